@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Edges: what was learned, one a (source, destination, protocol, port), never one a replica. */
+#ifndef BULKHEAD_EDGE_H
+#define BULKHEAD_EDGE_H
+
+#include "bulkhead/address.h"
+
+/* What stands at an end of an edge or a flow. */
+enum bh_peer_kind {
+	BH_PEER_UNRESOLVED, /* a local address that no one owns up to */
+	BH_PEER_WORKLOAD,
+	BH_PEER_HOST,	   /* this host itself, by whatever address */
+	BH_PEER_WORLD,	   /* any external address (ingress through a published port) */
+	BH_PEER_ADDRESS,   /* one external address */
+	BH_PEER_METADATA,  /* 169.254.169.254 */
+	BH_PEER_MULTICAST, /* and broadcast */
+	BH_PEER_DEPARTED,  /* belonged to an endpoint that is gone */
+};
+
+#define BH_PEER_NAME 256
+
+/* name: the workload's, "host", "world", "metadata", "multicast", or the address as text. */
+struct bh_peer {
+	uint8_t kind; /* enum bh_peer_kind */
+	char name[BH_PEER_NAME];
+};
+
+struct bh_edge {
+	struct bh_peer src;
+	struct bh_peer dst;
+	uint8_t proto;
+	uint16_t port; /* destination port; for ICMP type * 256 + code */
+	int64_t first; /* µs */
+	int64_t last;
+	uint64_t connections; /* answered and not */
+	uint64_t answered;
+	uint64_t bytes;	     /* both directions, as sent */
+	uint64_t replicas;   /* bitmap over hashes of the source's replicas */
+	uint32_t windows;    /* distinct time windows with an answered connection */
+	int64_t last_window; /* index of the newest of them */
+	bool lossy;	     /* something was lost while it was learned */
+};
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Facts about endpoints, as the kernel process states them. They come from rtnetlink and /proc
+ * alone; no runtime is asked. Runtimes add names later (capture/identity/model.h joins them).
+ */
+#ifndef BULKHEAD_ENDPOINT_H
+#define BULKHEAD_ENDPOINT_H
+
+#include "bulkhead/address.h"
+
+#define BH_CONTAINER_ID 65 /* 64 hexadecimal digits, or an LXC name */
+#define BH_NETNS_NAME 256  /* NAME_MAX */
+
+enum bh_runtime {
+	BH_RUNTIME_NONE, /* a named namespace, or not known */
+	BH_RUNTIME_DOCKER,
+	BH_RUNTIME_PODMAN,
+	BH_RUNTIME_CRI,
+	BH_RUNTIME_LXC,
+	BH_RUNTIMES,
+};
+
+#define BH_ENDPOINT_ADDRS 16
+
+/* One container's attachment to one of the host's veths. The key is the host ifindex, which the
+ * kernel does not reuse before it wraps; names, addresses, MACs and inodes are reused at once. */
+struct bh_endpoint_fact {
+	uint32_t ifindex;		/* host end of the veth */
+	char ifname[BH_IFNAME];		/* host end's name: what a bridge-family rule matches */
+	uint32_t master_ifindex;	/* bridge that the host end is a port of; 0: routed veth */
+	char l3_ifname[BH_IFNAME];	/* what an inet rule sees: the bridge's name, else ifname */
+	int32_t nsid;			/* peer's namespace as the host numbers it */
+	uint64_t netns_inode;		/* 0: no process or name leads there (yet) */
+	char netns_name[BH_NETNS_NAME]; /* "/run/netns/web", "/run/docker/netns/…"; "" where unnamed
+					 */
+	uint8_t runtime;		/* enum bh_runtime, by cgroup path */
+	char container_id[BH_CONTAINER_ID]; /* by cgroup path; "" where none is known yet */
+	struct bh_mac mac;		    /* of the end inside */
+	uint8_t addr_count;
+	struct bh_addr addrs[BH_ENDPOINT_ADDRS]; /* of the end inside, link-local too */
+	int64_t since;				 /* µs: when the attachment was first seen */
+};
+
+/* One of the host's own addresses; on a managed bridge it is the containers' gateway. */
+struct bh_host_addr {
+	uint32_t ifindex;
+	char ifname[BH_IFNAME];
+	struct bh_addr addr;
+	uint8_t prefix_length;
+};
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the kernel is to enforce, in the terms of policy and not yet of nftables: the compiler's
+ * output (src/policy/compile.h), and enforce/'s input. It names every chain, permission and binding
+ * explicitly, so that it can land in any table.
+ */
+#ifndef BULKHEAD_RULESET_H
+#define BULKHEAD_RULESET_H
+
+#include "bulkhead/address.h"
+#include "bulkhead/verdict.h"
+
+enum bh_permit_kind {
+	BH_PERMIT_PEER,	  /* one endpoint's address */
+	BH_PERMIT_PREFIX, /* addresses outside, or a CIDR the operator wrote */
+	BH_PERMIT_HOST,	  /* this host itself: by hook (input, output), not by address */
+	BH_PERMIT_WORLD,  /* whatever is behind an unmanaged interface: by interface, not by address
+			   */
+};
+
+/* One permission of a workload's side. proto is IPPROTO_…; ports apply to TCP, UDP and SCTP; for
+ * ICMP and ICMPv6 both ports hold the type; for any other protocol they are 0. */
+struct bh_permit {
+	uint8_t kind; /* enum bh_permit_kind */
+	uint8_t proto;
+	uint16_t port_first; /* host order; first == last: one port */
+	uint16_t port_last;
+	struct bh_prefix peer; /* PEER: full length; PREFIX: any; else zero */
+};
+
+#define BH_CHAIN_HASH 17 /* 16 hexadecimal digits of the workload's name, hashed */
+
+/* One workload, in one direction. */
+struct bh_chain {
+	char hash[BH_CHAIN_HASH];
+	char workload[256];
+	uint8_t side; /* enum bh_side */
+	uint8_t mode; /* enum bh_mode */
+	uint8_t deny; /* enum bh_deny_action */
+	struct bh_permit *permits;
+	size_t permit_count;
+	size_t permit_capacity;
+};
+
+/* One address of an endpoint, and the chains it is judged by (indices into chains). */
+struct bh_binding {
+	char l3_ifname[BH_IFNAME];
+	struct bh_addr addr;
+	uint32_t egress;
+	uint32_t ingress;
+};
+
+/* One managed host interface: a bridge's port or a routed veth, and who may speak there. */
+struct bh_port {
+	char ifname[BH_IFNAME];
+	bool bridged;
+	uint8_t mode; /* audit: contradictions are logged; enforce: logged and dropped */
+	char workload[256];
+	struct bh_mac mac;
+	struct bh_addr *addrs;
+	size_t addr_count;
+};
+
+struct bh_bridge {
+	char ifname[BH_IFNAME];
+	uint32_t ifindex;
+	bool filtered; /* true: hand its frames to the inet hooks (a workload audits or enforces) */
+};
+
+/* Owned by whoever made it; bh_ruleset_free() (lib/ruleset.h) frees everything it points to. */
+struct bh_ruleset {
+	char revision[65]; /* the policy revision it was compiled from */
+	uint8_t posture;   /* enum bh_posture */
+	struct bh_chain *chains;
+	size_t chain_count;
+	size_t chain_capacity;
+	struct bh_binding *bindings;
+	size_t binding_count;
+	size_t binding_capacity;
+	struct bh_port *ports;
+	size_t port_count;
+	size_t port_capacity;
+	struct bh_bridge *bridges;
+	size_t bridge_count;
+	size_t bridge_capacity;
+};
+
+/*
+ * What NFLOG prefixes say: "bh:KIND:SIDE:HASH". KIND: DENY or AUDIT (a workload's chain refused the
+ * packet, or would have), SPOOF or SPOOFAUDIT (a contradicted binding; the port's workload),
+ * POSTURE or POSTUREAUDIT (an endpoint that no workload claims). SIDE: e for egress, i for ingress.
+ * HASH: the workload's, 16 hexadecimal digits, or "-".
+ */
+#define BH_NFLOG_PREFIX "bh:"
+
+#endif
