@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "address.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+size_t bh_addr_size(uint8_t family)
+{
+	return family == BH_IPV4 ? 4 : family == BH_IPV6 ? 16 : 0;
+}
+
+static int os_family(uint8_t family)
+{
+	return family == BH_IPV4 ? AF_INET : AF_INET6;
+}
+
+struct bh_addr bh_addr_from_bytes(enum bh_family family, const void *bytes)
+{
+	struct bh_addr addr = { .family = (uint8_t)family };
+
+	memcpy(addr.bytes, bytes, bh_addr_size(addr.family));
+	return addr;
+}
+
+bool bh_addr_parse(const char *text, struct bh_addr *out)
+{
+	struct bh_addr addr = { .family = strchr(text, ':') != NULL ? BH_IPV6 : BH_IPV4 };
+
+	if (inet_pton(os_family(addr.family), text, addr.bytes) != 1)
+		return false;
+	*out = addr;
+	return true;
+}
+
+char *bh_addr_format(const struct bh_addr *addr, char out[BH_ADDR_TEXT])
+{
+	if (bh_addr_size(addr->family) == 0 ||
+	    inet_ntop(os_family(addr->family), addr->bytes, out, BH_ADDR_TEXT) == NULL)
+		strcpy(out, "-");
+	return out;
+}
+
+int bh_addr_compare(const struct bh_addr *a, const struct bh_addr *b)
+{
+	if (a->family != b->family)
+		return a->family < b->family ? -1 : 1;
+	return memcmp(a->bytes, b->bytes, sizeof(a->bytes));
+}
+
+bool bh_addr_equal(const struct bh_addr *a, const struct bh_addr *b)
+{
+	return bh_addr_compare(a, b) == 0;
+}
+
+/* Whether addr lies in a prefix written as text; the texts are this file's own. */
+static bool within(const struct bh_addr *addr, const char *prefix_text)
+{
+	struct bh_prefix prefix;
+
+	return bh_prefix_parse(prefix_text, &prefix) && bh_prefix_contains(&prefix, addr);
+}
+
+bool bh_addr_is_link_local(const struct bh_addr *addr)
+{
+	return within(addr, "169.254.0.0/16") || within(addr, "fe80::/10");
+}
+
+bool bh_addr_is_multicast(const struct bh_addr *addr)
+{
+	return within(addr, "224.0.0.0/4") || within(addr, "ff00::/8") ||
+	       within(addr, "255.255.255.255/32");
+}
+
+bool bh_addr_is_loopback(const struct bh_addr *addr)
+{
+	return within(addr, "127.0.0.0/8") || within(addr, "::1/128");
+}
+
+bool bh_addr_is_unspecified(const struct bh_addr *addr)
+{
+	return within(addr, "0.0.0.0/32") || within(addr, "::/128");
+}
+
+bool bh_addr_is_private(const struct bh_addr *addr)
+{
+	static const char *const ranges[] = { "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16",
+					      "100.64.0.0/10", "fc00::/7" };
+
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
+		if (within(addr, ranges[i]))
+			return true;
+	return bh_addr_is_link_local(addr);
+}
+
+struct bh_prefix bh_prefix_of(const struct bh_addr *addr, uint8_t length)
+{
+	size_t size = bh_addr_size(addr->family);
+	struct bh_prefix prefix = { .addr = *addr, .length = length };
+
+	if (prefix.length > size * 8)
+		prefix.length = (uint8_t)(size * 8);
+	for (size_t i = 0; i < size; i++) {
+		size_t bits = prefix.length > i * 8 ? prefix.length - i * 8 : 0;
+
+		if (bits < 8)
+			prefix.addr.bytes[i] &= (uint8_t)(0xff00 >> bits);
+	}
+	return prefix;
+}
+
+bool bh_prefix_contains(const struct bh_prefix *prefix, const struct bh_addr *addr)
+{
+	if (prefix->addr.family != addr->family)
+		return false;
+	struct bh_prefix around = bh_prefix_of(addr, prefix->length);
+
+	return bh_addr_equal(&around.addr, &prefix->addr);
+}
+
+bool bh_prefix_parse(const char *text, struct bh_prefix *out)
+{
+	char address[BH_ADDR_TEXT];
+	size_t length = strcspn(text, "/");
+	struct bh_addr addr;
+
+	if (length >= sizeof(address))
+		return false;
+	memcpy(address, text, length);
+	address[length] = '\0';
+	if (!bh_addr_parse(address, &addr))
+		return false;
+	unsigned long bits = bh_addr_size(addr.family) * 8;
+	if (text[length] == '/') {
+		const char *digits = text + length + 1;
+		size_t count = strspn(digits, "0123456789");
+
+		if (count == 0 || count > 3 || digits[count] != '\0' ||
+		    strtoul(digits, NULL, 10) > bits)
+			return false;
+		bits = strtoul(digits, NULL, 10);
+	}
+	struct bh_prefix prefix = bh_prefix_of(&addr, (uint8_t)bits);
+	if (!bh_addr_equal(&prefix.addr, &addr))
+		return false;
+	*out = prefix;
+	return true;
+}
+
+char *bh_prefix_format(const struct bh_prefix *prefix, char out[BH_PREFIX_TEXT])
+{
+	char address[BH_ADDR_TEXT];
+
+	snprintf(out, BH_PREFIX_TEXT, "%s/%u", bh_addr_format(&prefix->addr, address),
+		 prefix->length);
+	return out;
+}
+
+char *bh_mac_format(const struct bh_mac *mac, char out[BH_MAC_TEXT])
+{
+	const uint8_t *b = mac->bytes;
+
+	snprintf(out, BH_MAC_TEXT, "%02x:%02x:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3], b[4],
+		 b[5]);
+	return out;
+}
+
+bool bh_mac_parse(const char *text, struct bh_mac *out)
+{
+	struct bh_mac mac;
+	int used = 0;
+
+	if (sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &mac.bytes[0], &mac.bytes[1],
+		   &mac.bytes[2], &mac.bytes[3], &mac.bytes[4], &mac.bytes[5], &used) != 6 ||
+	    text[used] != '\0')
+		return false;
+	*out = mac;
+	return true;
+}
