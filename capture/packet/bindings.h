@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which addresses live behind which of the host's interfaces. */
+#ifndef BH_BINDINGS_H
+#define BH_BINDINGS_H
+
+#include "bulkhead/address.h"
+
+struct bh_bindings;
+
+struct bh_bindings *bh_bindings_new(void);
+void bh_bindings_free(struct bh_bindings *bindings);
+
+void bh_bindings_add(struct bh_bindings *bindings, uint32_t ifindex, const struct bh_addr *addr);
+void bh_bindings_remove(struct bh_bindings *bindings, uint32_t ifindex); /* all its addresses */
+
+/* Whether the address lives behind this interface; whether it lives behind any. */
+bool bh_bindings_has(const struct bh_bindings *bindings, uint32_t ifindex,
+		     const struct bh_addr *addr);
+bool bh_bindings_local(const struct bh_bindings *bindings, const struct bh_addr *addr);
+
+#endif

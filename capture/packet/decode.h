@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The packet decoder: hostile bytes in, one bh_packet out. It reads through a checked cursor only,
+ * keeps no state, and never looks past the captured bytes. Whatever it cannot read it names
+ * (enum bh_undecoded), so that nothing is silently gone.
+ */
+#ifndef BH_DECODE_H
+#define BH_DECODE_H
+
+#include "bulkhead/address.h"
+#include "bulkhead/flow.h"
+
+/* Why a packet became no flow; counted by kind. */
+enum bh_undecoded {
+	BH_DECODED,   /* it did become one */
+	BH_NOT_IP,    /* ARP, LLDP, STP … */
+	BH_TRUNCATED, /* the capture ends before the ports do */
+	BH_MALFORMED, /* lengths or versions contradict each other */
+	BH_UNKNOWN_LINKTYPE,
+	BH_UNDECODED_KINDS,
+};
+const char *bh_undecoded_name(enum bh_undecoded kind);
+
+/* TCP flag bits as in the header (RFC 9293). */
+enum { BH_TCP_FIN = 0x01, BH_TCP_SYN = 0x02, BH_TCP_RST = 0x04, BH_TCP_ACK = 0x10 };
+
+struct bh_packet {
+	int64_t time;	  /* µs */
+	uint32_t ifindex; /* SLL2 only; 0 elsewhere */
+	bool outgoing;	  /* SLL2, SLL: the host sent it out of that interface */
+	struct bh_addr src;
+	struct bh_addr dst;
+	uint8_t proto;	/* upper-layer protocol, behind extension headers */
+	uint16_t sport; /* 0 where the protocol has none; ICMP: see bh_flow_key */
+	uint16_t dport;
+	uint32_t ip_bytes; /* from the IP header(s), not from the captured length */
+	uint8_t tcp_flags;
+	uint32_t tcp_seq;
+	uint32_t tcp_ack;
+	uint32_t tcp_payload; /* bytes */
+	bool fragment;	      /* part of a fragmented datagram */
+	bool first_fragment;  /* carries the ports */
+	uint32_t fragment_id;
+	uint8_t fragment_proto; /* part of the fragment's name in IPv4; 0 in IPv6, where it is none
+				 */
+	bool icmp_reply;  /* echo reply and its like: dport holds the request's type and code */
+	bool icmp_error;  /* says that a packet did not get through */
+	bool unreachable; /* … and never will: no such host, port or permission */
+	struct bh_flow_key quoted; /* tuple of the packet that an error quotes; no family: none */
+};
+
+/*
+ * Decodes one captured packet. linktype: a DLT_ value; Ethernet (with 802.1Q, 802.1ad and stacks of
+ * them), raw IP (DLT_RAW, DLT_IPV4, DLT_IPV6), LINUX_SLL and LINUX_SLL2. captured: bytes at hand;
+ * wire: bytes that were on the wire, for packets whose IP length is 0 because a network card was to
+ * cut them. time: µs, copied. On anything but BH_DECODED *out holds what was read so far.
+ */
+enum bh_undecoded bh_decode(int linktype, const uint8_t *data, size_t captured, size_t wire,
+			    int64_t time, struct bh_packet *out);
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "source.h"
+
+#include <errno.h>
+#include <pcap/pcap.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "grow.h"
+#include "timefmt.h"
+
+#define PROGRESS_EVERY 65536 /* packets */
+
+static int64_t packet_time(const struct pcap_pkthdr *head)
+{
+	/* A hostile file may hold any second; what does not fit into µs is cut to the ends. */
+	int64_t time;
+
+	if (__builtin_mul_overflow((int64_t)head->ts.tv_sec, BH_SECOND, &time))
+		time = head->ts.tv_sec < 0 ? INT64_MIN / 2 : INT64_MAX / 2;
+	if (time > INT64_MAX / 2)
+		time = INT64_MAX / 2;
+	if (time < INT64_MIN / 2)
+		time = INT64_MIN / 2;
+	return time + head->ts.tv_usec % BH_SECOND;
+}
+
+static void take_packet(struct bh_flow_table *table, int linktype, const struct pcap_pkthdr *head,
+			const u_char *bytes)
+{
+	struct bh_packet packet;
+	int64_t time = packet_time(head);
+	enum bh_undecoded kind = bh_decode(linktype, bytes, head->caplen, head->len, time, &packet);
+
+	bh_flow_table_tick(table, time);
+	if (kind == BH_DECODED)
+		bh_flow_table_packet(table, &packet);
+	else
+		bh_flow_table_undecoded(table, kind);
+}
+
+int bh_file_source_read_stream(FILE *stream, struct bh_flow_table *table,
+			       struct bh_file_stats *stats,
+			       void (*progress)(void *user, uint64_t done, uint64_t total),
+			       void *user, struct bh_error *err)
+{
+	char text[PCAP_ERRBUF_SIZE] = "";
+	struct stat info = { 0 };
+	struct pcap_pkthdr *head;
+	const u_char *bytes;
+	int got;
+
+	*stats = (struct bh_file_stats) { 0 };
+	fstat(fileno(stream), &info);
+	pcap_t *pcap = pcap_fopen_offline(stream, text);
+	if (pcap == NULL) {
+		fclose(stream);
+		return bh_error_set(err, -EINVAL, "%s; pcap and pcapng files are read", text);
+	}
+	int linktype = pcap_datalink(pcap);
+	while ((got = pcap_next_ex(pcap, &head, &bytes)) == 1) {
+		take_packet(table, linktype, head, bytes);
+		stats->bytes_read += head->caplen;
+		if (++stats->packets % PROGRESS_EVERY == 0 && progress != NULL)
+			progress(user, (uint64_t)ftell(stream), (uint64_t)info.st_size);
+	}
+	if (got == PCAP_ERROR) {
+		stats->truncated = true;
+		bh_copy_text(stats->problem, sizeof(stats->problem), pcap_geterr(pcap));
+	}
+	pcap_close(pcap); /* and the stream */
+	bh_flow_table_flush(table);
+	return 0;
+}
+
+int bh_file_source_read(const char *path, struct bh_flow_table *table, struct bh_file_stats *stats,
+			void (*progress)(void *user, uint64_t done, uint64_t total), void *user,
+			struct bh_error *err)
+{
+	FILE *stream = fopen(path, "rbe");
+
+	if (stream == NULL)
+		return bh_error_set(err, -errno, "%s: %s", path, strerror(errno));
+	int result = bh_file_source_read_stream(stream, table, stats, progress, user, err);
+	return result != 0 ? bh_error_wrap(err, "%s", path) : 0;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "source.h"
+
+#include <errno.h>
+#include <pcap/pcap.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "buffer.h"
+#include "grow.h"
+#include "timefmt.h"
+
+/* One turn of reading takes at most this many packets: timers are due as well. */
+#define TURN 4096
+
+struct bh_live_source {
+	pcap_t *pcap;
+	int linktype;
+	struct pcap_stat last; /* libpcap's counts at the previous look; they wrap at 32 bits */
+};
+
+static int activate(struct bh_live_source *s, const struct bh_live_config *config,
+		    struct bh_error *err)
+{
+	char text[PCAP_ERRBUF_SIZE] = "";
+
+	pcap_set_snaplen(s->pcap, config->snaplen);
+	pcap_set_buffer_size(s->pcap, (int)config->ring_bytes);
+	pcap_set_timeout(s->pcap, 100); /* ms until a block that is not full is handed over */
+	int result = pcap_activate(s->pcap);
+	if (result < 0)
+		return bh_error_set(err, -EPERM, "%s", pcap_geterr(s->pcap));
+	if (pcap_set_datalink(s->pcap, DLT_LINUX_SLL2) != 0)
+		return bh_error_set(err, -EOPNOTSUPP, "SLL2 (needs libpcap 1.10): %s",
+				    pcap_geterr(s->pcap));
+	if (pcap_setnonblock(s->pcap, 1, text) != 0)
+		return bh_error_set(err, -EIO, "%s", text);
+	s->linktype = pcap_datalink(s->pcap);
+	return 0;
+}
+
+struct bh_live_source *bh_live_source_open(const struct bh_live_config *config,
+					   struct bh_error *err)
+{
+	char text[PCAP_ERRBUF_SIZE] = "";
+	struct bh_live_source *s = bh_calloc(1, sizeof(*s));
+
+	s->pcap = pcap_create("any", text);
+	if (s->pcap == NULL)
+		bh_error_set(err, -EPERM, "%s", text);
+	else if (activate(s, config, err) == 0)
+		return s;
+	bh_live_source_close(s);
+	return NULL;
+}
+
+void bh_live_source_close(struct bh_live_source *s)
+{
+	if (s == NULL)
+		return;
+	if (s->pcap != NULL)
+		pcap_close(s->pcap);
+	free(s);
+}
+
+int bh_live_source_fd(const struct bh_live_source *s)
+{
+	return pcap_get_selectable_fd(s->pcap);
+}
+
+int bh_live_source_exclude(struct bh_live_source *s, const uint32_t *ifindexes, size_t count,
+			   struct bh_error *err)
+{
+	struct bh_buffer text = { 0 };
+	struct bpf_program program;
+
+	for (size_t i = 0; i < count; i++)
+		bh_buffer_printf(&text, "%s ifindex %u", i == 0 ? "not (" : " or", ifindexes[i]);
+	bh_buffer_puts(&text, count > 0 ? ")" : "");
+	int result = pcap_compile(s->pcap, &program, text.data, 1, PCAP_NETMASK_UNKNOWN);
+	bh_buffer_free(&text);
+	if (result != 0)
+		return bh_error_set(err, -EINVAL, "%s", pcap_geterr(s->pcap));
+	result = pcap_setfilter(s->pcap, &program);
+	pcap_freecode(&program);
+	return result != 0 ? bh_error_set(err, -EIO, "%s", pcap_geterr(s->pcap)) : 0;
+}
+
+struct turn {
+	struct bh_flow_table *table;
+	int linktype;
+};
+
+static void on_packet(u_char *user, const struct pcap_pkthdr *head, const u_char *bytes)
+{
+	struct turn *turn = (struct turn *)(void *)user;
+	struct bh_packet packet;
+	int64_t time = (int64_t)head->ts.tv_sec * BH_SECOND + head->ts.tv_usec;
+	enum bh_undecoded kind =
+		bh_decode(turn->linktype, bytes, head->caplen, head->len, time, &packet);
+
+	if (kind == BH_DECODED)
+		bh_flow_table_packet(turn->table, &packet);
+	else
+		bh_flow_table_undecoded(turn->table, kind);
+}
+
+int bh_live_source_read(struct bh_live_source *s, struct bh_flow_table *table, struct bh_error *err)
+{
+	struct turn turn = { table, s->linktype };
+	int got = pcap_dispatch(s->pcap, TURN, on_packet, (u_char *)&turn);
+
+	if (got == PCAP_ERROR)
+		return bh_error_set(err, -EIO, "%s", pcap_geterr(s->pcap));
+	return got < 0 ? 0 : got;
+}
+
+void bh_live_source_loss(struct bh_live_source *s, uint64_t *received, uint64_t *dropped)
+{
+	struct pcap_stat now;
+
+	*received = *dropped = 0;
+	if (pcap_stats(s->pcap, &now) != 0)
+		return;
+	*received = now.ps_recv - s->last.ps_recv;
+	*dropped = now.ps_drop - s->last.ps_drop;
+	s->last = now;
+}
