@@ -1,0 +1,631 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What must stay true here: the set of endpoints that was stated through the events equals the
+ * veths whose other end lies in another namespace, with the addresses of that end. Messages change
+ * the picture, settle() states what differs. When messages are lost the picture is drawn again from
+ * a dump, and settle() states the difference all the same.
+ */
+#include "links.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "address.h"
+#include "grow.h"
+#include "map.h"
+#include "netns_scan.h"
+#include "rtnl.h"
+#include "timefmt.h"
+
+/* A link inside a namespace, and its addresses. */
+struct inner {
+	uint32_t ifindex;
+	struct bh_mac mac;
+	uint8_t count;
+	struct bh_addr addrs[BH_ENDPOINT_ADDRS];
+};
+
+/* A namespace that some link of the host leads into. */
+struct space {
+	int32_t nsid;
+	struct bh_map *inners;	   /* by ifindex */
+	struct bh_netns_fact fact; /* inode 0: nothing leads there yet */
+};
+
+struct host_link {
+	uint32_t ifindex;
+	struct bh_rtnl_link raw;
+	bool gone;		      /* settle() states it and lets it go */
+	bool stated;		      /* as a link */
+	struct bh_host_link link;     /* as it was stated */
+	bool endpoint;		      /* stated as an endpoint too */
+	struct bh_endpoint_fact fact; /* as it was stated */
+	bool seen;		      /* by the scan under way */
+};
+
+struct bh_links {
+	struct bh_links_config config;
+	char **directories;
+	struct bh_links_events events;
+	int news; /* subscribed */
+	int requests;
+	int notify;		   /* inotify on the directories */
+	struct bh_map *links;	   /* ifindex → struct host_link */
+	struct bh_map *spaces;	   /* nsid → struct space */
+	struct bh_map *host_addrs; /* (ifindex, address) → struct bh_host_addr */
+	struct bh_map *netns;	   /* inode → struct bh_netns_fact, as stated */
+	uint64_t overruns;
+	int64_t next_scan; /* monotonic; −1: nothing to look for */
+	unsigned scans;	   /* since something new was to be found */
+};
+
+/* How long after the last look for processes the next one comes, in ms. A container's first process
+ * enters its namespace milliseconds to seconds after the link appears. */
+static const unsigned scan_after[] = { 0, 20, 50, 100, 200, 400, 800, 1500, 3000, 6000, 12000 };
+#define SCANS (sizeof(scan_after) / sizeof(scan_after[0]))
+
+static void free_space(void *value)
+{
+	struct space *s = value;
+
+	bh_map_free(s->inners);
+	free(s);
+}
+
+/* --- the picture ------------------------------------------------------------------------------ */
+
+static struct inner *inner_of(struct space *s, uint32_t ifindex)
+{
+	struct inner *i = bh_map_get(s->inners, &ifindex, sizeof(ifindex));
+
+	if (i == NULL) {
+		i = bh_calloc(1, sizeof(*i));
+		i->ifindex = ifindex;
+		bh_map_put(s->inners, &ifindex, sizeof(ifindex), i);
+	}
+	return i;
+}
+
+static void want_scan(struct bh_links *l)
+{
+	l->scans = 0;
+	l->next_scan = bh_time_monotonic();
+}
+
+static const struct bh_rtnl_handlers *handlers(struct bh_links *l, struct bh_rtnl_handlers *out);
+
+/* A namespace is read when the first link leads there; from then on it sends its own news. */
+static struct space *space_of(struct bh_links *l, int32_t nsid)
+{
+	struct space *s = bh_map_get(l->spaces, &nsid, sizeof(nsid));
+	struct bh_rtnl_handlers h;
+
+	if (s != NULL)
+		return s;
+	s = bh_calloc(1, sizeof(*s));
+	s->nsid = nsid;
+	s->inners = bh_map_new(free);
+	bh_map_put(l->spaces, &nsid, sizeof(nsid), s);
+	/* A namespace that died in between answers with an error; its links are on their way out
+	 * too. */
+	bh_rtnl_dump_links(l->requests, nsid, handlers(l, &h));
+	bh_rtnl_dump_addresses(l->requests, nsid, handlers(l, &h));
+	want_scan(l);
+	return s;
+}
+
+static void take_host_link(struct bh_links *l, const struct bh_rtnl_link *raw, bool gone)
+{
+	struct host_link *known = bh_map_get(l->links, &raw->ifindex, sizeof(raw->ifindex));
+
+	if (known == NULL && gone)
+		return;
+	if (known == NULL) {
+		known = bh_calloc(1, sizeof(*known));
+		known->ifindex = raw->ifindex;
+		bh_map_put(l->links, &raw->ifindex, sizeof(raw->ifindex), known);
+	}
+	known->raw = *raw;
+	known->gone = gone;
+	known->seen = true;
+}
+
+static void on_link(void *user, int32_t nsid, const struct bh_rtnl_link *raw, bool gone)
+{
+	struct bh_links *l = user;
+
+	if (nsid == BH_NO_NSID) {
+		take_host_link(l, raw, gone);
+		return;
+	}
+	struct space *s = bh_map_get(l->spaces, &nsid, sizeof(nsid));
+	if (s == NULL)
+		return;
+	if (gone)
+		bh_map_remove(s->inners, &raw->ifindex, sizeof(raw->ifindex));
+	else
+		inner_of(s, raw->ifindex)->mac = raw->mac;
+}
+
+static void add_inner_address(struct inner *i, const struct bh_addr *addr)
+{
+	for (uint8_t at = 0; at < i->count; at++)
+		if (bh_addr_equal(&i->addrs[at], addr))
+			return;
+	if (i->count < BH_ENDPOINT_ADDRS)
+		i->addrs[i->count++] = *addr;
+}
+
+static void remove_inner_address(struct inner *i, const struct bh_addr *addr)
+{
+	for (uint8_t at = 0; at < i->count; at++) {
+		if (!bh_addr_equal(&i->addrs[at], addr))
+			continue;
+		memmove(&i->addrs[at], &i->addrs[at + 1],
+			(size_t)(i->count - at - 1) * sizeof(i->addrs[0]));
+		i->count--;
+		return;
+	}
+}
+
+/* ifindex and address as one run of bytes. */
+struct host_addr_key {
+	uint8_t bytes[sizeof(uint32_t) + sizeof(struct bh_addr)];
+};
+
+static struct host_addr_key host_addr_key(uint32_t ifindex, const struct bh_addr *addr)
+{
+	struct host_addr_key key;
+
+	memcpy(key.bytes, &ifindex, sizeof(ifindex));
+	memcpy(key.bytes + sizeof(ifindex), addr, sizeof(*addr));
+	return key;
+}
+
+static void take_host_address(struct bh_links *l, const struct bh_rtnl_address *a, bool gone)
+{
+	struct host_addr_key key = host_addr_key(a->ifindex, &a->addr);
+	struct bh_host_addr *known = bh_map_get(l->host_addrs, &key, sizeof(key));
+	const struct host_link *link = bh_map_get(l->links, &a->ifindex, sizeof(a->ifindex));
+
+	if (gone && known != NULL) {
+		l->events.host_addr_gone(l->events.user, known);
+		bh_map_remove(l->host_addrs, &key, sizeof(key));
+	}
+	if (gone || known != NULL)
+		return;
+	known = bh_calloc(1, sizeof(*known));
+	known->ifindex = a->ifindex;
+	known->addr = a->addr;
+	known->prefix_length = a->prefix_length;
+	if (link != NULL)
+		memcpy(known->ifname, link->raw.ifname, sizeof(known->ifname));
+	bh_map_put(l->host_addrs, &key, sizeof(key), known);
+	l->events.host_addr(l->events.user, known);
+}
+
+static void on_address(void *user, int32_t nsid, const struct bh_rtnl_address *a, bool gone)
+{
+	struct bh_links *l = user;
+
+	if (nsid == BH_NO_NSID) {
+		take_host_address(l, a, gone);
+		return;
+	}
+	struct space *s = bh_map_get(l->spaces, &nsid, sizeof(nsid));
+	if (s == NULL || bh_addr_is_loopback(&a->addr))
+		return;
+	if (gone)
+		remove_inner_address(inner_of(s, a->ifindex), &a->addr);
+	else
+		add_inner_address(inner_of(s, a->ifindex), &a->addr);
+}
+
+/* The number that a namespace had is free; the next one may get it at once. */
+static void on_nsid(void *user, int32_t nsid, bool gone)
+{
+	struct bh_links *l = user;
+
+	(void)gone;
+	bh_map_remove(l->spaces, &nsid, sizeof(nsid));
+	l->next_scan = l->next_scan < 0 ? bh_time_monotonic() : l->next_scan;
+}
+
+static const struct bh_rtnl_handlers *handlers(struct bh_links *l, struct bh_rtnl_handlers *out)
+{
+	*out = (struct bh_rtnl_handlers) { l, on_link, on_address, on_nsid };
+	return out;
+}
+
+/* --- stating what differs --------------------------------------------------------------------- */
+
+static void state_link(struct bh_links *l, struct host_link *h)
+{
+	struct bh_host_link link;
+
+	/* Compared as bytes: no padding may differ. */
+	memset(&link, 0, sizeof(link));
+	link.ifindex = h->raw.ifindex;
+	link.master_ifindex = h->raw.master;
+	link.veth = h->raw.veth;
+	link.bridge = h->raw.bridge;
+	link.up = (h->raw.flags & IFF_UP) != 0;
+	link.nf_call_iptables = h->raw.nf_call_iptables;
+	link.nf_call_ip6tables = h->raw.nf_call_ip6tables;
+	memcpy(link.ifname, h->raw.ifname, sizeof(link.ifname));
+	if (h->stated && memcmp(&link, &h->link, sizeof(link)) == 0)
+		return;
+	h->link = link;
+	h->stated = true;
+	l->events.link(l->events.user, &link);
+}
+
+static void lose_endpoint(struct bh_links *l, struct host_link *h)
+{
+	if (!h->endpoint)
+		return;
+	h->endpoint = false;
+	l->events.endpoint_gone(l->events.user, h->fact.ifindex);
+}
+
+static int compare_addrs(const void *a, const void *b)
+{
+	return bh_addr_compare(a, b);
+}
+
+static void copy_bridge_name(const struct bh_links *l, const struct host_link *h,
+			     char out[BH_IFNAME])
+{
+	const struct host_link *master =
+		bh_map_get(l->links, &h->raw.master, sizeof(h->raw.master));
+
+	memcpy(out, master != NULL && master->raw.bridge ? master->raw.ifname : h->raw.ifname,
+	       BH_IFNAME);
+}
+
+/* Fills *fact for a veth that leads into a namespace whose end is known. */
+static bool make_fact(struct bh_links *l, const struct host_link *h, struct bh_endpoint_fact *fact)
+{
+	memset(fact, 0, sizeof(*fact));
+	if (h->gone || !h->raw.veth || h->raw.peer_nsid < 0)
+		return false;
+	const struct space *s = space_of(l, h->raw.peer_nsid);
+	const struct inner *i = bh_map_get(s->inners, &h->raw.peer, sizeof(h->raw.peer));
+	if (i == NULL)
+		return false;
+	fact->ifindex = h->raw.ifindex;
+	fact->master_ifindex = h->raw.master;
+	memcpy(fact->ifname, h->raw.ifname, sizeof(fact->ifname));
+	copy_bridge_name(l, h, fact->l3_ifname);
+	fact->nsid = s->nsid;
+	fact->netns_inode = s->fact.inode;
+	memcpy(fact->netns_name, s->fact.name, sizeof(fact->netns_name));
+	fact->runtime = s->fact.runtime;
+	memcpy(fact->container_id, s->fact.container_id, sizeof(fact->container_id));
+	fact->mac = i->mac;
+	fact->addr_count = i->count;
+	memcpy(fact->addrs, i->addrs, i->count * sizeof(i->addrs[0]));
+	qsort(fact->addrs, fact->addr_count, sizeof(fact->addrs[0]), compare_addrs);
+	return true;
+}
+
+/* The same attachment may be to another container now: then it is another endpoint. */
+static bool is_another(const struct bh_endpoint_fact *a, const struct bh_endpoint_fact *b)
+{
+	return a->nsid != b->nsid ||
+	       (a->netns_inode != 0 && b->netns_inode != 0 && a->netns_inode != b->netns_inode);
+}
+
+static void state_endpoint(struct bh_links *l, struct host_link *h)
+{
+	struct bh_endpoint_fact fact;
+
+	if (!make_fact(l, h, &fact)) {
+		lose_endpoint(l, h);
+		return;
+	}
+	if (h->endpoint && is_another(&h->fact, &fact))
+		lose_endpoint(l, h);
+	fact.since = h->endpoint ? h->fact.since : bh_time_now();
+	if (h->endpoint && memcmp(&fact, &h->fact, sizeof(fact)) == 0)
+		return;
+	h->fact = fact;
+	h->endpoint = true;
+	l->events.endpoint(l->events.user, &fact);
+}
+
+static void settle(struct bh_links *l)
+{
+	struct host_link *h;
+
+	for (size_t position = 0; (h = bh_map_next(l->links, &position)) != NULL;)
+		if (!h->gone)
+			state_link(l, h);
+	for (size_t position = 0; (h = bh_map_next(l->links, &position)) != NULL;) {
+		uint32_t ifindex = h->ifindex;
+
+		state_endpoint(l, h);
+		if (!h->gone)
+			continue;
+		if (h->stated)
+			l->events.link_gone(l->events.user, ifindex);
+		bh_map_remove(l->links, &ifindex, sizeof(ifindex));
+	}
+}
+
+/* --- namespaces and processes ----------------------------------------------------------------- */
+
+struct scan_result {
+	struct bh_links *links;
+	struct bh_map *seen; /* inodes */
+};
+
+static void state_netns(struct bh_links *l, const struct bh_netns_fact *fact)
+{
+	struct bh_netns_fact *known = bh_map_get(l->netns, &fact->inode, sizeof(fact->inode));
+
+	if (fact->name[0] == '\0' && fact->container_id[0] == '\0')
+		return;
+	if (known != NULL && memcmp(known, fact, sizeof(*fact)) == 0)
+		return;
+	if (known == NULL) {
+		known = bh_calloc(1, sizeof(*known));
+		bh_map_put(l->netns, &fact->inode, sizeof(fact->inode), known);
+	}
+	*known = *fact;
+	l->events.netns(l->events.user, known);
+}
+
+static void on_found(void *user, const struct bh_netns_fact *fact)
+{
+	struct scan_result *result = user;
+	struct bh_links *l = result->links;
+	struct space *s =
+		fact->nsid >= 0 ? bh_map_get(l->spaces, &fact->nsid, sizeof(fact->nsid)) : NULL;
+
+	bh_map_put(result->seen, &fact->inode, sizeof(fact->inode), l);
+	if (s != NULL)
+		s->fact = *fact;
+	state_netns(l, fact);
+}
+
+static void drop_unseen(struct bh_links *l, const struct bh_map *seen)
+{
+	const struct bh_netns_fact *fact;
+
+	for (size_t position = 0; (fact = bh_map_next(l->netns, &position)) != NULL;) {
+		uint64_t inode = fact->inode;
+
+		if (bh_map_get(seen, &inode, sizeof(inode)) != NULL)
+			continue;
+		l->events.netns_gone(l->events.user, inode);
+		bh_map_remove(l->netns, &inode, sizeof(inode));
+	}
+}
+
+/* Whether every namespace that links lead into is known by name or by container. */
+static bool all_known(const struct bh_links *l)
+{
+	const struct space *s;
+
+	for (size_t position = 0; (s = bh_map_next(l->spaces, &position)) != NULL;)
+		/* A name that an engine gave says nothing: the container's id is still to come. */
+		if (s->fact.container_id[0] == '\0' &&
+		    (s->fact.name[0] == '\0' || strstr(s->fact.name, "/docker/") != NULL))
+			return false;
+	return true;
+}
+
+static void scan(struct bh_links *l)
+{
+	struct scan_result result = { l, bh_map_new(NULL) };
+
+	bh_netns_scan((const char *const *)l->directories, l->config.proc, l->requests, true,
+		      on_found, &result);
+	drop_unseen(l, result.seen);
+	bh_map_free(result.seen);
+	settle(l);
+	l->scans++;
+	l->next_scan = all_known(l) || l->scans >= SCANS
+			       ? -1
+			       : bh_time_monotonic() + scan_after[l->scans] * INT64_C(1000);
+}
+
+/* --- start and overruns ----------------------------------------------------------------------- */
+
+static int dump(struct bh_links *l)
+{
+	struct bh_rtnl_handlers h;
+	int result = bh_rtnl_dump_links(l->requests, BH_NO_NSID, handlers(l, &h));
+
+	return result != 0 ? result
+			   : bh_rtnl_dump_addresses(l->requests, BH_NO_NSID, handlers(l, &h));
+}
+
+static void drop_unseen_addresses(struct bh_links *l, struct bh_map *before)
+{
+	struct bh_host_addr *old;
+
+	for (size_t position = 0; (old = bh_map_next(before, &position)) != NULL;) {
+		struct host_addr_key key = host_addr_key(old->ifindex, &old->addr);
+
+		if (bh_map_get(l->host_addrs, &key, sizeof(key)) == NULL)
+			l->events.host_addr_gone(l->events.user, old);
+	}
+}
+
+/* Draws the picture anew; what it does not show any more is gone. */
+static void rescan(struct bh_links *l)
+{
+	struct bh_map *addresses_before = l->host_addrs;
+	struct host_link *h;
+
+	for (size_t position = 0; (h = bh_map_next(l->links, &position)) != NULL;)
+		h->seen = false;
+	bh_map_free(l->spaces);
+	l->spaces = bh_map_new(free_space);
+	l->host_addrs = bh_map_new(free);
+	dump(l);
+	for (size_t position = 0; (h = bh_map_next(l->links, &position)) != NULL;)
+		h->gone = !h->seen;
+	drop_unseen_addresses(l, addresses_before);
+	bh_map_free(addresses_before);
+	want_scan(l);
+	settle(l);
+}
+
+static void watch_directories(struct bh_links *l)
+{
+	for (char **directory = l->directories; *directory != NULL; directory++)
+		inotify_add_watch(l->notify, *directory,
+				  IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_ATTRIB | IN_CLOSE_WRITE);
+}
+
+struct bh_links *bh_links_open(const struct bh_links_config *config,
+			       const struct bh_links_events *events, struct bh_error *err)
+{
+	struct bh_links *l = bh_calloc(1, sizeof(*l));
+	size_t count = 0;
+
+	l->config = *config;
+	l->events = *events;
+	l->requests = l->notify = -1;
+	l->next_scan = -1;
+	while (config->netns_dirs[count] != NULL)
+		count++;
+	l->directories = bh_calloc(count + 1, sizeof(*l->directories));
+	for (size_t i = 0; i < count; i++)
+		l->directories[i] = bh_strdup(config->netns_dirs[i]);
+	l->links = bh_map_new(free);
+	l->spaces = bh_map_new(free_space);
+	l->host_addrs = bh_map_new(free);
+	l->netns = bh_map_new(free);
+	l->news = bh_rtnl_subscribe(config->receive_buffer, err);
+	if (l->news >= 0)
+		l->requests = bh_rtnl_open(err);
+	l->notify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (l->news >= 0 && l->requests >= 0 && l->notify >= 0)
+		return l;
+	bh_links_close(l);
+	return NULL;
+}
+
+void bh_links_close(struct bh_links *l)
+{
+	if (l == NULL)
+		return;
+	bh_close_fd(&l->news);
+	bh_close_fd(&l->requests);
+	bh_close_fd(&l->notify);
+	for (char **directory = l->directories; *directory != NULL; directory++)
+		free(*directory);
+	free(l->directories);
+	bh_map_free(l->links);
+	bh_map_free(l->spaces);
+	bh_map_free(l->host_addrs);
+	bh_map_free(l->netns);
+	free(l);
+}
+
+int bh_links_start(struct bh_links *l, struct bh_error *err)
+{
+	int result = dump(l);
+
+	if (result != 0)
+		return bh_error_set(err, result, "rtnetlink: links cannot be read: %s",
+				    strerror(-result));
+	watch_directories(l);
+	settle(l);
+	want_scan(l);
+	scan(l);
+	return 0;
+}
+
+/* --- news ------------------------------------------------------------------------------------- */
+
+size_t bh_links_fds(const struct bh_links *l, int *fds, size_t room)
+{
+	const int all[] = { l->news, l->notify };
+	size_t count = 0;
+
+	for (; count < sizeof(all) / sizeof(all[0]) && count < room; count++)
+		fds[count] = all[count];
+	return count;
+}
+
+/* Names of namespaces changed; which, the next scan tells. */
+static bool read_notifications(struct bh_links *l)
+{
+	_Alignas(struct inotify_event) char buffer[4096];
+	bool any = false;
+
+	while (read(l->notify, buffer, sizeof(buffer)) > 0)
+		any = true;
+	return any;
+}
+
+void bh_links_read(struct bh_links *l)
+{
+	struct bh_rtnl_handlers h;
+
+	if (read_notifications(l)) {
+		watch_directories(l); /* one that did not exist may do now */
+		want_scan(l);
+	}
+	if (bh_rtnl_read(l->news, handlers(l, &h)) == -ENOBUFS) {
+		l->overruns++;
+		rescan(l);
+		l->events.overrun(l->events.user, l->overruns);
+	}
+	settle(l);
+}
+
+int64_t bh_links_wait(const struct bh_links *l)
+{
+	if (l->next_scan < 0)
+		return -1;
+	int64_t left = l->next_scan - bh_time_monotonic();
+
+	return left > 0 ? left : 0;
+}
+
+void bh_links_tick(struct bh_links *l)
+{
+	if (l->next_scan >= 0 && bh_links_wait(l) == 0)
+		scan(l);
+}
+
+void bh_links_repeat(struct bh_links *l)
+{
+	const struct bh_host_addr *addr;
+	const struct bh_netns_fact *netns;
+	const struct host_link *h;
+
+	for (size_t position = 0; (h = bh_map_next(l->links, &position)) != NULL;)
+		if (h->stated)
+			l->events.link(l->events.user, &h->link);
+	for (size_t position = 0; (addr = bh_map_next(l->host_addrs, &position)) != NULL;)
+		l->events.host_addr(l->events.user, addr);
+	for (size_t position = 0; (netns = bh_map_next(l->netns, &position)) != NULL;)
+		l->events.netns(l->events.user, netns);
+	for (size_t position = 0; (h = bh_map_next(l->links, &position)) != NULL;)
+		if (h->endpoint)
+			l->events.endpoint(l->events.user, &h->fact);
+}
+
+int bh_links_set_bridge_filter(struct bh_links *l, uint32_t ifindex, bool on, struct bh_error *err)
+{
+	int result = bh_rtnl_set_bridge_filter(l->requests, ifindex, on);
+
+	if (result == 0)
+		return 0;
+	return bh_error_set(err, result, "bridge %u does not take its netfilter flag: %s%s",
+			    ifindex, strerror(-result),
+			    result == -EOPNOTSUPP || result == -EINVAL
+				    ? " (is br_netfilter loaded? modprobe br_netfilter)"
+				    : "");
+}

@@ -1,0 +1,835 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * An instance is an interval: the time from an attachment's first fact to its end. Addresses are
+ * intervals within it. Interface numbers, addresses and MACs come back with other owners at once,
+ * so every question is asked for a time, and answered from the intervals. Names are attached to
+ * instances, not to intervals: when they come late they hold from the beginning.
+ */
+#include "model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "address.h"
+#include "grow.h"
+#include "map.h"
+#include "workload.h"
+
+#define OPEN_END INT64_MAX
+
+struct hold {
+	struct bh_addr addr;
+	int64_t from;
+	int64_t until;
+};
+
+struct instance {
+	struct bh_instance shown; /* first: an instance is handed out as this */
+	TAILQ_ENTRY(instance) next;
+	struct hold *holds;
+	size_t hold_count, hold_capacity;
+	uint32_t scan; /* the last scan that mentioned it */
+};
+TAILQ_HEAD(instance_list, instance);
+
+/* Every instance that holds or held an address. */
+struct holders {
+	struct instance **items;
+	size_t count, capacity;
+};
+
+struct host_addr {
+	struct bh_host_addr fact;
+	uint32_t scan;
+};
+
+struct link {
+	struct bh_host_link fact;
+	uint32_t scan;
+};
+
+struct netns {
+	struct bh_netns_fact fact;
+	uint32_t scan;
+};
+
+struct bh_model {
+	struct bh_model_config config;
+	struct instance_list instances; /* present ones and departed ones, oldest first */
+	struct bh_map *present;		/* ifindex → struct instance */
+	struct bh_map *holders;		/* address → struct holders */
+	struct bh_map *containers;	/* id → struct bh_container */
+	struct bh_map *host_addrs;	/* (ifindex, address) → struct host_addr */
+	struct bh_map *links;		/* ifindex → struct link */
+	struct bh_map *netns;		/* inode → struct netns */
+	uint32_t scan;
+	uint64_t generation;
+};
+
+static void free_holders(void *value)
+{
+	struct holders *h = value;
+
+	free(h->items);
+	free(h);
+}
+
+static void free_container(void *value)
+{
+	bh_container_free(value);
+}
+
+struct bh_model *bh_model_new(const struct bh_model_config *config)
+{
+	struct bh_model *m = bh_calloc(1, sizeof(*m));
+
+	m->config = *config;
+	TAILQ_INIT(&m->instances);
+	m->present = bh_map_new(NULL);
+	m->holders = bh_map_new(free_holders);
+	m->containers = bh_map_new(free_container);
+	m->host_addrs = bh_map_new(free);
+	m->links = bh_map_new(free);
+	m->netns = bh_map_new(free);
+	return m;
+}
+
+static void free_instance(struct instance *i)
+{
+	bh_container_free((struct bh_container *)(uintptr_t)i->shown.container);
+	free(i->holds);
+	free(i);
+}
+
+void bh_model_free(struct bh_model *m)
+{
+	struct instance *i;
+
+	if (m == NULL)
+		return;
+	while ((i = TAILQ_FIRST(&m->instances)) != NULL) {
+		TAILQ_REMOVE(&m->instances, i, next);
+		free_instance(i);
+	}
+	bh_map_free(m->present);
+	bh_map_free(m->holders);
+	bh_map_free(m->containers);
+	bh_map_free(m->host_addrs);
+	bh_map_free(m->links);
+	bh_map_free(m->netns);
+	free(m);
+}
+
+uint64_t bh_model_generation(const struct bh_model *m)
+{
+	return m->generation;
+}
+
+/* --- whose is it ------------------------------------------------------------------------------ */
+
+/* /var/run is another name of /run. */
+static const char *run_path(const char *path)
+{
+	return strncmp(path, "/var/run/", 9) == 0 ? path + 4 : path;
+}
+
+static bool holds_now(const struct bh_endpoint_fact *fact, const struct bh_addr *addr)
+{
+	for (uint8_t i = 0; i < fact->addr_count; i++)
+		if (bh_addr_equal(&fact->addrs[i], addr))
+			return true;
+	return false;
+}
+
+/* MAC and address together, as the engine gave them out. */
+static bool has_net(const struct bh_container *c, const struct bh_endpoint_fact *fact)
+{
+	for (size_t i = 0; i < c->net_count; i++) {
+		const struct bh_container_net *net = &c->nets[i];
+
+		if (memcmp(&net->mac, &fact->mac, sizeof(net->mac)) == 0 &&
+		    ((net->addr4.family != 0 && holds_now(fact, &net->addr4)) ||
+		     (net->addr6.family != 0 && holds_now(fact, &net->addr6))))
+			return true;
+	}
+	return false;
+}
+
+static const struct bh_container *by_circumstance(const struct bh_model *m,
+						  const struct bh_endpoint_fact *fact)
+{
+	const struct bh_container *c;
+
+	for (size_t position = 0; (c = bh_map_next(m->containers, &position)) != NULL;)
+		if (fact->netns_name[0] != '\0' && c->netns_path[0] != '\0' &&
+		    strcmp(run_path(c->netns_path), run_path(fact->netns_name)) == 0)
+			return c;
+	for (size_t position = 0; (c = bh_map_next(m->containers, &position)) != NULL;)
+		if (has_net(c, fact))
+			return c;
+	return NULL;
+}
+
+/* A container that runs in another's namespace: the namespace is the other's. */
+static const struct bh_container *owner_of(const struct bh_model *m, const struct bh_container *c)
+{
+	for (int i = 0; i < 4 && c != NULL && strncmp(c->network_mode, "container:", 10) == 0;
+	     i++) {
+		const struct bh_container *owner =
+			bh_map_get_text(m->containers, c->network_mode + 10);
+
+		if (owner == NULL)
+			break;
+		c = owner;
+	}
+	return c;
+}
+
+static const struct bh_container *find_container(const struct bh_model *m,
+						 const struct bh_endpoint_fact *fact)
+{
+	/* A cgroup's id is certain; nothing weaker may overrule it, even where its name is not
+	 * known. */
+	if (fact->container_id[0] != '\0')
+		return owner_of(m, bh_map_get_text(m->containers, fact->container_id));
+	return owner_of(m, by_circumstance(m, fact));
+}
+
+static void join(struct bh_model *m, struct instance *i)
+{
+	const struct bh_container *c = find_container(m, &i->shown.fact);
+	char before[sizeof(i->shown.workload)];
+
+	memcpy(before, i->shown.workload, sizeof(before));
+	/* Once known, a container stays known: its engine may be away. */
+	if (c != NULL) {
+		bh_container_free((struct bh_container *)(uintptr_t)i->shown.container);
+		i->shown.container = bh_container_copy(c);
+	}
+	bh_workload_name(&i->shown, m->config.netns_ordinals);
+	if (strcmp(before, i->shown.workload) != 0)
+		m->generation++;
+}
+
+/* --- addresses -------------------------------------------------------------------------------- */
+
+static void add_holder(struct bh_model *m, struct instance *i, const struct bh_addr *addr)
+{
+	struct holders *h = bh_map_get(m->holders, addr, sizeof(*addr));
+
+	if (h == NULL) {
+		h = bh_calloc(1, sizeof(*h));
+		bh_map_put(m->holders, addr, sizeof(*addr), h);
+	}
+	for (size_t at = 0; at < h->count; at++)
+		if (h->items[at] == i)
+			return;
+	h->items = bh_grow(h->items, &h->capacity, h->count + 1, sizeof(struct instance *));
+	h->items[h->count++] = i;
+}
+
+static void remove_holder(struct bh_model *m, const struct instance *i, const struct bh_addr *addr)
+{
+	struct holders *h = bh_map_get(m->holders, addr, sizeof(*addr));
+
+	for (size_t at = 0; h != NULL && at < h->count; at++) {
+		if (h->items[at] != i)
+			continue;
+		h->items[at] = h->items[--h->count];
+		if (h->count == 0)
+			bh_map_remove(m->holders, addr, sizeof(*addr));
+		return;
+	}
+}
+
+static void begin_hold(struct bh_model *m, struct instance *i, const struct bh_addr *addr,
+		       int64_t from)
+{
+	i->holds = bh_grow(i->holds, &i->hold_capacity, i->hold_count + 1, sizeof(*i->holds));
+	i->holds[i->hold_count++] = (struct hold) { *addr, from, OPEN_END };
+	add_holder(m, i, addr);
+}
+
+static struct hold *open_hold(struct instance *i, const struct bh_addr *addr)
+{
+	for (size_t at = 0; at < i->hold_count; at++)
+		if (i->holds[at].until == OPEN_END && bh_addr_equal(&i->holds[at].addr, addr))
+			return &i->holds[at];
+	return NULL;
+}
+
+static bool held_at(const struct instance *i, const struct bh_addr *addr, int64_t time)
+{
+	for (size_t at = 0; at < i->hold_count; at++)
+		if (bh_addr_equal(&i->holds[at].addr, addr) && time >= i->holds[at].from &&
+		    time < i->holds[at].until)
+			return true;
+	return false;
+}
+
+/* Ends what the fact does not name any more, begins what is new. */
+static void update_holds(struct bh_model *m, struct instance *i, int64_t now)
+{
+	const struct bh_endpoint_fact *fact = &i->shown.fact;
+	/* The first addresses were there when the link appeared: they are only read a moment later.
+	 */
+	int64_t from = i->hold_count == 0 ? fact->since : now;
+
+	for (size_t at = 0; at < i->hold_count; at++)
+		if (i->holds[at].until == OPEN_END && !holds_now(fact, &i->holds[at].addr))
+			i->holds[at].until = now;
+	for (uint8_t at = 0; at < fact->addr_count; at++)
+		if (open_hold(i, &fact->addrs[at]) == NULL)
+			begin_hold(m, i, &fact->addrs[at], from);
+}
+
+/* --- instances -------------------------------------------------------------------------------- */
+
+static void drop_departed(struct bh_model *m, int64_t now)
+{
+	struct instance *i = TAILQ_FIRST(&m->instances), *next;
+
+	for (; i != NULL; i = next) {
+		next = TAILQ_NEXT(i, next);
+		if (i->shown.until == 0 || now - i->shown.until <= m->config.keep_departed)
+			continue;
+		TAILQ_REMOVE(&m->instances, i, next);
+		for (size_t at = 0; at < i->hold_count; at++)
+			remove_holder(m, i, &i->holds[at].addr);
+		free_instance(i);
+	}
+}
+
+static bool same_fact(const struct bh_endpoint_fact *a, const struct bh_endpoint_fact *b)
+{
+	return strcmp(a->ifname, b->ifname) == 0 && a->master_ifindex == b->master_ifindex &&
+	       strcmp(a->l3_ifname, b->l3_ifname) == 0 && a->addr_count == b->addr_count &&
+	       memcmp(a->addrs, b->addrs, a->addr_count * sizeof(a->addrs[0])) == 0 &&
+	       memcmp(&a->mac, &b->mac, sizeof(a->mac)) == 0 &&
+	       strcmp(a->container_id, b->container_id) == 0 &&
+	       strcmp(a->netns_name, b->netns_name) == 0;
+}
+
+static struct instance *begin_instance(struct bh_model *m, const struct bh_endpoint_fact *fact)
+{
+	struct instance *i = bh_calloc(1, sizeof(*i));
+
+	i->shown.fact = *fact;
+	TAILQ_INSERT_TAIL(&m->instances, i, next);
+	bh_map_put(m->present, &fact->ifindex, sizeof(fact->ifindex), i);
+	return i;
+}
+
+static void end_instance(struct bh_model *m, struct instance *i, int64_t now)
+{
+	uint32_t ifindex = i->shown.fact.ifindex;
+
+	i->shown.until = now;
+	for (size_t at = 0; at < i->hold_count; at++)
+		if (i->holds[at].until == OPEN_END)
+			i->holds[at].until = now;
+	bh_map_remove(m->present, &ifindex, sizeof(ifindex));
+	m->generation++;
+	drop_departed(m, now);
+}
+
+/* An id that differs from the one before: the attachment went to another container in between. */
+static bool is_other_container(const struct instance *i, const struct bh_endpoint_fact *fact)
+{
+	const char *before = i->shown.fact.container_id;
+
+	return before[0] != '\0' && fact->container_id[0] != '\0' &&
+	       strcmp(before, fact->container_id) != 0;
+}
+
+void bh_model_endpoint(struct bh_model *m, const struct bh_endpoint_fact *fact, int64_t now)
+{
+	struct instance *i = bh_map_get(m->present, &fact->ifindex, sizeof(fact->ifindex));
+
+	if (i != NULL && is_other_container(i, fact)) {
+		end_instance(m, i, now);
+		i = NULL;
+	}
+	if (i == NULL) {
+		i = begin_instance(m, fact);
+		m->generation++;
+	} else if (!same_fact(&i->shown.fact, fact)) {
+		m->generation++;
+	}
+	i->scan = m->scan;
+	i->shown.fact = *fact;
+	update_holds(m, i, now);
+	join(m, i);
+}
+
+void bh_model_endpoint_gone(struct bh_model *m, uint32_t ifindex, int64_t now)
+{
+	struct instance *i = bh_map_get(m->present, &ifindex, sizeof(ifindex));
+
+	if (i != NULL)
+		end_instance(m, i, now);
+}
+
+/* --- containers ------------------------------------------------------------------------------- */
+
+static void join_all(struct bh_model *m)
+{
+	struct instance *i;
+
+	TAILQ_FOREACH (i, &m->instances, next)
+		if (i->shown.until == 0)
+			join(m, i);
+}
+
+/* Departed instances whose name comes after they went. */
+static void name_departed(struct bh_model *m, const struct bh_container *c)
+{
+	struct instance *i;
+
+	TAILQ_FOREACH (i, &m->instances, next)
+		if (i->shown.until != 0 && i->shown.container == NULL &&
+		    strcmp(i->shown.fact.container_id, c->id) == 0)
+			join(m, i);
+}
+
+void bh_model_container(struct bh_model *m, const struct bh_container *container, int64_t now)
+{
+	struct bh_container *copy = bh_container_copy(container);
+
+	(void)now;
+	bh_map_put_text(m->containers, copy->id, copy);
+	join_all(m);
+	name_departed(m, copy);
+}
+
+void bh_model_container_gone(struct bh_model *m, const char *id, int64_t now)
+{
+	(void)now;
+	bh_map_remove_text(m->containers, id);
+}
+
+/* --- the host --------------------------------------------------------------------------------- */
+
+struct addr_key {
+	uint8_t bytes[sizeof(uint32_t) + sizeof(struct bh_addr)];
+};
+
+static struct addr_key addr_key(const struct bh_host_addr *a)
+{
+	struct addr_key key;
+
+	memcpy(key.bytes, &a->ifindex, sizeof(a->ifindex));
+	memcpy(key.bytes + sizeof(a->ifindex), &a->addr, sizeof(a->addr));
+	return key;
+}
+
+void bh_model_host_addr(struct bh_model *m, const struct bh_host_addr *addr)
+{
+	struct addr_key key = addr_key(addr);
+	struct host_addr *known = bh_map_get(m->host_addrs, &key, sizeof(key));
+
+	if (known == NULL) {
+		known = bh_calloc(1, sizeof(*known));
+		bh_map_put(m->host_addrs, &key, sizeof(key), known);
+	}
+	known->fact = *addr;
+	known->scan = m->scan;
+}
+
+void bh_model_host_addr_gone(struct bh_model *m, const struct bh_host_addr *addr)
+{
+	struct addr_key key = addr_key(addr);
+
+	bh_map_remove(m->host_addrs, &key, sizeof(key));
+}
+
+void bh_model_link(struct bh_model *m, const struct bh_host_link *link)
+{
+	struct link *known = bh_map_get(m->links, &link->ifindex, sizeof(link->ifindex));
+
+	if (known == NULL) {
+		known = bh_calloc(1, sizeof(*known));
+		bh_map_put(m->links, &link->ifindex, sizeof(link->ifindex), known);
+		m->generation += link->bridge;
+	}
+	known->fact = *link;
+	known->scan = m->scan;
+}
+
+void bh_model_link_gone(struct bh_model *m, uint32_t ifindex)
+{
+	const struct link *known = bh_map_get(m->links, &ifindex, sizeof(ifindex));
+
+	if (known == NULL)
+		return;
+	m->generation += known->fact.bridge;
+	bh_map_remove(m->links, &ifindex, sizeof(ifindex));
+}
+
+void bh_model_netns(struct bh_model *m, const struct bh_netns_fact *fact)
+{
+	struct netns *known = bh_map_get(m->netns, &fact->inode, sizeof(fact->inode));
+
+	if (known == NULL) {
+		known = bh_calloc(1, sizeof(*known));
+		bh_map_put(m->netns, &fact->inode, sizeof(fact->inode), known);
+	}
+	known->fact = *fact;
+	known->scan = m->scan;
+}
+
+void bh_model_netns_gone(struct bh_model *m, uint64_t inode)
+{
+	bh_map_remove(m->netns, &inode, sizeof(inode));
+}
+
+/* --- scans ------------------------------------------------------------------------------------ */
+
+void bh_model_begin_scan(struct bh_model *m)
+{
+	m->scan++;
+}
+
+void bh_model_end_scan(struct bh_model *m, int64_t now)
+{
+	struct instance *i;
+	struct host_addr *a;
+	struct link *l;
+	struct netns *n;
+
+	for (size_t position = 0; (i = bh_map_next(m->present, &position)) != NULL;)
+		if (i->scan != m->scan)
+			end_instance(m, i, now);
+	for (size_t position = 0; (a = bh_map_next(m->host_addrs, &position)) != NULL;) {
+		struct bh_host_addr fact = a->fact;
+
+		if (a->scan != m->scan)
+			bh_model_host_addr_gone(m, &fact);
+	}
+	for (size_t position = 0; (l = bh_map_next(m->links, &position)) != NULL;)
+		if (l->scan != m->scan)
+			bh_model_link_gone(m, l->fact.ifindex);
+	for (size_t position = 0; (n = bh_map_next(m->netns, &position)) != NULL;)
+		if (n->scan != m->scan)
+			bh_model_netns_gone(m, n->fact.inode);
+}
+
+/* --- questions -------------------------------------------------------------------------------- */
+
+static bool covers(const struct bh_instance *i, int64_t time)
+{
+	return time >= i->fact.since && (i->until == 0 || time < i->until);
+}
+
+const struct bh_instance *bh_model_at(const struct bh_model *m, uint32_t ifindex, int64_t time)
+{
+	const struct instance *i = bh_map_get(m->present, &ifindex, sizeof(ifindex));
+
+	if (i != NULL && i->shown.fact.since <= time)
+		return &i->shown;
+	const struct instance *departed;
+	TAILQ_FOREACH_REVERSE(departed, &m->instances, instance_list, next)
+	if (departed->shown.fact.ifindex == ifindex && covers(&departed->shown, time))
+		return &departed->shown;
+	return i != NULL ? &i->shown : NULL;
+}
+
+const struct bh_instance *bh_model_holder(const struct bh_model *m, const struct bh_addr *addr,
+					  int64_t time)
+{
+	const struct holders *h = bh_map_get(m->holders, addr, sizeof(*addr));
+
+	for (size_t at = 0; h != NULL && at < h->count; at++)
+		if (held_at(h->items[at], addr, time))
+			return &h->items[at]->shown;
+	return NULL;
+}
+
+/* Who held it last, where nobody holds it at that time: present ones first, then the latest. */
+static const struct bh_instance *other_holder(const struct bh_model *m, const struct bh_addr *addr)
+{
+	const struct holders *h = bh_map_get(m->holders, addr, sizeof(*addr));
+	const struct bh_instance *best = NULL;
+
+	for (size_t at = 0; h != NULL && at < h->count; at++) {
+		const struct bh_instance *i = &h->items[at]->shown;
+
+		if (best == NULL || i->until == 0 || (best->until != 0 && i->until > best->until))
+			best = i;
+	}
+	return best;
+}
+
+static void set_peer(struct bh_peer *peer, enum bh_peer_kind kind, const char *name)
+{
+	peer->kind = (uint8_t)kind;
+	bh_copy_text(peer->name, sizeof(peer->name), name);
+}
+
+static void set_instance_peer(struct bh_peer *peer, const struct bh_instance *i)
+{
+	if (i->workload[0] != '\0') {
+		set_peer(peer, BH_PEER_WORKLOAD, i->workload);
+		return;
+	}
+	peer->kind = BH_PEER_UNRESOLVED;
+	snprintf(peer->name, sizeof(peer->name), "unidentified:%.200s", i->name);
+}
+
+static bool is_host_addr(const struct bh_model *m, const struct bh_addr *addr)
+{
+	const struct host_addr *a;
+
+	for (size_t position = 0; (a = bh_map_next(m->host_addrs, &position)) != NULL;)
+		if (bh_addr_equal(&a->fact.addr, addr))
+			return true;
+	return bh_addr_is_loopback(addr);
+}
+
+static bool is_metadata(const struct bh_addr *addr)
+{
+	char text[BH_ADDR_TEXT];
+
+	bh_addr_format(addr, text);
+	return strcmp(text, "169.254.169.254") == 0 || strcmp(text, "fd00:ec2::254") == 0;
+}
+
+/* The last address of an IPv4 network that the host is part of. */
+static bool is_subnet_broadcast(const struct bh_model *m, const struct bh_addr *addr)
+{
+	const struct host_addr *a;
+
+	for (size_t position = 0; (a = bh_map_next(m->host_addrs, &position)) != NULL;) {
+		struct bh_prefix net = bh_prefix_of(&a->fact.addr, a->fact.prefix_length);
+		bool last = addr->family == BH_IPV4 && net.length < 31 &&
+			    bh_prefix_contains(&net, addr);
+
+		for (unsigned bit = net.length; last && bit < 32; bit++)
+			last = (addr->bytes[bit / 8] & (0x80 >> bit % 8)) != 0;
+		if (last)
+			return true;
+	}
+	return false;
+}
+
+static bool leads_to_endpoints(const struct bh_model *m, uint32_t ifindex)
+{
+	const struct instance *i;
+
+	for (size_t position = 0; (i = bh_map_next(m->present, &position)) != NULL;)
+		if (i->shown.fact.master_ifindex == ifindex || i->shown.fact.ifindex == ifindex)
+			return true;
+	return false;
+}
+
+/* An address of a containers' network that no container owns up to. */
+static bool is_unowned(const struct bh_model *m, const struct bh_addr *addr)
+{
+	const struct host_addr *a;
+
+	if (bh_addr_is_link_local(addr))
+		return true;
+	for (size_t position = 0; (a = bh_map_next(m->host_addrs, &position)) != NULL;) {
+		struct bh_prefix net = bh_prefix_of(&a->fact.addr, a->fact.prefix_length);
+
+		if (net.length < bh_addr_size(addr->family) * 8 && bh_prefix_contains(&net, addr) &&
+		    leads_to_endpoints(m, a->fact.ifindex))
+			return true;
+	}
+	return false;
+}
+
+/* An end that no endpoint of ours is, or was. */
+static void name_stranger(const struct bh_model *m, const struct bh_addr *addr,
+			  struct bh_peer *peer)
+{
+	char text[BH_ADDR_TEXT];
+
+	bh_addr_format(addr, text);
+	if (is_host_addr(m, addr))
+		set_peer(peer, BH_PEER_HOST, "host");
+	else if (is_metadata(addr))
+		set_peer(peer, BH_PEER_METADATA, "metadata");
+	else if (bh_addr_is_multicast(addr) || is_subnet_broadcast(m, addr))
+		set_peer(peer, BH_PEER_MULTICAST, "multicast");
+	else if (bh_addr_is_unspecified(addr) || is_unowned(m, addr))
+		set_peer(peer, BH_PEER_UNRESOLVED, text);
+	else
+		set_peer(peer, BH_PEER_ADDRESS, text);
+}
+
+static const struct bh_instance *by_address(const struct bh_model *m, const struct bh_addr *addr,
+					    int64_t time, struct bh_peer *peer)
+{
+	const struct bh_instance *i = bh_model_holder(m, addr, time);
+	bool host = i == NULL && is_host_addr(m, addr);
+	const struct bh_instance *other = i == NULL && !host ? other_holder(m, addr) : NULL;
+
+	if (i != NULL) {
+		set_instance_peer(peer, i);
+	} else if (other != NULL && other->until == 0) {
+		/* It holds the address now, and its fact came a moment after the packet. */
+		set_instance_peer(peer, other);
+		i = other;
+	} else if (other != NULL) {
+		set_peer(peer, BH_PEER_DEPARTED,
+			 other->workload[0] != '\0' ? other->workload : other->name);
+	} else {
+		name_stranger(m, addr, peer);
+	}
+	return i;
+}
+
+void bh_model_peer(const struct bh_model *m, uint32_t ifindex, const struct bh_addr *addr,
+		   int64_t time, struct bh_peer *peer, const struct bh_instance **instance,
+		   bool *spoofed)
+{
+	const struct bh_instance *i = ifindex != 0 ? bh_model_at(m, ifindex, time) : NULL;
+	char text[BH_ADDR_TEXT];
+
+	*peer = (struct bh_peer) { 0 };
+	*spoofed = false;
+	if (i == NULL) {
+		i = by_address(m, addr, time, peer);
+	} else if (held_at((const struct instance *)i, addr, time) || holds_now(&i->fact, addr) ||
+		   bh_addr_is_unspecified(addr)) {
+		set_instance_peer(peer, i);
+	} else {
+		*spoofed = true;
+		set_peer(peer, BH_PEER_UNRESOLVED, bh_addr_format(addr, text));
+		i = NULL;
+	}
+	if (instance != NULL)
+		*instance = peer->kind == BH_PEER_WORKLOAD ? i : NULL;
+}
+
+const struct bh_instance *bh_model_next(const struct bh_model *m, size_t *position)
+{
+	const struct instance *i = bh_map_next(m->present, position);
+
+	return i != NULL ? &i->shown : NULL;
+}
+
+const struct bh_host_link *bh_model_next_link(const struct bh_model *m, size_t *position)
+{
+	const struct link *l = bh_map_next(m->links, position);
+
+	return l != NULL ? &l->fact : NULL;
+}
+
+/* --- coverage --------------------------------------------------------------------------------- */
+
+struct rows {
+	struct bh_coverage_row *items;
+	size_t count, capacity;
+};
+
+static struct bh_coverage_row *add_row(struct rows *rows, const char *name, const char *workload,
+				       const char *runtime)
+{
+	rows->items = bh_grow(rows->items, &rows->capacity, rows->count + 1, sizeof(*rows->items));
+	struct bh_coverage_row *row = &rows->items[rows->count++];
+	*row = (struct bh_coverage_row) { 0 };
+	bh_copy_text(row->name, sizeof(row->name), name);
+	bh_copy_text(row->workload, sizeof(row->workload), workload);
+	bh_copy_text(row->runtime, sizeof(row->runtime), runtime);
+	return row;
+}
+
+static void add_instance_row(struct rows *rows, const struct bh_instance *i)
+{
+	struct bh_coverage_row *row =
+		add_row(rows, i->name, i->workload, bh_instance_label(i, "bulkhead.runtime"));
+
+	row->coverage = i->workload[0] != '\0' ? BH_ENFORCEABLE : BH_OBSERVABLE;
+	if (i->workload[0] == '\0')
+		snprintf(row->why, sizeof(row->why),
+			 "nobody has said yet whose it is; until then the posture applies to it");
+	else if (i->fact.addr_count == BH_ENDPOINT_ADDRS)
+		snprintf(row->why, sizeof(row->why),
+			 "more than %d addresses: the rest is not known", BH_ENDPOINT_ADDRS - 1);
+}
+
+static bool has_instance(const struct bh_model *m, const char *id)
+{
+	const struct instance *i;
+
+	for (size_t position = 0; (i = bh_map_next(m->present, &position)) != NULL;)
+		if (i->shown.container != NULL && strcmp(i->shown.container->id, id) == 0)
+			return true;
+	return false;
+}
+
+static void add_container_row(const struct bh_model *m, struct rows *rows,
+			      const struct bh_container *c)
+{
+	struct bh_instance unattached = { .container = c };
+
+	if (!c->running || has_instance(m, c->id))
+		return;
+	bh_workload_name(&unattached, false);
+	struct bh_coverage_row *row =
+		add_row(rows, unattached.name, unattached.workload, bh_runtime_name(c->runtime));
+	const struct bh_container *owner = owner_of(m, c);
+	row->coverage = BH_NEITHER;
+	if (owner != c && has_instance(m, owner->id)) {
+		row->coverage = BH_OBSERVABLE;
+		snprintf(row->why, sizeof(row->why),
+			 "shares the network of %s: seen and filtered as one with it", owner->name);
+	} else if (strcmp(c->network_mode, "host") == 0) {
+		snprintf(row->why, sizeof(row->why),
+			 "runs in the host's network: its traffic cannot be "
+			 "told from the host's; give it a network of its own");
+	} else if (strcmp(c->network_mode, "none") == 0) {
+		snprintf(row->why, sizeof(row->why), "has no network");
+	} else {
+		snprintf(row->why, sizeof(row->why),
+			 "no veth of this host leads to it (macvlan, ipvlan, overlay or rootless "
+			 "network); give it a bridge network");
+	}
+}
+
+static void add_netns_row(const struct bh_model *m, struct rows *rows,
+			  const struct bh_netns_fact *n)
+{
+	const struct instance *i;
+	const char *slash = strrchr(n->name, '/');
+
+	if (slash == NULL || strstr(n->name, "/docker/") != NULL)
+		return;
+	for (size_t position = 0; (i = bh_map_next(m->present, &position)) != NULL;)
+		if (i->shown.fact.netns_inode == n->inode)
+			return;
+	struct bh_coverage_row *row = add_row(rows, slash + 1, "", "netns");
+	row->coverage = BH_NEITHER;
+	snprintf(row->why, sizeof(row->why), "no veth of this host leads into it");
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct bh_coverage_row *)a)->name,
+		      ((const struct bh_coverage_row *)b)->name);
+}
+
+void bh_model_coverage(const struct bh_model *m,
+		       void (*row)(void *user, const struct bh_coverage_row *row), void *user)
+{
+	struct rows rows = { 0 };
+	const struct instance *i;
+	const struct bh_container *c;
+	const struct netns *n;
+
+	for (size_t position = 0; (i = bh_map_next(m->present, &position)) != NULL;)
+		add_instance_row(&rows, &i->shown);
+	for (size_t position = 0; (c = bh_map_next(m->containers, &position)) != NULL;)
+		add_container_row(m, &rows, c);
+	for (size_t position = 0; (n = bh_map_next(m->netns, &position)) != NULL;)
+		add_netns_row(m, &rows, &n->fact);
+	if (rows.count > 0)
+		qsort(rows.items, rows.count, sizeof(*rows.items), by_name);
+	for (size_t at = 0; at < rows.count; at++)
+		row(user, &rows.items[at]);
+	free(rows.items);
+}

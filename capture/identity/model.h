@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The identity model: facts from the kernel joined with containers from runtimes, kept as
+ * intervals, so that a flow belongs to the instance that held the veth and the address when it
+ * passed, however late the names come. Pure bookkeeping: no I/O, no clock of its own.
+ */
+#ifndef BH_MODEL_H
+#define BH_MODEL_H
+
+#include "bulkhead/edge.h"
+#include "links.h"
+#include "runtime.h"
+
+struct bh_model;
+
+struct bh_model_config {
+	bool netns_ordinals;   /* web-1 and web-2 among named namespaces are replicas of web */
+	int64_t keep_departed; /* µs that a departed instance can still be looked up */
+};
+
+/* One instance: an attachment and, where known, the container behind it. */
+struct bh_instance {
+	struct bh_endpoint_fact fact;
+	int64_t until;			      /* µs when it went; 0: present */
+	const struct bh_container *container; /* NULL: none known */
+	char name[256];	    /* container's, namespace's, else the host interface's */
+	char workload[256]; /* "compose:shop/web", "netns:web", …; "" as long as unidentified */
+	char why[128];	    /* what the grouping rests on, in words */
+};
+
+struct bh_model *bh_model_new(const struct bh_model_config *config);
+void bh_model_free(struct bh_model *model);
+
+/* Facts, as bh_links_events and bh_runtime_host state them. now: µs. */
+void bh_model_endpoint(struct bh_model *model, const struct bh_endpoint_fact *fact, int64_t now);
+void bh_model_endpoint_gone(struct bh_model *model, uint32_t ifindex, int64_t now);
+void bh_model_host_addr(struct bh_model *model, const struct bh_host_addr *addr);
+void bh_model_host_addr_gone(struct bh_model *model, const struct bh_host_addr *addr);
+void bh_model_link(struct bh_model *model, const struct bh_host_link *link);
+void bh_model_link_gone(struct bh_model *model, uint32_t ifindex);
+void bh_model_netns(struct bh_model *model, const struct bh_netns_fact *fact);
+void bh_model_netns_gone(struct bh_model *model, uint64_t inode);
+void bh_model_container(struct bh_model *model, const struct bh_container *container, int64_t now);
+void bh_model_container_gone(struct bh_model *model, const char *id, int64_t now);
+
+/* A kernel process that (re)connects states everything between these two; what it did not mention
+ * is gone. */
+void bh_model_begin_scan(struct bh_model *model);
+void bh_model_end_scan(struct bh_model *model, int64_t now);
+
+/* Grows with every change that a compiled ruleset depends on. */
+uint64_t bh_model_generation(const struct bh_model *model);
+
+/* The instance behind a host interface at that time. Packets come a little before the fact that
+ * names their veth: a time before every instance's gives the present one. NULL: there is none. */
+const struct bh_instance *bh_model_at(const struct bh_model *model, uint32_t ifindex, int64_t time);
+/* The instance that held the address at that time, or NULL. */
+const struct bh_instance *bh_model_holder(const struct bh_model *model, const struct bh_addr *addr,
+					  int64_t time);
+
+/*
+ * Who stands at an end of a flow. ifindex: the host veth it was seen on, 0: none. Identity comes
+ * from the veth; an address that the veth's instance does not hold gives kind UNRESOLVED and
+ * *spoofed = true. *instance (may be NULL) is set where the peer is a workload.
+ */
+void bh_model_peer(const struct bh_model *model, uint32_t ifindex, const struct bh_addr *addr,
+		   int64_t time, struct bh_peer *peer, const struct bh_instance **instance,
+		   bool *spoofed);
+
+/* Iterates over present instances, in no particular order: start with *position = 0; NULL ends. */
+const struct bh_instance *bh_model_next(const struct bh_model *model, size_t *position);
+
+/* Labels a policy can select by: the container's, and always "bulkhead.workload", "bulkhead.name",
+ * "bulkhead.runtime" ("docker", "netns" …), "bulkhead.netns" where named. NULL where not set. */
+const char *bh_instance_label(const struct bh_instance *instance, const char *key);
+
+/* Coverage: every container and namespace known, whether seen through a veth or not. */
+enum bh_coverage {
+	BH_ENFORCEABLE, /* seen and can be filtered */
+	BH_OBSERVABLE,	/* seen, but nothing can be filtered; why says so */
+	BH_NEITHER,	/* host network, no network, macvlan, shared namespace … */
+};
+struct bh_coverage_row {
+	char name[256];
+	char workload[256];
+	char runtime[16];
+	uint8_t coverage; /* enum bh_coverage */
+	char why[256];
+};
+/* Calls row() for each; rows are in order of name. */
+void bh_model_coverage(const struct bh_model *model,
+		       void (*row)(void *user, const struct bh_coverage_row *row), void *user);
+
+/* The bridges and host addresses, for the compiler. */
+const struct bh_host_link *bh_model_next_link(const struct bh_model *model, size_t *position);
+
+#endif

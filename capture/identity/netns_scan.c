@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "netns_scan.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "cgroup.h"
+#include "grow.h"
+#include "map.h"
+#include "rtnl.h"
+
+/* A namespace as the scan puts it together. */
+struct candidate {
+	struct bh_netns_fact fact;
+	uint64_t oldest;       /* start time of the oldest process in a container's cgroup … */
+	uint64_t oldest_other; /* … and of the oldest one in none */
+};
+
+struct scan {
+	const char *proc;
+	int rtnl;
+	uint64_t own;
+	struct bh_map *candidates; /* by inode */
+};
+
+/* Opens a namespace's file; false where it is none, or our own. */
+static bool open_netns(const char *path, const struct scan *s, int *fd, uint64_t *inode)
+{
+	struct statfs kind;
+	struct stat info;
+
+	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (*fd < 0)
+		return false;
+	/* Docker leaves names of dead namespaces as plain files for a while. */
+	if (fstatfs(*fd, &kind) == 0 && kind.f_type == NSFS_MAGIC && fstat(*fd, &info) == 0 &&
+	    info.st_ino != s->own) {
+		*inode = info.st_ino;
+		return true;
+	}
+	close(*fd);
+	return false;
+}
+
+static struct candidate *candidate(struct scan *s, uint64_t inode, int fd)
+{
+	struct candidate *c = bh_map_get(s->candidates, &inode, sizeof(inode));
+
+	if (c != NULL)
+		return c;
+	c = bh_calloc(1, sizeof(*c));
+	c->fact.inode = inode;
+	c->fact.nsid = bh_rtnl_nsid_of(s->rtnl, fd);
+	c->oldest = c->oldest_other = UINT64_MAX;
+	bh_map_put(s->candidates, &inode, sizeof(inode), c);
+	return c;
+}
+
+static void scan_directory(struct scan *s, const char *directory)
+{
+	DIR *dir = opendir(directory);
+	const struct dirent *entry;
+	char path[BH_NETNS_NAME + 256];
+	uint64_t inode;
+	int fd;
+
+	if (dir == NULL)
+		return;
+	while ((entry = readdir(dir)) != NULL) {
+		snprintf(path, sizeof(path), "%s/%s", directory, entry->d_name);
+		if (entry->d_name[0] == '.' || !open_netns(path, s, &fd, &inode))
+			continue;
+		struct candidate *c = candidate(s, inode, fd);
+		close(fd);
+		/* The first directory's name stands: `ip netns` before a runtime's own. */
+		if (c->fact.name[0] == '\0')
+			bh_copy_text(c->fact.name, sizeof(c->fact.name), path);
+	}
+	closedir(dir);
+}
+
+/* Field 22 of /proc/PID/stat, counted from behind the name, which may hold anything. */
+static uint64_t start_time(const struct scan *s, const char *pid)
+{
+	char path[300], text[1024];
+	uint64_t start = UINT64_MAX - 1;
+
+	snprintf(path, sizeof(path), "%s/%s/stat", s->proc, pid);
+	FILE *file = fopen(path, "re");
+	if (file == NULL)
+		return start;
+	size_t length = fread(text, 1, sizeof(text) - 1, file);
+	fclose(file);
+	text[length] = '\0';
+	char *at = strrchr(text, ')');
+	for (int field = 2; at != NULL && field < 22; field++)
+		at = strchr(at + 1, ' ');
+	return at != NULL ? strtoull(at, NULL, 10) : start;
+}
+
+static bool container_of(const struct scan *s, const char *pid, uint8_t *runtime,
+			 char id[BH_CONTAINER_ID])
+{
+	char path[300], text[8192];
+
+	snprintf(path, sizeof(path), "%s/%s/cgroup", s->proc, pid);
+	FILE *file = fopen(path, "re");
+	if (file == NULL)
+		return false;
+	size_t length = fread(text, 1, sizeof(text), file);
+	fclose(file);
+	return bh_cgroup_container(text, length, runtime, id);
+}
+
+/* Where several containers share a namespace, the one that was there first is whose it is. */
+static void add_process(struct scan *s, struct candidate *c, const char *pid)
+{
+	uint64_t start = start_time(s, pid);
+	char id[BH_CONTAINER_ID];
+	uint8_t runtime;
+
+	if (container_of(s, pid, &runtime, id)) {
+		if (start >= c->oldest)
+			return;
+		c->oldest = start;
+		c->fact.runtime = runtime;
+		memcpy(c->fact.container_id, id, sizeof(id));
+		c->fact.pid = atoi(pid);
+	} else if (c->oldest == UINT64_MAX && start < c->oldest_other) {
+		c->oldest_other = start;
+		c->fact.pid = atoi(pid);
+	}
+}
+
+/* The inode in "net:[4026531840]"; reading the link is cheaper than opening it. */
+static bool linked_inode(const char *path, uint64_t *inode)
+{
+	char text[64];
+	ssize_t length = readlink(path, text, sizeof(text) - 1);
+
+	if (length <= 0)
+		return false;
+	text[length] = '\0';
+	return sscanf(text, "net:[%" SCNu64 "]", inode) == 1;
+}
+
+static void scan_process(struct scan *s, const char *pid)
+{
+	char path[300];
+	uint64_t inode;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s/ns/net", s->proc, pid);
+	if (!linked_inode(path, &inode) || inode == s->own)
+		return;
+	struct candidate *c = bh_map_get(s->candidates, &inode, sizeof(inode));
+	if (c == NULL) {
+		if (!open_netns(path, s, &fd, &inode))
+			return;
+		c = candidate(s, inode, fd);
+		close(fd);
+	}
+	add_process(s, c, pid);
+}
+
+static void scan_processes(struct scan *s)
+{
+	DIR *dir = opendir(s->proc);
+	const struct dirent *entry;
+
+	if (dir == NULL)
+		return;
+	while ((entry = readdir(dir)) != NULL)
+		if (strspn(entry->d_name, "0123456789") == strlen(entry->d_name))
+			scan_process(s, entry->d_name);
+	closedir(dir);
+}
+
+void bh_netns_scan(const char *const *directories, const char *proc, int rtnl, bool processes,
+		   void (*found)(void *user, const struct bh_netns_fact *fact), void *user)
+{
+	struct scan s = { .proc = proc, .rtnl = rtnl, .candidates = bh_map_new(free) };
+	struct stat own;
+	char path[300];
+	const struct candidate *c;
+
+	snprintf(path, sizeof(path), "%s/self/ns/net", proc);
+	if (stat(path, &own) == 0)
+		s.own = own.st_ino;
+	for (; *directories != NULL; directories++)
+		scan_directory(&s, *directories);
+	if (processes)
+		scan_processes(&s);
+	for (size_t position = 0; (c = bh_map_next(s.candidates, &position)) != NULL;)
+		found(user, &c->fact);
+	bh_map_free(s.candidates);
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "runtime.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "grow.h"
+
+struct bh_container *bh_container_new(void)
+{
+	return bh_calloc(1, sizeof(struct bh_container));
+}
+
+void bh_container_free(struct bh_container *c)
+{
+	if (c == NULL)
+		return;
+	for (size_t i = 0; i < c->label_count; i++) {
+		free(c->labels[i].key);
+		free(c->labels[i].value);
+	}
+	free(c->labels);
+	free(c->nets);
+	free(c);
+}
+
+void bh_container_add_label(struct bh_container *c, const char *key, const char *value)
+{
+	size_t capacity = c->label_count;
+
+	c->labels = bh_grow(c->labels, &capacity, c->label_count + 1, sizeof(*c->labels));
+	c->labels[c->label_count++] =
+		(struct bh_label) { .key = bh_strdup(key), .value = bh_strdup(value) };
+}
+
+struct bh_container_net *bh_container_add_net(struct bh_container *c)
+{
+	size_t capacity = c->net_count;
+
+	c->nets = bh_grow(c->nets, &capacity, c->net_count + 1, sizeof(*c->nets));
+	struct bh_container_net *net = &c->nets[c->net_count++];
+	*net = (struct bh_container_net) { 0 };
+	return net;
+}
+
+struct bh_container *bh_container_copy(const struct bh_container *from)
+{
+	struct bh_container *c = bh_container_new();
+
+	*c = *from;
+	c->labels = NULL;
+	c->nets = NULL;
+	c->label_count = c->net_count = 0;
+	for (size_t i = 0; i < from->label_count; i++)
+		bh_container_add_label(c, from->labels[i].key, from->labels[i].value);
+	for (size_t i = 0; i < from->net_count; i++)
+		*bh_container_add_net(c) = from->nets[i];
+	return c;
+}
+
+const char *bh_container_label(const struct bh_container *c, const char *key)
+{
+	for (size_t i = 0; i < c->label_count; i++)
+		if (strcmp(c->labels[i].key, key) == 0)
+			return c->labels[i].value;
+	return NULL;
+}
+
+const char *bh_runtime_name(uint8_t runtime)
+{
+	static const char *const names[BH_RUNTIMES] = { "netns", "docker", "podman", "cri", "lxc" };
+
+	return runtime < BH_RUNTIMES ? names[runtime] : "?";
+}
+
+static bool is_id(const char *text)
+{
+	return strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
+}
+
+bool bh_runtime_request_text(uint8_t runtime, uint8_t query, const char *argument, char *out,
+			     size_t size)
+{
+	char path[256];
+
+	if (runtime != BH_RUNTIME_DOCKER)
+		return false;
+	switch (query) {
+	case BH_QUERY_CONTAINERS:
+		snprintf(path, sizeof(path), "/containers/json?all=1");
+		break;
+	case BH_QUERY_INSPECT:
+		snprintf(path, sizeof(path), "/containers/%s/json", argument);
+		break;
+	case BH_QUERY_NETWORK:
+		snprintf(path, sizeof(path), "/networks/%s", argument);
+		break;
+	case BH_QUERY_EVENTS:
+		/* {"type":["container","network"]} */
+		snprintf(path, sizeof(path),
+			 "/events?filters=%%7B%%22type%%22%%3A%%5B%%22container%%22"
+			 "%%2C%%22network%%22%%5D%%7D");
+		break;
+	default:
+		return false;
+	}
+	bool takes_id = query == BH_QUERY_INSPECT || query == BH_QUERY_NETWORK;
+	if (takes_id ? !is_id(argument) : argument[0] != '\0')
+		return false;
+	/* HTTP/1.0: replies come unchunked, and end with the connection. */
+	int length = snprintf(out, size, "GET %s HTTP/1.0\r\nHost: docker\r\n\r\n", path);
+	return length > 0 && (size_t)length < size;
+}

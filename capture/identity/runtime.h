@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Container runtimes, each behind the same operations, one file each. A back end runs in core: it
+ * asks for one of a few fixed queries (the kernel process owns the sockets and writes the
+ * requests), reads the raw replies, and states containers. Runtimes add names and labels; nothing
+ * waits for them.
+ */
+#ifndef BH_RUNTIME_H
+#define BH_RUNTIME_H
+
+#include "bulkhead/endpoint.h"
+#include "bulkhead/error.h"
+
+struct bh_label {
+	char *key;
+	char *value;
+};
+
+struct bh_container_net {
+	char name[128];
+	struct bh_mac mac;
+	struct bh_addr addr4; /* family 0: none */
+	struct bh_addr addr6;
+};
+
+/* A container as its runtime describes it. Owned by whoever holds it; _free frees it whole. */
+struct bh_container {
+	uint8_t runtime;
+	char id[BH_CONTAINER_ID];
+	char name[256];
+	char image[256];
+	char network_mode[128];		/* "host", "none", "container:<id>", a network's name */
+	char netns_path[BH_NETNS_NAME]; /* Docker's SandboxKey */
+	int32_t pid;
+	bool running;
+	struct bh_label *labels;
+	size_t label_count;
+	struct bh_container_net *nets;
+	size_t net_count;
+};
+
+struct bh_container *bh_container_new(void);
+struct bh_container *bh_container_copy(const struct bh_container *container);
+void bh_container_free(struct bh_container *container);
+void bh_container_add_label(struct bh_container *container, const char *key, const char *value);
+struct bh_container_net *bh_container_add_net(struct bh_container *container);
+const char *bh_container_label(const struct bh_container *container, const char *key); /* or NULL */
+
+/* "docker", "podman" …; "netns" for none. */
+const char *bh_runtime_name(uint8_t runtime);
+
+/* The queries there are. The kernel process turns (runtime, query, argument) into request text with
+ * bh_runtime_request_text() and sends nothing else. */
+enum bh_runtime_query {
+	BH_QUERY_CONTAINERS, /* all of them, stopped ones too */
+	BH_QUERY_INSPECT,    /* argument: container id */
+	BH_QUERY_NETWORK,    /* argument: network id */
+	BH_QUERY_EVENTS,     /* a stream that ends only with the daemon */
+	BH_QUERIES,
+};
+
+/* Writes the HTTP/1.0 request; false where runtime, query or argument (64 hexadecimal digits or
+ * none) is not one of ours. */
+bool bh_runtime_request_text(uint8_t runtime, uint8_t query, const char *argument, char *out,
+			     size_t size);
+
+/* What a back end may use. */
+struct bh_runtime_host {
+	void *user;
+	/* Starts a query; its reply arrives through ops->data and ops->end under the id returned.
+	 */
+	uint32_t (*query)(void *user, uint8_t runtime, enum bh_runtime_query query,
+			  const char *argument);
+	void (*container)(void *user, const struct bh_container *container);
+	void (*container_gone)(void *user, uint8_t runtime, const char *id);
+	/* The first full listing is in (ok), or the runtime cannot be reached (why). Called on each
+	 * change of that. */
+	void (*state)(void *user, uint8_t runtime, bool ok, const char *why);
+};
+
+struct bh_runtime_ops {
+	const char *name;
+	uint8_t runtime;
+	void *(*start)(const struct bh_runtime_host *host, int64_t now);
+	void (*data)(void *state, uint32_t request, const void *bytes, size_t length, int64_t now);
+	/* error: negative errno (the socket could not be reached, broke), 0: end of reply. */
+	void (*end)(void *state, uint32_t request, int error, int64_t now);
+	/* About once a second: reconnects, resynchronises. */
+	void (*tick)(void *state, int64_t now);
+	void (*stop)(void *state);
+};
+
+extern const struct bh_runtime_ops bh_docker_ops;
+
+#endif
