@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Policy and present endpoints → bh_ruleset. The evaluator decides which rule stands for whom; this
+ * only spells the answer out per address. */
+#ifndef BH_COMPILE_H
+#define BH_COMPILE_H
+
+#include "bulkhead/endpoint.h"
+#include "bulkhead/ruleset.h"
+#include "evaluate.h"
+
+/* A present endpoint, as the compiler needs it. */
+struct bh_compile_endpoint {
+	const struct bh_endpoint_fact *fact;
+	const char *workload; /* "": unidentified; then it gets no binding and meets the posture */
+	uint8_t mode;
+	const void *labels;
+	const char *(*label)(const void *labels, const char *key);
+};
+
+struct bh_compile_input {
+	const struct bh_policy *policy; /* NULL: none yet; then every workload is in learn */
+	const struct bh_compile_endpoint *endpoints;
+	size_t endpoint_count;
+	const struct bh_bridge *bridges; /* of the host; those with an endpoint become managed */
+	size_t bridge_count;
+	uint8_t posture;
+};
+
+/* Never fails; the caller frees the result. The same input gives the same bytes, in the same order.
+ * With every workload in learn it is an empty ruleset: nothing is asked of the kernel. */
+struct bh_ruleset *bh_compile(const struct bh_compile_input *input);
+
+#endif

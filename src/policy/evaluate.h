@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The one evaluator: (flow, identities, policy) → verdict and the rule responsible. Learning,
+ * replay, explain and the compiler all go by it; tests hold it against the kernel.
+ */
+#ifndef BH_EVALUATE_H
+#define BH_EVALUATE_H
+
+#include "policy.h"
+
+/* One end of a flow, in the policy's eyes. */
+struct bh_subject {
+	const struct bh_peer *peer;
+	struct bh_addr addr;
+	/* Labels of the instance, where peer is a workload; NULL: none. label() answers NULL where
+	 * the key is not set. */
+	const void *labels;
+	const char *(*label)(const void *labels, const char *key);
+	uint8_t mode; /* enum bh_mode, where peer is a workload; learn otherwise */
+};
+
+struct bh_question {
+	struct bh_subject src;
+	struct bh_subject dst;
+	uint8_t proto;
+	uint16_t port;		/* destination port; ICMP: type * 256 + code */
+	bool direction_unknown; /* then both orientations are judged, and either suffices */
+	uint16_t source_port;	/* needed only then */
+};
+
+struct bh_answer {
+	uint8_t verdict;      /* enum bh_verdict: what the policy says */
+	bool blocked;	      /* a workload in enforce mode refuses it */
+	bool audited;	      /* a workload in audit mode would have */
+	uint8_t side;	      /* enum bh_side whose workload denies, where verdict is DENY */
+	const char *workload; /* that workload's name (the subject's peer name), else NULL */
+	int rule;	      /* index of the rule that allows, −1: none */
+	char reason[512];     /* in words: the rule, or whose rule is missing */
+};
+
+void bh_policy_evaluate(const struct bh_policy *policy, const struct bh_question *question,
+			struct bh_answer *answer);
+
+/* Whether a policy peer stands for this subject. */
+bool bh_policy_peer_matches(const struct bh_policy *policy, const struct bh_policy_peer *peer,
+			    const struct bh_subject *subject);
+
+#endif

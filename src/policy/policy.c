@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "policy.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "address.h"
+#include "buffer.h"
+#include "grow.h"
+#include "port.h"
+#include "print.h"
+
+struct bh_policy *bh_policy_new(void)
+{
+	return bh_calloc(1, sizeof(struct bh_policy));
+}
+
+void bh_policy_free(struct bh_policy *p)
+{
+	if (p == NULL)
+		return;
+	for (size_t i = 0; i < p->workload_count; i++) {
+		for (size_t j = 0; j < p->workloads[i].label_count; j++) {
+			free(p->workloads[i].labels[j].key);
+			free(p->workloads[i].labels[j].value);
+		}
+		free(p->workloads[i].labels);
+		free(p->workloads[i].name);
+	}
+	for (size_t i = 0; i < p->rule_count; i++) {
+		free(p->rules[i].ports);
+		free(p->rules[i].comment);
+	}
+	free(p->workloads);
+	free(p->rules);
+	free(p->header);
+	free(p);
+}
+
+/* Room for one more in an array that doubles with its count. */
+static void *add_item(void *items, size_t count, size_t size)
+{
+	size_t capacity = count == 0 || (count & (count - 1)) != 0 || count < 16 ? 0 : count;
+
+	/* At 0 and at each power of two from 16 on the array is full; in between there is room. */
+	if (count == 0)
+		items = bh_grow(items, &capacity, 16, size);
+	else if (capacity != 0)
+		items = bh_grow(items, &capacity, count * 2, size);
+	memset((char *)items + count * size, 0, size);
+	return items;
+}
+
+size_t bh_policy_add_workload(struct bh_policy *p, const char *name)
+{
+	p->workloads = add_item(p->workloads, p->workload_count, sizeof(*p->workloads));
+	p->workloads[p->workload_count].name = bh_strdup(name);
+	return p->workload_count++;
+}
+
+void bh_policy_add_label(struct bh_policy *p, size_t workload, const char *key, const char *value)
+{
+	struct bh_policy_workload *w = &p->workloads[workload];
+
+	w->labels = add_item(w->labels, w->label_count, sizeof(*w->labels));
+	w->labels[w->label_count++] =
+		(struct bh_policy_label) { .key = bh_strdup(key), .value = bh_strdup(value) };
+}
+
+size_t bh_policy_add_rule(struct bh_policy *p, const struct bh_policy_peer *from,
+			  const struct bh_policy_peer *to, const char *comment)
+{
+	p->rules = add_item(p->rules, p->rule_count, sizeof(*p->rules));
+	struct bh_policy_rule *rule = &p->rules[p->rule_count];
+	rule->from = *from;
+	rule->to = *to;
+	rule->comment = comment != NULL ? bh_strdup(comment) : NULL;
+	return p->rule_count++;
+}
+
+void bh_policy_add_port(struct bh_policy *p, size_t rule, uint8_t proto, uint16_t first,
+			uint16_t last)
+{
+	struct bh_policy_rule *r = &p->rules[rule];
+
+	r->ports = add_item(r->ports, r->port_count, sizeof(*r->ports));
+	r->ports[r->port_count++] = (struct bh_policy_port) { proto, first, last };
+}
+
+void bh_policy_peer_text(const struct bh_policy *p, const struct bh_policy_peer *peer, char *out,
+			 size_t size)
+{
+	static const char *const words[] = { [BH_POLICY_HOST] = "host",
+					     [BH_POLICY_WORLD] = "world",
+					     [BH_POLICY_METADATA] = "metadata",
+					     [BH_POLICY_MULTICAST] = "multicast" };
+	char text[BH_PREFIX_TEXT];
+
+	if (peer->kind == BH_POLICY_WORKLOAD)
+		bh_copy_text(out, size, p->workloads[peer->workload].name);
+	else if (peer->kind == BH_POLICY_PREFIX)
+		bh_copy_text(out, size, bh_prefix_format(&peer->prefix, text));
+	else
+		bh_copy_text(out, size, words[peer->kind]);
+}
+
+void bh_policy_rule_text(const struct bh_policy *p, size_t rule, char *out, size_t size)
+{
+	const struct bh_policy_rule *r = &p->rules[rule];
+	struct bh_buffer text = { 0 };
+	char peer[300];
+
+	bh_policy_peer_text(p, &r->from, peer, sizeof(peer));
+	bh_buffer_printf(&text, "%s → ", peer);
+	bh_policy_peer_text(p, &r->to, peer, sizeof(peer));
+	bh_buffer_printf(&text, "%s ", peer);
+	for (size_t i = 0; i < r->port_count; i++) {
+		char port[BH_POLICY_PORT_TEXT];
+
+		bh_buffer_printf(&text, "%s%s", i > 0 ? ", " : " ",
+				 bh_policy_port_format(&r->ports[i], port));
+	}
+	bh_copy_text(out, size, text.data);
+	bh_buffer_free(&text);
+}
+
+void bh_policy_revision(const struct bh_policy *p, char out[65])
+{
+	char *text = bh_policy_print_bare(p);
+	XXH128_hash_t hash = XXH3_128bits(text, strlen(text));
+
+	snprintf(out, 65, "%016" PRIx64 "%016" PRIx64, (uint64_t)hash.high64, (uint64_t)hash.low64);
+	free(text);
+}

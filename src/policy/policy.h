@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A policy: workloads named by labels, and what they may open to each other. What no rule allows is
+ * denied, in whichever workload is enforced. A policy is a document: it parses from YAML or JSON
+ * and prints back to a text that parses to the same.
+ */
+#ifndef BH_POLICY_H
+#define BH_POLICY_H
+
+#include "bulkhead/address.h"
+#include "bulkhead/edge.h"
+#include "bulkhead/error.h"
+#include "bulkhead/verdict.h"
+
+struct bh_policy_label {
+	char *key;
+	char *value;
+};
+
+struct bh_policy_workload {
+	char *name;			/* as rules refer to it */
+	struct bh_policy_label *labels; /* all must be equal */
+	size_t label_count;
+	int line;
+};
+
+enum bh_policy_peer_kind {
+	BH_POLICY_WORKLOAD,
+	BH_POLICY_HOST,
+	BH_POLICY_WORLD,
+	BH_POLICY_PREFIX,
+	BH_POLICY_METADATA,
+	BH_POLICY_MULTICAST,
+};
+
+struct bh_policy_peer {
+	uint8_t kind;		 /* enum bh_policy_peer_kind */
+	size_t workload;	 /* index, for BH_POLICY_WORKLOAD */
+	struct bh_prefix prefix; /* for BH_POLICY_PREFIX */
+};
+
+/* "8080/tcp", "8000-8100/tcp", "icmp/8" (type), "gre". */
+struct bh_policy_port {
+	uint8_t proto;
+	uint16_t first; /* for ICMP and ICMPv6 the type; 0–0 for protocols without ports */
+	uint16_t last;
+};
+
+struct bh_policy_rule {
+	struct bh_policy_peer from;
+	struct bh_policy_peer to;
+	struct bh_policy_port *ports;
+	size_t port_count;
+	char *comment; /* the evidence; printed as a YAML comment above the rule; NULL: none */
+	int line;
+};
+
+struct bh_policy {
+	struct bh_policy_workload *workloads;
+	size_t workload_count;
+	struct bh_policy_rule *rules;
+	size_t rule_count;
+	uint8_t deny; /* enum bh_deny_action */
+	char *header; /* comment at the top; NULL: none */
+};
+
+struct bh_policy *bh_policy_new(void);
+void bh_policy_free(struct bh_policy *policy);
+
+/* text: YAML or JSON. NULL and *err ("file:line:column: found …, expected …, did you mean …") on
+ * the first error. file: for messages only. Comments above rules are kept as the rules' comments.
+ */
+struct bh_policy *bh_policy_parse(const char *text, size_t length, const char *file,
+				  struct bh_error *err);
+
+/* The document as YAML, comments included; the caller frees it. The same policy prints the same
+ * bytes. */
+char *bh_policy_print(const struct bh_policy *policy);
+
+/* The revision's name: a hash of the printed document without its comments, 32 hexadecimal digits.
+ */
+void bh_policy_revision(const struct bh_policy *policy, char out[65]);
+
+/* One line a rule: "web → api  8080/tcp"; out holds what fits. */
+void bh_policy_rule_text(const struct bh_policy *policy, size_t rule, char *out, size_t size);
+void bh_policy_peer_text(const struct bh_policy *policy, const struct bh_policy_peer *peer,
+			 char *out, size_t size);
+
+/* Adding, for proposals. Returns the index. */
+size_t bh_policy_add_workload(struct bh_policy *policy, const char *name);
+void bh_policy_add_label(struct bh_policy *policy, size_t workload, const char *key,
+			 const char *value);
+size_t bh_policy_add_rule(struct bh_policy *policy, const struct bh_policy_peer *from,
+			  const struct bh_policy_peer *to, const char *comment);
+void bh_policy_add_port(struct bh_policy *policy, size_t rule, uint8_t proto, uint16_t first,
+			uint16_t last);
+
+/* What differs: calls line('+' or '-', text) for workloads and rules (ports compared one by one)
+ * that only `to` or only `from` has, in a stable order; returns how many. Either may be NULL:
+ * empty. */
+size_t bh_policy_diff(const struct bh_policy *from, const struct bh_policy *to,
+		      void (*line)(void *user, char sign, const char *text), void *user);
+
+#endif

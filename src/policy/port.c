@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "port.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "protocol.h"
+
+static bool is_icmp(uint8_t proto)
+{
+	return proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6;
+}
+
+char *bh_policy_port_format(const struct bh_policy_port *port, char out[BH_POLICY_PORT_TEXT])
+{
+	char name[BH_PROTOCOL_TEXT];
+
+	bh_protocol_format(port->proto, name);
+	if (is_icmp(port->proto))
+		snprintf(out, BH_POLICY_PORT_TEXT, "%s/%u", name, port->first);
+	else if (!bh_protocol_has_ports(port->proto))
+		snprintf(out, BH_POLICY_PORT_TEXT, "%s", name);
+	else if (port->first == port->last)
+		snprintf(out, BH_POLICY_PORT_TEXT, "%u/%s", port->first, name);
+	else
+		snprintf(out, BH_POLICY_PORT_TEXT, "%u-%u/%s", port->first, port->last, name);
+	return out;
+}
+
+static bool read_number(const char **text, unsigned most, uint16_t *out)
+{
+	size_t digits = strspn(*text, "0123456789");
+
+	if (digits == 0 || digits > 5 || strtoul(*text, NULL, 10) > most)
+		return false;
+	*out = (uint16_t)strtoul(*text, NULL, 10);
+	*text += digits;
+	return true;
+}
+
+/* "8080/tcp", "8000-8100/tcp" */
+static bool parse_numbers(const char *text, struct bh_policy_port *port)
+{
+	if (!read_number(&text, 65535, &port->first))
+		return false;
+	port->last = port->first;
+	if (*text == '-') {
+		text++;
+		if (!read_number(&text, 65535, &port->last))
+			return false;
+	}
+	return *text == '/' && bh_protocol_parse(text + 1, &port->proto) &&
+	       bh_protocol_has_ports(port->proto) && port->first <= port->last && port->first > 0;
+}
+
+/* "icmp/8", "gre" */
+static bool parse_name(const char *text, struct bh_policy_port *port)
+{
+	char name[BH_PROTOCOL_TEXT];
+	size_t length = strcspn(text, "/");
+
+	if (length >= sizeof(name))
+		return false;
+	snprintf(name, sizeof(name), "%.*s", (int)length, text);
+	if (!bh_protocol_parse(name, &port->proto) || bh_protocol_has_ports(port->proto))
+		return false;
+	text += length;
+	if (!is_icmp(port->proto))
+		return *text == '\0';
+	if (*text++ != '/' || !read_number(&text, 255, &port->first))
+		return false;
+	port->last = port->first;
+	return *text == '\0';
+}
+
+bool bh_policy_port_parse(const char *text, struct bh_policy_port *port, const char **expected)
+{
+	*expected = "a port such as 8080/tcp, 8000-8100/tcp, icmp/8 (type) or gre";
+	*port = (struct bh_policy_port) { 0 };
+	/* A number with nothing but a protocol without ports behind it is a protocol by number. */
+	if (strchr("0123456789", text[0]) != NULL && strchr(text, '/') != NULL)
+		return parse_numbers(text, port);
+	return parse_name(text, port);
+}

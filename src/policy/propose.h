@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From what was learned to a policy a person can read. */
+#ifndef BH_PROPOSE_H
+#define BH_PROPOSE_H
+
+#include "policy.h"
+
+/* How a workload is to be selected: calls add(key, value) for each label that all its instances
+ * share and that a policy should name it by. */
+typedef void (*bh_propose_labels)(void *user, const char *workload,
+				  void (*add)(void *to, const char *key, const char *value),
+				  void *to);
+
+struct bh_propose_input {
+	const struct bh_edge *edges; /* in the ledger's order */
+	size_t edge_count;
+	/* Workloads that exist, with or without edges: each gets its entry. */
+	const char *const *workloads;
+	size_t workload_count;
+	bh_propose_labels labels;
+	void *user;
+	const char *header;
+};
+
+/* One rule a (source, destination) pair with all its ports, its evidence as comment; sorted, so
+ * that the same edges give the same bytes. External addresses become their own /32 or /128; nothing
+ * is widened. The caller frees it. */
+struct bh_policy *bh_propose(const struct bh_propose_input *input);
+
+#endif
