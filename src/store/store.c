@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One SQLite file in write-ahead mode. synchronous=NORMAL: a process that is killed loses nothing
+ * that was committed; a machine that loses power may lose the last second, which is what a learner
+ * can bear.
+ */
+#include "store.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "grow.h"
+
+#define SCHEMA_VERSION 1
+
+static const char schema[] =
+	"CREATE TABLE edges (src_kind INTEGER NOT NULL, src TEXT NOT NULL, dst_kind INTEGER NOT "
+	"NULL,"
+	" dst TEXT NOT NULL, proto INTEGER NOT NULL, port INTEGER NOT NULL, first INTEGER NOT NULL,"
+	" last INTEGER NOT NULL, connections INTEGER NOT NULL, answered INTEGER NOT NULL,"
+	" bytes INTEGER NOT NULL, replicas INTEGER NOT NULL, windows INTEGER NOT NULL,"
+	" last_window INTEGER NOT NULL, lossy INTEGER NOT NULL,"
+	" PRIMARY KEY (src_kind, src, dst_kind, dst, proto, port)) WITHOUT ROWID;"
+	"CREATE TABLE revisions (number INTEGER PRIMARY KEY, revision TEXT NOT NULL,"
+	" time INTEGER NOT NULL, author TEXT NOT NULL, why TEXT NOT NULL, text TEXT NOT NULL);"
+	"CREATE TABLE modes (workload TEXT PRIMARY KEY, mode INTEGER NOT NULL, time INTEGER NOT "
+	"NULL,"
+	" author TEXT NOT NULL);"
+	"CREATE TABLE containers (id TEXT PRIMARY KEY, text TEXT NOT NULL);"
+	/* AUTOINCREMENT: a number never comes again, even when the newest events were dropped. */
+	"CREATE TABLE events (number INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL,"
+	" kind TEXT NOT NULL, json TEXT NOT NULL);"
+	"PRAGMA user_version = 1;";
+
+enum statement {
+	SAVE_EDGE,
+	LOAD_EDGES,
+	ADD_REVISION,
+	LIST_REVISIONS,
+	GET_REVISION,
+	SET_MODE,
+	LOAD_MODES,
+	SAVE_CONTAINER,
+	DROP_CONTAINER,
+	LOAD_CONTAINERS,
+	ADD_EVENT,
+	TRIM_EVENTS,
+	EVENTS_AFTER,
+	EVENTS_NEWEST,
+	STATEMENTS,
+};
+
+static const char *const sql[STATEMENTS] = {
+	[SAVE_EDGE] = "INSERT OR REPLACE INTO edges VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[LOAD_EDGES] = "SELECT * FROM edges",
+	[ADD_REVISION] = "INSERT INTO revisions VALUES (?,?,?,?,?,?)",
+	[LIST_REVISIONS] = "SELECT * FROM revisions ORDER BY number DESC LIMIT ?",
+	[GET_REVISION] = "SELECT * FROM revisions WHERE number = ?1 OR (?1 = 0 AND number = "
+			 "(SELECT max(number) FROM revisions))",
+	[SET_MODE] = "INSERT OR REPLACE INTO modes VALUES (?,?,?,?)",
+	[LOAD_MODES] = "SELECT workload, mode FROM modes ORDER BY workload",
+	[SAVE_CONTAINER] = "INSERT OR REPLACE INTO containers VALUES (?,?)",
+	[DROP_CONTAINER] = "DELETE FROM containers WHERE id = ?",
+	[LOAD_CONTAINERS] = "SELECT id, text FROM containers",
+	[ADD_EVENT] = "INSERT INTO events (time, kind, json) VALUES (?,?,?)",
+	[TRIM_EVENTS] = "DELETE FROM events WHERE number <= (SELECT max(number) FROM events) - ?",
+	[EVENTS_AFTER] = "SELECT number, json FROM events WHERE number > ? ORDER BY number LIMIT ?",
+	[EVENTS_NEWEST] =
+		"SELECT * FROM (SELECT number, json FROM events ORDER BY number DESC LIMIT ?)"
+		" ORDER BY number",
+};
+
+struct bh_store {
+	sqlite3 *db;
+	char *path;
+	sqlite3_stmt *prepared[STATEMENTS];
+};
+
+/* --- opening ---------------------------------------------------------------------------------- */
+
+static int fail(const struct bh_store *s, struct bh_error *err)
+{
+	int code = sqlite3_errcode(s->db);
+	const char *text = sqlite3_errmsg(s->db);
+
+	if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
+		return bh_error_set(
+			err, -EUCLEAN,
+			"%s is damaged (%s); it was left as it is: move it away to start anew, "
+			"or restore a copy",
+			s->path, text);
+	if (code == SQLITE_BUSY)
+		return bh_error_set(err, -EBUSY, "%s is in use by another process", s->path);
+	return bh_error_set(err, code == SQLITE_FULL ? -ENOSPC : -EIO, "%s: %s", s->path, text);
+}
+
+static int run(struct bh_store *s, const char *text, struct bh_error *err)
+{
+	return sqlite3_exec(s->db, text, NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(s, err);
+}
+
+static int read_version(struct bh_store *s, int *version, struct bh_error *err)
+{
+	sqlite3_stmt *statement;
+
+	if (sqlite3_prepare_v2(s->db, "PRAGMA user_version", -1, &statement, NULL) != SQLITE_OK)
+		return fail(s, err);
+	int step = sqlite3_step(statement);
+	*version = step == SQLITE_ROW ? sqlite3_column_int(statement, 0) : 0;
+	sqlite3_finalize(statement);
+	return step == SQLITE_ROW ? 0 : fail(s, err);
+}
+
+static int prepare_schema(struct bh_store *s, struct bh_error *err)
+{
+	int version;
+
+	if (run(s, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=2000;",
+		err) != 0 ||
+	    read_version(s, &version, err) != 0)
+		return err != NULL ? err->code : -EIO;
+	if (version > SCHEMA_VERSION)
+		return bh_error_set(
+			err, -EPROTO,
+			"%s was written by a newer bulkhead (schema %d, this one knows %d); "
+			"install that version, or move the file away",
+			s->path, version, SCHEMA_VERSION);
+	if (version == SCHEMA_VERSION)
+		return 0;
+	int result = run(s, "BEGIN IMMEDIATE", err);
+	if (result == 0)
+		result = run(s, schema, err);
+	return result == 0 ? run(s, "COMMIT", err) : result;
+}
+
+static int prepare_statements(struct bh_store *s, struct bh_error *err)
+{
+	for (int i = 0; i < STATEMENTS; i++)
+		if (sqlite3_prepare_v3(s->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT,
+				       &s->prepared[i], NULL) != SQLITE_OK)
+			return fail(s, err);
+	return 0;
+}
+
+struct bh_store *bh_store_open(const char *path, struct bh_error *err)
+{
+	struct bh_store *s = bh_calloc(1, sizeof(*s));
+	int result;
+
+	s->path = bh_strdup(path);
+	if (sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) !=
+	    SQLITE_OK)
+		result = fail(s, err);
+	else if ((result = prepare_schema(s, err)) == 0)
+		result = prepare_statements(s, err);
+	if (result == 0)
+		return s;
+	bh_store_close(s);
+	return NULL;
+}
+
+void bh_store_close(struct bh_store *s)
+{
+	if (s == NULL)
+		return;
+	for (int i = 0; i < STATEMENTS; i++)
+		sqlite3_finalize(s->prepared[i]);
+	sqlite3_close(s->db);
+	free(s->path);
+	free(s);
+}
+
+int bh_store_begin(struct bh_store *s, struct bh_error *err)
+{
+	return run(s, "BEGIN", err);
+}
+
+int bh_store_commit(struct bh_store *s, struct bh_error *err)
+{
+	return run(s, "COMMIT", err);
+}
+
+/* --- statements ------------------------------------------------------------------------------- */
+
+static sqlite3_stmt *use(struct bh_store *s, enum statement which)
+{
+	sqlite3_reset(s->prepared[which]);
+	return s->prepared[which];
+}
+
+static void bind_text(sqlite3_stmt *statement, int at, const char *text)
+{
+	sqlite3_bind_text(statement, at, text, -1, SQLITE_TRANSIENT);
+}
+
+static int run_once(struct bh_store *s, sqlite3_stmt *statement, struct bh_error *err)
+{
+	int step = sqlite3_step(statement);
+	int result = step == SQLITE_DONE ? 0 : fail(s, err);
+
+	sqlite3_reset(statement);
+	return result;
+}
+
+static void copy_column(sqlite3_stmt *statement, int at, char *out, size_t size)
+{
+	const char *text = (const char *)sqlite3_column_text(statement, at);
+
+	bh_copy_text(out, size, text != NULL ? text : "");
+}
+
+/* Steps through a result; row() reads the current one. */
+static int each_row(struct bh_store *s, sqlite3_stmt *statement,
+		    void (*row)(sqlite3_stmt *statement, void *context), void *context,
+		    struct bh_error *err)
+{
+	int step;
+
+	while ((step = sqlite3_step(statement)) == SQLITE_ROW)
+		row(statement, context);
+	int result = step == SQLITE_DONE ? 0 : fail(s, err);
+	sqlite3_reset(statement);
+	return result;
+}
+
+/* --- edges ------------------------------------------------------------------------------------ */
+
+int bh_store_save_edge(struct bh_store *s, const struct bh_edge *e, struct bh_error *err)
+{
+	sqlite3_stmt *q = use(s, SAVE_EDGE);
+
+	sqlite3_bind_int(q, 1, e->src.kind);
+	bind_text(q, 2, e->src.name);
+	sqlite3_bind_int(q, 3, e->dst.kind);
+	bind_text(q, 4, e->dst.name);
+	sqlite3_bind_int(q, 5, e->proto);
+	sqlite3_bind_int(q, 6, e->port);
+	sqlite3_bind_int64(q, 7, e->first);
+	sqlite3_bind_int64(q, 8, e->last);
+	sqlite3_bind_int64(q, 9, (sqlite3_int64)e->connections);
+	sqlite3_bind_int64(q, 10, (sqlite3_int64)e->answered);
+	sqlite3_bind_int64(q, 11, (sqlite3_int64)e->bytes);
+	sqlite3_bind_int64(q, 12, (sqlite3_int64)e->replicas);
+	sqlite3_bind_int64(q, 13, e->windows);
+	sqlite3_bind_int64(q, 14, e->last_window);
+	sqlite3_bind_int(q, 15, e->lossy);
+	return run_once(s, q, err);
+}
+
+struct edge_context {
+	void (*edge)(void *user, const struct bh_edge *edge);
+	void *user;
+};
+
+static void read_edge(sqlite3_stmt *q, void *context)
+{
+	const struct edge_context *c = context;
+	struct bh_edge e = { 0 };
+
+	e.src.kind = (uint8_t)sqlite3_column_int(q, 0);
+	copy_column(q, 1, e.src.name, sizeof(e.src.name));
+	e.dst.kind = (uint8_t)sqlite3_column_int(q, 2);
+	copy_column(q, 3, e.dst.name, sizeof(e.dst.name));
+	e.proto = (uint8_t)sqlite3_column_int(q, 4);
+	e.port = (uint16_t)sqlite3_column_int(q, 5);
+	e.first = sqlite3_column_int64(q, 6);
+	e.last = sqlite3_column_int64(q, 7);
+	e.connections = (uint64_t)sqlite3_column_int64(q, 8);
+	e.answered = (uint64_t)sqlite3_column_int64(q, 9);
+	e.bytes = (uint64_t)sqlite3_column_int64(q, 10);
+	e.replicas = (uint64_t)sqlite3_column_int64(q, 11);
+	e.windows = (uint32_t)sqlite3_column_int64(q, 12);
+	e.last_window = sqlite3_column_int64(q, 13);
+	e.lossy = sqlite3_column_int(q, 14) != 0;
+	/* Kinds that this version does not know would be read past their tables. */
+	if (e.src.kind <= BH_PEER_DEPARTED && e.dst.kind <= BH_PEER_DEPARTED)
+		c->edge(c->user, &e);
+}
+
+int bh_store_load_edges(struct bh_store *s, void (*edge)(void *user, const struct bh_edge *),
+			void *user, struct bh_error *err)
+{
+	struct edge_context context = { edge, user };
+
+	return each_row(s, use(s, LOAD_EDGES), read_edge, &context, err);
+}
+
+/* --- revisions -------------------------------------------------------------------------------- */
+
+int bh_store_add_revision(struct bh_store *s, const struct bh_revision *r, struct bh_error *err)
+{
+	sqlite3_stmt *q = use(s, ADD_REVISION);
+
+	sqlite3_bind_int64(q, 1, r->number);
+	bind_text(q, 2, r->revision);
+	sqlite3_bind_int64(q, 3, r->time);
+	bind_text(q, 4, r->author);
+	bind_text(q, 5, r->why);
+	bind_text(q, 6, r->text);
+	return run_once(s, q, err);
+}
+
+static void fill_revision(sqlite3_stmt *q, struct bh_revision *r)
+{
+	const char *text = (const char *)sqlite3_column_text(q, 5);
+
+	*r = (struct bh_revision) { .number = sqlite3_column_int64(q, 0),
+				    .time = sqlite3_column_int64(q, 2),
+				    .text = text != NULL ? text : "" };
+	copy_column(q, 1, r->revision, sizeof(r->revision));
+	copy_column(q, 3, r->author, sizeof(r->author));
+	copy_column(q, 4, r->why, sizeof(r->why));
+}
+
+struct revision_context {
+	void (*row)(void *user, const struct bh_revision *revision);
+	void *user;
+};
+
+static void read_revision(sqlite3_stmt *q, void *context)
+{
+	const struct revision_context *c = context;
+	struct bh_revision r;
+
+	fill_revision(q, &r);
+	c->row(c->user, &r);
+}
+
+int bh_store_revisions(struct bh_store *s, size_t most,
+		       void (*row)(void *user, const struct bh_revision *), void *user,
+		       struct bh_error *err)
+{
+	struct revision_context context = { row, user };
+	sqlite3_stmt *q = use(s, LIST_REVISIONS);
+
+	sqlite3_bind_int64(q, 1, (sqlite3_int64)most);
+	return each_row(s, q, read_revision, &context, err);
+}
+
+int bh_store_revision(struct bh_store *s, int64_t number, struct bh_revision *out,
+		      struct bh_error *err)
+{
+	sqlite3_stmt *q = use(s, GET_REVISION);
+	int result = 0;
+
+	sqlite3_bind_int64(q, 1, number);
+	int step = sqlite3_step(q);
+	if (step == SQLITE_ROW) {
+		fill_revision(q, out);
+		out->text = bh_strdup(out->text);
+	} else if (step == SQLITE_DONE) {
+		result = bh_error_set(err, -ENOENT, "there is no such revision");
+	} else {
+		result = fail(s, err);
+	}
+	sqlite3_reset(q);
+	return result;
+}
+
+/* --- modes ------------------------------------------------------------------------------------ */
+
+int bh_store_set_mode(struct bh_store *s, const char *workload, uint8_t mode, int64_t time,
+		      const char *author, struct bh_error *err)
+{
+	sqlite3_stmt *q = use(s, SET_MODE);
+
+	bind_text(q, 1, workload);
+	sqlite3_bind_int(q, 2, mode);
+	sqlite3_bind_int64(q, 3, time);
+	bind_text(q, 4, author);
+	return run_once(s, q, err);
+}
+
+struct mode_context {
+	void (*row)(void *user, const char *workload, uint8_t mode);
+	void *user;
+};
+
+static void read_mode(sqlite3_stmt *q, void *context)
+{
+	const struct mode_context *c = context;
+	const char *workload = (const char *)sqlite3_column_text(q, 0);
+	int mode = sqlite3_column_int(q, 1);
+
+	if (workload != NULL && mode >= BH_LEARN && mode <= BH_ENFORCE)
+		c->row(c->user, workload, (uint8_t)mode);
+}
+
+int bh_store_load_modes(struct bh_store *s,
+			void (*row)(void *user, const char *workload, uint8_t mode), void *user,
+			struct bh_error *err)
+{
+	struct mode_context context = { row, user };
+
+	return each_row(s, use(s, LOAD_MODES), read_mode, &context, err);
+}
+
+/* --- containers ------------------------------------------------------------------------------- */
+
+int bh_store_save_container(struct bh_store *s, const char *id, const char *text,
+			    struct bh_error *err)
+{
+	sqlite3_stmt *q = use(s, SAVE_CONTAINER);
+
+	bind_text(q, 1, id);
+	bind_text(q, 2, text);
+	return run_once(s, q, err);
+}
+
+int bh_store_drop_container(struct bh_store *s, const char *id, struct bh_error *err)
+{
+	sqlite3_stmt *q = use(s, DROP_CONTAINER);
+
+	bind_text(q, 1, id);
+	return run_once(s, q, err);
+}
+
+struct container_context {
+	void (*row)(void *user, const char *id, const char *text);
+	void *user;
+};
+
+static void read_container(sqlite3_stmt *q, void *context)
+{
+	const struct container_context *c = context;
+	const char *id = (const char *)sqlite3_column_text(q, 0);
+	const char *text = (const char *)sqlite3_column_text(q, 1);
+
+	if (id != NULL && text != NULL)
+		c->row(c->user, id, text);
+}
+
+int bh_store_load_containers(struct bh_store *s,
+			     void (*row)(void *user, const char *id, const char *text), void *user,
+			     struct bh_error *err)
+{
+	struct container_context context = { row, user };
+
+	return each_row(s, use(s, LOAD_CONTAINERS), read_container, &context, err);
+}
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+int bh_store_add_event(struct bh_store *s, int64_t time, const char *kind, const char *json,
+		       int64_t *number, struct bh_error *err)
+{
+	sqlite3_stmt *q = use(s, ADD_EVENT);
+
+	sqlite3_bind_int64(q, 1, time);
+	bind_text(q, 2, kind);
+	bind_text(q, 3, json);
+	int result = run_once(s, q, err);
+	if (result == 0)
+		*number = sqlite3_last_insert_rowid(s->db);
+	return result;
+}
+
+int bh_store_trim_events(struct bh_store *s, int64_t keep, struct bh_error *err)
+{
+	sqlite3_stmt *q = use(s, TRIM_EVENTS);
+
+	sqlite3_bind_int64(q, 1, keep);
+	return run_once(s, q, err);
+}
+
+struct event_context {
+	void (*row)(void *user, int64_t number, const char *json);
+	void *user;
+};
+
+static void read_event(sqlite3_stmt *q, void *context)
+{
+	const struct event_context *c = context;
+	const char *json = (const char *)sqlite3_column_text(q, 1);
+
+	if (json != NULL)
+		c->row(c->user, sqlite3_column_int64(q, 0), json);
+}
+
+int bh_store_events(struct bh_store *s, int64_t after, size_t most,
+		    void (*row)(void *user, int64_t number, const char *json), void *user,
+		    struct bh_error *err)
+{
+	struct event_context context = { row, user };
+	sqlite3_stmt *q = use(s, after < 0 ? EVENTS_NEWEST : EVENTS_AFTER);
+
+	if (after >= 0)
+		sqlite3_bind_int64(q, 1, after);
+	sqlite3_bind_int64(q, after < 0 ? 1 : 2, (sqlite3_int64)most);
+	return each_row(s, q, read_event, &context, err);
+}

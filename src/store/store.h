@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What outlives the daemon, in one SQLite file: ledger, policy revisions, modes, events. */
+#ifndef BH_STORE_H
+#define BH_STORE_H
+
+#include <stddef.h>
+
+#include "bulkhead/edge.h"
+#include "bulkhead/error.h"
+#include "bulkhead/verdict.h"
+
+struct bh_store;
+
+/* Opens or makes the file; its schema is versioned (PRAGMA user_version) and a newer one than ours
+ * is refused. A damaged file is refused with what to do; never replaced. */
+struct bh_store *bh_store_open(const char *path, struct bh_error *err);
+void bh_store_close(struct bh_store *store);
+
+/* Everything between the two is one transaction. */
+int bh_store_begin(struct bh_store *store, struct bh_error *err);
+int bh_store_commit(struct bh_store *store, struct bh_error *err);
+
+int bh_store_save_edge(struct bh_store *store, const struct bh_edge *edge, struct bh_error *err);
+int bh_store_load_edges(struct bh_store *store, void (*edge)(void *user, const struct bh_edge *),
+			void *user, struct bh_error *err);
+
+/* A revision that was applied. text: the document as given, comments and all. */
+struct bh_revision {
+	int64_t number; /* 1, 2, 3 … */
+	char revision[65];
+	int64_t time;
+	char author[128];
+	char why[512];
+	const char *text; /* good for the callback; in bh_store_revision() the caller frees it */
+};
+int bh_store_add_revision(struct bh_store *store, const struct bh_revision *revision,
+			  struct bh_error *err);
+/* Newest first; at most `most` of them. */
+int bh_store_revisions(struct bh_store *store, size_t most,
+		       void (*row)(void *user, const struct bh_revision *), void *user,
+		       struct bh_error *err);
+/* number 0: the active one (the newest). -ENOENT: there is none. */
+int bh_store_revision(struct bh_store *store, int64_t number, struct bh_revision *out,
+		      struct bh_error *err);
+
+int bh_store_set_mode(struct bh_store *store, const char *workload, uint8_t mode, int64_t time,
+		      const char *author, struct bh_error *err);
+int bh_store_load_modes(struct bh_store *store,
+			void (*row)(void *user, const char *workload, uint8_t mode), void *user,
+			struct bh_error *err);
+
+/* Containers as text that the caller understands, by id. */
+int bh_store_save_container(struct bh_store *store, const char *id, const char *text,
+			    struct bh_error *err);
+int bh_store_drop_container(struct bh_store *store, const char *id, struct bh_error *err);
+int bh_store_load_containers(struct bh_store *store,
+			     void (*row)(void *user, const char *id, const char *text), void *user,
+			     struct bh_error *err);
+
+/* Events as the JSON they are shown as; numbered from 1 without gaps. Only the newest `keep` stay.
+ */
+int bh_store_add_event(struct bh_store *store, int64_t time, const char *kind, const char *json,
+		       int64_t *number, struct bh_error *err);
+int bh_store_trim_events(struct bh_store *store, int64_t keep, struct bh_error *err);
+/* Those with a number above `after`, oldest first, at most `most`; after < 0: the newest `most`. */
+int bh_store_events(struct bh_store *store, int64_t after, size_t most,
+		    void (*row)(void *user, int64_t number, const char *json), void *user,
+		    struct bh_error *err);
+
+#endif
