@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The table is dumped once per family, however many addresses went; what matches is collected and
+ * deleted afterwards, each entry by its own tuple and id, so that an entry made meanwhile for the
+ * same tuple is left alone.
+ */
+#include "conntrack.h"
+
+#include <errno.h>
+#include <libnetfilter_conntrack/libnetfilter_conntrack.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "address.h"
+#include "grow.h"
+
+#define TRIES 3
+
+struct search {
+	const struct bh_addr *addrs;
+	size_t count;
+	struct nf_conntrack **found;
+	size_t found_count;
+	size_t capacity;
+};
+
+static bool holds(const struct nf_conntrack *ct, enum nf_conntrack_attr attr,
+		  const struct bh_addr *addr)
+{
+	const void *value = nfct_attr_is_set(ct, attr) ? nfct_get_attr(ct, attr) : NULL;
+
+	return value != NULL && memcmp(value, addr->bytes, bh_addr_size(addr->family)) == 0;
+}
+
+static bool concerns(const struct nf_conntrack *ct, const struct bh_addr *addr)
+{
+	static const enum nf_conntrack_attr attrs4[] = { ATTR_ORIG_IPV4_SRC, ATTR_ORIG_IPV4_DST,
+							 ATTR_REPL_IPV4_SRC, ATTR_REPL_IPV4_DST };
+	static const enum nf_conntrack_attr attrs6[] = { ATTR_ORIG_IPV6_SRC, ATTR_ORIG_IPV6_DST,
+							 ATTR_REPL_IPV6_SRC, ATTR_REPL_IPV6_DST };
+	const enum nf_conntrack_attr *attrs = addr->family == BH_IPV4 ? attrs4 : attrs6;
+
+	for (size_t i = 0; i < 4; i++)
+		if (holds(ct, attrs[i], addr))
+			return true;
+	return false;
+}
+
+static int take(enum nf_conntrack_msg_type type, struct nf_conntrack *ct, void *data)
+{
+	struct search *search = data;
+
+	(void)type;
+	for (size_t i = 0; i < search->count; i++) {
+		if (!concerns(ct, &search->addrs[i]))
+			continue;
+		search->found = bh_grow(search->found, &search->capacity, search->found_count + 1,
+					sizeof(struct nf_conntrack *));
+		search->found[search->found_count++] = ct;
+		return NFCT_CB_STOLEN;
+	}
+	return NFCT_CB_CONTINUE;
+}
+
+static bool has_family(const struct bh_addr *addrs, size_t count, uint8_t family)
+{
+	for (size_t i = 0; i < count; i++)
+		if (addrs[i].family == family)
+			return true;
+	return false;
+}
+
+static int dump(struct nfct_handle *handle, uint32_t family)
+{
+	int result = -1;
+
+	for (int tries = 0; result < 0 && tries < TRIES; tries++) {
+		result = nfct_query(handle, NFCT_Q_DUMP, &family);
+		if (result < 0 && errno != EINTR && errno != ENOBUFS)
+			break;
+	}
+	return result < 0 ? -errno : 0;
+}
+
+/* Deletes what was found; counts what was there to be deleted. */
+static int destroy(struct nfct_handle *handle, struct search *search, size_t *deleted)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < search->found_count; i++) {
+		if (nfct_query(handle, NFCT_Q_DESTROY, search->found[i]) == 0)
+			(*deleted)++;
+		else if (errno != ENOENT)
+			result = -errno;
+		nfct_destroy(search->found[i]);
+	}
+	free(search->found);
+	return result;
+}
+
+int bh_conntrack_forget(const struct bh_addr *addrs, size_t count, size_t *deleted,
+			struct bh_error *err)
+{
+	struct search search = { .addrs = addrs, .count = count };
+	struct nfct_handle *handle = nfct_open(CONNTRACK, 0);
+	int result = 0;
+
+	*deleted = 0;
+	if (handle == NULL)
+		return bh_error_set(err, -errno, "connection tracking: %s", strerror(errno));
+	nfct_callback_register(handle, NFCT_T_ALL, take, &search);
+	if (has_family(addrs, count, BH_IPV4))
+		result = dump(handle, AF_INET);
+	if (result == 0 && has_family(addrs, count, BH_IPV6))
+		result = dump(handle, AF_INET6);
+	nfct_callback_unregister(handle);
+	int destroyed = destroy(handle, &search, deleted);
+	nfct_close(handle);
+	if (result == 0)
+		result = destroyed;
+	return result == 0 ? 0
+			   : bh_error_set(err, result, "connection tracking: %s",
+					  strerror(-result));
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * table bridge bulkhead: everybody speaks for himself only.
+ *
+ * A port whose workload audits or enforces may send untagged IPv4, IPv6 and ARP, from its own MAC,
+ * and claim its own addresses: in the IP header, in ARP, and in neighbour discovery, where the
+ * target of an advertisement and the link-layer address in an option claim something too.
+ * Neighbour discovery is taken in the one form that Linux sends it: no option, or the address option
+ * alone; an option behind another would be out of a rule's reach. Frames from any other port may
+ * say what they like, except that they are one of the addresses protected so.
+ *
+ * The table stands before the bridge learns the sender's MAC, before NAT and before br_netfilter.
+ * A VLAN tag is visible here even when the kernel has taken it off the frame, because the link-layer
+ * header is read as it was sent; the packet's metadata would look through it.
+ */
+#include <netinet/in.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter_bridge.h>
+#include <string.h>
+
+#include "desired_parts.h"
+
+#define PRIORITY (-400) /* the bridge's destination NAT is at −300 */
+#define ND_SOLICIT 135
+#define ND_ADVERT 136
+#define ND_BARE 24	   /* bytes: header and target */
+#define ND_WITH_OPTION 32  /* and one link-layer address option */
+#define OPTION_SOURCE 0x0101 /* type 1, length 1 */
+#define OPTION_TARGET 0x0201
+
+static const uint8_t unspecified[16];
+static const uint16_t ethertypes[] = { 0x0800, 0x0806, 0x86dd };
+static const uint8_t router_types[] = { 134, 137 }; /* advertisement, redirect */
+/* What a container says before it has an address: router solicitation, MLD. */
+static const uint8_t early_types[] = { 131, 132, 133, 143 };
+
+struct build {
+	struct bh_nft_table *table;
+	const struct bh_ruleset *rules;
+	const struct bh_nft_config *config;
+};
+
+#define KEY_MAC BH_KEY(BH_FIELD_IIFNAME, BH_FIELD_ETHER_SADDR)
+#define KEY_IP BH_KEY(BH_FIELD_IIFNAME, BH_FIELD_ETHER_SADDR, BH_FIELD_IP_SADDR)
+#define KEY_IP6 BH_KEY(BH_FIELD_IIFNAME, BH_FIELD_ETHER_SADDR, BH_FIELD_IP6_SADDR)
+#define KEY_ARP BH_KEY(BH_FIELD_IIFNAME, BH_FIELD_ARP_SADDR_ETHER, BH_FIELD_ARP_SADDR_IP)
+#define KEY_ND_TARGET BH_KEY(BH_FIELD_IIFNAME, BH_FIELD_ETHER_SADDR, BH_FIELD_ND_TARGET)
+#define KEY_ND_LLADDR BH_KEY(BH_FIELD_IIFNAME, BH_FIELD_ND_LLADDR)
+
+/* --- sets ------------------------------------------------------------------------------------- */
+
+static void add_sets(const struct build *b)
+{
+	struct bh_nft_table *t = b->table;
+	struct bh_nft_set *types = bh_desired_set(t, "ethertypes", BH_KEY(BH_FIELD_ETHER_TYPE), 0);
+
+	for (size_t i = 0; i < sizeof(ethertypes) / sizeof(ethertypes[0]); i++) {
+		struct bh_key_bytes key = { 0 };
+
+		bh_key_put_u16(&key, ethertypes[i]);
+		bh_nft_set_add(types, key.bytes, NULL, NULL);
+	}
+	bh_desired_numbers(t, "nd_router", BH_FIELD_ICMPV6_TYPE, router_types,
+			   sizeof(router_types));
+	bh_desired_numbers(t, "nd_early", BH_FIELD_ICMPV6_TYPE, early_types, sizeof(early_types));
+	bh_desired_set(t, "ports", BH_KEY(BH_FIELD_IIFNAME), BH_SET_MAP);
+	bh_desired_set(t, "macs", KEY_MAC, 0);
+	bh_desired_set(t, "bind4", KEY_IP, 0);
+	bh_desired_set(t, "bind6", KEY_IP6, 0);
+	bh_desired_set(t, "nd_targets", KEY_ND_TARGET, 0);
+	bh_desired_set(t, "nd_lladdrs", KEY_ND_LLADDR, 0);
+	bh_desired_set(t, "owned4", BH_KEY(BH_FIELD_IP_SADDR), BH_SET_MAP);
+	bh_desired_set(t, "owned6", BH_KEY(BH_FIELD_IP6_SADDR), BH_SET_MAP);
+	bh_desired_set(t, "owned_nd", BH_KEY(BH_FIELD_ND_TARGET), BH_SET_MAP);
+}
+
+static void put(const struct build *b, const char *set, const struct bh_key_bytes *key,
+		const char *target)
+{
+	bh_desired_add_first(bh_nft_table_set(b->table, set), key, target);
+}
+
+static void bind_port(const struct build *b, const struct bh_port *port, const char *chain)
+{
+	struct bh_key_bytes key = { 0 };
+
+	bh_key_put_ifname(&key, port->ifname);
+	put(b, "ports", &key, chain);
+	bh_key_put(&key, port->mac.bytes, sizeof(port->mac.bytes));
+	put(b, "macs", &key, NULL);
+	put(b, "nd_lladdrs", &key, NULL);
+	for (size_t i = 0; i < port->addr_count; i++) {
+		struct bh_key_bytes bound = key;
+
+		bh_key_put_addr(&bound, &port->addrs[i]);
+		if (port->addrs[i].family == BH_IPV4) {
+			put(b, "bind4", &bound, NULL);
+		} else {
+			put(b, "bind6", &bound, NULL);
+			put(b, "nd_targets", &bound, NULL);
+		}
+	}
+}
+
+/* Nobody else may claim these. */
+static void own(const struct build *b, const struct bh_port *port)
+{
+	const char *chain = port->mode == BH_ENFORCE ? "stranger" : "stranger_audit";
+
+	for (size_t i = 0; i < port->addr_count; i++) {
+		struct bh_key_bytes key = { 0 };
+
+		bh_key_put_addr(&key, &port->addrs[i]);
+		if (port->addrs[i].family == BH_IPV4) {
+			put(b, "owned4", &key, chain);
+		} else {
+			put(b, "owned6", &key, chain);
+			put(b, "owned_nd", &key, chain);
+		}
+	}
+}
+
+/* --- checks ----------------------------------------------------------------------------------- */
+
+static struct bh_nft_rule *rule_in(struct bh_nft_chain *chain, struct bh_key key, const char *set,
+				   int32_t verdict)
+{
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
+
+	bh_rule_in(rule, key, set);
+	bh_rule_verdict(rule, verdict);
+	return rule;
+}
+
+static void unless_in(struct bh_nft_chain *chain, struct bh_key key, const char *set)
+{
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
+
+	bh_rule_not_in(rule, key, set);
+	bh_rule_verdict(rule, NFT_RETURN);
+}
+
+static void accept_nd_form(struct bh_nft_chain *chain, uint32_t option)
+{
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
+
+	bh_rule_number(rule, BH_FIELD_IP6_LENGTH, ND_BARE);
+	bh_rule_verdict(rule, NF_ACCEPT);
+	rule = bh_nft_chain_add_rule(chain);
+	bh_rule_number(rule, BH_FIELD_IP6_LENGTH, ND_WITH_OPTION);
+	bh_rule_number(rule, BH_FIELD_ND_OPTION, option);
+	bh_rule_in(rule, KEY_ND_LLADDR, "nd_lladdrs");
+	bh_rule_verdict(rule, NF_ACCEPT);
+}
+
+static void add_nd_advert(const struct build *b)
+{
+	struct bh_nft_chain *chain = bh_nft_table_add_chain(b->table, "nd_advert");
+
+	unless_in(chain, KEY_IP6, "bind6");
+	unless_in(chain, KEY_ND_TARGET, "nd_targets");
+	accept_nd_form(chain, OPTION_TARGET);
+}
+
+static void add_nd_solicit(const struct build *b)
+{
+	struct bh_nft_chain *chain = bh_nft_table_add_chain(b->table, "nd_solicit");
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
+
+	/* Duplicate address detection asks for an address that is nobody's yet. */
+	bh_rule_equal(rule, BH_FIELD_IP6_SADDR, unspecified);
+	bh_rule_verdict(rule, NF_ACCEPT);
+	unless_in(chain, KEY_IP6, "bind6");
+	accept_nd_form(chain, OPTION_SOURCE);
+}
+
+static void goto_on_type(struct bh_nft_chain *chain, uint8_t type, const char *to)
+{
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
+
+	bh_rule_number(rule, BH_FIELD_ICMPV6_TYPE, type);
+	bh_rule_goto(rule, to);
+}
+
+/* Accepts what its sender may send, and returns with the rest. */
+static void add_check(const struct build *b)
+{
+	struct bh_nft_chain *chain = bh_nft_table_add_chain(b->table, "check");
+
+	rule_in(chain, KEY_IP, "bind4", NF_ACCEPT);
+	rule_in(chain, KEY_ARP, "bind4", NF_ACCEPT);
+	rule_in(chain, BH_KEY(BH_FIELD_ICMPV6_TYPE), "nd_router", NFT_RETURN);
+	goto_on_type(chain, ND_ADVERT, "nd_advert");
+	goto_on_type(chain, ND_SOLICIT, "nd_solicit");
+	rule_in(chain, KEY_IP6, "bind6", NF_ACCEPT);
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
+	bh_rule_equal(rule, BH_FIELD_ARP_SADDR_IP, unspecified); /* an ARP probe (RFC 5227) */
+	bh_rule_in(rule, BH_KEY(BH_FIELD_IIFNAME, BH_FIELD_ARP_SADDR_ETHER), "macs");
+	bh_rule_verdict(rule, NF_ACCEPT);
+	rule = bh_nft_chain_add_rule(chain);
+	bh_rule_equal(rule, BH_FIELD_IP_SADDR, unspecified);
+	bh_rule_number(rule, BH_FIELD_UDP_SPORT, 68);
+	bh_rule_number(rule, BH_FIELD_UDP_DPORT, 67);
+	bh_rule_verdict(rule, NF_ACCEPT);
+	rule = bh_nft_chain_add_rule(chain);
+	bh_rule_equal(rule, BH_FIELD_IP6_SADDR, unspecified);
+	bh_rule_in(rule, BH_KEY(BH_FIELD_ICMPV6_TYPE), "nd_early");
+	bh_rule_verdict(rule, NF_ACCEPT);
+}
+
+/* Frames of ports that nobody checks: they may claim whatever is not protected. */
+static void add_strangers(const struct build *b)
+{
+	struct bh_nft_chain *chain = bh_nft_table_add_chain(b->table, "strangers");
+
+	bh_rule_vmap(bh_nft_chain_add_rule(chain), BH_KEY(BH_FIELD_IP_SADDR), "owned4");
+	bh_rule_vmap(bh_nft_chain_add_rule(chain), BH_KEY(BH_FIELD_ARP_SADDR_IP), "owned4");
+	bh_rule_vmap(bh_nft_chain_add_rule(chain), BH_KEY(BH_FIELD_IP6_SADDR), "owned6");
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
+	bh_rule_number(rule, BH_FIELD_ICMPV6_TYPE, ND_ADVERT);
+	bh_rule_vmap(rule, BH_KEY(BH_FIELD_ND_TARGET), "owned_nd");
+}
+
+/* Ports of workloads that only learn. Where one address is held twice, on two bridges, each of its
+ * holders may use it. */
+static void add_learning(const struct build *b)
+{
+	struct bh_nft_chain *chain = bh_nft_table_add_chain(b->table, "learning");
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
+
+	bh_rule_number(rule, BH_FIELD_ICMPV6_TYPE, ND_ADVERT);
+	bh_rule_in(rule, KEY_ND_TARGET, "nd_targets");
+	bh_rule_verdict(rule, NF_ACCEPT);
+	goto_on_type(chain, ND_ADVERT, "strangers");
+	rule_in(chain, KEY_IP, "bind4", NF_ACCEPT);
+	rule_in(chain, KEY_ARP, "bind4", NF_ACCEPT);
+	rule_in(chain, KEY_IP6, "bind6", NF_ACCEPT);
+	bh_rule_goto(bh_nft_chain_add_rule(chain), "strangers");
+}
+
+/* --- chains ----------------------------------------------------------------------------------- */
+
+static void end_with_spoof(const struct build *b, struct bh_nft_chain *chain, bool enforce,
+			   const char *hash)
+{
+	bh_desired_log(chain, b->config, enforce ? "SPOOF" : "SPOOFAUDIT", BH_EGRESS, hash);
+	bh_desired_final(chain, enforce ? NF_DROP : NF_ACCEPT);
+}
+
+static void add_port_chain(const struct build *b, const struct bh_port *port, const char *name,
+			   const char *hash)
+{
+	if (bh_nft_table_chain(b->table, name) != NULL)
+		return;
+	struct bh_nft_chain *chain = bh_desired_chain(b->table, name, port->workload);
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
+	bh_rule_in(rule, BH_KEY(BH_FIELD_ETHER_TYPE), "ethertypes");
+	bh_rule_in(rule, KEY_MAC, "macs");
+	bh_rule_jump(rule, "check");
+	end_with_spoof(b, chain, port->mode == BH_ENFORCE, hash);
+}
+
+static void add_port(const struct build *b, const struct bh_port *port)
+{
+	char name[BH_NFT_NAME], hash[BH_CHAIN_HASH];
+
+	if (port->mode == BH_LEARN) {
+		bind_port(b, port, "learning");
+		return;
+	}
+	bh_desired_port_name(port, "p", name, hash);
+	add_port_chain(b, port, name, hash);
+	bind_port(b, port, name);
+}
+
+static void add_ports(const struct build *b)
+{
+	for (size_t i = 0; i < b->rules->port_count; i++)
+		if (b->rules->ports[i].bridged)
+			add_port(b, &b->rules->ports[i]);
+	/* Enforced owners first: who comes first keeps the element. */
+	for (uint8_t mode = BH_ENFORCE; mode >= BH_AUDIT; mode--)
+		for (size_t i = 0; i < b->rules->port_count; i++)
+			if (b->rules->ports[i].bridged && b->rules->ports[i].mode == mode)
+				own(b, &b->rules->ports[i]);
+}
+
+void bh_desire_bridge(struct bh_nft_table *table, const struct bh_ruleset *rules,
+		      const struct bh_nft_config *config)
+{
+	struct build b = { table, rules, config };
+
+	add_sets(&b);
+	struct bh_nft_chain *prerouting =
+		bh_desired_base(table, "prerouting", NF_BR_PRE_ROUTING, PRIORITY);
+	bh_rule_vmap(bh_nft_chain_add_rule(prerouting), BH_KEY(BH_FIELD_IIFNAME), "ports");
+	bh_rule_goto(bh_nft_chain_add_rule(prerouting), "strangers");
+	add_check(&b);
+	add_nd_advert(&b);
+	add_nd_solicit(&b);
+	add_learning(&b);
+	add_strangers(&b);
+	end_with_spoof(&b, bh_nft_table_add_chain(table, "stranger"), true, "-");
+	end_with_spoof(&b, bh_nft_table_add_chain(table, "stranger_audit"), false, "-");
+	add_ports(&b);
+}

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * table inet bulkhead: who may talk to whom.
+ *
+ *   forward ─► established? yes: accept
+ *           ─► jump egress ─► (interface, source) ─► goto e_HASH: may it send this?
+ *           ─► jump ingress ─► (interface, destination) ─► goto i_HASH: may it receive this?
+ *   input and output do the same between containers and this host, with chains eh_ and ih_.
+ *
+ * A chain that was entered by goto returns to where egress or ingress were jumped to from, so both
+ * sides always judge. What a managed interface carries and no map knows meets the posture. A
+ * connection's first TCP segment is judged even where the connection tracker calls it established:
+ * an entry that a mid-stream packet made must not open a connection.
+ */
+#include <netinet/in.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "desired_parts.h"
+
+#define PRIORITY_FILTER (-5)
+#define PRIORITY_RAW (-300)
+#define HOP_LIMIT_LOCAL 255 /* nothing that was routed has it (RFC 4861) */
+#define RTN_BROADCAST 3
+
+static const uint8_t tcp = IPPROTO_TCP;
+static const uint8_t multicast4[4] = { 224 };
+static const uint8_t multicast6[16] = { 0xff };
+
+static const uint8_t nd_types[] = { 133, 135, 136 }; /* router, neighbour solicitation; answer */
+static const uint8_t nd_gateway_types[] = { 133, 134, 135, 136, 137 };
+static const uint8_t mld_types[] = { 130, 131, 132, 143 };
+/* Client to server and back, IPv4 and IPv6. */
+static const uint16_t dhcp_ports[][2] = { { 67, 68 }, { 68, 67 }, { 546, 547 }, { 547, 546 } };
+
+struct build {
+	struct bh_nft_table *table;
+	const struct bh_ruleset *rules;
+	const struct bh_nft_config *config;
+};
+
+/* --- sets that every chain uses --------------------------------------------------------------- */
+
+static void add_managed(const struct build *b)
+{
+	struct bh_nft_set *set =
+		bh_desired_set(b->table, "managed", BH_KEY(BH_FIELD_IIFNAME), 0);
+
+	for (size_t i = 0; i < b->rules->bridge_count; i++) {
+		struct bh_key_bytes key = { 0 };
+
+		bh_key_put_ifname(&key, b->rules->bridges[i].ifname);
+		bh_desired_add_first(set, &key, NULL);
+	}
+	for (size_t i = 0; i < b->rules->port_count; i++) {
+		struct bh_key_bytes key = { 0 };
+
+		if (b->rules->ports[i].bridged)
+			continue;
+		bh_key_put_ifname(&key, b->rules->ports[i].ifname);
+		bh_desired_add_first(set, &key, NULL);
+	}
+}
+
+static void add_constants(const struct build *b)
+{
+	struct bh_nft_set *dhcp = bh_desired_set(
+		b->table, "dhcp", BH_KEY(BH_FIELD_UDP_SPORT, BH_FIELD_UDP_DPORT), 0);
+
+	for (size_t i = 0; i < sizeof(dhcp_ports) / sizeof(dhcp_ports[0]); i++) {
+		struct bh_key_bytes key = { 0 };
+
+		bh_key_put_u16(&key, dhcp_ports[i][0]);
+		bh_key_put_u16(&key, dhcp_ports[i][1]);
+		bh_nft_set_add(dhcp, key.bytes, NULL, NULL);
+	}
+	bh_desired_numbers(b->table, "nd", BH_FIELD_ICMPV6_TYPE, nd_types, sizeof(nd_types));
+	bh_desired_numbers(b->table, "nd_gateway", BH_FIELD_ICMPV6_TYPE, nd_gateway_types,
+			   sizeof(nd_gateway_types));
+	bh_desired_numbers(b->table, "mld", BH_FIELD_ICMPV6_TYPE, mld_types, sizeof(mld_types));
+}
+
+/* (interface, address) → chain, from the bindings. */
+static void add_maps(const struct build *b, uint8_t side, bool host)
+{
+	const char *stem = host ? "host_" : "", *name = side == BH_EGRESS ? "egress" : "ingress";
+	enum bh_field ifname = side == BH_EGRESS ? BH_FIELD_IIFNAME : BH_FIELD_OIFNAME;
+	enum bh_field addr4 = side == BH_EGRESS ? BH_FIELD_IP_SADDR : BH_FIELD_IP_DADDR;
+	enum bh_field addr6 = side == BH_EGRESS ? BH_FIELD_IP6_SADDR : BH_FIELD_IP6_DADDR;
+	char name4[BH_NFT_NAME], name6[BH_NFT_NAME];
+
+	snprintf(name4, sizeof(name4), "%s%s4", stem, name);
+	snprintf(name6, sizeof(name6), "%s%s6", stem, name);
+	struct bh_nft_set *map4 =
+		bh_desired_set(b->table, name4, BH_KEY(ifname, addr4), BH_SET_MAP);
+	struct bh_nft_set *map6 =
+		bh_desired_set(b->table, name6, BH_KEY(ifname, addr6), BH_SET_MAP);
+	for (size_t i = 0; i < b->rules->binding_count; i++) {
+		const struct bh_binding *binding = &b->rules->bindings[i];
+		uint32_t chain = side == BH_EGRESS ? binding->egress : binding->ingress;
+		struct bh_key_bytes key = { 0 };
+		char target[BH_NFT_NAME];
+
+		bh_desired_name(target, side, host, b->rules->chains[chain].hash, "");
+		bh_key_put_ifname(&key, binding->l3_ifname);
+		bh_key_put_addr(&key, &binding->addr);
+		bh_desired_add_first(binding->addr.family == BH_IPV4 ? map4 : map6, &key, target);
+	}
+}
+
+/* --- a workload's chains ---------------------------------------------------------------------- */
+
+static void refuse(struct bh_nft_chain *chain, uint8_t action)
+{
+	if (action == BH_DROP) {
+		bh_desired_final(chain, NF_DROP);
+		return;
+	}
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
+	bh_rule_equal(rule, BH_FIELD_L4PROTO, &tcp);
+	bh_rule_counter(rule);
+	bh_rule_reset(rule);
+	rule = bh_nft_chain_add_rule(chain);
+	bh_rule_counter(rule);
+	bh_rule_reject(rule);
+}
+
+/* What meets a packet that nothing allowed. */
+static void add_end(const struct build *b, struct bh_nft_chain *to, const struct bh_chain *chain)
+{
+	if (chain->mode == BH_LEARN)
+		return;
+	bh_desired_log(to, b->config, chain->mode == BH_ENFORCE ? "DENY" : "AUDIT", chain->side,
+		       chain->hash);
+	if (chain->mode == BH_ENFORCE)
+		refuse(to, chain->deny);
+	else
+		bh_desired_final(to, NFT_RETURN);
+}
+
+static void add_workload(const struct build *b, const struct bh_chain *chain, bool host)
+{
+	char name[BH_NFT_NAME];
+
+	bh_desired_name(name, chain->side, host, chain->hash, "");
+	struct bh_nft_chain *to = bh_desired_chain(b->table, name, chain->workload);
+	bh_permits_add_rules(b->table, to, chain, host);
+	add_end(b, to, chain);
+}
+
+static void add_posture(const struct build *b, const char *name, uint8_t side)
+{
+	struct bh_nft_chain *chain = bh_nft_table_add_chain(b->table, name);
+
+	if (b->rules->posture == BH_POSTURE_OPEN)
+		return;
+	bool closed = b->rules->posture == BH_POSTURE_CLOSED;
+	bh_desired_log(chain, b->config, closed ? "POSTURE" : "POSTUREAUDIT", side, "-");
+	/* Dropped, not refused: who it is becomes known within milliseconds, and a connection that
+	 * tries again then succeeds. */
+	bh_desired_final(chain, closed ? NF_DROP : NFT_RETURN);
+}
+
+/* --- base chains ------------------------------------------------------------------------------ */
+
+static void accept_known(struct bh_nft_chain *chain)
+{
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
+
+	bh_rule_ct_state(rule, BH_CT_ESTABLISHED);
+	bh_rule_not_opening(rule);
+	bh_rule_verdict(rule, NF_ACCEPT);
+	rule = bh_nft_chain_add_rule(chain);
+	bh_rule_ct_state(rule, BH_CT_ESTABLISHED);
+	bh_rule_not(rule, BH_FIELD_L4PROTO, &tcp);
+	bh_rule_verdict(rule, NF_ACCEPT);
+	rule = bh_nft_chain_add_rule(chain);
+	bh_rule_ct_state(rule, BH_CT_RELATED);
+	bh_rule_verdict(rule, NF_ACCEPT);
+}
+
+/* What a network cannot live without. */
+static void accept_basics(struct bh_nft_chain *chain, const char *nd)
+{
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
+
+	bh_rule_in(rule, BH_KEY(BH_FIELD_ICMPV6_TYPE), nd);
+	bh_rule_number(rule, BH_FIELD_IP6_HOPLIMIT, HOP_LIMIT_LOCAL);
+	bh_rule_verdict(rule, NF_ACCEPT);
+	rule = bh_nft_chain_add_rule(chain);
+	bh_rule_in(rule, BH_KEY(BH_FIELD_ICMPV6_TYPE), "mld");
+	bh_rule_number(rule, BH_FIELD_IP6_HOPLIMIT, 1);
+	bh_rule_verdict(rule, NF_ACCEPT);
+	rule = bh_nft_chain_add_rule(chain);
+	bh_rule_in(rule, BH_KEY(BH_FIELD_UDP_SPORT, BH_FIELD_UDP_DPORT), "dhcp");
+	bh_rule_verdict(rule, NF_ACCEPT);
+}
+
+static void pass_unmanaged(struct bh_nft_chain *chain, enum bh_field ifname, int32_t verdict)
+{
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
+
+	bh_rule_not_in(rule, BH_KEY(ifname), "managed");
+	bh_rule_verdict(rule, verdict);
+}
+
+static void end_rule(struct bh_nft_rule *rule, const char *to, int32_t verdict)
+{
+	if (to != NULL)
+		bh_rule_goto(rule, to);
+	else
+		bh_rule_verdict(rule, verdict);
+}
+
+/* What is addressed to many goes to chain `to`, or (NULL) meets the verdict. */
+static void divert_multicast(struct bh_nft_chain *chain, const char *to, int32_t verdict)
+{
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
+
+	bh_rule_prefix(rule, BH_FIELD_IP_DADDR, multicast4, 4);
+	end_rule(rule, to, verdict);
+	rule = bh_nft_chain_add_rule(chain);
+	bh_rule_prefix(rule, BH_FIELD_IP6_DADDR, multicast6, 8);
+	end_rule(rule, to, verdict);
+	rule = bh_nft_chain_add_rule(chain);
+	bh_rule_number(rule, BH_FIELD_FIB_DADDR_TYPE, RTN_BROADCAST);
+	end_rule(rule, to, verdict);
+}
+
+static void look_up_workload(struct bh_nft_chain *chain, uint8_t side, const char *map4,
+			     const char *map6)
+{
+	if (side == BH_EGRESS) {
+		bh_rule_vmap(bh_nft_chain_add_rule(chain),
+			     BH_KEY(BH_FIELD_IIFNAME, BH_FIELD_IP_SADDR), map4);
+		bh_rule_vmap(bh_nft_chain_add_rule(chain),
+			     BH_KEY(BH_FIELD_IIFNAME, BH_FIELD_IP6_SADDR), map6);
+	} else {
+		bh_rule_vmap(bh_nft_chain_add_rule(chain),
+			     BH_KEY(BH_FIELD_OIFNAME, BH_FIELD_IP_DADDR), map4);
+		bh_rule_vmap(bh_nft_chain_add_rule(chain),
+			     BH_KEY(BH_FIELD_OIFNAME, BH_FIELD_IP6_DADDR), map6);
+	}
+}
+
+static void meet_posture(struct bh_nft_chain *chain, uint8_t side)
+{
+	bh_rule_goto(bh_nft_chain_add_rule(chain),
+		     side == BH_EGRESS ? "posture_egress" : "posture_ingress");
+}
+
+static void add_egress(const struct build *b)
+{
+	struct bh_nft_chain *chain = bh_nft_table_add_chain(b->table, "egress");
+
+	pass_unmanaged(chain, BH_FIELD_IIFNAME, NFT_RETURN);
+	look_up_workload(chain, BH_EGRESS, "egress4", "egress6");
+	meet_posture(chain, BH_EGRESS);
+}
+
+static void add_ingress(const struct build *b)
+{
+	struct bh_nft_chain *chain = bh_nft_table_add_chain(b->table, "ingress");
+
+	pass_unmanaged(chain, BH_FIELD_OIFNAME, NFT_RETURN);
+	look_up_workload(chain, BH_INGRESS, "ingress4", "ingress6");
+	/* Whoever sends to many has been judged as a sender. */
+	divert_multicast(chain, NULL, NFT_RETURN);
+	meet_posture(chain, BH_INGRESS);
+}
+
+static void add_forward(const struct build *b)
+{
+	struct bh_nft_chain *chain =
+		bh_desired_base(b->table, "forward", NF_INET_FORWARD, PRIORITY_FILTER);
+
+	accept_known(chain);
+	accept_basics(chain, "nd");
+	bh_rule_jump(bh_nft_chain_add_rule(chain), "egress");
+	bh_rule_jump(bh_nft_chain_add_rule(chain), "ingress");
+}
+
+static void add_input(const struct build *b)
+{
+	struct bh_nft_chain *chain =
+		bh_desired_base(b->table, "input", NF_INET_LOCAL_IN, PRIORITY_FILTER);
+
+	accept_known(chain);
+	accept_basics(chain, "nd");
+	pass_unmanaged(chain, BH_FIELD_IIFNAME, NF_ACCEPT);
+	/* The host is one of many receivers; that it may be sent to is the sender's egress. */
+	divert_multicast(chain, "egress", 0);
+	look_up_workload(chain, BH_EGRESS, "host_egress4", "host_egress6");
+	meet_posture(chain, BH_EGRESS);
+}
+
+static void add_output(const struct build *b)
+{
+	struct bh_nft_chain *chain =
+		bh_desired_base(b->table, "output", NF_INET_LOCAL_OUT, PRIORITY_FILTER);
+
+	accept_known(chain);
+	accept_basics(chain, "nd_gateway");
+	pass_unmanaged(chain, BH_FIELD_OIFNAME, NF_ACCEPT);
+	look_up_workload(chain, BH_INGRESS, "host_ingress4", "host_ingress6");
+	divert_multicast(chain, NULL, NF_ACCEPT);
+	meet_posture(chain, BH_INGRESS);
+}
+
+/* --- routed veths ----------------------------------------------------------------------------- */
+
+static bool is_checked(const struct bh_port *port)
+{
+	return !port->bridged && port->mode != BH_LEARN;
+}
+
+/* The chain that checks the senders of a workload's routed veths. */
+static void add_routed_chain(const struct build *b, const struct bh_port *port, const char *name,
+			     const char *hash)
+{
+	const uint8_t unspecified[16] = { 0 };
+	bool enforce = port->mode == BH_ENFORCE;
+
+	if (bh_nft_table_chain(b->table, name) != NULL)
+		return;
+	struct bh_nft_chain *chain = bh_desired_chain(b->table, name, port->workload);
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
+	bh_rule_in(rule, BH_KEY(BH_FIELD_IIFNAME, BH_FIELD_IP_SADDR), "routed4");
+	bh_rule_verdict(rule, NFT_RETURN);
+	rule = bh_nft_chain_add_rule(chain);
+	bh_rule_in(rule, BH_KEY(BH_FIELD_IIFNAME, BH_FIELD_IP6_SADDR), "routed6");
+	bh_rule_verdict(rule, NFT_RETURN);
+	rule = bh_nft_chain_add_rule(chain);
+	bh_rule_equal(rule, BH_FIELD_IP_SADDR, unspecified);
+	bh_rule_in(rule, BH_KEY(BH_FIELD_UDP_SPORT, BH_FIELD_UDP_DPORT), "dhcp");
+	bh_rule_verdict(rule, NFT_RETURN);
+	static const char *const from_nobody[] = { "nd", "mld" };
+	for (size_t i = 0; i < 2; i++) {
+		rule = bh_nft_chain_add_rule(chain);
+		bh_rule_equal(rule, BH_FIELD_IP6_SADDR, unspecified);
+		bh_rule_in(rule, BH_KEY(BH_FIELD_ICMPV6_TYPE), from_nobody[i]);
+		bh_rule_verdict(rule, NFT_RETURN);
+	}
+	bh_desired_log(chain, b->config, enforce ? "SPOOF" : "SPOOFAUDIT", BH_EGRESS, hash);
+	bh_desired_final(chain, enforce ? NF_DROP : NFT_RETURN);
+}
+
+static void bind_routed(const struct build *b, const struct bh_port *port)
+{
+	for (size_t i = 0; i < port->addr_count; i++) {
+		struct bh_key_bytes key = { 0 };
+		const char *set = port->addrs[i].family == BH_IPV4 ? "routed4" : "routed6";
+
+		bh_key_put_ifname(&key, port->ifname);
+		bh_key_put_addr(&key, &port->addrs[i]);
+		bh_desired_add_first(bh_nft_table_set(b->table, set), &key, NULL);
+	}
+}
+
+static void add_routed_port(const struct build *b, const struct bh_port *port)
+{
+	char hash[BH_CHAIN_HASH], name[BH_NFT_NAME];
+	struct bh_key_bytes key = { 0 };
+
+	bh_desired_port_name(port, "r", name, hash);
+	add_routed_chain(b, port, name, hash);
+	bind_routed(b, port);
+	bh_key_put_ifname(&key, port->ifname);
+	bh_desired_add_first(bh_nft_table_set(b->table, "routed"), &key, name);
+}
+
+static void add_prerouting(const struct build *b)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < b->rules->port_count; i++)
+		any = any || is_checked(&b->rules->ports[i]);
+	if (!any)
+		return;
+	bh_desired_set(b->table, "routed", BH_KEY(BH_FIELD_IIFNAME), BH_SET_MAP);
+	bh_desired_set(b->table, "routed4", BH_KEY(BH_FIELD_IIFNAME, BH_FIELD_IP_SADDR), 0);
+	bh_desired_set(b->table, "routed6", BH_KEY(BH_FIELD_IIFNAME, BH_FIELD_IP6_SADDR), 0);
+	struct bh_nft_chain *chain =
+		bh_desired_base(b->table, "prerouting", NF_INET_PRE_ROUTING, PRIORITY_RAW);
+	bh_rule_vmap(bh_nft_chain_add_rule(chain), BH_KEY(BH_FIELD_IIFNAME), "routed");
+	for (size_t i = 0; i < b->rules->port_count; i++)
+		if (is_checked(&b->rules->ports[i]))
+			add_routed_port(b, &b->rules->ports[i]);
+}
+
+void bh_desire_inet(struct bh_nft_table *table, const struct bh_ruleset *rules,
+		    const struct bh_nft_config *config)
+{
+	struct build b = { table, rules, config };
+
+	add_managed(&b);
+	add_constants(&b);
+	for (size_t i = 0; i < 4; i++)
+		add_maps(&b, i % 2 == 0 ? BH_EGRESS : BH_INGRESS, i >= 2);
+	for (size_t i = 0; i < rules->chain_count; i++)
+		bh_permits_add_sets(table, &rules->chains[i]);
+	add_prerouting(&b);
+	add_forward(&b);
+	add_input(&b);
+	add_output(&b);
+	add_egress(&b);
+	add_ingress(&b);
+	add_posture(&b, "posture_egress", BH_EGRESS);
+	add_posture(&b, "posture_ingress", BH_INGRESS);
+	for (size_t i = 0; i < rules->chain_count; i++) {
+		add_workload(&b, &rules->chains[i], false);
+		add_workload(&b, &rules->chains[i], true);
+	}
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the builders of the two tables share; nobody else includes this. */
+#ifndef BH_DESIRED_PARTS_H
+#define BH_DESIRED_PARTS_H
+
+#include "desired.h"
+#include "statement.h"
+
+/* A concatenated key under construction; each part is padded to four bytes. */
+struct bh_key_bytes {
+	uint8_t bytes[64];
+	size_t length;
+};
+
+void bh_key_put(struct bh_key_bytes *key, const void *bytes, size_t length);
+void bh_key_put_ifname(struct bh_key_bytes *key, const char *ifname);
+void bh_key_put_addr(struct bh_key_bytes *key, const struct bh_addr *addr);
+void bh_key_put_u8(struct bh_key_bytes *key, uint8_t value);
+void bh_key_put_u16(struct bh_key_bytes *key, uint16_t value);
+
+enum bh_set_flags {
+	BH_SET_INTERVAL = 1,
+	BH_SET_COUNTER = 2,
+	BH_SET_MAP = 4,
+};
+
+/* A set keyed by these fields. */
+struct bh_nft_set *bh_desired_set(struct bh_nft_table *table, const char *name, struct bh_key key,
+				  unsigned flags);
+/* Adds the element unless the key is there already: who was first keeps it. */
+void bh_desired_add_first(struct bh_nft_set *set, const struct bh_key_bytes *key,
+			  const char *target);
+/* A constant set of one-byte numbers. */
+void bh_desired_numbers(struct bh_nft_table *table, const char *name, enum bh_field field,
+			const uint8_t *numbers, size_t count);
+
+struct bh_nft_chain *bh_desired_base(struct bh_nft_table *table, const char *name, uint32_t hook,
+				     int32_t priority);
+/* A chain that belongs to a workload, named in its comment. */
+struct bh_nft_chain *bh_desired_chain(struct bh_nft_table *table, const char *name,
+				      const char *workload);
+
+/* Log rule: "bh:KIND:side:hash". */
+void bh_desired_log(struct bh_nft_chain *chain, const struct bh_nft_config *config,
+		    const char *kind, uint8_t side, const char *hash);
+/* Counts what reaches it, and gives the verdict. */
+void bh_desired_final(struct bh_nft_chain *chain, int32_t verdict);
+
+/* "e_0123…", "ih_0123…_ports": what belongs to a workload's side. */
+void bh_desired_name(char out[BH_NFT_NAME], uint8_t side, bool host, const char *hash,
+		     const char *suffix);
+
+/* The chain that checks what a port sends, one a workload and mode ("p_0123…", in audit "pa_…"), and
+ * the hash in its log prefix: "-" where no workload claims the port. */
+void bh_desired_port_name(const struct bh_port *port, const char *stem, char name[BH_NFT_NAME],
+			  char hash[BH_CHAIN_HASH]);
+
+/* The sets that hold one side's permissions. */
+void bh_permits_add_sets(struct bh_nft_table *table, const struct bh_chain *chain);
+/* The rules that look them up, in the chain for forwarded packets or (host) for those from or to
+ * this host. The other side's sets must stand already. */
+void bh_permits_add_rules(const struct bh_nft_table *table, struct bh_nft_chain *to,
+			  const struct bh_chain *chain, bool host);
+
+void bh_desire_inet(struct bh_nft_table *table, const struct bh_ruleset *rules,
+		    const struct bh_nft_config *config);
+void bh_desire_bridge(struct bh_nft_table *table, const struct bh_ruleset *rules,
+		      const struct bh_nft_config *config);
+
+#endif

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The kernel's tables equal what was last applied. Where this socket owns them nobody else can have
+ * changed them, and what was applied is what is there: the next difference is taken from memory.
+ * Everywhere else – at the first apply, for plain tables, after an error – the kernel is read first,
+ * and the transaction names the generation that was read, so that it fails rather than builds on
+ * something that has changed since.
+ *
+ * Adoption is the ordinary case of that: the tables of an earlier process are read like any others,
+ * and the transaction that takes them over holds nothing but the difference. What they deny stays
+ * denied throughout.
+ */
+#include "nft.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <linux/netfilter/nf_tables.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "commit.h"
+#include "desired.h"
+#include "diff.h"
+#include "grow.h"
+#include "netlink.h"
+#include "scan.h"
+#include "text.h"
+
+#define TRIES 10
+#ifndef ERESTART
+#define ERESTART 85
+#endif
+
+struct bh_nft {
+	struct bh_nft_config config;
+	struct bh_netlink *netlink;
+	struct bh_nft_state *applied; /* NULL: nothing yet */
+	bool certain;		      /* applied is what the kernel has, and only we change it */
+};
+
+struct bh_nft *bh_nft_open(const struct bh_nft_config *config, struct bh_error *err)
+{
+	struct bh_nft *nft = bh_calloc(1, sizeof(*nft));
+
+	nft->config = *config;
+	nft->netlink = bh_netlink_open(err);
+	if (nft->netlink == NULL) {
+		free(nft);
+		return NULL;
+	}
+	return nft;
+}
+
+void bh_nft_close(struct bh_nft *nft)
+{
+	if (nft == NULL)
+		return;
+	bh_netlink_close(nft->netlink);
+	bh_nft_state_free(nft->applied);
+	free(nft);
+}
+
+static bool is_owned_by_other(const struct bh_nft *nft, const struct bh_nft_table *table)
+{
+	return table->present && (table->flags & NFT_TABLE_F_OWNER) &&
+	       table->owner != bh_netlink_port(nft->netlink);
+}
+
+static int check_owner(const struct bh_nft *nft, const struct bh_nft_state *have,
+		       struct bh_error *err)
+{
+	for (size_t i = 0; i < BH_NFT_TABLES; i++)
+		if (is_owned_by_other(nft, &have->tables[i]))
+			return bh_error_set(err, -EBUSY,
+					    "table %s %s belongs to another process (netlink port "
+					    "%u): is another bulkhead running?",
+					    bh_nft_family_name(have->tables[i].family),
+					    BH_NFT_TABLE, have->tables[i].owner);
+	return 0;
+}
+
+/* Whether tables stand that an earlier process left. */
+static bool is_adopting(const struct bh_nft *nft, const struct bh_nft_state *have)
+{
+	return nft->applied == NULL && (have->tables[0].present || have->tables[1].present);
+}
+
+static int change_from(struct bh_nft *nft, const struct bh_nft_state *have, uint32_t generation,
+		       const struct bh_nft_state *want, struct bh_nft_change *change,
+		       struct bh_error *err)
+{
+	struct bh_diff diff;
+
+	bh_nft_diff(have, want, &diff);
+	*change = diff.change;
+	change->adopted = want->tables[0].present && is_adopting(nft, have);
+	int result = bh_nft_commit(nft->netlink, &diff, generation, err);
+	bh_diff_free(&diff);
+	return result;
+}
+
+static int change_scanned(struct bh_nft *nft, const struct bh_nft_state *want,
+			  struct bh_nft_change *change, struct bh_error *err)
+{
+	struct bh_nft_state *have = NULL;
+	uint32_t generation;
+	int result = bh_nft_scan(nft->netlink, &have, &generation, err);
+
+	if (result == 0)
+		result = check_owner(nft, have, err);
+	if (result == 0)
+		result = change_from(nft, have, generation, want, change, err);
+	bh_nft_state_free(have);
+	return result;
+}
+
+static int change_kernel(struct bh_nft *nft, const struct bh_nft_state *want,
+			 struct bh_nft_change *change, struct bh_error *err)
+{
+	int result = -ERESTART;
+
+	if (nft->certain) {
+		result = change_from(nft, nft->applied, 0, want, change, err);
+		nft->certain = false;
+	}
+	/* Also where memory turned out to be wrong: then the kernel is asked. */
+	for (int tries = 0; result != 0 && tries < TRIES; tries++) {
+		result = change_scanned(nft, want, change, err);
+		if (result != -ERESTART && result != -EAGAIN)
+			break;
+	}
+	return result;
+}
+
+int bh_nft_apply(struct bh_nft *nft, const struct bh_ruleset *rules, struct bh_nft_change *change,
+		 struct bh_error *err)
+{
+	struct bh_error why = { 0 };
+	struct bh_nft_change ignored;
+	struct bh_nft_state *want = bh_nft_desire(rules, &nft->config, err);
+
+	if (want == NULL)
+		return -EINVAL;
+	if (change == NULL)
+		change = &ignored;
+	*change = (struct bh_nft_change) { 0 };
+	int result = change_kernel(nft, want, change, &why);
+	if (result != 0) {
+		*change = (struct bh_nft_change) { 0 };
+		bh_nft_state_free(want);
+		return bh_error_set(err, result, "%s", why.text);
+	}
+	bh_nft_state_free(nft->applied);
+	nft->applied = want;
+	nft->certain = nft->config.owner && want->tables[0].present;
+	return 0;
+}
+
+/* --- verifying -------------------------------------------------------------------------------- */
+
+int bh_nft_verify(struct bh_nft *nft, struct bh_error *err)
+{
+	struct bh_nft_state *have = NULL, *nothing = bh_nft_state_new();
+	struct bh_diff diff = { 0 };
+	uint32_t generation;
+	char where[256];
+	int result = bh_nft_scan(nft->netlink, &have, &generation, err);
+
+	if (result == 0) {
+		bh_nft_diff(have, nft->applied != NULL ? nft->applied : nothing, &diff);
+		result = diff.count > 0;
+	}
+	if (result == 1) {
+		nft->certain = false;
+		bh_step_text(&diff.steps[0], where, sizeof(where));
+		bh_error_set(err, -EUCLEAN,
+			     "the kernel's rules are not what was applied; putting them right "
+			     "begins with %s (%zu steps)",
+			     where, diff.count);
+	}
+	bh_diff_free(&diff);
+	bh_nft_state_free(have);
+	bh_nft_state_free(nothing);
+	return result;
+}
+
+bool bh_nft_present(void)
+{
+	struct bh_netlink *nl = bh_netlink_open(NULL);
+	struct bh_nft_state *state = bh_nft_state_new();
+	int found = nl != NULL ? bh_nft_scan_tables(nl, state) : 0;
+
+	bh_netlink_close(nl);
+	bh_nft_state_free(state);
+	return found > 0;
+}
+
+int bh_nft_remove(struct bh_error *err)
+{
+	struct bh_nft_config plain = { 0 };
+	struct bh_nft *nft = bh_nft_open(&plain, err);
+	struct bh_nft_state *have = bh_nft_state_new(), *nothing = bh_nft_state_new();
+	struct bh_nft_change change;
+
+	if (nft == NULL) {
+		bh_nft_state_free(have);
+		bh_nft_state_free(nothing);
+		return err != NULL ? err->code : -EPERM;
+	}
+	int result = bh_nft_scan_tables(nft->netlink, have);
+	if (result < 0)
+		bh_error_set(err, result, "reading the kernel's nftables: %s", strerror(-result));
+	else
+		result = check_owner(nft, have, err);
+	if (result == 0)
+		result = change_from(nft, have, 0, nothing, &change, err);
+	bh_nft_close(nft);
+	bh_nft_state_free(have);
+	bh_nft_state_free(nothing);
+	return result;
+}

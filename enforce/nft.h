@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Keeps the kernel's `table inet bulkhead` and `table bridge bulkhead` equal to a bh_ruleset.
+ * Desired and actual state are compared object by object, and the difference goes out as one
+ * transaction: all of it or nothing. The tables are ours (flags owner and persist, nf_tables.h):
+ * others cannot change them while this socket lives, and they outlive it; a later process adopts
+ * them as they stand.
+ */
+#ifndef BH_NFT_H
+#define BH_NFT_H
+
+#include "bulkhead/error.h"
+#include "bulkhead/ruleset.h"
+
+struct bh_nft;
+
+struct bh_nft_config {
+	bool owner;	    /* false: plain tables, for kernels before 6.9 */
+	uint16_t log_group; /* NFLOG group of the log rules */
+};
+
+/* What one apply changed. */
+struct bh_nft_change {
+	size_t chains; /* made, rewritten or removed */
+	size_t sets;
+	size_t elements; /* added and removed */
+	bool adopted;	 /* the tables stood already, from an earlier process */
+};
+
+/* Opens the netlink socket; touches nothing in the kernel yet. */
+struct bh_nft *bh_nft_open(const struct bh_nft_config *config, struct bh_error *err);
+void bh_nft_close(struct bh_nft *nft); /* the tables stay */
+
+/* Makes the kernel equal to want, in one transaction. The first call reads what is there and adopts
+ * it, so nothing that stays the same is touched, counters and all. Retries where the generation
+ * changed underneath. 0, or negative errno and *err; then the kernel is as it was. change may be
+ * NULL. */
+int bh_nft_apply(struct bh_nft *nft, const struct bh_ruleset *want, struct bh_nft_change *change,
+		 struct bh_error *err);
+
+/* Reads the tables and compares them with what was last applied: 0 equal, 1 different (*err says
+ * where), negative errno. */
+int bh_nft_verify(struct bh_nft *nft, struct bh_error *err);
+
+/* Whether our tables are in the kernel, whoever made them. */
+bool bh_nft_present(void);
+
+/* Removes both tables; needs no other state. -EBUSY or -EPERM where a living process owns them. */
+int bh_nft_remove(struct bh_error *err);
+
+/* The ruleset in nft's own language, without flags, so that `nft -f` loads it anywhere. The caller
+ * frees it. */
+char *bh_nft_text(const struct bh_ruleset *rules, const struct bh_nft_config *config);
+
+#endif

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One side's permissions become sets by what they name (an endpoint, a network, this host, the
+ * world) and by what a packet of theirs can be told by (a port, an ICMP type, the protocol alone).
+ * The two sets for endpoints' ports exist always, so that a container's start or stop changes
+ * elements and nothing else; the rarer ones exist where something is in them.
+ *
+ * A TCP segment that opens nothing is looked up in the other side's sets as well, with the ports
+ * the other way round: it may belong to a connection that was open before anybody watched.
+ */
+#include <netinet/in.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "address.h"
+#include "boxes.h"
+#include "desired_parts.h"
+#include "grow.h"
+#include "protocol.h"
+
+enum whom { TO_PEERS, TO_NETWORKS, TO_HOST, TO_WORLD };
+enum what { BY_PORT, BY_ICMP_TYPE, BY_PROTOCOL };
+
+struct shape {
+	const char *suffix;
+	uint8_t whom;
+	uint8_t what;
+	uint8_t family; /* BH_NO_FAMILY: both */
+	bool always;
+};
+
+static const struct shape shapes[] = {
+	{ "_4", TO_PEERS, BY_PORT, BH_IPV4, true },
+	{ "_6", TO_PEERS, BY_PORT, BH_IPV6, true },
+	{ "_4_icmp", TO_PEERS, BY_ICMP_TYPE, BH_IPV4, false },
+	{ "_6_icmp", TO_PEERS, BY_ICMP_TYPE, BH_IPV6, false },
+	{ "_4_proto", TO_PEERS, BY_PROTOCOL, BH_IPV4, false },
+	{ "_6_proto", TO_PEERS, BY_PROTOCOL, BH_IPV6, false },
+	{ "_4_net", TO_NETWORKS, BY_PORT, BH_IPV4, false },
+	{ "_6_net", TO_NETWORKS, BY_PORT, BH_IPV6, false },
+	{ "_4_net_icmp", TO_NETWORKS, BY_ICMP_TYPE, BH_IPV4, false },
+	{ "_6_net_icmp", TO_NETWORKS, BY_ICMP_TYPE, BH_IPV6, false },
+	{ "_4_net_proto", TO_NETWORKS, BY_PROTOCOL, BH_IPV4, false },
+	{ "_6_net_proto", TO_NETWORKS, BY_PROTOCOL, BH_IPV6, false },
+	{ "_ports", TO_HOST, BY_PORT, BH_NO_FAMILY, false },
+	{ "_icmp", TO_HOST, BY_ICMP_TYPE, BH_IPV4, false },
+	{ "_icmp6", TO_HOST, BY_ICMP_TYPE, BH_IPV6, false },
+	{ "_proto", TO_HOST, BY_PROTOCOL, BH_NO_FAMILY, false },
+	{ "_world", TO_WORLD, BY_PORT, BH_NO_FAMILY, false },
+	{ "_world_icmp", TO_WORLD, BY_ICMP_TYPE, BH_IPV4, false },
+	{ "_world_icmp6", TO_WORLD, BY_ICMP_TYPE, BH_IPV6, false },
+	{ "_world_proto", TO_WORLD, BY_PROTOCOL, BH_NO_FAMILY, false },
+};
+#define SHAPES (sizeof(shapes) / sizeof(shapes[0]))
+
+/* The cloud's metadata service hands out credentials; who may call the world may not call it. */
+static const uint8_t metadata4[] = { 169, 254, 169, 254 };
+static const uint8_t metadata6[] = { 0xfd, 0x00, 0x0e, 0xc2, [14] = 0x02, [15] = 0x54 };
+
+/* --- sets ------------------------------------------------------------------------------------- */
+
+static uint8_t whom_of(const struct bh_permit *p)
+{
+	switch (p->kind) {
+	case BH_PERMIT_HOST:
+		return TO_HOST;
+	case BH_PERMIT_WORLD:
+		return TO_WORLD;
+	case BH_PERMIT_PEER:
+		/* Exact sets hold no ranges. */
+		return p->port_first == p->port_last ? TO_PEERS : TO_NETWORKS;
+	default:
+		return TO_NETWORKS;
+	}
+}
+
+static uint8_t what_of(const struct bh_permit *p)
+{
+	if (p->proto == IPPROTO_ICMP || p->proto == IPPROTO_ICMPV6)
+		return BY_ICMP_TYPE;
+	return bh_protocol_has_ports(p->proto) ? BY_PORT : BY_PROTOCOL;
+}
+
+static bool belongs(const struct shape *shape, const struct bh_permit *p)
+{
+	uint8_t icmp = p->proto == IPPROTO_ICMP ? BH_IPV4 : BH_IPV6;
+
+	if (shape->whom != whom_of(p) || shape->what != what_of(p))
+		return false;
+	if (shape->what == BY_ICMP_TYPE && shape->family != icmp)
+		return false;
+	if (shape->whom == TO_PEERS || shape->whom == TO_NETWORKS)
+		return shape->family == p->peer.addr.family;
+	return true;
+}
+
+static bool is_interval(const struct shape *shape)
+{
+	return shape->whom == TO_NETWORKS ||
+	       (shape->what == BY_PORT && shape->whom != TO_PEERS);
+}
+
+static enum bh_field addr_field(uint8_t family, uint8_t side)
+{
+	if (family == BH_IPV4)
+		return side == BH_EGRESS ? BH_FIELD_IP_DADDR : BH_FIELD_IP_SADDR;
+	return side == BH_EGRESS ? BH_FIELD_IP6_DADDR : BH_FIELD_IP6_SADDR;
+}
+
+/* The key of a shape; port: BH_FIELD_TH_DPORT, or BH_FIELD_TH_SPORT to look the other way round. */
+static struct bh_key key_of(const struct shape *shape, uint8_t side, enum bh_field port)
+{
+	struct bh_key key = { 0 };
+
+	if (shape->whom == TO_PEERS || shape->whom == TO_NETWORKS)
+		key.fields[key.count++] = (uint8_t)addr_field(shape->family, side);
+	if (shape->what == BY_ICMP_TYPE)
+		key.fields[key.count++] = shape->family == BH_IPV4 ? BH_FIELD_ICMP_TYPE
+								   : BH_FIELD_ICMPV6_TYPE;
+	else
+		key.fields[key.count++] = BH_FIELD_L4PROTO;
+	if (shape->what == BY_PORT)
+		key.fields[key.count++] = (uint8_t)port;
+	return key;
+}
+
+static bh_u128 to_number(const struct bh_addr *addr)
+{
+	bh_u128 number = 0;
+
+	for (size_t i = 0; i < bh_addr_size(addr->family); i++)
+		number = number << 8 | addr->bytes[i];
+	return number;
+}
+
+static struct bh_addr from_number(uint8_t family, bh_u128 number)
+{
+	struct bh_addr addr = { .family = family };
+
+	for (size_t i = bh_addr_size(family); i-- > 0; number >>= 8)
+		addr.bytes[i] = (uint8_t)number;
+	return addr;
+}
+
+static struct bh_box box_of(const struct bh_permit *p)
+{
+	struct bh_prefix whole = bh_prefix_of(&p->peer.addr, p->peer.length);
+	unsigned bits = (unsigned)bh_addr_size(whole.addr.family) * 8;
+	struct bh_box box = { .first = to_number(&whole.addr),
+			      .port_first = p->port_first,
+			      .port_last = p->port_last,
+			      .proto = p->proto };
+	bh_u128 hosts = bits == 0 || whole.length == 0 ? ~(bh_u128)0
+						       : ((bh_u128)1 << (bits - whole.length)) - 1;
+
+	box.last = box.first | (bits == 32 ? hosts & UINT32_MAX : hosts);
+	return box;
+}
+
+static void put_rest(struct bh_key_bytes *key, const struct shape *shape, uint8_t proto,
+		     uint16_t port)
+{
+	if (shape->what == BY_ICMP_TYPE)
+		bh_key_put_u8(key, (uint8_t)port);
+	else
+		bh_key_put_u8(key, proto);
+	if (shape->what == BY_PORT)
+		bh_key_put_u16(key, port);
+}
+
+static void fill_exact(struct bh_nft_set *set, const struct shape *shape,
+		       const struct bh_chain *chain)
+{
+	for (size_t i = 0; i < chain->permit_count; i++) {
+		const struct bh_permit *p = &chain->permits[i];
+		struct bh_key_bytes key = { 0 };
+
+		if (!belongs(shape, p))
+			continue;
+		if (shape->whom == TO_PEERS)
+			bh_key_put_addr(&key, &p->peer.addr);
+		put_rest(&key, shape, p->proto, p->port_first);
+		bh_nft_set_add(set, key.bytes, NULL, NULL);
+	}
+}
+
+static void add_box(struct bh_nft_set *set, const struct shape *shape, const struct bh_box *box)
+{
+	struct bh_key_bytes first = { 0 }, last = { 0 };
+
+	if (shape->whom == TO_NETWORKS) {
+		struct bh_addr low = from_number(shape->family, box->first),
+			       high = from_number(shape->family, box->last);
+		bh_key_put_addr(&first, &low);
+		bh_key_put_addr(&last, &high);
+	}
+	put_rest(&first, shape, box->proto, box->port_first);
+	put_rest(&last, shape, box->proto, box->port_last);
+	bh_nft_set_add(set, first.bytes, last.bytes, NULL);
+}
+
+static void fill_interval(struct bh_nft_set *set, const struct shape *shape,
+			  const struct bh_chain *chain)
+{
+	struct bh_boxes boxes = { 0 };
+
+	for (size_t i = 0; i < chain->permit_count; i++) {
+		if (!belongs(shape, &chain->permits[i]))
+			continue;
+		struct bh_box box = box_of(&chain->permits[i]);
+		bh_boxes_add(&boxes, &box);
+	}
+	struct bh_boxes apart = bh_boxes_split(&boxes);
+	for (size_t i = 0; i < apart.count; i++)
+		add_box(set, shape, &apart.items[i]);
+	bh_boxes_free(&boxes);
+	bh_boxes_free(&apart);
+}
+
+static bool is_needed(const struct shape *shape, const struct bh_chain *chain)
+{
+	for (size_t i = 0; i < chain->permit_count && !shape->always; i++)
+		if (belongs(shape, &chain->permits[i]))
+			return true;
+	return shape->always;
+}
+
+void bh_permits_add_sets(struct bh_nft_table *table, const struct bh_chain *chain)
+{
+	for (size_t i = 0; i < SHAPES; i++) {
+		const struct shape *shape = &shapes[i];
+		char name[BH_NFT_NAME];
+
+		if (!is_needed(shape, chain))
+			continue;
+		bh_desired_name(name, chain->side, shape->whom == TO_HOST, chain->hash,
+				shape->suffix);
+		struct bh_nft_set *set = bh_desired_set(
+			table, name, key_of(shape, chain->side, BH_FIELD_TH_DPORT),
+			BH_SET_COUNTER | (is_interval(shape) ? BH_SET_INTERVAL : 0));
+		if (is_interval(shape))
+			fill_interval(set, shape, chain);
+		else
+			fill_exact(set, shape, chain);
+	}
+}
+
+/* --- rules ------------------------------------------------------------------------------------ */
+
+/* The world begins behind an interface that is not managed. */
+static void match_world(struct bh_nft_rule *rule, uint8_t side, uint8_t family)
+{
+	if (side == BH_INGRESS) {
+		bh_rule_not_in(rule, BH_KEY(BH_FIELD_IIFNAME), "managed");
+		return;
+	}
+	bh_rule_not_in(rule, BH_KEY(BH_FIELD_OIFNAME), "managed");
+	if (family == BH_IPV4)
+		bh_rule_not(rule, BH_FIELD_IP_DADDR, metadata4);
+	else
+		bh_rule_not(rule, BH_FIELD_IP6_DADDR, metadata6);
+}
+
+static void add_rule(struct bh_nft_chain *to, const struct shape *shape, uint8_t side,
+		     uint8_t family, const char *set, bool backwards)
+{
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(to);
+
+	if (backwards)
+		bh_rule_not_opening(rule);
+	if (shape->whom == TO_WORLD)
+		match_world(rule, side, family);
+	bh_rule_in(rule, key_of(shape, side, backwards ? BH_FIELD_TH_SPORT : BH_FIELD_TH_DPORT),
+		   set);
+	bh_rule_verdict(rule, NFT_RETURN);
+}
+
+static void add_lookup(const struct bh_nft_table *table, struct bh_nft_chain *to,
+		       const struct shape *shape, const struct bh_chain *chain, bool backwards)
+{
+	uint8_t other = chain->side == BH_EGRESS ? BH_INGRESS : BH_EGRESS;
+	char set[BH_NFT_NAME];
+
+	bh_desired_name(set, backwards ? other : chain->side, shape->whom == TO_HOST, chain->hash,
+			shape->suffix);
+	if (bh_nft_table_set(table, set) == NULL)
+		return;
+	if (shape->whom != TO_WORLD || chain->side == BH_INGRESS || shape->family != BH_NO_FAMILY) {
+		add_rule(to, shape, chain->side, shape->family, set, backwards);
+		return;
+	}
+	add_rule(to, shape, chain->side, BH_IPV4, set, backwards);
+	add_rule(to, shape, chain->side, BH_IPV6, set, backwards);
+}
+
+void bh_permits_add_rules(const struct bh_nft_table *table, struct bh_nft_chain *to,
+			  const struct bh_chain *chain, bool host)
+{
+	for (size_t i = 0; i < SHAPES; i++)
+		if ((shapes[i].whom == TO_HOST) == host)
+			add_lookup(table, to, &shapes[i], chain, false);
+	/* Where nothing is refused, the other orientation does not matter. */
+	for (size_t i = 0; i < SHAPES && chain->mode != BH_LEARN; i++)
+		if ((shapes[i].whom == TO_HOST) == host && shapes[i].what == BY_PORT)
+			add_lookup(table, to, &shapes[i], chain, true);
+}
