@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "json.h"
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "address.h"
+#include "protocol.h"
+#include "timefmt.h"
+
+/* Length of the UTF-8 sequence at text, 0 where it is none (RFC 3629). */
+static size_t utf8_length(const unsigned char *text)
+{
+	static const unsigned least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	size_t length = text[0] < 0x80		   ? 1
+			: (text[0] & 0xe0) == 0xc0 ? 2
+			: (text[0] & 0xf0) == 0xe0 ? 3
+			: (text[0] & 0xf8) == 0xf0 ? 4
+						   : 0;
+	unsigned code = length > 1 ? text[0] & (0x7fu >> length) : text[0];
+
+	for (size_t i = 1; i < length; i++) {
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+		code = code << 6 | (text[i] & 0x3f);
+	}
+	if (length > 1 &&
+	    (code < least[length] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)))
+		return 0;
+	return length;
+}
+
+static void put_character(struct bh_buffer *out, const char *text, size_t length)
+{
+	unsigned char c = (unsigned char)*text;
+
+	if (length == 0)
+		bh_buffer_puts(out, "\xef\xbf\xbd");
+	else if (c == '"' || c == '\\')
+		bh_buffer_printf(out, "\\%c", c);
+	else if (c < 0x20 || c == 0x7f)
+		bh_buffer_printf(out, "\\u%04x", c);
+	else
+		bh_buffer_append(out, text, length);
+}
+
+void bh_json_string(struct bh_buffer *out, const char *text)
+{
+	bh_buffer_puts(out, "\"");
+	while (*text != '\0') {
+		size_t length = utf8_length((const unsigned char *)text);
+
+		put_character(out, text, length);
+		text += length > 0 ? length : 1;
+	}
+	bh_buffer_puts(out, "\"");
+}
+
+static void put_text(struct bh_buffer *out, const char *key, const char *text)
+{
+	bh_buffer_printf(out, "\"%s\":", key);
+	if (text != NULL)
+		bh_json_string(out, text);
+	else
+		bh_buffer_puts(out, "null");
+}
+
+static void put_end(struct bh_buffer *out, const char *key, const struct bh_addr *addr,
+		    uint16_t port, const char *workload)
+{
+	char text[BH_ADDR_TEXT];
+
+	bh_buffer_printf(out, "\"%s\":{\"ip\":\"%s\",\"port\":%u,", key, bh_addr_format(addr, text),
+			 port);
+	put_text(out, "workload", workload);
+	bh_buffer_puts(out, "},");
+}
+
+/* Where the sender's side was not seen, what arrived is all there is to count; where the receiver's
+ * was not, nobody knows what arrived. receiver_watched: nothing seen there means nothing came. */
+static void put_half(struct bh_buffer *out, const char *key, const struct bh_flow_half *half,
+		     bool receiver_watched)
+{
+	bool receiver_alone = half->sent.packets == 0 && half->delivered.packets > 0;
+	const struct bh_tally *sent = receiver_alone ? &half->delivered : &half->sent;
+
+	bh_buffer_printf(out, "\"%s\":{\"packets\":%" PRIu64 ",\"bytes\":%" PRIu64 ",", key,
+			 sent->packets, sent->bytes);
+	if (receiver_alone || (half->delivered.packets == 0 && !receiver_watched))
+		bh_buffer_puts(out, "\"delivered_packets\":null,\"delivered_bytes\":null},");
+	else
+		bh_buffer_printf(
+			out, "\"delivered_packets\":%" PRIu64 ",\"delivered_bytes\":%" PRIu64 "},",
+			half->delivered.packets, half->delivered.bytes);
+}
+
+/* A verdict says that core knows the sides apart; a file's reader does not. The responder of a flow
+ * that never reached it was still watched where the verdict says so. */
+static void put_halves(struct bh_buffer *out, const struct bh_flow *flow, uint8_t verdict)
+{
+	bool judged = verdict != BH_FLOW_VERDICT_UNKNOWN;
+	bool stopped = verdict == BH_FLOW_UNDELIVERED || verdict == BH_FLOW_DENIED;
+
+	put_half(out, "tx", &flow->tx, stopped || (judged && flow->dst_ifindex != 0));
+	put_half(out, "rx", &flow->rx, judged && flow->src_ifindex != 0);
+}
+
+/* A word for a number that may come from elsewhere. */
+#define WORD(words, number)                                                                        \
+	((number) < sizeof(words) / sizeof((words)[0]) ? (words)[number] : (words)[0])
+
+void bh_json_flow(struct bh_buffer *out, const struct bh_flow *flow,
+		  const struct bh_flow_names *names)
+{
+	static const char *const states[] = { "attempted", "answered", "established", "refused",
+					      "closed" };
+	static const char *const directions[] = { "unknown", "syn", "conntrack", "listener" };
+	static const char *const verdicts[] = { "unknown", "delivered", "undelivered", "denied" };
+	char first[BH_TIME_TEXT], last[BH_TIME_TEXT], proto[BH_PROTOCOL_TEXT];
+
+	bh_buffer_printf(out, "{\"first\":%s,\"last\":%s,\"proto\":\"%s\",",
+			 bh_time_seconds(flow->first, first), bh_time_seconds(flow->last, last),
+			 bh_protocol_format(flow->key.proto, proto));
+	put_end(out, "src", &flow->key.src, flow->key.sport, names->src_workload);
+	put_end(out, "dst", &flow->key.dst, flow->key.dport, names->dst_workload);
+	put_halves(out, flow, names->verdict);
+	bh_buffer_printf(out, "\"state\":\"%s\",\"direction\":\"%s\",", WORD(states, flow->state),
+			 WORD(directions, flow->direction));
+	put_text(out, "dns", names->dns);
+	bh_buffer_puts(out, ",");
+	put_text(out, "tunnel", names->tunnel);
+	bh_buffer_printf(out, ",\"verdict\":\"%s\"}", WORD(verdicts, names->verdict));
+}
+
+void bh_json_edge(struct bh_buffer *out, const struct bh_edge *edge, unsigned replicas)
+{
+	char first[BH_TIME_TEXT], last[BH_TIME_TEXT], proto[BH_PROTOCOL_TEXT];
+
+	bh_buffer_puts(out, "{");
+	put_text(out, "src", edge->src.name);
+	bh_buffer_puts(out, ",");
+	put_text(out, "dst", edge->dst.name);
+	bh_buffer_printf(out,
+			 ",\"proto\":\"%s\",\"port\":%u,\"first\":%s,\"last\":%s,"
+			 "\"connections\":%" PRIu64 ",\"answered\":%" PRIu64 ",\"bytes\":%" PRIu64
+			 ",\"replicas\":%u,\"windows\":%" PRIu32 ",\"lossy\":%s}",
+			 bh_protocol_format(edge->proto, proto), edge->port,
+			 bh_time_seconds(edge->first, first), bh_time_seconds(edge->last, last),
+			 edge->connections, edge->answered, edge->bytes, replicas, edge->windows,
+			 edge->lossy ? "true" : "false");
+}

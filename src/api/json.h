@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The JSON forms that are a contract (docs/api.md), in one place for CLI and API. */
+#ifndef BH_API_JSON_H
+#define BH_API_JSON_H
+
+#include "buffer.h"
+#include "bulkhead/edge.h"
+#include "bulkhead/flow.h"
+
+enum bh_flow_verdict {
+	BH_FLOW_VERDICT_UNKNOWN, /* one side alone was seen */
+	BH_FLOW_DELIVERED,
+	BH_FLOW_UNDELIVERED,
+	BH_FLOW_DENIED, /* by us */
+};
+
+/* What core knows about a flow beyond the record; NULL names print as null. */
+struct bh_flow_names {
+	const char *src_workload;
+	const char *dst_workload;
+	const char *dns;
+	const char *tunnel;
+	uint8_t verdict; /* enum bh_flow_verdict */
+};
+
+/* Appends one flow as a JSON object without a newline, keys in the contract's order. */
+void bh_json_flow(struct bh_buffer *out, const struct bh_flow *flow,
+		  const struct bh_flow_names *names);
+
+/* Appends a JSON string, quotes and all; bytes that are no UTF-8 become U+FFFD. */
+void bh_json_string(struct bh_buffer *out, const char *text);
+
+/* Appends one edge as a JSON object. */
+void bh_json_edge(struct bh_buffer *out, const struct bh_edge *edge, unsigned replicas);
+
+#endif
