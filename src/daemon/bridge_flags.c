@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "bridge_flags.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "grow.h"
+#include "log.h"
+#include "map.h"
+
+struct bridge {
+	uint32_t ifindex;
+	char ifname[BH_IFNAME];
+	bool on;   /* as the kernel last said */
+	bool ours; /* we set it, or are about to */
+	bool wanted;
+};
+
+struct bh_bridge_flags {
+	struct bh_links *links;
+	struct bh_map *bridges; /* by ifindex */
+	char note[512];
+};
+
+static struct bridge *get(struct bh_bridge_flags *f, uint32_t ifindex, const char *ifname)
+{
+	struct bridge *b = bh_map_get(f->bridges, &ifindex, sizeof(ifindex));
+
+	if (b == NULL) {
+		b = bh_calloc(1, sizeof(*b));
+		b->ifindex = ifindex;
+		bh_map_put(f->bridges, &ifindex, sizeof(ifindex), b);
+	}
+	bh_copy_text(b->ifname, sizeof(b->ifname), ifname);
+	return b;
+}
+
+static void read_note(struct bh_bridge_flags *f)
+{
+	FILE *file = fopen(f->note, "re");
+	char line[64], ifname[BH_IFNAME];
+	uint32_t ifindex;
+
+	if (file == NULL)
+		return;
+	while (fgets(line, sizeof(line), file) != NULL)
+		if (sscanf(line, "%u %15s", &ifindex, ifname) == 2)
+			get(f, ifindex, ifname)->ours = true;
+	fclose(file);
+}
+
+/* Replaces the file as a whole; removes it where nothing is ours. */
+static int write_note(struct bh_bridge_flags *f, struct bh_error *err)
+{
+	char fresh[520];
+	size_t position = 0, ours = 0;
+	const struct bridge *b;
+
+	snprintf(fresh, sizeof(fresh), "%s.new", f->note);
+	FILE *file = fopen(fresh, "we");
+	if (file == NULL)
+		return bh_error_set(err, -errno, "%s: %s", fresh, strerror(errno));
+	while ((b = bh_map_next(f->bridges, &position)) != NULL) {
+		if (!b->ours)
+			continue;
+		fprintf(file, "%u %s\n", b->ifindex, b->ifname);
+		ours++;
+	}
+	if (fclose(file) != 0 || rename(fresh, f->note) != 0)
+		return bh_error_set(err, -errno, "%s: %s", f->note, strerror(errno));
+	if (ours == 0)
+		unlink(f->note);
+	return 0;
+}
+
+struct bh_bridge_flags *bh_bridge_flags_new(const char *directory, struct bh_links *links)
+{
+	struct bh_bridge_flags *f = bh_calloc(1, sizeof(*f));
+
+	f->links = links;
+	f->bridges = bh_map_new(free);
+	snprintf(f->note, sizeof(f->note), "%s/filtered-bridges", directory);
+	read_note(f);
+	return f;
+}
+
+void bh_bridge_flags_free(struct bh_bridge_flags *f)
+{
+	if (f == NULL)
+		return;
+	bh_map_free(f->bridges);
+	free(f);
+}
+
+static void want(struct bh_bridge_flags *f, const struct bh_bridge *bridges, size_t count)
+{
+	struct bridge *b;
+
+	for (size_t position = 0; (b = bh_map_next(f->bridges, &position)) != NULL;)
+		b->wanted = false;
+	for (size_t i = 0; i < count; i++) {
+		if (!bridges[i].filtered)
+			continue;
+		b = get(f, bridges[i].ifindex, bridges[i].ifname);
+		b->wanted = true;
+		b->ours = b->ours || !b->on;
+	}
+}
+
+static int switch_flag(struct bh_bridge_flags *f, struct bridge *b, bool on, struct bh_error *err)
+{
+	if (b->on == on && on)
+		return 0;
+	int result = bh_links_set_bridge_filter(f->links, b->ifindex, on, err);
+	if (result == -ENODEV) /* the bridge is gone, and its flag with it */
+		result = 0;
+	if (result == 0) {
+		b->on = on;
+		b->ours = on;
+	}
+	return result;
+}
+
+int bh_bridge_flags_set(struct bh_bridge_flags *f, const struct bh_bridge *bridges, size_t count,
+			struct bh_error *err)
+{
+	struct bridge *b;
+
+	want(f, bridges, count);
+	int result = write_note(f, err);
+	for (size_t position = 0; (b = bh_map_next(f->bridges, &position)) != NULL && result == 0;)
+		if (b->wanted)
+			result = switch_flag(f, b, true, err);
+	for (size_t position = 0; (b = bh_map_next(f->bridges, &position)) != NULL && result == 0;)
+		if (b->ours && !b->wanted)
+			result = switch_flag(f, b, false, err);
+	return result == 0 ? write_note(f, err) : result;
+}
+
+void bh_bridge_flags_link(struct bh_bridge_flags *f, const struct bh_host_link *link)
+{
+	struct bh_error err = { 0 };
+
+	if (!link->bridge)
+		return;
+	struct bridge *b = get(f, link->ifindex, link->ifname);
+	b->on = link->nf_call_iptables && link->nf_call_ip6tables;
+	if (!b->wanted || b->on)
+		return;
+	bh_log(BH_LOG_WARNING, "bridge %s stopped handing its frames to netfilter; set right",
+	       link->ifname);
+	if (switch_flag(f, b, true, &err) != 0)
+		bh_log(BH_LOG_ERROR, "bridge %s: %s", link->ifname, err.text);
+}
+
+void bh_bridge_flags_gone(struct bh_bridge_flags *f, uint32_t ifindex)
+{
+	bh_map_remove(f->bridges, &ifindex, sizeof(ifindex));
+}

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The capture process. It starts with the parent's privileges, opens the packet socket, and is
+ * nobody before it reads the first packet. It knows interfaces by number and addresses by value;
+ * names and policies never come here. When it cannot keep up it says how much it lost.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "channel.h"
+#include "flow_table.h"
+#include "grow.h"
+#include "log.h"
+#include "nflog_decode.h"
+#include "privileges.h"
+#include "process.h"
+#include "source.h"
+#include "timefmt.h"
+
+#define FLOWS_ROOM BH_CHANNEL_ROOM(sizeof(struct bh_flow))
+#define QUEUE_LIMIT (32u << 20)
+#define TICK_MS 250
+
+struct capture {
+	uv_loop_t loop;
+	struct bh_channel *kernel;
+	struct bh_channel *core; /* NULL: no core to report to at the moment */
+	struct bh_live_source *source;
+	struct bh_flow_table *table;
+	uv_poll_t source_poll;
+	uv_timer_t tick;
+	struct bh_flow batch[FLOWS_ROOM];
+	size_t batched;
+	uint64_t received;
+	uint64_t dropped;
+	uint64_t unsent_flows;
+	int64_t stats_due; /* monotonic */
+	int exit_status;
+};
+
+static void stop(struct capture *c, int status)
+{
+	c->exit_status = status;
+	uv_stop(&c->loop);
+}
+
+static void send_batch(struct capture *c)
+{
+	if (c->batched == 0)
+		return;
+	if (c->core == NULL || bh_channel_send(c->core, BH_MSG_FLOWS, c->batch,
+					       c->batched * sizeof(c->batch[0]), NULL, 0, -1) != 0)
+		c->unsent_flows += c->batched;
+	c->batched = 0;
+}
+
+static void on_flow(void *user, const struct bh_flow *flow)
+{
+	struct capture *c = user;
+
+	c->batch[c->batched++] = *flow;
+	if (c->batched == FLOWS_ROOM)
+		send_batch(c);
+}
+
+static void send_stats(struct capture *c)
+{
+	struct bh_msg_capture_stats stats = { .table = bh_flow_table_stats(c->table),
+					      .received = c->received,
+					      .dropped = c->dropped,
+					      .unsent_flows = c->unsent_flows };
+
+	if (c->core != NULL)
+		bh_channel_send(c->core, BH_MSG_CAPTURE_STATS, &stats, sizeof(stats), NULL, 0, -1);
+}
+
+static void on_packets(uv_poll_t *poll, int status, int events)
+{
+	struct capture *c = poll->data;
+	struct bh_error err = { 0 };
+
+	(void)events;
+	if (status < 0 || bh_live_source_read(c->source, c->table, &err) < 0) {
+		bh_log(BH_LOG_ERROR, "packets cannot be read: %s",
+		       status < 0 ? uv_strerror(status) : err.text);
+		stop(c, 1);
+	}
+}
+
+static void note_loss(struct capture *c)
+{
+	uint64_t received = 0, dropped = 0;
+
+	bh_live_source_loss(c->source, &received, &dropped);
+	c->received += received;
+	c->dropped += dropped;
+	if (dropped > 0)
+		bh_flow_table_mark_loss(c->table);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+	struct capture *c = timer->data;
+
+	note_loss(c);
+	bh_flow_table_tick(c->table, bh_time_now());
+	send_batch(c);
+	if (bh_time_monotonic() >= c->stats_due) {
+		c->stats_due = bh_time_monotonic() + BH_SECOND;
+		send_stats(c);
+	}
+}
+
+static void watch_packets(struct capture *c)
+{
+	uv_poll_init(&c->loop, &c->source_poll, bh_live_source_fd(c->source));
+	c->source_poll.data = c;
+	uv_poll_start(&c->source_poll, UV_READABLE, on_packets);
+	uv_timer_init(&c->loop, &c->tick);
+	c->tick.data = c;
+	uv_timer_start(&c->tick, on_tick, TICK_MS, TICK_MS);
+}
+
+/* Opens everything that needs privilege, then drops all of it. */
+static int open_and_drop(struct capture *c, const struct bh_config *config, struct bh_error *err)
+{
+	struct bh_live_config live = { .ring_bytes = (size_t)config->ring_bytes,
+				       .snaplen = (int)config->snaplen };
+	struct bh_user user;
+
+	if (bh_user_find(config->capture_user, &user, err) != 0)
+		return err->code;
+	c->source = bh_live_source_open(&live, err);
+	if (c->source == NULL)
+		return bh_error_wrap(err, "capture on any");
+	return bh_privileges_drop_all(&user, err);
+}
+
+static void start(struct capture *c, const struct bh_config *config)
+{
+	struct bh_flow_table_config table = { .max_flows = (size_t)config->max_flows,
+					      .idle_timeout = config->idle_timeout,
+					      .tcp_idle_timeout = config->tcp_idle_timeout,
+					      .closed_linger = 5 * BH_SECOND,
+					      .report_interval = config->report_interval,
+					      .live = true };
+	struct bh_error err = { 0 };
+
+	bh_log_open("capture", (enum bh_log_level)config->log_level);
+	if (c->table != NULL)
+		return; /* a second configuration: nothing here changes while it runs */
+	c->table = bh_flow_table_new(&table, on_flow, c);
+	if (open_and_drop(c, config, &err) != 0) {
+		bh_log(BH_LOG_ERROR, "%s", err.text);
+		stop(c, 2);
+		return;
+	}
+	watch_packets(c);
+}
+
+static void bind_endpoint(struct capture *c, const struct bh_endpoint_fact *fact)
+{
+	bh_flow_table_unbind(c->table, fact->ifindex);
+	for (uint8_t i = 0; i < fact->addr_count; i++)
+		bh_flow_table_bind(c->table, fact->ifindex, &fact->addrs[i]);
+}
+
+static void exclude(struct capture *c, const struct bh_message *m)
+{
+	struct bh_error err = { 0 };
+
+	if (bh_live_source_exclude(c->source, m->data, m->length / sizeof(uint32_t), &err) != 0)
+		bh_log(BH_LOG_WARNING, "the interface filter cannot be replaced: %s", err.text);
+}
+
+static void report_denial(struct capture *c, const struct bh_message *m)
+{
+	struct bh_denial denial;
+
+	if (!bh_nflog_decode(m->data, m->length, bh_time_now(), &denial) || c->core == NULL)
+		return;
+	bh_channel_send(c->core, BH_MSG_DENIAL, &denial, sizeof(denial), NULL, 0, -1);
+}
+
+static void on_core_message(void *user, struct bh_channel *channel, const struct bh_message *m)
+{
+	/* core has nothing to say to capture: whatever writes here is not core any more. */
+	(void)user;
+	(void)channel;
+	bh_log(BH_LOG_WARNING, "core sent %s; ignored", bh_message_name(m->type));
+	if (m->fd >= 0)
+		close(m->fd);
+}
+
+static void on_core_closed(void *user, struct bh_channel *channel, const char *why)
+{
+	struct capture *c = user;
+
+	(void)why;
+	bh_channel_free(channel);
+	if (c->core == channel)
+		c->core = NULL;
+}
+
+static void meet_core(struct capture *c, int fd)
+{
+	struct bh_channel_handlers handlers = { c, on_core_message, on_core_closed };
+
+	if (fd < 0)
+		return;
+	bh_channel_free(c->core);
+	c->core = bh_channel_new(&c->loop, fd, &handlers, QUEUE_LIMIT);
+}
+
+static void on_kernel_message(void *user, struct bh_channel *channel, const struct bh_message *m)
+{
+	struct capture *c = user;
+
+	(void)channel;
+	if (m->type == BH_MSG_CONFIG) {
+		start(c, m->data);
+		return;
+	}
+	if (m->type == BH_MSG_PEER) {
+		meet_core(c, m->fd);
+		return;
+	}
+	if (c->source == NULL)
+		return;
+	switch (m->type) {
+	case BH_MSG_ENDPOINT:
+		bind_endpoint(c, m->data);
+		break;
+	case BH_MSG_ENDPOINT_GONE:
+		bh_flow_table_unbind(c->table, *(const uint32_t *)m->data);
+		break;
+	case BH_MSG_EXCLUDE:
+		exclude(c, m);
+		break;
+	case BH_MSG_NFLOG:
+		report_denial(c, m);
+		break;
+	default:
+		bh_log(BH_LOG_WARNING, "kernel sent %s; ignored", bh_message_name(m->type));
+	}
+}
+
+/* The parent is gone, or wants this process gone: last reports, then the end. */
+static void on_kernel_closed(void *user, struct bh_channel *channel, const char *why)
+{
+	struct capture *c = user;
+
+	(void)channel;
+	(void)why;
+	if (c->table != NULL) {
+		bh_flow_table_flush(c->table);
+		send_batch(c);
+		send_stats(c);
+	}
+	stop(c, 0);
+}
+
+int bh_capture_main(void)
+{
+	struct capture *c = bh_calloc(1, sizeof(*c));
+	struct bh_channel_handlers handlers = { c, on_kernel_message, on_kernel_closed };
+
+	signal(SIGINT, SIG_IGN); /* the terminal's Ctrl-C is the parent's to handle */
+	bh_log_open("capture", BH_LOG_INFO);
+	uv_loop_init(&c->loop);
+	c->kernel = bh_channel_new(&c->loop, BH_CHILD_FD, &handlers, QUEUE_LIMIT);
+	uv_run(&c->loop, UV_RUN_DEFAULT);
+	bh_live_source_close(c->source);
+	bh_flow_table_free(c->table);
+	int status = c->exit_status;
+	free(c); /* the loop's handles die with the process */
+	return status;
+}

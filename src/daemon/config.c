@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "buffer.h"
+#include "grow.h"
+#include "log.h"
+#include "nearest.h"
+#include "timefmt.h"
+#include "yaml.h"
+
+enum kind {
+	TEXT,	       /* any text, "" too */
+	PATH,	       /* absolute */
+	OPTIONAL_PATH, /* absolute, or "off" */
+	LIST,
+	SWITCH, /* true, false */
+	NUMBER,
+	BYTES, /* a number, or with KiB, MiB, GiB */
+	DURATION,
+	WORD, /* one of words[] */
+};
+
+struct key {
+	const char *path; /* section.key, or a key of the top level */
+	enum kind kind;
+	size_t offset;
+	int64_t least, most; /* numbers, bytes, durations (µs) */
+	const char *const *words;
+};
+
+static const char *const log_levels[] = { "error", "warning", "info", "debug", NULL };
+static const char *const postures[] = { "open", "audit", "closed", NULL };
+static const char *const protections[] = { "plain", "owner", NULL };
+
+#define AT(field) offsetof(struct bh_config, field)
+#define DAY (86400 * BH_SECOND)
+
+static const struct key keys[] = {
+	{ "state_directory", PATH, AT(state_directory), 0, 0, NULL },
+	{ "run_directory", PATH, AT(run_directory), 0, 0, NULL },
+	{ "log_level", WORD, AT(log_level), 0, 0, log_levels },
+	{ "users.capture", TEXT, AT(capture_user), 0, 0, NULL },
+	{ "users.core", TEXT, AT(core_user), 0, 0, NULL },
+	{ "api.socket", PATH, AT(api_socket), 0, 0, NULL },
+	{ "api.operator_group", TEXT, AT(operator_group), 0, 0, NULL },
+	{ "interfaces.uplinks", LIST, AT(uplinks), 0, 0, NULL },
+	{ "capture.ring", BYTES, AT(ring_bytes), 1 << 20, 1 << 30, NULL },
+	{ "capture.snaplen", NUMBER, AT(snaplen), 128, 65535, NULL },
+	{ "capture.max_flows", NUMBER, AT(max_flows), 1000, 50000000, NULL },
+	{ "capture.idle_timeout", DURATION, AT(idle_timeout), BH_SECOND, DAY, NULL },
+	{ "capture.tcp_idle_timeout", DURATION, AT(tcp_idle_timeout), BH_SECOND, 30 * DAY, NULL },
+	{ "capture.report_interval", DURATION, AT(report_interval), BH_SECOND, DAY, NULL },
+	{ "identity.netns_directories", LIST, AT(netns_directories), 0, 0, NULL },
+	{ "identity.netns_ordinals", SWITCH, AT(netns_ordinals), 0, 0, NULL },
+	{ "identity.keep_departed", DURATION, AT(keep_departed), BH_SECOND, 30 * DAY, NULL },
+	{ "runtimes.docker", OPTIONAL_PATH, AT(docker_socket), 0, 0, NULL },
+	{ "learning.window", DURATION, AT(window), BH_SECOND, 366 * DAY, NULL },
+	{ "learning.offset", DURATION, AT(window_offset), 0, 366 * DAY, NULL },
+	{ "learning.max_edges", NUMBER, AT(max_edges), 100, 10000000, NULL },
+	{ "enforcement.posture", WORD, AT(posture), 0, 0, postures },
+	{ "enforcement.table_protection", WORD, AT(table_protection), 0, 0, protections },
+	{ "enforcement.log_group", NUMBER, AT(log_group), 1, 65535, NULL },
+	{ "events.keep", NUMBER, AT(keep_events), 100, 100000000, NULL },
+};
+#define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
+
+static void set_list(struct bh_config_list *list, const char *const *items)
+{
+	*list = (struct bh_config_list) { 0 };
+	for (; *items != NULL; items++)
+		bh_copy_text(list->items[list->count++], BH_CONFIG_TEXT, *items);
+}
+
+void bh_config_defaults(struct bh_config *c)
+{
+	static const char *const uplinks[] = { "eth*", "en*",  "wl*",  "bond*", "uplink*",
+					       "wg*",  "tun*", "tap*", NULL };
+	static const char *const directories[] = { "/run/netns", "/run/docker/netns", NULL };
+
+	*c = (struct bh_config) {
+		.state_directory = "/var/lib/bulkhead",
+		.run_directory = "/run/bulkhead",
+		.log_level = BH_LOG_INFO,
+		.capture_user = "bulkhead-capture",
+		.core_user = "bulkhead",
+		.api_socket = "/run/bulkhead/api.sock",
+		.operator_group = "bulkhead",
+		.ring_bytes = 32 << 20,
+		.snaplen = 256,
+		.max_flows = 200000,
+		.idle_timeout = 60 * BH_SECOND,
+		.tcp_idle_timeout = DAY,
+		.report_interval = BH_SECOND,
+		.netns_ordinals = true,
+		.keep_departed = 600 * BH_SECOND,
+		.docker_socket = "/run/docker.sock",
+		.window = DAY,
+		.max_edges = 100000,
+		.table_protection = BH_TABLE_OWNER,
+		.log_group = 5070,
+		.keep_events = 100000,
+	};
+	set_list(&c->uplinks, uplinks);
+	set_list(&c->netns_directories, directories);
+}
+
+/* "file:line:column: key: found X, expected Y" */
+static int refuse(struct bh_error *err, const char *file, const struct bh_yaml *node,
+		  const char *path, const char *expected)
+{
+	char found[80];
+
+	return bh_error_set(err, -EINVAL, "%s:%d:%d: %s: found %s, expected %s", file, node->line,
+			    node->column, path, bh_yaml_found(node, found, sizeof(found)),
+			    expected);
+}
+
+static void expect_words(const struct key *key, char *out, size_t size)
+{
+	snprintf(out, size, "one of");
+	for (size_t i = 0; key->words[i] != NULL; i++) {
+		size_t used = strlen(out);
+
+		snprintf(out + used, size - used, "%s %s", i > 0 ? "," : "", key->words[i]);
+	}
+}
+
+/* What the key takes, in words. */
+static const char *expectation(const struct key *key, char *out, size_t size)
+{
+	switch (key->kind) {
+	case TEXT:
+		snprintf(out, size, "a text of at most %d bytes", BH_CONFIG_TEXT - 1);
+		break;
+	case PATH:
+		snprintf(out, size, "an absolute path of at most %d bytes", BH_CONFIG_TEXT - 1);
+		break;
+	case OPTIONAL_PATH:
+		snprintf(out, size, "an absolute path, or off");
+		break;
+	case LIST:
+		snprintf(out, size, "a list of at most %d texts", BH_CONFIG_LIST);
+		break;
+	case SWITCH:
+		snprintf(out, size, "true or false");
+		break;
+	case NUMBER:
+		snprintf(out, size, "a number from %lld to %lld", (long long)key->least,
+			 (long long)key->most);
+		break;
+	case BYTES:
+		snprintf(out, size, "a size from %lldMiB to %lldMiB", (long long)(key->least >> 20),
+			 (long long)(key->most >> 20));
+		break;
+	case DURATION:
+		snprintf(out, size, "a duration from %llds to %llds (90s, 15m, 2h, 7d)",
+			 (long long)(key->least / BH_SECOND), (long long)(key->most / BH_SECOND));
+		break;
+	case WORD:
+		expect_words(key, out, size);
+		break;
+	}
+	return out;
+}
+
+static bool read_number(const char *text, int64_t *out, const char **rest)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtoll(text, &end, 10);
+	*rest = end;
+	return errno == 0 && end != text;
+}
+
+static bool read_bytes(const char *text, int64_t *out)
+{
+	static const struct {
+		const char *unit;
+		int shift;
+	} units[] = { { "", 0 }, { "KiB", 10 }, { "MiB", 20 }, { "GiB", 30 } };
+	const char *rest;
+
+	if (!read_number(text, out, &rest) || *out < 0 || *out > INT32_MAX)
+		return false;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (strcmp(rest, units[i].unit) == 0) {
+			*out <<= units[i].shift;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool read_word(const struct key *key, const char *text, int64_t *out)
+{
+	for (*out = 0; key->words[*out] != NULL; (*out)++)
+		if (strcmp(key->words[*out], text) == 0)
+			return true;
+	return false;
+}
+
+/* A scalar that stands for a whole number of some unit. */
+static bool read_quantity(const struct key *key, const char *text, int64_t *out)
+{
+	const char *rest;
+	bool read = key->kind == BYTES	    ? read_bytes(text, out)
+		    : key->kind == DURATION ? bh_duration_parse(text, out)
+					    : read_number(text, out, &rest) && *rest == '\0';
+
+	return read && *out >= key->least && *out <= key->most;
+}
+
+static bool read_text(const struct key *key, const char *text, char *out)
+{
+	if (key->kind == OPTIONAL_PATH && (strcmp(text, "off") == 0 || strcmp(text, "false") == 0))
+		text = "";
+	else if (key->kind != TEXT && text[0] != '/')
+		return false;
+	return bh_copy_text(out, BH_CONFIG_TEXT, text);
+}
+
+static bool read_switch(const char *text, bool *out)
+{
+	*out = strcmp(text, "true") == 0;
+	return *out || strcmp(text, "false") == 0;
+}
+
+static bool read_list(const struct bh_yaml *node, struct bh_config_list *out)
+{
+	*out = (struct bh_config_list) { 0 };
+	if (node->kind != BH_YAML_LIST || node->count > BH_CONFIG_LIST)
+		return false;
+	for (size_t i = 0; i < node->count; i++) {
+		const struct bh_yaml *item = &node->items[i];
+
+		if (item->kind != BH_YAML_SCALAR ||
+		    !bh_copy_text(out->items[out->count++], BH_CONFIG_TEXT, item->text))
+			return false;
+	}
+	return true;
+}
+
+static bool read_value(const struct key *key, const struct bh_yaml *node, char *field)
+{
+	if (key->kind == LIST)
+		return read_list(node, (struct bh_config_list *)(void *)field);
+	if (node->kind != BH_YAML_SCALAR)
+		return false;
+	switch (key->kind) {
+	case SWITCH:
+		return read_switch(node->text, (bool *)(void *)field);
+	case WORD:
+		return read_word(key, node->text, (int64_t *)(void *)field);
+	case NUMBER:
+	case BYTES:
+	case DURATION:
+		return read_quantity(key, node->text, (int64_t *)(void *)field);
+	default:
+		return read_text(key, node->text, field);
+	}
+}
+
+static const struct key *find_key(const char *path)
+{
+	for (size_t i = 0; i < KEY_COUNT; i++)
+		if (strcmp(keys[i].path, path) == 0)
+			return &keys[i];
+	return NULL;
+}
+
+static bool is_section(const char *name)
+{
+	size_t length = strlen(name);
+
+	for (size_t i = 0; i < KEY_COUNT; i++)
+		if (strncmp(keys[i].path, name, length) == 0 && keys[i].path[length] == '.')
+			return true;
+	return false;
+}
+
+static int refuse_unknown(struct bh_error *err, const char *file, const struct bh_yaml *node,
+			  const char *path)
+{
+	/* Sections are words too, for a slip in the section's own name. */
+	const char *words[KEY_COUNT * 2];
+	char sections[KEY_COUNT][32];
+	size_t count = 0;
+
+	for (size_t i = 0; i < KEY_COUNT; i++) {
+		size_t length = strcspn(keys[i].path, ".");
+
+		snprintf(sections[i], sizeof(sections[i]), "%.*s", (int)length, keys[i].path);
+		words[count++] = keys[i].path;
+		words[count++] = sections[i];
+	}
+	const char *near = bh_nearest(path, words, count);
+	if (near == NULL)
+		return bh_error_set(
+			err, -EINVAL,
+			"%s:%d:%d: unknown key %s; config/bulkhead.yaml lists every key", file,
+			node->line, node->column, path);
+	return bh_error_set(err, -EINVAL, "%s:%d:%d: unknown key %s; did you mean %s?", file,
+			    node->line, node->column, path, near);
+}
+
+static int read_section(struct bh_config *config, const struct bh_yaml *map, const char *section,
+			const char *file, struct bh_error *err)
+{
+	for (size_t i = 0; i < map->count; i++) {
+		const struct bh_yaml *node = &map->items[i];
+		char path[128], expected[160];
+
+		snprintf(path, sizeof(path), "%s%s%s", section, *section != '\0' ? "." : "",
+			 node->key);
+		const struct key *key = find_key(path);
+		int result = 0;
+		if (key != NULL && !read_value(key, node, (char *)config + key->offset))
+			result = refuse(err, file, node, path,
+					expectation(key, expected, sizeof(expected)));
+		else if (key == NULL && *section == '\0' && is_section(path))
+			result = node->kind == BH_YAML_MAP
+					 ? read_section(config, node, path, file, err)
+					 : refuse(err, file, node, path, "a map of its keys");
+		else if (key == NULL)
+			result = refuse_unknown(err, file, node, path);
+		if (result != 0)
+			return result;
+	}
+	return 0;
+}
+
+int bh_config_parse(struct bh_config *config, const char *text, size_t length, const char *file,
+		    struct bh_error *err)
+{
+	struct bh_yaml *root = bh_yaml_parse(text, length, file, err);
+
+	if (root == NULL)
+		return -EINVAL;
+	struct bh_config read = *config;
+	int result = root->kind == BH_YAML_MAP
+			     ? read_section(&read, root, "", file, err)
+			     : refuse(err, file, root, "the file", "a map of keys");
+	bh_yaml_free(root);
+	if (result == 0)
+		*config = read;
+	return result;
+}
+
+int bh_config_load(struct bh_config *config, const char *file, struct bh_error *err)
+{
+	struct bh_buffer text = { 0 };
+	char chunk[4096];
+	FILE *stream = fopen(file, "re");
+
+	if (stream == NULL)
+		return bh_error_set(err, -errno, "configuration %s: %s", file, strerror(errno));
+	size_t got;
+	while ((got = fread(chunk, 1, sizeof(chunk), stream)) > 0 && text.length < 1 << 20)
+		bh_buffer_append(&text, chunk, got);
+	int failed = ferror(stream);
+	fclose(stream);
+	int result = failed != 0 ? bh_error_set(err, -EIO, "configuration %s: cannot be read", file)
+				 : bh_config_parse(config, text.length > 0 ? text.data : "",
+						   text.length, file, err);
+	bh_buffer_free(&text);
+	return result;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The daemon's configuration: one YAML or JSON file, every key of which config/bulkhead.yaml
+ * documents. Flat and without pointers, so that it travels to the other processes as it is. */
+#ifndef BH_CONFIG_H
+#define BH_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bulkhead/error.h"
+
+#define BH_CONFIG_TEXT 256
+#define BH_CONFIG_LIST 16
+
+struct bh_config_list {
+	uint32_t count;
+	char items[BH_CONFIG_LIST][BH_CONFIG_TEXT];
+};
+
+enum bh_table_protection {
+	BH_TABLE_PLAIN,
+	BH_TABLE_OWNER,
+};
+
+struct bh_config {
+	char state_directory[BH_CONFIG_TEXT];
+	char run_directory[BH_CONFIG_TEXT];
+	int64_t log_level; /* enum bh_log_level */
+	char capture_user[BH_CONFIG_TEXT];
+	char core_user[BH_CONFIG_TEXT];
+	char api_socket[BH_CONFIG_TEXT];
+	char operator_group[BH_CONFIG_TEXT]; /* "": root alone */
+	struct bh_config_list uplinks;	     /* shell patterns of interface names */
+	int64_t ring_bytes;
+	int64_t snaplen;
+	int64_t max_flows;
+	int64_t idle_timeout; /* µs, as all durations here */
+	int64_t tcp_idle_timeout;
+	int64_t report_interval;
+	struct bh_config_list netns_directories;
+	bool netns_ordinals;
+	int64_t keep_departed;
+	char docker_socket[BH_CONFIG_TEXT]; /* "": not asked */
+	int64_t window;
+	int64_t window_offset;
+	int64_t max_edges;
+	int64_t posture;	  /* enum bh_posture */
+	int64_t table_protection; /* enum bh_table_protection */
+	int64_t log_group;
+	int64_t keep_events;
+};
+
+/* What holds where no file says otherwise. */
+void bh_config_defaults(struct bh_config *config);
+
+/* Reads a document over *config. 0, or negative errno and *err: "file:line:column: unknown key
+ * captur.snaplen; did you mean capture?" or "…: snaplen: found "tall", expected a number from 64 to
+ * 65535". Then *config is as it was. */
+int bh_config_parse(struct bh_config *config, const char *text, size_t length, const char *file,
+		    struct bh_error *err);
+int bh_config_load(struct bh_config *config, const char *file, struct bh_error *err);
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The core process, as its files see it. Nothing here is for other processes. */
+#ifndef BH_CORE_H
+#define BH_CORE_H
+
+#include <uv.h>
+
+#include "channel.h"
+#include "config.h"
+#include "evaluate.h"
+#include "json.h"
+#include "ledger.h"
+#include "map.h"
+#include "model.h"
+#include "policy.h"
+#include "server.h"
+#include "store.h"
+
+/* A flow that is alive, or ended not long ago, with what core knows about it. */
+struct bh_live_flow {
+	struct bh_flow flow;
+	struct bh_peer src;
+	struct bh_peer dst;
+	uint64_t replica;	/* hash of the source instance, 0: no workload */
+	uint64_t counted_bytes; /* already told to the ledger */
+	bool opened;		/* told to the ledger as a connection */
+	bool answered;		/* told to the ledger as answered */
+	bool denied;		/* by us, as NFLOG said */
+	bool spoofed;
+	bool link_control; /* neighbour discovery and the like: no traffic of the application */
+	uint64_t sequence; /* of its last report, for streams */
+	struct bh_live_flow *older, *newer; /* in order of their first report */
+};
+
+enum bh_enforcement {
+	BH_ENFORCEMENT_OFF,	 /* no workload audits or enforces */
+	BH_ENFORCEMENT_STARTING, /* sent, not confirmed yet */
+	BH_ENFORCEMENT_ACTIVE,
+	BH_ENFORCEMENT_FAILED,
+};
+
+struct bh_core {
+	uv_loop_t loop;
+	struct bh_config config;
+	struct bh_channel *kernel;
+	struct bh_channel *capture; /* NULL while capture restarts */
+	int64_t started;
+
+	struct bh_model *model;
+	bool scanned;	   /* the kernel's facts are in, all of them */
+	void *docker;	   /* the back end's state; NULL: not configured */
+	bool docker_known; /* it answered, or cannot be reached: either way nothing waits for it */
+	bool docker_ok;
+	char docker_why[256];
+	uint32_t next_request;
+
+	struct bh_map
+		*remembered; /* ids recalled from the store that no runtime has mentioned yet */
+	struct bh_store *store;
+	bool store_dirty; /* a transaction is open */
+	struct bh_ledger *ledger;
+
+	struct bh_map *flows;	     /* id → struct bh_live_flow */
+	struct bh_map *flows_by_key; /* the newest of each tuple */
+	struct bh_map *denials;	     /* of tuples that no flow has met yet (core_denials.c) */
+	struct bh_live_flow *oldest, *newest;
+	size_t finished;	/* kept for a while after their end */
+	uint64_t flow_sequence; /* counts reports */
+
+	struct bh_policy *policy; /* active; NULL: none yet */
+	char revision[65];
+	int64_t revision_number;
+	struct bh_map *modes; /* workload → uint8_t *; learn where absent */
+	uint8_t enforcement;  /* enum bh_enforcement */
+	char enforcement_why[1024];
+	int64_t applied; /* when the kernel last confirmed */
+	uint64_t serial_sent;
+	uint64_t serial_done;
+	bool rules_dirty;
+	bool rules_sent_once;
+	uint64_t compiled_generation;
+	struct bh_ruleset *rules; /* as last sent */
+	uv_timer_t rules_timer;
+
+	int64_t last_event;
+	struct bh_msg_loss loss;
+	struct bh_msg_capture_stats capture_stats;
+	struct bh_msg_capture_state capture_state;
+	uint64_t reported_drops;
+
+	struct bh_api *api;
+	uv_poll_t api_poll;
+	uv_timer_t api_timer;
+	uv_timer_t tick;
+	uv_timer_t stop_timer;
+	int exit_status;
+};
+
+/* A flow's tuple as map key: no padding, nothing but its fields. */
+struct bh_tuple {
+	uint8_t bytes[2 * sizeof(struct bh_addr) + 5];
+};
+struct bh_tuple bh_tuple_of(const struct bh_flow_key *key);
+
+/* core_flows.c */
+void bh_core_flows(struct bh_core *core, const struct bh_flow *flows, size_t count);
+/* Ends what a dead capture process left open; its flow ids mean nothing to the next one. */
+void bh_core_flows_orphaned(struct bh_core *core);
+void bh_core_flow_json(const struct bh_live_flow *flow, struct bh_buffer *out);
+enum bh_flow_verdict bh_core_flow_verdict(const struct bh_live_flow *flow);
+/* What JSON shows as an end's workload; NULL where it has none. */
+const char *bh_core_peer_workload(const struct bh_peer *peer);
+
+/* core_denials.c */
+void bh_core_denial(struct bh_core *core, const struct bh_denial *denial);
+/* Whether a packet of this tuple was denied a moment ago, before its flow was known; answers yes
+ * once. */
+bool bh_core_denial_met(struct bh_core *core, const struct bh_flow_key *key);
+void bh_core_denials_tick(struct bh_core *core, int64_t now);
+
+/* core_rules.c */
+int bh_core_rules_load(struct bh_core *core, struct bh_error *err);
+uint8_t bh_core_mode(const struct bh_core *core, const char *workload);
+/* Something that the ruleset depends on may have changed; it is compiled again shortly. */
+void bh_core_rules_touch(struct bh_core *core);
+void bh_core_rules_result(struct bh_core *core, const struct bh_msg_rules_result *result);
+/* Takes the document over on success. 0, or negative errno. */
+int bh_core_policy_apply(struct bh_core *core, const char *text, const char *author,
+			 const char *why, size_t *changes, struct bh_error *err);
+int bh_core_policy_rollback(struct bh_core *core, int64_t number, const char *author,
+			    const char *why, size_t *changes, struct bh_error *err);
+int bh_core_set_mode(struct bh_core *core, const char *workload, uint8_t mode, const char *author,
+		     struct bh_error *err);
+struct bh_policy *bh_core_propose(struct bh_core *core);
+
+/* Who a name or address stands for, as the evaluator wants it. name: a workload, "host", "world" or
+ * an address. False where it is none of these. The subject points into *core and *peer. */
+bool bh_core_subject(const struct bh_core *core, const char *name, struct bh_peer *peer,
+		     struct bh_subject *subject);
+/* The same for a peer that is known already. */
+void bh_core_peer_subject(const struct bh_core *core, const struct bh_peer *peer,
+			  struct bh_subject *subject);
+bool bh_core_workload_exists(const struct bh_core *core, const char *workload);
+
+/* core_events.c */
+void bh_core_event(struct bh_core *core, const char *kind, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* The same with more members; json is taken over. */
+void bh_core_event_json(struct bh_core *core, const char *kind, const char *text, cJSON *json);
+/* Opens a transaction where none is; it is committed once a second. */
+void bh_core_store_write(struct bh_core *core);
+void bh_core_store_flush(struct bh_core *core);
+
+/* core_memory.c */
+void bh_core_remember(struct bh_core *core, const struct bh_container *container);
+void bh_core_forget(struct bh_core *core, const char *id);
+int bh_core_recall(struct bh_core *core, struct bh_error *err);
+void bh_core_forget_unmentioned(struct bh_core *core, int64_t now);
+
+/* core_api.c */
+int bh_core_api_start(struct bh_core *core, int listen_fd, struct bh_error *err);
+
+/* Connections that the ledger did not learn, packets lost …: sentences, for status. */
+cJSON *bh_core_unknown(const struct bh_core *core);
+
+#endif

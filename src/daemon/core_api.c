@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The API's answers (docs/api.md): each handler reads the core's state and says it as JSON. Here:
+ * what the handlers share, and how they are reached. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core_api.h"
+#include "grow.h"
+#include "nearest.h"
+#include "privileges.h"
+#include "ruleset.h"
+#include "timefmt.h"
+
+void bh_core_add_time(cJSON *object, const char *key, int64_t time)
+{
+	if (time > 0)
+		cJSON_AddNumberToObject(object, key, (double)time / BH_SECOND);
+	else
+		cJSON_AddNullToObject(object, key);
+}
+
+void bh_core_add_text(cJSON *object, const char *key, const char *text)
+{
+	if (text != NULL && *text != '\0')
+		cJSON_AddStringToObject(object, key, text);
+	else
+		cJSON_AddNullToObject(object, key);
+}
+
+size_t bh_core_number_query(const struct bh_api_request *request, const char *key, size_t otherwise)
+{
+	const char *text = bh_api_query(request, key);
+
+	return text != NULL ? strtoul(text, NULL, 10) : otherwise;
+}
+
+bool bh_core_wants_lines(const struct bh_api_request *request)
+{
+	return bh_api_query(request, "lines") != NULL;
+}
+
+void bh_core_reply_raw(struct bh_api_reply *reply, struct bh_buffer *text, bool lines)
+{
+	if (lines) {
+		reply->text = bh_buffer_steal(text);
+		return;
+	}
+	reply->json = cJSON_CreateRaw(text->data);
+	bh_buffer_free(text);
+}
+
+bool bh_core_is_following(const struct bh_api_request *request)
+{
+	const char *text = bh_api_query(request, "follow");
+
+	return text != NULL && strcmp(text, "1") == 0;
+}
+
+cJSON *bh_core_unlearned_json(const struct bh_core *core)
+{
+	cJSON *reasons = cJSON_CreateObject();
+
+	for (int i = BH_LEARNED + 1; i < BH_UNLEARNED_KINDS; i++)
+		cJSON_AddNumberToObject(reasons, bh_unlearned_name(i),
+					(double)bh_ledger_unlearned(core->ledger, i));
+	return reasons;
+}
+
+/* Every workload that is present, once; the caller frees the array, not the names. */
+const char **bh_core_present_workloads(const struct bh_core *core, size_t *count)
+{
+	struct bh_map *seen = bh_map_new(NULL);
+	const char **names = NULL;
+	const struct bh_instance *instance;
+	size_t capacity = 0;
+
+	*count = 0;
+	for (size_t position = 0; (instance = bh_model_next(core->model, &position)) != NULL;) {
+		if (instance->workload[0] == '\0' ||
+		    bh_map_get_text(seen, instance->workload) != NULL)
+			continue;
+		bh_map_put_text(seen, instance->workload, seen);
+		names = bh_grow(names, &capacity, *count + 1, sizeof(*names));
+		names[(*count)++] = instance->workload;
+	}
+	bh_map_free(seen);
+	return names;
+}
+
+void bh_core_unknown_workload(const struct bh_core *core, const char *name, const char *where,
+			      struct bh_api_reply *reply)
+{
+	size_t count;
+	const char **names = bh_core_present_workloads(core, &count);
+	const char *near = bh_nearest(name, names, count);
+	char fix[320];
+
+	snprintf(fix, sizeof(fix), near != NULL ? "did you mean %s?" : "see: bulkhead workloads",
+		 near);
+	bh_api_fail(reply, 404, where, fix, "there is no workload %s", name);
+	free(names);
+}
+
+/* --- wiring ----------------------------------------------------------------------------------- */
+
+static const struct bh_api_route routes[] = {
+	{ "GET", "/v1/status", false, bh_core_handle_status },
+	{ "GET", "/v1/coverage", false, bh_core_handle_coverage },
+	{ "GET", "/v1/workloads", false, bh_core_handle_workloads },
+	{ "GET", "/v1/flows", false, bh_core_handle_flows },
+	{ "GET", "/v1/edges", false, bh_core_handle_edges },
+	{ "GET", "/v1/map", false, bh_core_handle_map },
+	{ "GET", "/v1/policy/proposal", false, bh_core_handle_proposal },
+	{ "GET", "/v1/policy/active", false, bh_core_handle_active },
+	{ "GET", "/v1/policy/nft", false, bh_core_handle_nft },
+	{ "GET", "/v1/policy/history", false, bh_core_handle_history },
+	{ "POST", "/v1/policy/diff", false, bh_core_handle_diff },
+	{ "POST", "/v1/policy/check", false, bh_core_handle_check },
+	{ "POST", "/v1/policy/apply", true, bh_core_handle_apply },
+	{ "POST", "/v1/policy/rollback", true, bh_core_handle_rollback },
+	{ "POST", "/v1/mode", true, bh_core_handle_mode },
+	{ "GET", "/v1/explain", false, bh_core_handle_explain },
+	{ "GET", "/v1/events", false, bh_core_handle_events },
+	{ 0 },
+};
+
+static void schedule_api(struct bh_core *core);
+
+static void on_api_due(uv_timer_t *timer)
+{
+	struct bh_core *core = timer->data;
+
+	bh_api_run(core->api);
+	schedule_api(core);
+}
+
+static void schedule_api(struct bh_core *core)
+{
+	int64_t wait = bh_api_wait(core->api);
+
+	if (wait < 0)
+		uv_timer_stop(&core->api_timer);
+	else
+		uv_timer_start(&core->api_timer, on_api_due, (uint64_t)(wait + 999) / 1000, 0);
+}
+
+static void on_api_readable(uv_poll_t *poll, int status, int events)
+{
+	(void)status;
+	(void)events;
+	bh_api_run(((struct bh_core *)poll->data)->api);
+	schedule_api(poll->data);
+}
+
+int bh_core_api_start(struct bh_core *core, int listen_fd, struct bh_error *err)
+{
+	struct bh_api_config config = { .listen_fd = listen_fd,
+					.max_body = 16 << 20,
+					.max_connections = 128 };
+
+	if (bh_group_find(core->config.operator_group, &config.operator_group, err) != 0)
+		return err->code;
+	core->api = bh_api_new(&config, routes, core, err);
+	if (core->api == NULL)
+		return err->code;
+	uv_timer_init(&core->loop, &core->api_timer);
+	core->api_timer.data = core;
+	uv_poll_init(&core->loop, &core->api_poll, bh_api_fd(core->api));
+	core->api_poll.data = core;
+	return uv_poll_start(&core->api_poll, UV_READABLE, on_api_readable);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The API's handlers, a file a subject, and the few helpers they share. */
+#ifndef BH_CORE_API_H
+#define BH_CORE_API_H
+
+#include "core.h"
+
+/* null where there is no time (0). */
+void bh_core_add_time(cJSON *object, const char *key, int64_t time);
+/* null where text is NULL or "". */
+void bh_core_add_text(cJSON *object, const char *key, const char *text);
+size_t bh_core_number_query(const struct bh_api_request *request, const char *key,
+			    size_t otherwise);
+bool bh_core_is_following(const struct bh_api_request *request);
+/* lines=1: a JSON object a line, instead of one document. */
+bool bh_core_wants_lines(const struct bh_api_request *request);
+/* Replies with text that is JSON already (or lines of it), and empties it. */
+void bh_core_reply_raw(struct bh_api_reply *reply, struct bh_buffer *text, bool lines);
+/* "there is no workload …", with the nearest one that there is. */
+void bh_core_unknown_workload(const struct bh_core *core, const char *name, const char *where,
+			      struct bh_api_reply *reply);
+/* Names of the workloads that are present, each once; *count of them. The caller frees the array,
+ * not the names. */
+const char **bh_core_present_workloads(const struct bh_core *core, size_t *count);
+cJSON *bh_core_unlearned_json(const struct bh_core *core);
+
+typedef void bh_core_handler(void *user, const struct bh_api_request *request,
+			     struct bh_api_reply *reply);
+
+/* core_api_status.c */
+bh_core_handler bh_core_handle_status, bh_core_handle_coverage, bh_core_handle_workloads;
+
+/* core_api_traffic.c */
+bh_core_handler bh_core_handle_flows, bh_core_handle_edges, bh_core_handle_map,
+	bh_core_handle_events;
+
+/* core_api_policy.c */
+bh_core_handler bh_core_handle_proposal, bh_core_handle_active, bh_core_handle_nft,
+	bh_core_handle_history, bh_core_handle_diff, bh_core_handle_check, bh_core_handle_apply,
+	bh_core_handle_rollback, bh_core_handle_mode, bh_core_handle_explain;
+
+#endif

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Policies, modes, and why something is allowed or not. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core_api.h"
+#include "nft.h"
+#include "protocol.h"
+#include "ruleset.h"
+
+/* --- policy ----------------------------------------------------------------------------------- */
+
+void bh_core_handle_proposal(void *user, const struct bh_api_request *request,
+			     struct bh_api_reply *reply)
+{
+	struct bh_policy *policy = bh_core_propose(user);
+
+	(void)request;
+	reply->text = bh_policy_print(policy);
+	bh_policy_free(policy);
+}
+
+void bh_core_handle_active(void *user, const struct bh_api_request *request,
+			   struct bh_api_reply *reply)
+{
+	struct bh_core *core = user;
+	struct bh_revision revision;
+	struct bh_error err = { 0 };
+	int64_t number = (int64_t)bh_core_number_query(request, "number", 0);
+
+	if (bh_store_revision(core->store, number, &revision, &err) == 0)
+		reply->text = (char *)(uintptr_t)revision.text;
+	else
+		bh_api_fail(
+			reply, 404, "policy",
+			"bulkhead policy propose > policy.yaml; bulkhead policy apply policy.yaml",
+			number > 0 ? "there is no such revision" : "no policy is active yet");
+}
+
+void bh_core_handle_nft(void *user, const struct bh_api_request *request,
+			struct bh_api_reply *reply)
+{
+	const struct bh_core *core = user;
+	struct bh_nft_config config = { .owner = core->config.table_protection == BH_TABLE_OWNER,
+					.log_group = (uint16_t)core->config.log_group };
+
+	(void)request;
+	if (core->rules == NULL || core->rules->chain_count == 0)
+		bh_api_fail(reply, 404, "policy", "bulkhead mode all audit",
+			    "no workload audits or enforces: no rules are in the kernel");
+	else
+		reply->text = bh_nft_text(core->rules, &config);
+}
+
+static void add_revision(void *user, const struct bh_revision *revision)
+{
+	cJSON *row = cJSON_CreateObject();
+
+	cJSON_AddNumberToObject(row, "number", (double)revision->number);
+	cJSON_AddStringToObject(row, "revision", revision->revision);
+	bh_core_add_time(row, "time", revision->time);
+	cJSON_AddStringToObject(row, "author", revision->author);
+	bh_core_add_text(row, "why", revision->why);
+	cJSON_AddBoolToObject(row, "active", cJSON_GetArraySize(user) == 0);
+	cJSON_AddItemToArray(user, row);
+}
+
+void bh_core_handle_history(void *user, const struct bh_api_request *request,
+			    struct bh_api_reply *reply)
+{
+	const struct bh_core *core = user;
+	struct bh_error err = { 0 };
+
+	(void)request;
+	reply->json = cJSON_CreateObject();
+	if (bh_store_revisions(core->store, 1000, add_revision,
+			       cJSON_AddArrayToObject(reply->json, "revisions"), &err) != 0)
+		bh_api_fail(reply, 500, "store", NULL, "%s", err.text);
+}
+
+static void refuse_policy(struct bh_api_reply *reply, const struct bh_error *err)
+{
+	bh_api_fail(reply, 422, "policy", "nothing was changed; correct the file and try again",
+		    "%s", err->text);
+}
+
+static void add_diff_line(void *user, char sign, const char *text)
+{
+	cJSON *line = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(line, "sign", sign == '+' ? "+" : "-");
+	cJSON_AddStringToObject(line, "text", text);
+	cJSON_AddItemToArray(user, line);
+}
+
+/* The body's policy; NULL with the reply filled where it is invalid. */
+static struct bh_policy *parse_body(const struct bh_api_request *request,
+				    struct bh_api_reply *reply)
+{
+	const char *name = bh_api_query(request, "file");
+	struct bh_error err = { 0 };
+	struct bh_policy *policy = bh_policy_parse(request->body, request->body_length,
+						   name != NULL ? name : "policy", &err);
+
+	if (policy == NULL)
+		refuse_policy(reply, &err);
+	return policy;
+}
+
+void bh_core_handle_diff(void *user, const struct bh_api_request *request,
+			 struct bh_api_reply *reply)
+{
+	struct bh_core *core = user;
+	struct bh_policy *policy =
+		request->body_length > 0 ? parse_body(request, reply) : bh_core_propose(core);
+
+	if (policy == NULL)
+		return;
+	reply->json = cJSON_CreateObject();
+	bh_policy_diff(core->policy, policy, add_diff_line,
+		       cJSON_AddArrayToObject(reply->json, "lines"));
+	bh_policy_free(policy);
+}
+
+struct checker {
+	const struct bh_core *core;
+	const struct bh_policy *policy;
+	size_t checked, allowed;
+	cJSON *uncertain;
+	cJSON *would_block;
+};
+
+static void add_verdict(cJSON *array, const struct bh_edge *edge, const struct bh_answer *answer)
+{
+	cJSON *row = cJSON_CreateObject();
+	char name[BH_PROTOCOL_TEXT];
+
+	cJSON_AddStringToObject(row, "src", edge->src.name);
+	cJSON_AddStringToObject(row, "dst", edge->dst.name);
+	cJSON_AddStringToObject(row, "proto", bh_protocol_format(edge->proto, name));
+	cJSON_AddNumberToObject(row, "port", edge->port);
+	cJSON_AddNumberToObject(row, "connections", (double)edge->connections);
+	bh_core_add_time(row, "last", edge->last);
+	cJSON_AddStringToObject(row, "verdict", answer->verdict == BH_DENY ? "deny" : "uncertain");
+	bh_core_add_text(row, "side", answer->workload != NULL ? bh_side_name(answer->side) : NULL);
+	bh_core_add_text(row, "workload", answer->workload);
+	cJSON_AddStringToObject(row, "reason", answer->reason);
+	cJSON_AddItemToArray(array, row);
+}
+
+static void check_edge(void *user, const struct bh_edge *edge)
+{
+	struct checker *c = user;
+	struct bh_question question = { .proto = edge->proto, .port = edge->port };
+	struct bh_answer answer;
+
+	bh_core_peer_subject(c->core, &edge->src, &question.src);
+	bh_core_peer_subject(c->core, &edge->dst, &question.dst);
+	bh_policy_evaluate(c->policy, &question, &answer);
+	c->checked++;
+	if (answer.verdict == BH_ALLOW)
+		c->allowed++;
+	else
+		add_verdict(answer.verdict == BH_DENY ? c->would_block : c->uncertain, edge,
+			    &answer);
+}
+
+/* Connections that the ledger does not hold (unanswered, unresolved …) are judged as well. */
+static void check_live_flows(struct checker *c)
+{
+	for (const struct bh_live_flow *f = c->core->oldest; f != NULL; f = f->newer) {
+		struct bh_edge edge = { .src = f->src,
+					.dst = f->dst,
+					.proto = f->flow.key.proto,
+					.port = f->flow.key.dport,
+					.last = f->flow.last,
+					.connections = 1 };
+
+		if (!f->link_control && !f->answered)
+			check_edge(c, &edge);
+	}
+}
+
+void bh_core_handle_check(void *user, const struct bh_api_request *request,
+			  struct bh_api_reply *reply)
+{
+	struct bh_core *core = user;
+	struct bh_policy *given = NULL;
+	struct checker c = { .core = core, .policy = core->policy };
+
+	if (request->body_length > 0) {
+		given = parse_body(request, reply);
+		if (given == NULL)
+			return;
+		c.policy = given;
+	}
+	if (c.policy == NULL) {
+		bh_api_fail(reply, 404, "policy", "bulkhead policy check FILE",
+			    "no policy is active yet");
+		return;
+	}
+	c.uncertain = cJSON_CreateArray();
+	c.would_block = cJSON_CreateArray();
+	bh_ledger_each(core->ledger, check_edge, &c);
+	check_live_flows(&c);
+	reply->json = cJSON_CreateObject();
+	cJSON_AddNumberToObject(reply->json, "checked", (double)c.checked);
+	cJSON_AddNumberToObject(reply->json, "allowed", (double)c.allowed);
+	cJSON_AddItemToObject(reply->json, "uncertain", c.uncertain);
+	cJSON_AddItemToObject(reply->json, "would_block", c.would_block);
+	bh_policy_free(given);
+}
+
+static void reply_applied(const struct bh_core *core, size_t changes, struct bh_api_reply *reply)
+{
+	reply->json = cJSON_CreateObject();
+	cJSON_AddNumberToObject(reply->json, "number", (double)core->revision_number);
+	cJSON_AddStringToObject(reply->json, "revision", core->revision);
+	cJSON_AddNumberToObject(reply->json, "changes", (double)changes);
+}
+
+static const char *why_of(const struct bh_api_request *request)
+{
+	const char *why = bh_api_query(request, "why");
+
+	return why != NULL ? why : "";
+}
+
+void bh_core_handle_apply(void *user, const struct bh_api_request *request,
+			  struct bh_api_reply *reply)
+{
+	struct bh_core *core = user;
+	struct bh_error err = { 0 };
+	size_t changes = 0;
+
+	if (bh_core_policy_apply(core, request->body, request->author, why_of(request), &changes,
+				 &err) != 0)
+		refuse_policy(reply, &err);
+	else
+		reply_applied(core, changes, reply);
+}
+
+void bh_core_handle_rollback(void *user, const struct bh_api_request *request,
+			     struct bh_api_reply *reply)
+{
+	struct bh_core *core = user;
+	struct bh_error err = { 0 };
+	size_t changes = 0;
+
+	if (bh_core_policy_rollback(core, (int64_t)bh_core_number_query(request, "number", 0),
+				    request->author, why_of(request), &changes, &err) != 0)
+		bh_api_fail(reply, 409, "policy", "bulkhead policy history", "%s", err.text);
+	else
+		reply_applied(core, changes, reply);
+}
+
+/* --- modes and explanations ------------------------------------------------------------------- */
+
+static bool set_one_mode(struct bh_core *core, const char *workload, uint8_t mode,
+			 const struct bh_api_request *request, cJSON *rows,
+			 struct bh_api_reply *reply)
+{
+	const char *was = bh_mode_name(bh_core_mode(core, workload));
+	struct bh_error err = { 0 };
+
+	if (bh_core_set_mode(core, workload, mode, request->author, &err) != 0) {
+		bh_api_fail(reply, 409, "mode", NULL, "%s", err.text);
+		return false;
+	}
+	cJSON *row = cJSON_CreateObject();
+	cJSON_AddStringToObject(row, "workload", workload);
+	cJSON_AddStringToObject(row, "mode", bh_mode_name(mode));
+	cJSON_AddStringToObject(row, "was", was);
+	cJSON_AddItemToArray(rows, row);
+	return true;
+}
+
+void bh_core_handle_mode(void *user, const struct bh_api_request *request,
+			 struct bh_api_reply *reply)
+{
+	struct bh_core *core = user;
+	const char *workload = bh_api_query(request, "workload"),
+		   *word = bh_api_query(request, "mode");
+	uint8_t mode;
+
+	if (workload == NULL || word == NULL || !bh_mode_parse(word, &mode)) {
+		bh_api_fail(reply, 400, "mode", "bulkhead mode WORKLOAD learn|audit|enforce",
+			    "a workload and one of learn, audit, enforce are needed");
+		return;
+	}
+	bool all = strcmp(workload, "all") == 0;
+	if (!all && !bh_core_workload_exists(core, workload)) {
+		bh_core_unknown_workload(core, workload, "workload", reply);
+		return;
+	}
+	size_t count = 1;
+	const char **names = all ? bh_core_present_workloads(core, &count) : NULL;
+	cJSON *json = cJSON_CreateObject(), *rows = cJSON_AddArrayToObject(json, "rows");
+	bool done = true;
+	for (size_t i = 0; done && i < count; i++)
+		done = set_one_mode(core, all ? names[i] : workload, mode, request, rows, reply);
+	free(names);
+	if (done)
+		reply->json = json;
+	else
+		cJSON_Delete(json);
+}
+
+static bool parse_port(const char *text, struct bh_question *question)
+{
+	char name[BH_PROTOCOL_TEXT] = "tcp";
+	unsigned port;
+	int used = 0;
+
+	/* 5432, 5432/tcp; icmp/8 and icmp as well */
+	if (sscanf(text, "%u%n", &port, &used) == 1 && port < 65536) {
+		if (text[used] == '/')
+			snprintf(name, sizeof(name), "%s", text + used + 1);
+		else if (text[used] != '\0')
+			return false;
+		question->port = (uint16_t)port;
+		return bh_protocol_parse(name, &question->proto);
+	}
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(text, "/"), text);
+	const char *type = strchr(text, '/');
+	question->port = type != NULL ? (uint16_t)(strtoul(type + 1, NULL, 10) << 8) : 0;
+	return bh_protocol_parse(name, &question->proto);
+}
+
+static void answer_json(const struct bh_core *core, const struct bh_answer *answer, cJSON *json)
+{
+	static const char *const verdicts[] = { "allow", "deny", "uncertain" };
+	char rule[512] = "";
+
+	if (answer->rule >= 0)
+		bh_policy_rule_text(core->policy, (size_t)answer->rule, rule, sizeof(rule));
+	cJSON_AddStringToObject(json, "verdict", verdicts[answer->verdict]);
+	cJSON_AddBoolToObject(json, "blocked", answer->blocked);
+	cJSON_AddBoolToObject(json, "audited", answer->audited);
+	bh_core_add_text(json, "side",
+			 answer->workload != NULL ? bh_side_name(answer->side) : NULL);
+	bh_core_add_text(json, "workload", answer->workload);
+	bh_core_add_text(json, "rule", rule);
+	cJSON_AddStringToObject(json, "reason", answer->reason);
+}
+
+void bh_core_handle_explain(void *user, const struct bh_api_request *request,
+			    struct bh_api_reply *reply)
+{
+	const struct bh_core *core = user;
+	const char *src = bh_api_query(request, "src"), *dst = bh_api_query(request, "dst");
+	const char *port = bh_api_query(request, "port");
+	struct bh_question question = { 0 };
+	struct bh_peer from, to;
+	struct bh_answer answer;
+
+	if (src == NULL || dst == NULL || port == NULL || !parse_port(port, &question)) {
+		bh_api_fail(
+			reply, 400, "explain", "bulkhead explain SRC DST PORT[/PROTO]",
+			"a source, a destination and a port such as 5432/tcp or icmp/8 are needed");
+		return;
+	}
+	if (!bh_core_subject(core, src, &from, &question.src)) {
+		bh_core_unknown_workload(core, src, "src", reply);
+		return;
+	}
+	if (!bh_core_subject(core, dst, &to, &question.dst)) {
+		bh_core_unknown_workload(core, dst, "dst", reply);
+		return;
+	}
+	if (core->policy == NULL) {
+		bh_api_fail(
+			reply, 404, "policy",
+			"bulkhead policy propose > policy.yaml; bulkhead policy apply policy.yaml",
+			"no policy is active yet: everything passes");
+		return;
+	}
+	bh_policy_evaluate(core->policy, &question, &answer);
+	reply->json = cJSON_CreateObject();
+	cJSON_AddStringToObject(reply->json, "src", from.name);
+	cJSON_AddStringToObject(reply->json, "dst", to.name);
+	cJSON_AddStringToObject(reply->json, "port", port);
+	answer_json(core, &answer, reply->json);
+}

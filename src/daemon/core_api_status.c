@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What state things are in, who is there, and what bulkhead does not know. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "address.h"
+#include "core_api.h"
+#include "ruleset.h"
+#include "timefmt.h"
+
+/* --- status ----------------------------------------------------------------------------------- */
+
+static cJSON *enforcement_json(const struct bh_core *core)
+{
+	static const char *const states[] = { "off", "starting", "active", "failed" };
+	cJSON *json = cJSON_CreateObject(), *bridges;
+
+	cJSON_AddStringToObject(json, "state", states[core->enforcement]);
+	bh_core_add_text(json, "why", core->enforcement_why);
+	bh_core_add_text(json, "revision", core->revision);
+	if (core->revision_number > 0)
+		cJSON_AddNumberToObject(json, "number", (double)core->revision_number);
+	else
+		cJSON_AddNullToObject(json, "number");
+	cJSON_AddStringToObject(json, "tables",
+				core->config.table_protection == BH_TABLE_OWNER ? "owner"
+										: "plain");
+	bh_core_add_time(json, "applied", core->applied);
+	bridges = cJSON_AddArrayToObject(json, "bridges");
+	for (size_t i = 0; core->rules != NULL && i < core->rules->bridge_count; i++) {
+		cJSON *bridge = cJSON_CreateObject();
+
+		cJSON_AddStringToObject(bridge, "name", core->rules->bridges[i].ifname);
+		cJSON_AddBoolToObject(bridge, "filtered", core->rules->bridges[i].filtered);
+		cJSON_AddItemToArray(bridges, bridge);
+	}
+	return json;
+}
+
+static cJSON *capture_json(const struct bh_core *core)
+{
+	const struct bh_msg_capture_stats *s = &core->capture_stats;
+	cJSON *json = cJSON_CreateObject(), *kinds;
+
+	cJSON_AddStringToObject(json, "state",
+				core->capture_state.running ? "running" : "restarting");
+	cJSON_AddNumberToObject(json, "restarts", core->capture_state.restarts);
+	cJSON_AddNumberToObject(json, "packets", (double)s->table.packets);
+	cJSON_AddNumberToObject(json, "dropped", (double)s->dropped);
+	cJSON_AddNumberToObject(json, "flows", (double)s->table.active);
+	cJSON_AddNumberToObject(json, "evicted", (double)s->table.evicted);
+	cJSON_AddNumberToObject(json, "unsent", (double)s->unsent_flows);
+	kinds = cJSON_AddObjectToObject(json, "undecoded");
+	for (int i = BH_DECODED + 1; i < BH_UNDECODED_KINDS; i++)
+		cJSON_AddNumberToObject(kinds, bh_undecoded_name(i), (double)s->table.undecoded[i]);
+	return json;
+}
+
+static void count_instances(const struct bh_core *core, size_t *all, size_t *unidentified)
+{
+	const struct bh_instance *instance;
+
+	*all = *unidentified = 0;
+	for (size_t position = 0; (instance = bh_model_next(core->model, &position)) != NULL;) {
+		(*all)++;
+		*unidentified += instance->workload[0] == '\0';
+	}
+}
+
+static cJSON *identity_json(const struct bh_core *core)
+{
+	cJSON *json = cJSON_CreateObject(), *docker = cJSON_CreateObject();
+	size_t all, unidentified;
+
+	count_instances(core, &all, &unidentified);
+	cJSON_AddNumberToObject(json, "endpoints", (double)all);
+	cJSON_AddNumberToObject(json, "unidentified", (double)unidentified);
+	cJSON_AddNumberToObject(json, "overruns", (double)core->loss.netlink_overruns);
+	cJSON_AddStringToObject(docker, "name", "docker");
+	cJSON_AddStringToObject(docker, "state",
+				core->docker == NULL ? "off"
+				: core->docker_ok    ? "connected"
+						     : "unreachable");
+	bh_core_add_text(docker, "why", core->docker_why);
+	cJSON_AddItemToArray(cJSON_AddArrayToObject(json, "runtimes"), docker);
+	return json;
+}
+
+static void count_mode(const struct bh_core *core, const char *workload, struct bh_map *seen,
+		       size_t counts[3])
+{
+	if (*workload == '\0' || bh_map_get_text(seen, workload) != NULL)
+		return;
+	bh_map_put_text(seen, workload, seen);
+	counts[bh_core_mode(core, workload)]++;
+}
+
+static cJSON *modes_json(const struct bh_core *core)
+{
+	struct bh_map *seen = bh_map_new(NULL);
+	cJSON *json = cJSON_CreateObject();
+	const struct bh_instance *instance;
+	size_t counts[3] = { 0 };
+
+	for (size_t position = 0; (instance = bh_model_next(core->model, &position)) != NULL;)
+		count_mode(core, instance->workload, seen, counts);
+	for (uint8_t mode = BH_LEARN; mode <= BH_ENFORCE; mode++)
+		cJSON_AddNumberToObject(json, bh_mode_name(mode), (double)counts[mode]);
+	bh_map_free(seen);
+	return json;
+}
+
+static void say(cJSON *list, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void say(cJSON *list, const char *format, ...)
+{
+	char text[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	cJSON_AddItemToArray(list, cJSON_CreateString(text));
+}
+
+static void count_uncovered(void *user, const struct bh_coverage_row *row)
+{
+	*(size_t *)user += row->coverage == BH_NEITHER;
+}
+
+static void say_losses(const struct bh_core *core, cJSON *list)
+{
+	const struct bh_msg_capture_stats *s = &core->capture_stats;
+
+	if (!core->capture_state.running)
+		say(list, "capture is not running: nothing is seen at the moment");
+	if (core->capture_state.restarts > 0)
+		say(list, "capture was restarted %u times; what passed meanwhile was not seen",
+		    core->capture_state.restarts);
+	if (s->dropped > 0)
+		say(list, "%" PRIu64 " of %" PRIu64 " packets were lost before they were read",
+		    s->dropped, s->received + s->dropped);
+	if (s->table.evicted > 0)
+		say(list, "%" PRIu64 " flows were ended early to stay within capture.max_flows",
+		    s->table.evicted);
+	if (s->unsent_flows > 0)
+		say(list, "%" PRIu64 " flow reports were lost between capture and core",
+		    s->unsent_flows);
+	if (core->loss.netlink_overruns > 0)
+		say(list,
+		    "netlink lost messages %" PRIu64
+		    " times; each time everything was scanned again",
+		    core->loss.netlink_overruns);
+	if (core->loss.denials_lost > 0)
+		say(list, "%" PRIu64 " denials were not reported by the kernel (too many at once)",
+		    core->loss.denials_lost);
+}
+
+cJSON *bh_core_unknown(const struct bh_core *core)
+{
+	cJSON *list = cJSON_CreateArray();
+	size_t all, unidentified, uncovered = 0;
+	uint64_t unanswered = bh_ledger_unlearned(core->ledger, BH_UNLEARNED_UNANSWERED);
+	uint64_t undirected = bh_ledger_unlearned(core->ledger, BH_UNLEARNED_DIRECTION);
+	uint64_t unresolved = bh_ledger_unlearned(core->ledger, BH_UNLEARNED_UNRESOLVED);
+	uint64_t overflow = bh_ledger_unlearned(core->ledger, BH_UNLEARNED_OVERFLOW);
+
+	count_instances(core, &all, &unidentified);
+	bh_model_coverage(core->model, count_uncovered, &uncovered);
+	if (!core->scanned)
+		say(list, "the host's interfaces have not been read yet");
+	if (core->docker != NULL && !core->docker_ok)
+		say(list, "docker cannot be asked (%s): containers have no names",
+		    core->docker_why[0] != '\0' ? core->docker_why : "no answer yet");
+	if (unidentified > 0)
+		say(list, "%zu of %zu endpoints belong to no workload that is known", unidentified,
+		    all);
+	if (uncovered > 0)
+		say(list, "%zu containers or namespaces cannot be seen; why: bulkhead coverage",
+		    uncovered);
+	say_losses(core, list);
+	if (undirected > 0)
+		say(list,
+		    "%" PRIu64 " connections are older than bulkhead: who opened them is not "
+		    "known, and they were not learned",
+		    undirected);
+	if (unanswered > 0)
+		say(list, "%" PRIu64 " connections were never answered, and not learned",
+		    unanswered);
+	if (unresolved > 0)
+		say(list,
+		    "%" PRIu64 " connections have an end that nobody owns up to, and were not "
+		    "learned",
+		    unresolved);
+	if (overflow > 0)
+		say(list,
+		    "%" PRIu64 " connections found no room in the ledger (learning.max_edges)",
+		    overflow);
+	return list;
+}
+
+void bh_core_handle_status(void *user, const struct bh_api_request *request,
+			   struct bh_api_reply *reply)
+{
+	const struct bh_core *core = user;
+	cJSON *json = cJSON_CreateObject(), *learning;
+	char host[256] = "";
+
+	(void)request;
+	gethostname(host, sizeof(host) - 1);
+	cJSON_AddStringToObject(json, "version", BULKHEAD_VERSION);
+	bh_core_add_time(json, "started", core->started);
+	cJSON_AddStringToObject(json, "host", host);
+	cJSON_AddItemToObject(json, "enforcement", enforcement_json(core));
+	cJSON_AddItemToObject(json, "capture", capture_json(core));
+	cJSON_AddItemToObject(json, "identity", identity_json(core));
+	learning = cJSON_AddObjectToObject(json, "learning");
+	cJSON_AddNumberToObject(learning, "edges", (double)bh_ledger_count(core->ledger));
+	cJSON_AddNumberToObject(learning, "window_seconds",
+				(double)core->config.window / BH_SECOND);
+	cJSON_AddItemToObject(learning, "unlearned", bh_core_unlearned_json(core));
+	cJSON_AddItemToObject(json, "modes", modes_json(core));
+	cJSON_AddItemToObject(json, "unknown", bh_core_unknown(core));
+	reply->json = json;
+}
+
+/* --- who is there ----------------------------------------------------------------------------- */
+
+static void add_coverage(void *user, const struct bh_coverage_row *row)
+{
+	static const char *const words[] = { "enforceable", "observable", "neither" };
+	cJSON *json = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(json, "name", row->name);
+	bh_core_add_text(json, "workload", row->workload);
+	bh_core_add_text(json, "runtime", row->runtime);
+	cJSON_AddStringToObject(json, "coverage", words[row->coverage]);
+	bh_core_add_text(json, "why", row->why);
+	cJSON_AddItemToArray(user, json);
+}
+
+void bh_core_handle_coverage(void *user, const struct bh_api_request *request,
+			     struct bh_api_reply *reply)
+{
+	const struct bh_core *core = user;
+
+	(void)request;
+	reply->json = cJSON_CreateObject();
+	bh_model_coverage(core->model, add_coverage, cJSON_AddArrayToObject(reply->json, "rows"));
+}
+
+static cJSON *instance_json(const struct bh_instance *instance)
+{
+	cJSON *json = cJSON_CreateObject(), *addresses;
+	char text[BH_ADDR_TEXT];
+
+	cJSON_AddStringToObject(json, "name", instance->name);
+	cJSON_AddStringToObject(json, "ifname", instance->fact.ifname);
+	addresses = cJSON_AddArrayToObject(json, "addresses");
+	for (uint8_t i = 0; i < instance->fact.addr_count; i++)
+		cJSON_AddItemToArray(addresses, cJSON_CreateString(bh_addr_format(
+							&instance->fact.addrs[i], text)));
+	bh_core_add_text(json, "image",
+			 instance->container != NULL ? instance->container->image : NULL);
+	bh_core_add_text(json, "container_id", instance->fact.container_id);
+	bh_core_add_time(json, "since", instance->fact.since);
+	return json;
+}
+
+void bh_core_handle_workloads(void *user, const struct bh_api_request *request,
+			      struct bh_api_reply *reply)
+{
+	const struct bh_core *core = user;
+	struct bh_map *rows = bh_map_new(NULL);
+	const struct bh_instance *instance;
+	cJSON *array;
+
+	(void)request;
+	reply->json = cJSON_CreateObject();
+	array = cJSON_AddArrayToObject(reply->json, "rows");
+	for (size_t position = 0; (instance = bh_model_next(core->model, &position)) != NULL;) {
+		cJSON *row = bh_map_get_text(rows, instance->workload);
+
+		if (row == NULL) {
+			row = cJSON_CreateObject();
+			bh_core_add_text(row, "workload", instance->workload);
+			cJSON_AddStringToObject(
+				row, "mode", bh_mode_name(bh_core_mode(core, instance->workload)));
+			bh_core_add_text(row, "why", instance->why);
+			cJSON_AddArrayToObject(row, "instances");
+			cJSON_AddItemToArray(array, row);
+			bh_map_put_text(rows, instance->workload, row);
+		}
+		cJSON_AddItemToArray(cJSON_GetObjectItem(row, "instances"),
+				     instance_json(instance));
+	}
+	bh_map_free(rows);
+}

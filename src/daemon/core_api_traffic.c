@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Flows, the ledger, the map, and events. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core_api.h"
+#include "grow.h"
+#include "log.h"
+#include "protocol.h"
+#include "ruleset.h"
+#include "timefmt.h"
+
+/* --- flows ------------------------------------------------------------------------------------ */
+
+struct flow_filter {
+	char workload[256];
+	char verdict[16];
+};
+
+static void read_filter(const struct bh_api_request *request, struct flow_filter *filter)
+{
+	const char *workload = bh_api_query(request, "workload");
+	const char *verdict = bh_api_query(request, "verdict");
+
+	bh_copy_text(filter->workload, sizeof(filter->workload), workload != NULL ? workload : "");
+	bh_copy_text(filter->verdict, sizeof(filter->verdict), verdict != NULL ? verdict : "");
+}
+
+static bool passes(const struct flow_filter *filter, const struct bh_live_flow *live)
+{
+	static const char *const verdicts[] = { "unknown", "delivered", "undelivered", "denied" };
+
+	if (live->link_control)
+		return false;
+	if (filter->workload[0] != '\0' && strcmp(filter->workload, live->src.name) != 0 &&
+	    strcmp(filter->workload, live->dst.name) != 0)
+		return false;
+	return filter->verdict[0] == '\0' ||
+	       strcmp(filter->verdict, verdicts[bh_core_flow_verdict(live)]) == 0;
+}
+
+struct flow_stream {
+	struct bh_core *core;
+	struct flow_filter filter;
+	uint64_t sequence;
+};
+
+/* Every report since the last call, in the order in which they came. */
+static void stream_flows(void *state, struct bh_buffer *out)
+{
+	struct flow_stream *s = state;
+	uint64_t newest = s->sequence;
+
+	for (const struct bh_live_flow *live = s->core->oldest; live != NULL; live = live->newer) {
+		if (live->sequence <= s->sequence)
+			continue;
+		if (live->sequence > newest)
+			newest = live->sequence;
+		if (!passes(&s->filter, live))
+			continue;
+		bh_core_flow_json(live, out);
+		bh_buffer_puts(out, "\n");
+	}
+	s->sequence = newest;
+}
+
+static void follow_flows(struct bh_core *core, const struct bh_api_request *request,
+			 struct bh_api_reply *reply)
+{
+	struct flow_stream *stream = bh_calloc(1, sizeof(*stream));
+
+	stream->core = core;
+	stream->sequence = core->flow_sequence;
+	read_filter(request, &stream->filter);
+	reply->stream = stream_flows;
+	reply->stream_state = stream;
+	reply->stream_free = free;
+}
+
+void bh_core_handle_flows(void *user, const struct bh_api_request *request,
+			  struct bh_api_reply *reply)
+{
+	struct bh_core *core = user;
+	size_t limit = bh_core_number_query(request, "limit", 1000), found = 0;
+	const struct bh_live_flow *live = core->newest, *first = NULL;
+	struct bh_buffer text = { 0 };
+	struct flow_filter filter;
+
+	if (bh_core_is_following(request)) {
+		follow_flows(core, request, reply);
+		return;
+	}
+	read_filter(request, &filter);
+	for (; live != NULL && found < limit; live = live->older) {
+		if (!passes(&filter, live))
+			continue;
+		first = live;
+		found++;
+	}
+	bool lines = bh_core_wants_lines(request);
+	bh_buffer_puts(&text, lines ? "" : "{\"flows\":[\n");
+	for (live = first, found = 0; live != NULL; live = live->newer) {
+		if (!passes(&filter, live))
+			continue;
+		if (found++ > 0)
+			bh_buffer_puts(&text, lines ? "\n" : ",\n");
+		bh_core_flow_json(live, &text);
+	}
+	bh_buffer_puts(&text, lines ? (found > 0 ? "\n" : "") : "]}");
+	bh_core_reply_raw(reply, &text, lines);
+}
+
+/* --- edges and map ---------------------------------------------------------------------------- */
+
+struct edge_writer {
+	struct bh_buffer text;
+	const char *workload; /* NULL: all */
+	size_t count;
+};
+
+static void write_edge(void *user, const struct bh_edge *edge)
+{
+	struct edge_writer *w = user;
+
+	if (w->workload != NULL && strcmp(w->workload, edge->src.name) != 0 &&
+	    strcmp(w->workload, edge->dst.name) != 0)
+		return;
+	bh_buffer_puts(&w->text, w->count++ > 0 ? ",\n" : "\n");
+	bh_json_edge(&w->text, edge, bh_edge_replicas(edge));
+}
+
+void bh_core_handle_edges(void *user, const struct bh_api_request *request,
+			  struct bh_api_reply *reply)
+{
+	const struct bh_core *core = user;
+	struct edge_writer writer = { .workload = bh_api_query(request, "workload") };
+
+	bh_buffer_puts(&writer.text, "[");
+	bh_ledger_each(core->ledger, write_edge, &writer);
+	bh_buffer_puts(&writer.text, "]");
+	reply->json = cJSON_CreateObject();
+	cJSON_AddItemToObject(reply->json, "edges", cJSON_CreateRaw(writer.text.data));
+	cJSON_AddItemToObject(reply->json, "unlearned", bh_core_unlearned_json(core));
+	bh_buffer_free(&writer.text);
+}
+
+struct map_writer {
+	const struct bh_core *core;
+	cJSON *nodes;
+	cJSON *edges;
+	struct bh_map *known;  /* node ids */
+	struct bh_map *by_key; /* edge key → its JSON, for denials */
+};
+
+static const char *peer_kind_name(uint8_t kind)
+{
+	static const char *const names[] = { [BH_PEER_UNRESOLVED] = "unresolved",
+					     [BH_PEER_WORKLOAD] = "workload",
+					     [BH_PEER_HOST] = "host",
+					     [BH_PEER_WORLD] = "world",
+					     [BH_PEER_ADDRESS] = "address",
+					     [BH_PEER_METADATA] = "metadata",
+					     [BH_PEER_MULTICAST] = "multicast",
+					     [BH_PEER_DEPARTED] = "departed" };
+
+	return names[kind];
+}
+
+static size_t present_instances(const struct bh_core *core, const char *workload)
+{
+	const struct bh_instance *instance;
+	size_t count = 0;
+
+	for (size_t position = 0; (instance = bh_model_next(core->model, &position)) != NULL;)
+		count += strcmp(instance->workload, workload) == 0;
+	return count;
+}
+
+static void add_node(struct map_writer *w, const struct bh_peer *peer)
+{
+	bool workload = peer->kind == BH_PEER_WORKLOAD;
+
+	if (bh_map_get_text(w->known, peer->name) != NULL)
+		return;
+	cJSON *node = cJSON_CreateObject();
+	cJSON_AddStringToObject(node, "id", peer->name);
+	cJSON_AddStringToObject(node, "kind", peer_kind_name(peer->kind));
+	bh_core_add_text(node, "mode",
+			 workload ? bh_mode_name(bh_core_mode(w->core, peer->name)) : NULL);
+	cJSON_AddNumberToObject(node, "instances",
+				workload ? (double)present_instances(w->core, peer->name) : 0);
+	cJSON_AddItemToArray(w->nodes, node);
+	bh_map_put_text(w->known, peer->name, node);
+}
+
+static void edge_key(const struct bh_peer *src, const struct bh_peer *dst, uint8_t proto,
+		     uint16_t port, char *out, size_t size)
+{
+	snprintf(out, size, "%s\n%s\n%u\n%u", src->name, dst->name, proto, port);
+}
+
+static cJSON *map_edge(struct map_writer *w, const struct bh_peer *src, const struct bh_peer *dst,
+		       uint8_t proto, uint16_t port)
+{
+	char key[2 * BH_PEER_NAME + 32], name[BH_PROTOCOL_TEXT];
+
+	edge_key(src, dst, proto, port, key, sizeof(key));
+	cJSON *edge = bh_map_get_text(w->by_key, key);
+	if (edge != NULL)
+		return edge;
+	add_node(w, src);
+	add_node(w, dst);
+	edge = cJSON_CreateObject();
+	cJSON_AddStringToObject(edge, "src", src->name);
+	cJSON_AddStringToObject(edge, "dst", dst->name);
+	cJSON_AddStringToObject(edge, "proto", bh_protocol_format(proto, name));
+	cJSON_AddNumberToObject(edge, "port", port);
+	cJSON_AddNumberToObject(edge, "connections", 0);
+	cJSON_AddNumberToObject(edge, "answered", 0);
+	cJSON_AddNumberToObject(edge, "denied", 0);
+	cJSON_AddNumberToObject(edge, "bytes", 0);
+	cJSON_AddNullToObject(edge, "last");
+	cJSON_AddItemToArray(w->edges, edge);
+	bh_map_put_text(w->by_key, key, edge);
+	return edge;
+}
+
+static void set_number(cJSON *object, const char *key, double value)
+{
+	cJSON_ReplaceItemInObject(object, key, cJSON_CreateNumber(value));
+}
+
+static void add_map_edge(void *user, const struct bh_edge *edge)
+{
+	cJSON *json = map_edge(user, &edge->src, &edge->dst, edge->proto, edge->port);
+
+	set_number(json, "connections", (double)edge->connections);
+	set_number(json, "answered", (double)edge->answered);
+	set_number(json, "bytes", (double)edge->bytes);
+	set_number(json, "last", (double)edge->last / BH_SECOND);
+}
+
+/* Denied flows stand on the map too: what was refused is what one came to see. */
+static void add_denied(struct map_writer *w)
+{
+	for (const struct bh_live_flow *f = w->core->oldest; f != NULL; f = f->newer) {
+		if (!f->denied)
+			continue;
+		cJSON *json = map_edge(w, &f->src, &f->dst, f->flow.key.proto, f->flow.key.dport);
+
+		set_number(json, "denied", cJSON_GetObjectItem(json, "denied")->valuedouble + 1);
+	}
+}
+
+void bh_core_handle_map(void *user, const struct bh_api_request *request,
+			struct bh_api_reply *reply)
+{
+	const struct bh_core *core = user;
+	struct map_writer w = { .core = core,
+				.known = bh_map_new(NULL),
+				.by_key = bh_map_new(NULL) };
+	const struct bh_instance *instance;
+
+	(void)request;
+	reply->json = cJSON_CreateObject();
+	w.nodes = cJSON_AddArrayToObject(reply->json, "nodes");
+	w.edges = cJSON_AddArrayToObject(reply->json, "edges");
+	for (size_t position = 0; (instance = bh_model_next(core->model, &position)) != NULL;) {
+		struct bh_peer peer = { .kind = BH_PEER_WORKLOAD };
+
+		bh_copy_text(peer.name, sizeof(peer.name), instance->workload);
+		if (peer.name[0] != '\0')
+			add_node(&w, &peer);
+	}
+	bh_ledger_each(core->ledger, add_map_edge, &w);
+	add_denied(&w);
+	bh_map_free(w.known);
+	bh_map_free(w.by_key);
+}
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+/* The stored JSON with its number in front. */
+static void write_event(struct bh_buffer *out, int64_t number, const char *json)
+{
+	bh_buffer_printf(out, "{\"number\":%" PRId64 ",%s", number, json + 1);
+}
+
+struct event_writer {
+	struct bh_buffer *out;
+	const char *separator;
+	int64_t last;
+	size_t count;
+};
+
+static void add_event(void *user, int64_t number, const char *json)
+{
+	struct event_writer *w = user;
+
+	if (w->count++ > 0)
+		bh_buffer_puts(w->out, w->separator);
+	write_event(w->out, number, json);
+	w->last = number;
+}
+
+struct event_stream {
+	struct bh_core *core;
+	int64_t last;
+};
+
+static void stream_events(void *state, struct bh_buffer *out)
+{
+	struct event_stream *s = state;
+	struct event_writer writer = { .out = out, .separator = "\n", .last = s->last };
+	struct bh_error err = { 0 };
+
+	if (s->core->last_event <= s->last)
+		return;
+	if (bh_store_events(s->core->store, s->last, 1000, add_event, &writer, &err) != 0)
+		bh_log(BH_LOG_ERROR, "events: %s", err.text);
+	if (writer.count > 0)
+		bh_buffer_puts(out, "\n");
+	s->last = writer.last;
+}
+
+void bh_core_handle_events(void *user, const struct bh_api_request *request,
+			   struct bh_api_reply *reply)
+{
+	struct bh_core *core = user;
+	const char *after = bh_api_query(request, "after");
+	struct bh_buffer text = { 0 };
+	struct event_writer writer = { .out = &text, .separator = ",\n" };
+	struct bh_error err = { 0 };
+
+	if (bh_core_is_following(request)) {
+		struct event_stream *stream = bh_calloc(1, sizeof(*stream));
+
+		stream->core = core;
+		stream->last = after != NULL ? strtoll(after, NULL, 10) : core->last_event;
+		reply->stream = stream_events;
+		reply->stream_state = stream;
+		reply->stream_free = free;
+		return;
+	}
+	bool lines = bh_core_wants_lines(request);
+	writer.separator = lines ? "\n" : ",\n";
+	bh_buffer_puts(&text, lines ? "" : "{\"events\":[\n");
+	if (bh_store_events(core->store, after != NULL ? strtoll(after, NULL, 10) : -1,
+			    bh_core_number_query(request, "limit", 1000), add_event, &writer, &err) != 0) {
+		bh_api_fail(reply, 500, "store", NULL, "%s", err.text);
+		bh_buffer_free(&text);
+		return;
+	}
+	bh_buffer_puts(&text, lines ? (writer.count > 0 ? "\n" : "") : "]}");
+	bh_core_reply_raw(reply, &text, lines);
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the kernel denied, or would have: the packet that NFLOG copied becomes an event that names
+ * both workloads and the rule that is missing, and a mark on its flow. */
+#include <stdio.h>
+#include <string.h>
+
+#include "address.h"
+#include "core.h"
+#include "grow.h"
+#include "protocol.h"
+#include "timefmt.h"
+
+#define NOTE_LIFETIME (10 * BH_SECOND)
+
+struct note {
+	int64_t time;
+	struct bh_tuple tuple;
+};
+
+bool bh_core_denial_met(struct bh_core *core, const struct bh_flow_key *key)
+{
+	struct bh_tuple t = bh_tuple_of(key);
+
+	return bh_map_remove(core->denials, &t, sizeof(t));
+}
+
+void bh_core_denials_tick(struct bh_core *core, int64_t now)
+{
+	struct note *note;
+
+	for (size_t position = 0; (note = bh_map_next(core->denials, &position)) != NULL;) {
+		struct bh_tuple tuple = note->tuple;
+
+		if (now - note->time > NOTE_LIFETIME)
+			bh_map_remove(core->denials, &tuple, sizeof(tuple));
+	}
+}
+
+static struct bh_live_flow *find_flow(const struct bh_core *core, const struct bh_flow_key *key)
+{
+	struct bh_tuple t = bh_tuple_of(key);
+	struct bh_live_flow *live = bh_map_get(core->flows_by_key, &t, sizeof(t));
+
+	return live != NULL && !live->flow.final ? live : NULL;
+}
+
+/* Marks the flow that the packet belongs to, whichever way it went, or remembers the packet until
+ * its flow comes: the two travel by different roads. */
+static void mark_flow(struct bh_core *core, const struct bh_denial *d)
+{
+	struct bh_flow_key back = { .src = d->key.dst,
+				    .dst = d->key.src,
+				    .sport = d->key.dport,
+				    .dport = d->key.sport,
+				    .proto = d->key.proto };
+	struct bh_live_flow *live = find_flow(core, &d->key);
+
+	if (live == NULL)
+		live = find_flow(core, &back);
+	if (live != NULL) {
+		live->denied = true;
+		return;
+	}
+	struct note *note = bh_calloc(1, sizeof(*note));
+	note->time = d->time;
+	note->tuple = bh_tuple_of(&d->key);
+	bh_map_put(core->denials, &note->tuple, sizeof(note->tuple), note);
+}
+
+/* Bridged packets are logged with the bridge as interface, which is nobody's veth: then the address
+ * says who, as it does for the rule. */
+static void name_peer(const struct bh_core *core, uint32_t ifindex, const struct bh_addr *addr,
+		      int64_t time, struct bh_peer *peer)
+{
+	bool veth = ifindex != 0 && bh_model_at(core->model, ifindex, time) != NULL, spoofed;
+
+	bh_model_peer(core->model, veth ? ifindex : 0, addr, time, peer, NULL, &spoofed);
+}
+
+/* Which workload's chain spoke: its hash stands in the log prefix. */
+static const char *chain_workload(const struct bh_core *core, const char *hash)
+{
+	for (size_t i = 0; core->rules != NULL && i < core->rules->chain_count; i++)
+		if (strcmp(core->rules->chains[i].hash, hash) == 0)
+			return core->rules->chains[i].workload;
+	return NULL;
+}
+
+static void explain(const struct bh_core *core, const struct bh_denial *d,
+		    const struct bh_peer *src, const struct bh_peer *dst, char *out, size_t size)
+{
+	struct bh_question question = { .proto = d->key.proto, .port = d->key.dport };
+	struct bh_answer answer = { .rule = -1 };
+
+	if (d->kind == BH_SPOOFED || d->kind == BH_UNCLAIMED || core->policy == NULL) {
+		bh_copy_text(
+			out, size,
+			d->kind == BH_SPOOFED
+				? "the sender does not hold what it claims, or the frame is of a "
+				  "kind that this port may not send"
+				: "no workload claims this endpoint; the posture decides");
+		return;
+	}
+	bh_core_peer_subject(core, src, &question.src);
+	bh_core_peer_subject(core, dst, &question.dst);
+	question.src.addr = d->key.src;
+	question.dst.addr = d->key.dst;
+	bh_policy_evaluate(core->policy, &question, &answer);
+	bh_copy_text(out, size, answer.reason);
+}
+
+static cJSON *end_json(const struct bh_peer *peer, const struct bh_addr *addr, uint16_t port)
+{
+	cJSON *end = cJSON_CreateObject();
+	char text[BH_ADDR_TEXT];
+
+	cJSON_AddStringToObject(end, "ip", bh_addr_format(addr, text));
+	cJSON_AddNumberToObject(end, "port", port);
+	cJSON_AddItemToObject(end, "workload",
+			      bh_core_peer_workload(peer) != NULL ? cJSON_CreateString(peer->name)
+								  : cJSON_CreateNull());
+	return end;
+}
+
+static const char *event_kind(const struct bh_denial *d)
+{
+	static const char *const kinds[] = { [BH_DENIED] = "denied",
+					     [BH_WOULD_DENY] = "would-deny",
+					     [BH_SPOOFED] = "spoof",
+					     [BH_UNCLAIMED] = "unclaimed" };
+
+	return kinds[d->kind];
+}
+
+static cJSON *denial_json(const struct bh_denial *d, const struct bh_peer *src,
+			  const struct bh_peer *dst, const char *workload, const char *reason)
+{
+	cJSON *json = cJSON_CreateObject();
+	char proto[BH_PROTOCOL_TEXT];
+
+	cJSON_AddStringToObject(json, "proto",
+				d->ethertype == 0x0806 ? "arp"
+						       : bh_protocol_format(d->key.proto, proto));
+	cJSON_AddNumberToObject(json, "port", d->key.dport);
+	cJSON_AddItemToObject(json, "src", end_json(src, &d->key.src, d->key.sport));
+	cJSON_AddItemToObject(json, "dst", end_json(dst, &d->key.dst, d->key.dport));
+	cJSON_AddStringToObject(json, "side", d->side == BH_EGRESS ? "egress" : "ingress");
+	cJSON_AddItemToObject(json, "workload",
+			      workload != NULL ? cJSON_CreateString(workload) : cJSON_CreateNull());
+	cJSON_AddBoolToObject(json, "dropped", d->dropped);
+	cJSON_AddStringToObject(json, "reason", reason);
+	return json;
+}
+
+/* The line a person reads. */
+static void denial_text(const struct bh_denial *d, const struct bh_peer *src,
+			const struct bh_peer *dst, const char *workload, const char *reason,
+			char *out, size_t size)
+{
+	char port[BH_PORT_TEXT], from[BH_ADDR_TEXT], to[BH_ADDR_TEXT];
+
+	if (d->kind == BH_SPOOFED)
+		snprintf(out, size, "%s sent a frame that claims %s → %s; it %s",
+			 workload != NULL ? workload : "an endpoint",
+			 bh_addr_format(&d->key.src, from), bh_addr_format(&d->key.dst, to),
+			 d->dropped ? "was dropped" : "passed (audit)");
+	else
+		snprintf(out, size, "%s → %s %s %s: %s", src->name, dst->name,
+			 d->ethertype == 0x0806 ? "arp"
+						: bh_port_format(d->key.proto, d->key.dport, port),
+			 d->dropped ? "refused" : "would be refused", reason);
+}
+
+void bh_core_denial(struct bh_core *core, const struct bh_denial *d)
+{
+	const char *workload = chain_workload(core, d->hash);
+	struct bh_peer src, dst;
+	char reason[512], text[1400];
+
+	if (d->dropped && d->key.src.family != BH_NO_FAMILY)
+		mark_flow(core, d);
+	name_peer(core, d->in_ifindex, &d->key.src, d->time, &src);
+	name_peer(core, d->out_ifindex, &d->key.dst, d->time, &dst);
+	explain(core, d, &src, &dst, reason, sizeof(reason));
+	denial_text(d, &src, &dst, workload, reason, text, sizeof(text));
+	bh_core_event_json(core, event_kind(d), text, denial_json(d, &src, &dst, workload, reason));
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Flow records meet identities. A flow is named by who held veth and address when it began; names
+ * that come later repair it as long as it is kept. What was answered goes to the ledger; what was
+ * denied is marked, and never trains anything.
+ */
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "address.h"
+#include "core.h"
+#include "grow.h"
+#include "protocol.h"
+#include "timefmt.h"
+
+#define KEEP_FINISHED 20000
+
+/* Neighbour discovery, router solicitation, multicast listeners, IGMP: what links need to work. The
+ * rules always let it pass, and no edge comes of it. */
+static bool is_link_control(const struct bh_flow_key *key)
+{
+	unsigned type = key->dport >> 8;
+
+	if (key->proto == IPPROTO_IGMP)
+		return true;
+	return key->proto == IPPROTO_ICMPV6 && ((type >= 130 && type <= 137) || type == 143);
+}
+
+static void append(struct bh_core *core, struct bh_live_flow *live)
+{
+	live->older = core->newest;
+	if (core->newest != NULL)
+		core->newest->newer = live;
+	else
+		core->oldest = live;
+	core->newest = live;
+}
+
+static void forget(struct bh_core *core, struct bh_live_flow *live)
+{
+	struct bh_tuple t = bh_tuple_of(&live->flow.key);
+
+	*(live->older != NULL ? &live->older->newer : &core->oldest) = live->newer;
+	*(live->newer != NULL ? &live->newer->older : &core->newest) = live->older;
+	if (bh_map_get(core->flows_by_key, &t, sizeof(t)) == live)
+		bh_map_remove(core->flows_by_key, &t, sizeof(t));
+	if (bh_map_get(core->flows, &live->flow.id, sizeof(live->flow.id)) == live)
+		bh_map_remove(core->flows, &live->flow.id, sizeof(live->flow.id));
+	free(live);
+}
+
+static struct bh_live_flow *make_live(struct bh_core *core, const struct bh_flow *flow)
+{
+	struct bh_live_flow *live = bh_calloc(1, sizeof(*live));
+	struct bh_tuple t = bh_tuple_of(&flow->key);
+
+	live->flow = *flow;
+	live->link_control = is_link_control(&flow->key);
+	live->denied = bh_core_denial_met(core, &flow->key);
+	bh_map_put(core->flows, &flow->id, sizeof(flow->id), live);
+	bh_map_put(core->flows_by_key, &t, sizeof(t), live);
+	append(core, live);
+	return live;
+}
+
+static uint64_t replica_hash(const struct bh_instance *instance)
+{
+	if (instance == NULL)
+		return 0;
+	const char *id = instance->container != NULL ? instance->container->id : instance->name;
+	uint64_t hash = XXH3_64bits(id, strlen(id));
+
+	return hash != 0 ? hash : 1;
+}
+
+/* Names both ends, as far as they are known by now. */
+static void name_ends(struct bh_core *core, struct bh_live_flow *live)
+{
+	const struct bh_flow *f = &live->flow;
+	const struct bh_instance *source = NULL;
+	bool src_spoofed = false, dst_spoofed = false, was_spoofed = live->spoofed;
+
+	bh_model_peer(core->model, f->src_ifindex, &f->key.src, f->first, &live->src, &source,
+		      &src_spoofed);
+	bh_model_peer(core->model, f->dst_ifindex, &f->key.dst, f->first, &live->dst, NULL,
+		      &dst_spoofed);
+	live->replica = replica_hash(source);
+	/* Clients from outside are one peer, whatever their number. */
+	if (live->src.kind == BH_PEER_ADDRESS) {
+		live->src.kind = BH_PEER_WORLD;
+		bh_copy_text(live->src.name, sizeof(live->src.name), "world");
+	}
+	live->spoofed = src_spoofed && f->src_ifindex != 0 && !live->link_control;
+	if (live->spoofed && !was_spoofed) {
+		const struct bh_instance *who = bh_model_at(core->model, f->src_ifindex, f->first);
+		char address[BH_ADDR_TEXT];
+
+		bh_core_event(core, "spoof",
+			      "%s (interface %s) sends as %s, which it does not hold",
+			      who != NULL ? who->name : "?", who != NULL ? who->fact.ifname : "?",
+			      bh_addr_format(&f->key.src, address));
+	}
+}
+
+static uint64_t total_bytes(const struct bh_flow_half *half)
+{
+	return half->sent.packets > 0 ? half->sent.bytes : half->delivered.bytes;
+}
+
+static void learn(struct bh_core *core, struct bh_live_flow *live)
+{
+	const struct bh_flow *f = &live->flow;
+	uint64_t bytes = total_bytes(&f->tx) + total_bytes(&f->rx);
+	struct bh_contact contact = { .src = &live->src,
+				      .dst = &live->dst,
+				      .proto = f->key.proto,
+				      .port = f->key.dport,
+				      .replica = live->replica,
+				      .time = f->last,
+				      .direction = f->direction,
+				      .answered = f->answered,
+				      .opens = !live->opened,
+				      .answers = f->answered && !live->answered,
+				      .ends = f->final,
+				      .bytes = bytes > live->counted_bytes
+						       ? bytes - live->counted_bytes
+						       : 0,
+				      .denied = live->denied,
+				      .lossy = f->lossy };
+
+	bh_ledger_observe(core->ledger, &contact);
+	live->opened = true;
+	live->answered = f->answered;
+	live->counted_bytes = bytes;
+}
+
+/* An end that may still get its name: the runtime has not spoken yet. */
+static bool is_unnamed(const struct bh_live_flow *live)
+{
+	return live->src.kind == BH_PEER_UNRESOLVED || live->dst.kind == BH_PEER_UNRESOLVED;
+}
+
+static void take_flow(struct bh_core *core, const struct bh_flow *flow)
+{
+	struct bh_live_flow *live = bh_map_get(core->flows, &flow->id, sizeof(flow->id));
+	bool fresh = live == NULL;
+
+	if (fresh)
+		live = make_live(core, flow);
+	live->flow = *flow;
+	live->sequence = ++core->flow_sequence;
+	/* While an end has no name, learning waits for it; the last report cannot wait. */
+	if (fresh || is_unnamed(live))
+		name_ends(core, live);
+	if (!live->link_control && (!is_unnamed(live) || flow->final))
+		learn(core, live);
+	if (flow->final) {
+		bh_map_remove(core->flows, &flow->id, sizeof(flow->id));
+		core->finished++;
+	}
+}
+
+static void trim_finished(struct bh_core *core)
+{
+	struct bh_live_flow *live = core->oldest, *next;
+
+	for (; live != NULL && core->finished > KEEP_FINISHED; live = next) {
+		next = live->newer;
+		if (!live->flow.final)
+			continue;
+		forget(core, live);
+		core->finished--;
+	}
+}
+
+void bh_core_flows(struct bh_core *core, const struct bh_flow *flows, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		take_flow(core, &flows[i]);
+	trim_finished(core);
+	if (core->api != NULL)
+		bh_api_wake(core->api);
+}
+
+void bh_core_flows_orphaned(struct bh_core *core)
+{
+	for (struct bh_live_flow *live = core->oldest; live != NULL; live = live->newer) {
+		if (live->flow.final)
+			continue;
+		struct bh_flow last = live->flow;
+
+		last.final = true;
+		last.lossy = true;
+		take_flow(core, &last);
+	}
+	trim_finished(core);
+}
+
+enum bh_flow_verdict bh_core_flow_verdict(const struct bh_live_flow *live)
+{
+	const struct bh_flow *f = &live->flow;
+
+	if (live->denied)
+		return BH_FLOW_DENIED;
+	if (f->tx.delivered.packets > 0)
+		return BH_FLOW_DELIVERED;
+	/* Only where the other end is one of ours would we have seen it arrive. */
+	if (f->tx.sent.packets > 0 && live->dst.kind == BH_PEER_WORKLOAD)
+		return BH_FLOW_UNDELIVERED;
+	return BH_FLOW_VERDICT_UNKNOWN;
+}
+
+const char *bh_core_peer_workload(const struct bh_peer *peer)
+{
+	return peer->kind == BH_PEER_WORKLOAD || peer->kind == BH_PEER_HOST ||
+			       peer->kind == BH_PEER_DEPARTED || peer->kind == BH_PEER_WORLD
+		       ? peer->name
+		       : NULL;
+}
+
+void bh_core_flow_json(const struct bh_live_flow *live, struct bh_buffer *out)
+{
+	struct bh_flow_names names = { .src_workload = bh_core_peer_workload(&live->src),
+				       .dst_workload = bh_core_peer_workload(&live->dst),
+				       .verdict = (uint8_t)bh_core_flow_verdict(live) };
+
+	bh_json_flow(out, &live->flow, &names);
+}
+
+struct bh_tuple bh_tuple_of(const struct bh_flow_key *key)
+{
+	struct bh_tuple t;
+	uint8_t *at = t.bytes;
+
+	memcpy(at, &key->src, sizeof(key->src));
+	at += sizeof(key->src);
+	memcpy(at, &key->dst, sizeof(key->dst));
+	at += sizeof(key->dst);
+	memcpy(at, &key->sport, 2);
+	memcpy(at + 2, &key->dport, 2);
+	at[4] = key->proto;
+	return t;
+}

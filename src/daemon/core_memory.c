@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Containers as their runtime last described them, kept across restarts. A daemon that comes back
+ * while Docker is away still knows the containers that run on: their ids, which never come again,
+ * say who they are. Without this every one of them would be a stranger, and lose its rules.
+ */
+#include <cjson/cJSON.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "address.h"
+#include "core.h"
+#include "grow.h"
+#include "log.h"
+
+static void add_labels(cJSON *json, const struct bh_container *c)
+{
+	cJSON *labels = cJSON_AddObjectToObject(json, "labels");
+
+	for (size_t i = 0; i < c->label_count; i++)
+		cJSON_AddStringToObject(labels, c->labels[i].key, c->labels[i].value);
+}
+
+static char *encode(const struct bh_container *c)
+{
+	cJSON *json = cJSON_CreateObject();
+
+	cJSON_AddNumberToObject(json, "runtime", c->runtime);
+	cJSON_AddStringToObject(json, "id", c->id);
+	cJSON_AddStringToObject(json, "name", c->name);
+	cJSON_AddStringToObject(json, "image", c->image);
+	cJSON_AddStringToObject(json, "network_mode", c->network_mode);
+	cJSON_AddBoolToObject(json, "running", c->running);
+	add_labels(json, c);
+	char *text = cJSON_PrintUnformatted(json);
+	cJSON_Delete(json);
+	return text;
+}
+
+static void copy_member(const cJSON *json, const char *key, char *out, size_t size)
+{
+	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, key));
+
+	bh_copy_text(out, size, text != NULL ? text : "");
+}
+
+/* NULL where the text is none of ours. Sandbox path, process and addresses are not remembered: they
+ * are the first things to be given to somebody else. */
+static struct bh_container *decode(const char *text)
+{
+	cJSON *json = cJSON_Parse(text);
+	const cJSON *label;
+
+	if (json == NULL)
+		return NULL;
+	struct bh_container *c = bh_container_new();
+	const cJSON *runtime = cJSON_GetObjectItemCaseSensitive(json, "runtime");
+	c->runtime =
+		cJSON_IsNumber(runtime) && runtime->valueint > 0 && runtime->valueint < BH_RUNTIMES
+			? (uint8_t)runtime->valueint
+			: BH_RUNTIME_NONE;
+	copy_member(json, "id", c->id, sizeof(c->id));
+	copy_member(json, "name", c->name, sizeof(c->name));
+	copy_member(json, "image", c->image, sizeof(c->image));
+	copy_member(json, "network_mode", c->network_mode, sizeof(c->network_mode));
+	c->running = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "running"));
+	cJSON_ArrayForEach (label, cJSON_GetObjectItemCaseSensitive(json, "labels"))
+		if (cJSON_IsString(label))
+			bh_container_add_label(c, label->string, label->valuestring);
+	cJSON_Delete(json);
+	return c;
+}
+
+void bh_core_remember(struct bh_core *core, const struct bh_container *container)
+{
+	struct bh_error err = { 0 };
+	char *text = encode(container);
+
+	bh_map_remove_text(core->remembered, container->id);
+	bh_core_store_write(core);
+	if (text == NULL || bh_store_save_container(core->store, container->id, text, &err) != 0)
+		bh_log(BH_LOG_WARNING, "container %s is not remembered: %s", container->name,
+		       err.text);
+	free(text);
+}
+
+void bh_core_forget(struct bh_core *core, const char *id)
+{
+	struct bh_error err = { 0 };
+
+	bh_core_store_write(core);
+	if (bh_store_drop_container(core->store, id, &err) != 0)
+		bh_log(BH_LOG_WARNING, "store: %s", err.text);
+}
+
+static void recall(void *user, const char *id, const char *text)
+{
+	struct bh_core *core = user;
+	struct bh_container *c = decode(text);
+
+	if (c != NULL && strcmp(c->id, id) == 0) {
+		bh_model_container(core->model, c, core->started);
+		bh_map_put_text(core->remembered, id, bh_strdup(id));
+	}
+	bh_container_free(c);
+}
+
+int bh_core_recall(struct bh_core *core, struct bh_error *err)
+{
+	return bh_store_load_containers(core->store, recall, core, err);
+}
+
+/* The runtime listed everything there is: what it did not mention is gone. */
+void bh_core_forget_unmentioned(struct bh_core *core, int64_t now)
+{
+	char *id;
+
+	for (size_t position = 0; (id = bh_map_next(core->remembered, &position)) != NULL;) {
+		bh_model_container_gone(core->model, id, now);
+		bh_core_forget(core, id);
+	}
+	bh_map_free(core->remembered);
+	core->remembered = bh_map_new(free);
+}

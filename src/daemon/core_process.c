@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The core process: an ordinary user that thinks. Facts, flows and denials come in over two
+ * channels, raw replies of runtimes over one of them; rulesets go out; people ask over the API. Its
+ * state directory is all it owns.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core.h"
+#include "grow.h"
+#include "log.h"
+#include "process.h"
+#include "ruleset.h"
+#include "runtime.h"
+#include "timefmt.h"
+
+#define QUEUE_LIMIT (64u << 20)
+#define LAST_WORDS_MS 1000
+
+static void stop(struct bh_core *core, int status)
+{
+	core->exit_status = status;
+	uv_stop(&core->loop);
+}
+
+/* --- runtimes --------------------------------------------------------------------------------- */
+
+static uint32_t runtime_query(void *user, uint8_t runtime, enum bh_runtime_query query,
+			      const char *argument)
+{
+	struct bh_core *core = user;
+	struct bh_msg_runtime_get get = { .request = ++core->next_request,
+					  .runtime = runtime,
+					  .query = (uint8_t)query };
+
+	bh_copy_text(get.argument, sizeof(get.argument), argument != NULL ? argument : "");
+	bh_channel_send(core->kernel, BH_MSG_RUNTIME_GET, &get, sizeof(get), NULL, 0, -1);
+	return get.request;
+}
+
+static void runtime_container(void *user, const struct bh_container *container)
+{
+	struct bh_core *core = user;
+
+	bh_model_container(core->model, container, bh_time_now());
+	bh_core_remember(core, container);
+}
+
+static void runtime_container_gone(void *user, uint8_t runtime, const char *id)
+{
+	struct bh_core *core = user;
+
+	(void)runtime;
+	bh_model_container_gone(core->model, id, bh_time_now());
+	bh_core_forget(core, id);
+}
+
+static void runtime_state(void *user, uint8_t runtime, bool ok, const char *why)
+{
+	struct bh_core *core = user;
+
+	core->docker_known = true;
+	core->docker_ok = ok;
+	if (ok)
+		bh_core_forget_unmentioned(core, bh_time_now());
+	bh_copy_text(core->docker_why, sizeof(core->docker_why), !ok && why != NULL ? why : "");
+	bh_core_event(core, "runtime", ok ? "%s answers; its containers are known%s" : "%s: %s",
+		      bh_runtime_name(runtime), ok ? "" : core->docker_why);
+	bh_core_rules_touch(core);
+}
+
+static void start_runtimes(struct bh_core *core)
+{
+	struct bh_runtime_host host = { core, runtime_query, runtime_container,
+					runtime_container_gone, runtime_state };
+
+	if (core->docker == NULL && core->config.docker_socket[0] != '\0')
+		core->docker = bh_docker_ops.start(&host, bh_time_now());
+}
+
+static void runtime_data(struct bh_core *core, const struct bh_message *m)
+{
+	uint32_t request;
+
+	memcpy(&request, m->data, sizeof(request));
+	if (core->docker != NULL)
+		bh_docker_ops.data(core->docker, request, (const char *)m->data + sizeof(request),
+				   m->length - sizeof(request), bh_time_now());
+}
+
+static void runtime_end(struct bh_core *core, const struct bh_msg_runtime_end *end)
+{
+	if (core->docker != NULL)
+		bh_docker_ops.end(core->docker, end->request, end->error, bh_time_now());
+}
+
+/* --- the once-a-second work ------------------------------------------------------------------- */
+
+static void save_edge(void *user, const struct bh_edge *edge)
+{
+	struct bh_core *core = user;
+	struct bh_error err = { 0 };
+
+	bh_core_store_write(core);
+	if (bh_store_save_edge(core->store, edge, &err) != 0)
+		bh_log(BH_LOG_ERROR, "an edge was not stored: %s", err.text);
+}
+
+static void save(struct bh_core *core)
+{
+	struct bh_error err = { 0 };
+
+	bh_ledger_each_dirty(core->ledger, save_edge, core);
+	if (core->store_dirty &&
+	    bh_store_trim_events(core->store, core->config.keep_events, &err) != 0)
+		bh_log(BH_LOG_ERROR, "events: %s", err.text);
+	bh_core_store_flush(core);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+	struct bh_core *core = timer->data;
+	int64_t now = bh_time_now();
+
+	if (core->docker != NULL)
+		bh_docker_ops.tick(core->docker, now);
+	bh_core_denials_tick(core, now);
+	if (core->rules_dirty)
+		bh_core_rules_touch(core);
+	save(core);
+}
+
+/* --- messages --------------------------------------------------------------------------------- */
+
+static void report_endpoint(struct bh_core *core, uint32_t ifindex, bool up)
+{
+	const struct bh_instance *instance = bh_model_at(core->model, ifindex, bh_time_now());
+
+	if (instance != NULL)
+		bh_core_event(core, up ? "endpoint-up" : "endpoint-down", "%s (interface %s) %s",
+			      instance->name, instance->fact.ifname, up ? "appeared" : "went");
+}
+
+static void take_endpoint(struct bh_core *core, const struct bh_endpoint_fact *fact)
+{
+	bool known = bh_model_at(core->model, fact->ifindex, bh_time_now()) != NULL;
+
+	bh_model_endpoint(core->model, fact, bh_time_now());
+	if (!known)
+		report_endpoint(core, fact->ifindex, true);
+}
+
+static void lose_endpoint(struct bh_core *core, uint32_t ifindex)
+{
+	report_endpoint(core, ifindex, false);
+	bh_model_endpoint_gone(core->model, ifindex, bh_time_now());
+}
+
+static void take_loss(struct bh_core *core, const struct bh_msg_loss *loss)
+{
+	if (loss->netlink_overruns > core->loss.netlink_overruns)
+		bh_core_event(core, "loss", "netlink lost messages; everything was scanned again");
+	if (loss->denials_lost > core->loss.denials_lost)
+		bh_core_event(core, "loss", "%" PRIu64 " denials were not reported by the kernel",
+			      loss->denials_lost - core->loss.denials_lost);
+	core->loss = *loss;
+}
+
+static void take_capture_state(struct bh_core *core, const struct bh_msg_capture_state *state)
+{
+	if (core->capture_state.running && !state->running)
+		bh_core_event(core, "capture", "capture ended; nothing is seen until it is back");
+	else if (!core->capture_state.running && state->running && state->restarts > 0)
+		bh_core_event(core, "capture", "capture is back");
+	core->capture_state = *state;
+}
+
+static void take_capture_stats(struct bh_core *core, const struct bh_msg_capture_stats *stats)
+{
+	if (stats->dropped > core->capture_stats.dropped)
+		bh_core_event(core, "loss", "%" PRIu64 " packets were lost before they were read",
+			      stats->dropped - core->capture_stats.dropped);
+	core->capture_stats = *stats;
+}
+
+static void on_capture_message(void *user, struct bh_channel *channel, const struct bh_message *m)
+{
+	struct bh_core *core = user;
+
+	(void)channel;
+	if (m->fd >= 0)
+		close(m->fd);
+	if (m->type == BH_MSG_FLOWS)
+		bh_core_flows(core, m->data, m->length / sizeof(struct bh_flow));
+	else if (m->type == BH_MSG_DENIAL)
+		bh_core_denial(core, m->data);
+	else if (m->type == BH_MSG_CAPTURE_STATS)
+		take_capture_stats(core, m->data);
+	else
+		bh_log(BH_LOG_WARNING, "capture sent %s; ignored", bh_message_name(m->type));
+}
+
+static void on_capture_closed(void *user, struct bh_channel *channel, const char *why)
+{
+	struct bh_core *core = user;
+
+	(void)why;
+	bh_channel_free(channel);
+	if (core->capture != channel)
+		return;
+	core->capture = NULL;
+	bh_core_flows_orphaned(core);
+	if (core->kernel == NULL) /* its last words are heard: this process may end too */
+		stop(core, 0);
+}
+
+static void meet_capture(struct bh_core *core, int fd)
+{
+	struct bh_channel_handlers handlers = { core, on_capture_message, on_capture_closed };
+
+	if (fd < 0)
+		return;
+	if (core->capture != NULL) {
+		bh_channel_free(core->capture);
+		bh_core_flows_orphaned(core);
+	}
+	core->capture = bh_channel_new(&core->loop, fd, &handlers, QUEUE_LIMIT);
+}
+
+static void start(struct bh_core *core, const struct bh_config *config);
+
+static void end_scan(struct bh_core *core)
+{
+	bh_model_end_scan(core->model, bh_time_now());
+	core->scanned = true;
+	start_runtimes(core);
+}
+
+static void start_api(struct bh_core *core, int fd)
+{
+	struct bh_error err = { 0 };
+
+	if (fd < 0 || core->api != NULL)
+		return;
+	if (bh_core_api_start(core, fd, &err) != 0) {
+		bh_log(BH_LOG_ERROR, "API: %s", err.text);
+		stop(core, 2);
+		return;
+	}
+	bh_channel_send(core->kernel, BH_MSG_READY, NULL, 0, NULL, 0, -1);
+}
+
+/* Facts for the model. False: not one of them. */
+static bool take_fact(struct bh_core *core, const struct bh_message *m)
+{
+	switch (m->type) {
+	case BH_MSG_ENDPOINT:
+		take_endpoint(core, m->data);
+		return true;
+	case BH_MSG_ENDPOINT_GONE:
+		lose_endpoint(core, *(const uint32_t *)m->data);
+		return true;
+	case BH_MSG_HOST_ADDR:
+		bh_model_host_addr(core->model, m->data);
+		return true;
+	case BH_MSG_HOST_ADDR_GONE:
+		bh_model_host_addr_gone(core->model, m->data);
+		return true;
+	case BH_MSG_LINK:
+		bh_model_link(core->model, m->data);
+		return true;
+	case BH_MSG_LINK_GONE:
+		bh_model_link_gone(core->model, *(const uint32_t *)m->data);
+		return true;
+	case BH_MSG_NETNS:
+		bh_model_netns(core->model, m->data);
+		return true;
+	case BH_MSG_NETNS_GONE:
+		bh_model_netns_gone(core->model, *(const uint64_t *)m->data);
+		return true;
+	case BH_MSG_SCAN_BEGIN:
+		bh_model_begin_scan(core->model);
+		return true;
+	case BH_MSG_SCAN_END:
+		end_scan(core);
+		return true;
+	}
+	return false;
+}
+
+static void take_report(struct bh_core *core, const struct bh_message *m)
+{
+	switch (m->type) {
+	case BH_MSG_PEER:
+		meet_capture(core, m->fd);
+		break;
+	case BH_MSG_API_SOCKET:
+		start_api(core, m->fd);
+		break;
+	case BH_MSG_LOSS:
+		take_loss(core, m->data);
+		break;
+	case BH_MSG_CAPTURE_STATE:
+		take_capture_state(core, m->data);
+		break;
+	case BH_MSG_RUNTIME_DATA:
+		runtime_data(core, m);
+		break;
+	case BH_MSG_RUNTIME_END:
+		runtime_end(core, m->data);
+		break;
+	case BH_MSG_RULES_RESULT:
+		bh_core_rules_result(core, m->data);
+		break;
+	default:
+		bh_log(BH_LOG_WARNING, "kernel sent %s; ignored", bh_message_name(m->type));
+	}
+}
+
+static void on_kernel_message(void *user, struct bh_channel *channel, const struct bh_message *m)
+{
+	struct bh_core *core = user;
+
+	(void)channel;
+	if (m->type == BH_MSG_CONFIG) {
+		start(core, m->data);
+		return;
+	}
+	if (core->model == NULL) {
+		bh_log(BH_LOG_ERROR, "kernel sent %s before the configuration",
+		       bh_message_name(m->type));
+		return;
+	}
+	if (!take_fact(core, m))
+		take_report(core, m);
+	if (bh_model_generation(core->model) != core->compiled_generation)
+		bh_core_rules_touch(core);
+}
+
+static void on_last_words_over(uv_timer_t *timer)
+{
+	stop(timer->data, 0);
+}
+
+/* The parent is gone or wants us gone. capture was told the same and still sends what it has. */
+static void on_kernel_closed(void *user, struct bh_channel *channel, const char *why)
+{
+	struct bh_core *core = user;
+
+	(void)why;
+	bh_channel_free(channel);
+	core->kernel = NULL;
+	if (core->capture == NULL || core->model == NULL)
+		stop(core, 0);
+	else
+		uv_timer_start(&core->stop_timer, on_last_words_over, LAST_WORDS_MS, 0);
+}
+
+/* --- start ------------------------------------------------------------------------------------ */
+
+static void restore_edge(void *user, const struct bh_edge *edge)
+{
+	bh_ledger_restore(((struct bh_core *)user)->ledger, edge);
+}
+
+static void note_last_event(void *user, int64_t number, const char *json)
+{
+	(void)json;
+	((struct bh_core *)user)->last_event = number;
+}
+
+static int open_state(struct bh_core *core, struct bh_error *err)
+{
+	char path[BH_CONFIG_TEXT + 16];
+
+	snprintf(path, sizeof(path), "%s/bulkhead.db", core->config.state_directory);
+	core->store = bh_store_open(path, err);
+	if (core->store == NULL)
+		return err->code;
+	int result = bh_store_load_edges(core->store, restore_edge, core, err);
+	if (result == 0)
+		result = bh_store_events(core->store, -1, 1, note_last_event, core, err);
+	if (result == 0)
+		result = bh_core_rules_load(core, err);
+	if (result == 0)
+		result = bh_core_recall(core, err);
+	return result;
+}
+
+static void start(struct bh_core *core, const struct bh_config *config)
+{
+	struct bh_error err = { 0 };
+
+	if (core->model != NULL)
+		return;
+	core->config = *config;
+	bh_log_open("core", (enum bh_log_level)config->log_level);
+	struct bh_model_config model = { .netns_ordinals = config->netns_ordinals,
+					 .keep_departed = config->keep_departed };
+	struct bh_ledger_config ledger = { .window = config->window,
+					   .offset = config->window_offset,
+					   .max_edges = (size_t)config->max_edges };
+	core->model = bh_model_new(&model);
+	core->ledger = bh_ledger_new(&ledger);
+	core->flows = bh_map_new(NULL);
+	core->flows_by_key = bh_map_new(NULL);
+	core->denials = bh_map_new(free);
+	core->modes = bh_map_new(free);
+	core->remembered = bh_map_new(free);
+	if (open_state(core, &err) != 0) {
+		bh_log(BH_LOG_ERROR, "%s", err.text);
+		stop(core, 2);
+		return;
+	}
+	uv_timer_start(&core->tick, on_tick, 1000, 1000);
+}
+
+int bh_core_main(void)
+{
+	struct bh_core *core = bh_calloc(1, sizeof(*core));
+	struct bh_channel_handlers handlers = { core, on_kernel_message, on_kernel_closed };
+	uv_timer_t *timers[] = { &core->rules_timer, &core->tick, &core->stop_timer };
+
+	signal(SIGINT, SIG_IGN); /* the terminal's Ctrl-C is the parent's to handle */
+	signal(SIGPIPE, SIG_IGN);
+	bh_log_open("core", BH_LOG_INFO);
+	core->started = bh_time_now();
+	uv_loop_init(&core->loop);
+	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++) {
+		uv_timer_init(&core->loop, timers[i]);
+		timers[i]->data = core;
+	}
+	core->kernel = bh_channel_new(&core->loop, BH_CHILD_FD, &handlers, QUEUE_LIMIT);
+	uv_run(&core->loop, UV_RUN_DEFAULT);
+	if (core->store != NULL)
+		save(core);
+	bh_store_close(core->store);
+	return core->exit_status;
+}

@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Policy, modes and endpoints become a ruleset, and the ruleset goes to the kernel process. Nothing
+ * is sent before it is known who is who: until then whatever an earlier run left in the kernel
+ * stands.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "address.h"
+#include "compile.h"
+#include "core.h"
+#include "grow.h"
+#include "log.h"
+#include "propose.h"
+#include "rules_wire.h"
+#include "ruleset.h"
+#include "timefmt.h"
+
+#define SETTLE_MS 10
+
+/* --- subjects: names for the evaluator -------------------------------------------------------- */
+
+static const char *instance_label(const void *labels, const char *key)
+{
+	return bh_instance_label(labels, key);
+}
+
+/* A workload of which no instance is present: its name is all that is left of it. */
+static const char *name_label(const void *labels, const char *key)
+{
+	return strcmp(key, "bulkhead.workload") == 0 ? labels : NULL;
+}
+
+static const struct bh_instance *instance_of(const struct bh_core *core, const char *workload)
+{
+	const struct bh_instance *instance;
+
+	for (size_t position = 0; (instance = bh_model_next(core->model, &position)) != NULL;)
+		if (strcmp(instance->workload, workload) == 0)
+			return instance;
+	return NULL;
+}
+
+uint8_t bh_core_mode(const struct bh_core *core, const char *workload)
+{
+	const uint8_t *mode = bh_map_get_text(core->modes, workload);
+
+	return mode != NULL ? *mode : BH_LEARN;
+}
+
+void bh_core_peer_subject(const struct bh_core *core, const struct bh_peer *peer,
+			  struct bh_subject *subject)
+{
+	*subject = (struct bh_subject) { .peer = peer };
+	if (peer->kind == BH_PEER_ADDRESS)
+		bh_addr_parse(peer->name, &subject->addr);
+	if (peer->kind != BH_PEER_WORKLOAD)
+		return;
+	const struct bh_instance *instance = instance_of(core, peer->name);
+	subject->labels = instance != NULL ? (const void *)instance : peer->name;
+	subject->label = instance != NULL ? instance_label : name_label;
+	subject->mode = bh_core_mode(core, peer->name);
+}
+
+bool bh_core_workload_exists(const struct bh_core *core, const char *workload)
+{
+	return instance_of(core, workload) != NULL ||
+	       bh_map_get_text(core->modes, workload) != NULL;
+}
+
+bool bh_core_subject(const struct bh_core *core, const char *name, struct bh_peer *peer,
+		     struct bh_subject *subject)
+{
+	struct bh_addr addr;
+	bool spoofed;
+
+	*peer = (struct bh_peer) { 0 };
+	if (bh_addr_parse(name, &addr)) {
+		bh_model_peer(core->model, 0, &addr, bh_time_now(), peer, NULL, &spoofed);
+		bh_core_peer_subject(core, peer, subject);
+		subject->addr = addr;
+		return true;
+	}
+	bh_copy_text(peer->name, sizeof(peer->name), name);
+	if (strcmp(name, "host") == 0)
+		peer->kind = BH_PEER_HOST;
+	else if (strcmp(name, "world") == 0)
+		peer->kind = BH_PEER_WORLD;
+	else if (bh_core_workload_exists(core, name))
+		peer->kind = BH_PEER_WORKLOAD;
+	else
+		return false;
+	bh_core_peer_subject(core, peer, subject);
+	return true;
+}
+
+/* --- compiling -------------------------------------------------------------------------------- */
+
+static struct bh_bridge *collect_bridges(const struct bh_core *core, size_t *count)
+{
+	struct bh_bridge *bridges = NULL;
+	const struct bh_host_link *link;
+	size_t capacity = 0;
+
+	*count = 0;
+	for (size_t position = 0; (link = bh_model_next_link(core->model, &position)) != NULL;) {
+		if (!link->bridge)
+			continue;
+		bridges = bh_grow(bridges, &capacity, *count + 1, sizeof(*bridges));
+		bridges[*count] = (struct bh_bridge) { .ifindex = link->ifindex };
+		memcpy(bridges[(*count)++].ifname, link->ifname, BH_IFNAME);
+	}
+	return bridges;
+}
+
+static struct bh_ruleset *compile(const struct bh_core *core)
+{
+	struct bh_compile_endpoint *endpoints = NULL;
+	struct bh_compile_input input = { .policy = core->policy,
+					  .posture = (uint8_t)core->config.posture };
+	const struct bh_instance *instance;
+	size_t capacity = 0;
+
+	for (size_t position = 0; (instance = bh_model_next(core->model, &position)) != NULL;) {
+		endpoints =
+			bh_grow(endpoints, &capacity, input.endpoint_count + 1, sizeof(*endpoints));
+		endpoints[input.endpoint_count++] =
+			(struct bh_compile_endpoint) { .fact = &instance->fact,
+						       .workload = instance->workload,
+						       .mode = bh_core_mode(core,
+									    instance->workload),
+						       .labels = instance,
+						       .label = instance_label };
+	}
+	struct bh_bridge *bridges = collect_bridges(core, &input.bridge_count);
+	input.endpoints = endpoints;
+	input.bridges = bridges;
+	struct bh_ruleset *rules = bh_compile(&input);
+	bh_copy_text(rules->revision, sizeof(rules->revision), core->revision);
+	free(endpoints);
+	free(bridges);
+	return rules;
+}
+
+static bool identity_is_known(const struct bh_core *core)
+{
+	return core->scanned && (core->docker == NULL || core->docker_known);
+}
+
+static void send_rules(struct bh_core *core)
+{
+	struct bh_ruleset *rules = compile(core);
+
+	core->rules_dirty = false;
+	core->compiled_generation = bh_model_generation(core->model);
+	/* Nothing to enforce, and nothing that had to be taken back. */
+	if (core->rules_sent_once && rules->chain_count == 0 && core->rules->chain_count == 0) {
+		bh_ruleset_free(rules);
+		return;
+	}
+	int sent = bh_rules_send(core->kernel, rules, core->serial_sent + 1);
+	if (sent != 0) {
+		bh_log(BH_LOG_ERROR, "rules cannot be sent: %s", strerror(-sent));
+		bh_ruleset_free(rules);
+		core->rules_dirty = true;
+		return;
+	}
+	core->serial_sent++;
+	core->rules_sent_once = true;
+	if (core->enforcement == BH_ENFORCEMENT_OFF && rules->chain_count > 0)
+		core->enforcement = BH_ENFORCEMENT_STARTING;
+	bh_ruleset_free(core->rules);
+	core->rules = rules;
+}
+
+static void on_settled(uv_timer_t *timer)
+{
+	struct bh_core *core = timer->data;
+
+	/* One ruleset under way at a time; what changed meanwhile goes out with the next. */
+	if (core->rules_dirty && identity_is_known(core) && core->serial_sent == core->serial_done)
+		send_rules(core);
+}
+
+void bh_core_rules_touch(struct bh_core *core)
+{
+	core->rules_dirty = true;
+	if (!uv_is_active((uv_handle_t *)&core->rules_timer))
+		uv_timer_start(&core->rules_timer, on_settled, SETTLE_MS, 0);
+}
+
+static void note_failure(struct bh_core *core, const struct bh_msg_rules_result *result)
+{
+	/* Said once, not with every retry. */
+	if (core->enforcement != BH_ENFORCEMENT_FAILED ||
+	    strcmp(core->enforcement_why, result->text) != 0)
+		bh_core_event(core, "enforcement",
+			      "the kernel did not take the rules: %s; what stood "
+			      "before still stands",
+			      result->text);
+	core->enforcement = BH_ENFORCEMENT_FAILED;
+	bh_copy_text(core->enforcement_why, sizeof(core->enforcement_why), result->text);
+}
+
+static void note_success(struct bh_core *core, const struct bh_msg_rules_result *result)
+{
+	bool active = core->rules->chain_count > 0,
+	     was = core->enforcement == BH_ENFORCEMENT_ACTIVE;
+
+	core->enforcement = active ? BH_ENFORCEMENT_ACTIVE : BH_ENFORCEMENT_OFF;
+	core->enforcement_why[0] = '\0';
+	core->applied = bh_time_now();
+	if (active && result->adopted)
+		bh_core_event(core, "enforcement",
+			      "the rules of an earlier run stand and were taken over");
+	else if (active != was)
+		bh_core_event(core, "enforcement",
+			      active ? "rules are in the kernel"
+				     : "no rules are in the kernel any more");
+}
+
+void bh_core_rules_result(struct bh_core *core, const struct bh_msg_rules_result *result)
+{
+	if (result->serial != core->serial_sent || core->rules == NULL)
+		return;
+	core->serial_done = result->serial;
+	if (result->code != 0) {
+		note_failure(core, result);
+		core->rules_dirty = true; /* again with the next second */
+		return;
+	}
+	note_success(core, result);
+	if (core->rules_dirty)
+		bh_core_rules_touch(core);
+}
+
+/* --- policy and modes ------------------------------------------------------------------------- */
+
+static void load_mode(void *user, const char *workload, uint8_t mode)
+{
+	struct bh_core *core = user;
+	uint8_t *value = bh_calloc(1, 1);
+
+	*value = mode;
+	bh_map_put_text(core->modes, workload, value);
+}
+
+int bh_core_rules_load(struct bh_core *core, struct bh_error *err)
+{
+	struct bh_revision revision;
+	int result = bh_store_load_modes(core->store, load_mode, core, err);
+
+	if (result != 0)
+		return result;
+	result = bh_store_revision(core->store, 0, &revision, err);
+	if (result == -ENOENT)
+		return 0;
+	if (result != 0)
+		return result;
+	core->policy =
+		bh_policy_parse(revision.text, strlen(revision.text), "the stored policy", err);
+	bh_copy_text(core->revision, sizeof(core->revision), revision.revision);
+	core->revision_number = revision.number;
+	free((void *)(uintptr_t)revision.text);
+	return core->policy != NULL ? 0 : -EINVAL;
+}
+
+static void ignore_line(void *user, char sign, const char *text)
+{
+	(void)user;
+	(void)sign;
+	(void)text;
+}
+
+static int store_revision(struct bh_core *core, const char *text, const char *author,
+			  const char *why, struct bh_error *err)
+{
+	struct bh_revision revision = { .number = core->revision_number + 1,
+					.time = bh_time_now(),
+					.text = text };
+
+	bh_copy_text(revision.revision, sizeof(revision.revision), core->revision);
+	bh_copy_text(revision.author, sizeof(revision.author), author);
+	bh_copy_text(revision.why, sizeof(revision.why), why);
+	bh_core_store_write(core);
+	int result = bh_store_add_revision(core->store, &revision, err);
+	bh_core_store_flush(core);
+	return result;
+}
+
+int bh_core_policy_apply(struct bh_core *core, const char *text, const char *author,
+			 const char *why, size_t *changes, struct bh_error *err)
+{
+	struct bh_policy *policy = bh_policy_parse(text, strlen(text), "policy", err);
+	char before[sizeof(core->revision)];
+
+	if (policy == NULL)
+		return -EINVAL;
+	*changes = bh_policy_diff(core->policy, policy, ignore_line, NULL);
+	memcpy(before, core->revision, sizeof(before));
+	bh_policy_revision(policy, core->revision);
+	int result = store_revision(core, text, author, why, err);
+	if (result != 0) {
+		memcpy(core->revision, before, sizeof(before));
+		bh_policy_free(policy);
+		return result;
+	}
+	core->revision_number++;
+	bh_policy_free(core->policy);
+	core->policy = policy;
+	bh_core_event(core, "policy", "revision %lld (%.12s) applied by %s: %zu changes%s%s",
+		      (long long)core->revision_number, core->revision, author, *changes,
+		      *why != '\0' ? "; " : "", why);
+	bh_core_rules_touch(core);
+	return 0;
+}
+
+int bh_core_policy_rollback(struct bh_core *core, int64_t number, const char *author,
+			    const char *why, size_t *changes, struct bh_error *err)
+{
+	struct bh_revision revision;
+	char reason[sizeof(revision.why)];
+
+	if (number == 0)
+		number = core->revision_number - 1;
+	if (number < 1)
+		return bh_error_set(err, -ENOENT, "there is no earlier revision to go back to");
+	int result = bh_store_revision(core->store, number, &revision, err);
+	if (result != 0)
+		return bh_error_set(err, -ENOENT,
+				    "there is no revision %lld; see: bulkhead policy history",
+				    (long long)number);
+	snprintf(reason, sizeof(reason), "rollback to %lld%s%s", (long long)number,
+		 *why != '\0' ? ": " : "", why);
+	result = bh_core_policy_apply(core, revision.text, author, reason, changes, err);
+	free((void *)(uintptr_t)revision.text);
+	return result;
+}
+
+/* Whether any entry of the policy selects this workload. */
+static bool is_selected(const struct bh_core *core, const char *workload)
+{
+	struct bh_peer peer;
+	struct bh_subject subject;
+
+	if (!bh_core_subject(core, workload, &peer, &subject))
+		return false;
+	for (size_t i = 0; i < core->policy->workload_count; i++) {
+		struct bh_policy_peer entry = { .kind = BH_POLICY_WORKLOAD, .workload = i };
+
+		if (bh_policy_peer_matches(core->policy, &entry, &subject))
+			return true;
+	}
+	return false;
+}
+
+int bh_core_set_mode(struct bh_core *core, const char *workload, uint8_t mode, const char *author,
+		     struct bh_error *err)
+{
+	uint8_t was = bh_core_mode(core, workload);
+
+	if (mode != BH_LEARN && core->policy == NULL)
+		return bh_error_set(
+			err, -EPERM,
+			"there is no policy yet; first: bulkhead policy propose > policy.yaml, "
+			"read it, bulkhead policy apply policy.yaml");
+	if (mode != BH_LEARN && !is_selected(core, workload))
+		return bh_error_set(
+			err, -EPERM,
+			"the active policy does not name %s: %s would refuse everything it "
+			"does; add it to the policy's workloads first",
+			workload, bh_mode_name(mode));
+	bh_core_store_write(core);
+	int result = bh_store_set_mode(core->store, workload, mode, bh_time_now(), author, err);
+	bh_core_store_flush(core);
+	if (result != 0)
+		return result;
+	load_mode(core, workload, mode);
+	if (was != mode)
+		bh_core_event(core, "mode", "%s: %s → %s by %s", workload, bh_mode_name(was),
+			      bh_mode_name(mode), author);
+	bh_core_rules_touch(core);
+	return 0;
+}
+
+/* --- proposal --------------------------------------------------------------------------------- */
+
+/* Compose's own labels where it has them, so that the file reads as its author thinks. */
+static void propose_labels(void *user, const char *workload,
+			   void (*add)(void *to, const char *key, const char *value), void *to)
+{
+	static const char *const compose[] = { "com.docker.compose.project",
+					       "com.docker.compose.service" };
+	const struct bh_instance *instance = instance_of(user, workload);
+
+	if (strncmp(workload, "compose:", 8) != 0 || instance == NULL) {
+		add(to, "bulkhead.workload", workload);
+		return;
+	}
+	for (size_t i = 0; i < 2; i++)
+		add(to, compose[i], bh_instance_label(instance, compose[i]));
+}
+
+struct edge_list {
+	struct bh_edge *edges;
+	size_t count, capacity;
+};
+
+static void collect_edge(void *user, const struct bh_edge *edge)
+{
+	struct edge_list *list = user;
+
+	list->edges = bh_grow(list->edges, &list->capacity, list->count + 1, sizeof(*list->edges));
+	list->edges[list->count++] = *edge;
+}
+
+struct bh_policy *bh_core_propose(struct bh_core *core)
+{
+	struct edge_list list = { 0 };
+	const char **workloads = NULL;
+	size_t capacity = 0, count = 0;
+	const struct bh_instance *instance;
+	char header[256], when[BH_TIME_TEXT];
+
+	bh_ledger_each(core->ledger, collect_edge, &list);
+	for (size_t position = 0; (instance = bh_model_next(core->model, &position)) != NULL;) {
+		if (instance->workload[0] == '\0')
+			continue;
+		workloads = bh_grow(workloads, &capacity, count + 1, sizeof(*workloads));
+		workloads[count++] = instance->workload;
+	}
+	snprintf(header, sizeof(header),
+		 "Proposed by bulkhead %s on %s from %zu learned edges.\n"
+		 "What has not been seen yet is not in it: read it before you apply it.",
+		 BULKHEAD_VERSION, bh_time_format(bh_time_now(), when), list.count);
+	struct bh_propose_input input = { .edges = list.edges,
+					  .edge_count = list.count,
+					  .workloads = workloads,
+					  .workload_count = count,
+					  .labels = propose_labels,
+					  .user = core,
+					  .header = header };
+	struct bh_policy *policy = bh_propose(&input);
+	free(list.edges);
+	free(workloads);
+	return policy;
+}

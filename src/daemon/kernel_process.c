@@ -1,0 +1,680 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The kernel process: parent of the other two, the only one with privilege, and the only one that
+ * talks to the kernel and to the runtimes' sockets. It parses rtnetlink and nothing else: no
+ * packet, no HTTP, no policy. When a child dies it starts another; when it dies itself the rules
+ * stay.
+ */
+#include <errno.h>
+#include <fnmatch.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "bridge_flags.h"
+#include "channel.h"
+#include "conntrack.h"
+#include "grow.h"
+#include "kernel_relay.h"
+#include "links.h"
+#include "log.h"
+#include "map.h"
+#include "nflog.h"
+#include "nft.h"
+#include "privileges.h"
+#include "process.h"
+#include "rules_wire.h"
+#include "ruleset.h"
+#include "timefmt.h"
+
+#define QUEUE_LIMIT (64u << 20)
+#define RESTART_MS 200
+#define STOP_MS 3000
+#define LINK_FDS 8
+
+struct kernel;
+
+/* One of the two children. */
+struct child {
+	struct kernel *kernel;
+	const char *name;
+	uv_process_t process;
+	uv_timer_t restart;
+	struct bh_channel *channel; /* NULL: not running */
+	bool alive;
+	uint32_t starts;
+};
+
+struct kernel {
+	uv_loop_t loop;
+	struct bh_config config;
+	struct bh_links *links;
+	struct bh_nft *nft;
+	struct bh_nflog *nflog;
+	struct bh_bridge_flags *bridges;
+	struct bh_relay *relay;
+	struct bh_ruleset *rules; /* in force; NULL: none applied by this process */
+	struct bh_rules_builder builder;
+	struct bh_map *facts; /* ifindex → struct bh_endpoint_fact: what to forget when it goes */
+	struct bh_map *host_links; /* ifindex → struct bh_host_link: what capture leaves out */
+	struct child capture;
+	struct child core;
+	uv_poll_t link_polls[LINK_FDS];
+	uv_poll_t nflog_poll;
+	uv_timer_t links_timer;
+	uv_timer_t exclude_timer;
+	uv_signal_t signals[2];
+	uv_timer_t stop_timer;
+	struct bh_msg_loss loss;
+	int api_fd;
+	int notify_fd;
+	bool stopping;
+	int exit_status;
+};
+
+/* --- telling the children --------------------------------------------------------------------- */
+
+static void tell(struct child *child, uint16_t type, const void *data, size_t length)
+{
+	if (child->channel == NULL)
+		return;
+	int sent = bh_channel_send(child->channel, type, data, length, NULL, 0, -1);
+	if (sent != 0)
+		bh_log(BH_LOG_WARNING, "%s does not take its messages (%s): %s lost", child->name,
+		       strerror(-sent), bh_message_name(type));
+}
+
+static void tell_both(struct kernel *k, uint16_t type, const void *data, size_t length)
+{
+	tell(&k->capture, type, data, length);
+	tell(&k->core, type, data, length);
+}
+
+static void tell_capture_state(struct kernel *k)
+{
+	struct bh_msg_capture_state state = { .running = k->capture.alive,
+					      .restarts = k->capture.starts > 0
+								  ? k->capture.starts - 1
+								  : 0 };
+
+	tell(&k->core, BH_MSG_CAPTURE_STATE, &state, sizeof(state));
+}
+
+/* One line to whoever waits for start-up, once. */
+static void notify(struct kernel *k, const char *line)
+{
+	if (k->notify_fd < 0)
+		return;
+	if (write(k->notify_fd, line, strlen(line)) < 0)
+		bh_log(BH_LOG_DEBUG, "nobody waits for start-up any more");
+	bh_close_fd(&k->notify_fd);
+}
+
+/* --- facts from rtnetlink --------------------------------------------------------------------- */
+
+static bool is_uplink(const struct kernel *k, const char *ifname)
+{
+	for (uint32_t i = 0; i < k->config.uplinks.count; i++)
+		if (fnmatch(k->config.uplinks.items[i], ifname, 0) == 0)
+			return true;
+	return false;
+}
+
+/* The connections of addresses that an endpoint no longer holds end with it: whoever gets such an
+ * address next must not inherit them. */
+static void forget_addresses(const struct bh_endpoint_fact *old, const struct bh_endpoint_fact *now)
+{
+	struct bh_addr gone[BH_ENDPOINT_ADDRS];
+	size_t count = 0, deleted = 0;
+	struct bh_error err = { 0 };
+
+	for (uint8_t i = 0; i < old->addr_count; i++) {
+		bool kept = false;
+
+		for (uint8_t j = 0; now != NULL && j < now->addr_count; j++)
+			kept = kept ||
+			       memcmp(&old->addrs[i], &now->addrs[j], sizeof(old->addrs[i])) == 0;
+		if (!kept)
+			gone[count++] = old->addrs[i];
+	}
+	if (count > 0 && bh_conntrack_forget(gone, count, &deleted, &err) != 0)
+		bh_log(BH_LOG_WARNING, "connections of a departed endpoint remain: %s", err.text);
+}
+
+static void on_endpoint(void *user, const struct bh_endpoint_fact *fact)
+{
+	struct kernel *k = user;
+	struct bh_endpoint_fact *known =
+		bh_map_get(k->facts, &fact->ifindex, sizeof(fact->ifindex));
+
+	if (is_uplink(k, fact->ifname))
+		return;
+	if (known == NULL) {
+		known = bh_calloc(1, sizeof(*known));
+		bh_map_put(k->facts, &fact->ifindex, sizeof(fact->ifindex), known);
+	} else {
+		forget_addresses(known, fact);
+	}
+	*known = *fact;
+	tell_both(k, BH_MSG_ENDPOINT, fact, sizeof(*fact));
+}
+
+static void on_endpoint_gone(void *user, uint32_t ifindex)
+{
+	struct kernel *k = user;
+	const struct bh_endpoint_fact *known = bh_map_get(k->facts, &ifindex, sizeof(ifindex));
+
+	if (known == NULL)
+		return;
+	forget_addresses(known, NULL);
+	bh_map_remove(k->facts, &ifindex, sizeof(ifindex));
+	tell_both(k, BH_MSG_ENDPOINT_GONE, &ifindex, sizeof(ifindex));
+}
+
+static void on_host_addr(void *user, const struct bh_host_addr *addr)
+{
+	tell(&((struct kernel *)user)->core, BH_MSG_HOST_ADDR, addr, sizeof(*addr));
+}
+
+static void on_host_addr_gone(void *user, const struct bh_host_addr *addr)
+{
+	tell(&((struct kernel *)user)->core, BH_MSG_HOST_ADDR_GONE, addr, sizeof(*addr));
+}
+
+/* What is no veth leads to no container; a veth named like an uplink is one. */
+static bool is_excluded(const struct kernel *k, const struct bh_host_link *link)
+{
+	return !link->veth || is_uplink(k, link->ifname);
+}
+
+static void on_exclude_due(uv_timer_t *timer)
+{
+	struct kernel *k = timer->data;
+	uint32_t list[BH_CHANNEL_ROOM(sizeof(uint32_t))];
+	size_t count = 0, position = 0;
+	const struct bh_host_link *link;
+
+	while ((link = bh_map_next(k->host_links, &position)) != NULL)
+		if (is_excluded(k, link) && count < sizeof(list) / sizeof(list[0]))
+			list[count++] = link->ifindex;
+	tell(&k->capture, BH_MSG_EXCLUDE, list, count * sizeof(list[0]));
+}
+
+/* Links change in bursts; the filter is replaced once for each. */
+static void schedule_exclude(struct kernel *k)
+{
+	if (!uv_is_active((uv_handle_t *)&k->exclude_timer))
+		uv_timer_start(&k->exclude_timer, on_exclude_due, 20, 0);
+}
+
+static void on_link(void *user, const struct bh_host_link *link)
+{
+	struct kernel *k = user;
+	struct bh_host_link *known =
+		bh_map_get(k->host_links, &link->ifindex, sizeof(link->ifindex));
+	bool was_excluded = known != NULL && is_excluded(k, known);
+
+	if (known == NULL) {
+		known = bh_calloc(1, sizeof(*known));
+		bh_map_put(k->host_links, &link->ifindex, sizeof(link->ifindex), known);
+	}
+	*known = *link;
+	if (was_excluded != is_excluded(k, link))
+		schedule_exclude(k);
+	bh_bridge_flags_link(k->bridges, link);
+	tell(&k->core, BH_MSG_LINK, link, sizeof(*link));
+}
+
+static void on_link_gone(void *user, uint32_t ifindex)
+{
+	struct kernel *k = user;
+
+	bh_map_remove(k->host_links, &ifindex, sizeof(ifindex));
+	bh_bridge_flags_gone(k->bridges, ifindex);
+	tell(&k->core, BH_MSG_LINK_GONE, &ifindex, sizeof(ifindex));
+}
+
+static void on_netns(void *user, const struct bh_netns_fact *fact)
+{
+	tell(&((struct kernel *)user)->core, BH_MSG_NETNS, fact, sizeof(*fact));
+}
+
+static void on_netns_gone(void *user, uint64_t inode)
+{
+	tell(&((struct kernel *)user)->core, BH_MSG_NETNS_GONE, &inode, sizeof(inode));
+}
+
+static void on_overrun(void *user, uint64_t count)
+{
+	struct kernel *k = user;
+
+	bh_log(BH_LOG_WARNING,
+	       "netlink lost messages (%llu times so far); everything was scanned again",
+	       (unsigned long long)count);
+	k->loss.netlink_overruns = count;
+	tell(&k->core, BH_MSG_LOSS, &k->loss, sizeof(k->loss));
+}
+
+static void on_links_due(uv_timer_t *timer);
+
+/* Runs the search for processes when it is due. */
+static void schedule_links(struct kernel *k)
+{
+	int64_t wait = bh_links_wait(k->links);
+
+	if (wait < 0)
+		uv_timer_stop(&k->links_timer);
+	else
+		uv_timer_start(&k->links_timer, on_links_due, (uint64_t)(wait + 999) / 1000, 0);
+}
+
+static void on_links_due(uv_timer_t *timer)
+{
+	struct kernel *k = timer->data;
+
+	bh_links_tick(k->links);
+	schedule_links(k);
+}
+
+static void on_links_readable(uv_poll_t *poll, int status, int events)
+{
+	struct kernel *k = poll->data;
+
+	(void)status; /* an error on a netlink socket is an overrun, which _read handles */
+	(void)events;
+	bh_links_read(k->links);
+	schedule_links(k);
+}
+
+static void repeat_facts(struct kernel *k)
+{
+	tell(&k->core, BH_MSG_SCAN_BEGIN, NULL, 0);
+	bh_links_repeat(k->links);
+	tell(&k->core, BH_MSG_SCAN_END, NULL, 0);
+	schedule_exclude(k);
+}
+
+/* --- denials ---------------------------------------------------------------------------------- */
+
+static void on_nflog_message(void *user, const void *bytes, size_t length)
+{
+	tell(&((struct kernel *)user)->capture, BH_MSG_NFLOG, bytes, length);
+}
+
+static void on_nflog_readable(uv_poll_t *poll, int status, int events)
+{
+	struct kernel *k = poll->data;
+	struct bh_error err = { 0 };
+	uint64_t lost = 0;
+
+	(void)status;
+	(void)events;
+	int got = bh_nflog_read(k->nflog, on_nflog_message, k, &lost, &err);
+	if (got < 0 && got != -ENOBUFS)
+		bh_log(BH_LOG_ERROR, "denials cannot be read: %s", err.text);
+	if (lost > 0) {
+		k->loss.denials_lost += lost;
+		tell(&k->core, BH_MSG_LOSS, &k->loss, sizeof(k->loss));
+	}
+}
+
+/* --- rules ------------------------------------------------------------------------------------ */
+
+static int apply(struct kernel *k, struct bh_ruleset *rules, struct bh_msg_rules_result *result)
+{
+	struct bh_nft_change change = { 0 };
+	struct bh_error err = { 0 };
+	/* Rules before traffic: a bridge never meets a table that is not there. The other way round
+	 * when the last rule goes: traffic leaves before the table does. */
+	bool last = rules->chain_count == 0;
+	int code = last ? bh_bridge_flags_set(k->bridges, rules->bridges, rules->bridge_count, &err)
+			: 0;
+
+	if (code == 0)
+		code = bh_nft_apply(k->nft, rules, &change, &err);
+	if (code == 0 && !last)
+		code = bh_bridge_flags_set(k->bridges, rules->bridges, rules->bridge_count, &err);
+	result->code = code;
+	result->adopted = change.adopted;
+	result->chains = (uint32_t)change.chains;
+	result->sets = (uint32_t)change.sets;
+	result->elements = (uint32_t)change.elements;
+	bh_copy_text(result->text, sizeof(result->text), err.text);
+	return code;
+}
+
+static void take_rules(struct kernel *k, const struct bh_message *m)
+{
+	struct bh_msg_rules_result result = { 0 };
+	bool broken;
+	struct bh_ruleset *rules = bh_rules_take(&k->builder, m, &broken);
+
+	if (broken)
+		bh_log(BH_LOG_ERROR, "core sent rules out of order; nothing was changed");
+	if (rules == NULL)
+		return;
+	result.serial = *(const uint64_t *)m->data;
+	if (apply(k, rules, &result) == 0) {
+		bh_ruleset_free(k->rules);
+		k->rules = rules;
+	} else {
+		bh_log(BH_LOG_ERROR, "the rules were not applied: %s", result.text);
+		bh_ruleset_free(rules);
+	}
+	tell(&k->core, BH_MSG_RULES_RESULT, &result, sizeof(result));
+}
+
+/* --- children --------------------------------------------------------------------------------- */
+
+static void start_child(struct child *child);
+
+static void on_restart_due(uv_timer_t *timer)
+{
+	start_child(timer->data);
+}
+
+static void lose_channel(struct child *child)
+{
+	if (child->channel == NULL)
+		return;
+	if (child == &child->kernel->core)
+		bh_relay_attach(child->kernel->relay, NULL);
+	bh_channel_free(child->channel);
+	child->channel = NULL;
+}
+
+static void on_child_exit(uv_process_t *process, int64_t status, int signal_number)
+{
+	struct child *child = process->data;
+	struct kernel *k = child->kernel;
+
+	child->alive = false;
+	lose_channel(child);
+	uv_close((uv_handle_t *)process, NULL);
+	if (k->stopping) {
+		if (!k->capture.alive && !k->core.alive)
+			uv_stop(&k->loop);
+		return;
+	}
+	bh_log(BH_LOG_WARNING, "%s ended (%s %d); it is started again", child->name,
+	       signal_number != 0 ? "signal" : "status",
+	       signal_number != 0 ? signal_number : (int)status);
+	if (status == 2 || child->starts > 1000) {
+		/* Status 2: it could not start at all, and said why; trying again changes nothing.
+		 */
+		notify(k, "failed\n");
+		k->exit_status = 1;
+		uv_stop(&k->loop);
+		return;
+	}
+	tell_capture_state(k);
+	uv_timer_start(&child->restart, on_restart_due, RESTART_MS, 0);
+}
+
+static void on_child_closed(void *user, struct bh_channel *channel, const char *why)
+{
+	struct child *child = user;
+
+	(void)channel;
+	bh_log(child->kernel->stopping ? BH_LOG_DEBUG : BH_LOG_WARNING, "channel to %s: %s",
+	       child->name, why);
+	lose_channel(child);
+	/* A child without a channel is of no use, and one that broke the protocol is worse. */
+	if (child->alive && !child->kernel->stopping)
+		uv_process_kill(&child->process, SIGKILL);
+}
+
+static void on_child_message(void *user, struct bh_channel *channel, const struct bh_message *m)
+{
+	struct child *child = user;
+	struct kernel *k = child->kernel;
+
+	(void)channel;
+	if (m->fd >= 0)
+		close(m->fd);
+	if (child == &k->core && m->type == BH_MSG_RUNTIME_GET)
+		bh_relay_get(k->relay, m->data);
+	else if (child == &k->core && m->type >= BH_MSG_RULES_BEGIN &&
+		 m->type <= BH_MSG_RULES_COMMIT)
+		take_rules(k, m);
+	else if (child == &k->core && m->type == BH_MSG_READY)
+		notify(k, "ready\n");
+	else
+		bh_log(BH_LOG_WARNING, "%s sent %s; ignored", child->name,
+		       bh_message_name(m->type));
+}
+
+/* Gives both children the two ends of a fresh channel. */
+static void introduce(struct kernel *k)
+{
+	int fds[2];
+
+	if (k->capture.channel == NULL || k->core.channel == NULL || bh_channel_pair(fds) != 0)
+		return;
+	bh_channel_send(k->capture.channel, BH_MSG_PEER, NULL, 0, NULL, 0, fds[0]);
+	bh_channel_send(k->core.channel, BH_MSG_PEER, NULL, 0, NULL, 0, fds[1]);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static int spawn(struct child *child, int child_fd)
+{
+	struct kernel *k = child->kernel;
+	/* execvp() takes them without const, and leaves them alone. */
+	const char *words[] = { "bulkhead", "daemon", "--child", child->name, NULL };
+	uv_stdio_container_t stdio[BH_CHILD_FD + 1] = {
+		{ .flags = UV_IGNORE },
+		{ .flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO },
+		{ .flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO },
+		{ .flags = UV_INHERIT_FD, .data.fd = child_fd },
+	};
+	uv_process_options_t options = { .exit_cb = on_child_exit,
+					 .file = "/proc/self/exe",
+					 .args = (char **)(uintptr_t)words,
+					 .stdio = stdio,
+					 .stdio_count = BH_CHILD_FD + 1 };
+	struct bh_user user;
+	struct bh_error err = { 0 };
+
+	if (child == &k->core) {
+		if (bh_user_find(k->config.core_user, &user, &err) != 0)
+			return err.code;
+		options.flags = UV_PROCESS_SETUID | UV_PROCESS_SETGID;
+		options.uid = user.uid;
+		options.gid = user.gid;
+	}
+	child->process.data = child;
+	return uv_spawn(&k->loop, &child->process, &options);
+}
+
+static void start_child(struct child *child)
+{
+	struct kernel *k = child->kernel;
+	struct bh_channel_handlers handlers = { child, on_child_message, on_child_closed };
+	int fds[2], result = bh_channel_pair(fds);
+
+	if (result == 0) {
+		result = spawn(child, fds[1]);
+		close(fds[1]);
+	}
+	if (result != 0) {
+		bh_log(BH_LOG_ERROR, "%s cannot be started: %s", child->name, strerror(-result));
+		uv_timer_start(&child->restart, on_restart_due, RESTART_MS * 10, 0);
+		return;
+	}
+	child->alive = true;
+	child->starts++;
+	child->channel = bh_channel_new(&k->loop, fds[0], &handlers, QUEUE_LIMIT);
+	tell(child, BH_MSG_CONFIG, &k->config, sizeof(k->config));
+	if (child == &k->core) {
+		bh_relay_attach(k->relay, child->channel);
+		bh_channel_send(child->channel, BH_MSG_API_SOCKET, NULL, 0, NULL, 0, k->api_fd);
+		tell(child, BH_MSG_LOSS, &k->loss, sizeof(k->loss));
+	}
+	introduce(k);
+	/* The other child hears it all again, which changes nothing for it. */
+	repeat_facts(k);
+	tell_capture_state(k);
+}
+
+static void init_child(struct kernel *k, struct child *child, const char *name)
+{
+	child->kernel = k;
+	child->name = name;
+	uv_timer_init(&k->loop, &child->restart);
+	child->restart.data = child;
+}
+
+/* --- start and stop --------------------------------------------------------------------------- */
+
+static void on_stop_overdue(uv_timer_t *timer)
+{
+	struct kernel *k = timer->data;
+
+	if (k->capture.alive)
+		uv_process_kill(&k->capture.process, SIGKILL);
+	if (k->core.alive)
+		uv_process_kill(&k->core.process, SIGKILL);
+}
+
+/* Children end when their channel does: capture first, so that core still hears its last flows. */
+static void on_signal(uv_signal_t *handle, int number)
+{
+	struct kernel *k = handle->data;
+
+	(void)number;
+	if (k->stopping)
+		return;
+	bh_log(BH_LOG_INFO, "stopping; the rules stay in force");
+	k->stopping = true;
+	uv_timer_start(&k->stop_timer, on_stop_overdue, STOP_MS, 0);
+	lose_channel(&k->capture);
+	lose_channel(&k->core);
+	if (!k->capture.alive && !k->core.alive)
+		uv_stop(&k->loop);
+}
+
+static int listen_api(const struct bh_config *config, struct bh_error *err)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	gid_t group;
+
+	if (bh_group_find(config->operator_group, &group, err) != 0)
+		return err->code;
+	if (!bh_copy_text(address.sun_path, sizeof(address.sun_path), config->api_socket))
+		return bh_error_set(err, -ENAMETOOLONG, "api.socket %s: longer than %zu bytes",
+				    config->api_socket, sizeof(address.sun_path) - 1);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	unlink(config->api_socket);
+	/* Nobody but root and the operators gets in; what they may do is decided by their
+	 * credentials. */
+	mode_t before = umask(0117);
+	int bound = fd < 0 ? -1 : bind(fd, (struct sockaddr *)&address, sizeof(address));
+	umask(before);
+	if (bound != 0 || listen(fd, 64) != 0)
+		return bh_error_set(err, -errno, "api.socket %s: %s", config->api_socket,
+				    strerror(errno));
+	if (chown(config->api_socket, 0, group) != 0)
+		return bh_error_set(err, -errno, "api.socket %s: %s", config->api_socket,
+				    strerror(errno));
+	return fd;
+}
+
+static int open_kernel(struct kernel *k, struct bh_error *err)
+{
+	const char *directories[BH_CONFIG_LIST + 1] = { 0 };
+	struct bh_links_config links = { .netns_dirs = directories,
+					 .proc = "/proc",
+					 .receive_buffer = 8 << 20 };
+	struct bh_links_events events = { .user = k,
+					  .endpoint = on_endpoint,
+					  .endpoint_gone = on_endpoint_gone,
+					  .host_addr = on_host_addr,
+					  .host_addr_gone = on_host_addr_gone,
+					  .link = on_link,
+					  .link_gone = on_link_gone,
+					  .netns = on_netns,
+					  .netns_gone = on_netns_gone,
+					  .overrun = on_overrun };
+	struct bh_nft_config nft = { .owner = k->config.table_protection == BH_TABLE_OWNER,
+				     .log_group = (uint16_t)k->config.log_group };
+
+	for (uint32_t i = 0; i < k->config.netns_directories.count; i++)
+		directories[i] = k->config.netns_directories.items[i];
+	k->api_fd = listen_api(&k->config, err);
+	if (k->api_fd < 0)
+		return k->api_fd;
+	if ((k->links = bh_links_open(&links, &events, err)) == NULL ||
+	    (k->nft = bh_nft_open(&nft, err)) == NULL ||
+	    (k->nflog = bh_nflog_open((uint16_t)k->config.log_group, err)) == NULL)
+		return err->code;
+	k->bridges = bh_bridge_flags_new(k->config.run_directory, k->links);
+	return bh_links_start(k->links, err);
+}
+
+static void watch_descriptors(struct kernel *k)
+{
+	int fds[LINK_FDS];
+	size_t count = bh_links_fds(k->links, fds, LINK_FDS);
+
+	for (size_t i = 0; i < count; i++) {
+		uv_poll_init(&k->loop, &k->link_polls[i], fds[i]);
+		k->link_polls[i].data = k;
+		uv_poll_start(&k->link_polls[i], UV_READABLE, on_links_readable);
+	}
+	uv_poll_init(&k->loop, &k->nflog_poll, bh_nflog_fd(k->nflog));
+	k->nflog_poll.data = k;
+	uv_poll_start(&k->nflog_poll, UV_READABLE, on_nflog_readable);
+	for (size_t i = 0; i < 2; i++) {
+		uv_signal_init(&k->loop, &k->signals[i]);
+		k->signals[i].data = k;
+		uv_signal_start(&k->signals[i], on_signal, i == 0 ? SIGTERM : SIGINT);
+	}
+}
+
+static void init(struct kernel *k, const struct bh_config *config, int notify_fd)
+{
+	uv_timer_t *timers[] = { &k->links_timer, &k->exclude_timer, &k->stop_timer };
+
+	k->config = *config;
+	k->notify_fd = notify_fd;
+	k->api_fd = -1;
+	k->facts = bh_map_new(free);
+	k->host_links = bh_map_new(free);
+	uv_loop_init(&k->loop);
+	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++) {
+		uv_timer_init(&k->loop, timers[i]);
+		timers[i]->data = k;
+	}
+	k->relay = bh_relay_new(&k->loop, &k->config);
+	init_child(k, &k->capture, "capture");
+	init_child(k, &k->core, "core");
+}
+
+int bh_kernel_main(const struct bh_config *config, int notify_fd)
+{
+	struct kernel *k = bh_calloc(1, sizeof(*k));
+	struct bh_error err = { 0 };
+
+	bh_log_open("kernel", (enum bh_log_level)config->log_level);
+	init(k, config, notify_fd);
+	if (bh_privileges_keep_kernel(&err) != 0 || open_kernel(k, &err) != 0) {
+		bh_log(BH_LOG_ERROR, "%s", err.text);
+		notify(k, "failed\n");
+		return 1;
+	}
+	watch_descriptors(k);
+	schedule_links(k);
+	start_child(&k->core);
+	start_child(&k->capture);
+	uv_run(&k->loop, UV_RUN_DEFAULT);
+	unlink(k->config.api_socket);
+	bh_log(BH_LOG_INFO, "stopped");
+	return k->exit_status;
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kernel_relay.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "grow.h"
+#include "runtime.h"
+
+#define CHUNK 16384
+#define MOST_REQUESTS 1024
+
+struct request {
+	TAILQ_ENTRY(request) next;
+	struct bh_relay *relay;
+	uint32_t id;
+	uv_pipe_t pipe;
+	uv_connect_t connect;
+	uv_write_t write;
+	char text[1024];
+	char chunk[CHUNK];
+};
+
+struct bh_relay {
+	uv_loop_t *loop;
+	const struct bh_config *config;
+	struct bh_channel *core;
+	size_t count;
+	TAILQ_HEAD(, request) requests;
+};
+
+struct bh_relay *bh_relay_new(uv_loop_t *loop, const struct bh_config *config)
+{
+	struct bh_relay *relay = bh_calloc(1, sizeof(*relay));
+
+	relay->loop = loop;
+	relay->config = config;
+	TAILQ_INIT(&relay->requests);
+	return relay;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+static void tell_end(struct bh_relay *relay, uint32_t id, int error)
+{
+	struct bh_msg_runtime_end end = { .request = id, .error = error };
+
+	if (relay->core != NULL)
+		bh_channel_send(relay->core, BH_MSG_RUNTIME_END, &end, sizeof(end), NULL, 0, -1);
+}
+
+/* libuv's error codes are negative errnos on Linux, but for its own. */
+static int as_errno(ssize_t status)
+{
+	return status == UV_EOF ? 0 : status < -4000 ? -EIO : (int)status;
+}
+
+static void finish(struct request *r, ssize_t status, bool tell)
+{
+	if (uv_is_closing((uv_handle_t *)&r->pipe))
+		return;
+	TAILQ_REMOVE(&r->relay->requests, r, next);
+	r->relay->count--;
+	if (tell)
+		tell_end(r->relay, r->id, as_errno(status));
+	uv_close((uv_handle_t *)&r->pipe, on_closed);
+}
+
+void bh_relay_attach(struct bh_relay *relay, struct bh_channel *core)
+{
+	while (!TAILQ_EMPTY(&relay->requests))
+		finish(TAILQ_FIRST(&relay->requests), 0, false);
+	relay->core = core;
+}
+
+static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+	struct request *r = handle->data;
+
+	(void)suggested;
+	*buf = uv_buf_init(r->chunk, sizeof(r->chunk));
+}
+
+static void on_reply(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
+{
+	struct request *r = stream->data;
+
+	if (got < 0) {
+		finish(r, got, true);
+		return;
+	}
+	/* A reply with a hole in it is worse than none: the back end starts over. The runtime is
+	 * never left waiting for us to read. */
+	if (got > 0 && r->relay->core != NULL &&
+	    bh_channel_send(r->relay->core, BH_MSG_RUNTIME_DATA, &r->id, sizeof(r->id), buf->base,
+			    (size_t)got, -1) != 0)
+		finish(r, -ENOBUFS, true);
+}
+
+static void on_written(uv_write_t *write, int status)
+{
+	struct request *r = write->data;
+
+	if (status != 0)
+		finish(r, status, true);
+}
+
+static void on_connected(uv_connect_t *connect, int status)
+{
+	struct request *r = connect->data;
+
+	if (status != 0) {
+		finish(r, status, true);
+		return;
+	}
+	uv_buf_t text = uv_buf_init(r->text, (unsigned)strlen(r->text));
+	r->write.data = r;
+	uv_read_start((uv_stream_t *)&r->pipe, on_room, on_reply);
+	uv_write(&r->write, (uv_stream_t *)&r->pipe, &text, 1, on_written);
+}
+
+static const char *socket_of(const struct bh_relay *relay, uint8_t runtime)
+{
+	return runtime == BH_RUNTIME_DOCKER ? relay->config->docker_socket : "";
+}
+
+void bh_relay_get(struct bh_relay *relay, const struct bh_msg_runtime_get *get)
+{
+	const char *socket = socket_of(relay, get->runtime);
+
+	if (*socket == '\0' || relay->count >= MOST_REQUESTS) {
+		tell_end(relay, get->request, *socket == '\0' ? -ENOENT : -EBUSY);
+		return;
+	}
+	struct request *r = bh_calloc(1, sizeof(*r));
+	if (!bh_runtime_request_text(get->runtime, get->query, get->argument, r->text,
+				     sizeof(r->text))) {
+		free(r);
+		tell_end(relay, get->request, -EINVAL);
+		return;
+	}
+	r->relay = relay;
+	r->id = get->request;
+	r->connect.data = r;
+	uv_pipe_init(relay->loop, &r->pipe, 0);
+	r->pipe.data = r;
+	TAILQ_INSERT_TAIL(&relay->requests, r, next);
+	relay->count++;
+	uv_pipe_connect(&r->connect, &r->pipe, socket, on_connected);
+}

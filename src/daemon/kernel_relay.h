@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The runtimes' sockets: writes one of the fixed requests, passes the reply on unread. */
+#ifndef BH_KERNEL_RELAY_H
+#define BH_KERNEL_RELAY_H
+
+#include "channel.h"
+#include "config.h"
+
+struct bh_relay;
+
+struct bh_relay *bh_relay_new(uv_loop_t *loop, const struct bh_config *config);
+
+/* Every request's replies go to this channel from now on; requests under way are given up. NULL:
+ * nobody listens. */
+void bh_relay_attach(struct bh_relay *relay, struct bh_channel *core);
+
+/* Starts one request; its outcome, failure included, comes as RUNTIME_DATA and RUNTIME_END. */
+void bh_relay_get(struct bh_relay *relay, const struct bh_msg_runtime_get *get);
+
+#endif

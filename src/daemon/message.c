@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "message.h"
+
+#include <string.h>
+
+#include "config.h"
+#include "runtime.h"
+
+/* Texts end inside their field. */
+static bool text_ok(const char *text, size_t size)
+{
+	return memchr(text, '\0', size) != NULL;
+}
+#define TEXT_OK(field) text_ok((field), sizeof(field))
+
+/* A flag from another process may hold any byte; read as one, never as a bool, until it is known.
+ */
+static bool flag_ok(const bool *flag)
+{
+	uint8_t byte;
+
+	memcpy(&byte, flag, 1);
+	return byte <= 1;
+}
+
+static bool addr_ok(const struct bh_addr *addr)
+{
+	return addr->family == BH_NO_FAMILY || addr->family == BH_IPV4 || addr->family == BH_IPV6;
+}
+
+static bool check_list(const struct bh_config_list *list)
+{
+	bool ok = list->count <= BH_CONFIG_LIST;
+
+	for (uint32_t i = 0; ok && i < list->count; i++)
+		ok = TEXT_OK(list->items[i]);
+	return ok;
+}
+
+static bool check_config(const void *data)
+{
+	const struct bh_config *c = data;
+
+	return TEXT_OK(c->state_directory) && TEXT_OK(c->run_directory) &&
+	       TEXT_OK(c->capture_user) && TEXT_OK(c->core_user) && TEXT_OK(c->api_socket) &&
+	       TEXT_OK(c->operator_group) && TEXT_OK(c->docker_socket) &&
+	       flag_ok(&c->netns_ordinals) && check_list(&c->uplinks) &&
+	       check_list(&c->netns_directories);
+}
+
+static bool check_endpoint(const void *data)
+{
+	const struct bh_endpoint_fact *f = data;
+	bool ok = TEXT_OK(f->ifname) && TEXT_OK(f->l3_ifname) && TEXT_OK(f->netns_name) &&
+		  TEXT_OK(f->container_id) && f->runtime < BH_RUNTIMES &&
+		  f->addr_count <= BH_ENDPOINT_ADDRS;
+
+	for (uint8_t i = 0; ok && i < f->addr_count; i++)
+		ok = addr_ok(&f->addrs[i]);
+	return ok;
+}
+
+static bool check_host_addr(const void *data)
+{
+	const struct bh_host_addr *a = data;
+
+	return TEXT_OK(a->ifname) && addr_ok(&a->addr) && a->prefix_length <= 128;
+}
+
+static bool check_link(const void *data)
+{
+	const struct bh_host_link *l = data;
+
+	return TEXT_OK(l->ifname) && flag_ok(&l->veth) && flag_ok(&l->bridge) && flag_ok(&l->up) &&
+	       flag_ok(&l->nf_call_iptables) && flag_ok(&l->nf_call_ip6tables);
+}
+
+static bool check_netns(const void *data)
+{
+	const struct bh_netns_fact *f = data;
+
+	return TEXT_OK(f->name) && TEXT_OK(f->container_id) && f->runtime < BH_RUNTIMES;
+}
+
+static bool check_capture_state(const void *data)
+{
+	return flag_ok(&((const struct bh_msg_capture_state *)data)->running);
+}
+
+static bool check_runtime_get(const void *data)
+{
+	const struct bh_msg_runtime_get *g = data;
+
+	return TEXT_OK(g->argument) && g->runtime < BH_RUNTIMES && g->query < BH_QUERIES;
+}
+
+static bool check_rules_begin(const void *data)
+{
+	const struct bh_msg_rules_begin *b = data;
+
+	return TEXT_OK(b->revision) && b->posture <= BH_POSTURE_CLOSED;
+}
+
+static bool check_chain(const void *data)
+{
+	const struct bh_msg_chain *c = data;
+
+	return TEXT_OK(c->hash) && TEXT_OK(c->workload) && c->side <= BH_INGRESS &&
+	       c->mode <= BH_ENFORCE && c->deny <= BH_DROP;
+}
+
+static bool check_permit(const void *data)
+{
+	const struct bh_permit *p = data;
+
+	return p->kind <= BH_PERMIT_WORLD && p->port_first <= p->port_last &&
+	       addr_ok(&p->peer.addr) && p->peer.length <= 128;
+}
+
+static bool check_binding(const void *data)
+{
+	const struct bh_binding *b = data;
+
+	return TEXT_OK(b->l3_ifname) && addr_ok(&b->addr);
+}
+
+static bool check_bridge(const void *data)
+{
+	const struct bh_bridge *b = data;
+
+	return TEXT_OK(b->ifname) && flag_ok(&b->filtered);
+}
+
+static bool check_rules_result(const void *data)
+{
+	const struct bh_msg_rules_result *r = data;
+
+	return TEXT_OK(r->text) && flag_ok(&r->adopted);
+}
+
+static bool check_flow(const void *data)
+{
+	const struct bh_flow *f = data;
+
+	return addr_ok(&f->key.src) && addr_ok(&f->key.dst) && f->state <= BH_FLOW_CLOSED &&
+	       f->direction <= BH_DIRECTION_LISTENER && flag_ok(&f->answered) &&
+	       flag_ok(&f->final) && flag_ok(&f->lossy);
+}
+
+static bool check_denial(const void *data)
+{
+	const struct bh_denial *d = data;
+
+	return d->kind <= BH_UNCLAIMED && d->side <= BH_INGRESS && flag_ok(&d->dropped) &&
+	       TEXT_OK(d->hash) && addr_ok(&d->key.src) && addr_ok(&d->key.dst);
+}
+
+static bool check_port(const void *data, size_t length)
+{
+	const struct bh_msg_port *p = data;
+
+	if (length < sizeof(*p) || (length - sizeof(*p)) % sizeof(struct bh_addr) != 0)
+		return false;
+	const struct bh_addr *addrs = (const struct bh_addr *)(const void *)(p + 1);
+	for (size_t i = 0; i < (length - sizeof(*p)) / sizeof(*addrs); i++)
+		if (!addr_ok(&addrs[i]))
+			return false;
+	return TEXT_OK(p->ifname) && TEXT_OK(p->workload) && flag_ok(&p->bridged) &&
+	       p->mode <= BH_ENFORCE;
+}
+
+/* What a body is: `size` bytes once, or (array) any number of times, or (open) at least once and
+ * then bytes of no form. */
+enum form { EMPTY, ONE, ARRAY, OPEN };
+
+static const struct {
+	const char *name;
+	enum form form;
+	size_t size;
+	bool (*check)(const void *item);
+} forms[BH_MSG_TYPES] = {
+	[BH_MSG_CONFIG] = { "config", ONE, sizeof(struct bh_config), check_config },
+	[BH_MSG_PEER] = { "peer", EMPTY, 0, NULL },
+	[BH_MSG_ENDPOINT] = { "endpoint", ONE, sizeof(struct bh_endpoint_fact), check_endpoint },
+	[BH_MSG_ENDPOINT_GONE] = { "endpoint-gone", ONE, sizeof(uint32_t), NULL },
+	[BH_MSG_EXCLUDE] = { "exclude", ARRAY, sizeof(uint32_t), NULL },
+	[BH_MSG_NFLOG] = { "nflog", OPEN, 1, NULL },
+	[BH_MSG_API_SOCKET] = { "api-socket", EMPTY, 0, NULL },
+	[BH_MSG_SCAN_BEGIN] = { "scan-begin", EMPTY, 0, NULL },
+	[BH_MSG_SCAN_END] = { "scan-end", EMPTY, 0, NULL },
+	[BH_MSG_HOST_ADDR] = { "host-addr", ONE, sizeof(struct bh_host_addr), check_host_addr },
+	[BH_MSG_HOST_ADDR_GONE] = { "host-addr-gone", ONE, sizeof(struct bh_host_addr),
+				    check_host_addr },
+	[BH_MSG_LINK] = { "link", ONE, sizeof(struct bh_host_link), check_link },
+	[BH_MSG_LINK_GONE] = { "link-gone", ONE, sizeof(uint32_t), NULL },
+	[BH_MSG_NETNS] = { "netns", ONE, sizeof(struct bh_netns_fact), check_netns },
+	[BH_MSG_NETNS_GONE] = { "netns-gone", ONE, sizeof(uint64_t), NULL },
+	[BH_MSG_LOSS] = { "loss", ONE, sizeof(struct bh_msg_loss), NULL },
+	[BH_MSG_CAPTURE_STATE] = { "capture-state", ONE, sizeof(struct bh_msg_capture_state),
+				   check_capture_state },
+	[BH_MSG_RUNTIME_DATA] = { "runtime-data", OPEN, sizeof(uint32_t), NULL },
+	[BH_MSG_RUNTIME_END] = { "runtime-end", ONE, sizeof(struct bh_msg_runtime_end), NULL },
+	[BH_MSG_RULES_RESULT] = { "rules-result", ONE, sizeof(struct bh_msg_rules_result),
+				  check_rules_result },
+	[BH_MSG_RUNTIME_GET] = { "runtime-get", ONE, sizeof(struct bh_msg_runtime_get),
+				 check_runtime_get },
+	[BH_MSG_RULES_BEGIN] = { "rules-begin", ONE, sizeof(struct bh_msg_rules_begin),
+				 check_rules_begin },
+	[BH_MSG_RULES_CHAIN] = { "rules-chain", ONE, sizeof(struct bh_msg_chain), check_chain },
+	[BH_MSG_RULES_PERMITS] = { "rules-permits", ARRAY, sizeof(struct bh_permit), check_permit },
+	[BH_MSG_RULES_BINDINGS] = { "rules-bindings", ARRAY, sizeof(struct bh_binding),
+				    check_binding },
+	[BH_MSG_RULES_PORT] = { "rules-port", OPEN, sizeof(struct bh_msg_port), NULL },
+	[BH_MSG_RULES_BRIDGES] = { "rules-bridges", ARRAY, sizeof(struct bh_bridge), check_bridge },
+	[BH_MSG_RULES_COMMIT] = { "rules-commit", ONE, sizeof(uint64_t), NULL },
+	[BH_MSG_READY] = { "ready", EMPTY, 0, NULL },
+	[BH_MSG_FLOWS] = { "flows", ARRAY, sizeof(struct bh_flow), check_flow },
+	[BH_MSG_DENIAL] = { "denial", ONE, sizeof(struct bh_denial), check_denial },
+	[BH_MSG_CAPTURE_STATS] = { "capture-stats", ONE, sizeof(struct bh_msg_capture_stats),
+				   NULL },
+};
+
+static bool length_ok(enum form form, size_t size, size_t length)
+{
+	switch (form) {
+	case EMPTY:
+		return length == 0;
+	case ONE:
+		return length == size;
+	case ARRAY:
+		return length % size == 0;
+	case OPEN:
+		return length >= size;
+	}
+	return false;
+}
+
+bool bh_message_check(uint16_t type, const void *data, size_t length)
+{
+	if (type >= BH_MSG_TYPES || forms[type].name == NULL ||
+	    !length_ok(forms[type].form, forms[type].size, length))
+		return false;
+	if (type == BH_MSG_RULES_PORT)
+		return check_port(data, length);
+	if (forms[type].check == NULL)
+		return true;
+	const char *item = data;
+	for (size_t at = 0; at < length; at += forms[type].size)
+		if (!forms[type].check(item + at))
+			return false;
+	return true;
+}
+
+const char *bh_message_name(uint16_t type)
+{
+	return type < BH_MSG_TYPES && forms[type].name != NULL ? forms[type].name : "unknown";
+}

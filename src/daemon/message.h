@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the three processes say to each other. Each message is one datagram: a header (version,
+ * type, length) and a body of plain structs, as they lie in memory: it is the same program on the
+ * same machine. Nobody trusts anybody: bh_message_check() looks at every length, text, flag and
+ * enum before a body is used.
+ */
+#ifndef BH_MESSAGE_H
+#define BH_MESSAGE_H
+
+#include "bulkhead/denial.h"
+#include "bulkhead/endpoint.h"
+#include "bulkhead/flow.h"
+#include "bulkhead/ruleset.h"
+#include "flow_table.h"
+#include "links.h"
+
+/* Grows whenever a body changes its form. */
+#define BH_MESSAGE_VERSION 1
+#define BH_MESSAGE_MAX 65536 /* bytes, header included */
+
+enum bh_message_type {
+	/* kernel → capture and core */
+	BH_MSG_CONFIG = 1,    /* struct bh_config */
+	BH_MSG_PEER,	      /* + descriptor: the channel between capture and core */
+	BH_MSG_ENDPOINT,      /* struct bh_endpoint_fact */
+	BH_MSG_ENDPOINT_GONE, /* uint32_t ifindex */
+
+	/* kernel → capture */
+	BH_MSG_EXCLUDE, /* uint32_t ifindexes[] */
+	BH_MSG_NFLOG,	/* one netlink message, unread */
+
+	/* kernel → core */
+	BH_MSG_API_SOCKET,     /* + descriptor: bound and listening */
+	BH_MSG_SCAN_BEGIN,     /* everything known follows … */
+	BH_MSG_SCAN_END,       /* … and that was all */
+	BH_MSG_HOST_ADDR,      /* struct bh_host_addr */
+	BH_MSG_HOST_ADDR_GONE, /* struct bh_host_addr */
+	BH_MSG_LINK,	       /* struct bh_host_link */
+	BH_MSG_LINK_GONE,      /* uint32_t ifindex */
+	BH_MSG_NETNS,	       /* struct bh_netns_fact */
+	BH_MSG_NETNS_GONE,     /* uint64_t inode */
+	BH_MSG_LOSS,	       /* struct bh_msg_loss */
+	BH_MSG_CAPTURE_STATE,  /* struct bh_msg_capture_state */
+	BH_MSG_RUNTIME_DATA,   /* uint32_t request, then bytes of the reply */
+	BH_MSG_RUNTIME_END,    /* struct bh_msg_runtime_end */
+	BH_MSG_RULES_RESULT,   /* struct bh_msg_rules_result */
+
+	/* core → kernel */
+	BH_MSG_RUNTIME_GET,    /* struct bh_msg_runtime_get */
+	BH_MSG_RULES_BEGIN,    /* struct bh_msg_rules_begin */
+	BH_MSG_RULES_CHAIN,    /* struct bh_msg_chain */
+	BH_MSG_RULES_PERMITS,  /* struct bh_permit[], of the chain before */
+	BH_MSG_RULES_BINDINGS, /* struct bh_binding[] */
+	BH_MSG_RULES_PORT,     /* struct bh_msg_port, then struct bh_addr[] */
+	BH_MSG_RULES_BRIDGES,  /* struct bh_bridge[] */
+	BH_MSG_RULES_COMMIT,   /* uint64_t serial */
+	BH_MSG_READY,	       /* the API answers */
+
+	/* capture → core */
+	BH_MSG_FLOWS,	      /* struct bh_flow[] */
+	BH_MSG_DENIAL,	      /* struct bh_denial */
+	BH_MSG_CAPTURE_STATS, /* struct bh_msg_capture_stats */
+
+	BH_MSG_TYPES,
+};
+
+struct bh_msg_loss {
+	uint64_t netlink_overruns;
+	uint64_t denials_lost; /* NFLOG messages the kernel could not hand over */
+};
+
+struct bh_msg_capture_state {
+	bool running;
+	uint32_t restarts;
+};
+
+struct bh_msg_runtime_get {
+	uint32_t request;
+	uint8_t runtime;
+	uint8_t query;
+	char argument[BH_CONTAINER_ID];
+};
+
+struct bh_msg_runtime_end {
+	uint32_t request;
+	int32_t error; /* negative errno, 0: complete */
+};
+
+struct bh_msg_rules_begin {
+	char revision[65];
+	uint8_t posture;
+};
+
+struct bh_msg_chain {
+	char hash[BH_CHAIN_HASH];
+	char workload[256];
+	uint8_t side;
+	uint8_t mode;
+	uint8_t deny;
+};
+
+struct bh_msg_port {
+	char ifname[BH_IFNAME];
+	char workload[256];
+	struct bh_mac mac;
+	bool bridged;
+	uint8_t mode;
+};
+
+struct bh_msg_rules_result {
+	uint64_t serial;
+	int32_t code; /* 0, or negative errno */
+	bool adopted;
+	uint32_t chains;
+	uint32_t sets;
+	uint32_t elements;
+	char text[1024]; /* of the error */
+};
+
+struct bh_msg_capture_stats {
+	struct bh_flow_table_stats table;
+	uint64_t received; /* by the kernel's ring, since the handle opened */
+	uint64_t dropped;
+	uint64_t unsent_flows; /* reports that did not fit into the channel to core */
+};
+
+struct bh_message {
+	uint16_t type;
+	const void *data; /* aligned for any struct above */
+	size_t length;
+	int fd; /* that came with it; −1: none. The receiver closes it. */
+};
+
+/* Whether a body is what its type says, in every field. */
+bool bh_message_check(uint16_t type, const void *data, size_t length);
+
+/* For logs. */
+const char *bh_message_name(uint16_t type);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "privileges.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+int bh_user_find(const char *name, struct bh_user *user, struct bh_error *err)
+{
+	const struct passwd *entry = getpwnam(name);
+	char *end;
+	unsigned long number = strtoul(name, &end, 10);
+
+	if (entry != NULL) {
+		*user = (struct bh_user) { entry->pw_uid, entry->pw_gid };
+	} else if (*name != '\0' && *end == '\0' && number < UINT32_MAX) {
+		*user = (struct bh_user) { (uid_t)number, (gid_t)number };
+	} else {
+		return bh_error_set(
+			err, -ENOENT,
+			"there is no user %s; make one with: useradd --system --no-create-home "
+			"--shell /usr/sbin/nologin %s, or set users in the configuration",
+			name, name);
+	}
+	if (user->uid == 0)
+		return bh_error_set(err, -EPERM, "user %s is root; this process must not be", name);
+	return 0;
+}
+
+int bh_group_find(const char *name, gid_t *gid, struct bh_error *err)
+{
+	const struct group *entry = *name != '\0' ? getgrnam(name) : NULL;
+
+	*gid = entry != NULL ? entry->gr_gid : (gid_t)-1;
+	if (*name == '\0' || entry != NULL)
+		return 0;
+	return bh_error_set(
+		err, -ENOENT,
+		"api.operator_group: there is no group %s; make one with: groupadd --system %s",
+		name, name);
+}
+
+int bh_privileges_keep_kernel(struct bh_error *err)
+{
+	/* CAP_KILL is for stopping children, which run as other users; CAP_CHOWN for giving the API
+	 * socket to the operators' group. */
+	static const unsigned kept[] = { CAP_NET_ADMIN, CAP_NET_RAW, CAP_NET_BROADCAST,
+					 CAP_SETUID,	CAP_SETGID,  CAP_SYS_PTRACE,
+					 CAP_KILL,	CAP_CHOWN,   CAP_SETPCAP };
+
+	capng_clear(CAPNG_SELECT_BOTH);
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		if (capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET,
+				 kept[i]) != 0)
+			return bh_error_set(err, -EPERM, "capability %u is not to be had", kept[i]);
+	if (capng_apply(CAPNG_SELECT_BOTH) != 0)
+		return bh_error_set(err, -EPERM,
+				    "capabilities cannot be set; start bulkhead as root");
+	return 0;
+}
+
+int bh_privileges_drop_all(const struct bh_user *user, struct bh_error *err)
+{
+	capng_clear(CAPNG_SELECT_BOTH);
+	if (capng_change_id((int)user->uid, (int)user->gid,
+			    CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING) != 0)
+		return bh_error_set(err, -EPERM, "privileges cannot be dropped: %s",
+				    strerror(errno));
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		return bh_error_set(err, -errno, "no_new_privs cannot be set: %s", strerror(errno));
+	if (setuid(0) == 0 || capng_get_caps_process() != 0 ||
+	    capng_have_capabilities(CAPNG_SELECT_BOTH) != CAPNG_NONE)
+		return bh_error_set(err, -EPERM, "privileges came back after they were dropped");
+	return 0;
+}
