@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <wchar.h>
+
+#include "grow.h"
+
+#define GAP 2
+#define LEAST_WIDTH 6 /* no column is cut further */
+
+struct row {
+	enum bh_color color;
+	char *cells[BH_TABLE_COLUMNS];
+};
+
+struct bh_table {
+	const char *titles[BH_TABLE_COLUMNS];
+	bool numeric[BH_TABLE_COLUMNS];
+	size_t widths[BH_TABLE_COLUMNS];
+	size_t columns;
+	bool color;
+	struct row *rows;
+	size_t count, capacity;
+};
+
+size_t bh_terminal_width(void)
+{
+	struct winsize size;
+	const char *columns = getenv("COLUMNS");
+
+	if (columns != NULL && atoi(columns) > 0)
+		return (size_t)atoi(columns);
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+const char *bh_color_on(enum bh_color color, bool wanted)
+{
+	static const char *const codes[] = { "", "\033[31m", "\033[33m", "\033[32m", "\033[2m" };
+
+	return wanted ? codes[color] : "";
+}
+
+const char *bh_color_off(enum bh_color color, bool wanted)
+{
+	return wanted && color != BH_PLAIN ? "\033[0m" : "";
+}
+
+char *bh_human(double number, char *out)
+{
+	static const char *const units[] = { "", " k", " M", " G", " T" };
+	int unit = 0;
+
+	for (; number >= 10000 && unit < 4; unit++)
+		number /= 1000;
+	snprintf(out, 16, unit == 0 ? "%.0f%s" : "%.1f%s", number, units[unit]);
+	return out;
+}
+
+/* Bytes of the character at text, and the columns it takes; broken UTF-8 counts byte by byte. */
+static size_t character(const char *text, size_t *columns)
+{
+	wchar_t wide;
+	mbstate_t state = { 0 };
+	size_t bytes = mbrtowc(&wide, text, strlen(text), &state);
+
+	*columns = 1;
+	if (bytes == 0 || bytes > 4)
+		return 1;
+	int width = wcwidth(wide);
+	*columns = width > 0 ? (size_t)width : 0;
+	return bytes;
+}
+
+static size_t display_width(const char *text)
+{
+	size_t width = 0, columns;
+
+	while (*text != '\0') {
+		text += character(text, &columns);
+		width += columns;
+	}
+	return width;
+}
+
+struct bh_table *bh_table_new(const char *const *titles, size_t columns, bool color)
+{
+	struct bh_table *t = bh_calloc(1, sizeof(*t));
+
+	t->columns = columns;
+	t->color = color;
+	for (size_t i = 0; i < columns; i++) {
+		t->titles[i] = titles[i];
+		t->widths[i] = display_width(titles[i]);
+	}
+	return t;
+}
+
+void bh_table_numeric(struct bh_table *t, size_t column)
+{
+	for (size_t i = column; i < t->columns; i++)
+		t->numeric[i] = true;
+}
+
+/* What came over the network must not speak to the terminal. */
+static char *harmless(const char *text)
+{
+	char *copy = bh_strdup(text);
+
+	for (char *c = copy; *c != '\0'; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = '?';
+	return copy;
+}
+
+void bh_table_row(struct bh_table *t, enum bh_color color, const char *const *cells)
+{
+	t->rows = bh_grow(t->rows, &t->capacity, t->count + 1, sizeof(*t->rows));
+	struct row *row = &t->rows[t->count++];
+	*row = (struct row) { .color = color };
+	for (size_t i = 0; i < t->columns; i++) {
+		row->cells[i] = harmless(cells[i] != NULL ? cells[i] : "-");
+		size_t width = display_width(row->cells[i]);
+
+		if (width > t->widths[i])
+			t->widths[i] = width;
+	}
+}
+
+/* Takes from the widest column, again and again, until it fits. */
+static void fit(struct bh_table *t, size_t room)
+{
+	for (;;) {
+		size_t total = GAP * (t->columns - 1), widest = 0;
+
+		for (size_t i = 0; i < t->columns; i++) {
+			total += t->widths[i];
+			if (t->widths[i] > t->widths[widest])
+				widest = i;
+		}
+		if (total <= room || t->widths[widest] <= LEAST_WIDTH)
+			return;
+		t->widths[widest]--;
+	}
+}
+
+static void put_cell(const char *text, size_t width, bool right, bool last)
+{
+	size_t needed = display_width(text), used = 0, columns;
+
+	if (needed <= width) {
+		size_t padding = width - needed;
+
+		printf("%*s%s%*s", right ? (int)padding : 0, "", text,
+		       right || last ? 0 : (int)padding, "");
+		return;
+	}
+	while (*text != '\0') {
+		size_t bytes = character(text, &columns);
+
+		if (used + columns > width - 1)
+			break;
+		printf("%.*s", (int)bytes, text);
+		text += bytes;
+		used += columns;
+	}
+	printf("…%*s", last ? 0 : (int)(width - used - 1), "");
+}
+
+static void put_line(const struct bh_table *t, enum bh_color color, const char *const *cells)
+{
+	fputs(bh_color_on(color, t->color), stdout);
+	for (size_t i = 0; i < t->columns; i++) {
+		if (i > 0)
+			printf("%*s", GAP, "");
+		put_cell(cells[i], t->widths[i], t->numeric[i], i + 1 == t->columns);
+	}
+	printf("%s\n", bh_color_off(color, t->color));
+}
+
+void bh_table_print(struct bh_table *t, const char *nothing)
+{
+	size_t room = bh_terminal_width();
+
+	if (room > 0)
+		fit(t, room);
+	if (t->count == 0)
+		printf("%s\n", nothing);
+	else
+		put_line(t, BH_DIM, t->titles);
+	for (size_t i = 0; i < t->count; i++) {
+		put_line(t, t->rows[i].color, (const char *const *)t->rows[i].cells);
+		for (size_t j = 0; j < t->columns; j++)
+			free(t->rows[i].cells[j]);
+	}
+	free(t->rows);
+	free(t);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Tables that fit the terminal: columns as wide as they need, the widest ones cut where there is
+ * not enough room. Colour on a terminal only. */
+#ifndef BH_TABLE_H
+#define BH_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define BH_TABLE_COLUMNS 12
+
+enum bh_color { BH_PLAIN, BH_RED, BH_YELLOW, BH_GREEN, BH_DIM };
+
+struct bh_table;
+
+/* titles: one a column. color: whether colours are wanted at all. */
+struct bh_table *bh_table_new(const char *const *titles, size_t columns, bool color);
+
+/* Adds a row of cells; NULL is printed as "-". */
+void bh_table_row(struct bh_table *table, enum bh_color color, const char *const *cells);
+
+/* Columns from this one on are aligned right (numbers). */
+void bh_table_numeric(struct bh_table *table, size_t column);
+
+/* Prints and frees it; `nothing` in its place where it has no row. */
+void bh_table_print(struct bh_table *table, const char *nothing);
+
+/* Columns of the terminal, or of $COLUMNS; 0: no terminal, nothing is cut. */
+size_t bh_terminal_width(void);
+
+const char *bh_color_on(enum bh_color color, bool wanted);
+const char *bh_color_off(enum bh_color color, bool wanted);
+
+/* "1.2 M", "340": counts and bytes for people. out: at least 16 bytes. */
+char *bh_human(double number, char *out);
+
+#endif
