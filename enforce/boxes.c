@@ -157,7 +157,8 @@ struct bh_boxes bh_boxes_split(const struct bh_boxes *boxes)
 	if (sorted.count > 0)
 		qsort(sorted.items, sorted.count, sizeof(*sorted.items), compare_boxes);
 	for (size_t i = 0, end; i < sorted.count; i = end) {
-		for (end = i; end < sorted.count && sorted.items[end].proto == sorted.items[i].proto;)
+		for (end = i;
+		     end < sorted.count && sorted.items[end].proto == sorted.items[i].proto;)
 			end++;
 		split_group(sorted.items + i, end - i, &out);
 	}

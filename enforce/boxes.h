@@ -25,7 +25,8 @@ struct bh_boxes {
 
 void bh_boxes_add(struct bh_boxes *boxes, const struct bh_box *box);
 
-/* The same points, in boxes of which no two overlap; sorted by protocol, then address, then port. */
+/* The same points, in boxes of which no two overlap; sorted by protocol, then address, then port.
+ */
 struct bh_boxes bh_boxes_split(const struct bh_boxes *boxes);
 void bh_boxes_free(struct bh_boxes *boxes);
 

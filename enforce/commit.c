@@ -175,8 +175,7 @@ static void put_typeof(struct nftnl_udata_buf *data, const struct bh_nft_set *se
 		put_typeof_field(data, set->fields[0]);
 	} else {
 		nftnl_udata_put_u32(data, NFTNL_UDATA_SET_TYPEOF_EXPR, EXPR_CONCAT);
-		struct nftnl_udata *all =
-			nftnl_udata_nest_start(data, NFTNL_UDATA_SET_TYPEOF_DATA);
+		struct nftnl_udata *all = nftnl_udata_nest_start(data, NFTNL_UDATA_SET_TYPEOF_DATA);
 		for (uint8_t i = 0; i < set->field_count; i++) {
 			struct nftnl_udata *one = nftnl_udata_nest_start(data, i);
 
@@ -302,9 +301,8 @@ static void put_element(struct nlmsghdr *nlh, const struct bh_nft_set *set, cons
 static void change_elements(struct commit *c, const struct bh_step *step, bool adding)
 {
 	for (size_t i = 0; i < step->count;) {
-		struct nlmsghdr *nlh =
-			request(c, adding ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM,
-				adding ? NLM_F_CREATE | NLM_F_EXCL : 0);
+		struct nlmsghdr *nlh = request(c, adding ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM,
+					       adding ? NLM_F_CREATE | NLM_F_EXCL : 0);
 
 		mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_TABLE, BH_NFT_TABLE);
 		mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_SET, step->set->name);

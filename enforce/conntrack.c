@@ -119,7 +119,7 @@ int bh_conntrack_forget(const struct bh_addr *addrs, size_t count, size_t *delet
 	nfct_close(handle);
 	if (result == 0)
 		result = destroyed;
-	return result == 0 ? 0
-			   : bh_error_set(err, result, "connection tracking: %s",
-					  strerror(-result));
+	return result == 0
+		       ? 0
+		       : bh_error_set(err, result, "connection tracking: %s", strerror(-result));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* From a bh_ruleset to the nftables objects that carry it out. Pure: the same ruleset gives the same
- * objects. */
+/* From a bh_ruleset to the nftables objects that carry it out. Pure: the same ruleset gives the
+ * same objects. */
 #ifndef BH_DESIRED_H
 #define BH_DESIRED_H
 

@@ -5,13 +5,17 @@
  * A port whose workload audits or enforces may send untagged IPv4, IPv6 and ARP, from its own MAC,
  * and claim its own addresses: in the IP header, in ARP, and in neighbour discovery, where the
  * target of an advertisement and the link-layer address in an option claim something too.
- * Neighbour discovery is taken in the one form that Linux sends it: no option, or the address option
- * alone; an option behind another would be out of a rule's reach. Frames from any other port may
- * say what they like, except that they are one of the addresses protected so.
+ * Neighbour discovery is taken in the one form that Linux sends it: no option, or the address
+ * option alone; an option behind another would be out of a rule's reach.
+ *
+ * Such a workload has neighbours that only learn, and whose ports may send what they like. So the
+ * same is asked of what any container's port sends it, when it is delivered: rules about addresses
+ * are worth nothing to a receiver who is lied to about them. And nobody, known or not, may claim an
+ * address that belongs to such a workload.
  *
  * The table stands before the bridge learns the sender's MAC, before NAT and before br_netfilter.
- * A VLAN tag is visible here even when the kernel has taken it off the frame, because the link-layer
- * header is read as it was sent; the packet's metadata would look through it.
+ * A VLAN tag is visible here even when the kernel has taken it off the frame, because the
+ * link-layer header is read as it was sent; the packet's metadata would look through it.
  */
 #include <netinet/in.h>
 #include <linux/netfilter.h>
@@ -24,8 +28,8 @@
 #define PRIORITY (-400) /* the bridge's destination NAT is at −300 */
 #define ND_SOLICIT 135
 #define ND_ADVERT 136
-#define ND_BARE 24	   /* bytes: header and target */
-#define ND_WITH_OPTION 32  /* and one link-layer address option */
+#define ND_BARE 24	     /* bytes: header and target */
+#define ND_WITH_OPTION 32    /* and one link-layer address option */
 #define OPTION_SOURCE 0x0101 /* type 1, length 1 */
 #define OPTION_TARGET 0x0201
 
@@ -65,6 +69,8 @@ static void add_sets(const struct build *b)
 			   sizeof(router_types));
 	bh_desired_numbers(t, "nd_early", BH_FIELD_ICMPV6_TYPE, early_types, sizeof(early_types));
 	bh_desired_set(t, "ports", BH_KEY(BH_FIELD_IIFNAME), BH_SET_MAP);
+	bh_desired_set(t, "receivers", BH_KEY(BH_FIELD_OIFNAME), BH_SET_MAP);
+	bh_desired_set(t, "containers", BH_KEY(BH_FIELD_IIFNAME), 0);
 	bh_desired_set(t, "macs", KEY_MAC, 0);
 	bh_desired_set(t, "bind4", KEY_IP, 0);
 	bh_desired_set(t, "bind6", KEY_IP6, 0);
@@ -87,6 +93,7 @@ static void bind_port(const struct build *b, const struct bh_port *port, const c
 
 	bh_key_put_ifname(&key, port->ifname);
 	put(b, "ports", &key, chain);
+	put(b, "containers", &key, NULL);
 	bh_key_put(&key, port->mac.bytes, sizeof(port->mac.bytes));
 	put(b, "macs", &key, NULL);
 	put(b, "nd_lladdrs", &key, NULL);
@@ -242,14 +249,15 @@ static void add_learning(const struct build *b)
 /* --- chains ----------------------------------------------------------------------------------- */
 
 static void end_with_spoof(const struct build *b, struct bh_nft_chain *chain, bool enforce,
-			   const char *hash)
+			   uint8_t side, const char *hash)
 {
-	bh_desired_log(chain, b->config, enforce ? "SPOOF" : "SPOOFAUDIT", BH_EGRESS, hash);
+	bh_desired_log(chain, b->config, enforce ? "SPOOF" : "SPOOFAUDIT", side, hash);
 	bh_desired_final(chain, enforce ? NF_DROP : NF_ACCEPT);
 }
 
-static void add_port_chain(const struct build *b, const struct bh_port *port, const char *name,
-			   const char *hash)
+/* The chain for what the ports of a workload send. */
+static void add_sender(const struct build *b, const struct bh_port *port, const char *name,
+		       const char *hash)
 {
 	if (bh_nft_table_chain(b->table, name) != NULL)
 		return;
@@ -258,20 +266,43 @@ static void add_port_chain(const struct build *b, const struct bh_port *port, co
 	bh_rule_in(rule, BH_KEY(BH_FIELD_ETHER_TYPE), "ethertypes");
 	bh_rule_in(rule, KEY_MAC, "macs");
 	bh_rule_jump(rule, "check");
-	end_with_spoof(b, chain, port->mode == BH_ENFORCE, hash);
+	end_with_spoof(b, chain, port->mode == BH_ENFORCE, BH_EGRESS, hash);
+}
+
+/* The chain for what is delivered to them. */
+static void add_receiver(const struct build *b, const struct bh_port *port, const char *name,
+			 const char *hash)
+{
+	if (bh_nft_table_chain(b->table, name) != NULL)
+		return;
+	struct bh_nft_chain *chain = bh_desired_chain(b->table, name, port->workload);
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
+	bh_rule_in(rule, BH_KEY(BH_FIELD_ETHER_TYPE), "ethertypes");
+	bh_rule_not_in(rule, BH_KEY(BH_FIELD_IIFNAME), "containers");
+	bh_rule_verdict(rule, NF_ACCEPT);
+	rule = bh_nft_chain_add_rule(chain);
+	bh_rule_in(rule, BH_KEY(BH_FIELD_ETHER_TYPE), "ethertypes");
+	bh_rule_in(rule, KEY_MAC, "macs");
+	bh_rule_jump(rule, "check");
+	end_with_spoof(b, chain, port->mode == BH_ENFORCE, BH_INGRESS, hash);
 }
 
 static void add_port(const struct build *b, const struct bh_port *port)
 {
-	char name[BH_NFT_NAME], hash[BH_CHAIN_HASH];
+	char sender[BH_NFT_NAME], receiver[BH_NFT_NAME], hash[BH_CHAIN_HASH];
+	struct bh_key_bytes key = { 0 };
 
 	if (port->mode == BH_LEARN) {
 		bind_port(b, port, "learning");
 		return;
 	}
-	bh_desired_port_name(port, "p", name, hash);
-	add_port_chain(b, port, name, hash);
-	bind_port(b, port, name);
+	bh_desired_port_name(port, "p", sender, hash);
+	bh_desired_port_name(port, "d", receiver, hash);
+	add_sender(b, port, sender, hash);
+	add_receiver(b, port, receiver, hash);
+	bind_port(b, port, sender);
+	bh_key_put_ifname(&key, port->ifname);
+	put(b, "receivers", &key, receiver);
 }
 
 static void add_ports(const struct build *b)
@@ -296,12 +327,14 @@ void bh_desire_bridge(struct bh_nft_table *table, const struct bh_ruleset *rules
 		bh_desired_base(table, "prerouting", NF_BR_PRE_ROUTING, PRIORITY);
 	bh_rule_vmap(bh_nft_chain_add_rule(prerouting), BH_KEY(BH_FIELD_IIFNAME), "ports");
 	bh_rule_goto(bh_nft_chain_add_rule(prerouting), "strangers");
+	struct bh_nft_chain *forward = bh_desired_base(table, "forward", NF_BR_FORWARD, PRIORITY);
+	bh_rule_vmap(bh_nft_chain_add_rule(forward), BH_KEY(BH_FIELD_OIFNAME), "receivers");
 	add_check(&b);
 	add_nd_advert(&b);
 	add_nd_solicit(&b);
 	add_learning(&b);
 	add_strangers(&b);
-	end_with_spoof(&b, bh_nft_table_add_chain(table, "stranger"), true, "-");
-	end_with_spoof(&b, bh_nft_table_add_chain(table, "stranger_audit"), false, "-");
+	end_with_spoof(&b, bh_nft_table_add_chain(table, "stranger"), true, BH_EGRESS, "-");
+	end_with_spoof(&b, bh_nft_table_add_chain(table, "stranger_audit"), false, BH_EGRESS, "-");
 	add_ports(&b);
 }

@@ -25,7 +25,7 @@
 #define HOP_LIMIT_LOCAL 255 /* nothing that was routed has it (RFC 4861) */
 #define RTN_BROADCAST 3
 
-static const uint8_t tcp = IPPROTO_TCP;
+static const uint8_t tcp = IPPROTO_TCP, igmp = IPPROTO_IGMP;
 static const uint8_t multicast4[4] = { 224 };
 static const uint8_t multicast6[16] = { 0xff };
 
@@ -45,8 +45,7 @@ struct build {
 
 static void add_managed(const struct build *b)
 {
-	struct bh_nft_set *set =
-		bh_desired_set(b->table, "managed", BH_KEY(BH_FIELD_IIFNAME), 0);
+	struct bh_nft_set *set = bh_desired_set(b->table, "managed", BH_KEY(BH_FIELD_IIFNAME), 0);
 
 	for (size_t i = 0; i < b->rules->bridge_count; i++) {
 		struct bh_key_bytes key = { 0 };
@@ -66,8 +65,8 @@ static void add_managed(const struct build *b)
 
 static void add_constants(const struct build *b)
 {
-	struct bh_nft_set *dhcp = bh_desired_set(
-		b->table, "dhcp", BH_KEY(BH_FIELD_UDP_SPORT, BH_FIELD_UDP_DPORT), 0);
+	struct bh_nft_set *dhcp =
+		bh_desired_set(b->table, "dhcp", BH_KEY(BH_FIELD_UDP_SPORT, BH_FIELD_UDP_DPORT), 0);
 
 	for (size_t i = 0; i < sizeof(dhcp_ports) / sizeof(dhcp_ports[0]); i++) {
 		struct bh_key_bytes key = { 0 };
@@ -192,6 +191,12 @@ static void accept_basics(struct bh_nft_chain *chain, const char *nd)
 	rule = bh_nft_chain_add_rule(chain);
 	bh_rule_in(rule, BH_KEY(BH_FIELD_ICMPV6_TYPE), "mld");
 	bh_rule_number(rule, BH_FIELD_IP6_HOPLIMIT, 1);
+	bh_rule_verdict(rule, NF_ACCEPT);
+	/* IGMP is to IPv4 what MLD is to IPv6. */
+	rule = bh_nft_chain_add_rule(chain);
+	bh_rule_prefix(rule, BH_FIELD_IP_DADDR, multicast4, 4);
+	bh_rule_number(rule, BH_FIELD_IP_TTL, 1);
+	bh_rule_equal(rule, BH_FIELD_L4PROTO, &igmp);
 	bh_rule_verdict(rule, NF_ACCEPT);
 	rule = bh_nft_chain_add_rule(chain);
 	bh_rule_in(rule, BH_KEY(BH_FIELD_UDP_SPORT, BH_FIELD_UDP_DPORT), "dhcp");

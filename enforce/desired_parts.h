@@ -50,8 +50,8 @@ void bh_desired_final(struct bh_nft_chain *chain, int32_t verdict);
 void bh_desired_name(char out[BH_NFT_NAME], uint8_t side, bool host, const char *hash,
 		     const char *suffix);
 
-/* The chain that checks what a port sends, one a workload and mode ("p_0123…", in audit "pa_…"), and
- * the hash in its log prefix: "-" where no workload claims the port. */
+/* A chain for the ports of a workload, one a mode (stem "p": "p_0123…", in audit "pa_…"), and the
+ * hash in its log prefix: "-" where no workload claims the port. */
 void bh_desired_port_name(const struct bh_port *port, const char *stem, char name[BH_NFT_NAME],
 			  char hash[BH_CHAIN_HASH]);
 

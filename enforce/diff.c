@@ -25,8 +25,8 @@ static void chain_step(struct bh_diff *diff, enum bh_step_kind kind,
 	add_step(diff, kind, table)->chain = chain;
 }
 
-static void set_step(struct bh_diff *diff, enum bh_step_kind kind,
-		     const struct bh_nft_table *table, const struct bh_nft_set *set)
+static void set_step(struct bh_diff *diff, enum bh_step_kind kind, const struct bh_nft_table *table,
+		     const struct bh_nft_set *set)
 {
 	add_step(diff, kind, table)->set = set;
 }
@@ -43,8 +43,8 @@ void bh_diff_free(struct bh_diff *diff)
 
 static void add_record(struct bh_step *step, const uint8_t *record)
 {
-	step->records = bh_grow(step->records, &step->capacity, step->count + 1,
-				sizeof(const uint8_t *));
+	step->records =
+		bh_grow(step->records, &step->capacity, step->count + 1, sizeof(const uint8_t *));
 	step->records[step->count++] = record;
 }
 
@@ -160,8 +160,7 @@ static bool is_convertible(const struct bh_nft_table *have, const struct bh_nft_
 	if ((have->flags & ~NFT_TABLE_F_OWNER) != (want->flags & ~NFT_TABLE_F_OWNER))
 		return false;
 	for (size_t i = 0; i < want->chain_count; i++) {
-		const struct bh_nft_chain *old =
-			bh_nft_table_chain(have, want->chains[i]->name);
+		const struct bh_nft_chain *old = bh_nft_table_chain(have, want->chains[i]->name);
 
 		if (old != NULL && !same_chain_kind(old, want->chains[i]))
 			return false;

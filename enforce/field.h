@@ -21,6 +21,7 @@ enum bh_field {
 	BH_FIELD_ARP_SADDR_IP,
 	BH_FIELD_IP_SADDR,
 	BH_FIELD_IP_DADDR,
+	BH_FIELD_IP_TTL,
 	BH_FIELD_IP6_SADDR,
 	BH_FIELD_IP6_DADDR,
 	BH_FIELD_IP6_LENGTH,
@@ -54,13 +55,13 @@ struct bh_field_needs {
 };
 
 struct bh_field_info {
-	const char *text;	/* "ip saddr" */
-	const char *type;	/* "ipv4_addr"; NULL: raw, a set of it is declared by typeof */
-	uint8_t datatype;	/* nft's number of that type */
-	uint8_t length;		/* bytes */
-	uint8_t source;		/* enum bh_field_source */
-	uint8_t key;		/* meta: enum nft_meta_keys; payload: enum nft_payload_bases */
-	uint8_t offset;		/* payload */
+	const char *text;	 /* "ip saddr" */
+	const char *type;	 /* "ipv4_addr"; NULL: raw, a set of it is declared by typeof */
+	uint8_t datatype;	 /* nft's number of that type */
+	uint8_t length;		 /* bytes */
+	uint8_t source;		 /* enum bh_field_source */
+	uint8_t key;		 /* meta: enum nft_meta_keys; payload: enum nft_payload_bases */
+	uint8_t offset;		 /* payload */
 	uint8_t typeof_protocol; /* payload: how nft numbers the header and the field in it */
 	uint8_t typeof_field;
 	struct bh_field_needs needs;

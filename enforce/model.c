@@ -129,7 +129,7 @@ void bh_nft_set_add(struct bh_nft_set *set, const uint8_t *key, const uint8_t *e
 
 const uint8_t *bh_nft_set_record(const struct bh_nft_set *set, size_t index)
 {
-	return set->records + index * set->stride;
+	return index < set->count ? set->records + index * set->stride : NULL;
 }
 
 const uint8_t *bh_nft_record_end(const struct bh_nft_set *set, const uint8_t *record)

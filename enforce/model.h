@@ -38,13 +38,13 @@ enum bh_statement_kind {
 };
 
 struct bh_statement {
-	uint8_t kind;		 /* enum bh_statement_kind */
+	uint8_t kind; /* enum bh_statement_kind */
 	bool inverted;
 	uint8_t field_count;
 	uint8_t fields[BH_NFT_FIELDS]; /* enum bh_field */
 	uint8_t value[16];
-	uint32_t bits;	  /* PREFIX: its length; CT_STATE: NF_CT_STATE_…; LOG: the group */
-	int32_t verdict;  /* NF_ACCEPT, NF_DROP, NFT_RETURN, NFT_JUMP, NFT_GOTO */
+	uint32_t bits;		/* PREFIX: its length; CT_STATE: NF_CT_STATE_…; LOG: the group */
+	int32_t verdict;	/* NF_ACCEPT, NF_DROP, NFT_RETURN, NFT_JUMP, NFT_GOTO */
 	char name[BH_NFT_NAME]; /* set, chain, or log prefix */
 };
 
@@ -77,7 +77,8 @@ struct bh_nft_set {
 	uint8_t fields[BH_NFT_FIELDS]; /* desired sets only */
 	uint32_t key_type;
 	size_t key_length;
-	/* Each record: key, then the range's end where interval, then the chain's name where map. */
+	/* Each record: key, then the range's end where interval, then the chain's name where map.
+	 */
 	size_t stride;
 	uint8_t *records;
 	size_t count;
@@ -119,9 +120,11 @@ struct bh_nft_set *bh_nft_table_set(const struct bh_nft_table *table, const char
 
 /* Sets stride from interval, map and key_length. */
 void bh_nft_set_layout(struct bh_nft_set *set);
-/* Adds a record; end: NULL where not interval (or where it equals key), target: NULL where no map. */
+/* Adds a record; end: NULL where not interval (or where it equals key), target: NULL where no map.
+ */
 void bh_nft_set_add(struct bh_nft_set *set, const uint8_t *key, const uint8_t *end,
 		    const char *target);
+/* NULL behind the last. */
 const uint8_t *bh_nft_set_record(const struct bh_nft_set *set, size_t index);
 /* Of one record. */
 const uint8_t *bh_nft_record_end(const struct bh_nft_set *set, const uint8_t *record);

@@ -118,8 +118,8 @@ static int read_replies(struct bh_netlink *nl, struct asking *asking)
 
 	if (got < 0)
 		return errno == EINTR ? 1 : -errno;
-	int done = mnl_cb_run(nl->reply, (size_t)got, nl->sequence, bh_netlink_port(nl),
-			      take_reply, asking);
+	int done = mnl_cb_run(nl->reply, (size_t)got, nl->sequence, bh_netlink_port(nl), take_reply,
+			      asking);
 	/* mnl_cb_run() reports an interrupted dump as an error, and stops there. */
 	return done >= 0 ? done : -errno;
 }

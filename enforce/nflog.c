@@ -53,8 +53,7 @@ static int configure(struct bh_nflog *log, struct nlmsghdr *nlh)
 static int bind_group(struct bh_nflog *log, uint16_t group)
 {
 	char buffer[512] __attribute__((aligned(8)));
-	struct nlmsghdr *nlh =
-		nflog_nlmsg_put_header(buffer, NFULNL_MSG_CONFIG, AF_UNSPEC, group);
+	struct nlmsghdr *nlh = nflog_nlmsg_put_header(buffer, NFULNL_MSG_CONFIG, AF_UNSPEC, group);
 
 	nflog_attr_put_cfg_cmd(nlh, NFULNL_CFG_CMD_BIND);
 	int result = configure(log, nlh);
@@ -74,8 +73,7 @@ struct bh_nflog *bh_nflog_open(uint16_t group, struct bh_error *err)
 
 	log->buffer = bh_calloc(1, READ_ROOM);
 	log->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
-	int result = log->socket == NULL ||
-				     mnl_socket_bind(log->socket, 0, MNL_SOCKET_AUTOPID) != 0
+	int result = log->socket == NULL || mnl_socket_bind(log->socket, 0, MNL_SOCKET_AUTOPID) != 0
 			     ? -errno
 			     : bind_group(log, group);
 	if (result != 0) {

@@ -2,9 +2,9 @@
 /*
  * The kernel's tables equal what was last applied. Where this socket owns them nobody else can have
  * changed them, and what was applied is what is there: the next difference is taken from memory.
- * Everywhere else – at the first apply, for plain tables, after an error – the kernel is read first,
- * and the transaction names the generation that was read, so that it fails rather than builds on
- * something that has changed since.
+ * Everywhere else – at the first apply, for plain tables, after an error – the kernel is read
+ * first, and the transaction names the generation that was read, so that it fails rather than
+ * builds on something that has changed since.
  *
  * Adoption is the ordinary case of that: the tables of an earlier process are read like any others,
  * and the transaction that takes them over holds nothing but the difference. What they deny stays

@@ -98,8 +98,7 @@ static bool belongs(const struct shape *shape, const struct bh_permit *p)
 
 static bool is_interval(const struct shape *shape)
 {
-	return shape->whom == TO_NETWORKS ||
-	       (shape->what == BY_PORT && shape->whom != TO_PEERS);
+	return shape->whom == TO_NETWORKS || (shape->what == BY_PORT && shape->whom != TO_PEERS);
 }
 
 static enum bh_field addr_field(uint8_t family, uint8_t side)
@@ -117,8 +116,8 @@ static struct bh_key key_of(const struct shape *shape, uint8_t side, enum bh_fie
 	if (shape->whom == TO_PEERS || shape->whom == TO_NETWORKS)
 		key.fields[key.count++] = (uint8_t)addr_field(shape->family, side);
 	if (shape->what == BY_ICMP_TYPE)
-		key.fields[key.count++] = shape->family == BH_IPV4 ? BH_FIELD_ICMP_TYPE
-								   : BH_FIELD_ICMPV6_TYPE;
+		key.fields[key.count++] =
+			shape->family == BH_IPV4 ? BH_FIELD_ICMP_TYPE : BH_FIELD_ICMPV6_TYPE;
 	else
 		key.fields[key.count++] = BH_FIELD_L4PROTO;
 	if (shape->what == BY_PORT)
@@ -237,9 +236,9 @@ void bh_permits_add_sets(struct bh_nft_table *table, const struct bh_chain *chai
 			continue;
 		bh_desired_name(name, chain->side, shape->whom == TO_HOST, chain->hash,
 				shape->suffix);
-		struct bh_nft_set *set = bh_desired_set(
-			table, name, key_of(shape, chain->side, BH_FIELD_TH_DPORT),
-			BH_SET_COUNTER | (is_interval(shape) ? BH_SET_INTERVAL : 0));
+		struct bh_nft_set *set =
+			bh_desired_set(table, name, key_of(shape, chain->side, BH_FIELD_TH_DPORT),
+				       BH_SET_COUNTER | (is_interval(shape) ? BH_SET_INTERVAL : 0));
 		if (is_interval(shape))
 			fill_interval(set, shape, chain);
 		else

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tables, chains, sets and rules are parsed by libnftnl; elements, of which there can be hundreds of
- * thousands, straight into records. */
+/* Tables, chains, sets and rules are parsed by libnftnl; elements, of which there can be hundreds
+ * of thousands, straight into records. */
 #include "scan.h"
 
 #include <arpa/inet.h>
@@ -41,10 +41,10 @@ static int take_generation(const struct nlmsghdr *nlh, void *user)
 	struct scan *scan = user;
 	struct nlattr *attr;
 
-	mnl_attr_for_each(attr, nlh, sizeof(struct nfgenmsg))
-		if (mnl_attr_get_type(attr) == NFTA_GEN_ID &&
-		    mnl_attr_validate(attr, MNL_TYPE_U32) == 0)
-			scan->generation = ntohl(mnl_attr_get_u32(attr));
+	mnl_attr_for_each(attr, nlh,
+			  sizeof(struct nfgenmsg)) if (mnl_attr_get_type(attr) == NFTA_GEN_ID &&
+						       mnl_attr_validate(attr, MNL_TYPE_U32) == 0)
+		scan->generation = ntohl(mnl_attr_get_u32(attr));
 	return 0;
 }
 
@@ -78,8 +78,7 @@ static int take_table(const struct nlmsghdr *nlh, void *user)
 static int scan_table(struct scan *scan)
 {
 	char buffer[256] __attribute__((aligned(8)));
-	struct nlmsghdr *nlh =
-		bh_netlink_request(buffer, NFT_MSG_GETTABLE, scan->table->family, 0);
+	struct nlmsghdr *nlh = bh_netlink_request(buffer, NFT_MSG_GETTABLE, scan->table->family, 0);
 
 	mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, BH_NFT_TABLE);
 	int result = bh_netlink_ask(scan->nl, nlh, take_table, scan);
@@ -185,10 +184,10 @@ static const uint8_t *element_value(const struct nlattr *nest, const struct bh_n
 {
 	const struct nlattr *attr;
 
-	mnl_attr_for_each_nested(attr, nest)
-		if (mnl_attr_get_type(attr) == NFTA_DATA_VALUE &&
-		    mnl_attr_get_payload_len(attr) == set->key_length)
-			return mnl_attr_get_payload(attr);
+	mnl_attr_for_each_nested(
+		attr, nest) if (mnl_attr_get_type(attr) == NFTA_DATA_VALUE &&
+				mnl_attr_get_payload_len(attr) ==
+					set->key_length) return mnl_attr_get_payload(attr);
 	return NULL;
 }
 
@@ -199,10 +198,12 @@ static const char *element_target(const struct nlattr *nest)
 	const char *chain = NULL;
 	bool goes = false;
 
-	mnl_attr_for_each_nested(verdict, nest) {
+	mnl_attr_for_each_nested(verdict, nest)
+	{
 		if (mnl_attr_get_type(verdict) != NFTA_DATA_VERDICT)
 			continue;
-		mnl_attr_for_each_nested(attr, verdict) {
+		mnl_attr_for_each_nested(attr, verdict)
+		{
 			uint16_t type = mnl_attr_get_type(attr);
 
 			if (type == NFTA_VERDICT_CODE && mnl_attr_validate(attr, MNL_TYPE_U32) == 0)
@@ -221,7 +222,8 @@ static int take_element(const struct nlattr *element, struct bh_nft_set *set)
 	const char *target = NULL;
 	const struct nlattr *attr;
 
-	mnl_attr_for_each_nested(attr, element) {
+	mnl_attr_for_each_nested(attr, element)
+	{
 		switch (mnl_attr_get_type(attr)) {
 		case NFTA_SET_ELEM_KEY:
 			key = element_value(attr, set);
@@ -245,12 +247,12 @@ int bh_nft_scan_elements(const struct nlmsghdr *message, struct bh_nft_set *set)
 	const struct nlattr *list, *element;
 	int result = 0;
 
-	mnl_attr_for_each(list, message, sizeof(struct nfgenmsg)) {
+	mnl_attr_for_each(list, message, sizeof(struct nfgenmsg))
+	{
 		if (mnl_attr_get_type(list) != NFTA_SET_ELEM_LIST_ELEMENTS)
 			continue;
-		mnl_attr_for_each_nested(element, list)
-			if (result == 0)
-				result = take_element(element, set);
+		mnl_attr_for_each_nested(element, list) if (result == 0) result =
+			take_element(element, set);
 	}
 	return result;
 }
@@ -285,8 +287,7 @@ static int dump(struct scan *scan, uint16_t type, uint16_t table_attribute,
 		int (*take)(const struct nlmsghdr *nlh, void *user))
 {
 	char buffer[256] __attribute__((aligned(8)));
-	struct nlmsghdr *nlh =
-		bh_netlink_request(buffer, type, scan->table->family, NLM_F_DUMP);
+	struct nlmsghdr *nlh = bh_netlink_request(buffer, type, scan->table->family, NLM_F_DUMP);
 
 	mnl_attr_put_strz(nlh, table_attribute, BH_NFT_TABLE);
 	return bh_netlink_ask(scan->nl, nlh, take, scan);

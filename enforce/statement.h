@@ -7,7 +7,8 @@
 
 struct nftnl_rule;
 
-/* The fields of a concatenation, in order; what a set is keyed by, and what a lookup puts together. */
+/* The fields of a concatenation, in order; what a set is keyed by, and what a lookup puts together.
+ */
 struct bh_key {
 	uint8_t count;
 	uint8_t fields[BH_NFT_FIELDS]; /* enum bh_field */

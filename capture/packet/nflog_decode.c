@@ -24,7 +24,7 @@ static const struct {
 	const char *word;
 	uint8_t kind;
 	bool dropped;
-} words[] = {
+} prefixes[] = {
 	{ "DENY", BH_DENIED, true },	   { "AUDIT", BH_WOULD_DENY, false },
 	{ "SPOOF", BH_SPOOFED, true },	   { "SPOOFAUDIT", BH_SPOOFED, false },
 	{ "POSTURE", BH_UNCLAIMED, true }, { "POSTUREAUDIT", BH_UNCLAIMED, false },
@@ -50,14 +50,15 @@ static bool decode_prefix(const char *text, struct bh_denial *out)
 		return false;
 	text += start;
 	length = strcspn(text, ":");
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (strlen(words[i].word) != length || strncmp(words[i].word, text, length) != 0)
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+		if (strlen(prefixes[i].word) != length ||
+		    strncmp(prefixes[i].word, text, length) != 0)
 			continue;
 		text += length;
 		if (text[0] != ':' || (text[1] != 'e' && text[1] != 'i') || text[2] != ':')
 			return false;
-		out->kind = words[i].kind;
-		out->dropped = words[i].dropped;
+		out->kind = prefixes[i].kind;
+		out->dropped = prefixes[i].dropped;
 		out->side = text[1] == 'e' ? BH_EGRESS : BH_INGRESS;
 		return decode_hash(text + 3, out);
 	}

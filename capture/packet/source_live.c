@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One handle on `any` sees every interface, those to come as well, and says of each packet where it
+ * was. What is no container's is left out in the kernel: a filter that libpcap cannot hand over it
+ * would apply itself, after copying every packet of the uplink. Such a filter is refused instead.
+ */
 #include "source.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pcap/pcap.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +18,7 @@
 
 /* One turn of reading takes at most this many packets: timers are due as well. */
 #define TURN 4096
+#define BPF_MAXINSNS 4096 /* linux/bpf_common.h, which does not go with pcap's */
 
 struct bh_live_source {
 	pcap_t *pcap;
@@ -25,11 +32,13 @@ static int activate(struct bh_live_source *s, const struct bh_live_config *confi
 	char text[PCAP_ERRBUF_SIZE] = "";
 
 	pcap_set_snaplen(s->pcap, config->snaplen);
-	pcap_set_buffer_size(s->pcap, (int)config->ring_bytes);
+	pcap_set_buffer_size(s->pcap,
+			     config->ring_bytes < INT_MAX ? (int)config->ring_bytes : INT_MAX);
 	pcap_set_timeout(s->pcap, 100); /* ms until a block that is not full is handed over */
 	int result = pcap_activate(s->pcap);
 	if (result < 0)
-		return bh_error_set(err, -EPERM, "%s", pcap_geterr(s->pcap));
+		return bh_error_set(err, result == PCAP_ERROR_PERM_DENIED ? -EPERM : -EIO, "%s: %s",
+				    pcap_statustostr(result), pcap_geterr(s->pcap));
 	if (pcap_set_datalink(s->pcap, DLT_LINUX_SLL2) != 0)
 		return bh_error_set(err, -EOPNOTSUPP, "SLL2 (needs libpcap 1.10): %s",
 				    pcap_geterr(s->pcap));
@@ -47,7 +56,7 @@ struct bh_live_source *bh_live_source_open(const struct bh_live_config *config,
 
 	s->pcap = pcap_create("any", text);
 	if (s->pcap == NULL)
-		bh_error_set(err, -EPERM, "%s", text);
+		bh_error_set(err, -EIO, "%s", text);
 	else if (activate(s, config, err) == 0)
 		return s;
 	bh_live_source_close(s);
@@ -68,22 +77,36 @@ int bh_live_source_fd(const struct bh_live_source *s)
 	return pcap_get_selectable_fd(s->pcap);
 }
 
-int bh_live_source_exclude(struct bh_live_source *s, const uint32_t *ifindexes, size_t count,
-			   struct bh_error *err)
+static int compile_exclusion(struct bh_live_source *s, const uint32_t *ifindexes, size_t count,
+			     struct bpf_program *program, struct bh_error *err)
 {
 	struct bh_buffer text = { 0 };
-	struct bpf_program program;
 
 	for (size_t i = 0; i < count; i++)
 		bh_buffer_printf(&text, "%s ifindex %u", i == 0 ? "not (" : " or", ifindexes[i]);
 	bh_buffer_puts(&text, count > 0 ? ")" : "");
-	int result = pcap_compile(s->pcap, &program, text.data, 1, PCAP_NETMASK_UNKNOWN);
+	int result = pcap_compile(s->pcap, program, text.data, 1, PCAP_NETMASK_UNKNOWN);
 	bh_buffer_free(&text);
+	return result != 0 ? bh_error_set(err, -EINVAL, "%s", pcap_geterr(s->pcap)) : 0;
+}
+
+int bh_live_source_exclude(struct bh_live_source *s, const uint32_t *ifindexes, size_t count,
+			   struct bh_error *err)
+{
+	struct bpf_program program;
+	int result = compile_exclusion(s, ifindexes, count, &program, err);
+
 	if (result != 0)
-		return bh_error_set(err, -EINVAL, "%s", pcap_geterr(s->pcap));
-	result = pcap_setfilter(s->pcap, &program);
+		return result;
+	if (program.bf_len > BPF_MAXINSNS)
+		result = bh_error_set(err, -E2BIG,
+				      "leaving out %zu interfaces takes %u steps, and the kernel's "
+				      "filters have %d at most; leave out fewer",
+				      count, program.bf_len, BPF_MAXINSNS);
+	else if (pcap_setfilter(s->pcap, &program) != 0)
+		result = bh_error_set(err, -EIO, "%s", pcap_geterr(s->pcap));
 	pcap_freecode(&program);
-	return result != 0 ? bh_error_set(err, -EIO, "%s", pcap_geterr(s->pcap)) : 0;
+	return result;
 }
 
 struct turn {

@@ -9,7 +9,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "files.h"
 #include "intruder.h"
 
 void bh_lab_tell(struct bh_lab_intruder *intruder, bool got_through, const char *name,

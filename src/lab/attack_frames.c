@@ -316,6 +316,19 @@ static int swallow(const struct bh_lab_intruder *intruder, const struct poison *
 	return bh_lab_neighbour_write(v->netns, v->link.ifindex, &addr, truth, err);
 }
 
+/* A victim that has not met the neighbour has nothing to be poisoned. */
+static int acquaint(const struct poison *poison, const struct bh_mac *truth, struct bh_error *err)
+{
+	const struct victim *v = poison->victim;
+	struct bh_addr addr = bh_lab_host_addr(poison->claimed, poison->family);
+	struct bh_mac mac;
+	int result = bh_lab_neighbour_read(v->netns, v->link.ifindex, &addr, &mac, err);
+
+	if (result != -ENOENT)
+		return result;
+	return bh_lab_neighbour_write(v->netns, v->link.ifindex, &addr, truth, err);
+}
+
 static int try_poison(struct bh_lab_intruder *intruder, const struct poison *poison,
 		      struct bh_error *err)
 {
@@ -323,6 +336,8 @@ static int try_poison(struct bh_lab_intruder *intruder, const struct poison *poi
 	bool swallowed = false;
 	int result = bh_lab_link_read(poison->claimed->name, BH_LAB_INNER, &claimed, err);
 
+	if (result == 0)
+		result = acquaint(poison, &claimed.mac, err);
 	if (result == 0)
 		result = swallow(intruder, poison, &claimed.mac, &swallowed, err);
 	if (result < 0)

@@ -130,7 +130,9 @@ void bh_lab_frame_arp(struct bh_lab_frame *frame, const struct bh_lab_ends *ends
 	put16(frame, gratuitous ? ARPOP_REPLY : ARPOP_REQUEST);
 	put(frame, ends->src_mac.bytes, sizeof(ends->src_mac.bytes));
 	put(frame, ends->src.bytes, 4);
-	put(frame, gratuitous ? ends->dst_mac.bytes : nobody.bytes, sizeof(nobody.bytes));
+	/* A gratuitous reply names its sender twice, or an entry younger than a second outlives it.
+	 */
+	put(frame, gratuitous ? ends->src_mac.bytes : nobody.bytes, sizeof(nobody.bytes));
 	put(frame, target->bytes, 4);
 }
 

@@ -14,7 +14,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "address.h"
 #include "files.h"
 #include "namespace.h"
 #include "network.h"

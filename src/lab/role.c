@@ -21,7 +21,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "address.h"
 #include "counters.h"
 #include "grow.h"
 #include "lab.h"

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Sourced by run and test: what bulkhead needs from Debian, and how it is installed.
+
+run_packages="libpcap0.8 libuv1 libmnl0 libnftnl11 libnetfilter-log1 libnetfilter-conntrack3
+	libnl-3-200 libnl-route-3-200 libcjson1 libfyaml0 libsqlite3-0 libmicrohttpd12
+	libcurl3-gnutls libcap-ng0 libxxhash0 iproute2"
+build_packages="gcc libc6-dev meson ninja-build pkg-config libpcap-dev libuv1-dev libmnl-dev
+	libnftnl-dev libnetfilter-log-dev libnetfilter-conntrack-dev libnl-3-dev libnl-route-3-dev
+	libcjson-dev libfyaml-dev libsqlite3-dev libmicrohttpd-dev libcurl4-gnutls-dev
+	libcap-ng-dev libxxhash-dev libcmocka-dev"
+test_packages="clang libclang-rt-14-dev llvm-14 clang-format codespell shellcheck nftables iptables
+	conntrack docker.io busybox-static jq tcpdump python3 tshark man-db zsh util-linux procps"
+
+die() {
+	echo "${0##*/}: $*" >&2
+	exit 1
+}
+
+need_root() {
+	[ "$(id -u)" = 0 ] || die "needs root: sudo $0 $*"
+}
+
+# install_missing PACKAGE...: installs those that are not there; silent where nothing is missing.
+install_missing() {
+	local missing=() package
+	for package; do
+		dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok' ||
+			missing+=("$package")
+	done
+	[ ${#missing[@]} = 0 ] && return
+	echo "installing ${#missing[@]} packages: ${missing[*]}"
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get update -qq || die "apt-get update failed"
+	# No service is to start because a package came along (Docker's engine among them).
+	local policy=/usr/sbin/policy-rc.d made=
+	if [ ! -e $policy ]; then
+		printf '#!/bin/sh\nexit 101\n' >$policy
+		chmod +x $policy
+		made=1
+	fi
+	apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+	local result=$?
+	[ -n "$made" ] && rm -f $policy
+	[ $result = 0 ] || die "apt-get install failed: ${missing[*]}"
+}
+
+# The two unprivileged users, and the operators' group.
+make_users() {
+	getent group bulkhead >/dev/null || groupadd --system bulkhead
+	getent passwd bulkhead >/dev/null ||
+		useradd --system --no-create-home --home-dir /nonexistent \
+			--shell /usr/sbin/nologin -g bulkhead bulkhead
+	getent passwd bulkhead-capture >/dev/null ||
+		useradd --system --no-create-home --home-dir /nonexistent --user-group \
+			--shell /usr/sbin/nologin bulkhead-capture
+}

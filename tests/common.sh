@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Sourced by the system tests. Everything lives in a namespace that the test made, which has no route
+# out, and in a scratch folder; both go when the test ends, whatever happened.
+set -uo pipefail
+
+bulkhead=${BULKHEAD:?path of the program}
+scratch=$(mktemp -d)
+chmod 755 "$scratch"
+daemon_pid=
+cleanups=()
+
+# at_end COMMAND: run when the test ends, last one first.
+at_end() {
+	cleanups=("$1" "${cleanups[@]}")
+}
+
+finish() {
+	local status=$? command
+	[ $status = 0 ] || [ $status = 77 ] || show_state
+	for command in "${cleanups[@]}"; do
+		eval "$command"
+	done
+	rm -rf "$scratch"
+	exit $status
+}
+trap finish EXIT
+trap 'exit 143' TERM INT
+
+fail() {
+	echo "FAILED: $*" >&2
+	exit 1
+}
+
+skip() {
+	echo "SKIPPED: $*"
+	exit 77
+}
+
+step() {
+	echo "-- $*"
+}
+
+# eventually SECONDS COMMAND...: repeats the command until it succeeds.
+eventually() {
+	local until=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ $SECONDS -lt $until ] || return 1
+		sleep 0.2
+	done
+}
+
+[ "$(id -u)" = 0 ] || skip "needs root"
+unshare -n true 2>/dev/null || skip "network namespaces cannot be made here"
+
+# make_host NAME: the namespace that stands for the whole host.
+make_host() {
+	host=$1
+	ip netns add "$host" || fail "namespace $host"
+	at_end "ip netns del $host"
+	ip -n "$host" link set lo up
+	# As on a machine where nobody asked for it: bridges keep their frames to themselves.
+	on_host sysctl -qw net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0
+}
+
+on_host() {
+	nsenter --net="/run/netns/$host" "$@"
+}
+
+# write_config [YAML]: a daemon that keeps everything in the scratch folder. Further keys may follow.
+write_config() {
+	cat >"$scratch/bulkhead.yaml" <<-YAML
+		state_directory: $scratch/state
+		run_directory: $scratch/run
+		api: {socket: $scratch/run/api.sock}
+		log_level: debug
+		learning: {window: 5s}
+		capture: {report_interval: 1s}
+		${1:-}
+	YAML
+}
+
+# start_daemon: in the host namespace; waits until it answers.
+start_daemon() {
+	[ -e "$scratch/bulkhead.yaml" ] || write_config
+	# nsenter becomes the program: $! is the daemon itself.
+	nsenter --net="/run/netns/$host" "$bulkhead" daemon --foreground \
+		--config "$scratch/bulkhead.yaml" >>"$scratch/daemon.log" 2>&1 &
+	daemon_pid=$!
+	at_end 'stop_daemon'
+	eventually 15 bh status || fail "the daemon does not answer"
+}
+
+stop_daemon() {
+	[ -n "$daemon_pid" ] || return 0
+	kill "$daemon_pid" 2>/dev/null
+	wait "$daemon_pid" 2>/dev/null
+	daemon_pid=
+}
+
+# bh ARGUMENT...: the command line, talking to this test's daemon.
+bh() {
+	"$bulkhead" --socket "$scratch/run/api.sock" "$@"
+}
+
+# status_is JQ: whether the expression holds on the status.
+status_is() {
+	bh status --format json | jq -e "$1" >/dev/null
+}
+
+# child NAME: the process id of one of the daemon's children.
+child() {
+	pgrep -P "$daemon_pid" -f -- "--child $1"
+}
+
+show_state() {
+	echo "---- log of the daemon (end)"
+	tail -n 40 "$scratch/daemon.log" 2>/dev/null
+	echo "---- status"
+	bh status 2>&1 | head -n 60
+	echo "---- events"
+	bh events --limit 30 2>&1 | tail -n 30
+}

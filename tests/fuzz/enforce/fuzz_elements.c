@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Set elements as a netlink message brings them, into a map and into a set of intervals. */
+#include <libmnl/libmnl.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model.h"
+#include "scan.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void scan(const struct nlmsghdr *nlh, struct bh_nft_table *table, const char *name, bool map)
+{
+	struct bh_nft_set *set = bh_nft_table_add_set(table, name);
+
+	set->key_length = map ? 20 : 12;
+	set->map = map;
+	set->interval = !map;
+	bh_nft_set_layout(set);
+	bh_nft_scan_elements(nlh, set);
+	bh_nft_set_sort(set);
+	for (size_t i = 1; i < set->count; i++)
+		if (memcmp(bh_nft_set_record(set, i - 1), bh_nft_set_record(set, i), set->stride) >=
+		    0)
+			abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	size_t length = NLMSG_HDRLEN + sizeof(struct nfgenmsg) + size;
+	/* Receive buffers end at a multiple of four, and libmnl reads up to it. */
+	struct nlmsghdr *nlh = calloc(1, MNL_ALIGN(length));
+	struct bh_nft_state *state = bh_nft_state_new();
+
+	if (nlh == NULL)
+		abort();
+	nlh->nlmsg_len = (uint32_t)length;
+	if (size > 0)
+		memcpy((char *)nlh + NLMSG_HDRLEN + sizeof(struct nfgenmsg), data, size);
+	scan(nlh, &state->tables[0], "map", true);
+	scan(nlh, &state->tables[0], "intervals", false);
+	bh_nft_state_free(state);
+	free(nlh);
+	return 0;
+}

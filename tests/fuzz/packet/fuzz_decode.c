@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One packet: the first byte chooses the link type, the second how much more was on the wire. */
+#include <netinet/in.h>
+#include <pcap/dlt.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "address.h"
+#include "decode.h"
+
+static const int linktypes[] = { DLT_EN10MB, DLT_RAW,  DLT_LINUX_SLL, DLT_LINUX_SLL2,
+				 DLT_IPV4,   DLT_IPV6, DLT_NULL };
+
+static void require(int condition)
+{
+	if (!condition)
+		abort();
+}
+
+static void check(const struct bh_packet *p)
+{
+	require(p->src.family == BH_IPV4 || p->src.family == BH_IPV6);
+	require(p->src.family == p->dst.family);
+	require(p->ip_bytes >= (p->src.family == BH_IPV4 ? 20 : 40));
+	require(p->tcp_payload <= p->ip_bytes);
+	require(p->fragment || !p->first_fragment);
+	require(p->proto == IPPROTO_TCP || p->tcp_flags == 0);
+	if (p->fragment && !p->first_fragment)
+		require(p->sport == 0 && p->dport == 0 && !p->icmp_error);
+	if (p->unreachable)
+		require(p->icmp_error && !p->icmp_reply);
+	require(p->quoted.src.family == p->quoted.dst.family);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct bh_packet packet;
+
+	if (size < 2)
+		return 0;
+	int linktype = linktypes[data[0] % (sizeof(linktypes) / sizeof(linktypes[0]))];
+	size_t wire = size - 2 + data[1] * 16u;
+
+	enum bh_undecoded kind = bh_decode(linktype, data + 2, size - 2, wire, 1, &packet);
+	require(kind < BH_UNDECODED_KINDS);
+	if (kind == BH_DECODED)
+		check(&packet);
+	return 0;
+}

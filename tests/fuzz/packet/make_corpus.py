@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""make_corpus.py: writes the seeds of the packet fuzzers into corpus/ beside itself. All of them
+are made here, none was captured."""
+
+import pathlib
+import socket
+import struct
+
+CORPUS = pathlib.Path(__file__).resolve().parent / "corpus"
+A4, B4 = socket.inet_aton("10.0.0.1"), socket.inet_aton("10.0.0.2")
+A6, B6 = (socket.inet_pton(socket.AF_INET6, text) for text in ("fd00::1", "fd00::2"))
+ETHERNET, RAW, SLL, SLL2 = range(4)  # as fuzz_decode numbers them
+
+
+def ipv4(proto, payload, ident=1, fragment=0, options=b""):
+    words = 5 + len(options) // 4
+    head = struct.pack(
+        "!BBHHHBBH", 0x40 | words, 0, words * 4 + len(payload), ident, fragment, 64, proto, 0
+    )
+    return head + A4 + B4 + options + payload
+
+
+def ipv6(following, payload):
+    return struct.pack("!IHBB", 6 << 28, len(payload), following, 64) + A6 + B6 + payload
+
+
+def tcp(sport, dport, flags, payload=b""):
+    return struct.pack("!HHIIBBHHH", sport, dport, 1000, 9001, 0x50, flags, 0, 0, 0) + payload
+
+
+def udp(sport, dport, payload=b""):
+    return struct.pack("!HHHH", sport, dport, 8 + len(payload), 0) + payload
+
+
+def icmp(kind, code, payload=b""):
+    return struct.pack("!BBHI", kind, code, 0, 0) + payload
+
+
+def ethernet(kind, payload):
+    return bytes(12) + struct.pack("!H", kind) + payload
+
+
+def vlan(*kinds):
+    return b"".join(struct.pack("!HH", 5, kind) for kind in kinds)
+
+
+def sll2(kind, direction, payload):
+    return struct.pack("!HHIHBB8s", kind, 0, 7, 1, direction, 6, b"") + payload
+
+
+EXTENSIONS = (
+    struct.pack("!BB6x", 43, 0)  # hop-by-hop
+    + struct.pack("!BB6x", 60, 0)  # routing
+    + struct.pack("!BB14x", 51, 1)  # destination
+    + struct.pack("!BB14x", 44, 2)  # authentication
+    + struct.pack("!BBHI", 17, 0, 1, 77)  # fragment, first
+)
+
+PACKETS = {
+    "tcp-syn": (ETHERNET, ethernet(0x0800, ipv4(6, tcp(40000, 80, 2)))),
+    "tcp-data": (RAW, ipv4(6, tcp(40000, 80, 16, b"hello"))),
+    "options": (RAW, ipv4(17, udp(5353, 53), options=bytes(8))),
+    "qinq": (ETHERNET, ethernet(0x88A8, vlan(0x8100, 0x0800) + ipv4(17, udp(1, 2)))),
+    "extensions": (ETHERNET, ethernet(0x86DD, ipv6(0, EXTENSIONS + udp(1, 2)))),
+    "first-fragment": (RAW, ipv4(17, udp(1, 2), 9, 0x2000)),
+    "later-fragment": (RAW, ipv4(17, bytes(16), 9, 1)),
+    "echo": (SLL2, sll2(0x0800, 4, ipv4(1, icmp(8, 0)))),
+    "reply6": (SLL2, sll2(0x86DD, 0, ipv6(58, icmp(129, 0)))),
+    "unreachable": (RAW, ipv4(1, icmp(3, 3, ipv4(17, udp(1, 53))))),
+    "unreachable6": (RAW, ipv6(58, icmp(1, 4, ipv6(17, udp(1, 53))))),
+    "sctp": (SLL, struct.pack("!HHH8sH", 0, 1, 6, b"", 0x0800) + ipv4(132, tcp(1, 2, 0))),
+    "authenticated": (RAW, ipv4(51, struct.pack("!BB22x", 6, 4) + tcp(1, 2, 16))),
+    "arp": (ETHERNET, ethernet(0x0806, bytes(28))),
+    "offload": (RAW, ipv4(6, tcp(1, 2, 16))[:2] + bytes(2) + ipv4(6, tcp(1, 2, 16))[4:]),
+}
+
+
+def pcap(linktype, packets, magic=0xA1B2C3D4, order="<"):
+    out = struct.pack(order + "IHHIIII", magic, 2, 4, 0, 0, 65535, linktype)
+    for i, packet in enumerate(packets):
+        out += struct.pack(order + "IIII", 1000 + i, 5, len(packet), len(packet)) + packet
+    return out
+
+
+def block(kind, body):
+    body += bytes(-len(body) % 4)
+    length = struct.pack("<I", 12 + len(body))
+    return struct.pack("<I", kind) + length + body + length
+
+
+def pcapng(linktype, packets):
+    out = block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))
+    out += block(1, struct.pack("<HHI", linktype, 0, 0))
+    for i, packet in enumerate(packets):
+        head = struct.pack("<IIIII", 0, 0, i * 1000000, len(packet), len(packet))
+        out += block(6, head + packet)
+    return out
+
+
+CONNECTION = [
+    ipv4(6, tcp(40000, 80, flags)) if forward else ipv4(6, tcp(80, 40000, flags))[:12]
+    + B4 + A4 + tcp(80, 40000, flags)
+    for forward, flags in ((1, 2), (0, 18), (1, 16), (1, 24), (0, 24), (1, 17), (0, 17))
+]  # fmt: skip
+
+FILES = {
+    "connection.pcap": pcap(101, CONNECTION),
+    "big-endian.pcap": pcap(1, [ethernet(0x0800, p) for p in CONNECTION[:2]], order=">"),
+    "nanoseconds.pcap": pcap(101, CONNECTION[:1], magic=0xA1B23C4D),
+    "cut.pcap": pcap(101, CONNECTION)[:-7],
+    "fragments.pcapng": pcapng(101, [PACKETS[n][1] for n in ("later-fragment", "first-fragment")]),
+    "any.pcap": pcap(276, [sll2(0x0800, d, CONNECTION[0]) for d in (0, 4, 3)]),
+    "long-record.pcap": pcap(101, []) + struct.pack("<IIII", 1, 1, 0x7FFFFFFF, 0x7FFFFFFF),
+    "two-types.pcapng": pcapng(101, CONNECTION[:1]) + block(1, struct.pack("<HHI", 1, 0, 0)),
+    "ppp.pcap": pcap(9, [b"\xff\x03\x00\x21" + CONNECTION[0]]),
+}
+
+
+def attribute(kind, value):
+    return struct.pack("=HH", 4 + len(value), kind) + value + bytes(-len(value) % 4)
+
+
+def nflog(*attributes):
+    body = bytes(4) + b"".join(attributes)
+    return struct.pack("=IHHII", 16 + len(body), 4 << 8, 0, 0, 0) + body
+
+
+def prefix(text):
+    return attribute(10, text + b"\0")
+
+
+HASH = b"0123456789abcdef"
+MESSAGES = {
+    "deny": nflog(
+        attribute(1, struct.pack("!HBB", 0x0800, 2, 0)),
+        prefix(b"bh:DENY:e:" + HASH),
+        attribute(4, struct.pack("!I", 3)),
+        attribute(5, struct.pack("!I", 3)),
+        attribute(6, struct.pack("!I", 11)),
+        attribute(3, struct.pack("!QQ", 1795488000, 17)),
+        attribute(9, CONNECTION[0]),
+    ),
+    "arp": nflog(
+        attribute(1, struct.pack("!HBB", 0x0806, 0, 0)),
+        prefix(b"bh:SPOOF:e:" + HASH),
+        attribute(9, struct.pack("!HHBBH6s4s6s4s", 1, 0x800, 6, 4, 1, b"", A4, b"", B4)),
+    ),
+    "posture": nflog(prefix(b"bh:POSTUREAUDIT:i:-"), attribute(9, PACKETS["unreachable6"][1])),
+    "foreign": nflog(prefix(b"ufw block "), attribute(9, CONNECTION[1])),
+}
+
+# what, ends, protocol, flags, ports, where, how long after; see fuzz_flow_table.c
+TABLE = {
+    "handshake": b"\x01" + bytes.fromhex("11 21 00 02 01 01 16  00 24 00 12 04 02 16"),
+    "fragments": b"\x00" + bytes.fromhex("00 21 01 01 01 00 16  00 21 01 03 01 00 16"),
+    "two-sides": b"\x01"
+    + bytes.fromhex("51 04 00 02 01 01 16  91 04 00 02 01 06 16  00 01 00 12 04 02 20"),
+    "echo-and-error": b"\x00" + bytes.fromhex("00 04 02 00 00 00 16  03 01 02 01 00 00 ff"),
+}
+
+
+def main():
+    for kind, seeds in (
+        ("decode", {name: bytes([link, 0]) + p for name, (link, p) in PACKETS.items()}),
+        ("pcap", FILES),
+        ("nflog", MESSAGES),
+        ("flow_table", TABLE),
+    ):
+        (CORPUS / kind).mkdir(parents=True, exist_ok=True)
+        for name, seed in seeds.items():
+            (CORPUS / kind / name).write_bytes(seed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Lets a test call enforce/ from a process of its own: commands on standard input, one answer a
+ * line on standard output. It keeps its netlink socket, and with it the tables, until its input
+ * ends. */
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_log.h>
+#include <arpa/inet.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "address.h"
+#include "conntrack.h"
+#include "nflog.h"
+#include "nft.h"
+#include "ruleset.h"
+#include "ruleset_file.h"
+
+static const struct bh_nft_config *config(bool owner)
+{
+	static struct bh_nft_config c = { .log_group = 5070 };
+
+	c.owner = owner;
+	return &c;
+}
+
+static void answer(int code, const char *text)
+{
+	printf("%d %s\n", code, text);
+	fflush(stdout);
+}
+
+static void apply(struct bh_nft *nft, const char *path)
+{
+	struct bh_ruleset *rules = read_ruleset(path);
+	struct bh_nft_change change = { 0 };
+	struct bh_error err = { 0 };
+	char text[256];
+	int result = bh_nft_apply(nft, rules, &change, &err);
+
+	snprintf(text, sizeof(text), "chains=%zu sets=%zu elements=%zu adopted=%d", change.chains,
+		 change.sets, change.elements, change.adopted);
+	answer(result, result == 0 ? text : err.text);
+	bh_ruleset_free(rules);
+}
+
+/* Tables are kept, changed and checked from here on. */
+static int serve(bool owner)
+{
+	struct bh_error err = { 0 };
+	struct bh_nft *nft = bh_nft_open(config(owner), &err);
+	char line[512];
+
+	if (nft == NULL) {
+		answer(err.code, err.text);
+		return 1;
+	}
+	while (fgets(line, sizeof(line), stdin) != NULL) {
+		line[strcspn(line, "\n")] = '\0';
+		if (strncmp(line, "apply ", 6) == 0) {
+			apply(nft, line + 6);
+		} else if (strcmp(line, "verify") == 0) {
+			err = (struct bh_error) { 0 };
+			int result = bh_nft_verify(nft, &err);
+			answer(result, err.text);
+		}
+	}
+	bh_nft_close(nft);
+	return 0;
+}
+
+static void print_text(const char *path)
+{
+	struct bh_ruleset *rules = read_ruleset(path);
+	char *text = bh_nft_text(rules, config(true));
+
+	fputs(text, stdout);
+	free(text);
+	bh_ruleset_free(rules);
+}
+
+/* One line a message: prefix, protocol family of the rule, logical and physical interface. */
+static void print_log(void *user, const void *bytes, size_t length)
+{
+	const struct nlmsghdr *nlh = bytes;
+	const struct nfgenmsg *nfg = mnl_nlmsg_get_payload(nlh);
+	const struct nlattr *attr;
+	const char *prefix = "";
+	unsigned in = 0, physical = 0, payload = 0;
+
+	(void)user;
+	(void)length;
+	mnl_attr_for_each(attr, nlh, sizeof(*nfg))
+	{
+		if (mnl_attr_get_type(attr) == NFULA_PREFIX)
+			prefix = mnl_attr_get_str(attr);
+		else if (mnl_attr_get_type(attr) == NFULA_IFINDEX_INDEV)
+			in = ntohl(mnl_attr_get_u32(attr));
+		else if (mnl_attr_get_type(attr) == NFULA_IFINDEX_PHYSINDEV)
+			physical = ntohl(mnl_attr_get_u32(attr));
+		else if (mnl_attr_get_type(attr) == NFULA_PAYLOAD)
+			payload = mnl_attr_get_payload_len(attr);
+	}
+	printf("%s family=%u in=%u physical=%u bytes=%u\n", prefix, nfg->nfgen_family, in, physical,
+	       payload);
+	fflush(stdout);
+}
+
+static int follow_log(void)
+{
+	struct bh_error err = { 0 };
+	struct bh_nflog *log = bh_nflog_open(5070, &err);
+	uint64_t lost = 0;
+
+	if (log == NULL) {
+		fprintf(stderr, "%s\n", err.text);
+		return 1;
+	}
+	puts("ready");
+	fflush(stdout);
+	for (;;) {
+		struct pollfd fds[] = { { .fd = bh_nflog_fd(log), .events = POLLIN },
+					{ .fd = 0, .events = POLLIN } };
+
+		poll(fds, 2, -1);
+		if (fds[1].revents != 0)
+			break;
+		if (bh_nflog_read(log, print_log, NULL, &lost, &err) < 0)
+			break;
+	}
+	bh_nflog_close(log);
+	return 0;
+}
+
+static void forget(char **words, int count)
+{
+	struct bh_addr addrs[16];
+	struct bh_error err = { 0 };
+	size_t deleted = 0;
+	char text[32];
+
+	for (int i = 0; i < count && i < 16; i++)
+		bh_addr_parse(words[i], &addrs[i]);
+	int result = bh_conntrack_forget(addrs, (size_t)count, &deleted, &err);
+	snprintf(text, sizeof(text), "%zu", deleted);
+	answer(result, result == 0 ? text : err.text);
+}
+
+int main(int argc, char **argv)
+{
+	struct bh_error err = { 0 };
+	const char *what = argc > 1 ? argv[1] : "";
+
+	if (strcmp(what, "serve") == 0 || strcmp(what, "serve-plain") == 0)
+		return serve(strcmp(what, "serve") == 0);
+	if (strcmp(what, "log") == 0)
+		return follow_log();
+	if (strcmp(what, "text") == 0 && argc == 3)
+		print_text(argv[2]);
+	else if (strcmp(what, "forget") == 0)
+		forget(argv + 2, argc - 2);
+	else if (strcmp(what, "present") == 0)
+		answer(bh_nft_present(), "");
+	else if (strcmp(what, "remove") == 0)
+		answer(bh_nft_remove(&err), err.text);
+	else
+		return 2;
+	return 0;
+}

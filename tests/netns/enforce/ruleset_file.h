@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A ruleset as a test writes it down, one item a line:
+ *
+ *   posture open|audit|closed
+ *   chain WORKLOAD egress|ingress learn|audit|enforce reject|drop
+ *   permit peer|net|host|world PROTOCOL FIRST[-LAST] [PREFIX]     of the chain before it
+ *   bind L3-INTERFACE ADDRESS WORKLOAD
+ *   port INTERFACE bridged|routed learn|audit|enforce WORKLOAD|- MAC [ADDRESS…]
+ *   bridge INTERFACE
+ */
+#ifndef BH_TEST_RULESET_FILE_H
+#define BH_TEST_RULESET_FILE_H
+
+#include "bulkhead/ruleset.h"
+
+/* Ends the program where the file cannot be read or makes no sense. */
+struct bh_ruleset *read_ruleset(const char *path);
+
+#endif

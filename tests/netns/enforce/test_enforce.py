@@ -1,0 +1,1042 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The rules against real packets on a real kernel. Usage: test_enforce.py DRIVER [NAME…]"""
+import difflib
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+import traceback
+
+import frames
+from frames import BROADCAST, advert, arp, ether, icmpv6, ipv4, ipv6, lladdr, nd, tagged, tcp, udp
+from world import SETTLE, Enforcer, Log, World, run
+
+SYN, RST, ACK = 0x02, 0x04, 0x10
+
+
+def chains(workload, egress=(), ingress=(), mode="enforce", deny="reject", ingress_mode=None):
+    lines = [f"chain {workload} egress {mode} {deny}"]
+    lines += [f"permit {p}" for p in egress]
+    lines += [f"chain {workload} ingress {ingress_mode or mode} {deny}"]
+    lines += [f"permit {p}" for p in ingress]
+    return lines
+
+
+def bindings(box, workload, l3="br0"):
+    return [f"bind {l3} {address} {workload}" for address in (box.ip, box.ip6, box.ll)]
+
+
+def port(box, workload, mode="enforce", how="bridged"):
+    return [f"port {box.port} {how} {mode} {workload} {box.mac} {box.ip} {box.ip6} {box.ll}"]
+
+
+def everywhere(box, permit):
+    """The same permission for each of the box's addresses."""
+    return [f"peer {permit} {address}" for address in (box.ip, box.ip6, box.ll)]
+
+
+def shop(w, mode="enforce", egress=None, ingress=None, posture="open", more=(), deny="reject"):
+    """a is web, b is db; web may open 5000/tcp of db unless told otherwise."""
+    if egress is None:
+        egress = everywhere(w.b, "tcp 5000")
+    if ingress is None:
+        ingress = everywhere(w.a, "tcp 5000")
+    lines = [f"posture {posture}", "bridge br0"]
+    lines += chains("web", egress=egress, mode=mode, deny=deny)
+    lines += chains("db", ingress=ingress, mode=mode, deny=deny)
+    lines += bindings(w.a, "web") + bindings(w.b, "db")
+    lines += port(w.a, "web", mode) + port(w.b, "db", mode)
+    return "\n".join(lines + list(more)) + "\n"
+
+
+def job(w, mode="learn"):
+    """c is a workload of its own."""
+    return chains("job", mode=mode) + bindings(w.c, "job") + port(w.c, "job", mode)
+
+
+HASH = {}
+
+
+def workload_hash(w, name):
+    if name not in HASH:
+        text = run(f"{w.driver} text {w.write_rules('bridge br0' + chr(10) + chr(10).join(chains(name)))}")
+        HASH[name] = re.search(r"chain e_([0-9a-f]{16})", text).group(1)
+    return HASH[name]
+
+
+def prefix(w, kind, side, workload):
+    return f"bh:{kind}:{side}:" + (workload_hash(w, workload) if workload else "-")
+
+
+def expect(what, got, wanted):
+    if got == wanted:
+        return
+    if isinstance(got, str) and len(got) > 200:
+        lines = difflib.unified_diff(wanted.splitlines(), got.splitlines(), "expected", "got", n=1)
+        raise AssertionError("\n".join([what, *lines]))
+    raise AssertionError(f"{what}: got {got!r}, expected {wanted!r}")
+
+
+def expect_in(what, item, items):
+    assert item in items, f"{what}: {item!r} is not among {sorted(items)}"
+
+
+class Test:
+    """One enforcing process, the bridge flags on; gone afterwards."""
+
+    def __init__(self, w, rules=None, plain=False, filtered=True):
+        self.w, self.filtered = w, filtered
+        self.enforcer = Enforcer(w, plain)
+        if rules is not None:
+            self.enforcer.apply(rules)
+        w.filter(filtered)
+        self.log = Log(w)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.w.close_sockets()
+        self.log.end()
+        self.w.filter(False)
+        self.enforcer.end()
+        expect("removal", run(f"nsenter --net=/run/netns/{self.w.host.netns} {self.w.driver} remove"
+                              ).split()[0], "0")
+        self.w.host.sh("conntrack -F 2>/dev/null; ip neigh flush all; true")
+
+
+def nft(w, command, check=True):
+    return subprocess.run(["nsenter", f"--net=/run/netns/{w.host.netns}", "nft"] + command.split(),
+                          capture_output=True, text=True, check=check).stdout
+
+
+# --- who may talk to whom -------------------------------------------------------------------------
+
+def test_allowed_passes_and_denied_is_refused(w):
+    with Test(w, shop(w)) as t:
+        listeners = [w.b.listen(5000), w.b.listen(5001)]
+        for address in (w.b.ip, w.b.ip6, w.b.ll):
+            assert w.a.reaches(address, 5000), f"{address} 5000 is allowed"
+        expect("log", t.log.take(), [])
+        for address in (w.b.ip, w.b.ip6, w.b.ll):
+            expect(f"{address} 5001", w.a.connect(address, 5001), "refused")
+            expect_in("log", prefix(w, "DENY", "e", "web"), t.log.prefixes())
+        del listeners
+
+
+def test_receiver_refuses_where_sender_is_not_bound_by_rules(w):
+    with Test(w, shop(w, more=job(w))) as t:
+        listener = w.b.listen(5000)
+        for address in (w.b.ip, w.b.ip6, w.b.ll):
+            expect(f"{address} 5000", w.c.connect(address, 5000), "refused")
+            expect("log", t.log.prefixes(), {prefix(w, "DENY", "i", "db")})
+        assert w.a.reaches(w.b.ip, 5000)
+        del listener
+
+
+def test_both_sides_judge(w):
+    # web may send, but db does not take it: the chain that allowed must hand on to the other side.
+    with Test(w, shop(w, egress=[f"peer tcp 5000 {w.b.ip}", f"peer tcp 5001 {w.b.ip}"])) as t:
+        listeners = [w.b.listen(5000), w.b.listen(5001)]
+        assert w.a.reaches(w.b.ip, 5000)
+        expect("5001", w.a.connect(w.b.ip, 5001), "refused")
+        expect("log", t.log.prefixes(), {prefix(w, "DENY", "i", "db")})
+        del listeners
+
+
+def test_drop_is_silent(w):
+    with Test(w, shop(w, deny="drop")):
+        listener = w.b.listen(5001)
+        expect("5001", w.a.connect(w.b.ip, 5001), "silent")
+        expect("5001", w.a.connect(w.b.ip6, 5001), "silent")
+        del listener
+
+
+def test_audit_passes_and_logs(w):
+    with Test(w, shop(w, mode="audit")) as t:
+        listener = w.b.listen(5001)
+        for address in (w.b.ip, w.b.ip6):
+            assert w.a.reaches(address, 5001)
+            expect("log", t.log.prefixes(),
+                   {prefix(w, "AUDIT", "e", "web"), prefix(w, "AUDIT", "i", "db")})
+        del listener
+
+
+def test_learn_logs_nothing(w):
+    with Test(w, shop(w, mode="learn")) as t:
+        listener = w.b.listen(5001)
+        assert w.a.reaches(w.b.ip, 5001)
+        expect("log", t.log.take(), [])
+        del listener
+
+
+def test_icmp_by_type(w):
+    rules = shop(w, egress=[f"peer icmp 8 {w.b.ip}", f"peer icmpv6 128 {w.b.ip6}"],
+                 ingress=[f"peer icmp 8 {w.a.ip}", f"peer icmpv6 128 {w.a.ip6}"])
+    with Test(w, rules):
+        assert w.a.ping(w.b.ip) and w.a.ping(w.b.ip6)
+        assert not w.b.ping(w.a.ip) and not w.b.ping(w.a.ip6) and not w.a.ping(w.b.ll)
+
+
+def test_udp_is_answered(w):
+    rules = shop(w, egress=everywhere(w.b, "udp 53"), ingress=everywhere(w.a, "udp 53"))
+    with Test(w, rules) as t:
+        server, client = w.b.udp(53), w.a.udp()
+        client.sendto(b"?", (w.b.ip, 53))
+        data, back = server.recvfrom(10)
+        server.sendto(b"!", back)
+        expect("answer", client.recv(10), b"!")
+        other = w.b.udp(54)
+        client.sendto(b"?", (w.b.ip, 54))
+        expect("log", t.log.prefixes(), {prefix(w, "DENY", "e", "web")})
+        del data, other
+
+
+def test_networks_and_port_ranges(w):
+    rules = shop(w, egress=["net tcp 6000-6010 10.77.0.0/24", "net tcp 6005-6020 10.77.0.2/32",
+                            "net tcp 6000 fd77::/64"],
+                 ingress=["net tcp 1-65535 0.0.0.0/0", "net tcp 1-65535 ::/0"])
+    with Test(w, rules):
+        listeners = [w.b.listen(p) for p in (6000, 6007, 6015, 6021)]
+        expect("IPv4", [w.a.reaches(w.b.ip, p) for p in (6000, 6007, 6015, 6021)],
+               [True, True, True, False])
+        expect("IPv6", [w.a.reaches(w.b.ip6, p) for p in (6000, 6007)], [True, False])
+        del listeners
+
+
+def test_protocol_without_ports(w):
+    rules = shop(w, egress=[f"peer gre 0 {w.b.ip}"], ingress=[f"peer gre 0 {w.a.ip}"])
+    with Test(w, rules) as t:
+        sender, sniffer = w.a.raw(), w.b.raw()
+        for proto in (47, 50):
+            sender.send(ether(w.b.mac, w.a.mac, 0x0800, ipv4(w.a.ip, w.b.ip, proto, b"x" * 16)))
+        time.sleep(SETTLE)
+        expect("protocols", {f[23] for f in packets_from(w.a, sniffer)}, {47})
+        expect("log", t.log.prefixes(), {prefix(w, "DENY", "e", "web")})
+
+
+def packets_from(box, sniffer):
+    """The IPv4 frames that arrived from the box."""
+    return [f for f in read_all(sniffer)
+            if f[6:12] == frames.mac_bytes(box.mac) and f[12:14] == b"\x08\x00"]
+
+
+def test_multicast_is_the_senders_matter(w):
+    rules = shop(w, egress=["net udp 5353 224.0.0.0/4"], ingress=[])
+    with Test(w, rules) as t:
+        server = w.b.udp(5353)
+        server.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP,
+                          socket.inet_aton("224.0.0.251") + socket.inet_aton(w.b.ip))
+        t.log.take()
+        w.a.udp(5353).sendto(b"mdns", ("224.0.0.251", 5353))
+        expect("multicast", server.recv(10), b"mdns")
+        expect("log", t.log.take(), [])
+        w.b.udp(5354).sendto(b"mdns", ("224.0.0.251", 5353))
+        expect("log", t.log.prefixes(), {prefix(w, "DENY", "e", "db")})
+        w.a.udp().sendto(b"mdns", ("10.77.0.255", 5353))
+        expect("broadcast", t.log.prefixes(), {prefix(w, "DENY", "e", "web")})
+
+
+def test_dhcp_passes(w):
+    with Test(w, shop(w)) as t:
+        server = w.b.udp(67)
+        w.a.raw().send(ether(BROADCAST, w.a.mac, 0x0800, ipv4(
+            "0.0.0.0", "255.255.255.255", 17, udp("0.0.0.0", "255.255.255.255", 68, 67, b"disc"))))
+        expect("discover", server.recv(10), b"disc")
+        expect("log", t.log.take(), [])
+        w.a.raw().send(ether(BROADCAST, w.a.mac, 0x0800, ipv4(
+            "0.0.0.0", "255.255.255.255", 17, udp("0.0.0.0", "255.255.255.255", 68, 69, b"else"))))
+        expect("log", t.log.prefixes(), {prefix(w, "SPOOF", "e", "web")})
+
+
+# --- connections that were there before -----------------------------------------------------------
+
+def exchange(a, b):
+    a.send(b"ping")
+    expect("to", b.recv(10), b"ping")
+    b.send(b"pong")
+    expect("back", a.recv(10), b"pong")
+
+
+def open_connection(client, server, address, port):
+    listener = server.listen(port)
+    near = client.connect(address, port)
+    far, _ = listener.accept()
+    listener.close()
+    far.settimeout(1)
+    near.settimeout(1)
+    client.world.sockets.append(far)
+    return near, far
+
+
+def test_established_connections_survive(w):
+    for address in (w.b.ip, w.b.ip6):
+        client_first = open_connection(w.a, w.b, address, 5000)
+        server_first = open_connection(w.a, w.b, address, 5000)
+        forbidden = open_connection(w.a, w.b, address, 5001)
+        for near, far in (client_first, server_first, forbidden):
+            exchange(near, far)
+        time.sleep(SETTLE)  # delayed acknowledgements are still before the change
+        with Test(w, shop(w)) as t:
+            exchange(*client_first)
+            near, far = server_first
+            exchange(far, near)  # the first packet that is seen goes from server to client
+            exchange(near, far)
+            expect("log", t.log.take(), [])
+            forbidden[0].send(b"more")
+            expect("log", t.log.prefixes(), {prefix(w, "DENY", "e", "web")})
+            try:
+                expect("a connection that nothing allows", forbidden[0].recv(10), b"")
+            except ConnectionResetError:
+                pass
+
+
+def test_server_first_connection_survives_for_each_side_alone(w):
+    # Only the sender's side enforces, only the receiver's side enforces.
+    for web, db in (("enforce", "learn"), ("learn", "enforce")):
+        near, far = open_connection(w.a, w.b, w.b.ip, 5000)
+        rules = ["bridge br0"] + chains("web", everywhere(w.b, "tcp 5000"), mode=web)
+        rules += chains("db", ingress=everywhere(w.a, "tcp 5000"), mode=db)
+        rules += bindings(w.a, "web") + bindings(w.b, "db")
+        with Test(w, "\n".join(rules)) as t:
+            exchange(far, near)
+            expect("log", t.log.take(), [])
+
+
+def read_all(s):
+    got = []
+    while True:
+        try:
+            got.append(s.recv(2048))
+        except BlockingIOError:
+            return got
+
+
+def test_a_midstream_entry_opens_no_connection(w):
+    # db may open 80/tcp of web, so a segment from web's port 80 passes as part of an older
+    # connection. The entry that it leaves must not let web's own SYN through.
+    rules = shop(w, egress=[], ingress=[], more=[])
+    rules = rules.replace("chain web ingress enforce reject",
+                          f"chain web ingress enforce reject\npermit peer tcp 80 {w.b.ip}")
+    rules = rules.replace("chain db egress enforce reject",
+                          f"chain db egress enforce reject\npermit peer tcp 80 {w.a.ip}")
+    with Test(w, rules) as t:
+        listener = w.b.listen(22)
+        sender, sniffer = w.a.raw(), w.b.raw()
+
+        def send(flags, seq):
+            segment = tcp(w.a.ip, w.b.ip, 80, 22, flags, seq, 1 if flags & ACK else 0)
+            sender.send(ether(w.b.mac, w.a.mac, 0x0800, ipv4(w.a.ip, w.b.ip, 6, segment)))
+        send(ACK, 1000)
+        time.sleep(SETTLE)
+        for i in range(5):
+            send(ACK, 1000)
+            send(SYN, 5000 + i)
+        time.sleep(SETTLE)
+        arrived = [f for f in packets_from(w.a, sniffer) if f[23] == 6]
+        assert any(f[47] == ACK for f in arrived), "mid-stream segments pass"
+        expect("SYNs that arrived", [f for f in arrived if f[47] & SYN], [])
+        expect_in("log", prefix(w, "DENY", "e", "web"), t.log.prefixes())
+        del listener
+
+
+# --- everybody speaks for himself -----------------------------------------------------------------
+
+def spoof_case(w, t, what, frame, arrives=False, log=True):
+    """Sends one frame from a; says whether b or c saw it, and whether it was reported."""
+    sender, sniffers = w.a.raw(), [w.b.raw(), w.c.raw()]
+    t.log.take()
+    sender.send(frame)
+    reported = t.log.prefixes()
+    seen = any(frame[-20:] in f for s in sniffers for f in read_all(s))
+    expect(f"{what}: arrives", seen, arrives)
+    expect(f"{what}: log", reported, {prefix(w, "SPOOF", "e", "web")} if log else set())
+    for s in [sender] + sniffers:
+        s.close()
+
+
+def test_spoofed_frames_are_dropped(w):
+    rules = shop(w, egress=["net udp 1-65535 0.0.0.0/0", "net udp 1-65535 ::/0"],
+                 ingress=["net udp 1-65535 0.0.0.0/0", "net udp 1-65535 ::/0"])
+    good4 = ipv4(w.a.ip, w.b.ip, 17, udp(w.a.ip, w.b.ip, 9, 5000, b"a plain datagram, v4"))
+    good6 = ipv6(w.a.ip6, w.b.ip6, 17, udp(w.a.ip6, w.b.ip6, 9, 5000, b"a plain datagram, v6"))
+    from_c4 = ipv4(w.c.ip, w.b.ip, 17, udp(w.c.ip, w.b.ip, 9, 5000, b"in a neighbour's name"))
+    from_c6 = ipv6(w.c.ip6, w.b.ip6, 17, udp(w.c.ip6, w.b.ip6, 9, 5000, b"in a neighbour's name"))
+    with Test(w, rules) as t:
+        spoof_case(w, t, "own IPv4", ether(w.b.mac, w.a.mac, 0x0800, good4), True, False)
+        spoof_case(w, t, "own IPv6", ether(w.b.mac, w.a.mac, 0x86dd, good6), True, False)
+        spoof_case(w, t, "a neighbour's IPv4", ether(w.b.mac, w.a.mac, 0x0800, from_c4))
+        spoof_case(w, t, "a neighbour's IPv6", ether(w.b.mac, w.a.mac, 0x86dd, from_c6))
+        spoof_case(w, t, "a neighbour's MAC", ether(w.b.mac, w.c.mac, 0x0800, good4))
+        spoof_case(w, t, "both", ether(w.b.mac, w.c.mac, 0x0800, from_c4))
+        spoof_case(w, t, "VID 0", tagged(ether(w.b.mac, w.a.mac, 0x0800, good4), 0))
+        spoof_case(w, t, "VID 0, IPv6", tagged(ether(w.b.mac, w.a.mac, 0x86dd, good6), 0))
+        spoof_case(w, t, "VID 7", tagged(ether(w.b.mac, w.a.mac, 0x0800, good4), 7))
+        spoof_case(w, t, "802.1ad", tagged(ether(w.b.mac, w.a.mac, 0x0800, good4), 0, 0x88a8))
+        spoof_case(w, t, "two tags",
+                   tagged(tagged(ether(w.b.mac, w.a.mac, 0x0800, good4), 0), 0, 0x88a8))
+        spoof_case(w, t, "another EtherType", ether(w.b.mac, w.a.mac, 0x88b5, b"anything" * 8))
+        spoof_case(w, t, "PPPoE", ether(w.b.mac, w.a.mac, 0x8864, b"session " * 8))
+        spoof_case(w, t, "802.3", ether(w.b.mac, w.a.mac, 60, b"\xaa\xaa\x03" + b"snap" * 16))
+
+
+def test_vid0_reaches_a_socket_without_the_bridge_table(w):
+    """What the check above is worth: the same frame passes where nothing looks at tags."""
+    payload = ipv4(w.a.ip, w.b.ip, 17, udp(w.a.ip, w.b.ip, 9, 5000, b"tagged"))
+    server = w.b.udp(5000)
+    w.a.raw().send(tagged(ether(w.b.mac, w.a.mac, 0x0800, payload), 0))
+    expect("datagram", server.recv(10), b"tagged")
+    w.close_sockets()
+
+
+def neighbour(box, address):
+    text = box.sh(f"ip neigh show {address}")
+    found = re.search(r"lladdr (\S+)", text)
+    return found.group(1) if found else None
+
+
+def test_arp_poison_is_dropped(w):
+    with Test(w, shop(w, more=job(w, "enforce"))) as t:
+        w.b.sh("sysctl -qw net.ipv4.conf.eth0.arp_accept=1")
+        w.b.ping(w.c.ip)
+        expect("before", neighbour(w.b, w.c.ip), w.c.mac)
+        t.log.take()
+        sender = w.a.raw()
+        for op in (1, 2):
+            for source in (w.a.mac, w.c.mac):
+                # To b alone, and to everybody, as a gratuitous answer.
+                sender.send(ether(w.b.mac, source, 0x0806, arp(op, w.a.mac, w.c.ip, w.b.mac, w.b.ip)))
+                sender.send(ether(BROADCAST, source, 0x0806,
+                                  arp(op, w.a.mac, w.c.ip, BROADCAST, w.c.ip)))
+        expect("log", t.log.prefixes(), {prefix(w, "SPOOF", "e", "web")})
+        expect("after", neighbour(w.b, w.c.ip), w.c.mac)
+        sender.send(ether(BROADCAST, w.a.mac, 0x0806, arp(1, w.a.mac, "0.0.0.0", BROADCAST, w.a.ip)))
+        sender.send(ether(BROADCAST, w.a.mac, 0x0806, arp(1, w.a.mac, w.a.ip, BROADCAST, w.b.ip)))
+        expect("a probe and a question are nothing", t.log.take(), [])
+
+
+def nd_frames(w, a=None):
+    """Each of these would make b send c's packets to a."""
+    a = a or w.a
+    option = lladdr(2, a.mac)
+    nonce = b"\x0e\x01" + b"nonce!"
+    yield "target", advert(a.ip6, w.b.ip6, w.c.ip6, a.mac)
+    yield "source and target", advert(w.c.ip6, w.b.ip6, w.c.ip6, a.mac)
+    yield "target, link-local", advert(a.ll, w.b.ip6, w.c.ip6, a.mac)
+    yield "behind an option", advert(a.ip6, w.b.ip6, w.c.ip6, a.mac, before=nonce)
+    yield "solicitation", ipv6(w.c.ip6, w.b.ip6, 58, icmpv6(w.c.ip6, w.b.ip6,
+                                                           nd(135, w.b.ip6, lladdr(1, a.mac))))
+    hop_by_hop = b"\x3a\x00\x01\x04\x00\x00\x00\x00"
+    yield "behind a header", ipv6(a.ip6, w.b.ip6, 0, hop_by_hop + icmpv6(
+        a.ip6, w.b.ip6, nd(136, w.c.ip6, option, 0x20000000)))
+
+
+def test_nd_poison_is_dropped(w):
+    with Test(w, shop(w, more=job(w, "enforce"))) as t:
+        for what, packet in nd_frames(w):
+            w.b.ping(w.c.ip6)
+            expect(f"{what}: before", neighbour(w.b, w.c.ip6), w.c.mac)
+            t.log.take()
+            w.a.raw().send(ether(w.b.mac, w.a.mac, 0x86dd, packet))
+            expect(f"{what}: log", t.log.prefixes(), {prefix(w, "SPOOF", "e", "web")})
+            expect(f"{what}: after", neighbour(w.b, w.c.ip6), w.c.mac)
+        foreign = advert(w.a.ip6, w.b.ip6, w.a.ip6, w.c.mac)
+        w.a.raw().send(ether(w.b.mac, w.a.mac, 0x86dd, foreign))
+        expect("a foreign MAC", t.log.prefixes(), {prefix(w, "SPOOF", "e", "web")})
+        w.a.raw().send(ether(w.b.mac, w.a.mac, 0x86dd, advert(w.a.ip6, w.b.ip6, w.a.ip6, w.a.mac)))
+        expect("its own", t.log.take(), [])
+
+
+def test_nd_poison_works_without_the_bridge_table(w):
+    """What the check above is worth."""
+    w.b.ping(w.c.ip6)
+    w.a.raw().send(ether(w.b.mac, w.a.mac, 0x86dd, next(nd_frames(w))[1]))
+    time.sleep(SETTLE)
+    expect("poisoned", neighbour(w.b, w.c.ip6), w.a.mac)
+    w.b.sh("ip neigh flush all; ip -6 neigh flush all")
+    w.close_sockets()
+
+
+def test_neighbour_discovery_works(w):
+    with Test(w, shop(w, egress=[f"peer icmpv6 128 {w.b.ip6}", f"peer icmpv6 128 {w.b.ll}"],
+                      ingress=[f"peer icmpv6 128 {w.a.ip6}", f"peer icmpv6 128 {w.a.ll}"])) as t:
+        for box in (w.a, w.b):
+            box.sh("ip neigh flush all; ip -6 neigh flush all")
+        assert w.a.ping(w.b.ip6) and w.a.ping(w.b.ll)
+        expect("log", t.log.take(), [])
+
+
+def test_router_advertisements_of_containers_are_dropped(w):
+    body = bytes([134, 0, 0, 0, 64, 0, 0x07, 0x08]) + bytes(8) + lladdr(1, w.a.mac)
+    packet = ipv6(w.a.ll, "ff02::1", 58, icmpv6(w.a.ll, "ff02::1", body))
+    with Test(w, shop(w)) as t:
+        w.b.sh("sysctl -qw net.ipv6.conf.eth0.accept_ra=2")
+        w.a.raw().send(ether("33:33:00:00:00:01", w.a.mac, 0x86dd, packet))
+        expect("log", t.log.prefixes(), {prefix(w, "SPOOF", "e", "web")})
+        assert w.a.ll not in w.b.sh("ip -6 route"), "b took the route"
+
+
+def test_audit_reports_spoofs_and_lets_them_pass(w):
+    with Test(w, shop(w, mode="audit")) as t:
+        server = w.b.udp(5000)
+        payload = ipv4(w.c.ip, w.b.ip, 17, udp(w.c.ip, w.b.ip, 9, 5000, b"spoofed"))
+        w.a.raw().send(ether(w.b.mac, w.a.mac, 0x0800, payload))
+        expect("datagram", server.recv(10), b"spoofed")
+        expect_in("log", prefix(w, "SPOOFAUDIT", "e", "web"), t.log.prefixes())
+
+
+def test_nobody_else_claims_an_enforced_address(w):
+    # s is a port that no rule knows; c only learns. Neither may be web.
+    with Test(w, shop(w, more=job(w))) as t:
+        for stranger in (w.s, w.c):
+            w.b.ping(w.a.ip)
+            t.log.take()
+            sender, sniffer = stranger.raw(), w.b.raw()
+            claims = [
+                ether(w.b.mac, stranger.mac, 0x0800, ipv4(w.a.ip, w.b.ip, 17, udp(
+                    w.a.ip, w.b.ip, 9, 5000, b"I am web, says IPv4."))),
+                ether(w.b.mac, stranger.mac, 0x86dd, ipv6(w.a.ip6, w.b.ip6, 17, udp(
+                    w.a.ip6, w.b.ip6, 9, 5000, b"I am web, says IPv6."))),
+                ether(w.b.mac, stranger.mac, 0x0806,
+                      arp(2, stranger.mac, w.a.ip, w.b.mac, w.b.ip)),
+                ether(w.b.mac, stranger.mac, 0x86dd,
+                      advert(stranger.ip6, w.b.ip6, w.a.ip6, stranger.mac)),
+            ]
+            for claim in claims:
+                sender.send(claim)
+                expect("log", t.log.prefixes(), {"bh:SPOOF:e:-"})
+            expect("arrived", [f for f in read_all(sniffer) if f in claims], [])
+            expect("neighbour", neighbour(w.b, w.a.ip), w.a.mac)
+
+
+def delivered_cases(w):
+    """What c, which only learns, might send to b, which enforces."""
+    own = ipv4(w.c.ip, w.b.ip, 17, udp(w.c.ip, w.b.ip, 9, 5000, b"a plain datagram, v4"))
+    webs = ipv4(w.a.ip, w.b.ip, 17, udp(w.a.ip, w.b.ip, 9, 5000, b"in a neighbour's name"))
+    router = bytes([134, 0, 0, 0, 64, 0, 0x07, 0x08]) + bytes(8) + lladdr(1, w.c.mac)
+    advertisement = ipv6(w.c.ll, w.b.ll, 58, icmpv6(w.c.ll, w.b.ll, router))
+    yield "VID 0", tagged(ether(w.b.mac, w.c.mac, 0x0800, own), 0)
+    yield "EtherType", ether(w.b.mac, w.c.mac, 0x88b5, b"anything" * 8)
+    yield "a learning neighbour's address", ether(w.b.mac, w.c.mac, 0x0800, webs)
+    yield "the gateway's address", ether(w.b.mac, w.c.mac, 0x0806, arp(
+        2, w.c.mac, w.host.ip, w.b.mac, w.b.ip))
+    yield "the gateway's address, IPv6", ether(w.b.mac, w.c.mac, 0x86dd, advert(
+        w.c.ip6, w.b.ip6, w.host.ip6, w.c.mac))
+    yield "the gateway's role", ether(w.b.mac, w.c.mac, 0x86dd, advertisement)
+
+
+def learning_neighbours(w, db):
+    """db enforces or audits, a and c learn."""
+    anyone = ["net udp 1-65535 0.0.0.0/0", "net udp 1-65535 ::/0"]
+    rules = ["bridge br0"] + chains("web", mode="learn") + chains("db", ingress=anyone, mode=db)
+    rules += bindings(w.a, "web") + bindings(w.b, "db") + port(w.a, "web", "learn")
+    return "\n".join(rules + port(w.b, "db", db) + job(w)) + "\n"
+
+
+def test_an_enforced_receiver_is_not_lied_to(w):
+    with Test(w, learning_neighbours(w, "enforce")) as t:
+        sender, sniffer, other = w.c.raw(), w.b.raw(), w.a.raw()
+        for what, frame in delivered_cases(w):
+            sender.send(frame)
+            expect(f"{what}: log", t.log.prefixes(), {prefix(w, "SPOOF", "i", "db")})
+            expect(f"{what}: arrives", [f for f in read_all(sniffer) if frame[-20:] in f], [])
+        # To one who learns, they go.
+        read_all(other)
+        frame = tagged(ether(w.a.mac, w.c.mac, 0x88b5, b"anything" * 8), 0)
+        sender.send(frame)
+        expect("log", t.log.take(), [])
+        expect("arrives", len([f for f in read_all(other) if frame[-20:] in f]), 1)
+
+
+def test_an_auditing_receiver_hears_of_it(w):
+    with Test(w, learning_neighbours(w, "audit")) as t:
+        sender, sniffer = w.c.raw(), w.b.raw()
+        frame = next(delivered_cases(w))[1]
+        sender.send(frame)
+        expect_in("log", prefix(w, "SPOOFAUDIT", "i", "db"), t.log.prefixes())
+        arrived = [f for f in read_all(sniffer) if f.startswith(frame[:12]) and frame[-20:] in f]
+        expect("arrives", len(arrived), 1)
+
+
+def test_learning_neighbours_reach_an_enforced_receiver(w):
+    with Test(w, learning_neighbours(w, "enforce")) as t:
+        for box in (w.a, w.b, w.c):
+            box.sh("ip neigh flush all; ip -6 neigh flush all")
+        for address, own in ((w.b.ip, w.c.ip), (w.b.ip6, w.c.ip6), (w.b.ll, w.c.ll)):
+            server = w.b.udp(5000, "::" if ":" in address else "0.0.0.0")
+            client = w.c.udp(0, own if not own.startswith("fe80") else "::")
+            client.sendto(b"hello", w.c.endpoint(address, 5000))
+            expect("datagram", server.recv(10), b"hello")
+            server.close()
+        expect("log", t.log.take(), [])
+
+
+def test_strangers_speak_for_themselves(w):
+    with Test(w, shop(w, ingress=["net udp 5000 0.0.0.0/0", "net udp 5000 ::/0"],
+                      more=job(w))) as t:
+        for box in (w.s, w.c):
+            for address, own in ((w.b.ip, box.ip), (w.b.ip6, box.ip6)):
+                server = w.b.udp(5000, "::" if ":" in address else "0.0.0.0")
+                box.udp(0, own).sendto(b"hello", (address, 5000))
+                expect("datagram", server.recv(10), b"hello")
+                server.close()
+        expect("log", t.log.take(), [])
+
+
+# --- the host, the world, routed veths ------------------------------------------------------------
+
+def test_host_as_a_peer(w):
+    rules = shop(w, egress=["host tcp 7000", "host icmp 8"], ingress=["host tcp 7001-7002"])
+    with Test(w, rules) as t:
+        listeners = [w.host.listen(7000), w.host.listen(7003), w.b.listen(7002), w.b.listen(7003)]
+        for address in (w.host.ip, w.host.ip6, "192.0.2.1"):
+            assert w.a.reaches(address, 7000), address
+            expect(address, w.a.connect(address, 7003), "refused")
+            expect("log", t.log.prefixes(), {prefix(w, "DENY", "e", "web")})
+        assert w.a.ping(w.host.ip) and not w.a.ping(w.host.ip6)
+        t.log.take()
+        for address in (w.b.ip, w.b.ip6):
+            assert w.host.reaches(address, 7002), address
+            assert not w.host.reaches(address, 7003), address
+            expect("log", t.log.prefixes(), {prefix(w, "DENY", "i", "db")})
+        expect("not web's", w.host.connect(w.a.ip, 7002), "refused")
+        del listeners
+
+
+def test_host_connections_survive(w):
+    near, far = open_connection(w.host, w.b, w.b.ip, 7002)
+    into, out_of = open_connection(w.a, w.host, w.host.ip, 7000)
+    with Test(w, shop(w, egress=["host tcp 7000"], ingress=["host tcp 7002"])) as t:
+        w.host.sh("conntrack -F 2>/dev/null || true")
+        exchange(far, near)
+        exchange(out_of, into)
+        expect("log", t.log.take(), [])
+
+
+def test_loopback_is_none_of_our_business(w):
+    with Test(w, shop(w, posture="closed")):
+        listener = w.host.listen(7000)
+        assert w.host.reaches("127.0.0.1", 7000) and w.host.reaches("::1", 7000)
+        assert w.host.reaches(w.host.ip, 7000)
+        del listener
+
+
+def test_world_is_behind_unmanaged_interfaces(w):
+    with Test(w, shop(w, egress=["world tcp 443", "world tcp 80"], ingress=["world tcp 8080"])) as t:
+        w.w.sh("ip addr add 169.254.169.254/32 dev eth0")
+        w.host.sh(f"ip route add 169.254.169.254/32 via {w.w.ip}")
+        listeners = [w.w.listen(p) for p in (80, 443, 444)]
+        listeners += [w.b.listen(p) for p in (443, 8080, 8081)]
+        for far, db in ((w.w.ip, w.b.ip), (w.w.ip6, w.b.ip6)):
+            assert w.a.reaches(far, 443)
+            expect("444", w.a.connect(far, 444), "refused")
+            expect("log", t.log.prefixes(), {prefix(w, "DENY", "e", "web")})
+            assert w.w.reaches(db, 8080)
+            expect("8081", w.w.connect(db, 8081), "refused")
+            expect("log", t.log.prefixes(), {prefix(w, "DENY", "i", "db")})
+            expect("a neighbour is not the world", w.a.connect(db, 443), "refused")
+        expect("metadata", w.a.connect("169.254.169.254", 80), "refused")
+        w.w.sh("ip addr del 169.254.169.254/32 dev eth0")
+        w.host.sh("ip route del 169.254.169.254/32")
+        del listeners
+
+
+def routed(w, mode="enforce"):
+    lines = chains("edge", egress=[f"peer tcp 5000 {w.b.ip}", f"peer tcp 5000 {w.b.ip6}"], mode=mode)
+    return lines + bindings(w.r, "edge", w.r.port) + port(w.r, "edge", mode, "routed")
+
+
+def test_routed_veth(w):
+    rules = shop(w, ingress=["peer tcp 5000 10.78.0.2", "peer tcp 5000 fd78::2"], more=routed(w))
+    with Test(w, rules) as t:
+        listeners = [w.b.listen(5000), w.b.listen(5001)]
+        for address in (w.b.ip, w.b.ip6):
+            assert w.r.reaches(address, 5000)
+            expect("5001", w.r.connect(address, 5001), "refused")
+            expect("log", t.log.prefixes(), {prefix(w, "DENY", "e", "edge")})
+        w.r.sh("ip addr add 10.78.0.9/32 dev eth0; ip addr add fd78::9/128 dev eth0 nodad")
+        for address, source in ((w.b.ip, "10.78.0.9"), (w.b.ip6, "fd78::9")):
+            expect("spoofed", w.r.connect(address, 5000, source=source), "silent")
+            expect("log", t.log.prefixes(), {prefix(w, "SPOOF", "e", "edge")})
+        w.r.sh("ip addr del 10.78.0.9/32 dev eth0; ip addr del fd78::9/128 dev eth0")
+        del listeners
+
+
+def test_routed_veth_in_audit(w):
+    with Test(w, shop(w, mode="audit", more=routed(w, "audit"))) as t:
+        w.r.sh("ip addr add 10.78.0.9/32 dev eth0")
+        w.r.udp(0, "10.78.0.9").sendto(b"x", (w.b.ip, 5000))
+        expect_in("log", prefix(w, "SPOOFAUDIT", "e", "edge"), t.log.prefixes())
+        w.r.sh("ip addr del 10.78.0.9/32 dev eth0")
+
+
+# --- posture --------------------------------------------------------------------------------------
+
+def test_posture(w):
+    for posture, passes, kind in (("open", True, None), ("audit", True, "POSTUREAUDIT"),
+                                  ("closed", False, "POSTURE")):
+        rules = shop(w, ingress=["net tcp 5000 0.0.0.0/0", "net tcp 5000 ::/0"], posture=posture)
+        with Test(w, rules) as t:
+            listener = w.b.listen(5000)
+            for address in (w.b.ip, w.b.ip6, w.b.ll):
+                expect(f"{posture}: s → {address}", w.s.reaches(address, 5000), passes)
+                expect("log", t.log.prefixes(), {f"bh:{kind}:e:-"} if kind else set())
+            expect(f"{posture}: s → host", w.s.ping(w.host.ip), passes)
+            t.log.take()
+            expect(f"{posture}: host → s", w.host.ping(w.s.ip), passes)
+            expect("log", t.log.prefixes(), {f"bh:{kind}:i:-"} if kind else set())
+            del listener
+
+
+# --- changing, listing, surviving -----------------------------------------------------------------
+
+def handles(w):
+    """Every object of ours but the elements, with its handle."""
+    text = nft(w, "-a -t list ruleset")
+    return re.sub(r"packets \d+ bytes \d+", "", text)
+
+
+def counters(w, name):
+    """Element → packets, of one set."""
+    text = nft(w, f"list set inet bulkhead {name}")
+    found = re.findall(r"([0-9a-f.:]+ \. tcp \. \d+) counter packets (\d+)", text)
+    return {key: int(count) for key, count in found}
+
+
+def test_a_containers_start_changes_elements_only(w):
+    with Test(w, shop(w, more=chains("job"))) as t:
+        listener = w.b.listen(5000)
+        assert w.a.reaches(w.b.ip, 5000) and w.a.reaches(w.b.ip, 5000)
+        name = f"e_{workload_hash(w, 'web')}_4"
+        before, counted = handles(w), counters(w, name)
+        expect("counted", counted[f"{w.b.ip} . tcp . 5000"], 2)
+        # c starts as a second replica of db.
+        egress = everywhere(w.b, "tcp 5000") + everywhere(w.c, "tcp 5000")
+        rules = shop(w, egress=egress,
+                     more=chains("job") + bindings(w.c, "db") + port(w.c, "db"))
+        change = t.enforcer.apply(rules)
+        expect("chains, sets", (change["chains"], change["sets"]), (0, 0))
+        # 3 permissions; 4 maps × 3 addresses; port thrice, MAC twice; 3 bindings, 2 targets; 5 owned.
+        expect("elements", change["elements"], 30)
+        expect("objects", handles(w), before)
+        expect("counters", counters(w, name)[f"{w.b.ip} . tcp . 5000"], 2)
+        other = w.c.listen(5000)
+        assert w.a.reaches(w.c.ip, 5000)
+        t.enforcer.apply(shop(w, more=chains("job")))
+        expect("objects", handles(w), before)
+        expect("gone", w.a.connect(w.c.ip, 5000), "refused")
+        expect("verify", t.enforcer.verify()[0], 0)
+        del listener, other
+
+
+def test_a_mode_change_rewrites_that_workloads_chains(w):
+    with Test(w, shop(w)) as t:
+        change = t.enforcer.apply(shop(w).replace("chain web egress enforce", "chain web egress audit"))
+        expect("change", change, {"chains": 2, "sets": 0, "elements": 0, "adopted": 0})
+        listener = w.b.listen(5001)
+        expect("still db's", w.a.connect(w.b.ip, 5001), "refused")
+        expect("log", t.log.prefixes(), {prefix(w, "AUDIT", "e", "web"), prefix(w, "DENY", "i", "db")})
+        del listener
+
+
+def test_conflicting_bindings_are_taken_once(w):
+    # Two workloads claim one address: the first holds it, and the transaction stands.
+    with Test(w, shop(w, more=job(w) + [f"bind br0 {w.a.ip} job"])) as t:
+        text = nft(w, "list map inet bulkhead egress4")
+        expect_in("map", f'"br0" . {w.a.ip} : goto e_{workload_hash(w, "web")}', text)
+        expect("verify", t.enforcer.verify()[0], 0)
+
+
+def everything(w):
+    """A ruleset that uses every kind of object."""
+    return shop(w, posture="audit", deny="drop", egress=everywhere(w.b, "tcp 5000") + [
+        f"peer icmp 8 {w.b.ip}", f"peer icmpv6 128 {w.b.ip6}", f"peer gre 0 {w.b.ip}",
+        f"peer 50 0 {w.b.ip6}", "net tcp 80 10.0.0.0/8", "net tcp 70-90 10.1.0.0/16",
+        "net udp 53 ::/0", "net icmp 8 10.0.0.0/8", "net icmpv6 128 fd00::/8", "net gre 0 10.0.0.0/8",
+        "net 50 0 fd00::/8", "host tcp 53", "host icmp 8", "host icmpv6 128", "host gre 0",
+        "world tcp 443", "world icmp 8", "world icmpv6 128", "world gre 0"],
+        more=job(w, "audit") + routed(w) + chains("idle", mode="learn"))
+
+
+def plain_text(listing):
+    """Without the table's flags, and what is only nft's remark or changes by itself."""
+    listing = re.sub(r" # progname .*", "", listing)
+    listing = re.sub(r"\tflags ?(owner)?\n\n?", "", listing, flags=re.M)
+    return re.sub(r"packets \d+ bytes \d+", "packets 0 bytes 0", listing)
+
+
+def in_fresh_namespace(w, text):
+    """Loads it with plain nft somewhere else, and lists what came of it."""
+    path = os.path.join(w.scratch.name, "listing.nft")
+    with open(path, "w") as file:
+        file.write(text)
+    result = subprocess.run(["unshare", "--net", "sh", "-c", f"nft -f {path} && nft list ruleset"],
+                            capture_output=True, text=True)
+    expect("nft -f", result.stderr, "")
+    return result.stdout
+
+
+def test_listing_reloads_with_plain_nft(w):
+    rules = everything(w)
+    with Test(w, rules) as t:
+        expect("verify", t.enforcer.verify(), (0, ""))
+        listing = plain_text(nft(w, "list ruleset"))
+        assert "chain forward" in listing and "@th,64,128" in listing
+        expect("reloaded", plain_text(in_fresh_namespace(w, listing)), listing)
+        text = run(f"{w.driver} text {w.write_rules(rules)}")
+        expect("bh_nft_text()", plain_text(in_fresh_namespace(w, text)), listing)
+
+
+def test_owned_tables_withstand_others(w):
+    with Test(w, shop(w)) as t:
+        listener = w.b.listen(5001)
+        before = nft(w, "list ruleset")
+        nft(w, "flush ruleset")
+        expect("after flush ruleset", nft(w, "list ruleset"), before)
+        assert subprocess.run(["nsenter", f"--net=/run/netns/{w.host.netns}", "nft", "delete", "table",
+                               "inet", "bulkhead"], capture_output=True).returncode != 0
+        second = Enforcer(w)
+        code, text = second.ask("apply " + w.write_rules(shop(w)))
+        expect("a second process", code, -16)
+        assert "another process" in text, text
+        second.end()
+        code = run(f"nsenter --net=/run/netns/{w.host.netns} {w.driver} remove").split()[0]
+        expect("remove while owned", code, "-16")
+        expect("5001", w.a.connect(w.b.ip, 5001), "refused")
+        del t, listener
+
+
+class Probe:
+    """Knocks where it may not, all the time, in several ways."""
+
+    def __init__(self, w):
+        self.w, self.sent, self.running = w, 0, True
+        self.udp = [w.b.udp(5001), w.b.udp(5001, "::")]
+        self.listener = w.b.listen(5001)
+        self.sockets = [(w.a.udp(0, w.a.ip), w.b.ip), (w.a.udp(0, w.a.ip6), w.b.ip6)]
+        self.raw, self.sniffer = w.a.raw(), w.b.raw()
+        spoofed = ipv4(w.c.ip, w.b.ip, 17, udp(w.c.ip, w.b.ip, 9, 5000, b"spoofed, spoofed"))
+        self.frame = ether(w.b.mac, w.a.mac, 0x0800, spoofed)
+        syn = tcp(w.a.ip, w.b.ip, 999, 5001, SYN)
+        self.syn = ether(w.b.mac, w.a.mac, 0x0800, ipv4(w.a.ip, w.b.ip, 6, syn))
+        self.thread = threading.Thread(target=self.knock)
+        self.thread.start()
+
+    def knock(self):
+        while self.running:
+            for s, address in self.sockets:
+                try:
+                    s.sendto(b"let me in", (address, 5001))
+                except OSError:
+                    pass  # told so by ICMP
+            try:
+                self.raw.send(self.frame)
+                self.raw.send(self.syn)
+            except OSError:
+                return  # the test is over
+            self.sent += 4
+            time.sleep(0.0002)
+
+    def end(self):
+        """What got through."""
+        self.running = False
+        self.thread.join()
+        time.sleep(SETTLE)
+        through = 0
+        for s in self.udp:
+            s.setblocking(False)
+            through += len(read_all(s))
+        seen = read_all(self.sniffer)
+        return through + sum(f in (self.frame, self.syn) for f in seen)
+
+
+def test_a_killed_owners_rules_stand_and_are_adopted(w):
+    # With rules that drop: answers would slow the probe down.
+    rules = shop(w, deny="drop")
+    with Test(w, rules) as t:
+        t.log.end()  # not what this is about, and there would be much of it
+        listener = w.b.listen(5000)
+        probe = Probe(w)
+        for _ in range(3):
+            before = handles(w)
+            time.sleep(0.2)
+            t.enforcer.kill()
+            time.sleep(0.1)
+            assert w.a.reaches(w.b.ip, 5000)
+            t.enforcer = Enforcer(w)
+            expect("adopted", t.enforcer.apply(rules),
+                   {"chains": 0, "sets": 0, "elements": 0, "adopted": 1})
+            expect("objects", handles(w).replace("enforce_driver", ""),
+                   before.replace("enforce_driver", ""))
+            nft(w, "flush ruleset")
+            expect("verify", t.enforcer.verify()[0], 0)
+            # A change, and back, while packets fly.
+            t.enforcer.apply(everything(w))
+            t.enforcer.apply(rules)
+        t.log = Log(w)
+        through = probe.end()
+        assert probe.sent > 1000, f"only {probe.sent} packets were sent"
+        expect(f"of {probe.sent} packets passed", through, 0)
+        del listener
+
+
+def test_the_probe_notices_openness(w):
+    """What the count of zero above is worth."""
+    probe = Probe(w)
+    time.sleep(0.3)
+    through = probe.end()
+    # All of them did, but receive buffers are small.
+    assert through > 100, f"{through} of {probe.sent}"
+    w.close_sockets()
+
+
+def test_adoption_repairs_what_was_changed_meanwhile(w):
+    with Test(w, shop(w)) as t:
+        listener = w.b.listen(5001)
+        t.enforcer.kill()
+        web = workload_hash(w, "web")
+        nft(w, f"flush chain inet bulkhead e_{web}")
+        nft(w, "delete element inet bulkhead managed { br0 }")
+        nft(w, f"add element inet bulkhead e_{web}_4 {{ {w.b.ip} . tcp . 5001 }}")
+        nft(w, "add chain inet bulkhead foreign")
+        nft(w, "add set inet bulkhead strange { type ipv4_addr; }")
+        t.enforcer = Enforcer(w)
+        change = t.enforcer.apply(shop(w))
+        expect("change", change, {"chains": 2, "sets": 1, "elements": 2, "adopted": 1})
+        expect("verify", t.enforcer.verify(), (0, ""))
+        expect("5001", w.a.connect(w.b.ip, 5001), "refused")
+        del listener
+
+
+def test_plain_tables_are_converted_both_ways(w):
+    with Test(w, shop(w), plain=True) as t:
+        listener = w.b.listen(5001)
+        for plain in (False, True, False):
+            t.enforcer.kill()
+            t.enforcer = Enforcer(w, plain)
+            t.enforcer.apply(shop(w))
+            expect("verify", t.enforcer.verify(), (0, ""))
+            expect("5001", w.a.connect(w.b.ip, 5001), "refused")
+        del listener
+
+
+def test_plain_tables_are_watched_and_repaired(w):
+    with Test(w, shop(w), plain=True) as t:
+        expect("verify", t.enforcer.verify(), (0, ""))
+        nft(w, "flush ruleset")
+        code, text = t.enforcer.verify()
+        expect("verify", code, 1)
+        assert "table inet bulkhead" in text, text
+        t.enforcer.apply(shop(w))
+        expect("verify", t.enforcer.verify(), (0, ""))
+        nft(w, f"insert rule inet bulkhead e_{workload_hash(w, 'web')} accept")
+        expect("verify", t.enforcer.verify()[0], 1)
+        change = t.enforcer.apply(shop(w))
+        expect("chains", change["chains"], 1)
+        expect("verify", t.enforcer.verify(), (0, ""))
+
+
+def test_an_empty_ruleset_removes_the_tables(w):
+    with Test(w, shop(w)) as t:
+        nft(w, "add table inet somebody_elses")
+        assert "bulkhead" in nft(w, "list tables")
+        t.enforcer.apply("posture open\n")
+        expect("tables", nft(w, "list tables"), "table inet somebody_elses\n")
+        expect("verify", t.enforcer.verify(), (0, ""))
+        t.enforcer.apply(shop(w))
+        assert "bulkhead" in nft(w, "list tables")
+        nft(w, "delete table inet somebody_elses")
+
+
+def test_a_refused_transaction_changes_nothing(w):
+    with Test(w, shop(w)) as t:
+        before = nft(w, "list ruleset")
+        code, _ = t.enforcer.ask("apply " + w.write_rules(shop(w).replace("bind br0", "bind br*0")))
+        expect("apply", code, -22)
+        expect("listing", nft(w, "list ruleset"), before)
+        expect("verify", t.enforcer.verify(), (0, ""))
+
+
+def test_connections_of_a_departed_address_are_forgotten(w):
+    with Test(w, shop(w)) as t:
+        for address in (w.b.ip, w.b.ip6):
+            near, far = open_connection(w.a, w.b, address, 5000)
+            exchange(near, far)
+            # The policy no longer allows it: an established connection goes on …
+            t.enforcer.apply(shop(w, egress=[], ingress=[]))
+            exchange(near, far)
+            # … until its entry is gone.
+            code, count = run(f"nsenter --net=/run/netns/{w.host.netns} {w.driver} forget {address}"
+                              ).split()
+            expect("forget", code, "0")
+            assert int(count) >= 1
+            try:
+                near.send(b"still there?")
+            except ConnectionResetError:
+                pass  # an acknowledgement was refused already
+            expect_in("log", prefix(w, "DENY", "e", "web"), t.log.prefixes())
+            code, count = run(f"nsenter --net=/run/netns/{w.host.netns} {w.driver} forget 10.9.9.9 "
+                              "fd99::1").split()
+            expect("nothing to forget", (code, count), ("0", "0"))
+            t.enforcer.apply(shop(w))
+
+
+def test_log_names_the_port(w):
+    with Test(w, shop(w)) as t:
+        index = w.host.sh(f"ip -o link show {w.a.port}").split(":")[0]
+        bridge = w.host.sh("ip -o link show br0").split(":")[0]
+        w.a.udp().sendto(b"x" * 600, (w.b.ip, 5001))
+        line = next(x for x in t.log.take() if x.startswith("bh:DENY"))
+        expect("interfaces", line.split()[1:], ["family=2", f"in={bridge}", f"physical={index}",
+                                                "bytes=256"])
+        w.a.raw().send(ether(w.b.mac, w.c.mac, 0x0800, ipv4(w.a.ip, w.b.ip, 17, b"x" * 8)))
+        line = next(x for x in t.log.take() if x.startswith("bh:SPOOF"))
+        expect("interfaces", line.split()[1:4], ["family=7", f"in={bridge}", f"physical={index}"])
+
+
+def test_logs_are_limited_and_counters_are_not(w):
+    with Test(w, shop(w, deny="drop")) as t:
+        client = w.a.udp()
+        for _ in range(1000):
+            client.sendto(b"x", (w.b.ip, 5001))
+        lines = t.log.take()
+        assert 100 <= len(lines) <= 400, f"{len(lines)} lines"
+        text = nft(w, f"list chain inet bulkhead e_{workload_hash(w, 'web')}")
+        expect("counted", re.search(r"counter packets (\d+) bytes \d+ drop", text).group(1), "1000")
+
+
+def main():
+    if os.geteuid() != 0:
+        print("SKIPPED: needs root")
+        return 77
+    if subprocess.run(["unshare", "-n", "true"], capture_output=True).returncode != 0:
+        print("SKIPPED: network namespaces cannot be made here")
+        return 77
+    wanted = sys.argv[2:]
+    tests = [(n, f) for n, f in globals().items()
+             if n.startswith("test_") and (not wanted or any(x in n for x in wanted))]
+    world = World(os.path.abspath(sys.argv[1]), f"enf{os.getpid()}")
+    failed = 0
+    try:
+        world.build()
+        world.settle()
+        for name, test in tests:
+            start = time.monotonic()
+            try:
+                test(world)
+                print(f"ok {name} ({time.monotonic() - start:.1f} s)", flush=True)
+            except Exception:  # the next test deserves its chance
+                failed += 1
+                print(f"FAILED {name}\n{traceback.format_exc()}", flush=True)
+                world.close_sockets()
+    finally:
+        world.destroy()
+    print(f"{len(tests) - failed} of {len(tests)} passed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

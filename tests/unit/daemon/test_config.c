@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "timefmt.h"
+
+static int parse(struct bh_config *config, const char *text, struct bh_error *err)
+{
+	bh_config_defaults(config);
+	return bh_config_parse(config, text, strlen(text), "test.yaml", err);
+}
+
+/* Every key that is documented is read, and says what the defaults say. */
+static void documented_file_is_the_defaults(void **state)
+{
+	struct bh_config read, defaults;
+	struct bh_error err = { 0 };
+
+	(void)state;
+	memset(&read, 0, sizeof(read));
+	memset(&defaults, 0, sizeof(defaults));
+	bh_config_defaults(&defaults);
+	/* A value that the file does not set would show. */
+	read.max_flows = read.snaplen = read.keep_events = -1;
+	assert_int_equal(bh_config_load(&read, CONFIG_FILE, &err), 0);
+	assert_memory_equal(&read.uplinks, &defaults.uplinks, sizeof(read.uplinks));
+	assert_memory_equal(&read.netns_directories, &defaults.netns_directories,
+			    sizeof(read.netns_directories));
+#define SAME_NUMBER(field) assert_int_equal(read.field, defaults.field)
+#define SAME_TEXT(field) assert_string_equal(read.field, defaults.field)
+	SAME_TEXT(state_directory);
+	SAME_TEXT(run_directory);
+	SAME_NUMBER(log_level);
+	SAME_TEXT(capture_user);
+	SAME_TEXT(core_user);
+	SAME_TEXT(api_socket);
+	SAME_TEXT(operator_group);
+	SAME_NUMBER(ring_bytes);
+	SAME_NUMBER(snaplen);
+	SAME_NUMBER(max_flows);
+	SAME_NUMBER(idle_timeout);
+	SAME_NUMBER(tcp_idle_timeout);
+	SAME_NUMBER(report_interval);
+	SAME_NUMBER(netns_ordinals);
+	SAME_NUMBER(keep_departed);
+	SAME_TEXT(docker_socket);
+	SAME_NUMBER(window);
+	SAME_NUMBER(window_offset);
+	SAME_NUMBER(max_edges);
+	SAME_NUMBER(posture);
+	SAME_NUMBER(table_protection);
+	SAME_NUMBER(log_group);
+	SAME_NUMBER(keep_events);
+}
+
+static void values_are_read(void **state)
+{
+	struct bh_config c;
+	struct bh_error err = { 0 };
+
+	(void)state;
+	assert_int_equal(parse(&c,
+			       "capture: {ring: 64MiB, max_flows: 5000, idle_timeout: 1m30s}\n"
+			       "interfaces:\n  uplinks: [ext0]\n"
+			       "runtimes: {docker: off}\n"
+			       "enforcement: {posture: closed, table_protection: plain}\n"
+			       "identity: {netns_ordinals: false}\n",
+			       &err),
+			 0);
+	assert_int_equal(c.ring_bytes, 64 << 20);
+	assert_int_equal(c.max_flows, 5000);
+	assert_int_equal(c.idle_timeout, 90 * BH_SECOND);
+	assert_int_equal(c.uplinks.count, 1);
+	assert_string_equal(c.uplinks.items[0], "ext0");
+	assert_string_equal(c.docker_socket, "");
+	assert_int_equal(c.posture, 2);
+	assert_int_equal(c.table_protection, BH_TABLE_PLAIN);
+	assert_false(c.netns_ordinals);
+}
+
+static void json_and_empty_files_are_read(void **state)
+{
+	struct bh_config c;
+	struct bh_error err = { 0 };
+
+	(void)state;
+	assert_int_equal(parse(&c, "{\"learning\": {\"window\": \"1h\"}}", &err), 0);
+	assert_int_equal(c.window, 3600 * BH_SECOND);
+	assert_int_equal(parse(&c, "# nothing but a comment\n", &err), 0);
+	assert_int_equal(parse(&c, "", &err), 0);
+}
+
+static const struct {
+	const char *text;
+	const char *message;
+} broken[] = {
+	{ "captur: {snaplen: 256}", "test.yaml:1:1: unknown key captur; did you mean capture?" },
+	{ "capture:\n  snaplne: 256", "test.yaml:2:3: unknown key capture.snaplne; did you mean "
+				      "capture.snaplen?" },
+	{ "wibble: 1", "test.yaml:1:1: unknown key wibble; config/bulkhead.yaml lists every key" },
+	{ "capture:\n  snaplen: tall",
+	  "test.yaml:2:3: capture.snaplen: found \"tall\", expected a number from 128 to 65535" },
+	{ "capture: {snaplen: 70000}",
+	  "test.yaml:1:11: capture.snaplen: found \"70000\", expected a "
+	  "number from 128 to 65535" },
+	{ "capture: [1]", "test.yaml:1:1: capture: found a list, expected a map of its keys" },
+	{ "capture: {ring: 3}",
+	  "test.yaml:1:11: capture.ring: found \"3\", expected a size from 1MiB "
+	  "to 1024MiB" },
+	{ "capture: {idle_timeout: 5x}", "test.yaml:1:11: capture.idle_timeout: found \"5x\", "
+					 "expected a duration from 1s to 86400s "
+					 "(90s, 15m, 2h, 7d)" },
+	{ "identity: {netns_ordinals: maybe}", "test.yaml:1:12: identity.netns_ordinals: found "
+					       "\"maybe\", expected true or false" },
+	{ "enforcement: {posture: shut}", "test.yaml:1:15: enforcement.posture: found \"shut\", "
+					  "expected one of open, audit, closed" },
+	{ "interfaces: {uplinks: eth0}",
+	  "test.yaml:1:14: interfaces.uplinks: found \"eth0\", expected "
+	  "a list of at most 16 texts" },
+	{ "api: {socket: run/api}", "test.yaml:1:7: api.socket: found \"run/api\", expected an "
+				    "absolute path of at most 255 bytes" },
+	{ "- a\n- b", "test.yaml:1:1: the file: found a list, expected a map of keys" },
+	{ "log_level: info\nlog_level: debug", "test.yaml:2:1: the same key twice" },
+	{ "log_level: &x info", "test.yaml:1:15: anchors and aliases are not used here" },
+	{ "log_level: !!str info", "test.yaml:1:12: tags are not used here" },
+	{ "log_level: info\n---\nlog_level: debug",
+	  "test.yaml:3:1: a second document in the file" },
+};
+
+static void broken_files_say_where_and_change_nothing(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
+		struct bh_config c, before;
+		struct bh_error err = { 0 };
+
+		memset(&before, 0, sizeof(before));
+		bh_config_defaults(&before);
+		memcpy(&c, &before, sizeof(c));
+		assert_int_equal(bh_config_parse(&c, broken[i].text, strlen(broken[i].text),
+						 "test.yaml", &err),
+				 -EINVAL);
+		assert_string_equal(err.text, broken[i].message);
+		assert_memory_equal(&c, &before, sizeof(c));
+	}
+}
+
+static void syntax_errors_have_a_line(void **state)
+{
+	struct bh_config c;
+	struct bh_error err = { 0 };
+
+	(void)state;
+	assert_int_equal(parse(&c, "capture:\n  snaplen: [1, 2\nx: {", &err), -EINVAL);
+	assert_int_equal(strncmp(err.text, "test.yaml:", 10), 0);
+	assert_int_equal(bh_config_load(&c, "/nonexistent/bulkhead.yaml", &err), -ENOENT);
+	assert_string_equal(err.text,
+			    "configuration /nonexistent/bulkhead.yaml: No such file or directory");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(documented_file_is_the_defaults),
+		cmocka_unit_test(values_are_read),
+		cmocka_unit_test(json_and_empty_files_are_read),
+		cmocka_unit_test(broken_files_say_where_and_change_nothing),
+		cmocka_unit_test(syntax_errors_have_a_line),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Messages between processes: what is well-formed, and that channels carry it, in order, with its
+ * descriptor, and refuse the rest. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "channel.h"
+#include "config.h"
+#include "rules_wire.h"
+#include "ruleset.h"
+
+static void lengths_are_checked(void **state)
+{
+	struct bh_flow flows[2];
+	uint32_t ifindex = 3;
+
+	(void)state;
+	memset(flows, 0, sizeof(flows));
+	assert_true(bh_message_check(BH_MSG_FLOWS, flows, sizeof(flows)));
+	assert_false(bh_message_check(BH_MSG_FLOWS, flows, sizeof(flows) - 1));
+	assert_true(bh_message_check(BH_MSG_ENDPOINT_GONE, &ifindex, 4));
+	assert_false(bh_message_check(BH_MSG_ENDPOINT_GONE, &ifindex, 3));
+	assert_true(bh_message_check(BH_MSG_SCAN_BEGIN, NULL, 0));
+	assert_false(bh_message_check(BH_MSG_SCAN_BEGIN, &ifindex, 4));
+	assert_false(bh_message_check(0, NULL, 0));
+	assert_false(bh_message_check(BH_MSG_TYPES, NULL, 0));
+	assert_false(bh_message_check(65535, NULL, 0));
+}
+
+static void fields_are_checked(void **state)
+{
+	struct bh_flow flow;
+	struct bh_endpoint_fact fact;
+	struct bh_binding binding = { .l3_ifname = "br0" };
+
+	(void)state;
+	memset(&flow, 0, sizeof(flow));
+	flow.state = BH_FLOW_CLOSED + 1;
+	assert_false(bh_message_check(BH_MSG_FLOWS, &flow, sizeof(flow)));
+	flow.state = BH_FLOW_CLOSED;
+	flow.key.src.family = 5;
+	assert_false(bh_message_check(BH_MSG_FLOWS, &flow, sizeof(flow)));
+	flow.key.src.family = BH_IPV6;
+	assert_true(bh_message_check(BH_MSG_FLOWS, &flow, sizeof(flow)));
+	/* A flag that is neither true nor false. */
+	memset(&flow.final, 2, 1);
+	assert_false(bh_message_check(BH_MSG_FLOWS, &flow, sizeof(flow)));
+
+	memset(&fact, 0, sizeof(fact));
+	assert_true(bh_message_check(BH_MSG_ENDPOINT, &fact, sizeof(fact)));
+	fact.addr_count = BH_ENDPOINT_ADDRS + 1;
+	assert_false(bh_message_check(BH_MSG_ENDPOINT, &fact, sizeof(fact)));
+	fact.addr_count = 0;
+	memset(fact.netns_name, 'x', sizeof(fact.netns_name)); /* no end */
+	assert_false(bh_message_check(BH_MSG_ENDPOINT, &fact, sizeof(fact)));
+
+	memset(binding.l3_ifname, 'b', sizeof(binding.l3_ifname));
+	assert_false(bh_message_check(BH_MSG_RULES_BINDINGS, &binding, sizeof(binding)));
+}
+
+/* One end of a channel under test: what it received. */
+struct receiver {
+	uv_loop_t *loop;
+	size_t count;
+	size_t expected;
+	uint16_t types[4096];
+	uint32_t numbers[4096];
+	int fd;
+	const char *closed;
+};
+
+static void on_message(void *user, struct bh_channel *channel, const struct bh_message *m)
+{
+	struct receiver *r = user;
+
+	(void)channel;
+	r->types[r->count] = m->type;
+	if (m->length >= sizeof(uint32_t))
+		memcpy(&r->numbers[r->count], m->data, sizeof(uint32_t));
+	if (m->fd >= 0)
+		r->fd = m->fd;
+	if (++r->count == r->expected)
+		uv_stop(r->loop);
+}
+
+static void on_closed(void *user, struct bh_channel *channel, const char *why)
+{
+	struct receiver *r = user;
+
+	r->closed = why;
+	bh_channel_free(channel);
+	uv_stop(r->loop);
+}
+
+struct pair {
+	uv_loop_t loop;
+	struct receiver a, b;
+	struct bh_channel *left, *right;
+	int fds[2];
+};
+
+static void open_pair(struct pair *p, size_t limit)
+{
+	memset(p, 0, sizeof(*p));
+	uv_loop_init(&p->loop);
+	assert_int_equal(bh_channel_pair(p->fds), 0);
+	p->a.loop = p->b.loop = &p->loop;
+	p->a.fd = p->b.fd = -1;
+	struct bh_channel_handlers left = { &p->a, on_message, on_closed };
+	struct bh_channel_handlers right = { &p->b, on_message, on_closed };
+	p->left = bh_channel_new(&p->loop, p->fds[0], &left, limit);
+	p->right = bh_channel_new(&p->loop, p->fds[1], &right, limit);
+}
+
+static void close_pair(struct pair *p)
+{
+	if (p->a.closed == NULL)
+		bh_channel_free(p->left);
+	if (p->b.closed == NULL)
+		bh_channel_free(p->right);
+	uv_run(&p->loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&p->loop), 0);
+}
+
+/* More than a socket buffer holds, so that most of it waits in the queue. */
+static void order_survives_a_full_socket(void **state)
+{
+	static struct pair p;
+	static char bulk[40000];
+
+	(void)state;
+	open_pair(&p, 64 << 20);
+	p.b.expected = 300;
+	for (uint32_t i = 0; i < 300; i++)
+		assert_int_equal(bh_channel_send(p.left, BH_MSG_RUNTIME_DATA, &i, sizeof(i), bulk,
+						 sizeof(bulk), -1),
+				 0);
+	assert_true(bh_channel_queued(p.left) > 0);
+	uv_run(&p.loop, UV_RUN_DEFAULT);
+	assert_int_equal(p.b.count, 300);
+	for (uint32_t i = 0; i < 300; i++)
+		assert_int_equal(p.b.numbers[i], i);
+	assert_int_equal(bh_channel_queued(p.left), 0);
+	close_pair(&p);
+}
+
+static void a_full_queue_refuses(void **state)
+{
+	static struct pair p;
+	static char bulk[40000];
+	int sent = 0, result = 0;
+
+	(void)state;
+	open_pair(&p, 100000);
+	for (uint32_t i = 0; i < 1000 && result == 0; i++, sent++)
+		result = bh_channel_send(p.left, BH_MSG_RUNTIME_DATA, &i, sizeof(i), bulk,
+					 sizeof(bulk), -1);
+	assert_int_equal(result, -ENOBUFS);
+	p.b.expected = (size_t)sent - 1;
+	uv_run(&p.loop, UV_RUN_DEFAULT);
+	assert_int_equal(p.b.count, sent - 1);
+	assert_int_equal(bh_channel_send(p.left, BH_MSG_NFLOG, bulk, BH_MESSAGE_MAX, NULL, 0, -1),
+			 -EMSGSIZE);
+	close_pair(&p);
+}
+
+static void descriptors_travel(void **state)
+{
+	static struct pair p;
+	int pipe_fds[2];
+	char byte = 0;
+
+	(void)state;
+	open_pair(&p, 1 << 20);
+	assert_int_equal(pipe(pipe_fds), 0);
+	p.b.expected = 1;
+	assert_int_equal(bh_channel_send(p.left, BH_MSG_PEER, NULL, 0, NULL, 0, pipe_fds[1]), 0);
+	uv_run(&p.loop, UV_RUN_DEFAULT);
+	assert_true(p.b.fd >= 0);
+	assert_int_equal(write(p.b.fd, "x", 1), 1);
+	assert_int_equal(read(pipe_fds[0], &byte, 1), 1);
+	assert_int_equal(byte, 'x');
+	close(p.b.fd);
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
+	close_pair(&p);
+}
+
+static void broken_messages_close_the_channel(void **state)
+{
+	static struct pair p;
+	uint32_t wrong[3] = { 0xffffffff, 7, 8 };
+
+	(void)state;
+	open_pair(&p, 1 << 20);
+	assert_int_equal(write(p.fds[0], wrong, sizeof(wrong)), sizeof(wrong));
+	uv_run(&p.loop, UV_RUN_DEFAULT);
+	assert_string_equal(p.b.closed, "a message that is not well-formed");
+	assert_int_equal(p.b.count, 0);
+	close_pair(&p);
+}
+
+static void the_other_end_is_missed(void **state)
+{
+	static struct pair p;
+
+	(void)state;
+	open_pair(&p, 1 << 20);
+	bh_channel_free(p.left);
+	p.a.closed = "freed";
+	uv_run(&p.loop, UV_RUN_DEFAULT);
+	assert_string_equal(p.b.closed, "the other process is gone");
+	close_pair(&p);
+}
+
+/* --- rules ------------------------------------------------------------------------------------ */
+
+struct rules_receiver {
+	uv_loop_t *loop;
+	struct bh_rules_builder builder;
+	struct bh_ruleset *rules;
+};
+
+static void on_rules(void *user, struct bh_channel *channel, const struct bh_message *m)
+{
+	struct rules_receiver *r = user;
+	bool broken;
+
+	(void)channel;
+	r->rules = bh_rules_take(&r->builder, m, &broken);
+	assert_false(broken);
+	if (r->rules != NULL)
+		uv_stop(r->loop);
+}
+
+static void no_close(void *user, struct bh_channel *channel, const char *why)
+{
+	(void)user;
+	(void)channel;
+	fail_msg("channel closed: %s", why);
+}
+
+static struct bh_ruleset *sample_rules(size_t permits)
+{
+	struct bh_ruleset *rules = bh_ruleset_new();
+
+	strcpy(rules->revision, "abc");
+	rules->posture = BH_POSTURE_CLOSED;
+	for (uint8_t side = BH_EGRESS; side <= BH_INGRESS; side++) {
+		struct bh_chain *chain = bh_ruleset_add_chain(rules);
+
+		strcpy(chain->workload, "compose:shop/web");
+		bh_chain_hash(chain->workload, chain->hash);
+		chain->side = side;
+		chain->mode = BH_ENFORCE;
+		for (size_t i = 0; i < permits; i++) {
+			struct bh_permit *permit = bh_chain_add_permit(chain);
+
+			permit->proto = 6;
+			permit->port_first = permit->port_last = (uint16_t)i;
+		}
+	}
+	*bh_ruleset_add_binding(rules) =
+		(struct bh_binding) { .l3_ifname = "br0", .egress = 0, .ingress = 1 };
+	struct bh_port *port = bh_ruleset_add_port(rules, 2);
+	strcpy(port->ifname, "veth1");
+	port->addrs[1].family = BH_IPV6;
+	port->addrs[1].bytes[15] = 9;
+	*bh_ruleset_add_bridge(rules) =
+		(struct bh_bridge) { .ifname = "br0", .ifindex = 4, .filtered = true };
+	return rules;
+}
+
+static void rules_arrive_whole(void **state)
+{
+	static uv_loop_t loop;
+	int fds[2];
+	struct rules_receiver receiver = { .loop = &loop };
+	struct bh_channel_handlers right = { &receiver, on_rules, no_close };
+	struct bh_channel_handlers left = { NULL, NULL, NULL };
+	struct bh_ruleset *sent = sample_rules(5000);
+
+	(void)state;
+	uv_loop_init(&loop);
+	assert_int_equal(bh_channel_pair(fds), 0);
+	struct bh_channel *out = bh_channel_new(&loop, fds[0], &left, 64 << 20);
+	struct bh_channel *in = bh_channel_new(&loop, fds[1], &right, 1 << 20);
+	assert_int_equal(bh_rules_send(out, sent, 7), 0);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	const struct bh_ruleset *got = receiver.rules;
+	assert_non_null(got);
+	assert_string_equal(got->revision, "abc");
+	assert_int_equal(got->posture, BH_POSTURE_CLOSED);
+	assert_int_equal(got->chain_count, 2);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(got->chains[i].permit_count, 5000);
+		assert_memory_equal(got->chains[i].permits, sent->chains[i].permits,
+				    5000 * sizeof(struct bh_permit));
+		assert_string_equal(got->chains[i].workload, "compose:shop/web");
+		assert_int_equal(got->chains[i].side, i);
+	}
+	assert_int_equal(got->binding_count, 1);
+	assert_int_equal(got->bindings[0].ingress, 1);
+	assert_int_equal(got->port_count, 1);
+	assert_int_equal(got->ports[0].addr_count, 2);
+	assert_int_equal(got->ports[0].addrs[1].bytes[15], 9);
+	assert_true(got->bridges[0].filtered);
+	bh_ruleset_free(sent);
+	bh_ruleset_free(receiver.rules);
+	bh_channel_free(out);
+	bh_channel_free(in);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&loop), 0);
+}
+
+static bool is_broken(struct bh_rules_builder *builder, uint16_t type, const void *data,
+		      size_t length)
+{
+	struct bh_message m = { .type = type, .data = data, .length = length, .fd = -1 };
+	bool broken;
+
+	assert_null(bh_rules_take(builder, &m, &broken));
+	return broken;
+}
+
+static void rules_out_of_order_are_refused(void **state)
+{
+	struct bh_rules_builder builder = { 0 };
+	struct bh_msg_rules_begin begin = { 0 };
+	struct bh_permit permit = { 0 };
+	struct bh_binding beyond = { .egress = 0, .ingress = 0 };
+
+	(void)state;
+	assert_true(is_broken(&builder, BH_MSG_RULES_PERMITS, &permit, sizeof(permit)));
+	assert_false(is_broken(&builder, BH_MSG_RULES_BEGIN, &begin, sizeof(begin)));
+	assert_true(is_broken(&builder, BH_MSG_RULES_PERMITS, &permit, sizeof(permit)));
+	assert_false(is_broken(&builder, BH_MSG_RULES_BEGIN, &begin, sizeof(begin)));
+	/* A binding to a chain that is not there. */
+	assert_true(is_broken(&builder, BH_MSG_RULES_BINDINGS, &beyond, sizeof(beyond)));
+	assert_null(builder.rules);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(lengths_are_checked),
+		cmocka_unit_test(fields_are_checked),
+		cmocka_unit_test(order_survives_a_full_socket),
+		cmocka_unit_test(a_full_queue_refuses),
+		cmocka_unit_test(descriptors_travel),
+		cmocka_unit_test(broken_messages_close_the_channel),
+		cmocka_unit_test(the_other_end_is_missed),
+		cmocka_unit_test(rules_arrive_whole),
+		cmocka_unit_test(rules_out_of_order_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <netinet/in.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rulesets.h"
+#include "text.h"
+
+static const struct bh_nft_config config = { .owner = true, .log_group = 7 };
+
+static char *text_of(struct bh_ruleset *rules)
+{
+	char *text = bh_nft_text(rules, &config);
+
+	bh_ruleset_free(rules);
+	return text;
+}
+
+/* %s in the line stands for the hash of the workload. */
+static void assert_line(const char *text, const char *line, const char *workload)
+{
+	char hash[BH_CHAIN_HASH], wanted[512];
+
+	bh_chain_hash(workload, hash);
+	snprintf(wanted, sizeof(wanted), line, hash, hash, hash);
+	if (strstr(text, wanted) == NULL)
+		fail_msg("\"%s\" is not in\n%s", wanted, text);
+}
+
+static void test_an_empty_ruleset_wants_no_tables(void **state)
+{
+	struct bh_nft_state *want = desire(bh_ruleset_new());
+
+	(void)state;
+	assert_false(want->tables[0].present);
+	assert_false(want->tables[1].present);
+	bh_nft_state_free(want);
+}
+
+static void test_flags_follow_the_configuration(void **state)
+{
+	struct bh_nft_config plain = { .log_group = 7 };
+	struct bh_ruleset *rules = two_workloads(BH_ENFORCE);
+	struct bh_nft_state *owned = bh_nft_desire(rules, &config, NULL),
+			    *ordinary = bh_nft_desire(rules, &plain, NULL);
+
+	(void)state;
+	for (size_t i = 0; i < BH_NFT_TABLES; i++) {
+		assert_int_equal(owned->tables[i].flags, 6);
+		assert_int_equal(ordinary->tables[i].flags, 0);
+	}
+	bh_nft_state_free(owned);
+	bh_nft_state_free(ordinary);
+	bh_ruleset_free(rules);
+}
+
+static void test_addresses_lead_to_their_workloads_chains(void **state)
+{
+	char *text = text_of(two_workloads(BH_ENFORCE));
+
+	(void)state;
+	assert_line(text, "\"br0\" . 10.0.0.1 : goto e_%s", "web");
+	assert_line(text, "\"br0\" . fd00::2 : goto i_%s", "db");
+	assert_line(text, "\"br0\" . 10.0.0.2 : goto eh_%s", "db");
+	assert_line(text, "\"va\" . 02:00:00:00:00:01 . 10.0.0.1", "");
+	assert_line(text, "10.0.0.2 . 6 . 5432", "");
+	free(text);
+}
+
+static void test_modes_end_their_chains(void **state)
+{
+	static const char *const ends[] = {
+		[BH_LEARN] = "@e_%s_6 return\n\t}\n",
+		[BH_AUDIT] = "log prefix \"bh:AUDIT:e:%s\" group 7\n\t\tcounter return\n\t}\n",
+		[BH_ENFORCE] = "log prefix \"bh:DENY:e:%s\" group 7\n"
+			       "\t\tmeta l4proto 6 counter reject with tcp reset\n"
+			       "\t\tcounter reject with icmpx admin-prohibited\n\t}\n",
+	};
+
+	(void)state;
+	for (uint8_t mode = BH_LEARN; mode <= BH_ENFORCE; mode++) {
+		char *text = text_of(two_workloads(mode));
+
+		assert_line(text, ends[mode], "web");
+		free(text);
+	}
+}
+
+static void test_drop_instead_of_reject(void **state)
+{
+	struct bh_ruleset *rules = two_workloads(BH_ENFORCE);
+
+	(void)state;
+	rules->chains[0].deny = BH_DROP;
+	char *text = text_of(rules);
+	assert_line(text, "\"bh:DENY:e:%s\" group 7\n\t\tcounter drop\n", "web");
+	assert_line(text, "\"bh:DENY:i:%s\" group 7\n\t\tmeta l4proto 6 counter reject", "web");
+	free(text);
+}
+
+static void test_kinds_of_permissions(void **state)
+{
+	struct bh_ruleset *rules = two_workloads(BH_ENFORCE);
+	struct bh_chain *web = &rules->chains[0];
+
+	(void)state;
+	add_permit(web, BH_PERMIT_PEER, IPPROTO_ICMP, 8, 8, "10.0.0.2");
+	add_permit(web, BH_PERMIT_PEER, IPPROTO_GRE, 0, 0, "fd00::2");
+	add_permit(web, BH_PERMIT_PEER, IPPROTO_UDP, 1000, 2000, "10.0.0.2");
+	add_permit(web, BH_PERMIT_PREFIX, IPPROTO_TCP, 80, 80, "10.1.0.0/16");
+	add_permit(web, BH_PERMIT_PREFIX, IPPROTO_TCP, 443, 443, "::/0");
+	add_permit(web, BH_PERMIT_HOST, IPPROTO_UDP, 53, 53, NULL);
+	add_permit(web, BH_PERMIT_HOST, IPPROTO_ICMPV6, 128, 128, NULL);
+	add_permit(web, BH_PERMIT_WORLD, IPPROTO_TCP, 443, 443, NULL);
+	char *text = text_of(rules);
+	assert_line(text, "ip daddr . icmp type @e_%s_4_icmp return", "web");
+	assert_line(text, "ip6 daddr . meta l4proto @e_%s_6_proto return", "web");
+	assert_line(text, "10.0.0.2 . 17 . 1000-2000", "");
+	assert_line(text, "10.1.0.0-10.1.255.255 . 6 . 80", "");
+	assert_line(text, "::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff . 6 . 443", "");
+	assert_line(text, "meta l4proto . th dport @eh_%s_ports return", "web");
+	assert_line(text, "icmpv6 type @eh_%s_icmp6 return", "web");
+	assert_line(text,
+		    "oifname != @managed ip daddr != 169.254.169.254 "
+		    "meta l4proto . th dport @e_%s_world return",
+		    "web");
+	/* And the other way round, for what was open before. */
+	assert_line(text,
+		    "tcp flags & (syn | ack) != syn ip saddr . meta l4proto . th sport "
+		    "@e_%s_4_net return",
+		    "web");
+	free(text);
+}
+
+static void test_overlapping_prefixes_do_not_overlap_in_the_set(void **state)
+{
+	struct bh_ruleset *rules = two_workloads(BH_ENFORCE);
+	char name[BH_NFT_NAME];
+
+	(void)state;
+	add_permit(&rules->chains[0], BH_PERMIT_PREFIX, IPPROTO_TCP, 80, 90, "10.0.0.0/8");
+	add_permit(&rules->chains[0], BH_PERMIT_PREFIX, IPPROTO_TCP, 85, 95, "10.1.0.0/16");
+	snprintf(name, sizeof(name), "e_%s_4_net", rules->chains[0].hash);
+	struct bh_nft_state *want = desire(rules);
+	const struct bh_nft_set *set = bh_nft_table_set(&want->tables[0], name);
+	assert_non_null(set);
+	/* Below 10.1/16, 10.1/16 itself with both, above it. */
+	assert_int_equal(set->count, 3);
+	bh_nft_state_free(want);
+}
+
+static void test_posture(void **state)
+{
+	static const char *const bodies[] = {
+		[BH_POSTURE_OPEN] = "chain posture_egress {\n\t}\n",
+		[BH_POSTURE_AUDIT] = "\"bh:POSTUREAUDIT:e:-\" group 7\n\t\tcounter return\n",
+		[BH_POSTURE_CLOSED] = "\"bh:POSTURE:e:-\" group 7\n\t\tcounter drop\n",
+	};
+
+	(void)state;
+	for (uint8_t posture = BH_POSTURE_OPEN; posture <= BH_POSTURE_CLOSED; posture++) {
+		struct bh_ruleset *rules = two_workloads(BH_ENFORCE);
+
+		rules->posture = posture;
+		char *text = text_of(rules);
+		assert_line(text, bodies[posture], "");
+		free(text);
+	}
+}
+
+static void test_ports_by_mode(void **state)
+{
+	struct bh_ruleset *rules = two_workloads(BH_ENFORCE);
+
+	(void)state;
+	rules->ports[1].mode = BH_AUDIT;
+	add_port(rules, "vc", true, BH_LEARN, "job", "02:00:00:00:00:03", "10.0.0.3");
+	add_port(rules, "vr", false, BH_ENFORCE, "edge", "02:00:00:00:00:04", "10.9.0.2");
+	add_port(rules, "vu", true, BH_ENFORCE, "", "02:00:00:00:00:05", "10.0.0.5");
+	char *text = text_of(rules);
+	assert_line(text, "\"va\" : goto p_%s", "web");
+	assert_line(text, "\"vb\" : goto pa_%s", "db");
+	assert_line(text, "\"vb\" : goto da_%s", "db");
+	assert_line(text, "\"vc\" : goto learning", "");
+	assert_line(text, "\"vu\" : goto p_unclaimed", "");
+	assert_line(text, "\"vr\" : goto r_%s", "edge");
+	assert_line(text, "\"vr\" . 10.9.0.2", "");
+	assert_line(text, "10.0.0.1 : goto stranger,", "");
+	assert_line(text, "10.0.0.2 : goto stranger_audit", "");
+	assert_null(strstr(text, "10.0.0.3 : goto stranger"));
+	assert_line(text, "\"bh:SPOOF:e:-\"", "");
+	free(text);
+}
+
+static void test_comments_cannot_break_out(void **state)
+{
+	struct bh_ruleset *rules = two_workloads(BH_ENFORCE);
+
+	(void)state;
+	add_chain(rules, "a\"; } evil\n\\", BH_EGRESS, BH_LEARN);
+	char *text = text_of(rules);
+	assert_line(text, "comment \"a_; } evil__\"\n", "");
+	free(text);
+}
+
+static void assert_refused(struct bh_ruleset *rules)
+{
+	struct bh_error err = { 0 };
+
+	assert_null(bh_nft_desire(rules, &config, &err));
+	assert_int_equal(err.code, -EINVAL);
+	assert_true(strstr(err.text, "ruleset: ") != NULL);
+	bh_ruleset_free(rules);
+}
+
+static void test_contradictions_are_refused(void **state)
+{
+	struct bh_ruleset *rules;
+
+	(void)state;
+	rules = two_workloads(BH_ENFORCE);
+	rules->bindings[0].egress = 4;
+	assert_refused(rules);
+	rules = two_workloads(BH_ENFORCE);
+	rules->bindings[0].ingress = 0; /* an egress chain */
+	assert_refused(rules);
+	rules = two_workloads(BH_ENFORCE);
+	memcpy(rules->chains[0].hash, "0123456789abcde\"", 17);
+	assert_refused(rules);
+	rules = two_workloads(BH_ENFORCE);
+	add_chain(rules, "web", BH_EGRESS, BH_LEARN);
+	assert_refused(rules);
+	rules = two_workloads(BH_ENFORCE);
+	memset(rules->ports[0].ifname, 'x', BH_IFNAME);
+	assert_refused(rules);
+	rules = two_workloads(BH_ENFORCE);
+	rules->ports[0].addrs[0].family = 9;
+	assert_refused(rules);
+	rules = two_workloads(BH_ENFORCE);
+	rules->bridges[0].ifname[0] = '\0';
+	assert_refused(rules);
+	rules = two_workloads(BH_ENFORCE);
+	rules->chains[0].permits[0].port_last = 1;
+	assert_refused(rules);
+	rules = two_workloads(BH_ENFORCE);
+	rules->posture = 3;
+	assert_refused(rules);
+}
+
+static void test_the_first_claim_to_an_address_holds(void **state)
+{
+	struct bh_ruleset *rules = two_workloads(BH_ENFORCE);
+
+	(void)state;
+	add_binding(rules, "br0", "10.0.0.1", 2, 3);
+	char *text = text_of(rules);
+	assert_line(text, "\"br0\" . 10.0.0.1 : goto e_%s", "web");
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_an_empty_ruleset_wants_no_tables),
+		cmocka_unit_test(test_flags_follow_the_configuration),
+		cmocka_unit_test(test_addresses_lead_to_their_workloads_chains),
+		cmocka_unit_test(test_modes_end_their_chains),
+		cmocka_unit_test(test_drop_instead_of_reject),
+		cmocka_unit_test(test_kinds_of_permissions),
+		cmocka_unit_test(test_overlapping_prefixes_do_not_overlap_in_the_set),
+		cmocka_unit_test(test_posture),
+		cmocka_unit_test(test_ports_by_mode),
+		cmocka_unit_test(test_comments_cannot_break_out),
+		cmocka_unit_test(test_contradictions_are_refused),
+		cmocka_unit_test(test_the_first_claim_to_an_address_holds),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Live capture, in a network namespace of its own that ends with the program: frames put on one end
+ * of a veth go out of it and come in at the other. Needs root; skips (77) without. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "build.h"
+#include "source.h"
+#include "timefmt.h"
+
+#define FRAMES 50
+
+struct fixture {
+	struct bh_live_source *source;
+	struct bh_flow_table *table;
+	struct bh_flow last;
+	uint32_t left, right; /* ifindexes */
+	int fd;
+};
+
+static void keep(void *user, const struct bh_flow *flow)
+{
+	((struct fixture *)user)->last = *flow;
+}
+
+static void run(const char *command)
+{
+	if (system(command) != 0) {
+		fprintf(stderr, "failed: %s\n", command);
+		exit(1);
+	}
+}
+
+static void make_links(struct fixture *f)
+{
+	run("ip link add packet0 type veth peer name packet1");
+	run("ip link set packet0 addrgenmode none && ip link set packet1 addrgenmode none");
+	run("ip link set packet0 up && ip link set packet1 up");
+	f->left = if_nametoindex("packet0");
+	f->right = if_nametoindex("packet1");
+	f->fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_ifindex = (int)f->left };
+	if (f->fd < 0 || bind(f->fd, (struct sockaddr *)&to, sizeof(to)) != 0)
+		exit(1);
+}
+
+static void send_frames(const struct fixture *f, int count)
+{
+	struct bytes b = { 0 };
+
+	put_ethernet(&b, 0x0800);
+	put_ipv4(&b, "10.9.0.1", "10.9.0.2", IPPROTO_UDP, 8 + 400);
+	put_udp(&b, 1000, 2000, 400);
+	for (int i = 0; i < count; i++)
+		assert_int_equal(send(f->fd, b.data, b.length, 0), b.length);
+}
+
+/* Until nothing more comes for a while. */
+static int read_all(struct fixture *f)
+{
+	struct pollfd ready = { .fd = bh_live_source_fd(f->source), .events = POLLIN };
+	int total = 0;
+
+	while (poll(&ready, 1, 500) > 0) {
+		int got = bh_live_source_read(f->source, f->table, NULL);
+
+		assert_true(got >= 0);
+		total += got;
+	}
+	return total;
+}
+
+static int open_fixture(void **state)
+{
+	static struct fixture f;
+	struct bh_live_config live = { .ring_bytes = 4 << 20, .snaplen = 128 };
+	struct bh_flow_table_config config = { .max_flows = 100,
+					       .idle_timeout = 60 * BH_SECOND,
+					       .tcp_idle_timeout = 60 * BH_SECOND,
+					       .closed_linger = 5 * BH_SECOND,
+					       .live = true };
+	struct bh_error err = { 0 };
+	struct bh_addr dst = { BH_IPV4, { 10, 9, 0, 2 } };
+
+	if (f.left == 0)
+		make_links(&f);
+	f.source = bh_live_source_open(&live, &err);
+	if (f.source == NULL) {
+		fprintf(stderr, "%s\n", err.text);
+		return -1;
+	}
+	f.table = bh_flow_table_new(&config, keep, &f);
+	bh_flow_table_bind(f.table, f.left, &dst);
+	f.last = (struct bh_flow) { 0 };
+	read_all(&f); /* whatever the links said when they came up */
+	*state = &f;
+	return 0;
+}
+
+static int close_fixture(void **state)
+{
+	struct fixture *f = *state;
+
+	bh_live_source_close(f->source);
+	bh_flow_table_free(f->table);
+	return 0;
+}
+
+static void frames_are_seen_on_both_interfaces(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t received, dropped;
+
+	bh_live_source_loss(f->source, &received, &dropped);
+	send_frames(f, FRAMES);
+	assert_int_equal(read_all(f), 2 * FRAMES);
+	bh_flow_table_flush(f->table);
+	/* What is bound to the left end went out there; to the right one it came in. */
+	assert_int_equal(f->last.tx.sent.packets, FRAMES);
+	assert_int_equal(f->last.tx.delivered.packets, FRAMES);
+	assert_int_equal(f->last.tx.sent.bytes, FRAMES * 428); /* beyond the snaplen too */
+	assert_int_equal(f->last.src_ifindex, f->right);
+	assert_int_equal(f->last.dst_ifindex, f->left);
+	bh_live_source_loss(f->source, &received, &dropped);
+	assert_int_equal(received, 2 * FRAMES);
+	assert_int_equal(dropped, 0);
+	bh_live_source_loss(f->source, &received, &dropped);
+	assert_int_equal(received, 0); /* since the last call */
+}
+
+/* Not even counted as received: the kernel's filter did it. */
+static void excluded_interfaces_never_leave_the_kernel(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t one[] = { 1, f->left }, both[] = { 1, f->left, f->right };
+	uint64_t received, dropped;
+
+	assert_int_equal(bh_live_source_exclude(f->source, one, 2, NULL), 0);
+	bh_live_source_loss(f->source, &received, &dropped);
+	send_frames(f, FRAMES);
+	assert_int_equal(read_all(f), FRAMES);
+	bh_live_source_loss(f->source, &received, &dropped);
+	assert_int_equal(received, FRAMES);
+
+	assert_int_equal(bh_live_source_exclude(f->source, both, 3, NULL), 0);
+	send_frames(f, FRAMES);
+	assert_int_equal(read_all(f), 0);
+	bh_live_source_loss(f->source, &received, &dropped);
+	assert_int_equal(received, 0);
+
+	assert_int_equal(bh_live_source_exclude(f->source, NULL, 0, NULL), 0);
+	send_frames(f, FRAMES);
+	assert_int_equal(read_all(f), 2 * FRAMES);
+}
+
+static void long_lists_are_filtered_too(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t many[1000];
+	struct bh_error err = { 0 };
+	uint64_t received, dropped;
+
+	for (uint32_t i = 0; i < 1000; i++)
+		many[i] = 5000 + i;
+	many[500] = f->left;
+	many[999] = f->right;
+	assert_int_equal(bh_live_source_exclude(f->source, many, 1000, &err), 0);
+	bh_live_source_loss(f->source, &received, &dropped);
+	send_frames(f, FRAMES);
+	assert_int_equal(read_all(f), 0);
+	bh_live_source_loss(f->source, &received, &dropped);
+	assert_int_equal(received, 0);
+}
+
+static void lists_beyond_the_kernels_measure_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t many[5000];
+	struct bh_error err = { 0 };
+
+	for (uint32_t i = 0; i < 5000; i++)
+		many[i] = 5000 + i;
+	assert_int_equal(bh_live_source_exclude(f->source, many, 5000, &err), -E2BIG);
+	assert_non_null(strstr(err.text, "5000"));
+	send_frames(f, 1); /* and the filter before it stands */
+	assert_int_equal(read_all(f), 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(frames_are_seen_on_both_interfaces, open_fixture,
+						close_fixture),
+		cmocka_unit_test_setup_teardown(excluded_interfaces_never_leave_the_kernel,
+						open_fixture, close_fixture),
+		cmocka_unit_test_setup_teardown(long_lists_are_filtered_too, open_fixture,
+						close_fixture),
+		cmocka_unit_test_setup_teardown(lists_beyond_the_kernels_measure_are_refused,
+						open_fixture, close_fixture),
+	};
+
+	if (unshare(CLONE_NEWNET) != 0) {
+		fprintf(stderr, "SKIPPED: a network namespace of one's own needs root\n");
+		return 77;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
