@@ -348,7 +348,8 @@ void bh_core_handle_events(void *user, const struct bh_api_request *request,
 	writer.separator = lines ? "\n" : ",\n";
 	bh_buffer_puts(&text, lines ? "" : "{\"events\":[\n");
 	if (bh_store_events(core->store, after != NULL ? strtoll(after, NULL, 10) : -1,
-			    bh_core_number_query(request, "limit", 1000), add_event, &writer, &err) != 0) {
+			    bh_core_number_query(request, "limit", 1000), add_event, &writer,
+			    &err) != 0) {
 		bh_api_fail(reply, 500, "store", NULL, "%s", err.text);
 		bh_buffer_free(&text);
 		return;

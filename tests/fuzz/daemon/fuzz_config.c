@@ -7,7 +7,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Any bytes are a configuration or an error with a text; an error leaves the configuration alone. */
+/* Any bytes are a configuration or an error with a text; an error leaves the configuration alone.
+ */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct bh_config config, before;

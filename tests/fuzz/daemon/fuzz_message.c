@@ -9,8 +9,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The input is a run of messages: type, length (two bytes each, little-endian), body. What passes the
- * check goes where rulesets are put together; a finished one must be whole in itself. */
+/* The input is a run of messages: type, length (two bytes each, little-endian), body. What passes
+ * the check goes where rulesets are put together; a finished one must be whole in itself. */
 static void use(struct bh_rules_builder *builder, const struct bh_message *message)
 {
 	bool broken;
@@ -40,7 +40,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (body == NULL)
 			break;
 		memcpy(body, data, length);
-		struct bh_message message = { .type = type, .data = body, .length = length, .fd = -1 };
+		struct bh_message message = {
+			.type = type, .data = body, .length = length, .fd = -1
+		};
 		if (bh_message_check(type, body, length))
 			use(&builder, &message);
 		free(body);
