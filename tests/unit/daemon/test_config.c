@@ -130,7 +130,7 @@ static const struct {
 	{ "- a\n- b", "test.yaml:1:1: the file: found a list, expected a map of keys" },
 	{ "log_level: info\nlog_level: debug", "test.yaml:2:1: the same key twice" },
 	{ "log_level: &x info", "test.yaml:1:15: anchors and aliases are not used here" },
-	{ "log_level: !!str info", "test.yaml:1:12: tags are not used here" },
+	{ "log_level: !!str info", "test.yaml:1:18: tags are not used here" },
 	{ "log_level: info\n---\nlog_level: debug",
 	  "test.yaml:3:1: a second document in the file" },
 };

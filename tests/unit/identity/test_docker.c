@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The Docker back end against scripted replies: listing, events, early binding, reconnects. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "grow.h"
+#include "map.h"
+#include "runtime.h"
+#include "timefmt.h"
+
+#define ID_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define ID_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define NET "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
+#define HEAD "HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n"
+
+struct asked {
+	uint32_t id;
+	enum bh_runtime_query query;
+	char argument[BH_CONTAINER_ID];
+};
+
+struct host {
+	struct asked asked[64];
+	uint32_t count;
+	struct bh_map *containers; /* as stated */
+	int gone;
+	int ok, not_ok;
+	char why[256];
+};
+
+static uint32_t on_query(void *user, uint8_t runtime, enum bh_runtime_query query,
+			 const char *argument)
+{
+	struct host *h = user;
+
+	assert_int_equal(runtime, BH_RUNTIME_DOCKER);
+	assert_true(h->count < 64);
+	struct asked *a = &h->asked[h->count++];
+	a->id = h->count;
+	a->query = query;
+	bh_copy_text(a->argument, sizeof(a->argument), argument);
+	return a->id;
+}
+
+static void on_container(void *user, const struct bh_container *c)
+{
+	struct host *h = user;
+
+	bh_map_put_text(h->containers, c->id, bh_container_copy(c));
+}
+
+static void on_gone(void *user, uint8_t runtime, const char *id)
+{
+	struct host *h = user;
+
+	(void)runtime;
+	h->gone++;
+	bh_map_remove_text(h->containers, id);
+}
+
+static void on_state(void *user, uint8_t runtime, bool ok, const char *why)
+{
+	struct host *h = user;
+
+	(void)runtime;
+	h->ok += ok;
+	h->not_ok += !ok;
+	bh_copy_text(h->why, sizeof(h->why), why != NULL ? why : "");
+}
+
+static void free_container(void *value)
+{
+	bh_container_free(value);
+}
+
+static void *start(struct host *h)
+{
+	struct bh_runtime_host host = { h, on_query, on_container, on_gone, on_state };
+
+	memset(h, 0, sizeof(*h));
+	h->containers = bh_map_new(free_container);
+	return bh_docker_ops.start(&host, 0);
+}
+
+static void stop(struct host *h, void *docker)
+{
+	bh_docker_ops.stop(docker);
+	bh_map_free(h->containers);
+}
+
+/* The latest question of this kind, about this; fails where there is none. */
+static uint32_t find(const struct host *h, enum bh_runtime_query query, const char *argument)
+{
+	for (uint32_t i = h->count; i > 0; i--)
+		if (h->asked[i - 1].query == query &&
+		    strcmp(h->asked[i - 1].argument, argument) == 0)
+			return h->asked[i - 1].id;
+	fail_msg("nobody asked %d %s", query, argument);
+	return 0;
+}
+
+/* A whole reply, a few bytes at a time. */
+static void reply(void *docker, uint32_t id, const char *head, const char *body)
+{
+	size_t step = 7;
+
+	bh_docker_ops.data(docker, id, head, strlen(head), 0);
+	for (size_t at = 0, length = strlen(body); at < length; at += step)
+		bh_docker_ops.data(docker, id, body + at, length - at < step ? length - at : step,
+				   0);
+	bh_docker_ops.end(docker, id, 0, 0);
+}
+
+static void event(void *docker, uint32_t stream, const char *line)
+{
+	bh_docker_ops.data(docker, stream, line, strlen(line), 0);
+	bh_docker_ops.data(docker, stream, "\n", 1, 0);
+}
+
+#define LIST_A                                                                                     \
+	"[{\"Id\":\"" ID_A                                                                         \
+	"\",\"Names\":[\"/shop_web_1\"],\"Image\":\"web:1\",\"State\":\"running\","                \
+	"\"Labels\":{\"com.docker.compose.project\":\"shop\",\"com.docker.compose.service\":"      \
+	"\"web\"},"                                                                                \
+	"\"HostConfig\":{\"NetworkMode\":\"shop\"},\"NetworkSettings\":{\"Networks\":{\"shop\":{"  \
+	"\"IPAddress\":\"10.0.0.2\",\"MacAddress\":\"02:42:0a:00:00:02\"}}}}]"
+
+static void a_listing_names_containers(void **state)
+{
+	struct host h;
+	void *docker = start(&h);
+
+	(void)state;
+	assert_int_equal(h.asked[0].query,
+			 BH_QUERY_EVENTS); /* before the list, so nothing is missed */
+	reply(docker, find(&h, BH_QUERY_CONTAINERS, ""), HEAD, LIST_A);
+	assert_int_equal(h.ok, 1);
+	const struct bh_container *c = bh_map_get_text(h.containers, ID_A);
+	assert_non_null(c);
+	assert_string_equal(c->name, "shop_web_1");
+	assert_string_equal(c->image, "web:1");
+	assert_true(c->running);
+	assert_string_equal(bh_container_label(c, "com.docker.compose.service"), "web");
+	assert_int_equal(c->net_count, 1);
+	assert_int_equal(c->nets[0].addr4.bytes[3], 2);
+	/* The inspection adds what the list does not have. */
+	reply(docker, find(&h, BH_QUERY_INSPECT, ID_A), HEAD,
+	      "{\"Id\":\"" ID_A
+	      "\",\"Name\":\"/shop_web_1\",\"State\":{\"Running\":true,\"Pid\":41},"
+	      "\"Config\":{\"Image\":\"web:1\",\"Labels\":null},\"HostConfig\":null,"
+	      "\"NetworkSettings\":{\"SandboxKey\":\"/var/run/docker/netns/"
+	      "abc\",\"Networks\":{}}}");
+	c = bh_map_get_text(h.containers, ID_A);
+	assert_string_equal(c->netns_path, "/var/run/docker/netns/abc");
+	assert_int_equal(c->pid, 41);
+	stop(&h, docker);
+}
+
+static void events_lead_to_another_look(void **state)
+{
+	struct host h;
+	void *docker = start(&h);
+	uint32_t stream = find(&h, BH_QUERY_EVENTS, "");
+
+	(void)state;
+	reply(docker, find(&h, BH_QUERY_CONTAINERS, ""), HEAD, "[]");
+	bh_docker_ops.data(docker, stream, HEAD, strlen(HEAD), 0);
+	event(docker, stream,
+	      "{\"Type\":\"container\",\"Action\":\"start\",\"Actor\":{\"ID\":\"" ID_B "\"},"
+	      "\"timeNano\":1795488442736517633}");
+	reply(docker, find(&h, BH_QUERY_INSPECT, ID_B), HEAD,
+	      "{\"Id\":\"" ID_B "\",\"Name\":\"/b\",\"State\":{\"Running\":true}}");
+	assert_non_null(bh_map_get_text(h.containers, ID_B));
+	/* Chatter changes nothing, and asks nothing. */
+	uint32_t before = h.count;
+	event(docker, stream,
+	      "{\"Type\":\"container\",\"Action\":\"exec_start: sh\",\"Actor\":{\"ID\":\"" ID_B
+	      "\"}}");
+	event(docker, stream, "not even JSON");
+	event(docker, stream, "{\"Type\":null,\"Action\":[],\"Actor\":7}");
+	assert_int_equal(h.count, before);
+	event(docker, stream,
+	      "{\"Type\":\"container\",\"Action\":\"destroy\",\"Actor\":{\"ID\":\"" ID_B "\"}}");
+	assert_null(bh_map_get_text(h.containers, ID_B));
+	assert_int_equal(h.gone, 1);
+	stop(&h, docker);
+}
+
+/* Before a container starts, its network knows its addresses. */
+static void a_network_names_early(void **state)
+{
+	struct host h;
+	void *docker = start(&h);
+	uint32_t stream = find(&h, BH_QUERY_EVENTS, "");
+
+	(void)state;
+	reply(docker, find(&h, BH_QUERY_CONTAINERS, ""), HEAD, LIST_A);
+	bh_docker_ops.data(docker, stream, HEAD, strlen(HEAD), 0);
+	event(docker, stream,
+	      "{\"Type\":\"network\",\"Action\":\"connect\",\"Actor\":{\"ID\":\"" NET
+	      "\",\"Attributes\":{\"container\":\"" ID_A "\"}}}");
+	reply(docker, find(&h, BH_QUERY_NETWORK, NET), HEAD,
+	      "{\"Name\":\"back\",\"Containers\":{\"" ID_A
+	      "\":{\"MacAddress\":\"02:42:0a:01:00:09\","
+	      "\"IPv4Address\":\"10.1.0.9/16\",\"IPv6Address\":\"fd01::9/64\"}}}");
+	const struct bh_container *c = bh_map_get_text(h.containers, ID_A);
+	assert_int_equal(c->net_count, 2);
+	assert_string_equal(c->nets[1].name, "back");
+	assert_int_equal(c->nets[1].addr4.bytes[3], 9);
+	assert_int_equal(c->nets[1].addr6.family, BH_IPV6);
+	assert_int_equal(c->nets[1].mac.bytes[5], 9);
+	stop(&h, docker);
+}
+
+static void a_lost_stream_starts_over_and_keeps_what_is_known(void **state)
+{
+	struct host h;
+	void *docker = start(&h);
+
+	(void)state;
+	reply(docker, find(&h, BH_QUERY_CONTAINERS, ""), HEAD, LIST_A);
+	bh_docker_ops.end(docker, find(&h, BH_QUERY_EVENTS, ""), -ECONNRESET, 0);
+	assert_int_equal(h.not_ok, 1);
+	assert_string_equal(h.why, "docker's socket: Connection reset by peer");
+	assert_non_null(bh_map_get_text(h.containers, ID_A));
+	uint32_t before = h.count;
+	bh_docker_ops.tick(docker, 1); /* not yet */
+	assert_int_equal(h.count, before);
+	bh_docker_ops.tick(docker, 20 * BH_SECOND);
+	assert_int_equal(h.count, before + 2);
+	/* What the new list does not hold is gone. */
+	reply(docker, find(&h, BH_QUERY_CONTAINERS, ""), HEAD, "[]");
+	assert_int_equal(h.ok, 2);
+	assert_int_equal(h.gone, 1);
+	stop(&h, docker);
+}
+
+static void nonsense_is_an_unreachable_engine(void **state)
+{
+	struct host h;
+	void *docker = start(&h);
+
+	(void)state;
+	reply(docker, find(&h, BH_QUERY_CONTAINERS, ""), HEAD, "{\"message\":\"no\"}");
+	assert_int_equal(h.not_ok, 1);
+	bh_docker_ops.data(docker, find(&h, BH_QUERY_EVENTS, ""), "SSH-2.0\r\n\r\n", 11, 0);
+	assert_int_equal(h.ok, 0);
+	stop(&h, docker);
+}
+
+static void only_known_requests_are_written(void **state)
+{
+	char text[512];
+
+	(void)state;
+	assert_true(bh_runtime_request_text(BH_RUNTIME_DOCKER, BH_QUERY_INSPECT, ID_A, text,
+					    sizeof(text)));
+	assert_string_equal(text, "GET /containers/" ID_A "/json HTTP/1.0\r\nHost: docker\r\n\r\n");
+	assert_false(bh_runtime_request_text(BH_RUNTIME_DOCKER, BH_QUERY_INSPECT,
+					     "x HTTP/1.0\r\n\r\nPOST", text, sizeof(text)));
+	assert_false(bh_runtime_request_text(BH_RUNTIME_DOCKER, BH_QUERY_INSPECT, "", text,
+					     sizeof(text)));
+	assert_false(bh_runtime_request_text(BH_RUNTIME_DOCKER, BH_QUERY_EVENTS, ID_A, text,
+					     sizeof(text)));
+	assert_false(
+		bh_runtime_request_text(BH_RUNTIME_DOCKER, BH_QUERIES, "", text, sizeof(text)));
+	assert_false(
+		bh_runtime_request_text(BH_RUNTIME_LXC, BH_QUERY_EVENTS, "", text, sizeof(text)));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_listing_names_containers),
+		cmocka_unit_test(events_lead_to_another_look),
+		cmocka_unit_test(a_network_names_early),
+		cmocka_unit_test(a_lost_stream_starts_over_and_keeps_what_is_known),
+		cmocka_unit_test(nonsense_is_an_unreachable_engine),
+		cmocka_unit_test(only_known_requests_are_written),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

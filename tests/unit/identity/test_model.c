@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Who held what, when; and cgroup paths. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "address.h"
+#include "cgroup.h"
+#include "grow.h"
+#include "model.h"
+
+#define ID_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define ID_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+
+static struct bh_addr addr(const char *text)
+{
+	struct bh_addr out;
+
+	assert_true(bh_addr_parse(text, &out));
+	return out;
+}
+
+static struct bh_endpoint_fact fact(uint32_t ifindex, const char *address, int64_t since)
+{
+	struct bh_endpoint_fact f;
+
+	memset(&f, 0, sizeof(f));
+	f.ifindex = ifindex;
+	snprintf(f.ifname, sizeof(f.ifname), "veth%u", ifindex);
+	strcpy(f.l3_ifname, "br0");
+	f.master_ifindex = 2;
+	f.nsid = (int32_t)ifindex;
+	f.since = since;
+	f.mac.bytes[5] = (uint8_t)ifindex;
+	f.addr_count = 1;
+	f.addrs[0] = addr(address);
+	return f;
+}
+
+static struct bh_model *new_model(void)
+{
+	struct bh_model_config config = { .netns_ordinals = true, .keep_departed = 1000 };
+	struct bh_model *m = bh_model_new(&config);
+	struct bh_host_addr gateway = {
+		.ifindex = 2, .ifname = "br0", .addr = addr("10.0.0.1"), .prefix_length = 24
+	};
+
+	bh_model_host_addr(m, &gateway);
+	return m;
+}
+
+static struct bh_container *compose(const char *id, const char *service)
+{
+	struct bh_container *c = bh_container_new();
+
+	c->runtime = BH_RUNTIME_DOCKER;
+	strcpy(c->id, id);
+	snprintf(c->name, sizeof(c->name), "shop_%s_1", service);
+	c->running = true;
+	bh_container_add_label(c, "com.docker.compose.project", "shop");
+	bh_container_add_label(c, "com.docker.compose.service", service);
+	return c;
+}
+
+static void state_container(struct bh_model *m, struct bh_container *c)
+{
+	bh_model_container(m, c, 0);
+	bh_container_free(c);
+}
+
+static void expect(const struct bh_model *m, uint32_t ifindex, const char *address, int64_t time,
+		   enum bh_peer_kind kind, const char *name)
+{
+	struct bh_addr a = addr(address);
+	struct bh_peer peer;
+	bool spoofed;
+
+	bh_model_peer(m, ifindex, &a, time, &peer, NULL, &spoofed);
+	assert_string_equal(peer.name, name);
+	assert_int_equal(peer.kind, kind);
+}
+
+/* The name may come after the packets, and after the container is gone. */
+static void late_names_hold_from_the_beginning(void **state)
+{
+	struct bh_model *m = new_model();
+	struct bh_endpoint_fact f = fact(7, "10.0.0.2", 100);
+
+	(void)state;
+	strcpy(f.container_id, ID_A);
+	f.runtime = BH_RUNTIME_DOCKER;
+	bh_model_endpoint(m, &f, 100);
+	expect(m, 7, "10.0.0.2", 150, BH_PEER_UNRESOLVED, "unidentified:docker:aaaaaaaaaaaa");
+	bh_model_endpoint_gone(m, 7, 300);
+	state_container(m, compose(ID_A, "web"));
+	expect(m, 7, "10.0.0.2", 150, BH_PEER_WORKLOAD, "compose:shop/web");
+	bh_model_free(m);
+}
+
+/* Another container gets the address, and even the interface number is the next one. */
+static void a_reused_address_belongs_to_who_held_it_then(void **state)
+{
+	struct bh_model *m = new_model();
+	struct bh_endpoint_fact a = fact(7, "10.0.0.2", 100), b = fact(8, "10.0.0.2", 201);
+
+	(void)state;
+	strcpy(a.container_id, ID_A);
+	strcpy(b.container_id, ID_B);
+	state_container(m, compose(ID_A, "web"));
+	state_container(m, compose(ID_B, "db"));
+	bh_model_endpoint(m, &a, 100);
+	bh_model_endpoint_gone(m, 7, 200);
+	expect(m, 0, "10.0.0.2", 200, BH_PEER_DEPARTED, "compose:shop/web");
+	bh_model_endpoint(m, &b, 201);
+	expect(m, 0, "10.0.0.2", 150, BH_PEER_WORKLOAD, "compose:shop/web");
+	expect(m, 0, "10.0.0.2", 250, BH_PEER_WORKLOAD, "compose:shop/db");
+	bh_model_free(m);
+}
+
+/* The same veth, another container: the id says so. */
+static void another_id_is_another_instance(void **state)
+{
+	struct bh_model *m = new_model();
+	struct bh_endpoint_fact f = fact(7, "10.0.0.2", 100);
+
+	(void)state;
+	state_container(m, compose(ID_A, "web"));
+	state_container(m, compose(ID_B, "db"));
+	strcpy(f.container_id, ID_A);
+	bh_model_endpoint(m, &f, 100);
+	strcpy(f.container_id, ID_B);
+	f.since = 200;
+	bh_model_endpoint(m, &f, 200);
+	expect(m, 7, "10.0.0.2", 150, BH_PEER_WORKLOAD, "compose:shop/web");
+	expect(m, 7, "10.0.0.2", 250, BH_PEER_WORKLOAD, "compose:shop/db");
+	bh_model_free(m);
+}
+
+/* MAC and address as the engine gave them out, before any process runs. */
+static void circumstances_name_a_container_without_process(void **state)
+{
+	struct bh_model *m = new_model();
+	struct bh_endpoint_fact f = fact(7, "10.0.0.2", 100);
+	struct bh_container *c = compose(ID_A, "web");
+	struct bh_container_net *net = bh_container_add_net(c);
+
+	(void)state;
+	net->mac = f.mac;
+	net->addr4 = addr("10.0.0.2");
+	bh_model_endpoint(m, &f, 100);
+	state_container(m, c);
+	expect(m, 7, "10.0.0.2", 150, BH_PEER_WORKLOAD, "compose:shop/web");
+	/* An unknown id in the cgroup overrules circumstances: it is certain who it is not. */
+	strcpy(f.container_id, ID_B);
+	struct bh_model *other = new_model();
+	c = compose(ID_A, "web");
+	net = bh_container_add_net(c);
+	net->mac = f.mac;
+	net->addr4 = addr("10.0.0.2");
+	state_container(other, c);
+	bh_model_endpoint(other, &f, 100);
+	expect(other, 7, "10.0.0.2", 150, BH_PEER_UNRESOLVED, "unidentified:netns:bbbbbbbbbbbb");
+	bh_model_free(other);
+	bh_model_free(m);
+}
+
+static void identity_comes_from_the_veth(void **state)
+{
+	struct bh_model *m = new_model();
+	struct bh_endpoint_fact f = fact(7, "10.0.0.2", 100);
+	struct bh_addr claimed = addr("10.0.0.9");
+	struct bh_peer peer;
+	bool spoofed;
+
+	(void)state;
+	strcpy(f.netns_name, "/run/netns/web-2");
+	bh_model_endpoint(m, &f, 100);
+	expect(m, 7, "10.0.0.2", 150, BH_PEER_WORKLOAD, "netns:web");
+	bh_model_peer(m, 7, &claimed, 150, &peer, NULL, &spoofed);
+	assert_true(spoofed);
+	assert_int_equal(peer.kind, BH_PEER_UNRESOLVED);
+	bh_model_free(m);
+}
+
+static void strangers_are_told_apart(void **state)
+{
+	struct bh_model *m = new_model();
+	struct bh_endpoint_fact f = fact(7, "10.0.0.2", 100);
+
+	(void)state;
+	strcpy(f.netns_name, "/run/netns/web");
+	bh_model_endpoint(m, &f, 100);
+	expect(m, 0, "10.0.0.1", 150, BH_PEER_HOST, "host");
+	expect(m, 0, "127.0.0.1", 150, BH_PEER_HOST, "host");
+	expect(m, 0, "169.254.169.254", 150, BH_PEER_METADATA, "metadata");
+	expect(m, 0, "10.0.0.255", 150, BH_PEER_MULTICAST, "multicast");
+	expect(m, 0, "ff02::fb", 150, BH_PEER_MULTICAST, "multicast");
+	expect(m, 0, "10.0.0.77", 150, BH_PEER_UNRESOLVED, "10.0.0.77"); /* ours, and nobody's */
+	expect(m, 0, "192.0.2.9", 150, BH_PEER_ADDRESS, "192.0.2.9");
+	bh_model_free(m);
+}
+
+/* A kernel process that came back states what there is; the rest went in between. */
+static void a_scan_ends_what_it_does_not_mention(void **state)
+{
+	struct bh_model *m = new_model();
+	struct bh_endpoint_fact a = fact(7, "10.0.0.2", 100), b = fact(8, "10.0.0.3", 100);
+
+	(void)state;
+	bh_model_endpoint(m, &a, 100);
+	bh_model_endpoint(m, &b, 100);
+	uint64_t before = bh_model_generation(m);
+	bh_model_begin_scan(m);
+	bh_model_endpoint(m, &b, 200);
+	bh_model_end_scan(m, 200);
+	size_t position = 0;
+	const struct bh_instance *left = bh_model_next(m, &position);
+	assert_int_equal(left->fact.ifindex, 8);
+	assert_null(bh_model_next(m, &position));
+	assert_true(bh_model_generation(m) > before);
+	bh_model_free(m);
+}
+
+struct rows {
+	struct bh_coverage_row items[8];
+	size_t count;
+};
+
+static void take_row(void *user, const struct bh_coverage_row *row)
+{
+	struct rows *rows = user;
+
+	rows->items[rows->count++] = *row;
+}
+
+static void coverage_says_why(void **state)
+{
+	struct bh_model *m = new_model();
+	struct bh_endpoint_fact f = fact(7, "10.0.0.2", 100);
+	struct bh_container *host = compose(ID_B, "hostnet");
+	struct rows rows = { 0 };
+
+	(void)state;
+	strcpy(host->network_mode, "host");
+	state_container(m, host);
+	strcpy(f.netns_name, "/run/netns/web");
+	bh_model_endpoint(m, &f, 100);
+	bh_model_coverage(m, take_row, &rows);
+	assert_int_equal(rows.count, 2);
+	assert_string_equal(rows.items[0].name, "shop_hostnet_1");
+	assert_int_equal(rows.items[0].coverage, BH_NEITHER);
+	assert_non_null(strstr(rows.items[0].why, "host's network"));
+	assert_int_equal(rows.items[1].coverage, BH_ENFORCEABLE);
+	bh_model_free(m);
+}
+
+static const struct {
+	const char *text;
+	uint8_t runtime;
+	const char *id; /* NULL: no container */
+} cgroups[] = {
+	{ "0::/docker/" ID_A "\n", BH_RUNTIME_DOCKER, ID_A },
+	{ "9:name=systemd:/payload/system.slice/docker-" ID_A ".scope\n0::/x\n", BH_RUNTIME_DOCKER,
+	  ID_A },
+	{ "0::/libpod_parent/" ID_B "/libpod-" ID_A "\n", BH_RUNTIME_PODMAN, ID_A },
+	{ "0::/machine.slice/libpod-" ID_A ".scope", BH_RUNTIME_PODMAN, ID_A },
+	{ "0::/kubepods/besteffort/podx/" ID_A "\n", BH_RUNTIME_CRI, ID_A },
+	{ "0::/kubepods.slice/a.slice/cri-containerd-" ID_A ".scope\n", BH_RUNTIME_CRI, ID_A },
+	{ "9:pids:/lxc.payload.c1\n", BH_RUNTIME_LXC, "c1" },
+	{ "0::/docker/" ID_A "/docker/" ID_B "\n", BH_RUNTIME_DOCKER, ID_B }, /* the innermost */
+	{ "0::/\n", 0, NULL },
+	{ "0::/user.slice/docker-123.scope\n", 0, NULL },
+	{ "0::/" ID_A "\n", 0, NULL },
+	{ "0::/lxc.payload.\n", 0, NULL },
+	{ "", 0, NULL },
+};
+
+static void cgroups_tell_containers(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(cgroups) / sizeof(cgroups[0]); i++) {
+		char id[BH_CONTAINER_ID] = "";
+		uint8_t runtime = 0;
+		bool found =
+			bh_cgroup_container(cgroups[i].text, strlen(cgroups[i].text), &runtime, id);
+
+		assert_int_equal(found, cgroups[i].id != NULL);
+		if (!found)
+			continue;
+		assert_string_equal(id, cgroups[i].id);
+		assert_int_equal(runtime, cgroups[i].runtime);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(late_names_hold_from_the_beginning),
+		cmocka_unit_test(a_reused_address_belongs_to_who_held_it_then),
+		cmocka_unit_test(another_id_is_another_instance),
+		cmocka_unit_test(circumstances_name_a_container_without_process),
+		cmocka_unit_test(identity_comes_from_the_veth),
+		cmocka_unit_test(strangers_are_told_apart),
+		cmocka_unit_test(a_scan_ends_what_it_does_not_mention),
+		cmocka_unit_test(coverage_says_why),
+		cmocka_unit_test(cgroups_tell_containers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
