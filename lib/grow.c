@@ -42,6 +42,9 @@ int bh_copy_text(char *out, size_t size, const char *text)
 	size_t length = strlen(text);
 	size_t fits = length < size ? length : size - 1;
 
+	/* A character of UTF-8 that is cut in two is no longer text. */
+	while (fits < length && fits > 0 && ((unsigned char)text[fits] & 0xc0) == 0x80)
+		fits--;
 	memcpy(out, text, fits);
 	out[fits] = '\0';
 	return fits == length;

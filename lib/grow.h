@@ -13,7 +13,8 @@ void *bh_grow(void *items, size_t *capacity, size_t needed, size_t size);
 void *bh_calloc(size_t count, size_t size);
 char *bh_strdup(const char *text);
 
-/* snprintf for fixed fields: copies what fits, always terminates; returns whether all of it fit. */
+/* snprintf for fixed fields: copies what fits, whole characters of UTF-8 only, always terminates;
+ * returns whether all of it fit. */
 int bh_copy_text(char *out, size_t size, const char *text);
 
 /* For locals: __attribute__((cleanup(bh_free_pointer))). */

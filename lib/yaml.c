@@ -8,14 +8,20 @@
 #include <string.h>
 
 #include "grow.h"
+#include "map.h"
+#include "utf8.h"
 
 #define MAX_DEPTH 32
+/* Half a kilobyte each, libfyaml's share included: what 16 MiB of "[a,a,a…" would cost without a
+ * limit is 4 GB. */
+#define MAX_NODES 500000
 
 struct reader {
 	struct fy_parser *parser;
 	struct fy_diag *diag;
 	const char *file;
 	struct bh_error *err;
+	size_t nodes;
 };
 
 static void free_content(struct bh_yaml *node)
@@ -72,13 +78,15 @@ static struct bh_yaml *add_item(struct bh_yaml *parent)
 	return item;
 }
 
-/* The value that belongs to a key that was just read. */
-static int read_value(struct reader *r, struct bh_yaml *map, struct bh_yaml *key, int depth)
+/* The value that belongs to a key that was just read. keys: those before it. */
+static int read_value(struct reader *r, struct bh_yaml *map, struct bh_yaml *key,
+		      struct bh_map *keys, int depth)
 {
 	if (key->kind != BH_YAML_SCALAR)
 		return fail_at(r, key->line, key->column, "a key must be a plain word");
-	if (bh_yaml_get(map, key->text) != NULL)
+	if (bh_map_get_text(keys, key->text) != NULL)
 		return fail_at(r, key->line, key->column, "the same key twice");
+	bh_map_put_text(keys, key->text, keys);
 	struct fy_event *event = fy_parser_parse(r->parser);
 	if (event == NULL)
 		return fail_syntax(r);
@@ -92,7 +100,8 @@ static int read_value(struct reader *r, struct bh_yaml *map, struct bh_yaml *key
 	return result;
 }
 
-static int read_item(struct reader *r, struct fy_event *event, struct bh_yaml *parent, int depth)
+static int read_item(struct reader *r, struct fy_event *event, struct bh_yaml *parent,
+		     struct bh_map *keys, int depth)
 {
 	if (parent->kind == BH_YAML_LIST)
 		return read_node(r, event, add_item(parent), depth + 1);
@@ -100,19 +109,17 @@ static int read_item(struct reader *r, struct fy_event *event, struct bh_yaml *p
 	int result = read_node(r, event, &key, depth + 1);
 
 	if (result == 0)
-		result = read_value(r, parent, &key, depth);
+		result = read_value(r, parent, &key, keys, depth);
 	free_content(&key);
 	return result;
 }
 
 /* Reads items up to the event that ends the list or map. */
-static int read_items(struct reader *r, struct bh_yaml *parent, int depth)
+static int read_items_with(struct reader *r, struct bh_yaml *parent, struct bh_map *keys, int depth)
 {
 	enum fy_event_type end =
 		parent->kind == BH_YAML_LIST ? FYET_SEQUENCE_END : FYET_MAPPING_END;
 
-	if (depth >= MAX_DEPTH)
-		return fail_at(r, parent->line, parent->column, "nested too deeply");
 	for (;;) {
 		struct fy_event *event = fy_parser_parse(r->parser);
 
@@ -122,10 +129,21 @@ static int read_items(struct reader *r, struct bh_yaml *parent, int depth)
 			fy_parser_event_free(r->parser, event);
 			return 0;
 		}
-		int result = read_item(r, event, parent, depth);
+		int result = read_item(r, event, parent, keys, depth);
 		if (result != 0)
 			return result;
 	}
+}
+
+static int read_items(struct reader *r, struct bh_yaml *parent, int depth)
+{
+	if (depth >= MAX_DEPTH)
+		return fail_at(r, parent->line, parent->column, "nested too deeply");
+	struct bh_map *keys = bh_map_new(NULL);
+	int result = read_items_with(r, parent, keys, depth);
+
+	bh_map_free(keys);
+	return result;
 }
 
 static int read_scalar(struct reader *r, struct fy_event *event, struct bh_yaml *node)
@@ -135,6 +153,8 @@ static int read_scalar(struct reader *r, struct fy_event *event, struct bh_yaml 
 	enum fy_scalar_style style = fy_token_scalar_style(event->scalar.value);
 
 	node->quoted = style != FYSS_PLAIN && style != FYSS_ANY;
+	/* The mark stands behind the quote. */
+	node->column -= style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED;
 	node->text = bh_calloc(1, length + 1);
 	if (length > 0)
 		memcpy(node->text, text, length);
@@ -155,6 +175,8 @@ static int read_node(struct reader *r, struct fy_event *event, struct bh_yaml *n
 				 "anchors and aliases are not used here");
 	else if (fy_event_get_tag_token(event) != NULL)
 		result = fail_at(r, node->line, node->column, "tags are not used here");
+	else if (++r->nodes > MAX_NODES)
+		result = fail_at(r, node->line, node->column, "too many items");
 	else if (type == FYET_SCALAR)
 		result = read_scalar(r, event, node);
 	fy_parser_event_free(r->parser, event);
@@ -199,6 +221,29 @@ static int read_stream(struct reader *r, struct bh_yaml *root)
 	}
 }
 
+/* What libfyaml 0.7.12 must not be given: a directive ("%YAML", which no file of ours needs) with
+ * broken UTF-8 in it keeps it busy for ever. */
+static int check_text(struct reader *r, const char *text, size_t length)
+{
+	int line = 1, column = 1;
+
+	for (size_t at = 0; at < length;) {
+		size_t bytes = bh_utf8_length(text + at, length - at);
+
+		if (bytes == 0)
+			return fail_at(r, line, column, "not UTF-8");
+		if (text[at] == '%' && column == 1)
+			return fail_at(r, line, column, "directives are not used here");
+		column++;
+		if (text[at] == '\n') {
+			line++;
+			column = 1;
+		}
+		at += bytes;
+	}
+	return 0;
+}
+
 struct bh_yaml *bh_yaml_parse(const char *text, size_t length, const char *file,
 			      struct bh_error *err)
 {
@@ -211,7 +256,9 @@ struct bh_yaml *bh_yaml_parse(const char *text, size_t length, const char *file,
 
 	fy_diag_set_collect_errors(diag, true);
 	r.parser = fy_parser_create(&config);
-	if (r.parser == NULL || fy_parser_set_string(r.parser, text, length) != 0)
+	if (check_text(&r, text, length) != 0)
+		result = -EINVAL;
+	else if (r.parser == NULL || fy_parser_set_string(r.parser, text, length) != 0)
 		result = bh_error_set(err, -ENOMEM, "%s: libfyaml did not start", file);
 	else
 		result = read_stream(&r, root);

@@ -8,28 +8,7 @@
 #include "address.h"
 #include "protocol.h"
 #include "timefmt.h"
-
-/* Length of the UTF-8 sequence at text, 0 where it is none (RFC 3629). */
-static size_t utf8_length(const unsigned char *text)
-{
-	static const unsigned least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t length = text[0] < 0x80		   ? 1
-			: (text[0] & 0xe0) == 0xc0 ? 2
-			: (text[0] & 0xf0) == 0xe0 ? 3
-			: (text[0] & 0xf8) == 0xf0 ? 4
-						   : 0;
-	unsigned code = length > 1 ? text[0] & (0x7fu >> length) : text[0];
-
-	for (size_t i = 1; i < length; i++) {
-		if ((text[i] & 0xc0) != 0x80)
-			return 0;
-		code = code << 6 | (text[i] & 0x3f);
-	}
-	if (length > 1 &&
-	    (code < least[length] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)))
-		return 0;
-	return length;
-}
+#include "utf8.h"
 
 static void put_character(struct bh_buffer *out, const char *text, size_t length)
 {
@@ -47,9 +26,11 @@ static void put_character(struct bh_buffer *out, const char *text, size_t length
 
 void bh_json_string(struct bh_buffer *out, const char *text)
 {
+	const char *end = text + strlen(text);
+
 	bh_buffer_puts(out, "\"");
-	while (*text != '\0') {
-		size_t length = utf8_length((const unsigned char *)text);
+	while (text < end) {
+		size_t length = bh_utf8_length(text, (size_t)(end - text));
 
 		put_character(out, text, length);
 		text += length > 0 ? length : 1;

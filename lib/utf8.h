@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef BH_UTF8_H
+#define BH_UTF8_H
+
+#include <stddef.h>
+
+/* Bytes of the UTF-8 character at the start of text (RFC 3629), of which `length` bytes are there;
+ * 0 where it is none. */
+size_t bh_utf8_length(const char *text, size_t length);
+
+#endif
