@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034 # used by those who source it
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Sourced by run and test: what bulkhead needs from Debian, and how it is installed.
 

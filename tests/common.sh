@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2120 # used by those who source it
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Sourced by the system tests. Everything lives in a namespace that the test made, which has no route
 # out, and in a scratch folder; both go when the test ends, whatever happened.

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The whole path in the lab: learn, audit, enforce, attack; then every process is killed while a probe
 # watches for a moment of openness.
+# shellcheck source=tests/common.sh
 . "$(dirname "$0")/../common.sh"
 
 [ -e /run/netns/bulkhead-lab ] && fail "a lab is up already: bulkhead lab down"
-host=bulkhead-lab
+host="bulkhead-lab"
 write_config "runtimes: {docker: off}"
 sed -i 's/report_interval: 1s/report_interval: 1s, idle_timeout: 3s/' "$scratch/bulkhead.yaml"
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The whole path on a real Docker engine: names, learning, enforcement, restarts with another address.
+# shellcheck source=tests/common.sh
 . "$(dirname "$0")/../common.sh"
 
 command -v dockerd >/dev/null || skip "no Docker engine is installed (docker.io)"

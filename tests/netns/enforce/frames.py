@@ -62,7 +62,7 @@ def icmpv6(src, dst, body):
     return body[:2] + struct.pack("!H", sum_) + body[4:]
 
 
-def nd(kind, target, option=b"", flags=0):
+def discovery(kind, target, option=b"", flags=0):
     return (struct.pack("!BBHI", kind, 0, 0, flags)
             + socket.inet_pton(socket.AF_INET6, target) + option)
 
@@ -73,7 +73,7 @@ def lladdr(kind, mac):
 
 def advert(src, dst, target, mac, before=b""):
     """An unsolicited advertisement that overrides what the receiver knows."""
-    return ipv6(src, dst, 58, icmpv6(src, dst, nd(136, target, before + lladdr(2, mac),
+    return ipv6(src, dst, 58, icmpv6(src, dst, discovery(136, target, before + lladdr(2, mac),
                                                   0x20000000)))
 
 

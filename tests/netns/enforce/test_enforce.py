@@ -11,7 +11,7 @@ import time
 import traceback
 
 import frames
-from frames import BROADCAST, advert, arp, ether, icmpv6, ipv4, ipv6, lladdr, nd, tagged, tcp, udp
+from frames import BROADCAST, advert, arp, discovery, ether, icmpv6, ipv4, ipv6, lladdr, tagged, tcp, udp
 from world import SETTLE, Enforcer, Log, World, run
 
 SYN, RST, ACK = 0x02, 0x04, 0x10
@@ -428,10 +428,10 @@ def nd_frames(w, a=None):
     yield "target, link-local", advert(a.ll, w.b.ip6, w.c.ip6, a.mac)
     yield "behind an option", advert(a.ip6, w.b.ip6, w.c.ip6, a.mac, before=nonce)
     yield "solicitation", ipv6(w.c.ip6, w.b.ip6, 58, icmpv6(w.c.ip6, w.b.ip6,
-                                                           nd(135, w.b.ip6, lladdr(1, a.mac))))
+                                                           discovery(135, w.b.ip6, lladdr(1, a.mac))))
     hop_by_hop = b"\x3a\x00\x01\x04\x00\x00\x00\x00"
     yield "behind a header", ipv6(a.ip6, w.b.ip6, 0, hop_by_hop + icmpv6(
-        a.ip6, w.b.ip6, nd(136, w.c.ip6, option, 0x20000000)))
+        a.ip6, w.b.ip6, discovery(136, w.c.ip6, option, 0x20000000)))
 
 
 def test_nd_poison_is_dropped(w):

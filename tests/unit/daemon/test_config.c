@@ -131,6 +131,8 @@ static const struct {
 	{ "log_level: info\nlog_level: debug", "test.yaml:2:1: the same key twice" },
 	{ "log_level: &x info", "test.yaml:1:15: anchors and aliases are not used here" },
 	{ "log_level: !!str info", "test.yaml:1:18: tags are not used here" },
+	{ "log_level: info\n%YAML 1.2\n", "test.yaml:2:1: directives are not used here" },
+	{ "log_level: \xc2%", "test.yaml:1:12: not UTF-8" },
 	{ "log_level: info\n---\nlog_level: debug",
 	  "test.yaml:3:1: a second document in the file" },
 };
