@@ -75,7 +75,7 @@ static void add_constants(const struct build *b)
 		bh_key_put_u16(&key, dhcp_ports[i][1]);
 		bh_nft_set_add(dhcp, key.bytes, NULL, NULL);
 	}
-	bh_desired_numbers(b->table, "nd", BH_FIELD_ICMPV6_TYPE, nd_types, sizeof(nd_types));
+	bh_desired_numbers(b->table, "nd_hosts", BH_FIELD_ICMPV6_TYPE, nd_types, sizeof(nd_types));
 	bh_desired_numbers(b->table, "nd_gateway", BH_FIELD_ICMPV6_TYPE, nd_gateway_types,
 			   sizeof(nd_gateway_types));
 	bh_desired_numbers(b->table, "mld", BH_FIELD_ICMPV6_TYPE, mld_types, sizeof(mld_types));
@@ -282,7 +282,7 @@ static void add_forward(const struct build *b)
 		bh_desired_base(b->table, "forward", NF_INET_FORWARD, PRIORITY_FILTER);
 
 	accept_known(chain);
-	accept_basics(chain, "nd");
+	accept_basics(chain, "nd_hosts");
 	bh_rule_jump(bh_nft_chain_add_rule(chain), "egress");
 	bh_rule_jump(bh_nft_chain_add_rule(chain), "ingress");
 }
@@ -293,7 +293,7 @@ static void add_input(const struct build *b)
 		bh_desired_base(b->table, "input", NF_INET_LOCAL_IN, PRIORITY_FILTER);
 
 	accept_known(chain);
-	accept_basics(chain, "nd");
+	accept_basics(chain, "nd_hosts");
 	pass_unmanaged(chain, BH_FIELD_IIFNAME, NF_ACCEPT);
 	/* The host is one of many receivers; that it may be sent to is the sender's egress. */
 	divert_multicast(chain, "egress", 0);
@@ -341,7 +341,7 @@ static void add_routed_chain(const struct build *b, const struct bh_port *port, 
 	bh_rule_equal(rule, BH_FIELD_IP_SADDR, unspecified);
 	bh_rule_in(rule, BH_KEY(BH_FIELD_UDP_SPORT, BH_FIELD_UDP_DPORT), "dhcp");
 	bh_rule_verdict(rule, NFT_RETURN);
-	static const char *const from_nobody[] = { "nd", "mld" };
+	static const char *const from_nobody[] = { "nd_hosts", "mld" };
 	for (size_t i = 0; i < 2; i++) {
 		rule = bh_nft_chain_add_rule(chain);
 		bh_rule_equal(rule, BH_FIELD_IP6_SADDR, unspecified);

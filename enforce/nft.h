@@ -39,7 +39,7 @@ int bh_nft_apply(struct bh_nft *nft, const struct bh_ruleset *want, struct bh_nf
 		 struct bh_error *err);
 
 /* Reads the tables and compares them with what was last applied: 0 equal, 1 different (*err says
- * where), negative errno. */
+ * where, and the next apply puts it right), negative errno. */
 int bh_nft_verify(struct bh_nft *nft, struct bh_error *err);
 
 /* Whether our tables are in the kernel, whoever made them. */
@@ -48,8 +48,8 @@ bool bh_nft_present(void);
 /* Removes both tables; needs no other state. -EBUSY or -EPERM where a living process owns them. */
 int bh_nft_remove(struct bh_error *err);
 
-/* The ruleset in nft's own language, without flags, so that `nft -f` loads it anywhere. The caller
- * frees it. */
+/* The ruleset in nft's own language, without flags, so that `nft -f` loads it anywhere; a remark
+ * where it contradicts itself. The caller frees it. */
 char *bh_nft_text(const struct bh_ruleset *rules, const struct bh_nft_config *config);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Sets stand before chains, and chains before those that branch to them only where nft does not
- * mind; `nft -f` takes a whole table at once. */
+/* Written the way nft lists it, so that the two can be compared; what a field depends on is implied
+ * here as it is there. */
 #include "text.h"
 
 #include <netinet/in.h>
