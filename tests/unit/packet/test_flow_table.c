@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "address.h"
+#include "bindings.h"
 #include "flow_table.h"
 #include "timefmt.h"
 
@@ -487,8 +488,10 @@ static void flooded_copies_reach_nobody(void **state)
 
 	bh_flow_table_unbind(f->table, VETH_B);
 	pass_by(f, tcp(A, 40001, B, 80, SYN), VETH_A, VETH_B);
+	pass_by(f, tcp(B, 80, A, 40001, SYN | ACK), VETH_B, VETH_A); /* A's holds as before */
 	flush(f);
 	assert_half(&f->records[0].tx, 1, 0);
+	assert_half(&f->records[0].rx, 1, 1);
 	close_fixture(f);
 }
 
@@ -606,6 +609,22 @@ static void a_strangers_flow_gives_way_to_the_true_holders(void **state)
 	close_fixture(f);
 }
 
+static void of_two_holders_the_first_one_counts(void **state)
+{
+	struct fixture *f = open_live();
+	struct bh_addr shared = addr(A);
+
+	(void)state;
+	bh_flow_table_bind(f->table, VETH_C, &shared);
+	pass_by(f, tcp(A, 40000, B, 80, SYN), VETH_A, VETH_B);
+	pass_by(f, tcp(A, 40000, B, 80, ACK), VETH_C, VETH_B);
+	flush(f);
+	assert_int_equal(f->count, 1);
+	assert_int_equal(f->records[0].src_ifindex, VETH_A);
+	assert_half(&f->records[0].tx, 1, 2);
+	close_fixture(f);
+}
+
 static void behind_translation_the_delivery_speaks(void **state)
 {
 	struct fixture *f = open_live();
@@ -636,9 +655,10 @@ static void files_count_each_packet_once(void **state)
 	pass_by(f, p, VETH_A, VETH_B);
 	pass_by(f, p, BRIDGE, BRIDGE);
 	/* Sent by the host that captured: out only. */
-	pass_by(f, tcp(B, 80, A, 40000, SYN | ACK), 0, VETH_A);
+	pass_by(f, tcp(B, 80, A, 40000, SYN | ACK), 0, VETH_C);
 	flush(f);
 	assert_int_equal(f->count, 1);
+	assert_int_equal(f->records[0].src_ifindex, VETH_A);
 	assert_half(&f->records[0].tx, 1, 1);
 	assert_half(&f->records[0].rx, 1, 0);
 	assert_int_equal(bh_flow_table_stats(f->table).undelivered_copies, 2);
@@ -702,10 +722,13 @@ static void fragments_on_both_sides_count_on_both(void **state)
 	(void)state;
 	pass_by(f, fragment(7, true), VETH_A, VETH_B);
 	pass_by(f, fragment(7, false), VETH_A, VETH_B);
+	pass_by(f, fragment(7, true), BRIDGE, VETH_C); /* copies, all four */
 	pass_by(f, fragment(7, false), BRIDGE, VETH_C);
+	assert_int_equal(bh_flow_table_stats(f->table).undelivered_copies, 4);
 	flush(f);
 	assert_int_equal(f->count, 1);
 	assert_half(&f->records[0].tx, 2, 2);
+	assert_int_equal(bh_flow_table_stats(f->table).orphan_fragments, 0);
 	close_fixture(f);
 }
 
@@ -729,6 +752,25 @@ static void fragments_without_a_first_are_orphans(void **state)
 	flush(f);
 	assert_half(&f->records[0].tx, 1, 0);
 	assert_int_equal(bh_flow_table_stats(f->table).orphan_fragments, 3);
+	close_fixture(f);
+}
+
+static void fragments_of_an_evicted_flow_go_to_no_other(void **state)
+{
+	struct bh_flow_table_config config = file_config;
+	config.max_flows = 1;
+	struct fixture *f = open_fixture(&config);
+	struct bh_packet p = fragment(7, true);
+
+	(void)state;
+	pass(f, &p);
+	pass_tcp(f, A, 1, B, 80, SYN); /* takes its place */
+	p = fragment(7, false);
+	pass(f, &p);
+	flush(f);
+	assert_int_equal(f->count, 1);
+	assert_half(&f->records[0].tx, 1, 0);
+	assert_int_equal(bh_flow_table_stats(f->table).orphan_fragments, 1);
 	close_fixture(f);
 }
 
@@ -906,6 +948,30 @@ static void flush_goes_by_first_packet(void **state)
 	close_fixture(f);
 }
 
+static void bindings_are_by_interface(void **state)
+{
+	struct bh_bindings *b = bh_bindings_new();
+	struct bh_addr one = addr(A), two = addr("fd00::1");
+
+	(void)state;
+	bh_bindings_add(b, 1, &one);
+	bh_bindings_add(b, 1, &one);
+	bh_bindings_add(b, 1, &two);
+	bh_bindings_add(b, 2, &one);
+	bh_bindings_remove(b, 2);
+	bh_bindings_remove(b, 3);
+	assert_true(bh_bindings_has(b, 1, &one));
+	assert_false(bh_bindings_has(b, 2, &one));
+	assert_true(bh_bindings_local(b, &one));
+	assert_true(bh_bindings_local(b, &two));
+	bh_bindings_remove(b, 1);
+	assert_false(bh_bindings_has(b, 1, &one));
+	assert_false(bh_bindings_local(b, &one));
+	assert_false(bh_bindings_local(b, &two));
+	bh_bindings_free(b);
+	bh_bindings_free(NULL);
+}
+
 static void names_cover_every_value(void **state)
 {
 	(void)state;
@@ -941,12 +1007,14 @@ int main(void)
 		cmocka_unit_test(an_answer_that_nobody_asked_for_teaches_nothing),
 		cmocka_unit_test(a_stranger_cannot_touch_anothers_flow),
 		cmocka_unit_test(a_strangers_flow_gives_way_to_the_true_holders),
+		cmocka_unit_test(of_two_holders_the_first_one_counts),
 		cmocka_unit_test(behind_translation_the_delivery_speaks),
 		cmocka_unit_test(files_count_each_packet_once),
 		cmocka_unit_test(fragments_belong_to_their_first),
 		cmocka_unit_test(fragments_of_answers_go_back),
 		cmocka_unit_test(fragments_on_both_sides_count_on_both),
 		cmocka_unit_test(fragments_without_a_first_are_orphans),
+		cmocka_unit_test(fragments_of_an_evicted_flow_go_to_no_other),
 		cmocka_unit_test(fragments_cannot_exhaust_memory),
 		cmocka_unit_test(silence_ends_flows),
 		cmocka_unit_test(a_packet_after_the_timeout_opens_a_new_flow),
@@ -955,6 +1023,7 @@ int main(void)
 		cmocka_unit_test(a_flood_evicts_single_packets_first),
 		cmocka_unit_test(after_evicting_udp_its_next_packet_opens_nothing),
 		cmocka_unit_test(flush_goes_by_first_packet),
+		cmocka_unit_test(bindings_are_by_interface),
 		cmocka_unit_test(names_cover_every_value),
 	};
 
