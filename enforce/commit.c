@@ -137,14 +137,6 @@ static void add_rules(struct commit *c, const struct bh_step *step)
 
 /* --- sets ------------------------------------------------------------------------------------- */
 
-static bool is_raw(const struct bh_nft_set *set)
-{
-	for (uint8_t i = 0; i < set->field_count; i++)
-		if (bh_field_info(set->fields[i])->type == NULL)
-			return true;
-	return false;
-}
-
 /* How nft describes one field that a set's key is "typeof". */
 static void put_typeof_field(struct nftnl_udata_buf *data, enum bh_field field)
 {
@@ -208,7 +200,7 @@ static void put_set_userdata(struct nftnl_set *s, const struct bh_nft_set *set)
 	nftnl_udata_put_u32(data, NFTNL_UDATA_SET_KEYBYTEORDER, byteorder);
 	if (set->map)
 		nftnl_udata_put_u32(data, NFTNL_UDATA_SET_DATABYTEORDER, BYTEORDER_NONE);
-	if (is_raw(set))
+	if (bh_nft_set_is_raw(set))
 		put_typeof(data, set);
 	nftnl_set_set_data(s, NFTNL_SET_USERDATA, nftnl_udata_buf_data(data),
 			   nftnl_udata_buf_len(data));

@@ -10,7 +10,8 @@
  * A chain that was entered by goto returns to where egress or ingress were jumped to from, so both
  * sides always judge. What a managed interface carries and no map knows meets the posture. A
  * connection's first TCP segment is judged even where the connection tracker calls it established:
- * an entry that a mid-stream packet made must not open a connection.
+ * an entry that a mid-stream packet made, or that an earlier connection left for days, must not
+ * open another.
  */
 #include <netinet/in.h>
 #include <linux/netfilter.h>
@@ -181,11 +182,11 @@ static void accept_known(struct bh_nft_chain *chain)
 }
 
 /* What a network cannot live without. */
-static void accept_basics(struct bh_nft_chain *chain, const char *nd)
+static void accept_basics(struct bh_nft_chain *chain, const char *discovery)
 {
 	struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
 
-	bh_rule_in(rule, BH_KEY(BH_FIELD_ICMPV6_TYPE), nd);
+	bh_rule_in(rule, BH_KEY(BH_FIELD_ICMPV6_TYPE), discovery);
 	bh_rule_number(rule, BH_FIELD_IP6_HOPLIMIT, HOP_LIMIT_LOCAL);
 	bh_rule_verdict(rule, NF_ACCEPT);
 	rule = bh_nft_chain_add_rule(chain);

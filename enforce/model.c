@@ -108,6 +108,14 @@ struct bh_nft_set *bh_nft_table_set(const struct bh_nft_table *table, const char
 	return find_name(table, 's', name);
 }
 
+bool bh_nft_set_is_raw(const struct bh_nft_set *set)
+{
+	for (uint8_t i = 0; i < set->field_count; i++)
+		if (bh_field_info(set->fields[i])->type == NULL)
+			return true;
+	return false;
+}
+
 void bh_nft_set_layout(struct bh_nft_set *set)
 {
 	set->stride = set->key_length * (set->interval ? 2 : 1) + (set->map ? BH_NFT_NAME : 0);

@@ -118,6 +118,9 @@ struct bh_nft_set *bh_nft_table_add_set(struct bh_nft_table *table, const char *
 struct bh_nft_chain *bh_nft_table_chain(const struct bh_nft_table *table, const char *name);
 struct bh_nft_set *bh_nft_table_set(const struct bh_nft_table *table, const char *name);
 
+/* Whether a field in its key has no name in nft's language, so that typeof must declare it. */
+bool bh_nft_set_is_raw(const struct bh_nft_set *set);
+
 /* Sets stride from interval, map and key_length. */
 void bh_nft_set_layout(struct bh_nft_set *set);
 /* Adds a record; end: NULL where not interval (or where it equals key), target: NULL where no map.

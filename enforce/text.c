@@ -130,17 +130,9 @@ static void print_chain(struct bh_buffer *out, const struct bh_nft_chain *chain)
 
 /* --- sets ------------------------------------------------------------------------------------- */
 
-static bool is_raw(const struct bh_nft_set *set)
-{
-	for (uint8_t i = 0; i < set->field_count; i++)
-		if (bh_field_info(set->fields[i])->type == NULL)
-			return true;
-	return false;
-}
-
 static void print_type(struct bh_buffer *out, const struct bh_nft_set *set)
 {
-	if (is_raw(set)) {
+	if (bh_nft_set_is_raw(set)) {
 		bh_buffer_puts(out, "\t\ttypeof ");
 		print_fields(out, set->fields, set->field_count);
 	} else {

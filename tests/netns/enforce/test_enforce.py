@@ -343,6 +343,20 @@ def test_a_midstream_entry_opens_no_connection(w):
         del listener
 
 
+def test_a_stale_entry_opens_no_connection(w):
+    # The connection tracker keeps an established connection for days. When the policy no longer
+    # allows it, its ports must not be good for another one.
+    with Test(w, shop(w)) as t:
+        near, far = open_connection(w.a, w.b, w.b.ip, 5000)
+        t.enforcer.apply(shop(w, egress=[], ingress=[]))
+        exchange(near, far)
+        sender, sniffer = w.a.raw(), w.b.raw()
+        segment = tcp(w.a.ip, w.b.ip, near.getsockname()[1], 5000, SYN, 5000)
+        sender.send(ether(w.b.mac, w.a.mac, 0x0800, ipv4(w.a.ip, w.b.ip, 6, segment)))
+        expect("log", t.log.prefixes(), {prefix(w, "DENY", "e", "web")})
+        expect("SYNs that arrived", [f for f in packets_from(w.a, sniffer) if f[47] & SYN], [])
+
+
 # --- everybody speaks for himself -----------------------------------------------------------------
 
 def spoof_case(w, t, what, frame, arrives=False, log=True):
