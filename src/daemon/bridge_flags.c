@@ -2,6 +2,7 @@
 #include "bridge_flags.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,8 +113,15 @@ static void want(struct bh_bridge_flags *f, const struct bh_bridge *bridges, siz
 
 static int switch_flag(struct bh_bridge_flags *f, struct bridge *b, bool on, struct bh_error *err)
 {
+	char name[IF_NAMESIZE] = "";
+
 	if (b->on == on && on)
 		return 0;
+	/* A number that another interface has by now. */
+	if (if_indextoname(b->ifindex, name) == NULL || strcmp(name, b->ifname) != 0) {
+		b->ours = false;
+		return 0;
+	}
 	int result = bh_links_set_bridge_filter(f->links, b->ifindex, on, err);
 	if (result == -ENODEV) /* the bridge is gone, and its flag with it */
 		result = 0;

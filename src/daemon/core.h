@@ -25,6 +25,7 @@ struct bh_live_flow {
 	uint64_t counted_bytes; /* already told to the ledger */
 	bool opened;		/* told to the ledger as a connection */
 	bool answered;		/* told to the ledger as answered */
+	bool learned;		/* its edge is in the ledger */
 	bool denied;		/* by us, as NFLOG said */
 	bool spoofed;
 	bool link_control; /* neighbour discovery and the like: no traffic of the application */

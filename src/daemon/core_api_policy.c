@@ -149,15 +149,11 @@ static void add_verdict(cJSON *array, const struct bh_edge *edge, const struct b
 	cJSON_AddItemToArray(array, row);
 }
 
-static void check_edge(void *user, const struct bh_edge *edge)
+static void judge(struct checker *c, const struct bh_edge *edge, struct bh_question *question)
 {
-	struct checker *c = user;
-	struct bh_question question = { .proto = edge->proto, .port = edge->port };
 	struct bh_answer answer;
 
-	bh_core_peer_subject(c->core, &edge->src, &question.src);
-	bh_core_peer_subject(c->core, &edge->dst, &question.dst);
-	bh_policy_evaluate(c->policy, &question, &answer);
+	bh_policy_evaluate(c->policy, question, &answer);
 	c->checked++;
 	if (answer.verdict == BH_ALLOW)
 		c->allowed++;
@@ -166,20 +162,44 @@ static void check_edge(void *user, const struct bh_edge *edge)
 			    &answer);
 }
 
-/* Connections that the ledger does not hold (unanswered, unresolved …) are judged as well. */
+static void check_edge(void *user, const struct bh_edge *edge)
+{
+	struct checker *c = user;
+	struct bh_question question = { .proto = edge->proto, .port = edge->port };
+
+	bh_core_peer_subject(c->core, &edge->src, &question.src);
+	bh_core_peer_subject(c->core, &edge->dst, &question.dst);
+	judge(c, edge, &question);
+}
+
+/* What the ledger does not hold – unanswered, unresolved, of unknown direction – is judged as well:
+ * the kernel will not ask whether it was learned. */
+static void check_flow(struct checker *c, const struct bh_live_flow *f)
+{
+	struct bh_edge edge = { .src = f->src,
+				.dst = f->dst,
+				.proto = f->flow.key.proto,
+				.port = f->flow.key.dport,
+				.last = f->flow.last,
+				.connections = 1 };
+	struct bh_question question = { .proto = edge.proto,
+					.port = edge.port,
+					.source_port = f->flow.key.sport,
+					.direction_unknown =
+						f->flow.direction == BH_DIRECTION_UNKNOWN };
+
+	bh_core_peer_subject(c->core, &f->src, &question.src);
+	bh_core_peer_subject(c->core, &f->dst, &question.dst);
+	question.src.addr = f->flow.key.src;
+	question.dst.addr = f->flow.key.dst;
+	judge(c, &edge, &question);
+}
+
 static void check_live_flows(struct checker *c)
 {
-	for (const struct bh_live_flow *f = c->core->oldest; f != NULL; f = f->newer) {
-		struct bh_edge edge = { .src = f->src,
-					.dst = f->dst,
-					.proto = f->flow.key.proto,
-					.port = f->flow.key.dport,
-					.last = f->flow.last,
-					.connections = 1 };
-
-		if (!f->link_control && !f->answered)
-			check_edge(c, &edge);
-	}
+	for (const struct bh_live_flow *f = c->core->oldest; f != NULL; f = f->newer)
+		if (!f->link_control && !f->learned)
+			check_flow(c, f);
 }
 
 void bh_core_handle_check(void *user, const struct bh_api_request *request,

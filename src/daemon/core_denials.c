@@ -152,17 +152,29 @@ static cJSON *denial_json(const struct bh_denial *d, const struct bh_peer *src,
 	return json;
 }
 
+/* Who sent a frame that lies: on the way in the port's own workload, whose chain spoke; on the way
+ * out the chain is the receiver's, and only the interface says who sent it. */
+static const char *liar(const struct bh_core *core, const struct bh_denial *d, const char *workload)
+{
+	const struct bh_instance *sender =
+		d->in_ifindex != 0 ? bh_model_at(core->model, d->in_ifindex, d->time) : NULL;
+
+	if (sender != NULL)
+		return sender->workload[0] != '\0' ? sender->workload : sender->name;
+	return d->side == BH_EGRESS && workload != NULL ? workload : "an endpoint";
+}
+
 /* The line a person reads. */
-static void denial_text(const struct bh_denial *d, const struct bh_peer *src,
-			const struct bh_peer *dst, const char *workload, const char *reason,
-			char *out, size_t size)
+static void denial_text(const struct bh_core *core, const struct bh_denial *d,
+			const struct bh_peer *src, const struct bh_peer *dst, const char *workload,
+			const char *reason, char *out, size_t size)
 {
 	char port[BH_PORT_TEXT], from[BH_ADDR_TEXT], to[BH_ADDR_TEXT];
 
 	if (d->kind == BH_SPOOFED)
 		snprintf(out, size, "%s sent a frame that claims %s → %s; it %s",
-			 workload != NULL ? workload : "an endpoint",
-			 bh_addr_format(&d->key.src, from), bh_addr_format(&d->key.dst, to),
+			 liar(core, d, workload), bh_addr_format(&d->key.src, from),
+			 bh_addr_format(&d->key.dst, to),
 			 d->dropped ? "was dropped" : "passed (audit)");
 	else
 		snprintf(out, size, "%s → %s %s %s: %s", src->name, dst->name,
@@ -182,6 +194,6 @@ void bh_core_denial(struct bh_core *core, const struct bh_denial *d)
 	name_peer(core, d->in_ifindex, &d->key.src, d->time, &src);
 	name_peer(core, d->out_ifindex, &d->key.dst, d->time, &dst);
 	explain(core, d, &src, &dst, reason, sizeof(reason));
-	denial_text(d, &src, &dst, workload, reason, text, sizeof(text));
+	denial_text(core, d, &src, &dst, workload, reason, text, sizeof(text));
 	bh_core_event_json(core, event_kind(d), text, denial_json(d, &src, &dst, workload, reason));
 }

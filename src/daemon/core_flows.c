@@ -130,7 +130,8 @@ static void learn(struct bh_core *core, struct bh_live_flow *live)
 				      .denied = live->denied,
 				      .lossy = f->lossy };
 
-	bh_ledger_observe(core->ledger, &contact);
+	if (bh_ledger_observe(core->ledger, &contact) == BH_LEARNED)
+		live->learned = true;
 	live->opened = true;
 	live->answered = f->answered;
 	live->counted_bytes = bytes;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,9 +109,18 @@ static int take_lock(const struct bh_config *config, struct bh_error *err)
 	return fd;
 }
 
+/* Which network namespace this process is in; 0: not to be found out. */
+static uint64_t own_netns(void)
+{
+	struct stat info;
+
+	return stat("/proc/self/ns/net", &info) == 0 ? info.st_ino : 0;
+}
+
+/* Process id and namespace: panic must work where the daemon did. */
 static void write_pid(int lock)
 {
-	if (ftruncate(lock, 0) != 0 || dprintf(lock, "%d\n", getpid()) < 0)
+	if (ftruncate(lock, 0) != 0 || dprintf(lock, "%d %" PRIu64 "\n", getpid(), own_netns()) < 0)
 		bh_log(BH_LOG_WARNING, "the process id cannot be written: %s", strerror(errno));
 }
 
@@ -251,6 +261,29 @@ static int restore_bridges(const struct bh_config *config, struct bh_error *err)
 	return result;
 }
 
+/* Interface numbers and tables of another namespace are other ones: nothing is touched from here.
+ */
+static int check_netns(const struct bh_config *config, struct bh_error *err)
+{
+	char path[BH_CONFIG_TEXT + 16];
+	uint64_t inode = 0;
+	int pid;
+
+	pid_path(config, path, sizeof(path));
+	FILE *file = fopen(path, "re");
+	if (file == NULL)
+		return 0;
+	int fields = fscanf(file, "%d %" SCNu64, &pid, &inode);
+	fclose(file);
+	if (fields != 2 || inode == own_netns())
+		return 0;
+	return bh_error_set(
+		err, -EXDEV,
+		"the daemon ran in another network namespace (net:[%" PRIu64
+		"]): run panic there, for example: nsenter --net=/run/netns/NAME bulkhead panic",
+		inode);
+}
+
 int bh_daemon_panic(struct bh_error *err)
 {
 	struct bh_config config;
@@ -261,6 +294,8 @@ int bh_daemon_panic(struct bh_error *err)
 	/* A broken configuration must not stand in the way out. */
 	if (load_config(NULL, &config, &ignored) != 0)
 		bh_config_defaults(&config);
+	if (check_netns(&config, err) != 0)
+		return err->code;
 	end_daemon(&config);
 	int result = restore_bridges(&config, err);
 	int removed = bh_nft_remove(err);
