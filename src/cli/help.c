@@ -223,6 +223,19 @@ static void completion_bash(void)
 	       "complete -o filenames -F _bulkhead bulkhead\n");
 }
 
+/* Text inside single quotes, of the shell and of zsh's "word:description". */
+static void put_zsh(const char *word, int length, const char *help)
+{
+	printf("'%.*s:", length, word);
+	for (; *help != '\0'; help++) {
+		if (*help == '\'')
+			fputs("'\\''", stdout);
+		else
+			putchar(*help);
+	}
+	printf("' ");
+}
+
 static void completion_zsh(void)
 {
 	printf("#compdef bulkhead\n# SPDX-License-Identifier: GPL-2.0-or-later\n"
@@ -231,7 +244,7 @@ static void completion_zsh(void)
 	       "\tpolicy)\n\t\tcommands=(");
 	for (const struct bh_command *c = bh_commands; c->name != NULL; c++)
 		if (strncmp(c->name, "policy ", 7) == 0)
-			printf("'%s:%s' ", c->name + 7, c->help);
+			put_zsh(c->name + 7, (int)strlen(c->name + 7), c->help);
 	printf(")\n\t\t(( CURRENT == 3 )) && _describe command commands || _files\n\t\t;;\n"
 	       "\tlab)\n\t\tcommands=(up down attack report)\n\t\t_describe command "
 	       "commands\n\t\t;;\n"
@@ -242,9 +255,9 @@ static void completion_zsh(void)
 		size_t length = strcspn(c->name, " ");
 
 		if (!c->hidden && strncmp(before, c->name, length) != 0)
-			printf("'%.*s:%s' ", (int)length, c->name,
-			       c->name[length] == ' ' ? "propose, apply and check policies"
-						      : c->help);
+			put_zsh(c->name, (int)length,
+				c->name[length] == ' ' ? "propose, apply and check policies"
+						       : c->help);
 		before = c->name;
 	}
 	printf(")\n\t\t(( CURRENT == 2 )) && _describe command commands || "

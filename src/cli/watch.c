@@ -366,9 +366,8 @@ static void print_unlearned(const cJSON *unlearned)
 
 int bh_edges_run(const struct bh_call *call)
 {
-	static const char *const titles[] = { "SOURCE",	 "DESTINATION", "PORT",
-					      "LAST",	 "CONNECTIONS", "ANSWERED",
-					      "WINDOWS", "REPLICAS",	"BYTES" };
+	static const char *const titles[] = { "SOURCE", "DESTINATION", "PORT", "LAST", "CONNS",
+					      "ANSW",	"WIN",	       "REPL", "BYTES" };
 	struct bh_query query = { 0 };
 	const cJSON *edge;
 	cJSON *json;
