@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Endpoints are put into groups by workload; each policy peer is matched once against each group,
- * through the evaluator; a rule then spells itself out for the groups that its ends stand for.
- * Everything is sorted, so that the same input gives the same ruleset, byte for byte.
+ * Which of the policy's workloads an endpoint is, the evaluator says, once for each endpoint; rules
+ * then spell themselves out for those. What the kernel cannot see is decided here: a prefix is cut
+ * around every address that a container holds, because it speaks of the outside alone. Everything
+ * is sorted, so that the same input gives the same ruleset, byte for byte.
  */
 #include "compile.h"
 
@@ -11,27 +12,50 @@
 #include <string.h>
 
 #include "address.h"
+#include "buffer.h"
 #include "grow.h"
-#include "map.h"
 #include "protocol.h"
 #include "ruleset.h"
 
-/* The present endpoints of one workload. */
+/* Indices, ascending. */
+struct list {
+	size_t *items;
+	size_t count, capacity;
+};
+
+/* Endpoints of one workload that the policy does not tell apart. They nearly always are all of it;
+ * where labels differ between replicas, each kind gets the rights of its own labels. */
 struct group {
 	const char *workload;
+	char hash[BH_CHAIN_HASH];
 	uint8_t mode;
-	const struct bh_compile_endpoint *first; /* whose labels speak for all */
+	struct list selected_by; /* the policy's workloads that these endpoints are */
 	const struct bh_compile_endpoint **members;
 	size_t member_count, member_capacity;
-	bool *matches; /* by the policy's workloads */
 };
 
 struct compiler {
 	const struct bh_compile_input *input;
+	const struct bh_policy *policy;
 	struct group *groups;
 	size_t group_count;
+	struct list *groups_of; /* by the policy's workloads */
+	struct bh_addr *held;	/* every address of every endpoint, sorted */
+	size_t held_count;
 	struct bh_ruleset *rules;
 };
+
+static void append(struct list *l, size_t item)
+{
+	l->items = bh_grow(l->items, &l->capacity, l->count + 1, sizeof(*l->items));
+	l->items[l->count++] = item;
+}
+
+static bool same_list(const struct list *a, const struct list *b)
+{
+	return a->count == b->count &&
+	       (a->count == 0 || memcmp(a->items, b->items, a->count * sizeof(*a->items)) == 0);
+}
 
 /* --- groups ----------------------------------------------------------------------------------- */
 
@@ -56,71 +80,114 @@ static const struct bh_compile_endpoint **sorted_endpoints(const struct bh_compi
 	return all;
 }
 
-static void match_peers(const struct bh_policy *policy, struct group *g)
+static struct list select_workloads(const struct bh_policy *policy,
+				    const struct bh_compile_endpoint *e)
 {
 	struct bh_peer peer = { .kind = BH_PEER_WORKLOAD };
-	struct bh_subject subject = { .peer = &peer,
-				      .labels = g->first->labels,
-				      .label = g->first->label };
+	struct bh_subject subject = { .peer = &peer, .labels = e->labels, .label = e->label };
+	struct list selected = { 0 };
 
-	bh_copy_text(peer.name, sizeof(peer.name), g->workload);
-	g->matches = bh_calloc(policy->workload_count, sizeof(*g->matches));
+	bh_copy_text(peer.name, sizeof(peer.name), e->workload);
 	for (size_t i = 0; i < policy->workload_count; i++) {
 		struct bh_policy_peer entry = { .kind = BH_POLICY_WORKLOAD, .workload = i };
 
-		g->matches[i] = bh_policy_peer_matches(policy, &entry, &subject);
+		if (bh_policy_peer_matches(policy, &entry, &subject))
+			append(&selected, i);
 	}
+	return selected;
+}
+
+/* The workload's first group goes by its name alone, others by what selects them as well. */
+static void name_chain(const struct bh_policy *policy, struct group *g, bool first)
+{
+	struct bh_buffer text = { 0 };
+
+	bh_buffer_puts(&text, g->workload);
+	for (size_t i = 0; !first && i < g->selected_by.count; i++)
+		bh_buffer_printf(&text, "\n%s", policy->workloads[g->selected_by.items[i]].name);
+	if (!first)
+		bh_buffer_puts(&text, "\n");
+	bh_chain_hash(text.data, g->hash);
+	bh_buffer_free(&text);
+}
+
+/* The group for an endpoint; groups of one workload stand side by side at the end. */
+static struct group *group_for(struct compiler *c, const struct bh_compile_endpoint *e)
+{
+	struct list selected = select_workloads(c->policy, e);
+	size_t i = c->group_count;
+
+	for (; i > 0 && strcmp(c->groups[i - 1].workload, e->workload) == 0; i--) {
+		if (same_list(&c->groups[i - 1].selected_by, &selected)) {
+			free(selected.items);
+			return &c->groups[i - 1];
+		}
+	}
+	struct group *g = &c->groups[c->group_count];
+	*g = (struct group) { .workload = e->workload, .mode = e->mode, .selected_by = selected };
+	name_chain(c->policy, g, i == c->group_count);
+	c->group_count++;
+	return g;
 }
 
 static void make_groups(struct compiler *c, const struct bh_compile_endpoint **all)
 {
 	c->groups = bh_calloc(c->input->endpoint_count, sizeof(*c->groups));
 	for (size_t i = 0; i < c->input->endpoint_count; i++) {
-		const struct bh_compile_endpoint *e = all[i];
-		struct group *g = c->group_count > 0 ? &c->groups[c->group_count - 1] : NULL;
-
-		if (e->workload[0] == '\0')
+		if (all[i]->workload[0] == '\0')
 			continue;
-		if (g == NULL || strcmp(g->workload, e->workload) != 0) {
-			g = &c->groups[c->group_count++];
-			*g = (struct group) { .workload = e->workload,
-					      .mode = e->mode,
-					      .first = e };
-		}
+		struct group *g = group_for(c, all[i]);
 		g->members = bh_grow(g->members, &g->member_capacity, g->member_count + 1,
 				     sizeof(*g->members));
-		g->members[g->member_count++] = e;
+		g->members[g->member_count++] = all[i];
 	}
-	for (size_t i = 0; c->input->policy != NULL && i < c->group_count; i++)
-		match_peers(c->input->policy, &c->groups[i]);
 }
 
-static void free_groups(struct compiler *c)
+static void index_groups(struct compiler *c)
+{
+	c->groups_of = bh_calloc(c->policy->workload_count, sizeof(*c->groups_of));
+	for (size_t i = 0; i < c->group_count; i++)
+		for (size_t j = 0; j < c->groups[i].selected_by.count; j++)
+			append(&c->groups_of[c->groups[i].selected_by.items[j]], i);
+}
+
+static int compare_addrs(const void *a, const void *b)
+{
+	return bh_addr_compare(a, b);
+}
+
+static void collect_addresses(struct compiler *c)
+{
+	const struct bh_compile_input *in = c->input;
+
+	c->held = bh_calloc(in->endpoint_count * BH_ENDPOINT_ADDRS, sizeof(*c->held));
+	for (size_t i = 0; i < in->endpoint_count; i++)
+		for (uint8_t j = 0; j < in->endpoints[i].fact->addr_count; j++)
+			c->held[c->held_count++] = in->endpoints[i].fact->addrs[j];
+	qsort(c->held, c->held_count, sizeof(*c->held), compare_addrs);
+}
+
+static void free_compiler(struct compiler *c)
 {
 	for (size_t i = 0; i < c->group_count; i++) {
 		free(c->groups[i].members);
-		free(c->groups[i].matches);
+		free(c->groups[i].selected_by.items);
 	}
+	for (size_t i = 0; i < c->policy->workload_count; i++)
+		free(c->groups_of[i].items);
 	free(c->groups);
-}
-
-static bool stands_for(const struct group *g, const struct bh_policy_peer *peer)
-{
-	return peer->kind == BH_POLICY_WORKLOAD && g->matches[peer->workload];
+	free(c->groups_of);
+	free(c->held);
 }
 
 /* --- permits ---------------------------------------------------------------------------------- */
 
-static bool is_icmp(uint8_t proto)
-{
-	return proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6;
-}
-
 /* ICMP is IPv4's alone, ICMPv6 IPv6's. */
 static bool fits_family(uint8_t proto, uint8_t family)
 {
-	return !is_icmp(proto) || family == BH_NO_FAMILY ||
-	       (proto == IPPROTO_ICMP) == (family == BH_IPV4);
+	if (family == BH_NO_FAMILY || (proto != IPPROTO_ICMP && proto != IPPROTO_ICMPV6))
+		return true;
+	return (proto == IPPROTO_ICMP) == (family == BH_IPV4);
 }
 
 static void add_permit(struct bh_chain *chain, enum bh_permit_kind kind,
@@ -128,32 +195,64 @@ static void add_permit(struct bh_chain *chain, enum bh_permit_kind kind,
 {
 	for (size_t i = 0; i < rule->port_count; i++) {
 		const struct bh_policy_port *port = &rule->ports[i];
-		bool numbered = is_icmp(port->proto) || bh_protocol_has_ports(port->proto);
 
 		if (!fits_family(port->proto, peer != NULL ? peer->addr.family : BH_NO_FAMILY))
 			continue;
 		struct bh_permit *permit = bh_chain_add_permit(chain);
 		permit->kind = (uint8_t)kind;
 		permit->proto = port->proto;
-		permit->port_first = numbered ? port->first : 0;
-		permit->port_last = numbered ? port->last : 0;
+		permit->port_first = port->first;
+		permit->port_last = port->last;
 		if (peer != NULL)
 			permit->peer = *peer;
 	}
 }
 
-static void add_text_prefixes(struct bh_chain *chain, const char *const *texts, size_t count,
-			      const struct bh_policy_rule *rule)
+/* Whether a container holds an address in this prefix. */
+static bool is_held(const struct compiler *c, const struct bh_prefix *prefix)
+{
+	size_t low = 0, high = c->held_count;
+
+	/* The first address at or behind the prefix's own, which is its lowest. */
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (bh_addr_compare(&c->held[middle], &prefix->addr) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < c->held_count && bh_prefix_contains(prefix, &c->held[low]);
+}
+
+/* The prefix without the addresses that containers hold, in halves of halves. */
+static void add_prefix(const struct compiler *c, struct bh_chain *chain,
+		       const struct bh_prefix *prefix, const struct bh_policy_rule *rule)
+{
+	if (!is_held(c, prefix)) {
+		add_permit(chain, BH_PERMIT_PREFIX, prefix, rule);
+		return;
+	}
+	if (prefix->length == bh_addr_size(prefix->addr.family) * 8)
+		return;
+	struct bh_prefix half = { .addr = prefix->addr, .length = (uint8_t)(prefix->length + 1) };
+	add_prefix(c, chain, &half, rule);
+	half.addr.bytes[prefix->length / 8] |= (uint8_t)(0x80 >> prefix->length % 8);
+	add_prefix(c, chain, &half, rule);
+}
+
+static void add_prefixes(const struct compiler *c, struct bh_chain *chain, const char *const *texts,
+			 size_t count, const struct bh_policy_rule *rule)
 {
 	struct bh_prefix prefix;
 
 	for (size_t i = 0; i < count; i++)
 		if (bh_prefix_parse(texts[i], &prefix))
-			add_permit(chain, BH_PERMIT_PREFIX, &prefix, rule);
+			add_prefix(c, chain, &prefix, rule);
 }
 
-static void add_group_permits(const struct group *g, struct bh_chain *chain,
-			      const struct bh_policy_rule *rule)
+static void add_members(const struct group *g, struct bh_chain *chain,
+			const struct bh_policy_rule *rule)
 {
 	for (size_t i = 0; i < g->member_count; i++) {
 		const struct bh_endpoint_fact *fact = g->members[i]->fact;
@@ -167,18 +266,20 @@ static void add_group_permits(const struct group *g, struct bh_chain *chain,
 }
 
 /* What a chain's workload may have to do with this peer. */
-static void add_peer_permits(const struct compiler *c, struct bh_chain *chain,
-			     const struct bh_policy_peer *peer, const struct bh_policy_rule *rule)
+static void add_peer(const struct compiler *c, struct bh_chain *chain,
+		     const struct bh_policy_peer *peer, const struct bh_policy_rule *rule)
 {
 	static const char *const metadata[] = { "169.254.169.254/32", "fd00:ec2::254/128" };
 	static const char *const multicast[] = { "224.0.0.0/4", "255.255.255.255/32", "ff00::/8" };
 
 	switch (peer->kind) {
-	case BH_POLICY_WORKLOAD:
-		for (size_t i = 0; i < c->group_count; i++)
-			if (stands_for(&c->groups[i], peer))
-				add_group_permits(&c->groups[i], chain, rule);
+	case BH_POLICY_WORKLOAD: {
+		const struct list *groups = &c->groups_of[peer->workload];
+
+		for (size_t i = 0; i < groups->count; i++)
+			add_members(&c->groups[groups->items[i]], chain, rule);
 		break;
+	}
 	case BH_POLICY_HOST:
 		add_permit(chain, BH_PERMIT_HOST, NULL, rule);
 		break;
@@ -186,15 +287,28 @@ static void add_peer_permits(const struct compiler *c, struct bh_chain *chain,
 		add_permit(chain, BH_PERMIT_WORLD, NULL, rule);
 		break;
 	case BH_POLICY_PREFIX:
-		add_permit(chain, BH_PERMIT_PREFIX, &peer->prefix, rule);
+		add_prefix(c, chain, &peer->prefix, rule);
 		break;
 	case BH_POLICY_METADATA:
-		add_text_prefixes(chain, metadata, 2, rule);
+		add_prefixes(c, chain, metadata, 2, rule);
 		break;
 	case BH_POLICY_MULTICAST:
-		add_text_prefixes(chain, multicast, 3, rule);
+		add_prefixes(c, chain, multicast, 3, rule);
 		break;
 	}
+}
+
+/* A rule, in the chains of those that one of its ends stands for. */
+static void add_end(const struct compiler *c, const struct bh_policy_rule *rule, enum bh_side side)
+{
+	const struct bh_policy_peer *self = side == BH_EGRESS ? &rule->from : &rule->to;
+	const struct bh_policy_peer *other = side == BH_EGRESS ? &rule->to : &rule->from;
+
+	if (self->kind != BH_POLICY_WORKLOAD)
+		return;
+	const struct list *groups = &c->groups_of[self->workload];
+	for (size_t i = 0; i < groups->count; i++)
+		add_peer(c, &c->rules->chains[2 * groups->items[i] + side], other, rule);
 }
 
 static int compare_permits(const void *a, const void *b)
@@ -228,47 +342,69 @@ static void sort_permits(struct bh_chain *chain)
 
 /* --- chains, bindings, ports, bridges --------------------------------------------------------- */
 
+/* Chain 2n is group n's egress, 2n + 1 its ingress. */
 static void add_chain(struct compiler *c, const struct group *g, enum bh_side side)
 {
-	const struct bh_policy *policy = c->input->policy;
 	struct bh_chain *chain = bh_ruleset_add_chain(c->rules);
 
 	bh_copy_text(chain->workload, sizeof(chain->workload), g->workload);
-	bh_chain_hash(g->workload, chain->hash);
+	memcpy(chain->hash, g->hash, sizeof(chain->hash));
 	chain->side = (uint8_t)side;
 	chain->mode = g->mode;
-	chain->deny = policy != NULL ? policy->deny : BH_REJECT;
-	for (size_t i = 0; policy != NULL && i < policy->rule_count; i++) {
-		const struct bh_policy_rule *rule = &policy->rules[i];
-		const struct bh_policy_peer *self = side == BH_EGRESS ? &rule->from : &rule->to;
-		const struct bh_policy_peer *other = side == BH_EGRESS ? &rule->to : &rule->from;
-
-		if (stands_for(g, self))
-			add_peer_permits(c, chain, other, rule);
-	}
-	sort_permits(chain);
+	chain->deny = c->policy->deny;
 }
 
-static void add_endpoint(struct compiler *c, const struct group *g,
-			 const struct bh_compile_endpoint *e, uint32_t egress)
+static void add_chains(struct compiler *c)
+{
+	for (size_t i = 0; i < c->group_count; i++) {
+		add_chain(c, &c->groups[i], BH_EGRESS);
+		add_chain(c, &c->groups[i], BH_INGRESS);
+	}
+	for (size_t i = 0; i < c->policy->rule_count; i++) {
+		add_end(c, &c->policy->rules[i], BH_EGRESS);
+		add_end(c, &c->policy->rules[i], BH_INGRESS);
+	}
+	for (size_t i = 0; i < c->rules->chain_count; i++)
+		sort_permits(&c->rules->chains[i]);
+}
+
+static void add_port(struct compiler *c, const struct bh_compile_endpoint *e)
 {
 	const struct bh_endpoint_fact *fact = e->fact;
 	struct bh_port *port = bh_ruleset_add_port(c->rules, fact->addr_count);
 
 	memcpy(port->ifname, fact->ifname, sizeof(port->ifname));
-	bh_copy_text(port->workload, sizeof(port->workload), g->workload);
+	bh_copy_text(port->workload, sizeof(port->workload), e->workload);
 	port->bridged = fact->master_ifindex != 0;
-	port->mode = g->mode;
+	port->mode = e->workload[0] != '\0' ? e->mode : (uint8_t)BH_LEARN;
 	port->mac = fact->mac;
 	memcpy(port->addrs, fact->addrs, fact->addr_count * sizeof(fact->addrs[0]));
+}
+
+static void add_bindings(struct compiler *c, const struct bh_endpoint_fact *fact, uint32_t group)
+{
 	for (uint8_t i = 0; i < fact->addr_count; i++) {
 		struct bh_binding *b = bh_ruleset_add_binding(c->rules);
 
 		memcpy(b->l3_ifname, fact->l3_ifname, sizeof(b->l3_ifname));
 		b->addr = fact->addrs[i];
-		b->egress = egress;
-		b->ingress = egress + 1;
+		b->egress = 2 * group;
+		b->ingress = 2 * group + 1;
 	}
+}
+
+static void add_endpoints(struct compiler *c, const struct bh_compile_endpoint **all)
+{
+	for (size_t i = 0; i < c->input->endpoint_count; i++)
+		add_port(c, all[i]);
+	for (size_t i = 0; i < c->group_count; i++)
+		for (size_t j = 0; j < c->groups[i].member_count; j++)
+			add_bindings(c, c->groups[i].members[j]->fact, (uint32_t)i);
+}
+
+static bool is_governed(const struct bh_compile_endpoint *e)
+{
+	return e->workload[0] != '\0' && e->mode != BH_LEARN;
 }
 
 static void add_bridge(struct compiler *c, const struct bh_bridge *bridge)
@@ -281,7 +417,7 @@ static void add_bridge(struct compiler *c, const struct bh_bridge *bridge)
 		if (e->fact->master_ifindex != bridge->ifindex)
 			continue;
 		managed = true;
-		filtered = filtered || (e->workload[0] != '\0' && e->mode != BH_LEARN);
+		filtered = filtered || is_governed(e);
 	}
 	if (!managed)
 		return;
@@ -297,38 +433,40 @@ static int compare_bridges(const void *a, const void *b)
 	return (x->ifindex > y->ifindex) - (x->ifindex < y->ifindex);
 }
 
+static void add_bridges(struct compiler *c)
+{
+	for (size_t i = 0; i < c->input->bridge_count; i++)
+		add_bridge(c, &c->input->bridges[i]);
+	if (c->rules->bridge_count > 0)
+		qsort(c->rules->bridges, c->rules->bridge_count, sizeof(struct bh_bridge),
+		      compare_bridges);
+}
+
 static bool is_needed(const struct bh_compile_input *in)
 {
+	if (in->policy == NULL)
+		return false;
 	for (size_t i = 0; i < in->endpoint_count; i++)
-		if (in->endpoints[i].workload[0] != '\0' && in->endpoints[i].mode != BH_LEARN)
+		if (is_governed(&in->endpoints[i]))
 			return true;
 	return false;
 }
 
 struct bh_ruleset *bh_compile(const struct bh_compile_input *input)
 {
-	struct compiler c = { .input = input, .rules = bh_ruleset_new() };
+	struct compiler c = { .input = input, .policy = input->policy, .rules = bh_ruleset_new() };
 
 	c.rules->posture = input->posture;
 	if (!is_needed(input))
 		return c.rules;
 	const struct bh_compile_endpoint **all = sorted_endpoints(input);
 	make_groups(&c, all);
-	for (size_t i = 0; i < c.group_count; i++) {
-		const struct group *g = &c.groups[i];
-		uint32_t egress = (uint32_t)c.rules->chain_count;
-
-		add_chain(&c, g, BH_EGRESS);
-		add_chain(&c, g, BH_INGRESS);
-		for (size_t j = 0; j < g->member_count; j++)
-			add_endpoint(&c, g, g->members[j], egress);
-	}
-	for (size_t i = 0; i < input->bridge_count; i++)
-		add_bridge(&c, &input->bridges[i]);
-	if (c.rules->bridge_count > 0)
-		qsort(c.rules->bridges, c.rules->bridge_count, sizeof(struct bh_bridge),
-		      compare_bridges);
-	free_groups(&c);
+	index_groups(&c);
+	collect_addresses(&c);
+	add_chains(&c);
+	add_endpoints(&c, all);
+	add_bridges(&c);
+	free_compiler(&c);
 	free(all);
 	return c.rules;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Policy and present endpoints → bh_ruleset. The evaluator decides which rule stands for whom; this
- * only spells the answer out per address. */
+ * only spells the answer out per address. Replicas of one workload whose labels the policy tells
+ * apart get chains of their own, with the same workload's name and another hash. */
 #ifndef BH_COMPILE_H
 #define BH_COMPILE_H
 
@@ -11,7 +12,8 @@
 /* A present endpoint, as the compiler needs it. */
 struct bh_compile_endpoint {
 	const struct bh_endpoint_fact *fact;
-	const char *workload; /* "": unidentified; then it gets no binding and meets the posture */
+	const char *workload; /* "": unidentified; it gets a port, but no binding, and meets the
+				 posture */
 	uint8_t mode;
 	const void *labels;
 	const char *(*label)(const void *labels, const char *key);

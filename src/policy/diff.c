@@ -40,6 +40,23 @@ static void add_rule_lines(struct lines *l, const struct bh_policy *p,
 	}
 }
 
+/* And once each: a port that a rule states twice, or two rules, is no other policy. */
+static void sort_lines(struct lines *l)
+{
+	size_t kept = 0;
+
+	if (l->count == 0)
+		return;
+	qsort(l->items, l->count, sizeof(*l->items), compare);
+	for (size_t i = 1; i < l->count; i++) {
+		if (strcmp(l->items[kept], l->items[i]) == 0)
+			free(l->items[i]);
+		else
+			l->items[++kept] = l->items[i];
+	}
+	l->count = kept + 1;
+}
+
 static struct lines lines_of(const struct bh_policy *p)
 {
 	struct lines l = { 0 };
@@ -60,8 +77,7 @@ static struct lines lines_of(const struct bh_policy *p)
 	if (p != NULL && p->deny == BH_DROP)
 		add_line(&l, "deny: drop");
 	bh_buffer_free(&text);
-	if (l.count > 0)
-		qsort(l.items, l.count, sizeof(*l.items), compare);
+	sort_lines(&l);
 	return l;
 }
 

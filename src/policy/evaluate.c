@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A connection between two workloads is two workloads' business: one rule allows it for both ends,
+ * and where there is none either end refuses. Who is not known matches nothing, and the answer then
+ * says that it is not known rather than that it is forbidden; refused it is all the same.
+ */
 #include "evaluate.h"
 
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "address.h"
 #include "grow.h"
+#include "port.h"
 #include "protocol.h"
+
+#define NAME_SHOWN 200 /* bytes of a name that a reason has room for */
 
 static bool has_labels(const struct bh_policy_workload *w, const struct bh_subject *s)
 {
@@ -20,12 +27,11 @@ static bool has_labels(const struct bh_policy_workload *w, const struct bh_subje
 	return w->label_count > 0;
 }
 
-/* A prefix stands for addresses outside: it never gives a right to or over a workload, or this
- * host. */
 bool bh_policy_peer_matches(const struct bh_policy *policy, const struct bh_policy_peer *peer,
 			    const struct bh_subject *s)
 {
 	uint8_t kind = s->peer->kind;
+	bool outside = kind == BH_PEER_WORLD || kind == BH_PEER_ADDRESS || kind == BH_PEER_METADATA;
 
 	switch (peer->kind) {
 	case BH_POLICY_WORKLOAD:
@@ -34,10 +40,9 @@ bool bh_policy_peer_matches(const struct bh_policy *policy, const struct bh_poli
 	case BH_POLICY_HOST:
 		return kind == BH_PEER_HOST;
 	case BH_POLICY_WORLD:
-		return kind == BH_PEER_WORLD || kind == BH_PEER_ADDRESS || kind == BH_PEER_METADATA;
+		return outside;
 	case BH_POLICY_PREFIX:
-		return (kind == BH_PEER_ADDRESS || kind == BH_PEER_METADATA ||
-			kind == BH_PEER_MULTICAST || kind == BH_PEER_WORLD) &&
+		return (outside || kind == BH_PEER_MULTICAST) &&
 		       bh_prefix_contains(&peer->prefix, &s->addr);
 	case BH_POLICY_METADATA:
 		return kind == BH_PEER_METADATA;
@@ -47,31 +52,41 @@ bool bh_policy_peer_matches(const struct bh_policy *policy, const struct bh_poli
 	return false;
 }
 
-static bool port_matches(const struct bh_policy_port *p, uint8_t proto, uint16_t port)
+/* The metadata service hands out credentials: who may call the world may not call it. */
+static bool is_destination(const struct bh_policy *policy, const struct bh_policy_peer *to,
+			   const struct bh_subject *s)
 {
-	if (p->proto != proto)
-		return false;
-	/* ICMP's port is type * 256 + code; rules speak of types. */
-	if (proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6)
-		port = port >> 8;
-	else if (!bh_protocol_has_ports(proto))
-		return true;
-	return port >= p->first && port <= p->last;
+	return !(to->kind == BH_POLICY_WORLD && s->peer->kind == BH_PEER_METADATA) &&
+	       bh_policy_peer_matches(policy, to, s);
 }
 
-static int find_rule(const struct bh_policy *policy, const struct bh_subject *src,
-		     const struct bh_subject *dst, uint8_t proto, uint16_t port)
+/* A rule, and which of its ports. */
+struct match {
+	int rule; /* −1: none */
+	const struct bh_policy_port *port;
+};
+
+static const struct bh_policy_port *find_port(const struct bh_policy_rule *rule, uint8_t proto,
+					      uint16_t port)
+{
+	for (size_t i = 0; i < rule->port_count; i++)
+		if (bh_policy_port_matches(&rule->ports[i], proto, port))
+			return &rule->ports[i];
+	return NULL;
+}
+
+static struct match find_rule(const struct bh_policy *policy, const struct bh_subject *src,
+			      const struct bh_subject *dst, uint8_t proto, uint16_t port)
 {
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct bh_policy_rule *r = &policy->rules[i];
+		const struct bh_policy_port *found = find_port(r, proto, port);
 
-		for (size_t j = 0; j < r->port_count; j++)
-			if (port_matches(&r->ports[j], proto, port) &&
-			    bh_policy_peer_matches(policy, &r->from, src) &&
-			    bh_policy_peer_matches(policy, &r->to, dst))
-				return (int)i;
+		if (found != NULL && bh_policy_peer_matches(policy, &r->from, src) &&
+		    is_destination(policy, &r->to, dst))
+			return (struct match) { (int)i, found };
 	}
-	return -1;
+	return (struct match) { .rule = -1 };
 }
 
 static bool is_workload(const struct bh_subject *s)
@@ -84,53 +99,75 @@ static bool is_unknown(const struct bh_subject *s)
 	return s->peer->kind == BH_PEER_UNRESOLVED || s->peer->kind == BH_PEER_DEPARTED;
 }
 
-static void allow(const struct bh_policy *policy, int rule, struct bh_answer *a)
+static void allow(const struct bh_policy *policy, const struct match *match, struct bh_answer *a)
 {
-	char text[400];
+	const struct bh_policy_rule *rule = &policy->rules[match->rule];
+	char from[NAME_SHOWN], to[NAME_SHOWN], port[BH_POLICY_PORT_TEXT];
 
+	bh_policy_peer_text(policy, &rule->from, from, sizeof(from));
+	bh_policy_peer_text(policy, &rule->to, to, sizeof(to));
 	a->verdict = BH_ALLOW;
-	a->rule = rule;
-	bh_policy_rule_text(policy, (size_t)rule, text, sizeof(text));
-	snprintf(a->reason, sizeof(a->reason), "rule %d: %.400s", rule + 1, text);
+	a->rule = match->rule;
+	snprintf(a->reason, sizeof(a->reason), "rule %d: %s → %s %s", match->rule + 1, from, to,
+		 bh_policy_port_format(match->port, port));
 }
 
-/* Who refuses: the strictest of the two ends, the sender's where both are alike. */
+static uint8_t mode_of(const struct bh_subject *s)
+{
+	return is_workload(s) ? s->mode : (uint8_t)BH_LEARN;
+}
+
+/* Who refuses: the stricter of the two ends, the sender's where both are alike. */
 static void deny(const struct bh_question *q, struct bh_answer *a)
 {
-	bool egress = is_workload(&q->src) && (!is_workload(&q->dst) || q->src.mode >= q->dst.mode);
-	const struct bh_subject *who = egress ? &q->src : &q->dst;
-	char port[BH_PORT_TEXT];
+	uint8_t src_mode = mode_of(&q->src), dst_mode = mode_of(&q->dst);
+	bool egress = is_workload(&q->src) && (!is_workload(&q->dst) || src_mode >= dst_mode);
+	char from[NAME_SHOWN], to[NAME_SHOWN], port[BH_PORT_TEXT];
 
 	a->verdict = BH_DENY;
 	a->side = egress ? BH_EGRESS : BH_INGRESS;
-	a->workload = who->peer->name;
-	a->blocked = who->mode == BH_ENFORCE;
-	a->audited = !a->blocked && who->mode == BH_AUDIT;
-	snprintf(a->reason, sizeof(a->reason), "no rule lets %.160s open %s to %.160s",
-		 q->src.peer->name, bh_port_format(q->proto, q->port, port), q->dst.peer->name);
+	a->workload = egress ? q->src.peer->name : q->dst.peer->name;
+	a->blocked = src_mode == BH_ENFORCE || dst_mode == BH_ENFORCE;
+	a->audited = src_mode == BH_AUDIT || dst_mode == BH_AUDIT;
+	bh_copy_text(from, sizeof(from), q->src.peer->name);
+	bh_copy_text(to, sizeof(to), q->dst.peer->name);
+	snprintf(a->reason, sizeof(a->reason), "no rule lets %s open %s to %s%s", from,
+		 bh_port_format(q->proto, q->port, port), to,
+		 q->direction_unknown ? ", nor the other way round" : "");
+}
+
+/* Nobody knows who it is, so nobody knows what a rule would say; it has no right until then. */
+static void note_unknown(const struct bh_question *q, struct bh_answer *a)
+{
+	const struct bh_subject *who = is_unknown(&q->src) ? &q->src : &q->dst;
+	char name[NAME_SHOWN];
+
+	bh_copy_text(name, sizeof(name), who->peer->name);
+	a->verdict = BH_UNCERTAIN;
+	snprintf(a->reason, sizeof(a->reason),
+		 who->peer->kind == BH_PEER_DEPARTED
+			 ? "%s is gone: nobody knows who holds its address"
+			 : "%s belongs to nobody that is known, and matches no rule",
+		 name);
 }
 
 void bh_policy_evaluate(const struct bh_policy *policy, const struct bh_question *q,
 			struct bh_answer *a)
 {
-	*a = (struct bh_answer) { .rule = -1 };
+	*a = (struct bh_answer) { .verdict = BH_ALLOW, .rule = -1 };
 	if (!is_workload(&q->src) && !is_workload(&q->dst)) {
-		a->verdict = is_unknown(&q->src) || is_unknown(&q->dst) ? BH_UNCERTAIN : BH_ALLOW;
-		bh_copy_text(a->reason, sizeof(a->reason), "neither end is a workload");
+		bh_copy_text(a->reason, sizeof(a->reason),
+			     "neither end is a workload: not this policy's business");
 		return;
 	}
-	int rule = find_rule(policy, &q->src, &q->dst, q->proto, q->port);
-	if (rule < 0 && q->direction_unknown)
-		rule = find_rule(policy, &q->dst, &q->src, q->proto, q->source_port);
-	if (rule >= 0) {
-		allow(policy, rule, a);
+	struct match match = find_rule(policy, &q->src, &q->dst, q->proto, q->port);
+	if (match.rule < 0 && q->direction_unknown)
+		match = find_rule(policy, &q->dst, &q->src, q->proto, q->source_port);
+	if (match.rule >= 0) {
+		allow(policy, &match, a);
 		return;
 	}
 	deny(q, a);
-	/* Whoever it is has no right; but nobody knows who it is. */
-	if (is_unknown(&q->src) || is_unknown(&q->dst)) {
-		a->verdict = BH_UNCERTAIN;
-		snprintf(a->reason, sizeof(a->reason), "%.200s is not known to be anybody's",
-			 is_unknown(&q->src) ? q->src.peer->name : q->dst.peer->name);
-	}
+	if (is_unknown(&q->src) || is_unknown(&q->dst))
+		note_unknown(q, a);
 }

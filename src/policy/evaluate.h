@@ -29,19 +29,26 @@ struct bh_question {
 };
 
 struct bh_answer {
-	uint8_t verdict;      /* enum bh_verdict: what the policy says */
-	bool blocked;	      /* a workload in enforce mode refuses it */
-	bool audited;	      /* a workload in audit mode would have */
-	uint8_t side;	      /* enum bh_side whose workload denies, where verdict is DENY */
-	const char *workload; /* that workload's name (the subject's peer name), else NULL */
+	uint8_t verdict; /* enum bh_verdict: what the policy says */
+	/* Not allowed, and who does what about it; both may be true, one for each end. */
+	bool blocked; /* a workload in enforce mode refuses it */
+	bool audited; /* a workload in audit mode reports it */
+	/* The stricter of the two ends; of two alike the sender's. Where verdict is not ALLOW. */
+	uint8_t side;	      /* enum bh_side */
+	const char *workload; /* its name (the subject's peer name), else NULL */
 	int rule;	      /* index of the rule that allows, −1: none */
 	char reason[512];     /* in words: the rule, or whose rule is missing */
 };
 
+/* Between ends of which neither is a workload everything is ALLOW, and the reason says so. An end
+ * that is unresolved or departed matches no rule: UNCERTAIN, and blocked like a denial. */
 void bh_policy_evaluate(const struct bh_policy *policy, const struct bh_question *question,
 			struct bh_answer *answer);
 
-/* Whether a policy peer stands for this subject. */
+/* Whether a policy peer stands for this subject. World is every address outside; a prefix too
+ * speaks of the outside alone, and gives no right over a workload or this host, whatever their
+ * addresses. (As a destination, world leaves the metadata service out: bh_policy_evaluate() sees to
+ * that.) */
 bool bh_policy_peer_matches(const struct bh_policy *policy, const struct bh_policy_peer *peer,
 			    const struct bh_subject *subject);
 

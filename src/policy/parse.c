@@ -7,353 +7,380 @@
 #include <string.h>
 
 #include "address.h"
-#include "buffer.h"
+#include "comments.h"
 #include "grow.h"
+#include "map.h"
 #include "nearest.h"
 #include "policy.h"
 #include "port.h"
 #include "yaml.h"
 
-#define LARGEST (16u << 20)
+#define LARGEST (8u << 20) /* some 25,000 rules with their evidence */
+#define LONGEST_KEY 255	   /* bytes; YAML itself ends a key at 1024 characters, escapes included */
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 struct parser {
 	struct bh_policy *policy;
 	const char *file;
-	const char **lines; /* starts of the text's lines, for comments */
-	size_t line_count;
-	const char *end;
+	struct bh_comments *comments;
+	struct bh_map *names; /* of workloads → index + 1 */
 	struct bh_error *err;
 };
 
-static int refuse(struct parser *p, const struct bh_yaml *node, const char *what,
-		  const char *expected)
+/* What a peer may be besides a workload. */
+static const struct {
+	const char *word;
+	uint8_t kind;
+} words[] = { { "host", BH_POLICY_HOST },
+	      { "world", BH_POLICY_WORLD },
+	      { "metadata", BH_POLICY_METADATA },
+	      { "multicast", BH_POLICY_MULTICAST } };
+
+/* --- messages --------------------------------------------------------------------------------- */
+
+/* near: what was probably meant, or NULL. */
+static int refuse(const struct parser *p, const struct bh_yaml *at, const char *found,
+		  const char *expected, const char *near)
+{
+	return bh_error_set(p->err, -EINVAL, "%s:%d:%d: found %s, expected %s%s%s%s", p->file,
+			    at->line, at->column, found, expected,
+			    near != NULL ? "; did you mean " : "", near != NULL ? near : "",
+			    near != NULL ? "?" : "");
+}
+
+/* what: the key that the value belongs to. */
+static int refuse_value(const struct parser *p, const struct bh_yaml *value, const char *what,
+			const char *expected, const char *near)
+{
+	char text[80], found[200];
+
+	snprintf(found, sizeof(found), "%s for %.80s", bh_yaml_found(value, text, sizeof(text)),
+		 what);
+	if (value->kind != BH_YAML_SCALAR && value->count == 0)
+		snprintf(found, sizeof(found), "an empty %s for %.80s",
+			 value->kind == BH_YAML_LIST ? "list" : "map", what);
+	return refuse(p, value, found, expected, near);
+}
+
+/* A key that is empty or too long to be printed again; what: whose. */
+static int check_length(const struct parser *p, const struct bh_yaml *item, const char *what)
+{
+	char found[80], expected[80];
+	size_t length = strlen(item->key);
+
+	if (length > 0 && length <= LONGEST_KEY)
+		return 0;
+	snprintf(found, sizeof(found), "a %s of %zu bytes", what, length);
+	snprintf(expected, sizeof(expected), "one of 1 to %d", LONGEST_KEY);
+	return refuse(p, item, found, expected, NULL);
+}
+
+static int check_keys(const struct parser *p, const struct bh_yaml *map, const char *const *keys,
+		      size_t count, const char *expected)
 {
 	char found[80];
 
-	return bh_error_set(p->err, -EINVAL, "%s:%d:%d: %s: found %s, expected %s", p->file,
-			    node->line, node->column, what,
-			    bh_yaml_found(node, found, sizeof(found)), expected);
-}
+	for (size_t i = 0; i < map->count; i++) {
+		const char *key = map->items[i].key;
+		bool known = false;
 
-static int refuse_word(struct parser *p, const struct bh_yaml *node, const char *what,
-		       const char *word, const char *const *words, size_t count)
-{
-	const char *near = bh_nearest(word, words, count);
-
-	return bh_error_set(p->err, -EINVAL, "%s:%d:%d: unknown %s %s%s%s%s", p->file, node->line,
-			    node->column, what, word, near != NULL ? "; did you mean " : "",
-			    near != NULL ? near : "", near != NULL ? "?" : "");
-}
-
-/* --- comments --------------------------------------------------------------------------------- */
-
-static void split_lines(struct parser *p, const char *text, size_t length)
-{
-	size_t capacity = 0;
-
-	p->end = text + length;
-	for (const char *at = text; at < p->end;) {
-		const char *newline = memchr(at, '\n', (size_t)(p->end - at));
-
-		p->lines = bh_grow(p->lines, &capacity, p->line_count + 1, sizeof(*p->lines));
-		p->lines[p->line_count++] = at;
-		at = newline != NULL ? newline + 1 : p->end;
+		for (size_t j = 0; j < count; j++)
+			known = known || strcmp(key, keys[j]) == 0;
+		if (known)
+			continue;
+		snprintf(found, sizeof(found), "the key \"%.60s\"", key);
+		return refuse(p, &map->items[i], found, expected, bh_nearest(key, keys, count));
 	}
+	return 0;
 }
 
-/* The comment on a line (counted from 1), behind "# "; NULL where the line is something else. */
-static const char *comment_line(const struct parser *p, size_t line, size_t *length)
+/* --- workloads -------------------------------------------------------------------------------- */
+
+/* YAML's ways to say that there is no value. */
+static bool is_nothing(const struct bh_yaml *node)
 {
-	if (line == 0 || line > p->line_count)
-		return NULL;
-	const char *at = p->lines[line - 1];
-	const char *end = line < p->line_count ? p->lines[line] : p->end;
-
-	while (at < end && (*at == ' ' || *at == '\t'))
-		at++;
-	if (at == end || *at != '#')
-		return NULL;
-	at++;
-	at += at < end && *at == ' ';
-	while (end > at && (end[-1] == '\n' || end[-1] == '\r'))
-		end--;
-	*length = (size_t)(end - at);
-	return at;
+	return !node->quoted && (node->text[0] == '\0' || strcmp(node->text, "~") == 0 ||
+				 strcmp(node->text, "null") == 0);
 }
 
-/* The comment lines from first to last, as one text; NULL where there are none. */
-static char *join_comments(const struct parser *p, size_t first, size_t last)
-{
-	struct bh_buffer text = { 0 };
-	size_t length;
-
-	for (size_t line = first; line <= last; line++) {
-		const char *at = comment_line(p, line, &length);
-
-		if (text.length > 0)
-			bh_buffer_puts(&text, "\n");
-		bh_buffer_append(&text, at, length);
-	}
-	return first <= last ? bh_buffer_steal(&text) : NULL;
-}
-
-/* The comment lines right above a line. */
-static char *comment_above(const struct parser *p, int line)
-{
-	size_t first = (size_t)line, length;
-
-	while (comment_line(p, first - 1, &length) != NULL)
-		first--;
-	return join_comments(p, first, (size_t)line - 1);
-}
-
-static char *header_comment(const struct parser *p)
-{
-	size_t last = 0, length;
-
-	while (comment_line(p, last + 1, &length) != NULL)
-		last++;
-	return join_comments(p, 1, last);
-}
-
-/* --- the document ----------------------------------------------------------------------------- */
-
-static int read_labels(struct parser *p, const struct bh_yaml *node, size_t workload)
+static int read_labels(const struct parser *p, const struct bh_yaml *node, size_t workload)
 {
 	if (node->kind != BH_YAML_MAP || node->count == 0)
-		return refuse(p, node, node->key, "a map of labels, at least one");
+		return refuse_value(p, node, node->key, "its labels, LABEL: VALUE, at least one",
+				    NULL);
 	for (size_t i = 0; i < node->count; i++) {
 		const struct bh_yaml *label = &node->items[i];
+		int result = check_length(p, label, "label");
 
-		if (label->kind != BH_YAML_SCALAR)
-			return refuse(p, label, label->key, "the label's value");
+		if (result != 0)
+			return result;
+		if (label->kind != BH_YAML_SCALAR || is_nothing(label))
+			return refuse_value(p, label, label->key,
+					    "the label's value, quoted where it is empty", NULL);
 		bh_policy_add_label(p->policy, workload, label->key, label->text);
 	}
 	return 0;
 }
 
+/* A name that would mean something else where a rule uses it. */
 static bool is_reserved(const char *name)
 {
-	static const char *const words[] = { "host", "world", "metadata", "multicast" };
 	struct bh_prefix prefix;
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (strcmp(words[i], name) == 0)
+	for (size_t i = 0; i < COUNT(words); i++)
+		if (strcmp(words[i].word, name) == 0)
 			return true;
 	return bh_prefix_parse(name, &prefix);
 }
 
-static int read_workloads(struct parser *p, const struct bh_yaml *node)
+static int read_workload(const struct parser *p, const struct bh_yaml *item)
 {
-	if (node->kind != BH_YAML_MAP)
-		return refuse(p, node, "workloads", "a map of names");
-	for (size_t i = 0; i < node->count; i++) {
-		const struct bh_yaml *item = &node->items[i];
+	char found[80];
+	int result = check_length(p, item, "workload's name");
 
-		if (item->key[0] == '\0' || strlen(item->key) >= BH_PEER_NAME ||
-		    is_reserved(item->key))
-			return bh_error_set(
-				p->err, -EINVAL,
-				"%s:%d:%d: \"%.60s\" cannot name a workload: it is empty, too "
-				"long, an address, or a word with a meaning of its own",
-				p->file, item->line, item->column, item->key);
-		size_t workload = bh_policy_add_workload(p->policy, item->key);
-		p->policy->workloads[workload].line = item->line;
-		int result = read_labels(p, item, workload);
-		if (result != 0)
-			return result;
+	if (result != 0)
+		return result;
+	if (is_reserved(item->key)) {
+		snprintf(found, sizeof(found), "a workload named %.50s", item->key);
+		return refuse(p, item, found,
+			      "a name that is no address and none of host, world, metadata, "
+			      "multicast",
+			      NULL);
 	}
-	return 0;
+	size_t workload = bh_policy_add_workload(p->policy, item->key);
+	p->policy->workloads[workload].line = item->line;
+	bh_map_put_text(p->names, item->key, (void *)(uintptr_t)(workload + 1));
+	return read_labels(p, item, workload);
 }
 
-static int unknown_peer(struct parser *p, const struct bh_yaml *node)
+static int read_workloads(const struct parser *p, const struct bh_yaml *node)
 {
-	size_t count = 0;
-	const char **words = bh_calloc(p->policy->workload_count + 4, sizeof(*words));
+	int result = 0;
 
-	for (size_t i = 0; i < p->policy->workload_count; i++)
-		words[count++] = p->policy->workloads[i].name;
-	words[count++] = "host";
-	words[count++] = "world";
-	words[count++] = "metadata";
-	words[count++] = "multicast";
-	const char *near = bh_nearest(node->text, words, count);
-	int result = bh_error_set(
-		p->err, -EINVAL,
-		"%s:%d:%d: %s: found \"%.60s\", expected a workload of this file, host, world, "
-		"metadata, multicast, or a prefix such as 10.0.0.0/8%s%s%s",
-		p->file, node->line, node->column, node->key, node->text,
-		near != NULL ? "; did you mean " : "", near != NULL ? near : "",
-		near != NULL ? "?" : "");
-	free(words);
+	if (node->kind != BH_YAML_MAP)
+		return refuse_value(p, node, "workloads", "a map of names, each with its labels",
+				    NULL);
+	for (size_t i = 0; result == 0 && i < node->count; i++)
+		result = read_workload(p, &node->items[i]);
 	return result;
 }
 
-static int read_peer(struct parser *p, const struct bh_yaml *node, struct bh_policy_peer *peer)
+/* --- rules ------------------------------------------------------------------------------------ */
+
+/* The nearest workload or word; of a prefix with bits behind its length, the prefix. */
+static const char *nearest_peer(const struct parser *p, const char *text,
+				char prefix_text[BH_PREFIX_TEXT])
 {
-	static const struct {
-		const char *word;
-		uint8_t kind;
-	} words[] = { { "host", BH_POLICY_HOST },
-		      { "world", BH_POLICY_WORLD },
-		      { "metadata", BH_POLICY_METADATA },
-		      { "multicast", BH_POLICY_MULTICAST } };
+	char address[BH_ADDR_TEXT] = "";
+	unsigned length;
+	struct bh_addr addr;
+
+	if (sscanf(text, "%45[^/]/%3u", address, &length) == 2 && length <= 128 &&
+	    bh_addr_parse(address, &addr)) {
+		struct bh_prefix prefix = bh_prefix_of(&addr, (uint8_t)length);
+
+		return bh_prefix_format(&prefix, prefix_text);
+	}
+	size_t count = 0;
+	const char **names = bh_calloc(p->policy->workload_count + COUNT(words), sizeof(*names));
+	for (size_t i = 0; i < p->policy->workload_count; i++)
+		names[count++] = p->policy->workloads[i].name;
+	for (size_t i = 0; i < COUNT(words); i++)
+		names[count++] = words[i].word;
+	const char *near = bh_nearest(text, names, count);
+	free(names);
+	return near;
+}
+
+static int read_peer(const struct parser *p, const struct bh_yaml *node,
+		     struct bh_policy_peer *peer)
+{
+	static const char expected[] = "a workload of this file, host, world, metadata, multicast, "
+				       "an address, or a prefix such as 10.0.0.0/8";
+	char prefix[BH_PREFIX_TEXT];
 
 	*peer = (struct bh_policy_peer) { 0 };
 	if (node->kind != BH_YAML_SCALAR)
-		return refuse(p, node, node->key, "a workload, host, world, or a prefix");
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		return refuse_value(p, node, node->key, expected, NULL);
+	for (size_t i = 0; i < COUNT(words); i++) {
 		if (strcmp(words[i].word, node->text) == 0) {
 			peer->kind = words[i].kind;
 			return 0;
 		}
 	}
-	for (size_t i = 0; i < p->policy->workload_count; i++) {
-		if (strcmp(p->policy->workloads[i].name, node->text) == 0) {
-			*peer = (struct bh_policy_peer) { .kind = BH_POLICY_WORKLOAD,
-							  .workload = i };
-			return 0;
-		}
-	}
-	peer->kind = BH_POLICY_PREFIX;
-	return bh_prefix_parse(node->text, &peer->prefix) ? 0 : unknown_peer(p, node);
+	uintptr_t workload = (uintptr_t)bh_map_get_text(p->names, node->text);
+	peer->kind = workload != 0 ? BH_POLICY_WORKLOAD : BH_POLICY_PREFIX;
+	if (workload != 0)
+		peer->workload = workload - 1;
+	else if (!bh_prefix_parse(node->text, &peer->prefix))
+		return refuse_value(p, node, node->key, expected,
+				    nearest_peer(p, node->text, prefix));
+	return 0;
 }
 
-static int read_ports(struct parser *p, const struct bh_yaml *node, size_t rule)
+static int read_ports(const struct parser *p, const struct bh_yaml *node, size_t rule)
 {
 	if (node->kind != BH_YAML_LIST || node->count == 0)
-		return refuse(p, node, "ports", "a list such as [8080/tcp]");
+		return refuse_value(p, node, "ports", "a list such as [8080/tcp]", NULL);
 	for (size_t i = 0; i < node->count; i++) {
 		const struct bh_yaml *item = &node->items[i];
+		char near[BH_POLICY_PORT_TEXT];
 		struct bh_policy_port port;
-		const char *expected = "a port such as 8080/tcp";
 
-		if (item->kind != BH_YAML_SCALAR ||
-		    !bh_policy_port_parse(item->text, &port, &expected))
-			return refuse(p, item, "ports", expected);
+		if (item->kind != BH_YAML_SCALAR)
+			return refuse_value(p, item, "ports", BH_POLICY_PORT_EXPECTED, NULL);
+		if (!bh_policy_port_parse(item->text, &port))
+			return refuse_value(p, item, "ports", BH_POLICY_PORT_EXPECTED,
+					    bh_policy_port_nearest(item->text, near) ? near : NULL);
 		bh_policy_add_port(p->policy, rule, port.proto, port.first, port.last);
 	}
 	return 0;
 }
 
-static int check_keys(struct parser *p, const struct bh_yaml *map, const char *const *keys,
-		      size_t count)
-{
-	for (size_t i = 0; i < map->count; i++) {
-		bool known = false;
+enum { FROM, TO, PORTS, PARTS };
 
-		for (size_t j = 0; j < count; j++)
-			known = known || strcmp(map->items[i].key, keys[j]) == 0;
-		if (!known)
-			return refuse_word(p, &map->items[i], "key", map->items[i].key, keys,
-					   count);
-	}
-	return 0;
-}
-
-static int missing(struct parser *p, const struct bh_yaml *node, const char *key)
+/* Whether the rule has from, to and ports, and nothing else. */
+static int read_parts(const struct parser *p, const struct bh_yaml *node,
+		      const struct bh_yaml *parts[PARTS])
 {
-	return bh_error_set(p->err, -EINVAL, "%s:%d:%d: %s is missing", p->file, node->line,
-			    node->column, key);
-}
-
-static int read_rule(struct parser *p, const struct bh_yaml *node)
-{
-	static const char *const keys[] = { "from", "to", "ports" };
-	const struct bh_yaml *parts[3];
-	struct bh_policy_peer from, to;
+	static const char *const keys[PARTS] = { "from", "to", "ports" };
+	static const char expected[] = "from, to and ports";
+	char found[80];
 
 	if (node->kind != BH_YAML_MAP)
-		return refuse(p, node, "rules", "a map with from, to and ports");
-	int result = check_keys(p, node, keys, 3);
-	for (size_t i = 0; result == 0 && i < 3; i++) {
+		return refuse_value(p, node, "a rule", expected, NULL);
+	int result = check_keys(p, node, keys, PARTS, expected);
+	for (size_t i = 0; result == 0 && i < PARTS; i++) {
 		parts[i] = bh_yaml_get(node, keys[i]);
-		if (parts[i] == NULL)
-			result = missing(p, node, keys[i]);
+		if (parts[i] != NULL)
+			continue;
+		snprintf(found, sizeof(found), "a rule without %s", keys[i]);
+		result = refuse(p, node, found, expected, NULL);
 	}
+	return result;
+}
+
+static int read_rule(const struct parser *p, const struct bh_yaml *node)
+{
+	const struct bh_yaml *parts[PARTS];
+	struct bh_policy_peer from, to;
+	char found[160];
+	int result = read_parts(p, node, parts);
+
 	if (result == 0)
-		result = read_peer(p, parts[0], &from);
+		result = read_peer(p, parts[FROM], &from);
 	if (result == 0)
-		result = read_peer(p, parts[1], &to);
+		result = read_peer(p, parts[TO], &to);
 	if (result != 0)
 		return result;
-	if (from.kind != BH_POLICY_WORKLOAD && to.kind != BH_POLICY_WORKLOAD)
-		return bh_error_set(
-			p->err, -EINVAL,
-			"%s:%d:%d: neither end is a workload: there is nothing to enforce", p->file,
-			node->line, node->column);
-	char *comment = comment_above(p, node->line);
+	if (from.kind != BH_POLICY_WORKLOAD && to.kind != BH_POLICY_WORKLOAD) {
+		snprintf(found, sizeof(found), "a rule from %.50s to %.50s", parts[FROM]->text,
+			 parts[TO]->text);
+		return refuse(p, node, found, "a workload at one end at least", NULL);
+	}
+	char *comment = bh_comment_above(p->comments, (size_t)node->line);
 	size_t rule = bh_policy_add_rule(p->policy, &from, &to, comment);
 	free(comment);
 	p->policy->rules[rule].line = node->line;
-	return read_ports(p, parts[2], rule);
+	return read_ports(p, parts[PORTS], rule);
 }
 
-static int read_rules(struct parser *p, const struct bh_yaml *node)
+static int read_rules(const struct parser *p, const struct bh_yaml *node)
 {
 	int result = 0;
 
 	if (node->kind != BH_YAML_LIST)
-		return refuse(p, node, "rules", "a list");
+		return refuse_value(p, node, "rules", "a list of rules", NULL);
 	for (size_t i = 0; result == 0 && i < node->count; i++)
 		result = read_rule(p, &node->items[i]);
 	return result;
 }
 
-static int read_deny(struct parser *p, const struct bh_yaml *node)
+/* --- the document ----------------------------------------------------------------------------- */
+
+static int read_deny(const struct parser *p, const struct bh_yaml *node)
 {
-	if (node->kind == BH_YAML_SCALAR && strcmp(node->text, "drop") == 0)
-		p->policy->deny = BH_DROP;
-	else if (node->kind != BH_YAML_SCALAR || strcmp(node->text, "reject") != 0)
-		return refuse(p, node, "deny", "reject or drop");
+	static const char *const actions[] = { [BH_REJECT] = "reject", [BH_DROP] = "drop" };
+	const char *text = node->kind == BH_YAML_SCALAR ? node->text : "";
+
+	for (size_t i = 0; i < COUNT(actions); i++) {
+		if (strcmp(actions[i], text) == 0) {
+			p->policy->deny = (uint8_t)i;
+			return 0;
+		}
+	}
+	return refuse_value(p, node, "deny", "reject or drop",
+			    bh_nearest(text, actions, COUNT(actions)));
+}
+
+static int read_version(const struct parser *p, const struct bh_yaml *root)
+{
+	static const char key[] = "bulkhead-policy";
+	const struct bh_yaml *version = root->kind == BH_YAML_MAP ? bh_yaml_get(root, key) : NULL;
+
+	if (version == NULL)
+		return refuse(p, root, "no version", "a policy, which says \"bulkhead-policy: 1\"",
+			      NULL);
+	if (version->kind != BH_YAML_SCALAR || strcmp(version->text, "1") != 0)
+		return refuse_value(p, version, key, "1, the only version there is", NULL);
 	return 0;
 }
 
-static int read_document(struct parser *p, const struct bh_yaml *root)
+static int read_document(const struct parser *p, const struct bh_yaml *root)
 {
 	static const char *const keys[] = { "bulkhead-policy", "deny", "workloads", "rules" };
-	const struct bh_yaml *version, *deny, *workloads, *rules;
+	static const char expected[] = "bulkhead-policy, deny, workloads and rules";
+	int result = read_version(p, root);
 
-	if (root->kind != BH_YAML_MAP)
-		return refuse(p, root, "the file", "a policy (bulkhead-policy: 1)");
-	version = bh_yaml_get(root, keys[0]);
-	if (version == NULL)
-		return bh_error_set(p->err, -EINVAL,
-				    "%s:1:1: not a policy: \"bulkhead-policy: 1\" is missing",
-				    p->file);
-	if (version->kind != BH_YAML_SCALAR || strcmp(version->text, "1") != 0)
-		return refuse(p, version, keys[0], "1, the only version there is");
-	int result = check_keys(p, root, keys, 4);
-	deny = bh_yaml_get(root, "deny");
-	workloads = bh_yaml_get(root, "workloads");
-	rules = bh_yaml_get(root, "rules");
-	if (result == 0 && deny != NULL)
+	if (result == 0)
+		result = check_keys(p, root, keys, COUNT(keys), expected);
+	if (result != 0)
+		return result;
+	const struct bh_yaml *deny = bh_yaml_get(root, "deny");
+	const struct bh_yaml *workloads = bh_yaml_get(root, "workloads");
+	const struct bh_yaml *rules = bh_yaml_get(root, "rules");
+	if (deny != NULL)
 		result = read_deny(p, deny);
 	if (result == 0)
-		result = workloads != NULL ? read_workloads(p, workloads)
-					   : missing(p, root, "workloads");
-	if (result == 0 && rules != NULL)
-		result = read_rules(p, rules);
+		result = workloads != NULL
+				 ? read_workloads(p, workloads)
+				 : refuse(p, root, "a policy without workloads", expected, NULL);
+	if (result == 0)
+		result = rules != NULL ? read_rules(p, rules)
+				       : refuse(p, root, "a policy without rules", expected, NULL);
 	return result;
+}
+
+static bool is_acceptable(const char *text, size_t length, const char *file, struct bh_error *err)
+{
+	if (length > LARGEST)
+		bh_error_set(err, -E2BIG, "%s: found %zu bytes, expected at most %u MiB", file,
+			     length, LARGEST >> 20);
+	else if (length > 0 && memchr(text, '\0', length) != NULL)
+		bh_error_set(err, -EINVAL, "%s: found a NUL byte, expected text", file);
+	else
+		return true;
+	return false;
 }
 
 struct bh_policy *bh_policy_parse(const char *text, size_t length, const char *file,
 				  struct bh_error *err)
 {
-	struct parser p = { .file = file, .err = err };
-
-	if (length > LARGEST) {
-		bh_error_set(err, -E2BIG, "%s: larger than %u MiB", file, LARGEST >> 20);
+	if (!is_acceptable(text, length, file, err))
 		return NULL;
-	}
 	struct bh_yaml *root = bh_yaml_parse(text, length, file, err);
 	if (root == NULL)
 		return NULL;
-	p.policy = bh_policy_new();
-	split_lines(&p, text, length);
-	p.policy->header = header_comment(&p);
+	struct parser p = { .policy = bh_policy_new(),
+			    .file = file,
+			    .comments = bh_comments_new(text, length),
+			    .names = bh_map_new(NULL),
+			    .err = err };
+	p.policy->header = bh_comment_at_top(p.comments);
 	int result = read_document(&p, root);
-	free(p.lines);
+	bh_map_free(p.names);
+	bh_comments_free(p.comments);
 	bh_yaml_free(root);
 	if (result == 0)
 		return p.policy;

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A policy is a document before it is anything else: a person reads, edits and signs it. So it
+ * keeps three promises. Whatever prints parses back to the same policy, byte for byte the second
+ * time. Whatever is wrong in it is refused at its place, never guessed at. And it names workloads
+ * by labels, never by address: addresses are given to strangers the moment a container goes.
+ */
 #include "policy.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 #include "address.h"
 #include "buffer.h"
 #include "grow.h"
 #include "port.h"
-#include "print.h"
 
 struct bh_policy *bh_policy_new(void)
 {
@@ -40,16 +42,14 @@ void bh_policy_free(struct bh_policy *p)
 	free(p);
 }
 
-/* Room for one more in an array that doubles with its count. */
+/* Room for one more, zeroed, in an array that is full at 0, 16, 32, 64 … items. */
 static void *add_item(void *items, size_t count, size_t size)
 {
-	size_t capacity = count == 0 || (count & (count - 1)) != 0 || count < 16 ? 0 : count;
+	bool full = count == 0 || (count >= 16 && (count & (count - 1)) == 0);
+	size_t capacity = 0;
 
-	/* At 0 and at each power of two from 16 on the array is full; in between there is room. */
-	if (count == 0)
-		items = bh_grow(items, &capacity, 16, size);
-	else if (capacity != 0)
-		items = bh_grow(items, &capacity, count * 2, size);
+	if (full)
+		items = bh_grow(items, &capacity, count == 0 ? 16 : count * 2, size);
 	memset((char *)items + count * size, 0, size);
 	return items;
 }
@@ -125,13 +125,4 @@ void bh_policy_rule_text(const struct bh_policy *p, size_t rule, char *out, size
 	}
 	bh_copy_text(out, size, text.data);
 	bh_buffer_free(&text);
-}
-
-void bh_policy_revision(const struct bh_policy *p, char out[65])
-{
-	char *text = bh_policy_print_bare(p);
-	XXH128_hash_t hash = XXH3_128bits(text, strlen(text));
-
-	snprintf(out, 65, "%016" PRIx64 "%016" PRIx64, (uint64_t)hash.high64, (uint64_t)hash.low64);
-	free(text);
 }

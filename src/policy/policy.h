@@ -27,10 +27,10 @@ struct bh_policy_workload {
 enum bh_policy_peer_kind {
 	BH_POLICY_WORKLOAD,
 	BH_POLICY_HOST,
-	BH_POLICY_WORLD,
-	BH_POLICY_PREFIX,
-	BH_POLICY_METADATA,
-	BH_POLICY_MULTICAST,
+	BH_POLICY_WORLD,  /* addresses outside; as a destination without the metadata service */
+	BH_POLICY_PREFIX, /* addresses outside: never a workload's or this host's, even if within */
+	BH_POLICY_METADATA,  /* the cloud's metadata service */
+	BH_POLICY_MULTICAST, /* and broadcast */
 };
 
 struct bh_policy_peer {
@@ -67,14 +67,15 @@ struct bh_policy {
 struct bh_policy *bh_policy_new(void);
 void bh_policy_free(struct bh_policy *policy);
 
-/* text: YAML or JSON. NULL and *err ("file:line:column: found …, expected …, did you mean …") on
- * the first error. file: for messages only. Comments above rules are kept as the rules' comments.
- */
+/* text: YAML or JSON, at most 8 MiB. NULL and *err ("file:line:column: found …, expected …; did you
+ * mean …?") on the first error. file: for messages only. Comments above rules are kept as the
+ * rules' comments, the one at the top as the header; others are not kept. */
 struct bh_policy *bh_policy_parse(const char *text, size_t length, const char *file,
 				  struct bh_error *err);
 
 /* The document as YAML, comments included; the caller frees it. The same policy prints the same
- * bytes. */
+ * bytes, and they parse to the same policy, as long as every name and label key has 1 to 255 bytes,
+ * every workload a label, every rule a port and a workload at one end, and all text is UTF-8. */
 char *bh_policy_print(const struct bh_policy *policy);
 
 /* The revision's name: a hash of the printed document without its comments, 32 hexadecimal digits.

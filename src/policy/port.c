@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nearest.h"
 #include "protocol.h"
 
 static bool is_icmp(uint8_t proto)
@@ -75,12 +76,51 @@ static bool parse_name(const char *text, struct bh_policy_port *port)
 	return *text == '\0';
 }
 
-bool bh_policy_port_parse(const char *text, struct bh_policy_port *port, const char **expected)
+bool bh_policy_port_parse(const char *text, struct bh_policy_port *port)
 {
-	*expected = "a port such as 8080/tcp, 8000-8100/tcp, icmp/8 (type) or gre";
 	*port = (struct bh_policy_port) { 0 };
-	/* A number with nothing but a protocol without ports behind it is a protocol by number. */
+	/* A number with nothing behind it is a protocol by number. */
 	if (strchr("0123456789", text[0]) != NULL && strchr(text, '/') != NULL)
 		return parse_numbers(text, port);
 	return parse_name(text, port);
+}
+
+/* A protocol's name with a slip of the hand in it. */
+static const char *nearest_protocol(const char *text)
+{
+	static const char *const names[] = { "tcp", "udp", "sctp" };
+
+	return bh_nearest(text, names, sizeof(names) / sizeof(names[0]));
+}
+
+bool bh_policy_port_nearest(const char *text, char out[BH_POLICY_PORT_TEXT])
+{
+	struct bh_policy_port port;
+	char left[16], right[16] = "";
+	int used = 0;
+
+	if (sscanf(text, "%15[^/]%n/%15[^/]", left, &used, right) < 1)
+		return false;
+	bool numbers = left[strspn(left, "0123456789-")] == '\0';
+	const char *proto = right[0] == '\0' && text[used] == '\0' ? "tcp"
+			    : numbers				   ? nearest_protocol(right)
+								   : nearest_protocol(left);
+
+	snprintf(out, BH_POLICY_PORT_TEXT, "%s/%s", numbers ? left : right,
+		 proto != NULL ? proto : "?");
+	return bh_policy_port_parse(out, &port);
+}
+
+uint16_t bh_policy_port_number(uint8_t proto, uint16_t number)
+{
+	if (is_icmp(proto))
+		return number >> 8;
+	return bh_protocol_has_ports(proto) ? number : 0;
+}
+
+bool bh_policy_port_matches(const struct bh_policy_port *port, uint8_t proto, uint16_t number)
+{
+	uint16_t stated = bh_policy_port_number(proto, number);
+
+	return port->proto == proto && stated >= port->first && stated <= port->last;
 }

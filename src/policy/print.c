@@ -1,59 +1,128 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "print.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "buffer.h"
 #include "port.h"
 
+/* The character of UTF-8 at text and its length; 0 where there is none (RFC 3629). */
+static size_t decode(const char *text, unsigned *code)
+{
+	static const unsigned least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	const unsigned char *at = (const unsigned char *)text;
+	size_t length = at[0] < 0x80		 ? 1
+			: (at[0] & 0xe0) == 0xc0 ? 2
+			: (at[0] & 0xf0) == 0xe0 ? 3
+			: (at[0] & 0xf8) == 0xf0 ? 4
+						 : 0;
+
+	*code = length > 1 ? at[0] & (0x7fu >> length) : at[0];
+	for (size_t i = 1; i < length; i++) {
+		if ((at[i] & 0xc0) != 0x80)
+			return 0;
+		*code = *code << 6 | (at[i] & 0x3f);
+	}
+	bool valid = length > 0 && *code >= least[length] && *code <= 0x10ffff &&
+		     (*code < 0xd800 || *code > 0xdfff);
+	return valid ? length : 0;
+}
+
+/* Control characters, and what YAML does not print or reads as the end of a line. */
+static bool needs_escape(unsigned code)
+{
+	return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029 ||
+	       code == 0xfeff || (code & 0xfffe) == 0xfffe;
+}
+
+static bool has_special_character(const char *text)
+{
+	unsigned code;
+
+	for (size_t length; *text != '\0'; text += length) {
+		length = decode(text, &code);
+		if (length == 0 || needs_escape(code) ||
+		    (code < 0x80 && strchr(",[]{}\"\\", (int)code) != NULL))
+			return true;
+	}
+	return false;
+}
+
 /* What YAML would read as something else than this text, plain. */
 static bool needs_quotes(const char *text)
 {
-	static const char *const words[] = {
-		"true", "false", "null", "yes", "no", "on", "off", "~"
-	};
+	static const char *const words[] = { "true", "false", "null", "yes", "no", "on", "off" };
 
-	if (text[0] == '\0' || strchr("-?:,[]{}#&*!|>'\"%@` ", text[0]) != NULL ||
-	    text[strlen(text) - 1] == ' ' || text[strlen(text) - 1] == ':')
+	if (text[0] == '\0' || strchr("-?:#&*!|>'%@`~=< ", text[0]) != NULL ||
+	    strchr(" :", text[strlen(text) - 1]) != NULL)
 		return true;
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (strcasecmp(words[i], text) == 0)
 			return true;
-	for (const char *c = text; *c != '\0'; c++)
-		if ((unsigned char)*c < 0x20 || (unsigned char)*c == 0x7f ||
-		    strchr(",[]{}\"\\", *c) != NULL)
-			return true;
-	return strstr(text, ": ") != NULL || strstr(text, " #") != NULL;
+	return strstr(text, ": ") != NULL || strstr(text, " #") != NULL ||
+	       has_special_character(text);
+}
+
+static void put_quoted(struct bh_buffer *out, const char *text)
+{
+	unsigned code;
+
+	bh_buffer_puts(out, "\"");
+	for (size_t length; *text != '\0'; text += length) {
+		length = decode(text, &code);
+		if (length == 0) {
+			/* No text in any file can say this byte: what it stands for is lost. */
+			bh_buffer_puts(out, "\xef\xbf\xbd");
+			length = 1;
+		} else if (needs_escape(code)) {
+			bh_buffer_printf(out, code < 0x100 ? "\\x%02x" : "\\U%08x", code);
+		} else {
+			if (code == '"' || code == '\\')
+				bh_buffer_puts(out, "\\");
+			bh_buffer_append(out, text, length);
+		}
+	}
+	bh_buffer_puts(out, "\"");
 }
 
 static void put_text(struct bh_buffer *out, const char *text)
 {
-	if (!needs_quotes(text)) {
+	if (needs_quotes(text))
+		put_quoted(out, text);
+	else
 		bh_buffer_puts(out, text);
-		return;
-	}
-	bh_buffer_puts(out, "\"");
-	for (const char *c = text; *c != '\0'; c++) {
-		if (*c == '"' || *c == '\\')
-			bh_buffer_printf(out, "\\%c", *c);
-		else if ((unsigned char)*c < 0x20 || (unsigned char)*c == 0x7f)
-			bh_buffer_printf(out, "\\x%02x", (unsigned char)*c);
-		else
-			bh_buffer_append(out, c, 1);
-	}
-	bh_buffer_puts(out, "\"");
 }
 
-/* Each line of a comment behind its own "#". */
+/* One line of a comment behind "#". What could end the line, or the document, becomes a "?". */
+static void put_comment_line(struct bh_buffer *out, const char *text, const char *end)
+{
+	unsigned code;
+
+	bh_buffer_puts(out, text < end ? "# " : "#");
+	while (text < end) {
+		size_t length = decode(text, &code);
+
+		if (length == 0 || (code != '\t' && needs_escape(code)))
+			bh_buffer_puts(out, "?");
+		else
+			bh_buffer_append(out, text, length);
+		text += length > 0 ? length : 1;
+	}
+	bh_buffer_puts(out, "\n");
+}
+
 static void put_comment(struct bh_buffer *out, const char *indent, const char *comment)
 {
-	while (comment != NULL && *comment != '\0') {
-		size_t length = strcspn(comment, "\n");
+	for (;;) {
+		const char *end = strchrnul(comment, '\n');
 
-		bh_buffer_printf(out, "%s#%s%.*s\n", indent, length > 0 ? " " : "", (int)length,
-				 comment);
-		comment += length + (comment[length] == '\n');
+		bh_buffer_puts(out, indent);
+		put_comment_line(out, comment, end);
+		if (*end == '\0')
+			return;
+		comment = end + 1;
 	}
 }
 
@@ -81,7 +150,7 @@ static void put_rule(struct bh_buffer *out, const struct bh_policy *p,
 {
 	char peer[300], port[BH_POLICY_PORT_TEXT];
 
-	if (comments)
+	if (comments && r->comment != NULL)
 		put_comment(out, "  ", r->comment);
 	bh_policy_peer_text(p, &r->from, peer, sizeof(peer));
 	bh_buffer_puts(out, "  - from: ");
@@ -100,7 +169,7 @@ static char *print(const struct bh_policy *p, bool comments)
 {
 	struct bh_buffer out = { 0 };
 
-	if (comments)
+	if (comments && p->header != NULL)
 		put_comment(&out, "", p->header);
 	bh_buffer_printf(&out, "bulkhead-policy: 1\ndeny: %s\n",
 			 p->deny == BH_DROP ? "drop" : "reject");

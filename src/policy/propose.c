@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A proposal says what was seen and no more. Edges become (from, to, port) in the policy's own
+ * terms first; then those that say the same are put together, and each port brings the evidence for
+ * it, so that one port seen once does not hide behind another seen daily. What nobody can vouch for
+ * – an end that no one owns up to, an address that does not parse – is left out rather than
+ * widened.
+ */
 #include "propose.h"
 
 #include <inttypes.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,12 +16,26 @@
 #include "address.h"
 #include "buffer.h"
 #include "grow.h"
+#include "port.h"
+#include "protocol.h"
 #include "timefmt.h"
+
+/* An edge in the policy's terms. */
+struct item {
+	struct bh_policy_peer from;
+	struct bh_policy_peer to;
+	struct bh_policy_port port;
+	const struct bh_edge *edge;
+};
 
 struct proposal {
 	struct bh_policy *policy;
 	const struct bh_propose_input *input;
+	struct item *items;
+	size_t count;
 };
+
+/* --- workloads -------------------------------------------------------------------------------- */
 
 static int compare_names(const void *a, const void *b)
 {
@@ -34,14 +54,24 @@ static void add_label(void *to, const char *key, const char *value)
 	bh_policy_add_label(target->policy, target->workload, key, value);
 }
 
+/* A port that is none stands for something that was not seen whole. */
+static bool has_port(const struct bh_edge *e)
+{
+	return e->port != 0 || !bh_protocol_has_ports(e->proto);
+}
+
+static bool is_vouched_for(const struct bh_peer *peer)
+{
+	struct bh_addr addr;
+
+	return peer->kind != BH_PEER_UNRESOLVED && peer->kind != BH_PEER_DEPARTED &&
+	       (peer->kind != BH_PEER_ADDRESS || bh_addr_parse(peer->name, &addr));
+}
+
 static bool is_proposed(const struct bh_edge *e)
 {
-	const uint8_t kinds[] = { e->src.kind, e->dst.kind };
-
-	for (size_t i = 0; i < 2; i++)
-		if (kinds[i] == BH_PEER_UNRESOLVED || kinds[i] == BH_PEER_DEPARTED)
-			return false;
-	return e->answered > 0 &&
+	return e->answered > 0 && has_port(e) && is_vouched_for(&e->src) &&
+	       is_vouched_for(&e->dst) &&
 	       (e->src.kind == BH_PEER_WORKLOAD || e->dst.kind == BH_PEER_WORKLOAD);
 }
 
@@ -73,49 +103,103 @@ static void add_workloads(struct proposal *p)
 	free(names);
 }
 
+/* --- items ------------------------------------------------------------------------------------ */
+
 static int compare_name_to_workload(const void *name, const void *workload)
 {
 	return strcmp(name, ((const struct bh_policy_workload *)workload)->name);
 }
 
-static struct bh_policy_peer peer_of(const struct proposal *p, const struct bh_peer *peer,
+static size_t find_workload(const struct bh_policy *policy, const char *name)
+{
+	const struct bh_policy_workload *found =
+		bsearch(name, policy->workloads, policy->workload_count, sizeof(*policy->workloads),
+			compare_name_to_workload);
+
+	return (size_t)(found - policy->workloads);
+}
+
+static struct bh_policy_peer peer_of(const struct bh_policy *policy, const struct bh_peer *peer,
 				     bool source)
 {
-	struct bh_policy_peer out = { 0 };
+	struct bh_policy_peer out = { .kind = BH_POLICY_WORLD };
 	struct bh_addr addr;
 
 	switch (peer->kind) {
-	case BH_PEER_WORKLOAD: {
-		const struct bh_policy_workload *found =
-			bsearch(peer->name, p->policy->workloads, p->policy->workload_count,
-				sizeof(*p->policy->workloads), compare_name_to_workload);
-
+	case BH_PEER_WORKLOAD:
 		out.kind = BH_POLICY_WORKLOAD;
-		out.workload = (size_t)(found - p->policy->workloads);
-		return out;
-	}
+		out.workload = find_workload(policy, peer->name);
+		break;
 	case BH_PEER_HOST:
 		out.kind = BH_POLICY_HOST;
-		return out;
+		break;
 	case BH_PEER_METADATA:
 		out.kind = BH_POLICY_METADATA;
-		return out;
+		break;
 	case BH_PEER_MULTICAST:
 		out.kind = BH_POLICY_MULTICAST;
-		return out;
+		break;
 	case BH_PEER_ADDRESS:
 		/* A client from outside is the world; a server there is itself alone. */
-		if (!source && bh_addr_parse(peer->name, &addr)) {
-			out.kind = BH_POLICY_PREFIX;
-			out.prefix = bh_prefix_of(&addr, 128);
-			return out;
-		}
+		if (source || !bh_addr_parse(peer->name, &addr))
+			break;
+		out.kind = BH_POLICY_PREFIX;
+		out.prefix = bh_prefix_of(&addr, 128);
+		break;
 	}
-	out.kind = BH_POLICY_WORLD;
 	return out;
 }
 
-/* The evidence of all edges behind one rule. */
+static struct item item_of(const struct bh_policy *policy, const struct bh_edge *e)
+{
+	uint16_t number = bh_policy_port_number(e->proto, e->port);
+
+	return (struct item) { .from = peer_of(policy, &e->src, true),
+			       .to = peer_of(policy, &e->dst, false),
+			       .port = { e->proto, number, number },
+			       .edge = e };
+}
+
+static int compare_peers(const struct bh_policy_peer *a, const struct bh_policy_peer *b)
+{
+	if (a->kind != b->kind)
+		return a->kind - b->kind;
+	if (a->kind == BH_POLICY_WORKLOAD)
+		return (a->workload > b->workload) - (a->workload < b->workload);
+	return bh_addr_compare(&a->prefix.addr, &b->prefix.addr);
+}
+
+static int compare_pairs(const struct item *a, const struct item *b)
+{
+	int order = compare_peers(&a->from, &b->from);
+
+	return order != 0 ? order : compare_peers(&a->to, &b->to);
+}
+
+static int compare_items(const void *a, const void *b)
+{
+	const struct item *x = a, *y = b;
+	int order = compare_pairs(x, y);
+
+	if (order == 0)
+		order = x->port.proto - y->port.proto;
+	return order != 0 ? order : x->port.first - y->port.first;
+}
+
+static void make_items(struct proposal *p)
+{
+	const struct bh_propose_input *in = p->input;
+
+	p->items = bh_calloc(in->edge_count, sizeof(*p->items));
+	for (size_t i = 0; i < in->edge_count; i++)
+		if (is_proposed(&in->edges[i]))
+			p->items[p->count++] = item_of(p->policy, &in->edges[i]);
+	qsort(p->items, p->count, sizeof(*p->items), compare_items);
+}
+
+/* --- evidence --------------------------------------------------------------------------------- */
+
+/* Of all edges behind one port of one rule. */
 struct evidence {
 	uint64_t connections, answered, bytes, replicas;
 	uint32_t windows;
@@ -125,103 +209,121 @@ struct evidence {
 
 static void add_evidence(struct evidence *v, const struct bh_edge *e)
 {
+	bool fresh = v->connections == 0;
+
 	v->connections += e->connections;
 	v->answered += e->answered;
 	v->bytes += e->bytes;
 	v->replicas |= e->replicas;
 	v->windows = e->windows > v->windows ? e->windows : v->windows;
-	v->first = v->first == 0 || e->first < v->first ? e->first : v->first;
-	v->last = e->last > v->last ? e->last : v->last;
+	v->first = fresh || e->first < v->first ? e->first : v->first;
+	v->last = fresh || e->last > v->last ? e->last : v->last;
 	v->lossy = v->lossy || e->lossy;
 }
 
-static void write_evidence(const struct evidence *v, bool replicas, char *out, size_t size)
+static void put_count(struct bh_buffer *out, uint64_t count, const char *noun)
 {
-	char first[BH_TIME_TEXT], last[BH_TIME_TEXT], count[48] = "";
-
-	if (replicas)
-		snprintf(count, sizeof(count), ", from %d replica%s",
-			 __builtin_popcountll(v->replicas),
-			 __builtin_popcountll(v->replicas) == 1 ? "" : "s");
-	snprintf(out, size,
-		 "%" PRIu64 " connections, %" PRIu64 " answered%s, in %" PRIu32
-		 " window%s, %" PRIu64 " bytes;\nfirst %s, last %s%s",
-		 v->connections, v->answered, count, v->windows, v->windows == 1 ? "" : "s",
-		 v->bytes, bh_time_format(v->first, first), bh_time_format(v->last, last),
-		 v->lossy ? "; seen while packets were lost" : "");
+	bh_buffer_printf(out, "%" PRIu64 " %s%s, ", count, noun, count == 1 ? "" : "s");
 }
 
-static bool same_pair(const struct bh_edge *a, const struct bh_edge *b)
+static void put_bytes(struct bh_buffer *out, uint64_t bytes)
 {
-	return a->src.kind == b->src.kind && a->dst.kind == b->dst.kind &&
-	       strcmp(a->src.name, b->src.name) == 0 && strcmp(a->dst.name, b->dst.name) == 0;
+	static const char *const units[] = { "kB", "MB", "GB", "TB", "PB", "EB" };
+	double value = (double)bytes;
+	size_t unit = 0;
+
+	if (bytes < 1000) {
+		bh_buffer_printf(out, "%" PRIu64 " B", bytes);
+		return;
+	}
+	for (value /= 1000; value >= 999.95; value /= 1000)
+		unit++;
+	bh_buffer_printf(out, "%.1f %s", value, units[unit]);
 }
 
-static void add_edge_port(struct bh_policy *policy, size_t rule, const struct bh_edge *e)
+static void put_evidence(struct bh_buffer *out, const struct evidence *v)
 {
-	uint16_t port = e->port;
-	const struct bh_policy_rule *r = &policy->rules[rule];
+	char first[BH_TIME_TEXT], last[BH_TIME_TEXT];
 
-	if (e->proto == IPPROTO_ICMP || e->proto == IPPROTO_ICMPV6)
-		port = port >> 8; /* rules speak of types */
-	for (size_t i = 0; i < r->port_count; i++)
-		if (r->ports[i].proto == e->proto && r->ports[i].first == port)
-			return;
-	bh_policy_add_port(policy, rule, e->proto, port, port);
+	put_count(out, v->connections, "connection");
+	if (v->answered == v->connections)
+		bh_buffer_puts(out, "all answered, ");
+	else
+		bh_buffer_printf(out, "%" PRIu64 " answered, ", v->answered);
+	if (v->replicas != 0)
+		put_count(out, (uint64_t)__builtin_popcountll(v->replicas), "replica");
+	put_count(out, v->windows, "window");
+	bh_buffer_printf(out, "first %s, last %s, ", bh_time_format(v->first, first),
+			 bh_time_format(v->last, last));
+	put_bytes(out, v->bytes);
+	if (v->lossy)
+		bh_buffer_puts(out, "; packets were lost meanwhile: there was more");
 }
 
-/* One rule for the edges from `at` on that share both ends; returns where the next ones begin. */
-static size_t add_pair(struct proposal *p, const struct bh_edge *const *edges, size_t at,
-		       size_t count)
+/* --- rules ------------------------------------------------------------------------------------ */
+
+/* The end of the items from `at` on that compare alike. */
+static size_t end_of(const struct proposal *p, size_t at,
+		     int (*compare)(const struct item *a, const struct item *b))
 {
-	struct bh_policy_peer from = peer_of(p, &edges[at]->src, true);
-	struct bh_policy_peer to = peer_of(p, &edges[at]->dst, false);
-	struct evidence evidence = { 0 };
-	char comment[512];
 	size_t end = at;
 
-	for (; end < count && same_pair(edges[at], edges[end]); end++)
-		add_evidence(&evidence, edges[end]);
-	write_evidence(&evidence, edges[at]->src.kind == BH_PEER_WORKLOAD, comment,
-		       sizeof(comment));
-	size_t rule = bh_policy_add_rule(p->policy, &from, &to, comment);
-	for (size_t i = at; i < end; i++)
-		add_edge_port(p->policy, rule, edges[i]);
+	while (end < p->count && compare(&p->items[at], &p->items[end]) == 0)
+		end++;
 	return end;
 }
 
-static int compare_edges(const void *a, const void *b)
+static int compare_whole(const struct item *a, const struct item *b)
 {
-	const struct bh_edge *x = *(const struct bh_edge *const *)a;
-	const struct bh_edge *y = *(const struct bh_edge *const *)b;
-	int order = strcmp(x->src.name, y->src.name);
+	return compare_items(a, b);
+}
 
-	if (order == 0)
-		order = x->src.kind - y->src.kind;
-	if (order == 0)
-		order = strcmp(x->dst.name, y->dst.name);
-	if (order == 0)
-		order = x->dst.kind - y->dst.kind;
-	if (order == 0)
-		order = x->proto - y->proto;
-	return order != 0 ? order : x->port - y->port;
+/* The evidence for one port, which is one line; several: the ports in front. */
+static void put_port(struct bh_buffer *comment, const struct proposal *p, size_t at, size_t end,
+		     bool several)
+{
+	struct evidence evidence = { 0 };
+	char port[BH_POLICY_PORT_TEXT];
+
+	for (size_t i = at; i < end; i++)
+		add_evidence(&evidence, p->items[i].edge);
+	if (comment->length > 0)
+		bh_buffer_puts(comment, "\n");
+	if (several)
+		bh_buffer_printf(comment, "%s: ", bh_policy_port_format(&p->items[at].port, port));
+	put_evidence(comment, &evidence);
+}
+
+/* One rule for the items from `at` to `end`, which share both ends. */
+static void add_rule(struct proposal *p, size_t at, size_t end)
+{
+	struct bh_buffer comment = { 0 };
+	const struct item *items = p->items;
+	bool several = end_of(p, at, compare_whole) < end;
+
+	for (size_t i = at, next; i < end; i = next) {
+		next = end_of(p, i, compare_whole);
+		put_port(&comment, p, i, next, several);
+	}
+	size_t rule = bh_policy_add_rule(p->policy, &items[at].from, &items[at].to, comment.data);
+	for (size_t i = at; i < end; i = end_of(p, i, compare_whole))
+		bh_policy_add_port(p->policy, rule, items[i].port.proto, items[i].port.first,
+				   items[i].port.last);
+	bh_buffer_free(&comment);
 }
 
 struct bh_policy *bh_propose(const struct bh_propose_input *input)
 {
-	struct proposal p = { bh_policy_new(), input };
-	const struct bh_edge **edges = bh_calloc(input->edge_count, sizeof(*edges));
-	size_t count = 0;
+	struct proposal p = { .policy = bh_policy_new(), .input = input };
 
 	if (input->header != NULL)
 		p.policy->header = bh_strdup(input->header);
 	add_workloads(&p);
-	for (size_t i = 0; i < input->edge_count; i++)
-		if (is_proposed(&input->edges[i]))
-			edges[count++] = &input->edges[i];
-	qsort(edges, count, sizeof(*edges), compare_edges);
-	for (size_t at = 0; at < count;)
-		at = add_pair(&p, edges, at, count);
-	free(edges);
+	make_items(&p);
+	for (size_t at = 0, end; at < p.count; at = end) {
+		end = end_of(&p, at, compare_pairs);
+		add_rule(&p, at, end);
+	}
+	free(p.items);
 	return p.policy;
 }

@@ -6,7 +6,7 @@
 #include "policy.h"
 
 /* How a workload is to be selected: calls add(key, value) for each label that all its instances
- * share and that a policy should name it by. */
+ * share and that a policy should name it by; one at least. */
 typedef void (*bh_propose_labels)(void *user, const char *workload,
 				  void (*add)(void *to, const char *key, const char *value),
 				  void *to);
@@ -22,9 +22,10 @@ struct bh_propose_input {
 	const char *header;
 };
 
-/* One rule a (source, destination) pair with all its ports, its evidence as comment; sorted, so
- * that the same edges give the same bytes. External addresses become their own /32 or /128; nothing
- * is widened. The caller frees it. */
+/* One rule a (source, destination) pair with all its ports, the evidence for each as comment;
+ * sorted, so that the same edges give the same bytes. Servers outside become their own /32 or /128,
+ * clients from outside the world; nothing else is widened. Left out: edges without an answer, and
+ * those with an end that is unresolved, departed or no address. The caller frees it. */
 struct bh_policy *bh_propose(const struct bh_propose_input *input);
 
 #endif

@@ -1,0 +1,738 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "address.h"
+#include "buffer.h"
+#include "compile.h"
+#include "grow.h"
+#include "protocol.h"
+#include "ruleset.h"
+
+/* --- a host, in words ------------------------------------------------------------------------- */
+
+#define MOST 64
+
+/* Labels as "key=value" words. */
+struct host {
+	struct bh_endpoint_fact facts[MOST];
+	char labels[MOST][64];
+	char workloads[MOST][32];
+	struct bh_compile_endpoint endpoints[MOST];
+	struct bh_bridge bridges[4];
+	struct bh_compile_input input;
+};
+
+static const char *label(const void *labels, const char *key)
+{
+	static char value[64];
+	const char *at = labels;
+	size_t length = strlen(key);
+
+	for (; at != NULL && *at != '\0'; at = strchr(at, ' ')) {
+		at += *at == ' ';
+		if (strncmp(at, key, length) != 0 || at[length] != '=')
+			continue;
+		snprintf(value, sizeof(value), "%.*s", (int)strcspn(at + length + 1, " "),
+			 at + length + 1);
+		return value;
+	}
+	return NULL;
+}
+
+static struct host *new_host(const struct bh_policy *policy)
+{
+	struct host *h = bh_calloc(1, sizeof(*h));
+
+	h->input = (struct bh_compile_input) { .policy = policy,
+					       .endpoints = h->endpoints,
+					       .bridges = h->bridges,
+					       .posture = BH_POSTURE_AUDIT };
+	return h;
+}
+
+static void add_bridge(struct host *h, uint32_t ifindex)
+{
+	struct bh_bridge *b = &h->bridges[h->input.bridge_count++];
+
+	b->ifindex = ifindex;
+	snprintf(b->ifname, sizeof(b->ifname), "br%u", ifindex);
+}
+
+static void add_address(struct host *h, size_t endpoint, const char *text)
+{
+	struct bh_endpoint_fact *f = &h->facts[endpoint];
+
+	assert_true(bh_addr_parse(text, &f->addrs[f->addr_count++]));
+}
+
+/* bridge 0: a routed veth. Returns its index. */
+static size_t add_endpoint(struct host *h, const char *workload, uint8_t mode, const char *labels,
+			   uint32_t bridge, const char *addr)
+{
+	size_t i = h->input.endpoint_count++;
+	struct bh_endpoint_fact *f = &h->facts[i];
+
+	f->ifindex = 100 + (uint32_t)i;
+	snprintf(f->ifname, sizeof(f->ifname), "veth%zu", i);
+	f->master_ifindex = bridge;
+	if (bridge != 0)
+		snprintf(f->l3_ifname, sizeof(f->l3_ifname), "br%u", bridge);
+	else
+		memcpy(f->l3_ifname, f->ifname, sizeof(f->l3_ifname));
+	f->mac.bytes[5] = (uint8_t)i;
+	bh_copy_text(h->labels[i], sizeof(h->labels[i]), labels);
+	bh_copy_text(h->workloads[i], sizeof(h->workloads[i]), workload);
+	h->endpoints[i] = (struct bh_compile_endpoint) { .fact = f,
+							 .workload = h->workloads[i],
+							 .mode = mode,
+							 .labels = h->labels[i],
+							 .label = label };
+	add_address(h, i, addr);
+	return i;
+}
+
+static struct bh_policy *parse(const char *text)
+{
+	struct bh_error err = { 0 };
+	struct bh_policy *policy = bh_policy_parse(text, strlen(text), "t", &err);
+
+	if (policy == NULL)
+		fail_msg("%s", err.text);
+	return policy;
+}
+
+static const char *permit_text(const struct bh_permit *p, char out[120])
+{
+	static const char *const kinds[] = { "peer", "net", "host", "world" };
+	char prefix[BH_PREFIX_TEXT] = "-", proto[BH_PROTOCOL_TEXT];
+
+	if (p->kind <= BH_PERMIT_PREFIX)
+		bh_prefix_format(&p->peer, prefix);
+	snprintf(out, 120, "%s %s %s %u-%u", kinds[p->kind], prefix,
+		 bh_protocol_format(p->proto, proto), p->port_first, p->port_last);
+	return out;
+}
+
+/* The whole ruleset as text, so that a test can say what it expects. */
+static char *ruleset_text(const struct bh_ruleset *r)
+{
+	struct bh_buffer out = { 0 };
+	char text[120];
+
+	for (size_t i = 0; i < r->chain_count; i++) {
+		const struct bh_chain *c = &r->chains[i];
+
+		bh_buffer_printf(&out, "chain %s %s %s %s\n", c->workload, bh_side_name(c->side),
+				 bh_mode_name(c->mode), c->deny == BH_DROP ? "drop" : "reject");
+		for (size_t j = 0; j < c->permit_count; j++)
+			bh_buffer_printf(&out, "  %s\n", permit_text(&c->permits[j], text));
+	}
+	for (size_t i = 0; i < r->binding_count; i++)
+		bh_buffer_printf(&out, "bind %s %s %u %u\n", r->bindings[i].l3_ifname,
+				 bh_addr_format(&r->bindings[i].addr, text), r->bindings[i].egress,
+				 r->bindings[i].ingress);
+	for (size_t i = 0; i < r->port_count; i++)
+		bh_buffer_printf(&out, "port %s %s %s %s %zu %02x\n", r->ports[i].ifname,
+				 r->ports[i].bridged ? "bridged" : "routed",
+				 bh_mode_name(r->ports[i].mode),
+				 r->ports[i].workload[0] != '\0' ? r->ports[i].workload : "-",
+				 r->ports[i].addr_count, r->ports[i].mac.bytes[5]);
+	for (size_t i = 0; i < r->bridge_count; i++)
+		bh_buffer_printf(&out, "bridge %s%s\n", r->bridges[i].ifname,
+				 r->bridges[i].filtered ? " filtered" : "");
+	return bh_buffer_steal(&out);
+}
+
+static void assert_compiles_to(const struct host *h, const char *expected)
+{
+	struct bh_ruleset *rules = bh_compile(&h->input);
+	char *text = ruleset_text(rules);
+
+	assert_string_equal(text, expected);
+	free(text);
+	bh_ruleset_free(rules);
+}
+
+/* --- examples --------------------------------------------------------------------------------- */
+
+static void everything_has_its_place(void **state)
+{
+	struct bh_policy *policy = parse("bulkhead-policy: 1\n"
+					 "deny: drop\n"
+					 "workloads: {web: {app: web}, db: {app: db}}\n"
+					 "rules:\n"
+					 "  - {from: web, to: db, ports: [5432/tcp]}\n"
+					 "  - {from: world, to: web, ports: [80/tcp, 443/tcp]}\n"
+					 "  - {from: web, to: db, ports: [5432/tcp, icmpv6/128]}\n"
+					 "  - {from: db, to: host, ports: [53/udp]}\n"
+					 "  - {from: db, to: 203.0.113.0/24, ports: [1-9/udp]}\n"
+					 "  - {from: db, to: metadata, ports: [80/tcp]}\n"
+					 "  - {from: multicast, to: web, ports: [gre]}\n");
+	struct host *h = new_host(policy);
+
+	(void)state;
+	add_bridge(h, 8);
+	add_bridge(h, 7);
+	add_bridge(h, 9);
+	size_t db = add_endpoint(h, "db", BH_ENFORCE, "app=db", 7, "10.0.0.2");
+	add_address(h, db, "fe80::2");
+	add_endpoint(h, "web", BH_LEARN, "app=web", 7, "10.0.0.3");
+	add_endpoint(h, "web", BH_LEARN, "app=web", 8, "10.0.1.3");
+	add_endpoint(h, "", BH_LEARN, "", 0, "10.0.2.3");
+	assert_compiles_to(h, "chain db egress enforce drop\n"
+			      "  net 169.254.169.254/32 tcp 80-80\n"
+			      "  net 203.0.113.0/24 udp 1-9\n"
+			      "  net fd00:ec2::254/128 tcp 80-80\n"
+			      "  host - udp 53-53\n"
+			      "chain db ingress enforce drop\n"
+			      "  peer 10.0.0.3/32 tcp 5432-5432\n"
+			      "  peer 10.0.1.3/32 tcp 5432-5432\n"
+			      "chain web egress learn drop\n"
+			      "  peer 10.0.0.2/32 tcp 5432-5432\n"
+			      "  peer fe80::2/128 tcp 5432-5432\n"
+			      "  peer fe80::2/128 icmpv6 128-128\n"
+			      "chain web ingress learn drop\n"
+			      "  net 224.0.0.0/4 gre 0-0\n"
+			      "  net 255.255.255.255/32 gre 0-0\n"
+			      "  net ff00::/8 gre 0-0\n"
+			      "  world - tcp 80-80\n"
+			      "  world - tcp 443-443\n"
+			      "bind br7 10.0.0.2 0 1\n"
+			      "bind br7 fe80::2 0 1\n"
+			      "bind br7 10.0.0.3 2 3\n"
+			      "bind br8 10.0.1.3 2 3\n"
+			      "port veth3 routed learn - 1 03\n"
+			      "port veth0 bridged enforce db 2 00\n"
+			      "port veth1 bridged learn web 1 01\n"
+			      "port veth2 bridged learn web 1 02\n"
+			      "bridge br7 filtered\n"
+			      "bridge br8\n");
+	free(h);
+	bh_policy_free(policy);
+}
+
+static void nothing_is_asked_while_all_learn(void **state)
+{
+	struct bh_policy *policy = parse("bulkhead-policy: 1\nworkloads: {web: {app: web}}\n"
+					 "rules:\n  - {from: web, to: web, ports: [1/tcp]}\n");
+	struct host *h = new_host(policy);
+
+	(void)state;
+	add_bridge(h, 7);
+	add_endpoint(h, "web", BH_LEARN, "app=web", 7, "10.0.0.3");
+	/* Nobody's mode is nobody's. */
+	add_endpoint(h, "", BH_ENFORCE, "", 7, "10.0.0.4");
+	assert_compiles_to(h, "");
+	h->endpoints[0].mode = BH_AUDIT;
+	assert_compiles_to(h, "chain web egress audit reject\n"
+			      "  peer 10.0.0.3/32 tcp 1-1\n"
+			      "chain web ingress audit reject\n"
+			      "  peer 10.0.0.3/32 tcp 1-1\n"
+			      "bind br7 10.0.0.3 0 1\n"
+			      "port veth1 bridged learn - 1 01\n"
+			      "port veth0 bridged audit web 1 00\n"
+			      "bridge br7 filtered\n");
+	h->input.policy = NULL;
+	assert_compiles_to(h, "");
+	free(h);
+	bh_policy_free(policy);
+}
+
+/* Addresses that containers hold are cut out of prefixes, whoever holds them. */
+static void prefixes_speak_of_the_outside(void **state)
+{
+	struct bh_policy *policy = parse("bulkhead-policy: 1\nworkloads: {web: {app: web}}\n"
+					 "rules:\n"
+					 "  - {from: web, to: 10.0.0.0/29, ports: [1/tcp]}\n"
+					 "  - {from: web, to: 10.0.0.5/32, ports: [2/tcp]}\n"
+					 "  - {from: web, to: 10.0.0.2/32, ports: [3/tcp]}\n"
+					 "  - {from: web, to: 'fd00::/126', ports: [4/tcp]}\n"
+					 "  - {from: web, to: '::/0', ports: [icmp/8]}\n");
+	struct host *h = new_host(policy);
+
+	(void)state;
+	size_t web = add_endpoint(h, "web", BH_ENFORCE, "app=web", 0, "10.0.0.2");
+	add_address(h, web, "fd00::1");
+	add_endpoint(h, "", BH_LEARN, "", 0, "10.0.0.5");
+	assert_compiles_to(h, "chain web egress enforce reject\n"
+			      "  net 10.0.0.0/31 tcp 1-1\n"
+			      "  net 10.0.0.3/32 tcp 1-1\n"
+			      "  net 10.0.0.4/32 tcp 1-1\n"
+			      "  net 10.0.0.6/31 tcp 1-1\n"
+			      "  net fd00::/128 tcp 4-4\n"
+			      "  net fd00::2/127 tcp 4-4\n"
+			      "chain web ingress enforce reject\n"
+			      "bind veth0 10.0.0.2 0 1\n"
+			      "bind veth0 fd00::1 0 1\n"
+			      "port veth1 routed learn - 1 01\n"
+			      "port veth0 routed enforce web 2 00\n");
+	free(h);
+	bh_policy_free(policy);
+}
+
+/* Replicas of one workload, of which one lacks the label that the rule goes by. */
+static void rights_go_by_each_ones_labels(void **state)
+{
+	struct bh_policy *policy = parse("bulkhead-policy: 1\n"
+					 "workloads: {web: {app: web}, db: {app: db}}\n"
+					 "rules:\n  - {from: web, to: db, ports: [1/tcp]}\n");
+	struct host *h = new_host(policy);
+
+	(void)state;
+	add_endpoint(h, "image:web", BH_ENFORCE, "app=web", 0, "10.0.0.1");
+	add_endpoint(h, "image:web", BH_ENFORCE, "", 0, "10.0.0.2");
+	add_endpoint(h, "image:web", BH_ENFORCE, "app=web", 0, "10.0.0.3");
+	add_endpoint(h, "db", BH_ENFORCE, "app=db", 0, "10.0.0.4");
+	struct bh_ruleset *rules = bh_compile(&h->input);
+	char *text = ruleset_text(rules), hash[BH_CHAIN_HASH];
+	assert_non_null(strstr(text, "chain db ingress enforce reject\n"
+				     "  peer 10.0.0.1/32 tcp 1-1\n"
+				     "  peer 10.0.0.3/32 tcp 1-1\n"
+				     "chain image:web egress enforce reject\n"
+				     "  peer 10.0.0.4/32 tcp 1-1\n"
+				     "chain image:web ingress enforce reject\n"
+				     "chain image:web egress enforce reject\n"
+				     "chain image:web ingress enforce reject\n"
+				     "bind veth3 10.0.0.4 0 1\n"
+				     "bind veth0 10.0.0.1 2 3\n"
+				     "bind veth2 10.0.0.3 2 3\n"
+				     "bind veth1 10.0.0.2 4 5\n"));
+	/* Two chains, two names. */
+	bh_chain_hash("image:web", hash);
+	assert_string_equal(rules->chains[2].hash, hash);
+	assert_string_not_equal(rules->chains[4].hash, hash);
+	assert_string_equal(rules->chains[4].hash, rules->chains[5].hash);
+	free(text);
+	bh_ruleset_free(rules);
+	free(h);
+	bh_policy_free(policy);
+}
+
+/* --- random policies: the ruleset says what the evaluator says -------------------------------- */
+
+static uint64_t random_state;
+
+static unsigned random_below(unsigned bound)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return (unsigned)((random_state >> 11) % bound);
+}
+
+static bool one_in(unsigned n)
+{
+	return random_below(n) == 0;
+}
+
+static struct bh_addr random_address(bool outside)
+{
+	struct bh_addr addr;
+	char text[64];
+
+	if (one_in(3))
+		snprintf(text, sizeof(text), outside ? "2001:db8::%x" : "fd00::%x",
+			 random_below(16));
+	else
+		snprintf(text, sizeof(text), outside ? "203.0.113.%u" : "10.0.0.%u",
+			 random_below(16));
+	assert_true(bh_addr_parse(text, &addr));
+	return addr;
+}
+
+static struct bh_policy_port random_port(void)
+{
+	static const uint8_t protos[] = { IPPROTO_UDP, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_GRE };
+	struct bh_policy_port p = { .proto = one_in(2) ? IPPROTO_TCP : protos[random_below(4)] };
+
+	if (p.proto == IPPROTO_GRE)
+		return p;
+	p.first = (uint16_t)(1 + random_below(6));
+	p.last = p.first;
+	if (bh_protocol_has_ports(p.proto) && one_in(2))
+		p.last = (uint16_t)(p.first + random_below(4));
+	return p;
+}
+
+static struct bh_policy_peer random_peer(const struct bh_policy *policy)
+{
+	static const uint8_t others[] = { BH_POLICY_HOST, BH_POLICY_WORLD, BH_POLICY_METADATA,
+					  BH_POLICY_MULTICAST };
+	struct bh_policy_peer peer = { 0 };
+
+	if (one_in(2)) {
+		peer.workload = random_below((unsigned)policy->workload_count);
+	} else if (one_in(2)) {
+		struct bh_addr addr = random_address(one_in(2));
+		uint8_t bits = (uint8_t)(bh_addr_size(addr.family) * 8);
+
+		peer.kind = BH_POLICY_PREFIX;
+		peer.prefix = bh_prefix_of(&addr, one_in(8) ? 0 : bits - (uint8_t)random_below(9));
+	} else {
+		peer.kind = others[random_below(4)];
+	}
+	return peer;
+}
+
+static struct bh_policy *random_policy(void)
+{
+	static const char *const keys[] = { "a", "b", "c" };
+	static const char *const values[] = { "0", "1" };
+	struct bh_policy *policy = bh_policy_new();
+	char name[8];
+
+	for (unsigned i = 0, count = 1 + random_below(5); i < count; i++) {
+		snprintf(name, sizeof(name), "p%u", i);
+		size_t workload = bh_policy_add_workload(policy, name);
+		unsigned first = random_below(3);
+		bh_policy_add_label(policy, workload, keys[first], values[random_below(2)]);
+		if (one_in(2))
+			bh_policy_add_label(policy, workload, keys[(first + 1) % 3],
+					    values[random_below(2)]);
+	}
+	for (unsigned i = 0, count = random_below(40); i < count; i++) {
+		struct bh_policy_peer from = random_peer(policy), to = random_peer(policy);
+		size_t rule = bh_policy_add_rule(policy, &from, &to, NULL);
+
+		for (unsigned j = 0, ports = 1 + random_below(3); j < ports; j++) {
+			struct bh_policy_port p = random_port();
+			bh_policy_add_port(policy, rule, p.proto, p.first, p.last);
+		}
+	}
+	return policy;
+}
+
+/* Addresses are all different; labels mostly follow the workload, but not always. */
+static struct host *random_host(const struct bh_policy *policy)
+{
+	struct host *h = new_host(policy);
+	uint8_t modes[6];
+
+	for (unsigned i = 0; i < 6; i++)
+		modes[i] = (uint8_t)random_below(3);
+	for (unsigned i = 0, count = 2 + random_below(8); i < count; i++) {
+		unsigned workload = random_below(6), bits = one_in(4) ? random_below(8) : workload;
+		char name[8], labels[16], addr[32];
+
+		snprintf(name, sizeof(name), "w%u", workload);
+		snprintf(labels, sizeof(labels), "a=%u b=%u c=%u", bits & 1, bits >> 1 & 1,
+			 bits >> 2 & 1);
+		snprintf(addr, sizeof(addr), "10.0.0.%u", i);
+		size_t e = add_endpoint(h, one_in(8) ? "" : name, modes[workload], labels, 0, addr);
+		snprintf(addr, sizeof(addr), "fd00::%x", i);
+		add_address(h, e, addr);
+	}
+	return h;
+}
+
+/* One end of a packet: an endpoint, or something else of a kind. */
+struct end {
+	const struct bh_compile_endpoint *endpoint;
+	uint8_t kind;
+	struct bh_addr addr;
+	struct bh_peer peer;
+};
+
+static bool is_endpoint_address(const struct host *h, const struct bh_addr *addr)
+{
+	for (size_t i = 0; i < h->input.endpoint_count; i++)
+		for (uint8_t j = 0; j < h->facts[i].addr_count; j++)
+			if (bh_addr_equal(&h->facts[i].addrs[j], addr))
+				return true;
+	return false;
+}
+
+static void random_outside_end(const struct host *h, uint8_t family, struct end *end)
+{
+	static const struct {
+		uint8_t kind;
+		const char *addr4, *addr6;
+	} others[] = { { BH_PEER_HOST, "10.0.0.250", "fd00::fa" },
+		       { BH_PEER_METADATA, "169.254.169.254", "fd00:ec2::254" },
+		       { BH_PEER_MULTICAST, "224.0.0.251", "ff02::fb" } };
+
+	end->kind = BH_PEER_ADDRESS;
+	if (one_in(2)) {
+		size_t i = random_below(3);
+		end->kind = others[i].kind;
+		bh_addr_parse(family == BH_IPV4 ? others[i].addr4 : others[i].addr6, &end->addr);
+		return;
+	}
+	do
+		end->addr = random_address(one_in(2));
+	while (end->addr.family != family || is_endpoint_address(h, &end->addr));
+}
+
+/* As the rest of bulkhead would name this end. */
+static void random_end(const struct host *h, uint8_t family, struct end *end)
+{
+	*end = (struct end) { 0 };
+	if (one_in(3)) {
+		random_outside_end(h, family, end);
+	} else {
+		size_t i = random_below((unsigned)h->input.endpoint_count);
+		end->endpoint = &h->endpoints[i];
+		end->addr = h->facts[i].addrs[family == BH_IPV4 ? 0 : 1];
+		end->kind = h->workloads[i][0] != '\0' ? BH_PEER_WORKLOAD : BH_PEER_UNRESOLVED;
+	}
+	end->peer.kind = end->kind;
+	bh_copy_text(end->peer.name, sizeof(end->peer.name),
+		     end->kind == BH_PEER_WORKLOAD ? end->endpoint->workload : "x");
+}
+
+static struct bh_subject subject_of(const struct end *end)
+{
+	struct bh_subject s = { .peer = &end->peer, .addr = end->addr };
+
+	if (end->kind == BH_PEER_WORKLOAD) {
+		s.labels = end->endpoint->labels;
+		s.label = label;
+		s.mode = end->endpoint->mode;
+	}
+	return s;
+}
+
+/* What the kernel sees of the other end, and of the packet. */
+static bool permit_matches(const struct bh_permit *p, uint8_t side, const struct end *other,
+			   uint8_t proto, uint16_t number)
+{
+	bool held = other->endpoint != NULL;
+
+	if (p->proto != proto || number < p->port_first || number > p->port_last)
+		return false;
+	switch (p->kind) {
+	case BH_PERMIT_PEER:
+		return other->kind != BH_PEER_HOST && bh_addr_equal(&p->peer.addr, &other->addr);
+	case BH_PERMIT_PREFIX:
+		return other->kind != BH_PEER_HOST && bh_prefix_contains(&p->peer, &other->addr);
+	case BH_PERMIT_HOST:
+		return other->kind == BH_PEER_HOST;
+	default: /* behind an unmanaged interface; group traffic stays on its own */
+		return !held && other->kind != BH_PEER_HOST && other->kind != BH_PEER_MULTICAST &&
+		       !(side == BH_EGRESS && other->kind == BH_PEER_METADATA);
+	}
+}
+
+/* The chain that judges this end's packets; NULL: none, the posture does. */
+static const struct bh_chain *chain_of(const struct bh_ruleset *rules, const struct end *end,
+				       uint8_t side)
+{
+	for (size_t i = 0; end->endpoint != NULL && i < rules->binding_count; i++) {
+		const struct bh_binding *b = &rules->bindings[i];
+
+		if (bh_addr_equal(&b->addr, &end->addr) &&
+		    strcmp(b->l3_ifname, end->endpoint->fact->l3_ifname) == 0)
+			return &rules->chains[side == BH_EGRESS ? b->egress : b->ingress];
+	}
+	return NULL;
+}
+
+/* What one side does with the packet: nothing (learn), or its mode. */
+static uint8_t side_refuses(const struct bh_ruleset *rules, const struct end *self, uint8_t side,
+			    const struct end *other, uint8_t proto, uint16_t number)
+{
+	const struct bh_chain *chain = chain_of(rules, self, side);
+
+	if (chain == NULL)
+		return BH_LEARN;
+	assert_int_equal(chain->side, side);
+	for (size_t i = 0; i < chain->permit_count; i++)
+		if (permit_matches(&chain->permits[i], side, other, proto, number))
+			return BH_LEARN;
+	return chain->mode;
+}
+
+struct tally {
+	size_t asked, blocked, audited, allowed;
+};
+
+static void compare_one(const struct host *h, const struct bh_ruleset *rules, struct tally *tally)
+{
+	uint8_t family = one_in(2) ? BH_IPV4 : BH_IPV6;
+	struct bh_policy_port port = random_port();
+	struct end src, dst;
+	struct bh_answer answer;
+
+	/* ICMP is one family's alone. */
+	if (port.proto == IPPROTO_ICMP || port.proto == IPPROTO_ICMPV6)
+		port.proto = family == BH_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+	random_end(h, family, &src);
+	random_end(h, family, &dst);
+	bool icmp = port.proto == IPPROTO_ICMP || port.proto == IPPROTO_ICMPV6;
+	struct bh_question q = { .src = subject_of(&src),
+				 .dst = subject_of(&dst),
+				 .proto = port.proto,
+				 .port = icmp ? (uint16_t)(port.first << 8) : port.first };
+	bh_policy_evaluate(h->input.policy, &q, &answer);
+	uint8_t egress = side_refuses(rules, &src, BH_EGRESS, &dst, port.proto, port.first);
+	uint8_t ingress = side_refuses(rules, &dst, BH_INGRESS, &src, port.proto, port.first);
+	bool blocked = egress == BH_ENFORCE || ingress == BH_ENFORCE;
+	bool audited = egress == BH_AUDIT || ingress == BH_AUDIT;
+
+	if (blocked != answer.blocked || audited != answer.audited) {
+		char from[BH_ADDR_TEXT], to[BH_ADDR_TEXT], *text = bh_policy_print(h->input.policy),
+							   *compiled = ruleset_text(rules);
+		fail_msg("%s → %s proto %u number %u: the evaluator says blocked %d, audited %d "
+			 "(%s), the ruleset %d, %d\n%s\n%s",
+			 bh_addr_format(&src.addr, from), bh_addr_format(&dst.addr, to), port.proto,
+			 port.first, answer.blocked, answer.audited, answer.reason, blocked,
+			 audited, text, compiled);
+	}
+	tally->asked++;
+	tally->blocked += blocked;
+	tally->audited += audited;
+	tally->allowed += answer.rule >= 0;
+}
+
+static void ruleset_and_evaluator_agree(void **state)
+{
+	struct tally tally = { 0 };
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 2000; seed++) {
+		random_state = seed * UINT64_C(0x9e3779b97f4a7c15);
+		struct bh_policy *policy = random_policy();
+		struct host *h = random_host(policy);
+		struct bh_ruleset *rules = bh_compile(&h->input);
+
+		for (int i = 0; i < 100 && rules->chain_count > 0; i++)
+			compare_one(h, rules, &tally);
+		bh_ruleset_free(rules);
+		free(h);
+		bh_policy_free(policy);
+	}
+	print_message("%zu questions: %zu allowed by a rule, %zu blocked, %zu audited\n",
+		      tally.asked, tally.allowed, tally.blocked, tally.audited);
+	/* A test that met one outcome only would have tested nothing. */
+	assert_true(tally.asked > 100000);
+	assert_true(tally.blocked > tally.asked / 20 && tally.audited > tally.asked / 20);
+	assert_true(tally.allowed > tally.asked / 50);
+}
+
+static void shuffle(struct host *h)
+{
+	for (size_t i = h->input.endpoint_count; i > 1; i--) {
+		size_t j = random_below((unsigned)i);
+		struct bh_compile_endpoint swap = h->endpoints[i - 1];
+
+		h->endpoints[i - 1] = h->endpoints[j];
+		h->endpoints[j] = swap;
+	}
+}
+
+/* The order in which endpoints are handed over makes no difference. */
+static void same_input_same_bytes(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 200; seed++) {
+		random_state = seed * UINT64_C(0x9e3779b97f4a7c15);
+		struct bh_policy *policy = random_policy();
+		struct host *h = random_host(policy);
+		struct bh_ruleset *rules = bh_compile(&h->input);
+		char *text = ruleset_text(rules);
+
+		shuffle(h);
+		struct bh_ruleset *again = bh_compile(&h->input);
+		char *text_again = ruleset_text(again);
+		assert_string_equal(text, text_again);
+		assert_int_equal(rules->chain_count, again->chain_count);
+		for (size_t i = 0; i < rules->chain_count; i++)
+			assert_string_equal(rules->chains[i].hash, again->chains[i].hash);
+		free(text);
+		free(text_again);
+		bh_ruleset_free(rules);
+		bh_ruleset_free(again);
+		free(h);
+		bh_policy_free(policy);
+	}
+}
+
+/* --- scale ------------------------------------------------------------------------------------ */
+
+#define ENDPOINTS 1000
+#define RULES 10000
+
+/* Workload n of n is named and labelled by its number. */
+static const char *number_label(const void *labels, const char *key)
+{
+	return strcmp(key, "n") == 0 ? labels : NULL;
+}
+
+static struct bh_policy *large_policy(char names[][8])
+{
+	struct bh_policy *policy = bh_policy_new();
+
+	for (size_t i = 0; i < ENDPOINTS; i++) {
+		snprintf(names[i], 8, "w%zu", i);
+		bh_policy_add_label(policy, bh_policy_add_workload(policy, names[i]), "n",
+				    names[i]);
+	}
+	for (size_t i = 0; i < RULES; i++) {
+		struct bh_policy_peer from = { .workload = i % ENDPOINTS };
+		struct bh_policy_peer to = { .workload = i * 7 % ENDPOINTS };
+		size_t rule = bh_policy_add_rule(policy, &from, &to, NULL);
+
+		bh_policy_add_port(policy, rule, IPPROTO_TCP, (uint16_t)(1 + i % 60000),
+				   (uint16_t)(1 + i % 60000));
+	}
+	return policy;
+}
+
+/* A second is a hundred times what it takes; what grows with the product of both would need more.
+ */
+static void large_policies_compile(void **state)
+{
+	static char names[ENDPOINTS][8];
+	struct bh_policy *policy = large_policy(names);
+	struct bh_endpoint_fact *facts = bh_calloc(ENDPOINTS, sizeof(*facts));
+	struct bh_compile_endpoint *endpoints = bh_calloc(ENDPOINTS, sizeof(*endpoints));
+	struct bh_compile_input input = { .policy = policy,
+					  .endpoints = endpoints,
+					  .endpoint_count = ENDPOINTS };
+
+	(void)state;
+	for (uint32_t i = 0; i < ENDPOINTS; i++) {
+		uint32_t bytes = htonl(0x0a000000 + i);
+
+		facts[i] = (struct bh_endpoint_fact) { .ifindex = i + 1, .addr_count = 1 };
+		facts[i].addrs[0] = bh_addr_from_bytes(BH_IPV4, &bytes);
+		endpoints[i] = (struct bh_compile_endpoint) { .fact = &facts[i],
+							      .workload = names[i],
+							      .mode = BH_ENFORCE,
+							      .labels = names[i],
+							      .label = number_label };
+	}
+	struct bh_ruleset *rules = bh_compile(&input);
+	assert_int_equal(rules->chain_count, 2 * ENDPOINTS);
+	size_t permits = 0;
+	for (size_t i = 0; i < rules->chain_count; i++)
+		permits += rules->chains[i].permit_count;
+	assert_int_equal(permits, 2 * RULES);
+	bh_ruleset_free(rules);
+	bh_policy_free(policy);
+	free(facts);
+	free(endpoints);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(everything_has_its_place),
+		cmocka_unit_test(nothing_is_asked_while_all_learn),
+		cmocka_unit_test(prefixes_speak_of_the_outside),
+		cmocka_unit_test(rights_go_by_each_ones_labels),
+		cmocka_unit_test(ruleset_and_evaluator_agree),
+		cmocka_unit_test(same_input_same_bytes),
+		cmocka_unit_test(large_policies_compile),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

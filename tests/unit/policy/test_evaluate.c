@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "address.h"
+#include "evaluate.h"
+#include "grow.h"
+
+static const char document[] =
+	"bulkhead-policy: 1\n"
+	"workloads:\n"
+	"  web: {app: web}\n"
+	"  api: {app: api, tier: back}\n"
+	"  db: {app: db}\n"
+	"  all: {owner: shop}\n"
+	"rules:\n"
+	"  - {from: world, to: web, ports: [443/tcp]}\n"		  /* 1 */
+	"  - {from: web, to: api, ports: [80/tcp, 8000-8100/tcp]}\n"	  /* 2 */
+	"  - {from: api, to: 203.0.113.0/24, ports: [443/tcp, icmp/8]}\n" /* 3 */
+	"  - {from: api, to: world, ports: [80/tcp]}\n"			  /* 4 */
+	"  - {from: host, to: db, ports: [5432/tcp]}\n"			  /* 5 */
+	"  - {from: db, to: host, ports: [53/udp]}\n"			  /* 6 */
+	"  - {from: db, to: metadata, ports: [80/tcp]}\n"		  /* 7 */
+	"  - {from: db, to: multicast, ports: [5353/udp]}\n"		  /* 8 */
+	"  - {from: 10.0.0.0/8, to: web, ports: [22/tcp]}\n"		  /* 9 */
+	"  - {from: all, to: all, ports: [gre]}\n"			  /* 10 */
+	"  - {from: web, to: 0.0.0.0/0, ports: [9/tcp]}\n";		  /* 11 */
+
+/* "W web", "A 203.0.113.7", "H", "*" (world), "M" (metadata), "m 224.0.0.251" (multicast),
+ * "? 10.0.0.9" (unresolved), "- 10.0.0.8" (departed). Of workloads: "web+audit", "web+enforce". */
+struct end {
+	struct bh_peer peer;
+	struct bh_subject subject;
+};
+
+static const char *label(const void *labels, const char *key)
+{
+	const char *name = labels;
+
+	if (strcmp(key, "app") == 0)
+		return strcmp(name, "stranger") != 0 ? name : NULL;
+	if (strcmp(key, "tier") == 0 && strcmp(name, "api") == 0)
+		return "back";
+	return strcmp(key, "owner") == 0 && strcmp(name, "web") != 0 ? "shop" : NULL;
+}
+
+static void read_workload(struct end *end, const char *text)
+{
+	const char *plus = strchr(text, '+');
+
+	end->peer.kind = BH_PEER_WORKLOAD;
+	bh_copy_text(end->peer.name, sizeof(end->peer.name), text);
+	end->peer.name[strcspn(text, "+")] = '\0';
+	end->subject.labels = end->peer.name;
+	end->subject.label = label;
+	/* What a workload holds may lie in any prefix. */
+	bh_addr_parse("10.0.0.1", &end->subject.addr);
+	if (plus != NULL)
+		end->subject.mode = strcmp(plus, "+audit") == 0 ? BH_AUDIT : BH_ENFORCE;
+}
+
+static void read_end(struct end *end, const char *text)
+{
+	static const struct {
+		char letter;
+		uint8_t kind;
+		const char *name;
+	} kinds[] = {
+		{ 'A', BH_PEER_ADDRESS, NULL },		 { 'H', BH_PEER_HOST, "host" },
+		{ '*', BH_PEER_WORLD, "world" },	 { 'M', BH_PEER_METADATA, "metadata" },
+		{ 'm', BH_PEER_MULTICAST, "multicast" }, { '?', BH_PEER_UNRESOLVED, NULL },
+		{ '-', BH_PEER_DEPARTED, NULL }
+	};
+
+	*end = (struct end) { .subject = { .peer = &end->peer } };
+	if (text[0] == 'W') {
+		read_workload(end, text + 2);
+		return;
+	}
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (kinds[i].letter != text[0])
+			continue;
+		end->peer.kind = kinds[i].kind;
+		bh_copy_text(end->peer.name, sizeof(end->peer.name),
+			     kinds[i].name != NULL ? kinds[i].name : text + 2);
+	}
+	bh_addr_parse(text[0] == 'M'	? "169.254.169.254"
+		      : text[0] == 'H'	? "10.0.0.254"
+		      : text[1] == '\0' ? "192.0.2.1"
+					: text + 2,
+		      &end->subject.addr);
+}
+
+static const uint8_t tcp = IPPROTO_TCP, udp = IPPROTO_UDP, icmp = IPPROTO_ICMP, gre = IPPROTO_GRE;
+
+struct row {
+	const char *src, *dst;
+	uint8_t proto;
+	uint16_t port;
+	uint16_t source_port; /* 0: the direction is known */
+	enum bh_verdict verdict;
+	int rule;	   /* counted from 1; 0: none */
+	const char *who;   /* denies; NULL: nobody */
+	enum bh_side side; /* his */
+	const char *flags; /* b: blocked, a: audited */
+};
+
+#define ALLOW(rule) BH_ALLOW, rule, NULL, BH_EGRESS, ""
+#define NOBODYS BH_ALLOW, 0, NULL, BH_EGRESS, ""
+
+static const struct row rows[] = {
+	/* Both ends of a rule must match, and the port. */
+	{ "W web", "W api", tcp, 80, 0, ALLOW(2) },
+	{ "W web", "W api", tcp, 8000, 0, ALLOW(2) },
+	{ "W web", "W api", tcp, 8100, 0, ALLOW(2) },
+	{ "W web", "W api", tcp, 7999, 0, BH_DENY, 0, "web", BH_EGRESS, "" },
+	{ "W web", "W api", tcp, 8101, 0, BH_DENY, 0, "web", BH_EGRESS, "" },
+	{ "W web", "W api", udp, 80, 0, BH_DENY, 0, "web", BH_EGRESS, "" },
+	{ "W api", "W web", tcp, 80, 0, BH_DENY, 0, "api", BH_EGRESS, "" },
+	{ "W web", "W db", tcp, 5432, 0, BH_DENY, 0, "web", BH_EGRESS, "" },
+	{ "W web", "W stranger", tcp, 80, 0, BH_DENY, 0, "web", BH_EGRESS, "" },
+	{ "W stranger", "W api", tcp, 80, 0, BH_DENY, 0, "stranger", BH_EGRESS, "" },
+	/* Any rule that names the workload by any of its labels. */
+	{ "W api", "W db", gre, 0, 0, ALLOW(10) },
+	{ "W api", "W api", gre, 0, 0, ALLOW(10) },
+	{ "W web", "W api", gre, 0, 0, BH_DENY, 0, "web", BH_EGRESS, "" },
+	/* Who denies, and what comes of it. */
+	{ "W web+audit", "W db", tcp, 1, 0, BH_DENY, 0, "web", BH_EGRESS, "a" },
+	{ "W web+enforce", "W db", tcp, 1, 0, BH_DENY, 0, "web", BH_EGRESS, "b" },
+	{ "W web", "W db+audit", tcp, 1, 0, BH_DENY, 0, "db", BH_INGRESS, "a" },
+	{ "W web", "W db+enforce", tcp, 1, 0, BH_DENY, 0, "db", BH_INGRESS, "b" },
+	{ "W web+audit", "W db+enforce", tcp, 1, 0, BH_DENY, 0, "db", BH_INGRESS, "ab" },
+	{ "W web+enforce", "W db+audit", tcp, 1, 0, BH_DENY, 0, "web", BH_EGRESS, "ab" },
+	{ "W web+audit", "W db+audit", tcp, 1, 0, BH_DENY, 0, "web", BH_EGRESS, "a" },
+	{ "W web+enforce", "W db+enforce", tcp, 1, 0, BH_DENY, 0, "web", BH_EGRESS, "b" },
+	{ "W web+enforce", "W api+enforce", tcp, 80, 0, ALLOW(2) },
+	/* The outside. */
+	{ "*", "W web+enforce", tcp, 443, 0, ALLOW(1) },
+	{ "A 198.51.100.1", "W web", tcp, 443, 0, ALLOW(1) },
+	{ "A 198.51.100.1", "W web+enforce", tcp, 80, 0, BH_DENY, 0, "web", BH_INGRESS, "b" },
+	{ "M", "W web", tcp, 443, 0, ALLOW(1) },
+	{ "H", "W web+audit", tcp, 443, 0, BH_DENY, 0, "web", BH_INGRESS, "a" },
+	{ "W db", "W web", tcp, 443, 0, BH_DENY, 0, "db", BH_EGRESS, "" },
+	{ "W api", "A 203.0.113.7", tcp, 443, 0, ALLOW(3) },
+	{ "W api", "A 203.0.114.7", tcp, 443, 0, BH_DENY, 0, "api", BH_EGRESS, "" },
+	{ "W api", "A 203.0.114.7", tcp, 80, 0, ALLOW(4) },
+	{ "W api", "*", tcp, 80, 0, ALLOW(4) },
+	/* ICMP: the type counts, not the code. */
+	{ "W api", "A 203.0.113.7", icmp, 8 << 8 | 3, 0, ALLOW(3) },
+	{ "W api", "A 203.0.113.7", icmp, 13 << 8, 0, BH_DENY, 0, "api", BH_EGRESS, "" },
+	/* World is not the metadata service, nor a group. */
+	{ "W api", "M", tcp, 80, 0, BH_DENY, 0, "api", BH_EGRESS, "" },
+	{ "W db", "M", tcp, 80, 0, ALLOW(7) },
+	{ "W web", "M", tcp, 9, 0, ALLOW(11) },
+	{ "W api", "m 224.0.0.251", tcp, 80, 0, BH_DENY, 0, "api", BH_EGRESS, "" },
+	{ "W db", "m 224.0.0.251", udp, 5353, 0, ALLOW(8) },
+	{ "W web", "m 224.0.0.251", tcp, 9, 0, ALLOW(11) },
+	/* This host. */
+	{ "H", "W db+enforce", tcp, 5432, 0, ALLOW(5) },
+	{ "W db+enforce", "H", udp, 53, 0, ALLOW(6) },
+	{ "W db+enforce", "H", tcp, 53, 0, BH_DENY, 0, "db", BH_EGRESS, "b" },
+	/* A prefix gives no right over workloads or the host, whatever their addresses. */
+	{ "A 10.9.9.9", "W web", tcp, 22, 0, ALLOW(9) },
+	{ "W db", "W web+enforce", tcp, 22, 0, BH_DENY, 0, "web", BH_INGRESS, "b" },
+	{ "H", "W web+enforce", tcp, 22, 0, BH_DENY, 0, "web", BH_INGRESS, "b" },
+	{ "W web+enforce", "W db", tcp, 9, 0, BH_DENY, 0, "web", BH_EGRESS, "b" },
+	{ "W web+enforce", "H", tcp, 9, 0, BH_DENY, 0, "web", BH_EGRESS, "b" },
+	{ "W web", "A 8.8.8.8", tcp, 9, 0, ALLOW(11) },
+	{ "W web", "A 2001:db8::1", tcp, 9, 0, BH_DENY, 0, "web", BH_EGRESS, "" },
+	/* Who is not known matches nothing. */
+	{ "W web+enforce", "? 10.0.0.9", tcp, 9, 0, BH_UNCERTAIN, 0, "web", BH_EGRESS, "b" },
+	{ "W web+audit", "- 10.0.0.8", tcp, 9, 0, BH_UNCERTAIN, 0, "web", BH_EGRESS, "a" },
+	{ "? 10.0.0.9", "W web+enforce", tcp, 22, 0, BH_UNCERTAIN, 0, "web", BH_INGRESS, "b" },
+	{ "- 10.0.0.8", "W web", tcp, 443, 0, BH_UNCERTAIN, 0, "web", BH_INGRESS, "" },
+	/* Not ours. */
+	{ "H", "A 203.0.113.7", tcp, 443, 0, NOBODYS },
+	{ "A 203.0.113.7", "H", tcp, 22, 0, NOBODYS },
+	{ "? 10.0.0.9", "- 10.0.0.8", tcp, 22, 0, NOBODYS },
+	/* Nobody knows who opened it: either orientation suffices. */
+	{ "W web", "W api", tcp, 80, 40000, ALLOW(2) },
+	{ "W api", "W web", tcp, 40000, 80, ALLOW(2) },
+	{ "W api", "W web", tcp, 40000, 81, BH_DENY, 0, "api", BH_EGRESS, "" },
+	{ "M", "W api", tcp, 40000, 80, BH_DENY, 0, "api", BH_INGRESS, "" },
+	{ "A 203.0.113.7", "W api+enforce", tcp, 40000, 443, ALLOW(3) },
+};
+
+static struct bh_policy *load(void)
+{
+	struct bh_error err = { 0 };
+	struct bh_policy *policy = bh_policy_parse(document, strlen(document), "t", &err);
+
+	if (policy == NULL)
+		fail_msg("%s", err.text);
+	return policy;
+}
+
+static void ask(const struct bh_policy *policy, const struct row *row, struct end ends[2],
+		struct bh_answer *answer)
+{
+	read_end(&ends[0], row->src);
+	read_end(&ends[1], row->dst);
+	struct bh_question question = { .src = ends[0].subject,
+					.dst = ends[1].subject,
+					.proto = row->proto,
+					.port = row->port,
+					.direction_unknown = row->source_port != 0,
+					.source_port = row->source_port };
+
+	bh_policy_evaluate(policy, &question, answer);
+}
+
+static bool is_right(const struct row *row, const struct bh_answer *a)
+{
+	bool same_who = row->who == NULL || a->workload == NULL
+				? a->workload == row->who
+				: strcmp(a->workload, row->who) == 0;
+
+	return a->verdict == row->verdict && a->rule == row->rule - 1 && same_who &&
+	       (row->who == NULL || a->side == row->side) &&
+	       a->blocked == (strchr(row->flags, 'b') != NULL) &&
+	       a->audited == (strchr(row->flags, 'a') != NULL) && a->reason[0] != '\0';
+}
+
+static void truth_table(void **state)
+{
+	struct bh_policy *policy = load();
+	int wrong = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct end ends[2];
+		struct bh_answer a;
+
+		ask(policy, &rows[i], ends, &a);
+		if (is_right(&rows[i], &a))
+			continue;
+		wrong++;
+		print_error("row %zu, %s → %s: verdict %d, rule %d, %s, side %d, blocked %d, "
+			    "audited %d: %s\n",
+			    i, rows[i].src, rows[i].dst, a.verdict, a.rule + 1,
+			    a.workload != NULL ? a.workload : "nobody", a.side, a.blocked,
+			    a.audited, a.reason);
+	}
+	assert_int_equal(wrong, 0);
+	bh_policy_free(policy);
+}
+
+static const struct {
+	struct row row;
+	const char *reason;
+} reasons[] = {
+	{ { "W web", "W api", tcp, 8042, 0 }, "rule 2: web → api 8000-8100/tcp" },
+	{ { "W api", "A 203.0.113.7", icmp, 8 << 8, 0 }, "rule 3: api → 203.0.113.0/24 icmp/8" },
+	{ { "W web", "W db", tcp, 5432, 0 }, "no rule lets web open 5432/tcp to db" },
+	{ { "W web", "W db", icmp, 8 << 8, 0 }, "no rule lets web open icmp/8:0 to db" },
+	{ { "W web", "W db", tcp, 5432, 9 },
+	  "no rule lets web open 5432/tcp to db, nor the other way round" },
+	{ { "W web", "? 10.0.0.9", tcp, 9, 0 },
+	  "10.0.0.9 belongs to nobody that is known, and matches no rule" },
+	{ { "- 10.0.0.8", "W web", tcp, 443, 0 },
+	  "10.0.0.8 is gone: nobody knows who holds its address" },
+	{ { "H", "*", tcp, 443, 0 }, "neither end is a workload: not this policy's business" },
+};
+
+static void reasons_are_in_words(void **state)
+{
+	struct bh_policy *policy = load();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+		struct end ends[2];
+		struct bh_answer answer;
+
+		ask(policy, &reasons[i].row, ends, &answer);
+		assert_string_equal(answer.reason, reasons[i].reason);
+	}
+	bh_policy_free(policy);
+}
+
+/* The longest names there are fit, cut where a character ends. */
+static void long_names_leave_the_reason_whole(void **state)
+{
+	struct bh_policy *policy = load();
+	struct end ends[2];
+	struct bh_answer answer;
+	char name[BH_PEER_NAME + 8];
+
+	(void)state;
+	strcpy(name, "W ");
+	for (size_t at = 2; at + 3 < BH_PEER_NAME; at += 3)
+		strcpy(name + at, "日");
+	struct row row = { name, name, tcp, 65535, 1 };
+	ask(policy, &row, ends, &answer);
+	const char *end = strstr(answer.reason, ", nor the other way round");
+	assert_non_null(end);
+	assert_string_equal(end, ", nor the other way round");
+	assert_memory_equal(end - 3, "日", 3);
+	bh_policy_free(policy);
+}
+
+static void a_workload_without_labels_is_nobody(void **state)
+{
+	struct bh_policy *policy = bh_policy_new();
+	struct bh_policy_peer peer = { .kind = BH_POLICY_WORKLOAD };
+	struct end end;
+
+	(void)state;
+	bh_policy_add_workload(policy, "all");
+	read_end(&end, "W web");
+	assert_false(bh_policy_peer_matches(policy, &peer, &end.subject));
+	bh_policy_add_label(policy, 0, "app", "web");
+	assert_true(bh_policy_peer_matches(policy, &peer, &end.subject));
+	/* A subject whose labels are not known has none. */
+	end.subject.label = NULL;
+	assert_false(bh_policy_peer_matches(policy, &peer, &end.subject));
+	bh_policy_free(policy);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(truth_table),
+		cmocka_unit_test(reasons_are_in_words),
+		cmocka_unit_test(long_names_leave_the_reason_whole),
+		cmocka_unit_test(a_workload_without_labels_is_nobody),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

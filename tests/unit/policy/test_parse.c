@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <dirent.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "buffer.h"
+#include "grow.h"
+#include "policy.h"
+
+#define DOCUMENT(rules) "bulkhead-policy: 1\nworkloads:\n  web: {app: web}\nrules:\n" rules
+
+static struct bh_policy *parse(const char *text)
+{
+	struct bh_error err = { 0 };
+	struct bh_policy *policy = bh_policy_parse(text, strlen(text), "test.yaml", &err);
+
+	if (policy == NULL)
+		fail_msg("%s\n%s", err.text, text);
+	return policy;
+}
+
+static char *read_file(const char *folder, const char *name)
+{
+	struct bh_buffer text = { 0 };
+	char path[512], bytes[4096];
+	size_t count;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	FILE *file = fopen(path, "re");
+	if (file == NULL)
+		fail_msg("%s: %s", path, strerror(errno));
+	while ((count = fread(bytes, 1, sizeof(bytes), file)) > 0)
+		bh_buffer_append(&text, bytes, count);
+	fclose(file);
+	return bh_buffer_steal(&text);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static void assert_same_rule(const struct bh_policy_rule *a, const struct bh_policy_rule *b)
+{
+	assert_memory_equal(&a->from, &b->from, sizeof(a->from));
+	assert_memory_equal(&a->to, &b->to, sizeof(a->to));
+	assert_int_equal(a->port_count, b->port_count);
+	assert_memory_equal(a->ports, b->ports, a->port_count * sizeof(*a->ports));
+	assert_true(same_text(a->comment, b->comment));
+}
+
+static void assert_same_workload(const struct bh_policy_workload *a,
+				 const struct bh_policy_workload *b)
+{
+	assert_string_equal(a->name, b->name);
+	assert_int_equal(a->label_count, b->label_count);
+	for (size_t i = 0; i < a->label_count; i++) {
+		assert_string_equal(a->labels[i].key, b->labels[i].key);
+		assert_string_equal(a->labels[i].value, b->labels[i].value);
+	}
+}
+
+static void assert_same_policy(const struct bh_policy *a, const struct bh_policy *b)
+{
+	assert_int_equal(a->deny, b->deny);
+	assert_true(same_text(a->header, b->header));
+	assert_int_equal(a->workload_count, b->workload_count);
+	assert_int_equal(a->rule_count, b->rule_count);
+	for (size_t i = 0; i < a->workload_count; i++)
+		assert_same_workload(&a->workloads[i], &b->workloads[i]);
+	for (size_t i = 0; i < a->rule_count; i++)
+		assert_same_rule(&a->rules[i], &b->rules[i]);
+}
+
+/* parse(print(p)) is p, and prints the same bytes. The caller frees the text. */
+static char *assert_round_trip(const struct bh_policy *policy)
+{
+	char *text = bh_policy_print(policy);
+	struct bh_policy *again = parse(text);
+	char *text_again = bh_policy_print(again);
+
+	assert_same_policy(policy, again);
+	assert_string_equal(text, text_again);
+	bh_policy_free(again);
+	free(text_again);
+	return text;
+}
+
+/* --- broken policies -------------------------------------------------------------------------- */
+
+static int is_yaml(const struct dirent *entry)
+{
+	const char *dot = strrchr(entry->d_name, '.');
+
+	return dot != NULL && strcmp(dot, ".yaml") == 0;
+}
+
+/* Whether the message is the expected one, to the letter. */
+static bool check_broken(const char *name)
+{
+	struct bh_error err = { 0 };
+	char expected_name[300];
+
+	snprintf(expected_name, sizeof(expected_name), "%.*s.txt", (int)strlen(name) - 5, name);
+	char *text = read_file(BROKEN, name), *expected = read_file(BROKEN, expected_name);
+	struct bh_policy *policy = bh_policy_parse(text, strlen(text), name, &err);
+
+	assert_null(policy);
+	assert_int_equal(err.code, -EINVAL);
+	expected[strcspn(expected, "\n")] = '\0';
+	bool same = strcmp(err.text, expected) == 0;
+	if (!same)
+		print_error("%s\ninstead of\n%s\n", err.text, expected);
+	free(text);
+	free(expected);
+	return same;
+}
+
+static void broken_policies_say_what_and_where(void **state)
+{
+	struct dirent **files;
+	int count = scandir(BROKEN, &files, is_yaml, alphasort), wrong = 0;
+
+	(void)state;
+	for (int i = 0; i < count; i++) {
+		wrong += !check_broken(files[i]->d_name);
+		free(files[i]);
+	}
+	free(files);
+	assert_int_equal(wrong, 0);
+	assert_true(count >= 30);
+}
+
+static void syntax_errors_have_a_place(void **state)
+{
+	static const char *const texts[] = {
+		"bulkhead-policy: [",	   "a: b: c",	   "\"a", "a:\n\t- b",
+		"{\"bulkhead-policy\": 1", "\xff\xfe\x01", "*x"
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct bh_error err = { 0 };
+		int line = 0, column = 0;
+
+		assert_null(bh_policy_parse(texts[i], strlen(texts[i]), "t", &err));
+		assert_int_equal(err.code, -EINVAL);
+		if (sscanf(err.text, "t:%d:%d: ", &line, &column) != 2 || line < 1 || column < 1)
+			fail_msg("no place in: %s", err.text);
+	}
+}
+
+static void nul_bytes_and_huge_files_are_refused(void **state)
+{
+	static const char nul[] = "bulkhead-policy: 1\0\n";
+	struct bh_error err = { 0 };
+	size_t huge = (8u << 20) + 1;
+
+	(void)state;
+	assert_null(bh_policy_parse(nul, sizeof(nul) - 1, "t", &err));
+	assert_string_equal(err.text, "t: found a NUL byte, expected text");
+	char *text = malloc(huge);
+	assert_non_null(text);
+	memset(text, '\n', huge);
+	assert_null(bh_policy_parse(text, huge, "t", &err));
+	assert_int_equal(err.code, -E2BIG);
+	assert_string_equal(err.text, "t: found 8388609 bytes, expected at most 8 MiB");
+	free(text);
+}
+
+/* A file of many items ends with a message, after a time and with memory that its size bounds. */
+static void many_items_are_refused(void **state)
+{
+	struct bh_buffer text = { 0 };
+	struct bh_error err = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 600000; i++)
+		bh_buffer_printf(&text, "k%d: 1\n", i);
+	assert_null(bh_policy_parse(text.data, text.length, "t", &err));
+	assert_string_equal(err.text, "t:250000:10: too many items");
+	bh_buffer_free(&text);
+}
+
+/* --- good policies ---------------------------------------------------------------------------- */
+
+static void every_part_is_read(void **state)
+{
+	static const char text[] = "# the shop\n"
+				   "bulkhead-policy: 1\n"
+				   "deny: drop\n"
+				   "workloads:\n"
+				   "  web: {app: web, tier: '1'}\n"
+				   "  api: {app: api}\n"
+				   "rules:\n"
+				   "  # seen daily\n"
+				   "  - {from: web, to: api, ports: [8080/tcp, 8000-8100/udp]}\n"
+				   "  - from: world\n"
+				   "    to: web\n"
+				   "    ports: [443/tcp]\n"
+				   "  - from: api\n"
+				   "    to: 203.0.113.7\n"
+				   "    ports: [icmp/8, gre, 132]\n";
+	struct bh_policy *p;
+	struct bh_error err = { 0 };
+
+	(void)state;
+	/* SCTP has ports: its number alone says too little. */
+	assert_null(bh_policy_parse(text, strlen(text), "test.yaml", &err));
+	char *fixed = bh_strdup(text);
+	memcpy(strstr(fixed, "132"), "50 ", 3);
+	p = parse(fixed);
+	free(fixed);
+	assert_string_equal(p->header, "the shop");
+	assert_int_equal(p->deny, BH_DROP);
+	assert_int_equal(p->workload_count, 2);
+	assert_int_equal(p->workloads[0].line, 5);
+	assert_string_equal(p->workloads[0].labels[1].key, "tier");
+	assert_string_equal(p->workloads[0].labels[1].value, "1");
+	assert_int_equal(p->rule_count, 3);
+	assert_string_equal(p->rules[0].comment, "seen daily");
+	assert_int_equal(p->rules[0].line, 9);
+	assert_int_equal(p->rules[0].from.workload, 0);
+	assert_int_equal(p->rules[0].to.workload, 1);
+	assert_int_equal(p->rules[0].ports[1].proto, IPPROTO_UDP);
+	assert_int_equal(p->rules[0].ports[1].first, 8000);
+	assert_int_equal(p->rules[0].ports[1].last, 8100);
+	assert_null(p->rules[1].comment);
+	assert_int_equal(p->rules[1].from.kind, BH_POLICY_WORLD);
+	assert_int_equal(p->rules[2].to.kind, BH_POLICY_PREFIX);
+	assert_int_equal(p->rules[2].to.prefix.length, 32);
+	assert_int_equal(p->rules[2].ports[0].first, 8);
+	assert_int_equal(p->rules[2].ports[1].proto, IPPROTO_GRE);
+	assert_int_equal(p->rules[2].ports[2].proto, IPPROTO_ESP);
+	free(assert_round_trip(p));
+	bh_policy_free(p);
+}
+
+static void examples_are_valid_and_alike_in_yaml_and_json(void **state)
+{
+	static const char *const names[] = { "shop.yaml", "shop.json" };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		char *text = read_file(EXAMPLES, names[i]);
+		struct bh_policy *policy = parse(text);
+
+		free(assert_round_trip(policy));
+		assert_true(policy->rule_count >= 2);
+		bh_policy_free(policy);
+		free(text);
+	}
+}
+
+static void printed_form_is_stable(void **state)
+{
+	static const char text[] = "# header\n"
+				   "bulkhead-policy: 1\n"
+				   "deny: reject\n"
+				   "workloads:\n"
+				   "  compose:shop/web:\n"
+				   "    com.docker.compose.project: shop\n"
+				   "    com.docker.compose.service: web\n"
+				   "rules:\n"
+				   "  # 214 connections\n"
+				   "  - from: world\n"
+				   "    to: compose:shop/web\n"
+				   "    ports: [80/tcp, 443/tcp]\n"
+				   "  - from: compose:shop/web\n"
+				   "    to: 10.0.0.0/8\n"
+				   "    ports: [8000-8100/tcp, icmp/8, gre]\n";
+	struct bh_policy *policy = parse(text);
+	char *printed = bh_policy_print(policy);
+
+	(void)state;
+	assert_string_equal(printed, text);
+	free(printed);
+	bh_policy_free(policy);
+}
+
+static const char *const comments[][2] = {
+	{ "  - from: web\n", NULL },
+	{ "  # one\n  - from: web\n", "one" },
+	{ "  # one\n  # two\n  - from: web\n", "one\ntwo" },
+	{ "  # one\n\n\n  #   two\n\n  - from: web\n", "one\n\n  two" },
+	{ "  #\n  # one\n  #\n  - from: web\n", "\none\n" },
+	{ "  #\n  - from: web\n", "" },
+	{ "  #one\r\n  # two\r\n  - from: web\n", "one\ntwo" },
+	{ "# one\r# two\r  - from: web\n", "one\ntwo" },
+	{ "  #\tone\n  - from: web\n", "\tone" },
+	{ "  -\n    # inside\n    from: web\n", "inside" },
+	{ "  - from: web # behind\n", NULL },
+};
+
+static void comments_above_rules_are_kept(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(comments) / sizeof(comments[0]); i++) {
+		char text[300];
+
+		snprintf(text, sizeof(text), DOCUMENT("%s    to: world\n    ports: [1/tcp]\n"),
+			 comments[i][0]);
+		struct bh_policy *policy = parse(text);
+		if (!same_text(policy->rules[0].comment, comments[i][1]))
+			fail_msg("%s gave \"%s\"", comments[i][0], policy->rules[0].comment);
+		free(assert_round_trip(policy));
+		bh_policy_free(policy);
+	}
+}
+
+static void header_is_kept(void **state)
+{
+	struct bh_policy *policy = parse("\n# a\n\n# b\n" DOCUMENT("  []\n"));
+	char *text = assert_round_trip(policy);
+
+	(void)state;
+	assert_string_equal(policy->header, "a\n\nb");
+	assert_int_equal(strncmp(text, "# a\n#\n# b\nbulkhead-policy: 1\n", 29), 0);
+	free(text);
+	bh_policy_free(policy);
+}
+
+/* A comment that comes from a program may hold anything; it stays one comment. */
+static void comments_cannot_break_out(void **state)
+{
+	struct bh_policy *policy = parse(DOCUMENT("  []\n"));
+	struct bh_policy_peer web = { 0 }, world = { .kind = BH_POLICY_WORLD };
+	size_t rule = bh_policy_add_rule(policy, &web, &world,
+					 "a\r  - from: world\xc2\x85"
+					 "b\xe2\x80\xa8"
+					 "c\x01\xff");
+
+	(void)state;
+	bh_policy_add_port(policy, rule, IPPROTO_TCP, 1, 1);
+	char *text = bh_policy_print(policy);
+	struct bh_policy *again = parse(text);
+	assert_int_equal(again->rule_count, 1);
+	assert_string_equal(again->rules[0].comment, "a?  - from: world?b?c??");
+	bh_policy_free(again);
+	bh_policy_free(policy);
+	free(text);
+}
+
+/* Names and labels come from whoever starts containers. */
+static void any_text_survives_printing(void **state)
+{
+	static const char *const texts[] = {
+		"-",
+		"- a",
+		"?",
+		":",
+		"a:",
+		"a: b",
+		"a #b",
+		"#a",
+		"'a'",
+		"\"a\"",
+		"a\"b\\c",
+		"[a]",
+		"{a}",
+		"a,b",
+		"&a",
+		"*a",
+		"!a",
+		"|",
+		">",
+		"%a",
+		"@a",
+		"`a",
+		"~",
+		"null",
+		"true",
+		"No",
+		"off",
+		"1",
+		"0x1f",
+		"1e3",
+		".",
+		"...",
+		"---",
+		"=",
+		"<<",
+		" a",
+		"a ",
+		"a\tb",
+		"a\nb",
+		"\r",
+		"\x01",
+		"\x7f",
+		"é",
+		"日本",
+		"\xc2\x85",
+		"\xe2\x80\xa8",
+		"\xef\xbb\xbf",
+		"a\xef\xbf\xbe",
+		"\xf0\x9f\x9a\xa2",
+		"a/b:c@d",
+		"\\n",
+		"a\\",
+		"+a",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct bh_policy *policy = bh_policy_new();
+		struct bh_policy_peer peer = { 0 }, world = { .kind = BH_POLICY_WORLD };
+
+		bh_policy_add_workload(policy, texts[i]);
+		bh_policy_add_label(policy, 0, texts[i], texts[i]);
+		bh_policy_add_label(policy, 0, "empty", "");
+		bh_policy_add_rule(policy, &peer, &world, texts[i][0] < ' ' ? NULL : "x");
+		bh_policy_add_port(policy, 0, IPPROTO_TCP, 1, 65535);
+		free(assert_round_trip(policy));
+		bh_policy_free(policy);
+	}
+}
+
+static void longest_names_survive_printing(void **state)
+{
+	struct bh_policy *policy = bh_policy_new();
+	struct bh_policy_peer peer = { 0 }, host = { .kind = BH_POLICY_HOST };
+	char name[256];
+
+	(void)state;
+	/* Each of them takes four characters when it is printed. */
+	memset(name, 1, 255);
+	name[255] = '\0';
+	bh_policy_add_workload(policy, name);
+	bh_policy_add_label(policy, 0, name, name);
+	bh_policy_add_rule(policy, &host, &peer, NULL);
+	bh_policy_add_port(policy, 0, IPPROTO_TCP, 1, 1);
+	free(assert_round_trip(policy));
+	bh_policy_free(policy);
+}
+
+/* --- revisions, texts ------------------------------------------------------------------------- */
+
+static void revision_of(const char *text, char out[65])
+{
+	struct bh_policy *policy = parse(text);
+
+	bh_policy_revision(policy, out);
+	assert_int_equal(strlen(out), 32);
+	assert_int_equal(strspn(out, "0123456789abcdef"), 32);
+	bh_policy_free(policy);
+}
+
+static void revisions_name_what_is_said(void **state)
+{
+	static const char rule[] = "  - {from: web, to: host, ports: [1/tcp]}\n";
+	char a[65], b[65], text[300];
+
+	(void)state;
+	snprintf(text, sizeof(text), DOCUMENT("%s"), rule);
+	revision_of(text, a);
+	snprintf(text, sizeof(text), "# other\n" DOCUMENT("  # words\n%s"), rule);
+	revision_of(text, b);
+	assert_string_equal(a, b);
+	revision_of("{\"rules\": [{\"ports\": [\"1/tcp\"], \"to\": \"host\", \"from\": \"web\"}],"
+		    "\"workloads\": {\"web\": {\"app\": \"web\"}}, \"bulkhead-policy\": 1}",
+		    b);
+	assert_string_equal(a, b);
+	revision_of(DOCUMENT("  - {from: web, to: host, ports: [2/tcp]}\n"), b);
+	assert_string_not_equal(a, b);
+	/* Answers give a rule's number, so the order is part of it. */
+	revision_of(DOCUMENT("  - {from: web, to: host, ports: [1/tcp, 2/tcp]}\n"), a);
+	revision_of(DOCUMENT("  - {from: web, to: host, ports: [2/tcp, 1/tcp]}\n"), b);
+	assert_string_not_equal(a, b);
+}
+
+static void rules_are_one_line(void **state)
+{
+	struct bh_policy *p =
+		parse(DOCUMENT("  - {from: fd00::/8, to: web, ports: [1-2/tcp, icmpv6/128]}\n"));
+	char text[100], small[15];
+
+	(void)state;
+	bh_policy_rule_text(p, 0, text, sizeof(text));
+	assert_string_equal(text, "fd00::/8 → web  1-2/tcp, icmpv6/128");
+	/* The arrow takes three bytes; a part of it would be no text. */
+	bh_policy_rule_text(p, 0, small, 11);
+	assert_string_equal(small, "fd00::/8 ");
+	bh_policy_free(p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(broken_policies_say_what_and_where),
+		cmocka_unit_test(syntax_errors_have_a_place),
+		cmocka_unit_test(nul_bytes_and_huge_files_are_refused),
+		cmocka_unit_test(many_items_are_refused),
+		cmocka_unit_test(every_part_is_read),
+		cmocka_unit_test(examples_are_valid_and_alike_in_yaml_and_json),
+		cmocka_unit_test(printed_form_is_stable),
+		cmocka_unit_test(comments_above_rules_are_kept),
+		cmocka_unit_test(header_is_kept),
+		cmocka_unit_test(comments_cannot_break_out),
+		cmocka_unit_test(any_text_survives_printing),
+		cmocka_unit_test(longest_names_survive_printing),
+		cmocka_unit_test(revisions_name_what_is_said),
+		cmocka_unit_test(rules_are_one_line),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
