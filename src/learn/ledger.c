@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One edge a (source, destination, protocol, port), in a hash map that keeps its order, with a list
- * of those that changed since they were last saved. An edge is made by an answered connection of
- * known direction between ends that somebody owns up to, and by nothing else.
+ * One edge a (source, destination, protocol, port), in a hash map, with a list of those that
+ * changed since they were last saved.
+ *
+ * An edge is made by an answered connection of known direction between ends that somebody owns up
+ * to, and by nothing else; so every edge has an answered connection. Whatever else happens is
+ * counted by its reason, once a connection. Windows are counted forwards only: a report that comes
+ * late, for a window before the newest, leaves their number too low rather than too high.
  */
 #include "ledger.h"
 
@@ -138,7 +142,9 @@ static void update(struct bh_ledger *l, struct entry *e, const struct bh_contact
 		edge->last = c->time;
 	if (c->replica != 0)
 		edge->replicas |= UINT64_C(1) << c->replica % 64;
-	if (c->answers) {
+	/* A connection that had its answer while it might not teach yet counts when it makes the
+	 * edge. */
+	if (c->answers || edge->answered == 0) {
 		edge->connections++;
 		edge->answered++;
 	}
@@ -201,14 +207,21 @@ uint64_t bh_ledger_unlearned(const struct bh_ledger *l, enum bh_unlearned reason
 	return l->unlearned[reason];
 }
 
+static int compare_ends(const struct bh_peer *a, const struct bh_peer *b)
+{
+	int order = strcmp(a->name, b->name);
+
+	return order != 0 ? order : a->kind - b->kind;
+}
+
 static int compare_edges(const void *a, const void *b)
 {
 	const struct bh_edge *x = *(const struct bh_edge *const *)a;
 	const struct bh_edge *y = *(const struct bh_edge *const *)b;
-	int order = strcmp(x->src.name, y->src.name);
+	int order = compare_ends(&x->src, &y->src);
 
 	if (order == 0)
-		order = strcmp(x->dst.name, y->dst.name);
+		order = compare_ends(&x->dst, &y->dst);
 	if (order == 0)
 		order = x->proto - y->proto;
 	return order != 0 ? order : x->port - y->port;

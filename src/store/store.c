@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One SQLite file in write-ahead mode. synchronous=NORMAL: a process that is killed loses nothing
- * that was committed; a machine that loses power may lose the last second, which is what a learner
- * can bear.
+ * One SQLite file in write-ahead mode. What was committed survives the process being killed, and
+ * with synchronous=FULL the machine losing power too: a learner could bear to lose its last second,
+ * but a policy that was answered with "applied" must be the one that is loaded at the next boot,
+ * and the log is synced once a commit, which is once a second. A file that is damaged, newer than
+ * us, or somebody else's is refused and left as it is.
  */
 #include "store.h"
 
@@ -81,20 +83,46 @@ struct bh_store {
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
+static int report_damage(const struct bh_store *s, const char *what, struct bh_error *err)
+{
+	return bh_error_set(err, -EUCLEAN,
+			    "%s is damaged (%s); it was left as it is: move it away to start anew, "
+			    "or restore a copy",
+			    s->path, what);
+}
+
+static int report_unopened(const struct bh_store *s, struct bh_error *err)
+{
+	int why = sqlite3_system_errno(s->db);
+
+	return bh_error_set(err, why != 0 ? -why : -EIO,
+			    "%s cannot be opened: %s; its folder must exist and be writable",
+			    s->path, why != 0 ? strerror(why) : sqlite3_errmsg(s->db));
+}
+
+/* What SQLite's last error means, and what to do about it. */
 static int fail(const struct bh_store *s, struct bh_error *err)
 {
 	int code = sqlite3_errcode(s->db);
 	const char *text = sqlite3_errmsg(s->db);
 
 	if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
+		return report_damage(s, text, err);
+	if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
+		return bh_error_set(err, -EBUSY,
+				    "%s is in use by another process; stop it and try again (fuser "
+				    "%s names it)",
+				    s->path, s->path);
+	if (code == SQLITE_FULL)
+		return bh_error_set(err, -ENOSPC, "%s: no space left; make room on its file system",
+				    s->path);
+	if (code == SQLITE_CANTOPEN)
+		return report_unopened(s, err);
+	if (code == SQLITE_READONLY)
 		return bh_error_set(
-			err, -EUCLEAN,
-			"%s is damaged (%s); it was left as it is: move it away to start anew, "
-			"or restore a copy",
-			s->path, text);
-	if (code == SQLITE_BUSY)
-		return bh_error_set(err, -EBUSY, "%s is in use by another process", s->path);
-	return bh_error_set(err, code == SQLITE_FULL ? -ENOSPC : -EIO, "%s: %s", s->path, text);
+			err, -EACCES,
+			"%s cannot be written; it must belong to the user that runs this", s->path);
+	return bh_error_set(err, -EIO, "%s: %s", s->path, text);
 }
 
 static int run(struct bh_store *s, const char *text, struct bh_error *err)
@@ -102,38 +130,95 @@ static int run(struct bh_store *s, const char *text, struct bh_error *err)
 	return sqlite3_exec(s->db, text, NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(s, err);
 }
 
-static int read_version(struct bh_store *s, int *version, struct bh_error *err)
+static void copy_column(sqlite3_stmt *statement, int at, char *out, size_t size)
+{
+	const char *text = (const char *)sqlite3_column_text(statement, at);
+
+	bh_copy_text(out, size, text != NULL ? text : "");
+}
+
+/* The first column of the first row. */
+static int read_text(struct bh_store *s, const char *query, char *out, size_t size,
+		     struct bh_error *err)
 {
 	sqlite3_stmt *statement;
 
-	if (sqlite3_prepare_v2(s->db, "PRAGMA user_version", -1, &statement, NULL) != SQLITE_OK)
+	out[0] = '\0';
+	if (sqlite3_prepare_v2(s->db, query, -1, &statement, NULL) != SQLITE_OK)
 		return fail(s, err);
 	int step = sqlite3_step(statement);
-	*version = step == SQLITE_ROW ? sqlite3_column_int(statement, 0) : 0;
+	if (step == SQLITE_ROW)
+		copy_column(statement, 0, out, size);
+	int result = step == SQLITE_ROW ? 0 : fail(s, err);
 	sqlite3_finalize(statement);
-	return step == SQLITE_ROW ? 0 : fail(s, err);
+	return result;
 }
 
-static int prepare_schema(struct bh_store *s, struct bh_error *err)
+static int check_damage(struct bh_store *s, struct bh_error *err)
 {
-	int version;
+	char found[256];
+	int result = read_text(s, "PRAGMA quick_check(1)", found, sizeof(found), err);
 
-	if (run(s, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=2000;",
-		err) != 0 ||
-	    read_version(s, &version, err) != 0)
-		return err != NULL ? err->code : -EIO;
-	if (version > SCHEMA_VERSION)
+	if (result != 0 || strcmp(found, "ok") == 0)
+		return result;
+	return report_damage(s, found, err);
+}
+
+static int read_number(struct bh_store *s, const char *query, int *number, struct bh_error *err)
+{
+	char text[24];
+	int result = read_text(s, query, text, sizeof(text), err);
+
+	*number = atoi(text);
+	return result;
+}
+
+/* Whether the file is ours, or new; it is only looked at. */
+static int check_owner(struct bh_store *s, int *version, struct bh_error *err)
+{
+	int tables = 0, result = read_number(s, "PRAGMA user_version", version, err);
+
+	if (result == 0 && *version == 0)
+		result = read_number(s, "SELECT count(*) FROM sqlite_master", &tables, err);
+	if (result != 0)
+		return result;
+	if (*version > SCHEMA_VERSION)
 		return bh_error_set(
 			err, -EPROTO,
 			"%s was written by a newer bulkhead (schema %d, this one knows %d); "
 			"install that version, or move the file away",
-			s->path, version, SCHEMA_VERSION);
-	if (version == SCHEMA_VERSION)
-		return 0;
-	int result = run(s, "BEGIN IMMEDIATE", err);
+			s->path, *version, SCHEMA_VERSION);
+	if (*version < 0 || tables > 0)
+		return bh_error_set(err, -EINVAL,
+				    "%s is a database, but not bulkhead's; it was left as it is: "
+				    "configure another state_directory",
+				    s->path);
+	return 0;
+}
+
+static int create_schema(struct bh_store *s, struct bh_error *err)
+{
+	int version, result = run(s, "BEGIN IMMEDIATE", err);
+
 	if (result == 0)
+		result = read_number(s, "PRAGMA user_version", &version, err);
+	/* Unless another process made it while we waited. */
+	if (result == 0 && version == 0)
 		result = run(s, schema, err);
 	return result == 0 ? run(s, "COMMIT", err) : result;
+}
+
+static int prepare_schema(struct bh_store *s, struct bh_error *err)
+{
+	int version, result = run(s, "PRAGMA busy_timeout=2000", err);
+
+	if (result == 0)
+		result = check_damage(s, err);
+	if (result == 0)
+		result = check_owner(s, &version, err);
+	if (result == 0)
+		result = run(s, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;", err);
+	return result == 0 && version == 0 ? create_schema(s, err) : result;
 }
 
 static int prepare_statements(struct bh_store *s, struct bh_error *err)
@@ -175,12 +260,18 @@ void bh_store_close(struct bh_store *s)
 
 int bh_store_begin(struct bh_store *s, struct bh_error *err)
 {
-	return run(s, "BEGIN", err);
+	/* IMMEDIATE: who cannot write learns it here, and not half-way. */
+	return run(s, "BEGIN IMMEDIATE", err);
 }
 
 int bh_store_commit(struct bh_store *s, struct bh_error *err)
 {
-	return run(s, "COMMIT", err);
+	int result = run(s, "COMMIT", err);
+
+	/* Left open, it would make every later transaction fail. */
+	if (result != 0 && !sqlite3_get_autocommit(s->db))
+		run(s, "ROLLBACK", NULL);
+	return result;
 }
 
 /* --- statements ------------------------------------------------------------------------------- */
@@ -203,13 +294,6 @@ static int run_once(struct bh_store *s, sqlite3_stmt *statement, struct bh_error
 
 	sqlite3_reset(statement);
 	return result;
-}
-
-static void copy_column(sqlite3_stmt *statement, int at, char *out, size_t size)
-{
-	const char *text = (const char *)sqlite3_column_text(statement, at);
-
-	bh_copy_text(out, size, text != NULL ? text : "");
 }
 
 /* Steps through a result; row() reads the current one. */

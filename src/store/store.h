@@ -12,11 +12,13 @@
 struct bh_store;
 
 /* Opens or makes the file; its schema is versioned (PRAGMA user_version) and a newer one than ours
- * is refused. A damaged file is refused with what to do; never replaced. */
+ * is refused (-EPROTO). A damaged file is refused with what to do (-EUCLEAN), and so is one that is
+ * not ours; never replaced. -EBUSY, here and below: another process writes to it; waited for at
+ * most two seconds. */
 struct bh_store *bh_store_open(const char *path, struct bh_error *err);
 void bh_store_close(struct bh_store *store);
 
-/* Everything between the two is one transaction. */
+/* Everything between the two is one transaction. Where the commit fails nothing of it is kept. */
 int bh_store_begin(struct bh_store *store, struct bh_error *err);
 int bh_store_commit(struct bh_store *store, struct bh_error *err);
 
