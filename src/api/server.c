@@ -2,7 +2,14 @@
 /*
  * libmicrohttpd parses HTTP; what is ours is who may call, how much a body may hold, what an error
  * looks like, and streams. A stream asks its source for more only when the client has taken what it
- * had, and is suspended when there is nothing: a slow reader costs a buffer, never a queue.
+ * had, and is suspended when there is nothing: a slow reader costs one buffer of limited size,
+ * never a queue. What finds no room there is dropped, oldest lines first, and the reader is told
+ * how many.
+ *
+ * Handlers may wake the streams (a change is an event). So waking never runs the server: it would
+ * be entered a second time, and serve the same request again. It marks the streams, and makes the
+ * descriptor readable. libmicrohttpd alone would not: driven from outside, it forgets a resumed
+ * connection until it happens to be run. Hence an epoll around its own, with an event beside it.
  */
 #include "server.h"
 
@@ -14,6 +21,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -21,6 +30,8 @@
 #include "grow.h"
 
 #define STREAM_BLOCK 16384
+#define STREAM_ROOM (16u << 20)
+#define SILENCE_SECONDS 60u /* how long a caller may say and take nothing */
 #define MOST_GROUPS 256
 
 /* A request under way: its body so far. */
@@ -40,6 +51,8 @@ struct stream {
 
 struct bh_api {
 	struct MHD_Daemon *daemon;
+	int poll_fd; /* epoll: libmicrohttpd's, and wake_fd */
+	int wake_fd; /* eventfd: a stream was resumed */
 	struct bh_api_config config;
 	const struct bh_api_route *routes;
 	void *user;
@@ -57,6 +70,8 @@ void bh_api_fail(struct bh_api_reply *reply, unsigned status, const char *where,
 	va_start(args, format);
 	vsnprintf(what, sizeof(what), format, args);
 	va_end(args);
+	free(reply->text);
+	reply->text = NULL;
 	cJSON_Delete(reply->json);
 	reply->json = cJSON_CreateObject();
 	cJSON *error = cJSON_AddObjectToObject(reply->json, "error");
@@ -89,13 +104,41 @@ static enum MHD_Result send_text(struct MHD_Connection *connection, unsigned sta
 
 /* --- streams ---------------------------------------------------------------------------------- */
 
+/* Drops whole lines from the front until the rest is no longer than room; returns how many. */
+static size_t drop_lines(struct bh_buffer *lines, size_t room)
+{
+	const char *at = lines->data, *end = lines->data + lines->length, *newline;
+	size_t count = 0;
+
+	while ((size_t)(end - at) > room && (newline = memchr(at, '\n', (size_t)(end - at)))) {
+		at = newline + 1;
+		count++;
+	}
+	bh_buffer_consume(lines, (size_t)(at - lines->data));
+	return count;
+}
+
+static void refill(struct stream *s)
+{
+	size_t room = s->api->config.max_stream;
+	struct bh_buffer told = { 0 };
+
+	s->source.stream(s->source.stream_state, &s->waiting);
+	if (s->waiting.length <= room)
+		return;
+	bh_buffer_printf(&told, "{\"gap\":%zu}\n", drop_lines(&s->waiting, room));
+	bh_buffer_append(&told, s->waiting.data, s->waiting.length);
+	bh_buffer_free(&s->waiting);
+	s->waiting = told;
+}
+
 static ssize_t read_stream(void *closure, uint64_t position, char *out, size_t room)
 {
 	struct stream *s = closure;
 
 	(void)position;
 	if (s->waiting.length == 0)
-		s->source.stream(s->source.stream_state, &s->waiting);
+		refill(s);
 	size_t some = s->waiting.length < room ? s->waiting.length : room;
 	if (some == 0) {
 		s->suspended = true;
@@ -127,6 +170,8 @@ static enum MHD_Result send_stream(struct bh_api *api, struct MHD_Connection *co
 	s->connection = connection;
 	s->source = *reply;
 	TAILQ_INSERT_TAIL(&api->streams, s, next);
+	/* Who follows may wait for hours, and be slow to read. */
+	MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, 0u);
 	return queue(connection, MHD_HTTP_OK,
 		     MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, read_stream,
 						       s, free_stream),
@@ -136,17 +181,14 @@ static enum MHD_Result send_stream(struct bh_api *api, struct MHD_Connection *co
 void bh_api_wake(struct bh_api *api)
 {
 	struct stream *s;
-	bool any = false;
 
 	TAILQ_FOREACH (s, &api->streams, next) {
 		if (!s->suspended)
 			continue;
 		s->suspended = false;
 		MHD_resume_connection(s->connection);
-		any = true;
+		eventfd_write(api->wake_fd, 1);
 	}
-	if (any)
-		MHD_run(api->daemon);
 }
 
 static enum MHD_Result send_reply(struct bh_api *api, struct MHD_Connection *connection,
@@ -212,25 +254,29 @@ const char *bh_api_query(const struct bh_api_request *request, const char *key)
 	return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, key);
 }
 
+/* "GET /v1/status, POST /v1/mode …": what there is; path NULL: all of it. */
+static void list_routes(const struct bh_api *api, const char *path, struct bh_buffer *out)
+{
+	for (const struct bh_api_route *r = api->routes; r->method != NULL; r++)
+		if (path == NULL || strcmp(r->path, path) == 0)
+			bh_buffer_printf(out, "%s%s %s", out->length > 0 ? ", " : "", r->method,
+					 r->path);
+}
+
 static void refuse_path(const struct bh_api *api, const struct bh_api_request *request,
 			struct bh_api_reply *reply)
 {
 	struct bh_buffer paths = { 0 };
-	bool known = false;
 
-	for (const struct bh_api_route *r = api->routes; r->method != NULL; r++) {
-		bool same = strcmp(r->path, request->path) == 0;
-
-		known = known || same;
-		bh_buffer_printf(&paths, "%s%s %s", paths.length > 0 ? ", " : "", r->method,
-				 r->path);
-	}
-	if (known)
+	list_routes(api, request->path, &paths);
+	if (paths.length > 0) {
 		bh_api_fail(reply, MHD_HTTP_METHOD_NOT_ALLOWED, request->path, paths.data,
 			    "%s does not take %s", request->path, request->method);
-	else
+	} else {
+		list_routes(api, NULL, &paths);
 		bh_api_fail(reply, MHD_HTTP_NOT_FOUND, request->path, paths.data, "there is no %s",
 			    request->path);
+	}
 	bh_buffer_free(&paths);
 }
 
@@ -320,26 +366,53 @@ static void on_completed(void *closure, struct MHD_Connection *connection, void 
 
 /* --- the server ------------------------------------------------------------------------------- */
 
+static struct MHD_Daemon *start(struct bh_api *api)
+{
+	return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request,
+				api, MHD_OPTION_LISTEN_SOCKET, api->config.listen_fd,
+				MHD_OPTION_CONNECTION_LIMIT, api->config.max_connections,
+				MHD_OPTION_CONNECTION_TIMEOUT, SILENCE_SECONDS,
+				MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
+}
+
+/* One descriptor that is readable whenever there is something to do. */
+static bool watch(struct bh_api *api)
+{
+	int inner = MHD_get_daemon_info(api->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+	struct epoll_event event = { .events = EPOLLIN };
+
+	api->poll_fd = epoll_create1(EPOLL_CLOEXEC);
+	api->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return epoll_ctl(api->poll_fd, EPOLL_CTL_ADD, inner, &event) == 0 &&
+	       epoll_ctl(api->poll_fd, EPOLL_CTL_ADD, api->wake_fd, &event) == 0;
+}
+
 struct bh_api *bh_api_new(const struct bh_api_config *config, const struct bh_api_route *routes,
 			  void *user, struct bh_error *err)
 {
 	struct bh_api *api = bh_calloc(1, sizeof(*api));
 
 	api->config = *config;
+	if (api->config.max_stream == 0)
+		api->config.max_stream = STREAM_ROOM;
 	api->routes = routes;
 	api->user = user;
+	api->poll_fd = api->wake_fd = -1;
 	TAILQ_INIT(&api->streams);
-	api->daemon =
-		MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
-				 on_request, api, MHD_OPTION_LISTEN_SOCKET, config->listen_fd,
-				 MHD_OPTION_CONNECTION_LIMIT, config->max_connections,
-				 MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
-	if (api->daemon != NULL)
-		return api;
-	free(api);
-	close(config->listen_fd);
-	bh_error_set(err, -EIO, "libmicrohttpd does not start on the API's socket");
-	return NULL;
+	api->daemon = start(api);
+	if (api->daemon == NULL) {
+		close(config->listen_fd);
+		free(api);
+		bh_error_set(err, -EIO, "libmicrohttpd does not start on the API's socket");
+		return NULL;
+	}
+	if (!watch(api)) {
+		bh_error_set(err, -errno, "the API's descriptors cannot be watched: %s",
+			     strerror(errno));
+		bh_api_free(api);
+		return NULL;
+	}
+	return api;
 }
 
 void bh_api_free(struct bh_api *api)
@@ -353,17 +426,33 @@ void bh_api_free(struct bh_api *api)
 		if (s->suspended)
 			MHD_resume_connection(s->connection);
 	MHD_stop_daemon(api->daemon);
+	bh_close_fd(&api->wake_fd);
+	bh_close_fd(&api->poll_fd);
 	free(api);
 }
 
 int bh_api_fd(const struct bh_api *api)
 {
-	return MHD_get_daemon_info(api->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+	return api->poll_fd;
 }
 
+static unsigned connections(const struct bh_api *api)
+{
+	return MHD_get_daemon_info(api->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)
+		->num_connections;
+}
+
+/* At its limit libmicrohttpd stops listening, and starts again only when it is run after a
+ * connection has ended. Nothing else would tell the caller to. */
 void bh_api_run(struct bh_api *api)
 {
+	unsigned before = connections(api);
+	eventfd_t woken;
+
+	eventfd_read(api->wake_fd, &woken);
 	MHD_run(api->daemon);
+	if (connections(api) < before)
+		eventfd_write(api->wake_fd, 1);
 }
 
 int64_t bh_api_wait(const struct bh_api *api)

@@ -57,6 +57,8 @@ struct bh_api_config {
 	int listen_fd;	      /* a bound, listening unix socket; taken over */
 	gid_t operator_group; /* (gid_t)-1: none */
 	size_t max_body;      /* bytes; a larger body is refused with 413 */
+	size_t max_stream;    /* bytes that wait for one slow reader of a stream; 0: 16 MiB. Beyond
+			       * it the oldest lines are dropped, and {"gap":N} tells how many */
 	unsigned max_connections;
 };
 
@@ -67,7 +69,8 @@ void bh_api_free(struct bh_api *api);
 int bh_api_fd(const struct bh_api *api); /* readable: call bh_api_run() */
 void bh_api_run(struct bh_api *api);
 int64_t bh_api_wait(const struct bh_api *api); /* µs until bh_api_run() is due anyway; −1: never */
-void bh_api_wake(struct bh_api *api);	       /* something new for the streams */
+/* Something new for the streams: makes the descriptor readable. May be called by a handler. */
+void bh_api_wake(struct bh_api *api);
 
 /* {"error":{"what":…,"where":…,"do":…}}; every error is of this shape. where and fix may be NULL.
  */
