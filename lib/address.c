@@ -94,6 +94,11 @@ bool bh_addr_is_private(const struct bh_addr *addr)
 	return bh_addr_is_link_local(addr);
 }
 
+bool bh_addr_is_metadata(const struct bh_addr *addr)
+{
+	return within(addr, "169.254.169.254/32") || within(addr, "fd00:ec2::254/128");
+}
+
 struct bh_prefix bh_prefix_of(const struct bh_addr *addr, uint8_t length)
 {
 	size_t size = bh_addr_size(addr->family);

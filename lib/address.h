@@ -24,6 +24,9 @@ bool bh_addr_is_unspecified(const struct bh_addr *addr);
 /* RFC 1918, RFC 4193 fc00::/7, link-local, 100.64/10: never routed on the internet. */
 bool bh_addr_is_private(const struct bh_addr *addr);
 
+/* The cloud's metadata service: 169.254.169.254, fd00:ec2::254. */
+bool bh_addr_is_metadata(const struct bh_addr *addr);
+
 /* "10.0.0.0/8", or a bare address for its full length; host bits must be zero. */
 bool bh_prefix_parse(const char *text, struct bh_prefix *out);
 char *bh_prefix_format(const struct bh_prefix *prefix, char out[BH_PREFIX_TEXT]);

@@ -588,14 +588,6 @@ static bool is_host_addr(const struct bh_model *m, const struct bh_addr *addr)
 	return bh_addr_is_loopback(addr);
 }
 
-static bool is_metadata(const struct bh_addr *addr)
-{
-	char text[BH_ADDR_TEXT];
-
-	bh_addr_format(addr, text);
-	return strcmp(text, "169.254.169.254") == 0 || strcmp(text, "fd00:ec2::254") == 0;
-}
-
 /* The last address of an IPv4 network that the host is part of. */
 static bool is_subnet_broadcast(const struct bh_model *m, const struct bh_addr *addr)
 {
@@ -650,7 +642,7 @@ static void name_stranger(const struct bh_model *m, const struct bh_addr *addr,
 	bh_addr_format(addr, text);
 	if (is_host_addr(m, addr))
 		set_peer(peer, BH_PEER_HOST, "host");
-	else if (is_metadata(addr))
+	else if (bh_addr_is_metadata(addr))
 		set_peer(peer, BH_PEER_METADATA, "metadata");
 	else if (bh_addr_is_multicast(addr) || is_subnet_broadcast(m, addr))
 		set_peer(peer, BH_PEER_MULTICAST, "multicast");

@@ -8,15 +8,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "answer.h"
+
+#define CONNECT_SECONDS 10L
+#define ANSWER_SECONDS 120L
+
 int bh_complain(int status, const char *format, ...)
 {
+	char text[2048];
 	va_list args;
 
-	fputs("bulkhead: ", stderr);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	fputc('\n', stderr);
+	bh_harmless(text, "\n");
+	fflush(stdout);
+	fprintf(stderr, "bulkhead: %s\n", text);
 	return status;
 }
 
@@ -32,51 +39,49 @@ bool bh_read_file(const char *path, struct bh_buffer *out)
 	}
 	while ((got = fread(chunk, 1, sizeof(chunk), file)) > 0)
 		bh_buffer_append(out, chunk, got);
-	bool failed = ferror(file) != 0;
+	int failure = ferror(file) != 0 ? errno : 0;
 	if (file != stdin)
 		fclose(file);
-	if (failed)
-		bh_complain(BH_EXIT_UNREACHABLE, "%s: cannot be read", path);
+	if (failure != 0)
+		bh_complain(BH_EXIT_UNREACHABLE, "%s: %s", path, strerror(failure));
 	bh_buffer_append(out, "", 0);
-	return !failed;
-}
-
-void bh_query_add(struct bh_query *query, const char *key, const char *value)
-{
-	if (value == NULL)
-		return;
-	char *escaped = curl_easy_escape(NULL, value, 0);
-	bh_buffer_printf(&query->text, "%s%s=%s", query->text.length > 0 ? "&" : "?", key,
-			 escaped != NULL ? escaped : "");
-	curl_free(escaped);
+	return failure == 0;
 }
 
 /* --- requests --------------------------------------------------------------------------------- */
 
-static CURL *prepare(const struct bh_call *call, const char *method, const char *path,
-		     const struct bh_query *query)
+void bh_request_add(struct bh_request *request, const char *key, const char *value)
+{
+	if (value == NULL)
+		return;
+	char *escaped = curl_easy_escape(NULL, value, 0);
+	bh_buffer_printf(&request->query, "%s%s=%s", request->query.length > 0 ? "&" : "?", key,
+			 escaped != NULL ? escaped : "");
+	curl_free(escaped);
+}
+
+static CURL *prepare(const struct bh_call *call, struct bh_request *request)
 {
 	struct bh_buffer url = { 0 };
 	CURL *curl = curl_easy_init();
 
-	bh_buffer_printf(&url, "http://bulkhead%s%s", path,
-			 query != NULL && query->text.data != NULL ? query->text.data : "");
+	bh_buffer_printf(&url, "http://bulkhead%s%s", request->path,
+			 request->query.data != NULL ? request->query.data : "");
+	bh_buffer_free(&request->query);
 	curl_easy_setopt(curl, CURLOPT_URL, url.data);
 	curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, call->socket);
-	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
+	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST,
+			 request->method != NULL ? request->method : "GET");
+	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	/* The proxy of somebody's environment has no part in this. */
 	curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+	if (request->body != NULL) {
+		curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)strlen(request->body));
+		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body);
+	}
 	bh_buffer_free(&url);
 	return curl;
-}
-
-static void set_body(CURL *curl, const char *body)
-{
-	if (body == NULL)
-		return;
-	curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)strlen(body));
-	curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
 }
 
 static int unreachable(const struct bh_call *call, CURL *curl, CURLcode code)
@@ -85,24 +90,23 @@ static int unreachable(const struct bh_call *call, CURL *curl, CURLcode code)
 
 	curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &error);
 	if (error == EACCES)
-		return bh_complain(
-			BH_EXIT_UNREACHABLE,
-			"%s: permission denied; call as root or as a member of the operators' "
-			"group",
-			call->socket);
-	return bh_complain(
-		BH_EXIT_UNREACHABLE,
-		"the daemon does not answer at %s (%s); start it with: sudo bulkhead daemon",
-		call->socket, error != 0 ? strerror((int)error) : curl_easy_strerror(code));
+		return bh_complain(BH_EXIT_UNREACHABLE,
+				   "%s: permission denied; call as root or as a member of the "
+				   "operators' group",
+				   call->socket);
+	return bh_complain(BH_EXIT_UNREACHABLE,
+			   "the daemon does not answer at %s (%s); start it with: sudo bulkhead "
+			   "daemon",
+			   call->socket,
+			   error != 0 ? strerror((int)error) : curl_easy_strerror(code));
 }
 
-/* {"error":{"what","where","do"}} as one line. */
+/* {"error":{"what","where","do"}}, for people. */
 static int refused(long status, const char *text)
 {
-	cJSON *json = cJSON_Parse(text);
-	const cJSON *error = cJSON_GetObjectItem(json, "error");
-	const char *what = cJSON_GetStringValue(cJSON_GetObjectItem(error, "what"));
-	const char *fix = cJSON_GetStringValue(cJSON_GetObjectItem(error, "do"));
+	cJSON *json = bh_answer_parse(text);
+	const cJSON *error = bh_get(json, "error");
+	const char *what = bh_text(error, "what"), *fix = bh_text(error, "do");
 
 	if (what == NULL)
 		bh_complain(0, "the daemon answers with status %ld", status);
@@ -118,18 +122,17 @@ static size_t collect(char *data, size_t size, size_t count, void *user)
 	return size * count;
 }
 
-int bh_client_text(const struct bh_call *call, const char *method, const char *path,
-		   const struct bh_query *query, const char *body, struct bh_buffer *out)
+int bh_client_text(const struct bh_call *call, struct bh_request *request, struct bh_buffer *out)
 {
-	CURL *curl = prepare(call, method, path, query);
+	CURL *curl = prepare(call, request);
+	int result = BH_EXIT_DONE;
 	long status = 0;
 
-	set_body(curl, body);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT, ANSWER_SECONDS);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, collect);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, out);
 	CURLcode code = curl_easy_perform(curl);
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-	int result = BH_EXIT_DONE;
 	bh_buffer_append(out, "", 0);
 	if (code != CURLE_OK)
 		result = unreachable(call, curl, code);
@@ -139,22 +142,35 @@ int bh_client_text(const struct bh_call *call, const char *method, const char *p
 	return result;
 }
 
-int bh_client_json(const struct bh_call *call, const char *method, const char *path,
-		   const struct bh_query *query, const char *body, cJSON **json)
+int bh_client_show(const struct bh_call *call, struct bh_request *request,
+		   const struct bh_view *view)
 {
-	struct bh_buffer out = { 0 };
-	int result = bh_client_text(call, method, path, query, body, &out);
+	struct bh_buffer text = { 0 };
+	int result = bh_client_text(call, request, &text);
 
-	*json = NULL;
-	if (result == BH_EXIT_DONE && call->json)
-		printf("%s\n", out.data);
-	else if (result == BH_EXIT_DONE && (*json = cJSON_Parse(out.data)) == NULL)
-		result = bh_complain(BH_EXIT_UNREACHABLE, "the daemon's answer is no JSON");
-	bh_buffer_free(&out);
+	if (result != BH_EXIT_DONE) {
+		bh_buffer_free(&text);
+		return result;
+	}
+	cJSON *answer = bh_answer_parse(text.data);
+	if (!cJSON_IsObject(answer)) {
+		result = bh_complain(BH_EXIT_UNREACHABLE,
+				     "what answers at %s is not bulkhead's daemon: no JSON object "
+				     "came",
+				     call->socket);
+	} else {
+		if (call->json)
+			printf("%s\n", text.data);
+		else
+			view->print(call, answer);
+		result = view->judge != NULL ? view->judge(answer) : BH_EXIT_DONE;
+	}
+	cJSON_Delete(answer);
+	bh_buffer_free(&text);
 	return result;
 }
 
-/* --- streams ---------------------------------------------------------------------------------- */
+/* --- lines ------------------------------------------------------------------------------------ */
 
 struct follower {
 	CURL *curl;
@@ -163,33 +179,37 @@ struct follower {
 	void *user;
 };
 
-static size_t follow(char *data, size_t size, size_t count, void *user)
+static void hand_on_lines(struct follower *f)
+{
+	char *at = f->text.data, *end = at + f->text.length, *newline;
+
+	while ((newline = memchr(at, '\n', (size_t)(end - at))) != NULL) {
+		*newline = '\0';
+		f->line(f->user, at);
+		at = newline + 1;
+	}
+	bh_buffer_consume(&f->text, (size_t)(at - f->text.data));
+}
+
+static size_t take(char *data, size_t size, size_t count, void *user)
 {
 	struct follower *f = user;
 	long status = 0;
-	char *newline;
 
 	bh_buffer_append(&f->text, data, size * count);
 	curl_easy_getinfo(f->curl, CURLINFO_RESPONSE_CODE, &status);
-	if (status != 200)
-		return size * count; /* an error; it is read whole */
-	while (f->text.length > 0 && (newline = strchr(f->text.data, '\n')) != NULL) {
-		*newline = '\0';
-		f->line(f->user, f->text.data);
-		bh_buffer_consume(&f->text, (size_t)(newline - f->text.data) + 1);
-	}
+	if (status == 200) /* an error is read whole */
+		hand_on_lines(f);
 	return size * count;
 }
 
-int bh_client_follow(const struct bh_call *call, const char *path, const struct bh_query *query,
-		     void (*line)(void *user, const char *line), void *user)
+int bh_client_lines(const struct bh_call *call, struct bh_request *request,
+		    void (*line)(void *user, const char *line), void *user)
 {
-	struct follower f = { .curl = prepare(call, "GET", path, query),
-			      .line = line,
-			      .user = user };
+	struct follower f = { .curl = prepare(call, request), .line = line, .user = user };
 	long status = 0;
 
-	curl_easy_setopt(f.curl, CURLOPT_WRITEFUNCTION, follow);
+	curl_easy_setopt(f.curl, CURLOPT_WRITEFUNCTION, take);
 	curl_easy_setopt(f.curl, CURLOPT_WRITEDATA, &f);
 	CURLcode code = curl_easy_perform(f.curl);
 	curl_easy_getinfo(f.curl, CURLINFO_RESPONSE_CODE, &status);

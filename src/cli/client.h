@@ -8,26 +8,38 @@
 #include "buffer.h"
 #include "command.h"
 
-/* A request's query, put together safely. Zero-initialise. */
-struct bh_query {
-	struct bh_buffer text;
+struct bh_request {
+	const char *method; /* NULL: GET */
+	const char *path;
+	struct bh_buffer query; /* filled by bh_request_add(); freed with the request */
+	const char *body;	/* NULL: none */
 };
-void bh_query_add(struct bh_query *query, const char *key, const char *value); /* NULL: left out */
 
-/* method: "GET" or "POST"; body: NULL for none. On success the answer's bytes are in *out (freed by
- * the caller). Otherwise the error was printed, and the exit status is returned. */
-int bh_client_text(const struct bh_call *call, const char *method, const char *path,
-		   const struct bh_query *query, const char *body, struct bh_buffer *out);
+/* Adds a query parameter, escaped; a NULL value is left out. */
+void bh_request_add(struct bh_request *request, const char *key, const char *value);
 
-/* The same, parsed; with --format json it was printed already and *json is NULL. */
-int bh_client_json(const struct bh_call *call, const char *method, const char *path,
-		   const struct bh_query *query, const char *body, cJSON **json);
+/* How an answer is told. */
+struct bh_view {
+	void (*print)(const struct bh_call *call, const cJSON *answer); /* --format table */
+	int (*judge)(const cJSON *answer); /* the exit status, in any format; NULL: done */
+};
 
-/* A stream of lines, handed on as they come, until the daemon ends it. */
-int bh_client_follow(const struct bh_call *call, const char *path, const struct bh_query *query,
-		     void (*line)(void *user, const char *line), void *user);
+/* Each of these makes the request and frees its query, and returns the exit status; what went wrong
+ * was complained about. */
 
-/* "bulkhead: what (where); do" on standard error; returns status. */
+/* The answer's bytes as they are, in *out (freed by the caller). */
+int bh_client_text(const struct bh_call *call, struct bh_request *request, struct bh_buffer *out);
+
+/* Prints the answer: as it is with --format json, else by the view. */
+int bh_client_show(const struct bh_call *call, struct bh_request *request,
+		   const struct bh_view *view);
+
+/* An answer of lines, handed on one by one: with "follow" as they come, until the daemon ends it.
+ */
+int bh_client_lines(const struct bh_call *call, struct bh_request *request,
+		    void (*line)(void *user, const char *line), void *user);
+
+/* "bulkhead: …" on standard error, harmless to a terminal; returns status. */
 int bh_complain(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* A file's contents; "-" is standard input. False: it was complained about. */

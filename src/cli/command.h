@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The command line as tables: what commands there are, what they take, how they are carried out.
- * Help, man page and completion all come from here. */
+ * Checking, help, man page and completion all come from here. */
 #ifndef BH_COMMAND_H
 #define BH_COMMAND_H
 
@@ -18,6 +18,7 @@ enum {
 #define BH_MOST_OPTIONS 8
 #define BH_MOST_ARGUMENTS 8
 
+/* argument, and a command's arguments: see words.h. */
 struct bh_option {
 	const char *name;     /* "limit" for --limit */
 	const char *argument; /* "N"; NULL: it takes none */
@@ -28,7 +29,7 @@ struct bh_option {
 struct bh_call {
 	const struct bh_command *command;
 	const char *socket;
-	const char *format; /* "table" or "json"; of map also "dot" and "mermaid" */
+	const char *format; /* one of the command's formats */
 	bool json;
 	bool color;
 	const char *
@@ -44,34 +45,53 @@ struct bh_command {
 	const char *name;      /* "policy propose" */
 	const char *arguments; /* "SRC DST PORT[/PROTO]" */
 	size_t least, most;    /* how many */
+	const char *formats;   /* of --format; NULL: "table|json" */
 	const char *help;      /* one line */
 	const char *details;   /* more lines; NULL: none */
 	const char *example;
 	struct bh_option options[BH_MOST_OPTIONS];
-	bool raw;    /* reads its own words */
-	bool hidden; /* not for people */
+	bool raw; /* reads its own words */
 	int (*run)(const struct bh_call *call);
 };
 
-extern const struct bh_command bh_commands[]; /* ends with a NULL name */
+extern const struct bh_command bh_commands[];	   /* ends with a NULL name */
+extern const struct bh_option bh_global_options[]; /* go with every command; likewise */
+
+const char *bh_command_formats(const struct bh_command *command);
+
+/* parse.c: the command whose name the words begin with, one word or two (*used: how many); NULL. */
+const struct bh_command *bh_command_find(int argc, char *const *argv, int *used);
+bool bh_command_is_group(const char *word); /* "policy": commands begin with it */
+/* Complains that the words begin with no command's name, and says which is near; the exit status.
+ */
+int bh_command_unknown(int argc, char *const *argv);
+
+/* argv without the program's name. 0 and *call filled, or it was complained about and the
+ * exit status is returned. call->socket, format and color hold the defaults. */
+int bh_call_parse(struct bh_call *call, int argc, char **argv);
 
 /* The value of an option: NULL where it was not given, "" where it takes no argument. */
 const char *bh_call_option(const struct bh_call *call, const char *name);
 
 /* help.c */
-void bh_help_command(const struct bh_command *command);
-int bh_help_run(const struct bh_call *call);
-int bh_completion_run(const struct bh_call *call);
 void bh_help_overview(void);
+int bh_help_about(int argc, char *const *argv); /* the command or group that the words name */
+int bh_help_run(const struct bh_call *call);
 
-/* watch.c: who talks to whom */
+/* manual.c, completion.c */
+void bh_manual_print(void);
+int bh_completion_run(const struct bh_call *call);
+
+/* status.c: what state things are in, who is there */
 int bh_status_run(const struct bh_call *call);
 int bh_coverage_run(const struct bh_call *call);
 int bh_workloads_run(const struct bh_call *call);
+
+/* traffic.c, map.c: who talks to whom, and what happened */
 int bh_flows_run(const struct bh_call *call);
 int bh_edges_run(const struct bh_call *call);
-int bh_map_run(const struct bh_call *call);
 int bh_events_run(const struct bh_call *call);
+int bh_map_run(const struct bh_call *call);
 
 /* govern.c: what is allowed */
 int bh_propose_run(const struct bh_call *call);
@@ -84,9 +104,10 @@ int bh_history_run(const struct bh_call *call);
 int bh_mode_run(const struct bh_call *call);
 int bh_explain_run(const struct bh_call *call);
 
-/* replay.c: without a daemon */
+/* read.c, replay.c: without a daemon, a capture file's flows, and recorded flows against a policy
+ */
+int bh_read_run(const struct bh_call *call, const char *path);
 int bh_replay_run(const struct bh_call *call);
-int bh_read_capture(const struct bh_call *call, const char *path);
 
 /* lab.c, main.c */
 int bh_lab_run(const struct bh_call *call);

@@ -46,7 +46,8 @@ const struct bh_command bh_commands[] = {
 	  .options = { FOLLOW,
 		       { "read", "PCAP", "read a capture file instead" },
 		       { "workload", "W", "only those with this workload at one end" },
-		       { "verdict", "V", "only delivered, undelivered, denied or unknown ones" },
+		       { "verdict", "delivered|undelivered|denied|unknown",
+			 "only those that fared so" },
 		       { "limit", "N", "the newest N (default 1000)" } } },
 	{ .name = "edges",
 	  .arguments = "[WORKLOAD]",
@@ -58,7 +59,7 @@ const struct bh_command bh_commands[] = {
 	  .arguments = "",
 	  .run = bh_map_run,
 	  .help = "who talks to whom",
-	  .details = "--format also takes dot and mermaid.",
+	  .formats = "table|json|dot|mermaid",
 	  .example = "bulkhead map --format dot | dot -Tsvg > map.svg" },
 	{ .name = "policy propose",
 	  .arguments = "",
@@ -158,5 +159,15 @@ const struct bh_command bh_commands[] = {
 	  .help = "what a command does",
 	  .example = "bulkhead help policy apply",
 	  .options = { { "man", NULL, "the man page's source" } } },
+	{ 0 },
+};
+
+const struct bh_option bh_global_options[] = {
+	{ "socket", "PATH",
+	  "the daemon's socket (default /run/bulkhead/api.sock, or $BULKHEAD_SOCKET)" },
+	{ "format", "table|json", "how to print; json is stable" },
+	{ "no-color", NULL, "no colour, even on a terminal" },
+	{ "help", NULL, "what the command does (-h)" },
+	{ "version", NULL, "the program's version (-V)" },
 	{ 0 },
 };

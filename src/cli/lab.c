@@ -10,7 +10,6 @@
 #include "client.h"
 #include "command.h"
 #include "json.h"
-#include "nearest.h"
 #include "table.h"
 
 static int report_error(const struct bh_error *err)
@@ -125,14 +124,11 @@ int bh_lab_run(const struct bh_call *call)
 		      { "down", lab_down },
 		      { "attack", lab_attack },
 		      { "report", lab_report } };
-	static const char *const words[] = { "up", "down", "attack", "report" };
 	const char *verb = call->arguments[0];
 
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		if (strcmp(verbs[i].word, verb) == 0)
 			return verbs[i].run(call);
-	const char *near = bh_nearest(verb, words, 4);
-	return bh_complain(BH_EXIT_USAGE, "lab takes up, down, attack or report, not %s%s%s%s",
-			   verb, near != NULL ? "; did you mean " : "", near != NULL ? near : "",
-			   near != NULL ? "?" : "");
+	/* The command table lets no other word through. */
+	return BH_EXIT_USAGE;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <wchar.h>
 
+#include "answer.h"
 #include "grow.h"
 
 #define GAP 2
@@ -21,6 +22,9 @@ struct row {
 struct bh_table {
 	const char *titles[BH_TABLE_COLUMNS];
 	bool numeric[BH_TABLE_COLUMNS];
+	bool left_out[BH_TABLE_COLUMNS];
+	size_t expendable[BH_TABLE_COLUMNS]; /* columns, least needed first */
+	size_t expendable_count;
 	size_t widths[BH_TABLE_COLUMNS];
 	size_t columns;
 	bool color;
@@ -30,11 +34,12 @@ struct bh_table {
 
 size_t bh_terminal_width(void)
 {
-	struct winsize size;
 	const char *columns = getenv("COLUMNS");
+	unsigned long wanted = columns != NULL ? strtoul(columns, NULL, 10) : 0;
+	struct winsize size;
 
-	if (columns != NULL && atoi(columns) > 0)
-		return (size_t)atoi(columns);
+	if (wanted > 0 && wanted < 10000)
+		return wanted;
 	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
@@ -106,15 +111,9 @@ void bh_table_numeric(struct bh_table *t, size_t column)
 		t->numeric[i] = true;
 }
 
-/* What came over the network must not speak to the terminal. */
-static char *harmless(const char *text)
+void bh_table_expendable(struct bh_table *t, size_t column)
 {
-	char *copy = bh_strdup(text);
-
-	for (char *c = copy; *c != '\0'; c++)
-		if ((unsigned char)*c < 0x20 || *c == 0x7f)
-			*c = '?';
-	return copy;
+	t->expendable[t->expendable_count++] = column;
 }
 
 void bh_table_row(struct bh_table *t, enum bh_color color, const char *const *cells)
@@ -123,7 +122,8 @@ void bh_table_row(struct bh_table *t, enum bh_color color, const char *const *ce
 	struct row *row = &t->rows[t->count++];
 	*row = (struct row) { .color = color };
 	for (size_t i = 0; i < t->columns; i++) {
-		row->cells[i] = harmless(cells[i] != NULL ? cells[i] : "-");
+		row->cells[i] = bh_strdup(cells[i] != NULL ? cells[i] : "-");
+		bh_harmless(row->cells[i], "");
 		size_t width = display_width(row->cells[i]);
 
 		if (width > t->widths[i])
@@ -131,18 +131,36 @@ void bh_table_row(struct bh_table *t, enum bh_color color, const char *const *ce
 	}
 }
 
-/* Takes from the widest column, again and again, until it fits. */
+static size_t total_width(const struct bh_table *t)
+{
+	size_t total = 0;
+
+	for (size_t i = 0; i < t->columns; i++)
+		if (!t->left_out[i])
+			total += t->widths[i] + (total > 0 ? GAP : 0);
+	return total;
+}
+
+static size_t widest_column(const struct bh_table *t)
+{
+	size_t widest = 0;
+
+	for (size_t i = 0; i < t->columns; i++)
+		if (!t->left_out[i] && (t->left_out[widest] || t->widths[i] > t->widths[widest]))
+			widest = i;
+	return widest;
+}
+
+/* Leaves out what is least needed; if that is not enough, takes from the widest column, again and
+ * again. */
 static void fit(struct bh_table *t, size_t room)
 {
-	for (;;) {
-		size_t total = GAP * (t->columns - 1), widest = 0;
+	for (size_t i = 0; i < t->expendable_count && total_width(t) > room; i++)
+		t->left_out[t->expendable[i]] = true;
+	while (total_width(t) > room) {
+		size_t widest = widest_column(t);
 
-		for (size_t i = 0; i < t->columns; i++) {
-			total += t->widths[i];
-			if (t->widths[i] > t->widths[widest])
-				widest = i;
-		}
-		if (total <= room || t->widths[widest] <= LEAST_WIDTH)
+		if (t->widths[widest] <= LEAST_WIDTH)
 			return;
 		t->widths[widest]--;
 	}
@@ -173,11 +191,18 @@ static void put_cell(const char *text, size_t width, bool right, bool last)
 
 static void put_line(const struct bh_table *t, enum bh_color color, const char *const *cells)
 {
+	size_t last = 0;
+
+	for (size_t i = 0; i < t->columns; i++)
+		if (!t->left_out[i])
+			last = i;
 	fputs(bh_color_on(color, t->color), stdout);
-	for (size_t i = 0; i < t->columns; i++) {
-		if (i > 0)
+	for (size_t i = 0; i <= last; i++) {
+		if (t->left_out[i])
+			continue;
+		put_cell(cells[i], t->widths[i], t->numeric[i], i == last);
+		if (i < last)
 			printf("%*s", GAP, "");
-		put_cell(cells[i], t->widths[i], t->numeric[i], i + 1 == t->columns);
 	}
 	printf("%s\n", bh_color_off(color, t->color));
 }

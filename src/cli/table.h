@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tables that fit the terminal: columns as wide as they need, the widest ones cut where there is
- * not enough room. Colour on a terminal only. */
+/* Tables that fit the terminal: columns as wide as they need; where there is not enough room, what
+ * is least needed is left out, then the widest columns are cut. Colour on a terminal only. */
 #ifndef BH_TABLE_H
 #define BH_TABLE_H
 
@@ -16,11 +16,14 @@ struct bh_table;
 /* titles: one a column. color: whether colours are wanted at all. */
 struct bh_table *bh_table_new(const char *const *titles, size_t columns, bool color);
 
-/* Adds a row of cells; NULL is printed as "-". */
+/* Adds a row of cells, made harmless; NULL is printed as "-". */
 void bh_table_row(struct bh_table *table, enum bh_color color, const char *const *cells);
 
 /* Columns from this one on are aligned right (numbers). */
 void bh_table_numeric(struct bh_table *table, size_t column);
+
+/* This column may be left out where there is not enough room; the first one named goes first. */
+void bh_table_expendable(struct bh_table *table, size_t column);
 
 /* Prints and frees it; `nothing` in its place where it has no row. */
 void bh_table_print(struct bh_table *table, const char *nothing);

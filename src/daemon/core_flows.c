@@ -216,7 +216,7 @@ enum bh_flow_verdict bh_core_flow_verdict(const struct bh_live_flow *live)
 const char *bh_core_peer_workload(const struct bh_peer *peer)
 {
 	return peer->kind == BH_PEER_WORKLOAD || peer->kind == BH_PEER_HOST ||
-			       peer->kind == BH_PEER_DEPARTED || peer->kind == BH_PEER_WORLD
+			       peer->kind == BH_PEER_WORLD
 		       ? peer->name
 		       : NULL;
 }

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "answer.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <wchar.h>
+
+#include "table.h"
+
+/* --- text ------------------------------------------------------------------------------------- */
+
+static bool is_obeyed(wchar_t c)
+{
+	static const struct {
+		wchar_t first, last;
+	} ranges[] = {
+		{ 0x00, 0x1f },	    { 0x7f, 0x9f },	/* C0, DEL, C1 */
+		{ 0x200e, 0x200f }, { 0x2028, 0x202e }, /* marks, separators, overrides */
+		{ 0x2066, 0x2069 },			/* isolates */
+	};
+
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
+		if (c >= ranges[i].first && c <= ranges[i].last)
+			return true;
+	return false;
+}
+
+void bh_harmless(char *text, const char *keep)
+{
+	char *to = text;
+	size_t left = strlen(text);
+
+	while (left > 0) {
+		mbstate_t state = { 0 };
+		wchar_t c = 0;
+		size_t bytes = mbrtowc(&c, text, left, &state);
+		bool broken = bytes == 0 || bytes > left;
+
+		bytes = broken ? 1 : bytes;
+		if (broken || (is_obeyed(c) && (c > 0x7f || strchr(keep, (int)c) == NULL))) {
+			*to++ = '?';
+		} else {
+			memmove(to, text, bytes);
+			to += bytes;
+		}
+		text += bytes;
+		left -= bytes;
+	}
+	*to = '\0';
+}
+
+/* --- JSON ------------------------------------------------------------------------------------- */
+
+/* Children stand beside each other in lists of any length: only depth costs stack, and cJSON limits
+ * that. */
+static void make_harmless(cJSON *json)
+{
+	for (; json != NULL; json = json->next) {
+		if (json->string != NULL)
+			bh_harmless(json->string, "");
+		if (json->valuestring != NULL)
+			bh_harmless(json->valuestring, "");
+		make_harmless(json->child);
+	}
+}
+
+cJSON *bh_answer_parse(const char *text)
+{
+	cJSON *json = cJSON_Parse(text);
+
+	make_harmless(json);
+	return json;
+}
+
+const cJSON *bh_get(const cJSON *json, const char *key)
+{
+	return cJSON_GetObjectItemCaseSensitive(json, key);
+}
+
+const char *bh_text(const cJSON *json, const char *key)
+{
+	return cJSON_GetStringValue(bh_get(json, key));
+}
+
+const char *bh_word(const cJSON *json, const char *key)
+{
+	const char *text = bh_text(json, key);
+
+	return text != NULL ? text : "-";
+}
+
+double bh_number(const cJSON *json, const char *key)
+{
+	const cJSON *item = bh_get(json, key);
+
+	return cJSON_IsNumber(item) ? item->valuedouble : 0;
+}
+
+const char *bh_answer_port(const cJSON *json, double port, char out[BH_PORT_TEXT])
+{
+	uint8_t proto;
+
+	if (!bh_protocol_parse(bh_word(json, "proto"), &proto) || !(port >= 0 && port < 65536))
+		return "-";
+	return bh_port_format(proto, (uint16_t)port, out);
+}
+
+/* --- time ------------------------------------------------------------------------------------- */
+
+static bool is_today(const struct tm *then)
+{
+	time_t now = time(NULL);
+	struct tm today;
+
+	localtime_r(&now, &today);
+	return then->tm_year == today.tm_year && then->tm_yday == today.tm_yday;
+}
+
+char *bh_clock(double seconds, char out[BH_TIME_TEXT])
+{
+	struct tm then;
+
+	strcpy(out, "-");
+	if (!(seconds > 0 && seconds < 1e11))
+		return out;
+	if (bh_terminal_width() == 0)
+		return bh_time_format((int64_t)(seconds * BH_SECOND), out);
+	time_t when = (time_t)seconds;
+	localtime_r(&when, &then);
+	strftime(out, BH_TIME_TEXT, is_today(&then) ? "%H:%M:%S" : "%F %H:%M", &then);
+	return out;
+}
+
+char *bh_age(double seconds, char out[BH_TIME_TEXT])
+{
+	if (seconds < 120)
+		snprintf(out, BH_TIME_TEXT, "%.0f s", seconds);
+	else if (seconds < 7200)
+		snprintf(out, BH_TIME_TEXT, "%.0f min", seconds / 60);
+	else if (seconds < 2 * 86400)
+		snprintf(out, BH_TIME_TEXT, "%.0f h", seconds / 3600);
+	else
+		snprintf(out, BH_TIME_TEXT, "%.0f days", seconds / 86400);
+	return out;
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Completion for bash and zsh, from the command table. */
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "words.h"
+
+#define SPEC 80
+
+/* The first words of what may stand behind `prefix` ("" or "policy "), each once. */
+static void each_word(const char *prefix, void (*put)(const char *word, const struct bh_command *c))
+{
+	size_t length = strlen(prefix);
+	char word[64], before[64] = "";
+
+	for (const struct bh_command *c = bh_commands; c->name != NULL; c++) {
+		if (strncmp(c->name, prefix, length) != 0)
+			continue;
+		snprintf(word, sizeof(word), "%.*s", (int)strcspn(c->name + length, " "),
+			 c->name + length);
+		if (strcmp(word, before) != 0)
+			put(word, c);
+		memcpy(before, word, sizeof(before));
+	}
+}
+
+/* Calls put for the first word of every group: "policy". */
+static void each_group(void (*put)(const char *group))
+{
+	char group[64], before[64] = "";
+
+	for (const struct bh_command *c = bh_commands; c->name != NULL; c++) {
+		if (strchr(c->name, ' ') == NULL)
+			continue;
+		snprintf(group, sizeof(group), "%.*s", (int)strcspn(c->name, " "), c->name);
+		if (strcmp(group, before) != 0)
+			put(group);
+		memcpy(before, group, sizeof(before));
+	}
+}
+
+static void put_fixed_words(const char *spec)
+{
+	char words[BH_MOST_WORDS][BH_WORD];
+	size_t count = bh_words_of(spec, words);
+
+	for (size_t i = 0; i < count; i++)
+		printf("%s%s", i > 0 ? " " : "", words[i]);
+}
+
+/* --- bash ------------------------------------------------------------------------------------- */
+
+static void bash_word(const char *word, const struct bh_command *c)
+{
+	(void)c;
+	printf("%s ", word);
+}
+
+/* "choices='learn audit enforce' ;;" for what may stand somewhere. */
+static void bash_choices(const char *spec)
+{
+	if (bh_words_name_a_file(spec)) {
+		printf("files=1 ;;\n");
+		return;
+	}
+	printf("choices='");
+	put_fixed_words(spec);
+	printf("' ;;\n");
+}
+
+static void bash_options(const struct bh_option *options)
+{
+	for (; options->name != NULL; options++)
+		printf("--%s ", options->name);
+}
+
+/* The options that take a value: the word behind them is no argument. */
+static void bash_takers(const struct bh_option *options)
+{
+	for (; options->name != NULL; options++)
+		if (options->argument != NULL)
+			printf("--%s ", options->name);
+}
+
+static void bash_values(const struct bh_command *c)
+{
+	if (c->formats != NULL) {
+		printf("\t'%s'*:--format) ", c->name);
+		bash_choices(c->formats);
+	}
+	for (const struct bh_option *o = c->options; o->name != NULL; o++) {
+		if (o->argument == NULL)
+			continue;
+		printf("\t'%s'*:--%s) ", c->name, o->name);
+		bash_choices(o->argument);
+	}
+}
+
+static void bash_arguments(const struct bh_command *c)
+{
+	size_t words = strchr(c->name, ' ') != NULL ? 2 : 1;
+	char spec[SPEC];
+
+	for (size_t i = 0; bh_words_argument(c->arguments, i, spec, sizeof(spec)); i++) {
+		printf("\t'%zu %s%s) ", words + i, c->name, i > 0 ? " '*" : "'");
+		bash_choices(spec);
+	}
+}
+
+static void bash_group(const char *group)
+{
+	char prefix[80];
+
+	snprintf(prefix, sizeof(prefix), "%s ", group);
+	printf("\t'1 %s' | '2 help %s') choices='", group, group);
+	each_word(prefix, bash_word);
+	printf("' ;;\n");
+}
+
+static void complete_bash(void)
+{
+	printf("# SPDX-License-Identifier: GPL-2.0-or-later\n"
+	       "# bulkhead's completion for bash: bulkhead completion bash > "
+	       "/etc/bash_completion.d/bulkhead\n"
+	       "_bulkhead() {\n"
+	       "\tlocal cur=${COMP_WORDS[COMP_CWORD]} word option= choices= files= said=()\n"
+	       "\tlocal takers=' ");
+	bash_takers(bh_global_options);
+	for (const struct bh_command *c = bh_commands; c->name != NULL; c++)
+		bash_takers(c->options);
+	printf("'\n"
+	       "\t[[ $cur == = ]] && cur=\n"
+	       "\tfor word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
+	       "\t\tif [[ $word == = ]]; then\n\t\t\tcontinue\n"
+	       "\t\telif [[ -n $option ]]; then\n\t\t\toption=\n"
+	       "\t\telif [[ $takers == *\" $word \"* ]]; then\n\t\t\toption=$word\n"
+	       "\t\telif [[ $word != -* ]]; then\n\t\t\tsaid+=(\"$word\")\n\t\tfi\n\tdone\n"
+	       "\tif [[ -n $option ]]; then\n\tcase \"${said[*]}:$option\" in\n");
+	for (const struct bh_command *c = bh_commands; c->name != NULL; c++)
+		bash_values(c);
+	for (const struct bh_option *o = bh_global_options; o->name != NULL; o++) {
+		if (o->argument == NULL)
+			continue;
+		printf("\t*:--%s) ", o->name);
+		bash_choices(o->argument);
+	}
+	printf("\tesac\n\telif [[ $cur == -* ]]; then\n\tcase \"${said[*]}\" in\n");
+	for (const struct bh_command *c = bh_commands; c->name != NULL; c++) {
+		printf("\t'%s' | '%s '*) choices='", c->name, c->name);
+		bash_options(c->options);
+		printf("' ;;\n");
+	}
+	printf("\tesac\n\tchoices+=' ");
+	bash_options(bh_global_options);
+	printf("'\n\telse\n\tcase \"${#said[@]} ${said[*]}\" in\n\t'0 ' | '1 help') choices='");
+	each_word("", bash_word);
+	printf("' ;;\n");
+	each_group(bash_group);
+	for (const struct bh_command *c = bh_commands; c->name != NULL; c++)
+		if (strcmp(c->name, "help") != 0)
+			bash_arguments(c);
+	printf("\tesac\n\tfi\n"
+	       "\tif [[ -n $files ]]; then\n"
+	       "\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
+	       "\telse\n"
+	       "\t\tmapfile -t COMPREPLY < <(compgen -W \"$choices\" -- \"$cur\")\n\tfi\n}\n"
+	       "complete -o filenames -F _bulkhead bulkhead\n");
+}
+
+/* --- zsh -------------------------------------------------------------------------------------- */
+
+/* Text inside single quotes; `special` characters mean something to zsh's helper there. */
+static void zsh_text(const char *text, const char *special)
+{
+	for (; *text != '\0'; text++) {
+		if (*text == '\'')
+			fputs("'\\''", stdout);
+		else
+			printf("%s%c", strchr(special, *text) != NULL ? "\\" : "", *text);
+	}
+}
+
+/* ":NAME:(a b)" of _arguments. */
+static void zsh_action(const char *spec)
+{
+	printf(":");
+	zsh_text(spec, ":\\[]");
+	if (bh_words_name_a_file(spec)) {
+		printf(":_files");
+		return;
+	}
+	printf(":(");
+	put_fixed_words(spec);
+	printf(")");
+}
+
+static void zsh_options(const struct bh_option *options, const char *formats)
+{
+	for (; options->name != NULL; options++) {
+		const char *argument =
+			strcmp(options->name, "format") == 0 ? formats : options->argument;
+
+		printf(" \\\n\t\t\t'--%s[", options->name);
+		zsh_text(options->help, ":\\[]");
+		printf("]");
+		if (argument != NULL)
+			zsh_action(argument);
+		printf("'");
+	}
+}
+
+static void zsh_command(const struct bh_command *c)
+{
+	const char *space = strchr(c->name, ' ');
+	char spec[SPEC];
+
+	printf("\t%s)\n\t\t_arguments", space != NULL ? space + 1 : c->name);
+	zsh_options(c->options, NULL);
+	zsh_options(bh_global_options, bh_command_formats(c));
+	for (size_t i = 0; bh_words_argument(c->arguments, i, spec, sizeof(spec)); i++) {
+		printf(" \\\n\t\t\t'%zu", i + 1);
+		zsh_action(spec);
+		printf("'");
+	}
+	printf("\n\t\t;;\n");
+}
+
+static void zsh_word(const char *word, const struct bh_command *c)
+{
+	bool group = strlen(word) < strlen(c->name) && c->name[strlen(word)] == ' ';
+
+	printf("\t\t'%s:", word);
+	zsh_text(group ? "read, check, apply and roll back policies" : c->help, "");
+	printf("'\n");
+}
+
+static void zsh_group(const char *group)
+{
+	char prefix[80];
+	size_t length;
+
+	snprintf(prefix, sizeof(prefix), "%s ", group);
+	length = strlen(prefix);
+	printf("_bulkhead_%s() {\n\tlocal -a commands\n\tcommands=(\n", group);
+	each_word(prefix, zsh_word);
+	printf("\t)\n\tif (( CURRENT == 2 )); then\n\t\t_describe command commands\n\t\treturn\n"
+	       "\tfi\n\tshift words\n\t(( CURRENT-- ))\n\tcase ${words[1]} in\n");
+	for (const struct bh_command *c = bh_commands; c->name != NULL; c++)
+		if (strncmp(c->name, prefix, length) == 0)
+			zsh_command(c);
+	printf("\tesac\n}\n\n");
+}
+
+static void zsh_group_case(const char *group)
+{
+	printf("\t%s) _bulkhead_%s ;;\n", group, group);
+}
+
+static void complete_zsh(void)
+{
+	printf("#compdef bulkhead\n# SPDX-License-Identifier: GPL-2.0-or-later\n"
+	       "# bulkhead's completion for zsh: put it into a folder of $fpath, as _bulkhead\n\n");
+	each_group(zsh_group);
+	printf("_bulkhead() {\n\tlocal -a commands\n\tcommands=(\n");
+	each_word("", zsh_word);
+	printf("\t)\n\tif (( CURRENT == 2 )); then\n\t\t_describe command commands\n\t\treturn\n"
+	       "\tfi\n\tshift words\n\t(( CURRENT-- ))\n\tcase ${words[1]} in\n");
+	each_group(zsh_group_case);
+	for (const struct bh_command *c = bh_commands; c->name != NULL; c++)
+		if (strchr(c->name, ' ') == NULL)
+			zsh_command(c);
+	printf("\tesac\n}\n\n_bulkhead \"$@\"\n");
+}
+
+int bh_completion_run(const struct bh_call *call)
+{
+	if (strcmp(call->arguments[0], "bash") == 0)
+		complete_bash();
+	else
+		complete_zsh();
+	return BH_EXIT_DONE;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The map of who talks to whom: as a tree for people, as DOT and Mermaid for pictures. */
+#include <stdio.h>
+#include <string.h>
+
+#include "answer.h"
+#include "client.h"
+#include "command.h"
+#include "table.h"
+
+static bool is_denied(const cJSON *edge)
+{
+	return bh_number(edge, "denied") > 0;
+}
+
+static const char *edge_port(const cJSON *edge, char out[BH_PORT_TEXT])
+{
+	return bh_answer_port(edge, bh_number(edge, "port"), out);
+}
+
+/* Quotes for DOT and Mermaid alike; neither takes a quote inside. */
+static void put_quoted(const char *text)
+{
+	putchar('"');
+	for (; *text != '\0'; text++)
+		putchar(*text == '"' || *text == '\\' ? '_' : *text);
+	putchar('"');
+}
+
+static void print_dot(const cJSON *map)
+{
+	const cJSON *node, *edge;
+	char port[BH_PORT_TEXT];
+
+	printf("digraph bulkhead {\n  rankdir=LR;\n  node [shape=box];\n");
+	cJSON_ArrayForEach (node, bh_get(map, "nodes")) {
+		printf("  ");
+		put_quoted(bh_word(node, "id"));
+		printf(" [style=%s];\n",
+		       strcmp(bh_word(node, "kind"), "workload") == 0 ? "solid" : "dashed");
+	}
+	cJSON_ArrayForEach (edge, bh_get(map, "edges")) {
+		printf("  ");
+		put_quoted(bh_word(edge, "src"));
+		printf(" -> ");
+		put_quoted(bh_word(edge, "dst"));
+		printf(" [label=\"%s\"%s];\n", edge_port(edge, port),
+		       is_denied(edge) ? ", color=red" : "");
+	}
+	printf("}\n");
+}
+
+/* Its place in the list of nodes, as Mermaid's names are made of it. */
+static size_t node_number(const cJSON *nodes, const char *id)
+{
+	const cJSON *node;
+	size_t number = 0;
+
+	cJSON_ArrayForEach (node, nodes) {
+		if (strcmp(bh_word(node, "id"), id) == 0)
+			break;
+		number++;
+	}
+	return number;
+}
+
+static void print_mermaid(const cJSON *map)
+{
+	const cJSON *node, *edge, *nodes = bh_get(map, "nodes");
+	char port[BH_PORT_TEXT];
+	size_t number = 0;
+
+	printf("flowchart LR\n");
+	cJSON_ArrayForEach (node, nodes) {
+		printf("  n%zu[", number++);
+		put_quoted(bh_word(node, "id"));
+		printf("]\n");
+	}
+	cJSON_ArrayForEach (edge, bh_get(map, "edges"))
+		printf("  n%zu %s|\"%s\"| n%zu\n", node_number(nodes, bh_word(edge, "src")),
+		       is_denied(edge) ? "-.->" : "-->", edge_port(edge, port),
+		       node_number(nodes, bh_word(edge, "dst")));
+}
+
+static void print_branch(const cJSON *edge, bool color)
+{
+	enum bh_color shade = is_denied(edge) ? BH_RED : BH_PLAIN;
+	double connections = bh_number(edge, "connections"), denied = bh_number(edge, "denied");
+	char port[BH_PORT_TEXT], count[16];
+
+	printf("%s  → %s  %s", bh_color_on(shade, color), bh_word(edge, "dst"),
+	       edge_port(edge, port));
+	if (connections > 0 || denied == 0)
+		printf("  %s", bh_human(connections, count));
+	if (denied > 0)
+		printf("  %s refused", bh_human(denied, count));
+	printf("%s\n", bh_color_off(shade, color));
+}
+
+/* Each node once, and below it whom it talks to. */
+static void print_tree(const cJSON *map, bool color)
+{
+	const cJSON *node, *edge;
+
+	cJSON_ArrayForEach (node, bh_get(map, "nodes")) {
+		const char *id = bh_word(node, "id"), *mode = bh_text(node, "mode");
+
+		printf("%s%s%s%s\n", id, mode != NULL ? "  (" : "", mode != NULL ? mode : "",
+		       mode != NULL ? ")" : "");
+		cJSON_ArrayForEach (edge, bh_get(map, "edges"))
+			if (strcmp(bh_word(edge, "src"), id) == 0)
+				print_branch(edge, color);
+	}
+	if (cJSON_GetArraySize(bh_get(map, "nodes")) == 0)
+		printf("Nobody is known yet.\n");
+}
+
+static void print_map(const struct bh_call *call, const cJSON *map)
+{
+	if (strcmp(call->format, "dot") == 0)
+		print_dot(map);
+	else if (strcmp(call->format, "mermaid") == 0)
+		print_mermaid(map);
+	else
+		print_tree(map, call->color);
+}
+
+int bh_map_run(const struct bh_call *call)
+{
+	static const struct bh_view view = { .print = print_map };
+	struct bh_request request = { .path = "/v1/map" };
+
+	return bh_client_show(call, &request, &view);
+}

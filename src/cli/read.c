@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A capture file's flows, without a daemon. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "address.h"
+#include "client.h"
+#include "command.h"
+#include "json.h"
+#include "protocol.h"
+#include "source.h"
+#include "table.h"
+#include "timefmt.h"
+
+struct reader {
+	const struct bh_call *call;
+	struct bh_table *table; /* NULL: JSON */
+	struct bh_buffer line;
+};
+
+static struct bh_table *new_table(const struct bh_call *call)
+{
+	static const char *const titles[] = { "FIRST",	     "SOURCE",	"SPORT",
+					      "DESTINATION", "PORT",	"STATE",
+					      "OPENED BY",   "PACKETS", "BYTES" };
+	struct bh_table *table = bh_table_new(titles, 9, call->color);
+
+	bh_table_numeric(table, 7);
+	bh_table_expendable(table, 7);
+	bh_table_expendable(table, 0);
+	bh_table_expendable(table, 6);
+	bh_table_expendable(table, 2);
+	return table;
+}
+
+static void add_flow_row(struct bh_table *table, const struct bh_flow *f)
+{
+	char src[BH_ADDR_TEXT], dst[BH_ADDR_TEXT], port[BH_PORT_TEXT], from[16],
+		first[BH_TIME_TEXT];
+	char packets[16], bytes[16];
+	const char *cells[] = { bh_time_format(f->first, first),
+				bh_addr_format(&f->key.src, src),
+				from,
+				bh_addr_format(&f->key.dst, dst),
+				bh_port_format(f->key.proto, f->key.dport, port),
+				bh_flow_state_name(f->state),
+				bh_direction_name(f->direction),
+				bh_human((double)(f->tx.sent.packets + f->rx.sent.packets),
+					 packets),
+				bh_human((double)(f->tx.sent.bytes + f->rx.sent.bytes), bytes) };
+
+	snprintf(from, sizeof(from), "%u", f->key.sport);
+	bh_table_row(table, BH_PLAIN, cells);
+}
+
+static void on_flow(void *user, const struct bh_flow *flow)
+{
+	struct reader *r = user;
+	struct bh_flow_names names = { 0 };
+
+	if (r->table != NULL) {
+		add_flow_row(r->table, flow);
+		return;
+	}
+	bh_buffer_clear(&r->line);
+	bh_json_flow(&r->line, flow, &names);
+	puts(r->line.data);
+}
+
+static void on_progress(void *user, uint64_t done, uint64_t total)
+{
+	(void)user;
+	if (total > 0 && isatty(STDERR_FILENO))
+		fprintf(stderr, "\r%3.0f %%", 100.0 * (double)done / (double)total);
+}
+
+/* What could be read and what could not, beside the flows. */
+static void print_summary(const char *path, const struct bh_file_stats *file,
+			  const struct bh_flow_table_stats *table)
+{
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "\r");
+	fprintf(stderr, "%s: %" PRIu64 " packets, %" PRIu64 " flows", path, file->packets,
+		table->flows);
+	for (int i = BH_DECODED + 1; i < BH_UNDECODED_KINDS; i++)
+		if (table->undecoded[i] > 0)
+			fprintf(stderr, ", %" PRIu64 " %s", table->undecoded[i],
+				bh_undecoded_name(i));
+	if (table->orphan_fragments > 0)
+		fprintf(stderr, ", %" PRIu64 " fragments without their first",
+			table->orphan_fragments);
+	if (table->evicted > 0)
+		fprintf(stderr, ", %" PRIu64 " flows ended early for want of room", table->evicted);
+	fprintf(stderr, "\n");
+	if (file->truncated)
+		fprintf(stderr, "%s: the rest cannot be read: %s\n", path, file->problem);
+}
+
+int bh_read_run(const struct bh_call *call, const char *path)
+{
+	struct bh_flow_table_config config = { .max_flows = 4000000,
+					       .idle_timeout = 60 * BH_SECOND,
+					       .tcp_idle_timeout = 86400 * BH_SECOND,
+					       .closed_linger = 5 * BH_SECOND };
+	struct reader reader = { .call = call };
+	struct bh_file_stats file;
+	struct bh_error err = { 0 };
+
+	if (!call->json)
+		reader.table = new_table(call);
+	struct bh_flow_table *table = bh_flow_table_new(&config, on_flow, &reader);
+	int result = bh_file_source_read(path, table, &file, on_progress, NULL, &err);
+	struct bh_flow_table_stats stats = bh_flow_table_stats(table);
+	bh_flow_table_free(table);
+	if (reader.table != NULL)
+		bh_table_print(reader.table, "No flow.");
+	bh_buffer_free(&reader.line);
+	if (result != 0)
+		return bh_complain(BH_EXIT_UNREACHABLE, "%s", err.text);
+	print_summary(path, &file, &stats);
+	return BH_EXIT_DONE;
+}

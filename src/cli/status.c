@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What state things are in, and who is there: status, coverage, workloads. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "answer.h"
+#include "client.h"
+#include "command.h"
+#include "table.h"
+
+/* --- status ----------------------------------------------------------------------------------- */
+
+static void print_capture(const cJSON *capture)
+{
+	char packets[16], dropped[16];
+
+	printf("capture      %s, %s packets, %s lost, %.0f flows alive\n",
+	       bh_word(capture, "state"), bh_human(bh_number(capture, "packets"), packets),
+	       bh_human(bh_number(capture, "dropped"), dropped), bh_number(capture, "flows"));
+}
+
+static void print_identity(const cJSON *identity)
+{
+	const cJSON *runtime;
+
+	printf("identity     %.0f endpoints, %.0f unidentified", bh_number(identity, "endpoints"),
+	       bh_number(identity, "unidentified"));
+	cJSON_ArrayForEach (runtime, bh_get(identity, "runtimes"))
+		printf(", %s %s", bh_word(runtime, "name"), bh_word(runtime, "state"));
+	printf("\n");
+}
+
+static void print_enforcement(const cJSON *enforcement, bool color)
+{
+	const char *state = bh_word(enforcement, "state"), *why = bh_text(enforcement, "why");
+	enum bh_color shade = strcmp(state, "active") == 0   ? BH_GREEN
+			      : strcmp(state, "failed") == 0 ? BH_RED
+							     : BH_PLAIN;
+
+	printf("enforcement  %s%s%s", bh_color_on(shade, color), state, bh_color_off(shade, color));
+	if (cJSON_IsNumber(bh_get(enforcement, "number")))
+		printf(", policy revision %.0f (%.12s)", bh_number(enforcement, "number"),
+		       bh_word(enforcement, "revision"));
+	else
+		printf(", no policy yet");
+	printf("%s%s\n", why != NULL ? ": " : "", why != NULL ? why : "");
+}
+
+static void print_unknown(const cJSON *unknown, bool color)
+{
+	const cJSON *line;
+
+	printf("\nWhat bulkhead does not know:\n");
+	cJSON_ArrayForEach (line, unknown)
+		if (cJSON_IsString(line))
+			printf("%s  • %s%s\n", bh_color_on(BH_YELLOW, color), line->valuestring,
+			       bh_color_off(BH_YELLOW, color));
+	if (cJSON_GetArraySize(unknown) == 0)
+		printf("  nothing that it is aware of\n");
+}
+
+static void print_status(const struct bh_call *call, const cJSON *status)
+{
+	const cJSON *learning = bh_get(status, "learning"), *modes = bh_get(status, "modes");
+	char age[BH_TIME_TEXT];
+
+	printf("bulkhead %s on %s, up %s\n\n", bh_word(status, "version"), bh_word(status, "host"),
+	       bh_age((double)time(NULL) - bh_number(status, "started"), age));
+	print_capture(bh_get(status, "capture"));
+	print_identity(bh_get(status, "identity"));
+	printf("learning     %.0f edges, windows of %s\n", bh_number(learning, "edges"),
+	       bh_age(bh_number(learning, "window_seconds"), age));
+	printf("modes        %.0f learn, %.0f audit, %.0f enforce\n", bh_number(modes, "learn"),
+	       bh_number(modes, "audit"), bh_number(modes, "enforce"));
+	print_enforcement(bh_get(status, "enforcement"), call->color);
+	print_unknown(bh_get(status, "unknown"), call->color);
+}
+
+int bh_status_run(const struct bh_call *call)
+{
+	static const struct bh_view view = { .print = print_status };
+	struct bh_request request = { .path = "/v1/status" };
+
+	return bh_client_show(call, &request, &view);
+}
+
+/* --- coverage --------------------------------------------------------------------------------- */
+
+static enum bh_color coverage_color(const char *coverage)
+{
+	return strcmp(coverage, "neither") == 0	     ? BH_RED
+	       : strcmp(coverage, "observable") == 0 ? BH_YELLOW
+						     : BH_PLAIN;
+}
+
+static void print_coverage(const struct bh_call *call, const cJSON *answer)
+{
+	static const char *const titles[] = { "NAME", "WORKLOAD", "RUNTIME", "COVERAGE", "WHY" };
+	struct bh_table *table = bh_table_new(titles, 5, call->color);
+	const cJSON *row;
+
+	bh_table_expendable(table, 2);
+	cJSON_ArrayForEach (row, bh_get(answer, "rows")) {
+		const char *coverage = bh_word(row, "coverage");
+		const char *cells[] = { bh_text(row, "name"), bh_text(row, "workload"),
+					bh_text(row, "runtime"), coverage, bh_text(row, "why") };
+
+		bh_table_row(table, coverage_color(coverage), cells);
+	}
+	bh_table_print(table, "No container and no named namespace is known.");
+}
+
+int bh_coverage_run(const struct bh_call *call)
+{
+	static const struct bh_view view = { .print = print_coverage };
+	struct bh_request request = { .path = "/v1/coverage" };
+
+	return bh_client_show(call, &request, &view);
+}
+
+/* --- workloads -------------------------------------------------------------------------------- */
+
+static void join_addresses(const cJSON *addresses, struct bh_buffer *out)
+{
+	const cJSON *address;
+
+	bh_buffer_clear(out);
+	cJSON_ArrayForEach (address, addresses)
+		if (cJSON_IsString(address))
+			bh_buffer_printf(out, "%s%s", out->length > 0 ? " " : "",
+					 address->valuestring);
+	bh_buffer_append(out, "", 0);
+}
+
+static void add_instances(struct bh_table *table, const cJSON *row, struct bh_buffer *addresses)
+{
+	const char *workload = bh_text(row, "workload");
+	const cJSON *instance;
+
+	cJSON_ArrayForEach (instance, bh_get(row, "instances")) {
+		join_addresses(bh_get(instance, "addresses"), addresses);
+		const char *cells[] = { workload != NULL ? workload : "(unidentified)",
+					bh_text(row, "mode"),
+					bh_text(instance, "name"),
+					bh_text(instance, "ifname"),
+					addresses->data,
+					bh_text(row, "why") };
+
+		bh_table_row(table, workload != NULL ? BH_PLAIN : BH_YELLOW, cells);
+	}
+}
+
+static void print_workloads(const struct bh_call *call, const cJSON *answer)
+{
+	static const char *const titles[] = { "WORKLOAD",  "MODE",	"INSTANCE",
+					      "INTERFACE", "ADDRESSES", "GROUPED BY" };
+	struct bh_table *table = bh_table_new(titles, 6, call->color);
+	struct bh_buffer addresses = { 0 };
+	const cJSON *row;
+
+	bh_table_expendable(table, 5);
+	bh_table_expendable(table, 3);
+	cJSON_ArrayForEach (row, bh_get(answer, "rows"))
+		add_instances(table, row, &addresses);
+	bh_table_print(table, "No endpoint is known: no veth of this host leads to a container.");
+	bh_buffer_free(&addresses);
+}
+
+int bh_workloads_run(const struct bh_call *call)
+{
+	static const struct bh_view view = { .print = print_workloads };
+	struct bh_request request = { .path = "/v1/workloads" };
+
+	return bh_client_show(call, &request, &view);
+}

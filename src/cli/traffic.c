@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Who talks to whom, and what happened: flows, edges, events. Flows and events are lines, which can
+ * be followed. */
+#include <stdio.h>
+#include <string.h>
+
+#include "answer.h"
+#include "client.h"
+#include "command.h"
+#include "table.h"
+
+/* Where a reader was too slow, the daemon says how many lines it dropped. */
+static bool print_gap(const struct bh_call *call, const cJSON *line)
+{
+	const cJSON *gap = bh_get(line, "gap");
+
+	if (!cJSON_IsNumber(gap))
+		return false;
+	printf("%s… %.0f lines are missing here: they came faster than they were read%s\n",
+	       bh_color_on(BH_YELLOW, call->color), gap->valuedouble,
+	       bh_color_off(BH_YELLOW, call->color));
+	return true;
+}
+
+/* --- flows ------------------------------------------------------------------------------------ */
+
+struct flow_printer {
+	const struct bh_call *call;
+	struct bh_table *table; /* NULL: each line at once */
+};
+
+#define FLOW_COLUMNS 8
+
+struct flow_row {
+	const char *cells[FLOW_COLUMNS];
+	char time[BH_TIME_TEXT], port[BH_PORT_TEXT], bytes[16];
+};
+
+static const char *end_name(const cJSON *end)
+{
+	const char *workload = bh_text(end, "workload");
+
+	return workload != NULL ? workload : bh_word(end, "ip");
+}
+
+static enum bh_color verdict_color(const char *verdict)
+{
+	return strcmp(verdict, "denied") == 0	     ? BH_RED
+	       : strcmp(verdict, "undelivered") == 0 ? BH_YELLOW
+						     : BH_PLAIN;
+}
+
+static void fill_flow_row(const cJSON *flow, struct flow_row *row)
+{
+	const cJSON *dst = bh_get(flow, "dst");
+	double bytes =
+		bh_number(bh_get(flow, "tx"), "bytes") + bh_number(bh_get(flow, "rx"), "bytes");
+
+	row->cells[0] = bh_clock(bh_number(flow, "last"), row->time);
+	row->cells[1] = end_name(bh_get(flow, "src"));
+	row->cells[2] = end_name(dst);
+	row->cells[3] = bh_answer_port(flow, bh_number(dst, "port"), row->port);
+	row->cells[4] = bh_word(flow, "state");
+	row->cells[5] = bh_word(flow, "verdict");
+	row->cells[6] = bh_word(flow, "direction");
+	row->cells[7] = bh_human(bytes, row->bytes);
+}
+
+static void print_flow(void *user, const char *line)
+{
+	const struct flow_printer *p = user;
+	cJSON *flow = p->call->json ? NULL : bh_answer_parse(line);
+	struct flow_row row;
+
+	if (p->call->json) {
+		puts(line);
+	} else if (!print_gap(p->call, flow)) {
+		fill_flow_row(flow, &row);
+		const char **c = row.cells;
+		enum bh_color color = verdict_color(c[5]);
+
+		if (p->table != NULL)
+			bh_table_row(p->table, color, c);
+		else
+			printf("%s%s  %s → %s  %s  %s  %s  %s%s\n",
+			       bh_color_on(color, p->call->color), c[0], c[1], c[2], c[3], c[4],
+			       c[5], c[7], bh_color_off(color, p->call->color));
+	}
+	cJSON_Delete(flow);
+	if (p->table == NULL)
+		fflush(stdout);
+}
+
+static struct bh_table *new_flow_table(const struct bh_call *call)
+{
+	static const char *const titles[] = { "TIME",  "SOURCE",  "DESTINATION", "PORT",
+					      "STATE", "VERDICT", "OPENED BY",	 "BYTES" };
+	struct bh_table *table = bh_table_new(titles, FLOW_COLUMNS, call->color);
+
+	bh_table_numeric(table, 7);
+	bh_table_expendable(table, 6);
+	bh_table_expendable(table, 7);
+	bh_table_expendable(table, 4);
+	return table;
+}
+
+int bh_flows_run(const struct bh_call *call)
+{
+	const char *capture = bh_call_option(call, "read"),
+		   *workload = bh_call_option(call, "workload"),
+		   *verdict = bh_call_option(call, "verdict"),
+		   *limit = bh_call_option(call, "limit");
+	bool follow = bh_call_option(call, "follow") != NULL;
+	struct bh_request request = { .path = "/v1/flows" };
+	struct flow_printer printer = { .call = call };
+
+	if (capture != NULL && (follow || workload != NULL || verdict != NULL || limit != NULL))
+		return bh_complain(BH_EXIT_USAGE,
+				   "flows --read takes no other option: a capture file knows no "
+				   "workloads, and is printed whole");
+	if (capture != NULL)
+		return bh_read_run(call, capture);
+	if (follow && limit != NULL)
+		return bh_complain(BH_EXIT_USAGE, "flows takes --follow or --limit, not both");
+	if (!follow && !call->json)
+		printer.table = new_flow_table(call);
+	bh_request_add(&request, follow ? "follow" : "lines", "1");
+	bh_request_add(&request, "workload", workload);
+	bh_request_add(&request, "verdict", verdict);
+	bh_request_add(&request, "limit", limit);
+	int result = bh_client_lines(call, &request, print_flow, &printer);
+	if (printer.table != NULL)
+		bh_table_print(printer.table,
+			       result == BH_EXIT_DONE ? "No flow has been seen yet." : "");
+	return result;
+}
+
+/* --- edges ------------------------------------------------------------------------------------ */
+
+static void add_edge_row(struct bh_table *table, const cJSON *edge)
+{
+	char port[BH_PORT_TEXT], numbers[5][16], last[BH_TIME_TEXT];
+	const char *cells[] = { bh_text(edge, "src"),
+				bh_text(edge, "dst"),
+				bh_answer_port(edge, bh_number(edge, "port"), port),
+				bh_clock(bh_number(edge, "last"), last),
+				bh_human(bh_number(edge, "connections"), numbers[0]),
+				bh_human(bh_number(edge, "answered"), numbers[1]),
+				bh_human(bh_number(edge, "windows"), numbers[2]),
+				bh_human(bh_number(edge, "replicas"), numbers[3]),
+				bh_human(bh_number(edge, "bytes"), numbers[4]) };
+
+	bh_table_row(table, cJSON_IsTrue(bh_get(edge, "lossy")) ? BH_YELLOW : BH_PLAIN, cells);
+}
+
+static void print_unlearned(const cJSON *unlearned)
+{
+	const cJSON *reason;
+	bool any = false;
+
+	cJSON_ArrayForEach (reason, unlearned) {
+		if (!cJSON_IsNumber(reason) || reason->valuedouble == 0)
+			continue;
+		printf("%s %.0f %s", any ? "," : "\nNot learned:", reason->valuedouble,
+		       reason->string);
+		any = true;
+	}
+	if (any)
+		printf("\n");
+}
+
+static void print_edges(const struct bh_call *call, const cJSON *answer)
+{
+	static const char *const titles[] = { "SOURCE",	 "DESTINATION", "PORT",
+					      "LAST",	 "CONNECTIONS", "ANSWERED",
+					      "WINDOWS", "REPLICAS",	"BYTES" };
+	struct bh_table *table = bh_table_new(titles, 9, call->color);
+	const cJSON *edge;
+
+	bh_table_numeric(table, 4);
+	bh_table_expendable(table, 8);
+	bh_table_expendable(table, 4);
+	bh_table_expendable(table, 7);
+	bh_table_expendable(table, 3);
+	cJSON_ArrayForEach (edge, bh_get(answer, "edges"))
+		add_edge_row(table, edge);
+	bh_table_print(table, "Nothing has been learned yet.");
+	print_unlearned(bh_get(answer, "unlearned"));
+}
+
+int bh_edges_run(const struct bh_call *call)
+{
+	static const struct bh_view view = { .print = print_edges };
+	struct bh_request request = { .path = "/v1/edges" };
+
+	bh_request_add(&request, "workload", call->arguments[0]);
+	return bh_client_show(call, &request, &view);
+}
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+static enum bh_color event_color(const char *kind)
+{
+	static const char *const red[] = { "denied", "spoof", "leak" };
+	static const char *const yellow[] = { "would-deny", "loss", "unclaimed", "capture" };
+
+	for (size_t i = 0; i < sizeof(red) / sizeof(red[0]); i++)
+		if (strcmp(kind, red[i]) == 0)
+			return BH_RED;
+	for (size_t i = 0; i < sizeof(yellow) / sizeof(yellow[0]); i++)
+		if (strcmp(kind, yellow[i]) == 0)
+			return BH_YELLOW;
+	return BH_PLAIN;
+}
+
+/* The text says who, whom, which port and why: the daemon writes it for people. */
+static void print_event(void *user, const char *line)
+{
+	const struct bh_call *call = user;
+	cJSON *event = call->json ? NULL : bh_answer_parse(line);
+	char when[BH_TIME_TEXT];
+
+	if (call->json) {
+		puts(line);
+	} else if (!print_gap(call, event)) {
+		const char *kind = bh_word(event, "kind");
+		enum bh_color color = event_color(kind);
+
+		printf("%s  %s%-13s%s  %s\n", bh_clock(bh_number(event, "time"), when),
+		       bh_color_on(color, call->color), kind, bh_color_off(color, call->color),
+		       bh_word(event, "text"));
+	}
+	cJSON_Delete(event);
+	fflush(stdout);
+}
+
+int bh_events_run(const struct bh_call *call)
+{
+	const char *limit = bh_call_option(call, "limit");
+	bool follow = bh_call_option(call, "follow") != NULL;
+	struct bh_request request = { .path = "/v1/events" };
+
+	if (follow && limit != NULL)
+		return bh_complain(BH_EXIT_USAGE, "events takes --follow or --limit, not both");
+	bh_request_add(&request, follow ? "follow" : "lines", "1");
+	if (!follow)
+		bh_request_add(&request, "limit", limit != NULL ? limit : "100");
+	return bh_client_lines(call, &request, print_event, (void *)(uintptr_t)call);
+}
