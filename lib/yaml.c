@@ -22,6 +22,8 @@ struct reader {
 	const char *file;
 	struct bh_error *err;
 	size_t nodes;
+	int line; /* of the event that was read last */
+	int column;
 };
 
 static void free_content(struct bh_yaml *node)
@@ -57,14 +59,18 @@ static int fail_syntax(struct reader *r)
 	return fail_at(r, e->line, e->column, e->msg);
 }
 
-static void place(struct bh_yaml *node, struct fy_event *event)
+/* NULL at the end or on a syntax error. What is not there ("a:", "-") has no mark: it stands where
+ * the thing before it does. */
+static struct fy_event *next_event(struct reader *r)
 {
-	const struct fy_mark *mark = fy_event_start_mark(event);
+	struct fy_event *event = fy_parser_parse(r->parser);
+	const struct fy_mark *mark = event != NULL ? fy_event_start_mark(event) : NULL;
 
 	if (mark != NULL) {
-		node->line = mark->line + 1;
-		node->column = mark->column + 1;
+		r->line = mark->line + 1;
+		r->column = mark->column + 1;
 	}
+	return event;
 }
 
 static int read_node(struct reader *r, struct fy_event *event, struct bh_yaml *node, int depth);
@@ -87,7 +93,7 @@ static int read_value(struct reader *r, struct bh_yaml *map, struct bh_yaml *key
 	if (bh_map_get_text(keys, key->text) != NULL)
 		return fail_at(r, key->line, key->column, "the same key twice");
 	bh_map_put_text(keys, key->text, keys);
-	struct fy_event *event = fy_parser_parse(r->parser);
+	struct fy_event *event = next_event(r);
 	if (event == NULL)
 		return fail_syntax(r);
 	struct bh_yaml value = { 0 };
@@ -121,7 +127,7 @@ static int read_items_with(struct reader *r, struct bh_yaml *parent, struct bh_m
 		parent->kind == BH_YAML_LIST ? FYET_SEQUENCE_END : FYET_MAPPING_END;
 
 	for (;;) {
-		struct fy_event *event = fy_parser_parse(r->parser);
+		struct fy_event *event = next_event(r);
 
 		if (event == NULL)
 			return fail_syntax(r);
@@ -169,7 +175,8 @@ static int read_node(struct reader *r, struct fy_event *event, struct bh_yaml *n
 	enum fy_event_type type = event->type;
 	int result = 0;
 
-	place(node, event);
+	node->line = r->line;
+	node->column = r->column;
 	if (type == FYET_ALIAS || fy_event_get_anchor_token(event) != NULL)
 		result = fail_at(r, node->line, node->column,
 				 "anchors and aliases are not used here");
@@ -186,14 +193,13 @@ static int read_node(struct reader *r, struct fy_event *event, struct bh_yaml *n
 	return read_items(r, node, depth);
 }
 
-/* The first event at or behind one of these types; NULL at the end or on a syntax error. */
 static int read_stream(struct reader *r, struct bh_yaml *root)
 {
 	bool seen = false;
 
 	*root = (struct bh_yaml) { .kind = BH_YAML_MAP, .line = 1, .column = 1 };
 	for (;;) {
-		struct fy_event *event = fy_parser_parse(r->parser);
+		struct fy_event *event = next_event(r);
 
 		if (event == NULL)
 			return fy_diag_got_error(r->diag) ? fail_syntax(r) : 0;
@@ -221,24 +227,33 @@ static int read_stream(struct reader *r, struct bh_yaml *root)
 	}
 }
 
+static bool is_control(char c)
+{
+	return ((unsigned char)c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f;
+}
+
 /* What libfyaml 0.7.12 must not be given: a directive ("%YAML", which no file of ours needs) with
- * broken UTF-8 in it keeps it busy for ever. */
+ * broken UTF-8 in it keeps it busy for ever, and a NUL is the end to it, whatever follows. YAML
+ * allows no other control character either. */
 static int check_text(struct reader *r, const char *text, size_t length)
 {
+	static const char mark[] = "\xef\xbb\xbf";
 	int line = 1, column = 1;
+	size_t at = length >= 3 && memcmp(text, mark, 3) == 0 ? 3 : 0;
 
-	for (size_t at = 0; at < length;) {
+	while (at < length) {
 		size_t bytes = bh_utf8_length(text + at, length - at);
+		bool ends = text[at] == '\n' ||
+			    (text[at] == '\r' && (at + 1 == length || text[at + 1] != '\n'));
 
 		if (bytes == 0)
 			return fail_at(r, line, column, "not UTF-8");
+		if (is_control(text[at]))
+			return fail_at(r, line, column, "a control character");
 		if (text[at] == '%' && column == 1)
 			return fail_at(r, line, column, "directives are not used here");
-		column++;
-		if (text[at] == '\n') {
-			line++;
-			column = 1;
-		}
+		column = ends ? 1 : column + 1;
+		line += ends;
 		at += bytes;
 	}
 	return 0;
@@ -249,7 +264,7 @@ struct bh_yaml *bh_yaml_parse(const char *text, size_t length, const char *file,
 {
 	struct fy_diag_cfg quiet = { .level = FYET_ERROR, .module_mask = ~0u };
 	struct fy_diag *diag = fy_diag_create(&quiet);
-	struct reader r = { .file = file, .err = err, .diag = diag };
+	struct reader r = { .file = file, .err = err, .diag = diag, .line = 1, .column = 1 };
 	struct bh_yaml *root = bh_calloc(1, sizeof(*root));
 	struct fy_parse_cfg config = { .flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG, .diag = diag };
 	int result;
@@ -280,9 +295,13 @@ const struct bh_yaml *bh_yaml_get(const struct bh_yaml *map, const char *key)
 
 const char *bh_yaml_found(const struct bh_yaml *node, char *out, size_t size)
 {
-	if (node->kind == BH_YAML_SCALAR)
-		snprintf(out, size, "\"%.60s\"", node->text);
-	else
+	char text[61];
+
+	if (node->kind == BH_YAML_SCALAR) {
+		bh_copy_text(text, sizeof(text), node->text);
+		snprintf(out, size, "\"%s\"", text);
+	} else {
 		snprintf(out, size, "%s", node->kind == BH_YAML_LIST ? "a list" : "a map");
+	}
 	return out;
 }
