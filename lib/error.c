@@ -5,6 +5,20 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "utf8.h"
+
+/* A text that was cut ends behind a whole character: it goes out as JSON. */
+static void drop_cut_character(char *text)
+{
+	size_t length = strlen(text), lead = length;
+
+	while (lead > 0 && ((unsigned char)text[lead - 1] & 0xc0) == 0x80)
+		lead--;
+	if (lead > 0 && ((unsigned char)text[lead - 1] & 0xc0) == 0xc0 &&
+	    bh_utf8_length(text + lead - 1, length - (lead - 1)) == 0)
+		text[lead - 1] = '\0';
+}
+
 int bh_error_set(struct bh_error *err, int code, const char *format, ...)
 {
 	if (err == NULL)
@@ -12,8 +26,10 @@ int bh_error_set(struct bh_error *err, int code, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(err->text, sizeof(err->text), format, args);
+	int length = vsnprintf(err->text, sizeof(err->text), format, args);
 	va_end(args);
+	if (length >= (int)sizeof(err->text))
+		drop_cut_character(err->text);
 	err->code = code;
 	return code;
 }
@@ -30,7 +46,9 @@ int bh_error_wrap(struct bh_error *err, const char *format, ...)
 	int length = vsnprintf(err->text, sizeof(err->text), format, args);
 	va_end(args);
 	if (length >= 0 && (size_t)length < sizeof(err->text))
-		snprintf(err->text + length, sizeof(err->text) - (size_t)length, ": %.*s",
-			 (int)(sizeof(inner) - 1), inner);
+		length += snprintf(err->text + length, sizeof(err->text) - (size_t)length, ": %.*s",
+				   (int)(sizeof(inner) - 1), inner);
+	if (length >= (int)sizeof(err->text))
+		drop_cut_character(err->text);
 	return err->code;
 }
