@@ -171,15 +171,30 @@ char *bh_mac_format(const struct bh_mac *mac, char out[BH_MAC_TEXT])
 	return out;
 }
 
+/* One or two hexadecimal digits; 0 where there are none, else how many. */
+static size_t parse_octet(const char *text, uint8_t *out)
+{
+	char digits[3] = "";
+	size_t count = strspn(text, "0123456789abcdefABCDEF");
+
+	if (count == 0 || count > 2)
+		return 0;
+	memcpy(digits, text, count);
+	*out = (uint8_t)strtoul(digits, NULL, 16);
+	return count;
+}
+
 bool bh_mac_parse(const char *text, struct bh_mac *out)
 {
 	struct bh_mac mac;
-	int used = 0;
 
-	if (sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &mac.bytes[0], &mac.bytes[1],
-		   &mac.bytes[2], &mac.bytes[3], &mac.bytes[4], &mac.bytes[5], &used) != 6 ||
-	    text[used] != '\0')
-		return false;
+	for (size_t i = 0; i < sizeof(mac.bytes); i++) {
+		size_t count = parse_octet(text, &mac.bytes[i]);
+
+		if (count == 0 || text[count] != (i + 1 < sizeof(mac.bytes) ? ':' : '\0'))
+			return false;
+		text += count + 1;
+	}
 	*out = mac;
 	return true;
 }

@@ -36,6 +36,7 @@ struct bh_prefix bh_prefix_of(const struct bh_addr *addr, uint8_t length);
 
 #define BH_MAC_TEXT 18
 char *bh_mac_format(const struct bh_mac *mac, char out[BH_MAC_TEXT]);
+/* Six octets of one or two hexadecimal digits, and nothing else. */
 bool bh_mac_parse(const char *text, struct bh_mac *out);
 
 #endif
