@@ -81,6 +81,7 @@ static int64_t unit_seconds(char unit)
 
 bool bh_duration_parse(const char *text, int64_t *microseconds)
 {
+	const char *start = text;
 	int64_t total = 0;
 
 	if (*text == '\0')
@@ -91,8 +92,9 @@ bool bh_duration_parse(const char *text, int64_t *microseconds)
 
 		if (digits == 0 || digits > 12 || sscanf(text, "%" SCNd64, &number) != 1)
 			return false;
+		bool bare = text == start && text[digits] == '\0';
 		text += digits;
-		int64_t unit = *text == '\0' && total == 0 ? 1 : unit_seconds(*text);
+		int64_t unit = bare ? 1 : unit_seconds(*text);
 		if (unit == 0 || __builtin_mul_overflow(number, unit * BH_SECOND, &number) ||
 		    __builtin_add_overflow(total, number, &total))
 			return false;
