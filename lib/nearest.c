@@ -45,10 +45,10 @@ const char *bh_nearest(const char *text, const char *const *words, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		size_t far = distance(text, words[i]);
 
-		if (far < least) {
+		if (far < least && far <= (strlen(words[i]) + 2) / 3) {
 			least = far;
 			best = words[i];
 		}
 	}
-	return best != NULL && least <= (strlen(best) + 2) / 3 ? best : NULL;
+	return best;
 }

@@ -5,8 +5,8 @@
 
 #include <stddef.h>
 
-/* The word closest to text, or NULL where none is close enough to be a slip of the hand (more than
- * a third of its letters away). */
+/* The word closest to text of those that it may be a slip of the hand for: at most a third of the
+ * word's letters away, rounded up. NULL where there is none. */
 const char *bh_nearest(const char *text, const char *const *words, size_t count);
 
 #endif
