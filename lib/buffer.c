@@ -35,7 +35,7 @@ void bh_buffer_printf(struct bh_buffer *b, const char *format, ...)
 	va_copy(again, args);
 	int length = vsnprintf(NULL, 0, format, args);
 	va_end(args);
-	if (length > 0) {
+	if (length >= 0) {
 		reserve(b, (size_t)length);
 		vsnprintf(b->data + b->length, (size_t)length + 1, format, again);
 		b->length += (size_t)length;

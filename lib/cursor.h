@@ -27,6 +27,8 @@ static inline bool bh_cursor_skip(struct bh_cursor *c, size_t count)
 {
 	if (c->left < count)
 		return false;
+	if (count == 0) /* of no bytes at NULL, too */
+		return true;
 	c->at += count;
 	c->left -= count;
 	return true;
@@ -36,7 +38,8 @@ static inline bool bh_cursor_bytes(struct bh_cursor *c, void *out, size_t count)
 {
 	if (c->left < count)
 		return false;
-	memcpy(out, c->at, count);
+	if (count > 0)
+		memcpy(out, c->at, count);
 	return bh_cursor_skip(c, count);
 }
 
