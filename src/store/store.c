@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <sqlite3.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,8 @@
 #include "grow.h"
 
 #define SCHEMA_VERSION 1
+/* "bkhd" in the file's header: whose it is, whatever its version. */
+#define APPLICATION_ID "0x626b6864"
 
 static const char schema[] =
 	"CREATE TABLE edges (src_kind INTEGER NOT NULL, src TEXT NOT NULL, dst_kind INTEGER NOT "
@@ -35,7 +38,8 @@ static const char schema[] =
 	/* AUTOINCREMENT: a number never comes again, even when the newest events were dropped. */
 	"CREATE TABLE events (number INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL,"
 	" kind TEXT NOT NULL, json TEXT NOT NULL);"
-	"PRAGMA user_version = 1;";
+	"PRAGMA user_version = 1;"
+	"PRAGMA application_id = " APPLICATION_ID ";";
 
 enum statement {
 	SAVE_EDGE,
@@ -79,6 +83,8 @@ struct bh_store {
 	sqlite3 *db;
 	char *path;
 	sqlite3_stmt *prepared[STATEMENTS];
+	bool in_transaction;
+	struct bh_error broken; /* why SQLite gave up the transaction; code 0: it did not */
 };
 
 /* --- opening ---------------------------------------------------------------------------------- */
@@ -100,6 +106,13 @@ static int report_unopened(const struct bh_store *s, struct bh_error *err)
 			    s->path, why != 0 ? strerror(why) : sqlite3_errmsg(s->db));
 }
 
+static int report_unwritable(const struct bh_store *s, struct bh_error *err)
+{
+	return bh_error_set(err, -EACCES,
+			    "%s cannot be written; it must belong to the user that runs this",
+			    s->path);
+}
+
 /* What SQLite's last error means, and what to do about it. */
 static int fail(const struct bh_store *s, struct bh_error *err)
 {
@@ -113,15 +126,13 @@ static int fail(const struct bh_store *s, struct bh_error *err)
 				    "%s is in use by another process; stop it and try again (fuser "
 				    "%s names it)",
 				    s->path, s->path);
-	if (code == SQLITE_FULL)
+	if (code == SQLITE_FULL || sqlite3_extended_errcode(s->db) == SQLITE_IOERR_SHMSIZE)
 		return bh_error_set(err, -ENOSPC, "%s: no space left; make room on its file system",
 				    s->path);
 	if (code == SQLITE_CANTOPEN)
 		return report_unopened(s, err);
 	if (code == SQLITE_READONLY)
-		return bh_error_set(
-			err, -EACCES,
-			"%s cannot be written; it must belong to the user that runs this", s->path);
+		return report_unwritable(s, err);
 	return bh_error_set(err, -EIO, "%s: %s", s->path, text);
 }
 
@@ -173,27 +184,57 @@ static int read_number(struct bh_store *s, const char *query, int *number, struc
 	return result;
 }
 
-/* Whether the file is ours, or new; it is only looked at. */
+static int report_newer(const struct bh_store *s, int version, struct bh_error *err)
+{
+	return bh_error_set(err, -EPROTO,
+			    "%s was written by a newer bulkhead (schema %d, this one knows %d); "
+			    "install that version, or move the file away",
+			    s->path, version, SCHEMA_VERSION);
+}
+
+static int report_foreign(const struct bh_store *s, struct bh_error *err)
+{
+	return bh_error_set(err, -EINVAL,
+			    "%s is a database, but not bulkhead's; it was left as it is: "
+			    "configure another state_directory",
+			    s->path);
+}
+
+/* Whether the file is ours, or new (version 0); it is only looked at. */
 static int check_owner(struct bh_store *s, int *version, struct bh_error *err)
 {
-	int tables = 0, result = read_number(s, "PRAGMA user_version", version, err);
+	int ours = 0, tables = 0;
+	int result = read_number(s, "PRAGMA user_version", version, err);
 
-	if (result == 0 && *version == 0)
+	if (result == 0)
+		result = read_number(
+			s, "SELECT application_id = " APPLICATION_ID " FROM pragma_application_id",
+			&ours, err);
+	if (result == 0)
 		result = read_number(s, "SELECT count(*) FROM sqlite_master", &tables, err);
 	if (result != 0)
 		return result;
+	if (!ours)
+		return *version != 0 || tables > 0 ? report_foreign(s, err) : 0;
 	if (*version > SCHEMA_VERSION)
-		return bh_error_set(
-			err, -EPROTO,
-			"%s was written by a newer bulkhead (schema %d, this one knows %d); "
-			"install that version, or move the file away",
-			s->path, *version, SCHEMA_VERSION);
-	if (*version < 0 || tables > 0)
-		return bh_error_set(err, -EINVAL,
-				    "%s is a database, but not bulkhead's; it was left as it is: "
-				    "configure another state_directory",
-				    s->path);
-	return 0;
+		return report_newer(s, *version, err);
+	return *version < 1 ? report_damage(s, "without a version", err) : 0;
+}
+
+static int check_file(struct bh_store *s, int *version, struct bh_error *err)
+{
+	/* One view of the file: another process may be making it this moment. */
+	int result = run(s, "BEGIN", err);
+
+	if (result == 0)
+		result = check_damage(s, err);
+	if (result == 0)
+		result = check_owner(s, version, err);
+	if (result == 0)
+		result = run(s, "COMMIT", err);
+	if (result == 0 && sqlite3_db_readonly(s->db, "main") == 1)
+		result = report_unwritable(s, err);
+	return result;
 }
 
 static int create_schema(struct bh_store *s, struct bh_error *err)
@@ -213,9 +254,7 @@ static int prepare_schema(struct bh_store *s, struct bh_error *err)
 	int version, result = run(s, "PRAGMA busy_timeout=2000", err);
 
 	if (result == 0)
-		result = check_damage(s, err);
-	if (result == 0)
-		result = check_owner(s, &version, err);
+		result = check_file(s, &version, err);
 	if (result == 0)
 		result = run(s, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;", err);
 	return result == 0 && version == 0 ? create_schema(s, err) : result;
@@ -226,8 +265,16 @@ static int prepare_statements(struct bh_store *s, struct bh_error *err)
 	for (int i = 0; i < STATEMENTS; i++)
 		if (sqlite3_prepare_v3(s->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT,
 				       &s->prepared[i], NULL) != SQLITE_OK)
-			return fail(s, err);
+			return sqlite3_errcode(s->db) == SQLITE_ERROR
+				       ? report_damage(s, sqlite3_errmsg(s->db), err)
+				       : fail(s, err);
 	return 0;
+}
+
+/* A file that is refused is left as it is: its log, too, is not written back at closing. */
+static void keep_log(struct bh_store *s, bool keep)
+{
+	sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, (int)keep, NULL);
 }
 
 struct bh_store *bh_store_open(const char *path, struct bh_error *err)
@@ -239,10 +286,16 @@ struct bh_store *bh_store_open(const char *path, struct bh_error *err)
 	if (sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) !=
 	    SQLITE_OK)
 		result = fail(s, err);
-	else if ((result = prepare_schema(s, err)) == 0)
-		result = prepare_statements(s, err);
-	if (result == 0)
+	else {
+		keep_log(s, true);
+		result = prepare_schema(s, err);
+		if (result == 0)
+			result = prepare_statements(s, err);
+	}
+	if (result == 0) {
+		keep_log(s, false);
 		return s;
+	}
 	bh_store_close(s);
 	return NULL;
 }
@@ -261,16 +314,27 @@ void bh_store_close(struct bh_store *s)
 int bh_store_begin(struct bh_store *s, struct bh_error *err)
 {
 	/* IMMEDIATE: who cannot write learns it here, and not half-way. */
-	return run(s, "BEGIN IMMEDIATE", err);
+	int result = run(s, "BEGIN IMMEDIATE", err);
+
+	if (result == 0)
+		s->in_transaction = true;
+	return result;
+}
+
+static int report_broken(const struct bh_store *s, struct bh_error *err)
+{
+	return bh_error_set(err, s->broken.code, "%s", s->broken.text);
 }
 
 int bh_store_commit(struct bh_store *s, struct bh_error *err)
 {
-	int result = run(s, "COMMIT", err);
+	int result = s->broken.code != 0 ? report_broken(s, err) : run(s, "COMMIT", err);
 
 	/* Left open, it would make every later transaction fail. */
 	if (result != 0 && !sqlite3_get_autocommit(s->db))
 		run(s, "ROLLBACK", NULL);
+	s->in_transaction = false;
+	s->broken = (struct bh_error) { 0 };
 	return result;
 }
 
@@ -289,9 +353,15 @@ static void bind_text(sqlite3_stmt *statement, int at, const char *text)
 
 static int run_once(struct bh_store *s, sqlite3_stmt *statement, struct bh_error *err)
 {
+	if (s->broken.code != 0)
+		return report_broken(s, err);
 	int step = sqlite3_step(statement);
 	int result = step == SQLITE_DONE ? 0 : fail(s, err);
 
+	/* A full disk makes SQLite take the whole transaction back; what follows must not be kept
+	 * by itself. */
+	if (result != 0 && s->in_transaction && sqlite3_get_autocommit(s->db))
+		fail(s, &s->broken);
 	sqlite3_reset(statement);
 	return result;
 }

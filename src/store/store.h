@@ -12,13 +12,15 @@
 struct bh_store;
 
 /* Opens or makes the file; its schema is versioned (PRAGMA user_version) and a newer one than ours
- * is refused (-EPROTO). A damaged file is refused with what to do (-EUCLEAN), and so is one that is
- * not ours; never replaced. -EBUSY, here and below: another process writes to it; waited for at
- * most two seconds. */
+ * is refused (-EPROTO). So is a file that is damaged or no database at all (-EUCLEAN, with what to
+ * do), another program's database (-EINVAL), and one that may not be written (-EACCES); none of
+ * them is changed or replaced. Here and below: -ENOSPC where the disk is full; -EBUSY where another
+ * process writes to the file, which is waited for at most two seconds. */
 struct bh_store *bh_store_open(const char *path, struct bh_error *err);
 void bh_store_close(struct bh_store *store);
 
-/* Everything between the two is one transaction. Where the commit fails nothing of it is kept. */
+/* Everything between the two is one transaction. Where the commit fails nothing of it is kept. It
+ * fails, too, where a write in between found the disk full: those that follow it fail likewise. */
 int bh_store_begin(struct bh_store *store, struct bh_error *err);
 int bh_store_commit(struct bh_store *store, struct bh_error *err);
 

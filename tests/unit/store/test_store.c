@@ -1,0 +1,970 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "buffer.h"
+#include "grow.h"
+#include "store.h"
+#include "timefmt.h"
+
+/* --- a folder of its own for each test ------------------------------------------------------- */
+
+static char folder[64], path[128];
+
+static int make_folder(void **state)
+{
+	(void)state;
+	strcpy(folder, "/tmp/bulkhead-store-XXXXXX");
+	if (mkdtemp(folder) == NULL)
+		return -1;
+	snprintf(path, sizeof(path), "%s/store.db", folder);
+	return 0;
+}
+
+static void remove_stores(void)
+{
+	static const char *const suffixes[] = { "", "-wal", "-shm", "-journal" };
+	char name[160];
+
+	for (size_t i = 0; i < 4; i++) {
+		snprintf(name, sizeof(name), "%s%s", path, suffixes[i]);
+		unlink(name);
+	}
+}
+
+static int remove_folder(void **state)
+{
+	(void)state;
+	remove_stores();
+	return rmdir(folder);
+}
+
+static struct bh_store *open_store(void)
+{
+	struct bh_error err = { 0 };
+	struct bh_store *store = bh_store_open(path, &err);
+
+	if (store == NULL)
+		fail_msg("%s", err.text);
+	return store;
+}
+
+static void assert_refused(int code, const char *words)
+{
+	struct bh_error err = { 0 };
+	struct bh_store *store = bh_store_open(path, &err);
+
+	if (store != NULL || err.code != code || strstr(err.text, words) == NULL ||
+	    strncmp(err.text, path, strlen(path)) != 0)
+		fail_msg("%s: %d %s; expected %d %s", store != NULL ? "opened" : "refused",
+			 err.code, err.text, code, words);
+	assert_null(bh_store_open(path, NULL));
+}
+
+static struct bh_buffer read_bytes(void)
+{
+	struct bh_buffer bytes = { 0 };
+	char block[4096];
+	size_t count;
+	FILE *file = fopen(path, "rbe");
+
+	assert_non_null(file);
+	while ((count = fread(block, 1, sizeof(block), file)) > 0)
+		bh_buffer_append(&bytes, block, count);
+	fclose(file);
+	return bytes;
+}
+
+static void write_bytes(const void *bytes, size_t length)
+{
+	FILE *file = fopen(path, "wbe");
+
+	assert_non_null(file);
+	assert_int_equal(fwrite(bytes, 1, length, file), length);
+	assert_int_equal(fclose(file), 0);
+}
+
+/* By SQLite itself, as another program would. */
+static void execute(const char *sql)
+{
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+	sqlite3_close(db);
+}
+
+/* Runs in a process of its own; answers what it returned, or minus the signal that ended it. */
+static int in_child(int (*run)(void))
+{
+	int status;
+	pid_t child = fork();
+
+	assert_true(child >= 0);
+	if (child == 0)
+		_exit(run());
+	assert_int_equal(waitpid(child, &status, 0), child);
+	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* --- what outlives a restart ----------------------------------------------------------------- */
+
+static struct bh_edge make_edge(unsigned number)
+{
+	struct bh_edge edge;
+
+	memset(&edge, 0, sizeof(edge));
+	edge = (struct bh_edge) { .src = { .kind = BH_PEER_WORKLOAD },
+				  .dst = { .kind = BH_PEER_ADDRESS },
+				  .proto = IPPROTO_TCP,
+				  .port = 443,
+				  .first = 100,
+				  .last = 200,
+				  .connections = 3,
+				  .answered = 2,
+				  .bytes = 1000,
+				  .replicas = 5,
+				  .windows = 1,
+				  .last_window = -4 };
+	snprintf(edge.src.name, sizeof(edge.src.name), "web-%u", number);
+	snprintf(edge.dst.name, sizeof(edge.dst.name), "192.0.2.1");
+	return edge;
+}
+
+struct edges {
+	struct bh_edge items[600];
+	size_t count;
+};
+
+static void take_edge(void *user, const struct bh_edge *edge)
+{
+	struct edges *edges = user;
+
+	assert_true(edges->count < 600);
+	edges->items[edges->count++] = *edge;
+}
+
+static void load_edges(struct bh_store *store, struct edges *edges)
+{
+	struct bh_error err = { 0 };
+
+	edges->count = 0;
+	assert_int_equal(bh_store_load_edges(store, take_edge, edges, &err), 0);
+}
+
+static void assert_same_edge(const struct bh_edge *a, const struct bh_edge *b)
+{
+	assert_int_equal(a->src.kind, b->src.kind);
+	assert_string_equal(a->src.name, b->src.name);
+	assert_int_equal(a->dst.kind, b->dst.kind);
+	assert_string_equal(a->dst.name, b->dst.name);
+	assert_int_equal(a->proto, b->proto);
+	assert_int_equal(a->port, b->port);
+	assert_true(a->first == b->first && a->last == b->last);
+	assert_true(a->connections == b->connections && a->answered == b->answered);
+	assert_true(a->bytes == b->bytes && a->replicas == b->replicas);
+	assert_true(a->windows == b->windows && a->last_window == b->last_window);
+	assert_int_equal(a->lossy, b->lossy);
+}
+
+static void edges_survive_to_the_last_bit(void **state)
+{
+	struct bh_store *store = open_store();
+	struct bh_edge plain = make_edge(1), extreme = make_edge(2), ends = make_edge(1);
+	static struct edges edges;
+
+	(void)state;
+	extreme.proto = 255;
+	extreme.port = 65535;
+	extreme.first = INT64_MIN;
+	extreme.last = INT64_MAX;
+	extreme.connections = extreme.answered = extreme.bytes = extreme.replicas = UINT64_MAX;
+	extreme.windows = UINT32_MAX;
+	extreme.last_window = INT64_MIN;
+	extreme.lossy = true;
+	memset(extreme.src.name, 'n', sizeof(extreme.src.name) - 1);
+	/* Of the same names, but another kind of peer: another edge. */
+	ends.dst.kind = BH_PEER_DEPARTED;
+	assert_int_equal(bh_store_save_edge(store, &plain, NULL), 0);
+	assert_int_equal(bh_store_save_edge(store, &extreme, NULL), 0);
+	assert_int_equal(bh_store_save_edge(store, &ends, NULL), 0);
+	/* Saved again, it is replaced. */
+	plain.connections = 4;
+	assert_int_equal(bh_store_save_edge(store, &plain, NULL), 0);
+	bh_store_close(store);
+
+	store = open_store();
+	load_edges(store, &edges);
+	assert_int_equal(edges.count, 3);
+	for (size_t i = 0; i < 3; i++) {
+		const struct bh_edge *e = &edges.items[i];
+
+		assert_same_edge(e, e->proto == 255		      ? &extreme
+				    : e->dst.kind == BH_PEER_DEPARTED ? &ends
+								      : &plain);
+	}
+	bh_store_close(store);
+	bh_store_close(NULL);
+}
+
+/* Kinds are indices into tables: one that a later version wrote must not get so far. */
+static void edges_of_unknown_kind_are_left_out(void **state)
+{
+	struct bh_store *store = open_store();
+	struct bh_edge edge = make_edge(1);
+	static struct edges edges;
+
+	(void)state;
+	assert_int_equal(bh_store_save_edge(store, &edge, NULL), 0);
+	bh_store_close(store);
+	execute("INSERT INTO edges SELECT 8, 'x', dst_kind, dst, proto, port, first, last,"
+		" connections, answered, bytes, replicas, windows, last_window, lossy FROM edges");
+	execute("INSERT INTO edges SELECT src_kind, 'y', 264, dst, proto, port, first, last,"
+		" connections, answered, bytes, replicas, windows, last_window, lossy FROM edges"
+		" WHERE src = 'web-1'");
+	store = open_store();
+	load_edges(store, &edges);
+	assert_int_equal(edges.count, 1);
+	assert_same_edge(&edges.items[0], &edge);
+	bh_store_close(store);
+}
+
+struct numbers {
+	int64_t items[2000];
+	size_t count;
+};
+
+static void take_revision(void *user, const struct bh_revision *revision)
+{
+	struct numbers *numbers = user;
+
+	assert_non_null(revision->text);
+	numbers->items[numbers->count++] = revision->number;
+}
+
+static void add_revision(struct bh_store *store, int64_t number, const char *text)
+{
+	struct bh_revision revision = { .number = number,
+					.time = 1000 * number,
+					.author = "uid 1000",
+					.why = "because \xe2\x82\xac",
+					.text = text };
+	struct bh_error err = { 0 };
+
+	memset(revision.revision, 'a', 64);
+	if (bh_store_add_revision(store, &revision, &err) != 0)
+		fail_msg("%s", err.text);
+}
+
+static void revisions_survive_and_the_newest_is_active(void **state)
+{
+	struct bh_store *store = open_store();
+	struct bh_revision found = { 0 };
+	struct bh_error err = { 0 };
+	struct numbers numbers = { 0 };
+	char *large = bh_calloc(1, 300001);
+
+	(void)state;
+	assert_int_equal(bh_store_revision(store, 0, &found, &err), -ENOENT);
+	memset(large, 'x', 300000);
+	add_revision(store, 1, "# a comment\nbulkhead-policy: 1\n");
+	add_revision(store, 2, "");
+	add_revision(store, 3, large);
+	bh_store_close(store);
+
+	store = open_store();
+	assert_int_equal(bh_store_revision(store, 0, &found, &err), 0);
+	assert_int_equal(found.number, 3);
+	assert_string_equal(found.text, large);
+	free((char *)found.text);
+	assert_int_equal(bh_store_revision(store, 1, &found, &err), 0);
+	assert_string_equal(found.text, "# a comment\nbulkhead-policy: 1\n");
+	assert_string_equal(found.author, "uid 1000");
+	assert_string_equal(found.why, "because \xe2\x82\xac");
+	assert_int_equal(found.time, 1000);
+	assert_int_equal(strlen(found.revision), 64);
+	free((char *)found.text);
+	assert_int_equal(bh_store_revision(store, 4, &found, &err), -ENOENT);
+	assert_int_equal(bh_store_revision(store, -1, &found, &err), -ENOENT);
+	/* Newest first, no more than asked for. */
+	assert_int_equal(bh_store_revisions(store, 2, take_revision, &numbers, &err), 0);
+	assert_int_equal(numbers.count, 2);
+	assert_int_equal(numbers.items[0], 3);
+	assert_int_equal(numbers.items[1], 2);
+	/* What was applied is not rewritten. */
+	struct bh_revision again = { .number = 1, .text = "other" };
+	assert_true(bh_store_add_revision(store, &again, &err) < 0);
+	assert_int_equal(bh_store_revision(store, 1, &found, &err), 0);
+	assert_string_equal(found.text, "# a comment\nbulkhead-policy: 1\n");
+	free((char *)found.text);
+	bh_store_close(store);
+	free(large);
+}
+
+static void take_mode(void *user, const char *workload, uint8_t mode)
+{
+	bh_buffer_printf(user, "%s=%u ", workload, mode);
+}
+
+static void take_container(void *user, const char *id, const char *text)
+{
+	bh_buffer_printf(user, "%s=%s ", id, text);
+}
+
+static void modes_and_containers_survive(void **state)
+{
+	struct bh_store *store = open_store();
+	struct bh_buffer modes = { 0 }, containers = { 0 };
+
+	(void)state;
+	assert_int_equal(bh_store_set_mode(store, "web", BH_AUDIT, 1, "root", NULL), 0);
+	assert_int_equal(bh_store_set_mode(store, "api", BH_LEARN, 2, "root", NULL), 0);
+	assert_int_equal(bh_store_set_mode(store, "web", BH_ENFORCE, 3, "root", NULL), 0);
+	assert_int_equal(bh_store_save_container(store, "c1", "one", NULL), 0);
+	assert_int_equal(bh_store_save_container(store, "c2", "two", NULL), 0);
+	assert_int_equal(bh_store_save_container(store, "c2", "deux", NULL), 0);
+	assert_int_equal(bh_store_drop_container(store, "c1", NULL), 0);
+	assert_int_equal(bh_store_drop_container(store, "c3", NULL), 0);
+	bh_store_close(store);
+	/* A mode that this version does not know is none. */
+	execute("INSERT INTO modes VALUES ('strange', 9, 0, ''), ('stranger', 258, 0, '')");
+	store = open_store();
+	assert_int_equal(bh_store_load_modes(store, take_mode, &modes, NULL), 0);
+	assert_string_equal(modes.data, "api=0 web=2 ");
+	assert_int_equal(bh_store_load_containers(store, take_container, &containers, NULL), 0);
+	assert_string_equal(containers.data, "c2=deux ");
+	bh_buffer_free(&modes);
+	bh_buffer_free(&containers);
+	bh_store_close(store);
+}
+
+/* --- events ---------------------------------------------------------------------------------- */
+
+static void take_event(void *user, int64_t number, const char *json)
+{
+	struct numbers *numbers = user;
+
+	assert_true(numbers->count < 2000);
+	assert_int_equal(strtoll(json, NULL, 10), number);
+	numbers->items[numbers->count++] = number;
+}
+
+/* The numbers from…to, and nothing else, in order; after and most as in bh_store_events(). */
+static void assert_events(struct bh_store *store, int64_t after, size_t most, int64_t from,
+			  int64_t to)
+{
+	static struct numbers numbers;
+	struct bh_error err = { 0 };
+
+	numbers.count = 0;
+	if (bh_store_events(store, after, most, take_event, &numbers, &err) != 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(numbers.count, to - from + 1);
+	for (size_t i = 0; i < numbers.count; i++)
+		assert_int_equal(numbers.items[i], from + (int64_t)i);
+}
+
+static void add_events(struct bh_store *store, int64_t from, int64_t to)
+{
+	for (int64_t expected = from; expected <= to; expected++) {
+		char json[32];
+		int64_t number = 0;
+
+		snprintf(json, sizeof(json), "%d", (int)expected);
+		assert_int_equal(bh_store_add_event(store, 5, "kind", json, &number, NULL), 0);
+		assert_int_equal(number, expected);
+	}
+}
+
+static void events_are_numbered_and_bounded(void **state)
+{
+	struct bh_store *store = open_store();
+
+	(void)state;
+	assert_events(store, -1, 10, 1, 0);
+	assert_int_equal(bh_store_trim_events(store, 10, NULL), 0);
+	add_events(store, 1, 30);
+	assert_events(store, 0, 100, 1, 30);
+	assert_events(store, 0, 7, 1, 7);
+	assert_events(store, 20, 7, 21, 27);
+	assert_events(store, 30, 7, 1, 0);
+	assert_events(store, -1, 7, 24, 30);
+	assert_events(store, -1, 100, 1, 30);
+	assert_int_equal(bh_store_trim_events(store, 10, NULL), 0);
+	assert_events(store, 0, 100, 21, 30);
+	assert_int_equal(bh_store_trim_events(store, 100, NULL), 0);
+	assert_events(store, 0, 100, 21, 30);
+	bh_store_close(store);
+
+	/* A number never comes again, not even when none is left. */
+	store = open_store();
+	add_events(store, 31, 31);
+	assert_int_equal(bh_store_trim_events(store, 0, NULL), 0);
+	assert_events(store, 0, 100, 1, 0);
+	bh_store_close(store);
+	store = open_store();
+	add_events(store, 32, 33);
+	assert_events(store, 0, 100, 32, 33);
+	bh_store_close(store);
+}
+
+/* A transaction that is never committed leaves nothing, and no gap in the numbers. */
+static void what_was_not_committed_is_not_kept(void **state)
+{
+	struct bh_store *store = open_store();
+
+	(void)state;
+	assert_int_equal(bh_store_begin(store, NULL), 0);
+	add_events(store, 1, 5);
+	assert_int_equal(bh_store_commit(store, NULL), 0);
+	assert_int_equal(bh_store_begin(store, NULL), 0);
+	add_events(store, 6, 9);
+	bh_store_close(store);
+	store = open_store();
+	assert_events(store, 0, 100, 1, 5);
+	add_events(store, 6, 7);
+	assert_int_equal(bh_store_begin(store, NULL), 0);
+	assert_int_equal(bh_store_commit(store, NULL), 0);
+	assert_true(bh_store_commit(store, NULL) < 0);
+	add_events(store, 8, 8);
+	bh_store_close(store);
+}
+
+/* --- killed ---------------------------------------------------------------------------------- */
+
+static int round_number;
+
+/* Commits a revision and ten events, leaves a transaction half-way and is killed there. */
+static int commit_and_die(void)
+{
+	struct bh_store *store = bh_store_open(path, NULL);
+	char json[32];
+	int64_t number;
+
+	if (store == NULL || bh_store_begin(store, NULL) != 0)
+		return 1;
+	struct bh_revision revision = { .number = round_number, .text = "text" };
+	if (bh_store_add_revision(store, &revision, NULL) != 0)
+		return 2;
+	for (int i = 1; i <= 10; i++) {
+		snprintf(json, sizeof(json), "%d", (round_number - 1) * 10 + i);
+		if (bh_store_add_event(store, 1, "k", json, &number, NULL) != 0)
+			return 3;
+	}
+	if (bh_store_commit(store, NULL) != 0 || bh_store_begin(store, NULL) != 0)
+		return 4;
+	revision.number = 1000;
+	if (bh_store_add_revision(store, &revision, NULL) != 0)
+		return 5;
+	return kill(getpid(), SIGKILL);
+}
+
+static void what_was_committed_survives_being_killed(void **state)
+{
+	(void)state;
+	for (round_number = 1; round_number <= 10; round_number++) {
+		struct bh_revision newest = { 0 };
+
+		assert_int_equal(in_child(commit_and_die), -SIGKILL);
+		struct bh_store *store = open_store();
+		assert_int_equal(bh_store_revision(store, 0, &newest, NULL), 0);
+		assert_int_equal(newest.number, round_number);
+		free((char *)newest.text);
+		assert_events(store, 0, 1000, 1, round_number * 10);
+		bh_store_close(store);
+	}
+}
+
+/* --- several processes ----------------------------------------------------------------------- */
+
+static int open_and_write(void)
+{
+	struct bh_error err = { 0 };
+	struct bh_store *store = bh_store_open(path, &err);
+	int64_t number;
+
+	if (store == NULL || bh_store_add_event(store, 1, "k", "{}", &number, &err) != 0) {
+		fprintf(stderr, "%s\n", err.text);
+		return 1;
+	}
+	bh_store_close(store);
+	return 0;
+}
+
+/* All of them find no file and make it; all of them find it made in the end. */
+static void processes_that_make_it_together_agree(void **state)
+{
+	enum { PROCESSES = 6, ROUNDS = 8 };
+
+	(void)state;
+	for (int round = 0; round < ROUNDS; round++) {
+		pid_t children[PROCESSES];
+		int64_t number = 0;
+
+		remove_stores();
+		for (int i = 0; i < PROCESSES; i++) {
+			children[i] = fork();
+			if (children[i] == 0)
+				_exit(open_and_write());
+		}
+		for (int i = 0; i < PROCESSES; i++) {
+			int status;
+
+			assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+			assert_int_equal(status, 0);
+		}
+		struct bh_store *store = open_store();
+		assert_int_equal(bh_store_add_event(store, 1, "k", "{}", &number, NULL), 0);
+		assert_int_equal(number, PROCESSES + 1);
+		bh_store_close(store);
+	}
+}
+
+static void a_second_writer_waits_two_seconds_and_says_why(void **state)
+{
+	struct bh_store *one = open_store(), *two = open_store();
+	struct bh_error err = { 0 };
+	int64_t start = bh_time_monotonic();
+
+	(void)state;
+	assert_int_equal(bh_store_begin(one, NULL), 0);
+	assert_int_equal(bh_store_begin(two, &err), -EBUSY);
+	assert_in_range((bh_time_monotonic() - start) / 100000, 15, 100);
+	assert_non_null(strstr(err.text, "in use by another process"));
+	/* Reading needs no turn; and afterwards it is the other's. */
+	assert_events(two, 0, 10, 1, 0);
+	add_events(one, 1, 1);
+	assert_int_equal(bh_store_commit(one, NULL), 0);
+	assert_int_equal(bh_store_begin(two, NULL), 0);
+	add_events(two, 2, 2);
+	assert_int_equal(bh_store_commit(two, NULL), 0);
+	bh_store_close(one);
+	bh_store_close(two);
+}
+
+/* --- files that are refused ------------------------------------------------------------------ */
+
+static void assert_untouched(const struct bh_buffer *before)
+{
+	struct bh_buffer after = read_bytes();
+
+	assert_int_equal(after.length, before->length);
+	assert_memory_equal(after.data, before->data, before->length);
+	bh_buffer_free(&after);
+}
+
+static void assert_refused_untouched(int code, const char *words)
+{
+	struct bh_buffer before = read_bytes();
+
+	assert_refused(code, words);
+	assert_untouched(&before);
+	bh_buffer_free(&before);
+}
+
+static void anothers_database_is_refused_and_left_alone(void **state)
+{
+	static const char *const foreign[] = {
+		"CREATE TABLE songs (title)",
+		/* The commonest of versions, and ours. */
+		"CREATE TABLE songs (title); PRAGMA user_version = 1",
+		"CREATE TABLE songs (title); PRAGMA user_version = 99",
+		"PRAGMA user_version = 1",
+		"CREATE TABLE edges (a); PRAGMA user_version = 1",
+		"CREATE TABLE songs (title); PRAGMA application_id = 7; PRAGMA user_version = -1",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
+		remove_stores();
+		execute(foreign[i]);
+		assert_refused_untouched(-EINVAL, "not bulkhead's");
+		remove_stores();
+		execute("PRAGMA journal_mode = WAL");
+		execute(foreign[i]);
+		assert_refused_untouched(-EINVAL, "not bulkhead's");
+	}
+}
+
+static void a_newer_schema_is_refused_and_left_alone(void **state)
+{
+	(void)state;
+	bh_store_close(open_store());
+	execute("PRAGMA user_version = 2");
+	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 2, this one knows 1)");
+	execute("CREATE TABLE later (a); DROP TABLE edges; PRAGMA user_version = 3");
+	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 3, this one knows 1)");
+}
+
+static void what_is_no_database_is_refused_and_left_alone(void **state)
+{
+	char noise[20000];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(noise); i++)
+		noise[i] = (char)(i * 31 + i / 256);
+	write_bytes("hello\n", 6);
+	assert_refused_untouched(-EUCLEAN, "damaged");
+	write_bytes(noise, sizeof(noise));
+	assert_refused_untouched(-EUCLEAN, "damaged");
+	/* An empty file is a new one: nothing is lost by it. */
+	write_bytes("", 0);
+	struct bh_store *store = open_store();
+	add_events(store, 1, 1);
+	bh_store_close(store);
+}
+
+static void fill_store(void)
+{
+	struct bh_store *store = open_store();
+
+	assert_int_equal(bh_store_begin(store, NULL), 0);
+	for (unsigned i = 0; i < 300; i++) {
+		struct bh_edge edge = make_edge(i);
+
+		assert_int_equal(bh_store_save_edge(store, &edge, NULL), 0);
+	}
+	add_events(store, 1, 300);
+	assert_int_equal(bh_store_commit(store, NULL), 0);
+	add_revision(store, 1, "text");
+	bh_store_close(store);
+}
+
+#define PAGE 4096
+
+static void damage_is_refused_and_left_alone(void **state)
+{
+	(void)state;
+	fill_store();
+	struct bh_buffer good = read_bytes();
+	assert_true(good.length >= 10 * PAGE && good.length % PAGE == 0);
+	/* Each page in turn made noise. */
+	for (size_t at = 0; at < good.length; at += PAGE) {
+		char *bad = malloc(good.length);
+
+		memcpy(bad, good.data, good.length);
+		memset(bad + at, 0xa5, PAGE);
+		write_bytes(bad, good.length);
+		assert_refused_untouched(-EUCLEAN, "damaged");
+		free(bad);
+	}
+	/* Cut short, on a page's border and within one. */
+	for (size_t length = PAGE; length < good.length; length += PAGE) {
+		write_bytes(good.data, length);
+		assert_refused_untouched(-EUCLEAN, "damaged");
+		write_bytes(good.data, length - 1000);
+		assert_refused_untouched(-EUCLEAN, "damaged");
+	}
+	write_bytes(good.data, 50);
+	assert_refused_untouched(-EUCLEAN, "damaged");
+	/* And moved away and back, it is whole. */
+	write_bytes(good.data, good.length);
+	struct bh_store *store = open_store();
+	assert_events(store, 0, 1000, 1, 300);
+	bh_store_close(store);
+	bh_buffer_free(&good);
+}
+
+static void ignore_edge(void *user, const struct bh_edge *edge)
+{
+	(void)user;
+	assert_true(edge->src.kind <= BH_PEER_DEPARTED);
+}
+
+static void ignore_event(void *user, int64_t number, const char *json)
+{
+	(void)user;
+	(void)number;
+	assert_non_null(json);
+}
+
+/* A byte turned here and there may go unnoticed, but is never more than a wrong value or an
+ * error. */
+static void a_turned_byte_does_no_harm(void **state)
+{
+	uint32_t random = 7;
+	int refused = 0;
+
+	(void)state;
+	fill_store();
+	struct bh_buffer good = read_bytes();
+	for (int i = 0; i < 150; i++) {
+		struct bh_error err = { 0 };
+
+		random = random * 1664525 + 1013904223;
+		size_t at = (random >> 4) % good.length;
+		good.data[at] ^= (char)0x41;
+		remove_stores();
+		write_bytes(good.data, good.length);
+		struct bh_store *store = bh_store_open(path, &err);
+		refused += store == NULL;
+		if (store != NULL) {
+			int result = bh_store_load_edges(store, ignore_edge, NULL, &err);
+
+			if (result == 0)
+				result = bh_store_events(store, 0, 1000, ignore_event, NULL, &err);
+			assert_true(result == 0 || result == -EUCLEAN);
+		} else {
+			assert_true(err.code < 0 && err.text[0] != '\0');
+		}
+		bh_store_close(store);
+		good.data[at] ^= (char)0x41;
+	}
+	assert_in_range(refused, 1, 149);
+	bh_buffer_free(&good);
+}
+
+/* What the log of a killed process holds is not poured into a file that is refused. */
+static void a_refused_file_keeps_its_log(void **state)
+{
+	(void)state;
+	fill_store();
+	round_number = 31;
+	assert_int_equal(in_child(commit_and_die), -SIGKILL);
+	/* A page of edges: the log holds none of those. */
+	struct bh_buffer bytes = read_bytes();
+	char *edge = memmem(bytes.data, bytes.length, "web-150", 7);
+	assert_non_null(edge);
+	memset(bytes.data + (size_t)(edge - bytes.data) / PAGE * PAGE, 0xa5, PAGE);
+	write_bytes(bytes.data, bytes.length);
+	assert_refused_untouched(-EUCLEAN, "damaged");
+	bh_buffer_free(&bytes);
+}
+
+static void a_missing_table_is_damage(void **state)
+{
+	(void)state;
+	bh_store_close(open_store());
+	execute("DROP TABLE modes");
+	assert_refused(-EUCLEAN, "no such table: modes");
+}
+
+/* --- files that cannot be opened ------------------------------------------------------------- */
+
+static void a_path_that_leads_nowhere_says_so(void **state)
+{
+	struct bh_error err = { 0 };
+	char missing[200];
+
+	(void)state;
+	snprintf(missing, sizeof(missing), "%s/missing/store.db", folder);
+	assert_null(bh_store_open(missing, &err));
+	assert_int_equal(err.code, -ENOENT);
+	assert_non_null(strstr(err.text, "its folder must exist"));
+	assert_null(bh_store_open(folder, &err));
+	assert_int_equal(err.code, -EISDIR);
+}
+
+static int open_as_nobody(void)
+{
+	struct bh_error err = { 0 };
+
+	if (setgid(65534) != 0 || setuid(65534) != 0)
+		return 1;
+	struct bh_store *store = bh_store_open(path, &err);
+	return store != NULL ? 2 : err.code == -EACCES ? 0 : 3;
+}
+
+static void a_file_that_may_not_be_written_is_refused(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	bh_store_close(open_store());
+	/* Whether the folder may be written or not. */
+	chmod(path, 0444);
+	chmod(folder, 0755);
+	assert_int_equal(in_child(open_as_nobody), 0);
+	chmod(folder, 0777);
+	assert_int_equal(in_child(open_as_nobody), 0);
+}
+
+/* --- a full disk ----------------------------------------------------------------------------- */
+
+enum { NO_NAMESPACE = 77 };
+
+/* A small file system that only this process sees. */
+static bool mount_small(const char *options)
+{
+	int flags = CLONE_NEWNS | (geteuid() != 0 ? CLONE_NEWUSER : 0);
+
+	return unshare(flags) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	       mount("tmpfs", folder, "tmpfs", 0, options) == 0;
+}
+
+static int count_events(struct bh_store *store)
+{
+	struct numbers numbers = { 0 };
+
+	return bh_store_events(store, 0, 2000, take_event, &numbers, NULL) == 0 ? (int)numbers.count
+										: -1;
+}
+
+/* The number, padded: enough of them fill any disk of this test. */
+static int add_large_event(struct bh_store *store, int64_t number, struct bh_error *err)
+{
+	char json[20000];
+
+	memset(json, ' ', sizeof(json) - 1);
+	json[sizeof(json) - 1] = '\0';
+	json[sprintf(json, "%d", (int)number)] = ' ';
+	return bh_store_add_event(store, 1, "k", json, &number, err);
+}
+
+#define CHECK(condition)                                                                           \
+	do {                                                                                       \
+		if (!(condition)) {                                                                \
+			fprintf(stderr, "line %d: %s; %s\n", __LINE__, #condition, err.text);      \
+			return 1;                                                                  \
+		}                                                                                  \
+	} while (0)
+
+/* One transaction that is larger than the disk, the failure half-way. */
+static int overfill_in_a_transaction(void)
+{
+	struct bh_error err = { 0 };
+	int failed = 0;
+
+	if (!mount_small("size=4m"))
+		return NO_NAMESPACE;
+	struct bh_store *store = bh_store_open(path, &err);
+	CHECK(store != NULL && add_large_event(store, 1, &err) == 0);
+	CHECK(bh_store_begin(store, &err) == 0);
+	for (int i = 2; i < 500; i++) {
+		int result = add_large_event(store, i, &err);
+
+		/* Once the transaction is broken, nothing of it is kept by itself. */
+		CHECK(result == (failed > 0 ? -ENOSPC : result));
+		CHECK(result == 0 || result == -ENOSPC);
+		failed += result != 0;
+	}
+	CHECK(failed > 0);
+	err = (struct bh_error) { 0 };
+	CHECK(bh_store_commit(store, &err) == -ENOSPC);
+	CHECK(strstr(err.text, "no space left") != NULL);
+	CHECK(count_events(store) == 1);
+	/* And then it works again. */
+	CHECK(bh_store_begin(store, &err) == 0 && add_large_event(store, 2, &err) == 0);
+	CHECK(bh_store_commit(store, &err) == 0 && count_events(store) == 2);
+	bh_store_close(store);
+	store = bh_store_open(path, &err);
+	CHECK(store != NULL && count_events(store) == 2);
+	bh_store_close(store);
+	return 0;
+}
+
+/* Small commits until there is no more room: what was answered with success is there. */
+static int fill_bit_by_bit(void)
+{
+	struct bh_error err = { 0 };
+	int kept = 0, result = 0;
+
+	if (!mount_small("size=1m"))
+		return NO_NAMESPACE;
+	struct bh_store *store = bh_store_open(path, &err);
+	CHECK(store != NULL);
+	while (result == 0 && kept < 500) {
+		CHECK(bh_store_begin(store, &err) == 0);
+		result = add_large_event(store, kept + 1, &err);
+		int committed = bh_store_commit(store, &err);
+		result = result != 0 ? result : committed;
+		kept += result == 0;
+	}
+	CHECK(result == -ENOSPC && kept > 3);
+	CHECK(count_events(store) == kept);
+	bh_store_close(store);
+	/* A full disk is no damage. */
+	store = bh_store_open(path, &err);
+	CHECK(store != NULL && count_events(store) == kept);
+	bh_store_close(store);
+	return 0;
+}
+
+static int open_without_room(void)
+{
+	static const char *const sizes[] = { "size=4k", "size=16k", "size=32k", "size=64k" };
+	struct bh_error err = { 0 };
+
+	for (size_t i = 0; i < 4; i++) {
+		if (!mount_small(sizes[i]))
+			return NO_NAMESPACE;
+		struct bh_store *store = bh_store_open(path, &err);
+		CHECK(store == NULL && err.code == -ENOSPC);
+	}
+	return 0;
+}
+
+static void expect_success(int (*run)(void))
+{
+	int result = in_child(run);
+
+	if (result == NO_NAMESPACE)
+		skip();
+	assert_int_equal(result, 0);
+}
+
+static void a_full_disk_breaks_a_transaction_as_a_whole(void **state)
+{
+	(void)state;
+	expect_success(overfill_in_a_transaction);
+}
+
+static void a_full_disk_keeps_what_was_committed(void **state)
+{
+	(void)state;
+	expect_success(fill_bit_by_bit);
+}
+
+static void a_full_disk_is_named_when_opening(void **state)
+{
+	(void)state;
+	expect_success(open_without_room);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, make_folder, remove_folder)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(edges_survive_to_the_last_bit),
+		TEST(edges_of_unknown_kind_are_left_out),
+		TEST(revisions_survive_and_the_newest_is_active),
+		TEST(modes_and_containers_survive),
+		TEST(events_are_numbered_and_bounded),
+		TEST(what_was_not_committed_is_not_kept),
+		TEST(what_was_committed_survives_being_killed),
+		TEST(processes_that_make_it_together_agree),
+		TEST(a_second_writer_waits_two_seconds_and_says_why),
+		TEST(anothers_database_is_refused_and_left_alone),
+		TEST(a_newer_schema_is_refused_and_left_alone),
+		TEST(what_is_no_database_is_refused_and_left_alone),
+		TEST(damage_is_refused_and_left_alone),
+		TEST(a_turned_byte_does_no_harm),
+		TEST(a_refused_file_keeps_its_log),
+		TEST(a_missing_table_is_damage),
+		TEST(a_path_that_leads_nowhere_says_so),
+		TEST(a_file_that_may_not_be_written_is_refused),
+		TEST(a_full_disk_breaks_a_transaction_as_a_whole),
+		TEST(a_full_disk_keeps_what_was_committed),
+		TEST(a_full_disk_is_named_when_opening),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
