@@ -109,8 +109,10 @@ int bh_explain_run(const struct bh_call *call);
 int bh_read_run(const struct bh_call *call, const char *path);
 int bh_replay_run(const struct bh_call *call);
 
-/* lab.c, main.c */
+/* lab.c: the shop to try it on */
 int bh_lab_run(const struct bh_call *call);
+
+/* host.c: the daemon, and the way out without one */
 int bh_daemon_run(const struct bh_call *call);
 int bh_panic_run(const struct bh_call *call);
 

@@ -5,27 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client.h"
 #include "command.h"
-#include "daemon.h"
 #include "lab.h"
 
 #define DEFAULT_SOCKET "/run/bulkhead/api.sock"
-
-int bh_daemon_run(const struct bh_call *call)
-{
-	return bh_daemon_main(call->argc, call->argv);
-}
-
-int bh_panic_run(const struct bh_call *call)
-{
-	struct bh_error err = { 0 };
-
-	(void)call;
-	if (bh_daemon_panic(&err) != 0)
-		return bh_complain(BH_EXIT_UNREACHABLE, "%s", err.text);
-	return BH_EXIT_DONE;
-}
 
 static bool is_said(const char *word, const char *name, int argc, char **argv)
 {
