@@ -78,6 +78,9 @@ struct bh_policy *bh_policy_parse(const char *text, size_t length, const char *f
  * every workload a label, every rule a port and a workload at one end, and all text is UTF-8. */
 char *bh_policy_print(const struct bh_policy *policy);
 
+/* The same as JSON, under the same conditions; JSON has no comments, so they are left out. */
+char *bh_policy_print_json(const struct bh_policy *policy);
+
 /* The revision's name: a hash of the printed document without its comments, 32 hexadecimal digits.
  */
 void bh_policy_revision(const struct bh_policy *policy, char out[65]);

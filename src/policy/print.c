@@ -189,3 +189,79 @@ char *bh_policy_print_bare(const struct bh_policy *p)
 {
 	return print(p, false);
 }
+
+/* --- JSON ------------------------------------------------------------------------------------- */
+
+static void put_json(struct bh_buffer *out, const char *text)
+{
+	unsigned code;
+
+	bh_buffer_puts(out, "\"");
+	for (size_t length; *text != '\0'; text += length) {
+		length = decode(text, &code);
+		if (length == 0) {
+			bh_buffer_puts(out, "\xef\xbf\xbd");
+			length = 1;
+		} else if (needs_escape(code) && code <= 0xffff) {
+			/* Beyond, JSON would need two of them, and YAML reads no such pair. */
+			bh_buffer_printf(out, "\\u%04x", code);
+		} else {
+			if (code == '"' || code == '\\')
+				bh_buffer_puts(out, "\\");
+			bh_buffer_append(out, text, length);
+		}
+	}
+	bh_buffer_puts(out, "\"");
+}
+
+static void put_json_workload(struct bh_buffer *out, const struct bh_policy_workload *w)
+{
+	bh_buffer_puts(out, "\t\t");
+	put_json(out, w->name);
+	for (size_t i = 0; i < w->label_count; i++) {
+		bh_buffer_puts(out, i > 0 ? ", " : ": {");
+		put_json(out, w->labels[i].key);
+		bh_buffer_puts(out, ": ");
+		put_json(out, w->labels[i].value);
+	}
+	bh_buffer_puts(out, "}");
+}
+
+static void put_json_rule(struct bh_buffer *out, const struct bh_policy *p,
+			  const struct bh_policy_rule *r)
+{
+	char peer[300], port[BH_POLICY_PORT_TEXT];
+
+	bh_policy_peer_text(p, &r->from, peer, sizeof(peer));
+	bh_buffer_puts(out, "\t\t{\"from\": ");
+	put_json(out, peer);
+	bh_policy_peer_text(p, &r->to, peer, sizeof(peer));
+	bh_buffer_puts(out, ", \"to\": ");
+	put_json(out, peer);
+	bh_buffer_puts(out, ", \"ports\": [");
+	for (size_t i = 0; i < r->port_count; i++)
+		bh_buffer_printf(out, "%s\"%s\"", i > 0 ? ", " : "",
+				 bh_policy_port_format(&r->ports[i], port));
+	bh_buffer_puts(out, "]}");
+}
+
+char *bh_policy_print_json(const struct bh_policy *p)
+{
+	struct bh_buffer out = { 0 };
+
+	bh_buffer_printf(&out, "{\n\t\"bulkhead-policy\": 1,\n\t\"deny\": \"%s\",\n",
+			 p->deny == BH_DROP ? "drop" : "reject");
+	bh_buffer_puts(&out, "\t\"workloads\": {");
+	for (size_t i = 0; i < p->workload_count; i++) {
+		bh_buffer_puts(&out, i > 0 ? ",\n" : "\n");
+		put_json_workload(&out, &p->workloads[i]);
+	}
+	bh_buffer_puts(&out, p->workload_count > 0 ? "\n\t},\n" : "},\n");
+	bh_buffer_puts(&out, "\t\"rules\": [");
+	for (size_t i = 0; i < p->rule_count; i++) {
+		bh_buffer_puts(&out, i > 0 ? ",\n" : "\n");
+		put_json_rule(&out, p, &p->rules[i]);
+	}
+	bh_buffer_puts(&out, p->rule_count > 0 ? "\n\t]\n}\n" : "]\n}\n");
+	return bh_buffer_steal(&out);
+}

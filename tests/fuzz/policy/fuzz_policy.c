@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <netinet/in.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "address.h"
+#include "compile.h"
+#include "evaluate.h"
+#include "grow.h"
+#include "policy.h"
+#include "ruleset.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* Any bytes are a policy or an error with a text. A policy prints to what parses to the same, as
+ * YAML and as JSON; every question has an answer; and it compiles to a ruleset whose indices lead
+ * somewhere. */
+
+#define ENDPOINTS 3
+
+static void fail(const char *what, const char *text)
+{
+	fprintf(stderr, "%s:\n%s\n", what, text);
+	abort();
+}
+
+/* --- printing --------------------------------------------------------------------------------- */
+
+static struct bh_policy *parse_again(const char *text)
+{
+	struct bh_error err = { 0 };
+	struct bh_policy *policy = bh_policy_parse(text, strlen(text), "printed", &err);
+
+	if (policy == NULL) {
+		fprintf(stderr, "%s\n", err.text);
+		fail("what was printed does not parse", text);
+	}
+	return policy;
+}
+
+static void ignore_line(void *user, char sign, const char *text)
+{
+	(void)user;
+	(void)sign;
+	(void)text;
+}
+
+/* The revision is a hash of everything but the comments; the difference compares another way. */
+static void check_same(const struct bh_policy *a, const struct bh_policy *b, const char *text)
+{
+	char left[65], right[65];
+
+	bh_policy_revision(a, left);
+	bh_policy_revision(b, right);
+	if (strcmp(left, right) != 0 || bh_policy_diff(a, b, ignore_line, NULL) != 0)
+		fail("what was printed is another policy", text);
+}
+
+static void check_yaml(const struct bh_policy *policy)
+{
+	char *text = bh_policy_print(policy);
+	struct bh_policy *again = parse_again(text);
+
+	check_same(policy, again, text);
+	char *second = bh_policy_print(again);
+	if (strcmp(text, second) != 0)
+		fail("printed twice, and not the same", text);
+	free(second);
+	bh_policy_free(again);
+	free(text);
+}
+
+static void check_json(const struct bh_policy *policy)
+{
+	char *text = bh_policy_print_json(policy);
+	struct bh_policy *again = parse_again(text);
+
+	check_same(policy, again, text);
+	bh_policy_free(again);
+	free(text);
+}
+
+/* --- questions -------------------------------------------------------------------------------- */
+
+/* Labels of an endpoint that the policy's workload selects. */
+static const char *label_of(const void *labels, const char *key)
+{
+	const struct bh_policy_workload *w = labels;
+
+	for (size_t i = 0; i < w->label_count; i++)
+		if (strcmp(w->labels[i].key, key) == 0)
+			return w->labels[i].value;
+	return NULL;
+}
+
+static void fill_peer(struct bh_peer *peer, uint8_t kind, const char *name)
+{
+	*peer = (struct bh_peer) { .kind = kind };
+	bh_copy_text(peer->name, sizeof(peer->name), name);
+}
+
+/* The end of a flow that this end of a rule speaks of. */
+static void meet(const struct bh_policy *policy, const struct bh_policy_peer *end,
+		 struct bh_peer *peer, struct bh_subject *subject)
+{
+	static const uint8_t kinds[] = {
+		[BH_POLICY_WORKLOAD] = BH_PEER_WORKLOAD, [BH_POLICY_HOST] = BH_PEER_HOST,
+		[BH_POLICY_WORLD] = BH_PEER_WORLD,	 [BH_POLICY_PREFIX] = BH_PEER_ADDRESS,
+		[BH_POLICY_METADATA] = BH_PEER_METADATA, [BH_POLICY_MULTICAST] = BH_PEER_MULTICAST
+	};
+	char name[BH_PEER_NAME];
+
+	bh_policy_peer_text(policy, end, name, sizeof(name));
+	fill_peer(peer, kinds[end->kind], name);
+	*subject = (struct bh_subject) { .peer = peer, .mode = BH_ENFORCE };
+	bh_addr_parse("192.0.2.1", &subject->addr);
+	if (end->kind == BH_POLICY_PREFIX)
+		subject->addr = end->prefix.addr;
+	if (end->kind == BH_POLICY_WORKLOAD) {
+		subject->labels = &policy->workloads[end->workload];
+		subject->label = label_of;
+	}
+}
+
+/* A packet that this port of a rule speaks of. */
+static uint16_t number_of(const struct bh_policy_port *port)
+{
+	bool icmp = port->proto == IPPROTO_ICMP || port->proto == IPPROTO_ICMPV6;
+
+	return icmp ? (uint16_t)(port->first << 8) : port->first;
+}
+
+/* What a rule says is allowed; with an end that nobody knows it never is. */
+static void ask(const struct bh_policy *policy, const struct bh_policy_rule *rule)
+{
+	struct bh_peer from, to, unknown;
+	struct bh_question q = { .proto = rule->ports[0].proto,
+				 .port = number_of(&rule->ports[0]) };
+	struct bh_answer answer;
+
+	meet(policy, &rule->from, &from, &q.src);
+	meet(policy, &rule->to, &to, &q.dst);
+	bh_policy_evaluate(policy, &q, &answer);
+	if (answer.verdict != BH_ALLOW || answer.rule < 0 ||
+	    (size_t)answer.rule >= policy->rule_count)
+		fail("a rule does not allow what it says", answer.reason);
+	fill_peer(&unknown, BH_PEER_UNRESOLVED, "10.0.0.1");
+	if (rule->from.kind == BH_POLICY_WORKLOAD)
+		q.dst.peer = &unknown;
+	else
+		q.src.peer = &unknown;
+	bh_policy_evaluate(policy, &q, &answer);
+	if (answer.verdict != BH_UNCERTAIN || !answer.blocked || answer.reason[0] == '\0')
+		fail("nobody was given a right", answer.reason);
+}
+
+static void ask_questions(const struct bh_policy *policy)
+{
+	char text[64];
+
+	for (size_t i = 0; i < policy->rule_count && i < 64; i++) {
+		bh_policy_rule_text(policy, i, text, sizeof(text));
+		ask(policy, &policy->rules[i]);
+	}
+}
+
+/* --- compiling -------------------------------------------------------------------------------- */
+
+static void fill_fact(struct bh_endpoint_fact *fact, uint32_t number)
+{
+	char text[BH_ADDR_TEXT];
+
+	*fact = (struct bh_endpoint_fact) {
+		.ifindex = number + 10, .master_ifindex = 5, .addr_count = 2, .l3_ifname = "br0"
+	};
+	snprintf(fact->ifname, sizeof(fact->ifname), "veth%u", number);
+	snprintf(text, sizeof(text), "10.1.0.%u", number + 1);
+	bh_addr_parse(text, &fact->addrs[0]);
+	snprintf(text, sizeof(text), "fd00::%u", number + 1);
+	bh_addr_parse(text, &fact->addrs[1]);
+}
+
+static void check_ruleset(const struct bh_ruleset *rules)
+{
+	for (size_t i = 0; i < rules->binding_count; i++)
+		if (rules->bindings[i].egress >= rules->chain_count ||
+		    rules->bindings[i].ingress >= rules->chain_count)
+			fail("a binding leads to no chain", rules->bindings[i].l3_ifname);
+	for (size_t i = 0; i < rules->chain_count; i++)
+		for (size_t j = 0; j < rules->chains[i].permit_count; j++)
+			if (rules->chains[i].permits[j].port_first >
+			    rules->chains[i].permits[j].port_last)
+				fail("a permit's ports run backwards", rules->chains[i].workload);
+}
+
+/* An endpoint for each of the first workloads. */
+static void compile(const struct bh_policy *policy)
+{
+	static const struct bh_bridge bridge = { .ifname = "br0", .ifindex = 5 };
+	struct bh_endpoint_fact facts[ENDPOINTS];
+	struct bh_compile_endpoint endpoints[ENDPOINTS];
+	struct bh_compile_input input = { .policy = policy,
+					  .endpoints = endpoints,
+					  .bridges = &bridge,
+					  .bridge_count = 1,
+					  .posture = BH_POSTURE_CLOSED };
+
+	for (size_t i = 0; i < ENDPOINTS && i < policy->workload_count; i++) {
+		fill_fact(&facts[i], (uint32_t)i);
+		endpoints[i] = (struct bh_compile_endpoint) { .fact = &facts[i],
+							      .workload = policy->workloads[i].name,
+							      .mode = BH_ENFORCE,
+							      .labels = &policy->workloads[i],
+							      .label = label_of };
+		input.endpoint_count++;
+	}
+	struct bh_ruleset *rules = bh_compile(&input);
+	check_ruleset(rules);
+	bh_ruleset_free(rules);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct bh_error err = { 0 };
+	struct bh_policy *policy = bh_policy_parse((const char *)data, size, "fuzz", &err);
+
+	if (policy == NULL) {
+		if (err.text[0] == '\0')
+			fail("refused without a word", "");
+		return 0;
+	}
+	check_yaml(policy);
+	check_json(policy);
+	ask_questions(policy);
+	compile(policy);
+	bh_policy_free(policy);
+	return 0;
+}
