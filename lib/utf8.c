@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "utf8.h"
 
-#include <stdint.h>
-
-size_t bh_utf8_length(const char *text, size_t length)
+size_t bh_utf8_decode(const char *text, size_t length, uint32_t *code)
 {
 	/* By length: the least code that is worth so many bytes. */
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
@@ -15,15 +13,22 @@ size_t bh_utf8_length(const char *text, size_t length)
 			: (byte[0] & 0xf8) == 0xf0 ? 4
 						   : 0;
 
-	if (wanted < 2 || wanted > length)
-		return wanted > length ? 0 : wanted;
-	uint32_t code = byte[0] & (0x7fu >> wanted);
+	if (wanted == 0 || wanted > length)
+		return 0;
+	*code = wanted > 1 ? byte[0] & (0x7fu >> wanted) : byte[0];
 	for (size_t i = 1; i < wanted; i++) {
 		if ((byte[i] & 0xc0) != 0x80)
 			return 0;
-		code = code << 6 | (byte[i] & 0x3f);
+		*code = *code << 6 | (byte[i] & 0x3f);
 	}
-	if (code < least[wanted] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
+	if (*code < least[wanted] || *code > 0x10ffff || (*code >= 0xd800 && *code < 0xe000))
 		return 0;
 	return wanted;
+}
+
+size_t bh_utf8_length(const char *text, size_t length)
+{
+	uint32_t code;
+
+	return bh_utf8_decode(text, length, &code);
 }

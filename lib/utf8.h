@@ -3,9 +3,12 @@
 #define BH_UTF8_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Bytes of the UTF-8 character at the start of text (RFC 3629), of which `length` bytes are there;
  * 0 where it is none. */
 size_t bh_utf8_length(const char *text, size_t length);
+/* The same, and which character it is. */
+size_t bh_utf8_decode(const char *text, size_t length, uint32_t *code);
 
 #endif

@@ -5,20 +5,21 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <wchar.h>
 
 #include "table.h"
+#include "utf8.h"
 
 /* --- text ------------------------------------------------------------------------------------- */
 
-static bool is_obeyed(wchar_t c)
+static bool is_treacherous(uint32_t c)
 {
 	static const struct {
-		wchar_t first, last;
+		uint32_t first, last;
 	} ranges[] = {
 		{ 0x00, 0x1f },	    { 0x7f, 0x9f },	/* C0, DEL, C1 */
-		{ 0x200e, 0x200f }, { 0x2028, 0x202e }, /* marks, separators, overrides */
-		{ 0x2066, 0x2069 },			/* isolates */
+		{ 0x61c, 0x61c },   { 0x200b, 0x200f }, /* nothing to see, direction marks */
+		{ 0x2028, 0x202e }, { 0x2060, 0x206f }, /* separators, overrides, isolates */
+		{ 0xfeff, 0xfeff },
 	};
 
 	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
@@ -27,26 +28,25 @@ static bool is_obeyed(wchar_t c)
 	return false;
 }
 
+/* By bytes and not by the locale: the C library's decoder takes surrogates for characters. */
 void bh_harmless(char *text, const char *keep)
 {
 	char *to = text;
 	size_t left = strlen(text);
 
 	while (left > 0) {
-		mbstate_t state = { 0 };
-		wchar_t c = 0;
-		size_t bytes = mbrtowc(&c, text, left, &state);
-		bool broken = bytes == 0 || bytes > left;
+		uint32_t c = 0;
+		size_t bytes = bh_utf8_decode(text, left, &c);
+		bool kept = bytes == 1 && strchr(keep, *text) != NULL;
 
-		bytes = broken ? 1 : bytes;
-		if (broken || (is_obeyed(c) && (c > 0x7f || strchr(keep, (int)c) == NULL))) {
+		if (bytes == 0 || (is_treacherous(c) && !kept)) {
 			*to++ = '?';
 		} else {
 			memmove(to, text, bytes);
 			to += bytes;
 		}
-		text += bytes;
-		left -= bytes;
+		text += bytes > 0 ? bytes : 1;
+		left -= bytes > 0 ? bytes : 1;
 	}
 	*to = '\0';
 }

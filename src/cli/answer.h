@@ -30,9 +30,9 @@ char *bh_clock(double seconds, char out[BH_TIME_TEXT]);
 /* "2 h". */
 char *bh_age(double seconds, char out[BH_TIME_TEXT]);
 
-/* Replaces, in place, what a terminal obeys or shows elsewhere than it stands (control characters,
- * bidirectional overrides, broken UTF-8) by '?'. keep: control characters that stay, "" or "\n\t".
- */
+/* Replaces, in place, what a terminal obeys, shows elsewhere than it stands, or not at all (control
+ * characters, bidirectional overrides, spaces of no width, broken UTF-8) by '?'. keep: control
+ * characters that stay, "" or "\n\t". */
 void bh_harmless(char *text, const char *keep);
 
 #endif

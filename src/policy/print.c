@@ -7,31 +7,15 @@
 
 #include "buffer.h"
 #include "port.h"
+#include "utf8.h"
 
-/* The character of UTF-8 at text and its length; 0 where there is none (RFC 3629). */
-static size_t decode(const char *text, unsigned *code)
+static size_t decode(const char *text, uint32_t *code)
 {
-	static const unsigned least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	const unsigned char *at = (const unsigned char *)text;
-	size_t length = at[0] < 0x80		 ? 1
-			: (at[0] & 0xe0) == 0xc0 ? 2
-			: (at[0] & 0xf0) == 0xe0 ? 3
-			: (at[0] & 0xf8) == 0xf0 ? 4
-						 : 0;
-
-	*code = length > 1 ? at[0] & (0x7fu >> length) : at[0];
-	for (size_t i = 1; i < length; i++) {
-		if ((at[i] & 0xc0) != 0x80)
-			return 0;
-		*code = *code << 6 | (at[i] & 0x3f);
-	}
-	bool valid = length > 0 && *code >= least[length] && *code <= 0x10ffff &&
-		     (*code < 0xd800 || *code > 0xdfff);
-	return valid ? length : 0;
+	return bh_utf8_decode(text, strnlen(text, 4), code);
 }
 
 /* Control characters, and what YAML does not print or reads as the end of a line. */
-static bool needs_escape(unsigned code)
+static bool needs_escape(uint32_t code)
 {
 	return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029 ||
 	       code == 0xfeff || (code & 0xfffe) == 0xfffe;
@@ -39,7 +23,7 @@ static bool needs_escape(unsigned code)
 
 static bool has_special_character(const char *text)
 {
-	unsigned code;
+	uint32_t code;
 
 	for (size_t length; *text != '\0'; text += length) {
 		length = decode(text, &code);
@@ -67,7 +51,7 @@ static bool needs_quotes(const char *text)
 
 static void put_quoted(struct bh_buffer *out, const char *text)
 {
-	unsigned code;
+	uint32_t code;
 
 	bh_buffer_puts(out, "\"");
 	for (size_t length; *text != '\0'; text += length) {
@@ -98,7 +82,7 @@ static void put_text(struct bh_buffer *out, const char *text)
 /* One line of a comment behind "#". What could end the line, or the document, becomes a "?". */
 static void put_comment_line(struct bh_buffer *out, const char *text, const char *end)
 {
-	unsigned code;
+	uint32_t code;
 
 	bh_buffer_puts(out, text < end ? "# " : "#");
 	while (text < end) {
@@ -194,7 +178,7 @@ char *bh_policy_print_bare(const struct bh_policy *p)
 
 static void put_json(struct bh_buffer *out, const char *text)
 {
-	unsigned code;
+	uint32_t code;
 
 	bh_buffer_puts(out, "\"");
 	for (size_t length; *text != '\0'; text += length) {

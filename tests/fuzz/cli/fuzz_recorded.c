@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "evaluate.h"
+#include "recorded.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define POLICY                                                                                     \
+	"bulkhead-policy: 1\nworkloads:\n"                                                         \
+	"  web: {com.docker.compose.project: shop, com.docker.compose.service: web}\n"             \
+	"  db: {bulkhead.workload: 'netns:db'}\n"                                                  \
+	"rules:\n  - {from: web, to: db, ports: [5432/tcp]}\n"                                     \
+	"  - {from: world, to: web, ports: [443/tcp, icmp/8]}\n"
+
+/* Any bytes are a line of recorded flows, or an error with a text. A flow is a question that the
+ * policy answers. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct bh_policy *policy;
+	struct bh_recorded_flow flow;
+	struct bh_error err = { 0 };
+	struct bh_answer answer;
+	char *line = malloc(size + 1);
+
+	if (policy == NULL)
+		policy = bh_policy_parse(POLICY, strlen(POLICY), "fuzz", &err);
+	if (line == NULL || policy == NULL)
+		abort();
+	memcpy(line, data, size);
+	line[size] = '\0';
+	if (bh_recorded_flow_parse(line, &flow, &err)) {
+		bh_policy_evaluate(policy, &flow.question, &answer);
+		if (answer.reason[0] == '\0' || flow.question.src.addr.family == BH_NO_FAMILY ||
+		    flow.question.dst.addr.family == BH_NO_FAMILY)
+			abort();
+	} else if (err.text[0] == '\0') {
+		abort();
+	}
+	free(line);
+	return 0;
+}
