@@ -9,6 +9,7 @@
 #include "grow.h"
 #include "nearest.h"
 #include "privileges.h"
+#include "query.h"
 #include "ruleset.h"
 #include "timefmt.h"
 
@@ -28,11 +29,16 @@ void bh_core_add_text(cJSON *object, const char *key, const char *text)
 		cJSON_AddNullToObject(object, key);
 }
 
-size_t bh_core_number_query(const struct bh_api_request *request, const char *key, size_t otherwise)
+bool bh_core_number_query(const struct bh_api_request *request, const char *key, int64_t otherwise,
+			  int64_t *number, struct bh_api_reply *reply)
 {
 	const char *text = bh_api_query(request, key);
 
-	return text != NULL ? strtoul(text, NULL, 10) : otherwise;
+	*number = otherwise;
+	if (text == NULL || bh_query_number(text, number))
+		return true;
+	bh_api_fail(reply, 400, key, NULL, "%s takes a number, not \"%.60s\"", key, text);
+	return false;
 }
 
 bool bh_core_wants_lines(const struct bh_api_request *request)

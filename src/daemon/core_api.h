@@ -9,8 +9,10 @@
 void bh_core_add_time(cJSON *object, const char *key, int64_t time);
 /* null where text is NULL or "". */
 void bh_core_add_text(cJSON *object, const char *key, const char *text);
-size_t bh_core_number_query(const struct bh_api_request *request, const char *key,
-			    size_t otherwise);
+/* A number among the parameters, `otherwise` where it is not there; false with the reply filled
+ * where it is none. */
+bool bh_core_number_query(const struct bh_api_request *request, const char *key, int64_t otherwise,
+			  int64_t *number, struct bh_api_reply *reply);
 bool bh_core_is_following(const struct bh_api_request *request);
 /* lines=1: a JSON object a line, instead of one document. */
 bool bh_core_wants_lines(const struct bh_api_request *request);

@@ -7,6 +7,7 @@
 #include "core_api.h"
 #include "nft.h"
 #include "protocol.h"
+#include "query.h"
 #include "ruleset.h"
 
 /* --- policy ----------------------------------------------------------------------------------- */
@@ -27,8 +28,10 @@ void bh_core_handle_active(void *user, const struct bh_api_request *request,
 	struct bh_core *core = user;
 	struct bh_revision revision;
 	struct bh_error err = { 0 };
-	int64_t number = (int64_t)bh_core_number_query(request, "number", 0);
+	int64_t number;
 
+	if (!bh_core_number_query(request, "number", 0, &number, reply))
+		return;
 	if (bh_store_revision(core->store, number, &revision, &err) == 0)
 		reply->text = (char *)(uintptr_t)revision.text;
 	else
@@ -267,9 +270,12 @@ void bh_core_handle_rollback(void *user, const struct bh_api_request *request,
 	struct bh_core *core = user;
 	struct bh_error err = { 0 };
 	size_t changes = 0;
+	int64_t number;
 
-	if (bh_core_policy_rollback(core, (int64_t)bh_core_number_query(request, "number", 0),
-				    request->author, why_of(request), &changes, &err) != 0)
+	if (!bh_core_number_query(request, "number", 0, &number, reply))
+		return;
+	if (bh_core_policy_rollback(core, number, request->author, why_of(request), &changes,
+				    &err) != 0)
 		bh_api_fail(reply, 409, "policy", "bulkhead policy history", "%s", err.text);
 	else
 		reply_applied(core, changes, reply);
@@ -327,27 +333,6 @@ void bh_core_handle_mode(void *user, const struct bh_api_request *request,
 		cJSON_Delete(json);
 }
 
-static bool parse_port(const char *text, struct bh_question *question)
-{
-	char name[BH_PROTOCOL_TEXT] = "tcp";
-	unsigned port;
-	int used = 0;
-
-	/* 5432, 5432/tcp; icmp/8 and icmp as well */
-	if (sscanf(text, "%u%n", &port, &used) == 1 && port < 65536) {
-		if (text[used] == '/')
-			snprintf(name, sizeof(name), "%s", text + used + 1);
-		else if (text[used] != '\0')
-			return false;
-		question->port = (uint16_t)port;
-		return bh_protocol_parse(name, &question->proto);
-	}
-	snprintf(name, sizeof(name), "%.*s", (int)strcspn(text, "/"), text);
-	const char *type = strchr(text, '/');
-	question->port = type != NULL ? (uint16_t)(strtoul(type + 1, NULL, 10) << 8) : 0;
-	return bh_protocol_parse(name, &question->proto);
-}
-
 static void answer_json(const struct bh_core *core, const struct bh_answer *answer, cJSON *json)
 {
 	static const char *const verdicts[] = { "allow", "deny", "uncertain" };
@@ -375,7 +360,8 @@ void bh_core_handle_explain(void *user, const struct bh_api_request *request,
 	struct bh_peer from, to;
 	struct bh_answer answer;
 
-	if (src == NULL || dst == NULL || port == NULL || !parse_port(port, &question)) {
+	if (src == NULL || dst == NULL || port == NULL ||
+	    !bh_query_port(port, &question.proto, &question.port)) {
 		bh_api_fail(
 			reply, 400, "explain", "bulkhead explain SRC DST PORT[/PROTO]",
 			"a source, a destination and a port such as 5432/tcp or icmp/8 are needed");

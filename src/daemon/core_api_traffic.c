@@ -83,7 +83,7 @@ void bh_core_handle_flows(void *user, const struct bh_api_request *request,
 			  struct bh_api_reply *reply)
 {
 	struct bh_core *core = user;
-	size_t limit = bh_core_number_query(request, "limit", 1000), found = 0;
+	int64_t limit, found = 0;
 	const struct bh_live_flow *live = core->newest, *first = NULL;
 	struct bh_buffer text = { 0 };
 	struct flow_filter filter;
@@ -92,6 +92,8 @@ void bh_core_handle_flows(void *user, const struct bh_api_request *request,
 		follow_flows(core, request, reply);
 		return;
 	}
+	if (!bh_core_number_query(request, "limit", 1000, &limit, reply))
+		return;
 	read_filter(request, &filter);
 	for (; live != NULL && found < limit; live = live->older) {
 		if (!passes(&filter, live))
@@ -329,16 +331,19 @@ void bh_core_handle_events(void *user, const struct bh_api_request *request,
 			   struct bh_api_reply *reply)
 {
 	struct bh_core *core = user;
-	const char *after = bh_api_query(request, "after");
+	int64_t after, limit;
 	struct bh_buffer text = { 0 };
 	struct event_writer writer = { .out = &text, .separator = ",\n" };
 	struct bh_error err = { 0 };
 
+	if (!bh_core_number_query(request, "after", -1, &after, reply) ||
+	    !bh_core_number_query(request, "limit", 1000, &limit, reply))
+		return;
 	if (bh_core_is_following(request)) {
 		struct event_stream *stream = bh_calloc(1, sizeof(*stream));
 
 		stream->core = core;
-		stream->last = after != NULL ? strtoll(after, NULL, 10) : core->last_event;
+		stream->last = after >= 0 ? after : core->last_event;
 		reply->stream = stream_events;
 		reply->stream_state = stream;
 		reply->stream_free = free;
@@ -347,9 +352,7 @@ void bh_core_handle_events(void *user, const struct bh_api_request *request,
 	bool lines = bh_core_wants_lines(request);
 	writer.separator = lines ? "\n" : ",\n";
 	bh_buffer_puts(&text, lines ? "" : "{\"events\":[\n");
-	if (bh_store_events(core->store, after != NULL ? strtoll(after, NULL, 10) : -1,
-			    bh_core_number_query(request, "limit", 1000), add_event, &writer,
-			    &err) != 0) {
+	if (bh_store_events(core->store, after, (size_t)limit, add_event, &writer, &err) != 0) {
 		bh_api_fail(reply, 500, "store", NULL, "%s", err.text);
 		bh_buffer_free(&text);
 		return;
