@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "answer.h"
 
@@ -116,6 +117,13 @@ static int refused(long status, const char *text)
 	return status == 400 ? BH_EXIT_USAGE : status >= 500 ? BH_EXIT_UNREACHABLE : BH_EXIT_NO;
 }
 
+void bh_print_document(char *text, const char *end)
+{
+	if (isatty(STDOUT_FILENO))
+		bh_harmless(text, "\n\t");
+	printf("%s%s", text, end);
+}
+
 static size_t collect(char *data, size_t size, size_t count, void *user)
 {
 	bh_buffer_append(user, data, size * count);
@@ -160,7 +168,7 @@ int bh_client_show(const struct bh_call *call, struct bh_request *request,
 				     call->socket);
 	} else {
 		if (call->json)
-			printf("%s\n", text.data);
+			bh_print_document(text.data, "\n");
 		else
 			view->print(call, answer);
 		result = view->judge != NULL ? view->judge(answer) : BH_EXIT_DONE;
@@ -175,7 +183,7 @@ int bh_client_show(const struct bh_call *call, struct bh_request *request,
 struct follower {
 	CURL *curl;
 	struct bh_buffer text;
-	void (*line)(void *user, const char *line);
+	void (*line)(void *user, char *line);
 	void *user;
 };
 
@@ -204,7 +212,7 @@ static size_t take(char *data, size_t size, size_t count, void *user)
 }
 
 int bh_client_lines(const struct bh_call *call, struct bh_request *request,
-		    void (*line)(void *user, const char *line), void *user)
+		    void (*line)(void *user, char *line), void *user)
 {
 	struct follower f = { .curl = prepare(call, request), .line = line, .user = user };
 	long status = 0;

@@ -37,7 +37,10 @@ int bh_client_show(const struct bh_call *call, struct bh_request *request,
 /* An answer of lines, handed on one by one: with "follow" as they come, until the daemon ends it.
  */
 int bh_client_lines(const struct bh_call *call, struct bh_request *request,
-		    void (*line)(void *user, const char *line), void *user);
+		    void (*line)(void *user, char *line), void *user);
+
+/* Prints what goes into files and pipes as it is; only a terminal must not obey it. */
+void bh_print_document(char *text, const char *end);
 
 /* "bulkhead: …" on standard error, harmless to a terminal; returns status. */
 int bh_complain(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));

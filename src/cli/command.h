@@ -45,7 +45,7 @@ struct bh_command {
 	const char *name;      /* "policy propose" */
 	const char *arguments; /* "SRC DST PORT[/PROTO]" */
 	size_t least, most;    /* how many */
-	const char *formats;   /* of --format; NULL: "table|json" */
+	const char *formats;   /* of --format; NULL: "table|json"; "": it takes no --format */
 	const char *help;      /* one line */
 	const char *details;   /* more lines; NULL: none */
 	const char *example;
@@ -58,6 +58,8 @@ extern const struct bh_command bh_commands[];	   /* ends with a NULL name */
 extern const struct bh_option bh_global_options[]; /* go with every command; likewise */
 
 const char *bh_command_formats(const struct bh_command *command);
+/* Whether one of the global options means something to it. */
+bool bh_command_takes(const struct bh_command *command, const struct bh_option *global);
 
 /* parse.c: the command whose name the words begin with, one word or two (*used: how many); NULL. */
 const struct bh_command *bh_command_find(int argc, char *const *argv, int *used);

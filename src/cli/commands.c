@@ -5,6 +5,8 @@
 	{                                                                                          \
 		"follow", NULL, "go on, line by line, as things happen"                            \
 	}
+/* Prints nothing, or what only a shell, a person or a log reads. */
+#define NO_FORMAT ""
 #define WHY                                                                                        \
 	{                                                                                          \
 		"why", "TEXT", "kept in the history"                                               \
@@ -13,6 +15,7 @@
 const struct bh_command bh_commands[] = {
 	{ .name = "daemon",
 	  .arguments = "",
+	  .formats = NO_FORMAT,
 	  .raw = true,
 	  .run = bh_daemon_run,
 	  .help = "watch this host's containers (needs root)",
@@ -65,6 +68,7 @@ const struct bh_command bh_commands[] = {
 	  .arguments = "",
 	  .run = bh_propose_run,
 	  .help = "the policy that would allow what was learned",
+	  .details = "With its evidence as comments; --format json has none: see bulkhead edges.",
 	  .example = "bulkhead policy propose > policy.yaml" },
 	{ .name = "policy show",
 	  .arguments = "",
@@ -143,6 +147,7 @@ const struct bh_command bh_commands[] = {
 	{ .name = "panic",
 	  .arguments = "",
 	  .run = bh_panic_run,
+	  .formats = NO_FORMAT,
 	  .help = "break-glass: end the daemon, remove every rule and flag (needs root)",
 	  .example = "sudo bulkhead panic" },
 	{ .name = "completion",
@@ -150,6 +155,7 @@ const struct bh_command bh_commands[] = {
 	  .least = 1,
 	  .most = 1,
 	  .run = bh_completion_run,
+	  .formats = NO_FORMAT,
 	  .help = "print a completion script",
 	  .example = "bulkhead completion bash > /etc/bash_completion.d/bulkhead" },
 	{ .name = "help",

@@ -75,6 +75,13 @@ static void bash_options(const struct bh_option *options)
 		printf("--%s ", options->name);
 }
 
+static void bash_global_options(const struct bh_command *c)
+{
+	for (const struct bh_option *o = bh_global_options; o->name != NULL; o++)
+		if (bh_command_takes(c, o))
+			printf("--%s ", o->name);
+}
+
 /* The options that take a value: the word behind them is no argument. */
 static void bash_takers(const struct bh_option *options)
 {
@@ -85,7 +92,7 @@ static void bash_takers(const struct bh_option *options)
 
 static void bash_values(const struct bh_command *c)
 {
-	if (c->formats != NULL) {
+	if (c->formats != NULL && c->formats[0] != '\0') {
 		printf("\t'%s'*:--format) ", c->name);
 		bash_choices(c->formats);
 	}
@@ -149,11 +156,13 @@ static void complete_bash(void)
 	for (const struct bh_command *c = bh_commands; c->name != NULL; c++) {
 		printf("\t'%s' | '%s '*) choices='", c->name, c->name);
 		bash_options(c->options);
+		bash_global_options(c);
 		printf("' ;;\n");
 	}
-	printf("\tesac\n\tchoices+=' ");
+	printf("\t*) choices='");
 	bash_options(bh_global_options);
-	printf("'\n\telse\n\tcase \"${#said[@]} ${said[*]}\" in\n\t'0 ' | '1 help') choices='");
+	printf("' ;;\n\tesac\n\telse\n\tcase \"${#said[@]} ${said[*]}\" in\n\t'0 ' | '1 help') "
+	       "choices='");
 	each_word("", bash_word);
 	printf("' ;;\n");
 	each_group(bash_group);
@@ -195,19 +204,24 @@ static void zsh_action(const char *spec)
 	printf(")");
 }
 
-static void zsh_options(const struct bh_option *options, const char *formats)
+static void zsh_option(const struct bh_option *option, const char *argument)
 {
-	for (; options->name != NULL; options++) {
-		const char *argument =
-			strcmp(options->name, "format") == 0 ? formats : options->argument;
+	printf(" \\\n\t\t\t'--%s[", option->name);
+	zsh_text(option->help, ":\\[]");
+	printf("]");
+	if (argument != NULL)
+		zsh_action(argument);
+	printf("'");
+}
 
-		printf(" \\\n\t\t\t'--%s[", options->name);
-		zsh_text(options->help, ":\\[]");
-		printf("]");
-		if (argument != NULL)
-			zsh_action(argument);
-		printf("'");
-	}
+static void zsh_options(const struct bh_command *c)
+{
+	for (const struct bh_option *o = c->options; o->name != NULL; o++)
+		zsh_option(o, o->argument);
+	for (const struct bh_option *o = bh_global_options; o->name != NULL; o++)
+		if (bh_command_takes(c, o))
+			zsh_option(o, strcmp(o->name, "format") == 0 ? bh_command_formats(c)
+								     : o->argument);
 }
 
 static void zsh_command(const struct bh_command *c)
@@ -216,8 +230,7 @@ static void zsh_command(const struct bh_command *c)
 	char spec[SPEC];
 
 	printf("\t%s)\n\t\t_arguments", space != NULL ? space + 1 : c->name);
-	zsh_options(c->options, NULL);
-	zsh_options(bh_global_options, bh_command_formats(c));
+	zsh_options(c);
 	for (size_t i = 0; bh_words_argument(c->arguments, i, spec, sizeof(spec)); i++) {
 		printf(" \\\n\t\t\t'%zu", i + 1);
 		zsh_action(spec);

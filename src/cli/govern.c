@@ -1,40 +1,78 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Commands that decide: policies, modes, and why something is allowed or not. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "answer.h"
 #include "client.h"
 #include "command.h"
+#include "json.h"
+#include "policy.h"
 #include "table.h"
 
 /* --- documents -------------------------------------------------------------------------------- */
 
-/* A document goes into a file as it is; only a terminal must not obey it. */
-static int print_document(const struct bh_call *call, const char *path)
+/* The daemon keeps and sends YAML, with the evidence as comments; as JSON it is the same policy. */
+static int print_policy(const struct bh_call *call, char *text)
+{
+	struct bh_error err = { 0 };
+
+	if (!call->json) {
+		bh_print_document(text, "");
+		return BH_EXIT_DONE;
+	}
+	struct bh_policy *policy = bh_policy_parse(text, strlen(text), "policy", &err);
+	if (policy == NULL)
+		return bh_complain(BH_EXIT_UNREACHABLE, "what the daemon sent is no policy: %s",
+				   err.text);
+	char *json = bh_policy_print_json(policy);
+	bh_print_document(json, "");
+	free(json);
+	bh_policy_free(policy);
+	return BH_EXIT_DONE;
+}
+
+/* nft's language has no JSON of ours: the text, as a JSON string. */
+static int print_rules(const struct bh_call *call, char *text)
+{
+	struct bh_buffer json = { 0 };
+
+	if (!call->json) {
+		bh_print_document(text, "");
+		return BH_EXIT_DONE;
+	}
+	bh_buffer_puts(&json, "{\"nft\":");
+	bh_json_string(&json, text);
+	bh_buffer_puts(&json, "}");
+	bh_print_document(json.data, "\n");
+	bh_buffer_free(&json);
+	return BH_EXIT_DONE;
+}
+
+static int show_document(const struct bh_call *call, const char *path,
+			 int (*print)(const struct bh_call *call, char *text))
 {
 	struct bh_request request = { .path = path };
 	struct bh_buffer text = { 0 };
 	int result = bh_client_text(call, &request, &text);
 
-	if (result == BH_EXIT_DONE) {
-		if (bh_terminal_width() > 0)
-			bh_harmless(text.data, "\n\t");
-		fputs(text.data, stdout);
-	}
+	if (result == BH_EXIT_DONE)
+		result = print(call, text.data);
 	bh_buffer_free(&text);
 	return result;
 }
 
 int bh_propose_run(const struct bh_call *call)
 {
-	return print_document(call, "/v1/policy/proposal");
+	return show_document(call, "/v1/policy/proposal", print_policy);
 }
 
 int bh_show_run(const struct bh_call *call)
 {
-	return print_document(call, bh_call_option(call, "nft") != NULL ? "/v1/policy/nft"
-									: "/v1/policy/active");
+	return bh_call_option(call, "nft") != NULL
+		       ? show_document(call, "/v1/policy/nft", print_rules)
+		       : show_document(call, "/v1/policy/active", print_policy);
 }
 
 /* POSTs the file named by the first argument, or nothing. */

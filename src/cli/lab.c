@@ -23,12 +23,15 @@ static int lab_up(const struct bh_call *call)
 {
 	struct bh_error err = { 0 };
 
-	(void)call;
 	if (bh_lab_up(&err) != 0)
 		return report_error(&err);
-	printf("The lab is up: a small shop in network namespaces, inside the "
-	       "namespace " BH_LAB_HOST ".\nWatch it:  sudo nsenter --net=/run/netns/" BH_LAB_HOST
-	       " bulkhead daemon\n");
+	if (call->json)
+		printf("{\"lab\":\"up\",\"namespace\":\"" BH_LAB_HOST "\"}\n");
+	else
+		printf("The lab is up: a small shop in network namespaces, inside the "
+		       "namespace " BH_LAB_HOST
+		       ".\nWatch it:  sudo nsenter --net=/run/netns/" BH_LAB_HOST
+		       " bulkhead daemon\n");
 	return BH_EXIT_DONE;
 }
 
@@ -36,8 +39,11 @@ static int lab_down(const struct bh_call *call)
 {
 	struct bh_error err = { 0 };
 
-	(void)call;
-	return bh_lab_down(&err) != 0 ? report_error(&err) : BH_EXIT_DONE;
+	if (bh_lab_down(&err) != 0)
+		return report_error(&err);
+	if (call->json)
+		printf("{\"lab\":\"down\"}\n");
+	return BH_EXIT_DONE;
 }
 
 static void print_attempt(void *user, const struct bh_lab_attempt *attempt)
@@ -91,7 +97,9 @@ static void print_activity_json(void *user, const struct bh_lab_activity *a)
 	struct bh_buffer line = { 0 };
 
 	(void)user;
-	bh_buffer_printf(&line, "{\"host\":\"%s\",\"name\":", a->host);
+	bh_buffer_puts(&line, "{\"host\":");
+	bh_json_string(&line, a->host);
+	bh_buffer_puts(&line, ",\"name\":");
 	bh_json_string(&line, a->name);
 	bh_buffer_printf(&line,
 			 ",\"ok\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"cut\":%" PRIu64
@@ -111,7 +119,7 @@ static int lab_report(const struct bh_call *call)
 	int count = bh_lab_report(call->json ? print_activity_json : add_activity, table, &err);
 
 	if (table != NULL)
-		bh_table_print(table, "Nothing yet.");
+		bh_table_print(table, count >= 0 ? "Nothing yet." : NULL);
 	return count < 0 ? report_error(&err) : BH_EXIT_DONE;
 }
 

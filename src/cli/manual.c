@@ -62,7 +62,8 @@ void bh_manual_print(void)
 	       "of it\n"
 	       "is normal, and turns that into nftables rules that block the rest. It says what it "
 	       "does\n"
-	       "not know.\n.SH OPTIONS\nThese go with every command.\n");
+	       "not know.\n.SH OPTIONS\nThese go with every command that they mean something "
+	       "to.\n");
 	for (const struct bh_option *o = bh_global_options; o->name != NULL; o++)
 		man_option(o);
 	printf(".SH COMMANDS\n");

@@ -17,6 +17,15 @@ const char *bh_command_formats(const struct bh_command *command)
 	return command->formats != NULL ? command->formats : "table|json";
 }
 
+bool bh_command_takes(const struct bh_command *command, const struct bh_option *global)
+{
+	if (strcmp(global->name, "help") == 0 || strcmp(global->name, "version") == 0)
+		return true;
+	if (strcmp(global->name, "format") == 0)
+		return bh_command_formats(command)[0] != '\0';
+	return !command->raw;
+}
+
 const char *bh_call_option(const struct bh_call *call, const char *name)
 {
 	for (size_t i = 0; call->command->options[i].name != NULL; i++)
@@ -157,9 +166,9 @@ static int read_option(struct bh_call *call, int argc, char **argv, int *at)
 				   takes ? "needs a value: " : "takes no value",
 				   takes ? option->argument : "");
 	snprintf(where, sizeof(where), "--%s", name);
-	const char *spec =
-		strcmp(name, "format") == 0 ? bh_command_formats(command) : option->argument;
-	int result = takes ? check_value(where, spec, value) : 0;
+	/* Which formats there are, the command knows, and it may stand behind. */
+	bool format = strcmp(name, "format") == 0;
+	int result = takes && !format ? check_value(where, option->argument, value) : 0;
 	if (result == 0)
 		set_option(call, option, takes ? value : "");
 	return result;
@@ -208,16 +217,25 @@ static int read_words(struct bh_call *call, int argc, char **argv)
 /* Options that go with every command may stand before it as well: `bulkhead --socket X status`. */
 static int skip_leading(struct bh_call *call, int argc, char **argv, int *at)
 {
-	/* Which formats there are, the command knows: it checks again. */
-	static const struct bh_command any = { .name = "bulkhead",
-					       .arguments = "",
-					       .formats = "FORMAT" };
+	static const struct bh_command any = { .name = "bulkhead", .arguments = "" };
 	int result = 0;
 
 	call->command = &any;
 	for (*at = 0; *at < argc && result == 0 && strncmp(argv[*at], "--", 2) == 0; ++*at)
 		result = read_option(call, argc, argv, at);
 	return result;
+}
+
+static int check_format(const struct bh_call *call)
+{
+	const char *formats = bh_command_formats(call->command);
+
+	if (formats[0] != '\0')
+		return check_value("--format", formats, call->format);
+	if (strcmp(call->format, "table") == 0)
+		return 0;
+	return bh_complain(BH_EXIT_USAGE, "%s takes no --format: it prints no table and no JSON",
+			   call->command->name);
 }
 
 int bh_call_parse(struct bh_call *call, int argc, char **argv)
@@ -235,8 +253,11 @@ int bh_call_parse(struct bh_call *call, int argc, char **argv)
 		return bh_command_unknown(argc, argv);
 	call->argc = argc;
 	call->argv = argv;
-	result = call->command->raw ? 0 : read_words(call, argc - used, argv + used);
-	return result != 0
-		       ? result
-		       : check_value("--format", bh_command_formats(call->command), call->format);
+	if (call->command->raw)
+		return at == 0 ? 0
+			       : bh_complain(BH_EXIT_USAGE,
+					     "%s takes no option before it; see: bulkhead help %s",
+					     call->command->name, call->command->name);
+	result = read_words(call, argc - used, argv + used);
+	return result != 0 ? result : check_format(call);
 }

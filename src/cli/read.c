@@ -114,7 +114,7 @@ int bh_read_run(const struct bh_call *call, const char *path)
 	struct bh_flow_table_stats stats = bh_flow_table_stats(table);
 	bh_flow_table_free(table);
 	if (reader.table != NULL)
-		bh_table_print(reader.table, "No flow.");
+		bh_table_print(reader.table, result == 0 ? "No flow." : NULL);
 	bh_buffer_free(&reader.line);
 	if (result != 0)
 		return bh_complain(BH_EXIT_UNREACHABLE, "%s", err.text);

@@ -213,9 +213,9 @@ void bh_table_print(struct bh_table *t, const char *nothing)
 
 	if (room > 0)
 		fit(t, room);
-	if (t->count == 0)
+	if (t->count == 0 && nothing != NULL)
 		printf("%s\n", nothing);
-	else
+	if (t->count > 0)
 		put_line(t, BH_DIM, t->titles);
 	for (size_t i = 0; i < t->count; i++) {
 		put_line(t, t->rows[i].color, (const char *const *)t->rows[i].cells);

@@ -25,7 +25,7 @@ void bh_table_numeric(struct bh_table *table, size_t column);
 /* This column may be left out where there is not enough room; the first one named goes first. */
 void bh_table_expendable(struct bh_table *table, size_t column);
 
-/* Prints and frees it; `nothing` in its place where it has no row. */
+/* Prints and frees it; `nothing` in its place where it has no row (NULL: not even a line). */
 void bh_table_print(struct bh_table *table, const char *nothing);
 
 /* Columns of the terminal, or of $COLUMNS; 0: no terminal, nothing is cut. */

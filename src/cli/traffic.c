@@ -66,14 +66,14 @@ static void fill_flow_row(const cJSON *flow, struct flow_row *row)
 	row->cells[7] = bh_human(bytes, row->bytes);
 }
 
-static void print_flow(void *user, const char *line)
+static void print_flow(void *user, char *line)
 {
 	const struct flow_printer *p = user;
 	cJSON *flow = p->call->json ? NULL : bh_answer_parse(line);
 	struct flow_row row;
 
 	if (p->call->json) {
-		puts(line);
+		bh_print_document(line, "\n");
 	} else if (!print_gap(p->call, flow)) {
 		fill_flow_row(flow, &row);
 		const char **c = row.cells;
@@ -131,7 +131,7 @@ int bh_flows_run(const struct bh_call *call)
 	int result = bh_client_lines(call, &request, print_flow, &printer);
 	if (printer.table != NULL)
 		bh_table_print(printer.table,
-			       result == BH_EXIT_DONE ? "No flow has been seen yet." : "");
+			       result == BH_EXIT_DONE ? "No flow has been seen yet." : NULL);
 	return result;
 }
 
@@ -214,14 +214,14 @@ static enum bh_color event_color(const char *kind)
 }
 
 /* The text says who, whom, which port and why: the daemon writes it for people. */
-static void print_event(void *user, const char *line)
+static void print_event(void *user, char *line)
 {
 	const struct bh_call *call = user;
 	cJSON *event = call->json ? NULL : bh_answer_parse(line);
 	char when[BH_TIME_TEXT];
 
 	if (call->json) {
-		puts(line);
+		bh_print_document(line, "\n");
 	} else if (!print_gap(call, event)) {
 		const char *kind = bh_word(event, "kind");
 		enum bh_color color = event_color(kind);
