@@ -58,7 +58,9 @@ struct bh_core {
 	struct bh_map
 		*remembered; /* ids recalled from the store that no runtime has mentioned yet */
 	struct bh_store *store;
-	bool store_dirty; /* a transaction is open */
+	bool store_dirty;    /* a transaction is open */
+	char store_why[512]; /* the store does not take what it should keep; "": it does */
+	int64_t store_retry; /* while it does not: when edges are tried again */
 	struct bh_ledger *ledger;
 
 	struct bh_map *flows;	     /* id → struct bh_live_flow */
@@ -150,7 +152,14 @@ void bh_core_event(struct bh_core *core, const char *kind, const char *format, .
 void bh_core_event_json(struct bh_core *core, const char *kind, const char *text, cJSON *json);
 /* Opens a transaction where none is; it is committed once a second. */
 void bh_core_store_write(struct bh_core *core);
-void bh_core_store_flush(struct bh_core *core);
+/* Opens one for what a person waits for, and nothing else. 0 or negative errno. */
+int bh_core_store_begin(struct bh_core *core, struct bh_error *err);
+/* Commits. 0; or negative errno, and nothing of the transaction is kept. */
+int bh_core_store_flush(struct bh_core *core, struct bh_error *err);
+/* The store refused something: status says so until it takes everything again. */
+void bh_core_store_failed(struct bh_core *core, const struct bh_error *err);
+/* Writes what changed since the last call. */
+void bh_core_store_save(struct bh_core *core);
 
 /* core_memory.c */
 void bh_core_remember(struct bh_core *core, const struct bh_container *container);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Policies, modes, and why something is allowed or not. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,10 +83,14 @@ void bh_core_handle_history(void *user, const struct bh_api_request *request,
 		bh_api_fail(reply, 500, "store", NULL, "%s", err.text);
 }
 
+/* The document's fault, or the store's. */
 static void refuse_policy(struct bh_api_reply *reply, const struct bh_error *err)
 {
-	bh_api_fail(reply, 422, "policy", "nothing was changed; correct the file and try again",
-		    "%s", err->text);
+	if (err->code == -EINVAL)
+		bh_api_fail(reply, 422, "policy",
+			    "nothing was changed; correct the file and try again", "%s", err->text);
+	else
+		bh_api_fail(reply, 500, "store", "nothing was changed", "%s", err->text);
 }
 
 static void add_diff_line(void *user, char sign, const char *text)
@@ -275,8 +280,10 @@ void bh_core_handle_rollback(void *user, const struct bh_api_request *request,
 	if (!bh_core_number_query(request, "number", 0, &number, reply))
 		return;
 	if (bh_core_policy_rollback(core, number, request->author, why_of(request), &changes,
-				    &err) != 0)
+				    &err) == -ENOENT)
 		bh_api_fail(reply, 409, "policy", "bulkhead policy history", "%s", err.text);
+	else if (err.code != 0)
+		refuse_policy(reply, &err);
 	else
 		reply_applied(core, changes, reply);
 }
@@ -291,7 +298,10 @@ static bool set_one_mode(struct bh_core *core, const char *workload, uint8_t mod
 	struct bh_error err = { 0 };
 
 	if (bh_core_set_mode(core, workload, mode, request->author, &err) != 0) {
-		bh_api_fail(reply, 409, "mode", NULL, "%s", err.text);
+		bool refused = err.code == -EPERM;
+
+		bh_api_fail(reply, refused ? 409 : 500, refused ? "mode" : "store", NULL, "%s",
+			    err.text);
 		return false;
 	}
 	cJSON *row = cJSON_CreateObject();

@@ -180,6 +180,8 @@ cJSON *bh_core_unknown(const struct bh_core *core)
 	if (uncovered > 0)
 		say(list, "%zu containers or namespaces cannot be seen; why: bulkhead coverage",
 		    uncovered);
+	if (core->store_why[0] != '\0')
+		say(list, "nothing is stored (%s): a restart would forget it", core->store_why);
 	say_losses(core, list);
 	if (undirected > 0)
 		say(list,

@@ -318,7 +318,10 @@ static void stream_events(void *state, struct bh_buffer *out)
 	struct event_writer writer = { .out = out, .separator = "\n", .last = s->last };
 	struct bh_error err = { 0 };
 
-	if (s->core->last_event <= s->last)
+	/* A lost transaction takes numbers back, and they are given again. */
+	if (s->core->last_event < s->last)
+		s->last = s->core->last_event - 1;
+	if (s->core->last_event == s->last)
 		return;
 	if (bh_store_events(s->core->store, s->last, 1000, add_event, &writer, &err) != 0)
 		bh_log(BH_LOG_ERROR, "events: %s", err.text);

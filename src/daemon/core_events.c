@@ -3,10 +3,24 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core.h"
+#include "grow.h"
 #include "log.h"
 #include "timefmt.h"
+
+#define RETRY (10 * BH_SECOND)
+
+void bh_core_store_failed(struct bh_core *core, const struct bh_error *err)
+{
+	core->store_retry = bh_time_monotonic() + RETRY;
+	/* The first complaint is the reason, what follows its consequences. */
+	if (core->store_why[0] != '\0')
+		return;
+	bh_log(BH_LOG_ERROR, "store: %s", err->text);
+	bh_copy_text(core->store_why, sizeof(core->store_why), err->text);
+}
 
 void bh_core_store_write(struct bh_core *core)
 {
@@ -15,20 +29,85 @@ void bh_core_store_write(struct bh_core *core)
 	if (core->store_dirty)
 		return;
 	if (bh_store_begin(core->store, &err) != 0)
-		bh_log(BH_LOG_ERROR, "store: %s", err.text);
+		bh_core_store_failed(core, &err);
 	else
 		core->store_dirty = true;
 }
 
-void bh_core_store_flush(struct bh_core *core)
+int bh_core_store_begin(struct bh_core *core, struct bh_error *err)
 {
-	struct bh_error err = { 0 };
+	int result = bh_core_store_flush(core, err);
 
+	if (result == 0)
+		result = bh_store_begin(core->store, err);
+	core->store_dirty = result == 0;
+	if (result != 0)
+		bh_core_store_failed(core, err);
+	return result;
+}
+
+int bh_core_store_flush(struct bh_core *core, struct bh_error *err)
+{
 	if (!core->store_dirty)
-		return;
+		return 0;
 	core->store_dirty = false;
-	if (bh_store_commit(core->store, &err) != 0)
-		bh_log(BH_LOG_ERROR, "store: %s", err.text);
+	int result = bh_store_commit(core->store, err);
+	if (result != 0)
+		bh_core_store_failed(core, err);
+	return result;
+}
+
+struct saver {
+	struct bh_core *core;
+	struct bh_error err;
+	int result;
+};
+
+static void save_edge(void *user, const struct bh_edge *edge)
+{
+	struct saver *s = user;
+
+	if (s->result != 0)
+		return;
+	bh_core_store_write(s->core);
+	s->result = bh_store_save_edge(s->core->store, edge, &s->err);
+}
+
+static void save_all(struct bh_core *core)
+{
+	struct saver saver = { .core = core };
+
+	bh_ledger_each_dirty(core->ledger, save_edge, &saver);
+	if (saver.result == 0 && core->store_dirty)
+		saver.result =
+			bh_store_trim_events(core->store, core->config.keep_events, &saver.err);
+	if (saver.result != 0)
+		bh_core_store_failed(core, &saver.err);
+	bh_core_store_flush(core, &saver.err);
+}
+
+/* Whatever was refused took its whole transaction along, so everything is written anew, and an
+ * event last: if that is kept, the rest is. */
+static void save_anew(struct bh_core *core)
+{
+	bh_ledger_mark_dirty(core->ledger);
+	core->store_why[0] = '\0';
+	bh_core_event(core, "loss",
+		      "the store takes what it is given again; the events of the meantime, and "
+		      "those of the second before, are lost");
+	save_all(core);
+}
+
+void bh_core_store_save(struct bh_core *core)
+{
+	struct bh_error ignored;
+
+	if (core->store_why[0] == '\0')
+		save_all(core);
+	else if (bh_time_monotonic() >= core->store_retry)
+		save_anew(core);
+	else
+		bh_core_store_flush(core, &ignored);
 }
 
 void bh_core_event_json(struct bh_core *core, const char *kind, const char *text, cJSON *json)
@@ -43,8 +122,10 @@ void bh_core_event_json(struct bh_core *core, const char *kind, const char *text
 	cJSON_Delete(json);
 	bh_core_store_write(core);
 	if (line == NULL ||
-	    bh_store_add_event(core->store, now, kind, line, &core->last_event, &err) != 0)
-		bh_log(BH_LOG_ERROR, "event lost (%s): %s", text, err.text);
+	    bh_store_add_event(core->store, now, kind, line, &core->last_event, &err) != 0) {
+		bh_log(BH_LOG_ERROR, "event lost: %s: %s", kind, text);
+		bh_core_store_failed(core, &err);
+	}
 	free(line);
 	if (core->api != NULL)
 		bh_api_wake(core->api);

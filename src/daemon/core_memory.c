@@ -79,8 +79,7 @@ void bh_core_remember(struct bh_core *core, const struct bh_container *container
 	bh_map_remove_text(core->remembered, container->id);
 	bh_core_store_write(core);
 	if (text == NULL || bh_store_save_container(core->store, container->id, text, &err) != 0)
-		bh_log(BH_LOG_WARNING, "container %s is not remembered: %s", container->name,
-		       err.text);
+		bh_core_store_failed(core, &err);
 	free(text);
 }
 
@@ -90,7 +89,7 @@ void bh_core_forget(struct bh_core *core, const char *id)
 
 	bh_core_store_write(core);
 	if (bh_store_drop_container(core->store, id, &err) != 0)
-		bh_log(BH_LOG_WARNING, "store: %s", err.text);
+		bh_core_store_failed(core, &err);
 }
 
 static void recall(void *user, const char *id, const char *text)

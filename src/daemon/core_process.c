@@ -102,27 +102,6 @@ static void runtime_end(struct bh_core *core, const struct bh_msg_runtime_end *e
 
 /* --- the once-a-second work ------------------------------------------------------------------- */
 
-static void save_edge(void *user, const struct bh_edge *edge)
-{
-	struct bh_core *core = user;
-	struct bh_error err = { 0 };
-
-	bh_core_store_write(core);
-	if (bh_store_save_edge(core->store, edge, &err) != 0)
-		bh_log(BH_LOG_ERROR, "an edge was not stored: %s", err.text);
-}
-
-static void save(struct bh_core *core)
-{
-	struct bh_error err = { 0 };
-
-	bh_ledger_each_dirty(core->ledger, save_edge, core);
-	if (core->store_dirty &&
-	    bh_store_trim_events(core->store, core->config.keep_events, &err) != 0)
-		bh_log(BH_LOG_ERROR, "events: %s", err.text);
-	bh_core_store_flush(core);
-}
-
 static void on_tick(uv_timer_t *timer)
 {
 	struct bh_core *core = timer->data;
@@ -133,7 +112,7 @@ static void on_tick(uv_timer_t *timer)
 	bh_core_denials_tick(core, now);
 	if (core->rules_dirty)
 		bh_core_rules_touch(core);
-	save(core);
+	bh_core_store_save(core);
 }
 
 /* --- messages --------------------------------------------------------------------------------- */
@@ -439,7 +418,7 @@ int bh_core_main(void)
 	core->kernel = bh_channel_new(&core->loop, BH_CHILD_FD, &handlers, QUEUE_LIMIT);
 	uv_run(&core->loop, UV_RUN_DEFAULT);
 	if (core->store != NULL)
-		save(core);
+		bh_core_store_save(core);
 	bh_store_close(core->store);
 	return core->exit_status;
 }

@@ -285,10 +285,10 @@ static int store_revision(struct bh_core *core, const char *text, const char *au
 	bh_copy_text(revision.revision, sizeof(revision.revision), core->revision);
 	bh_copy_text(revision.author, sizeof(revision.author), author);
 	bh_copy_text(revision.why, sizeof(revision.why), why);
-	bh_core_store_write(core);
-	int result = bh_store_add_revision(core->store, &revision, err);
-	bh_core_store_flush(core);
-	return result;
+	int result = bh_core_store_begin(core, err);
+	if (result == 0)
+		result = bh_store_add_revision(core->store, &revision, err);
+	return result == 0 ? bh_core_store_flush(core, err) : result;
 }
 
 int bh_core_policy_apply(struct bh_core *core, const char *text, const char *author,
@@ -330,9 +330,7 @@ int bh_core_policy_rollback(struct bh_core *core, int64_t number, const char *au
 		return bh_error_set(err, -ENOENT, "there is no earlier revision to go back to");
 	int result = bh_store_revision(core->store, number, &revision, err);
 	if (result != 0)
-		return bh_error_set(err, -ENOENT,
-				    "there is no revision %lld; see: bulkhead policy history",
-				    (long long)number);
+		return bh_error_set(err, -ENOENT, "there is no revision %lld", (long long)number);
 	snprintf(reason, sizeof(reason), "rollback to %lld%s%s", (long long)number,
 		 *why != '\0' ? ": " : "", why);
 	result = bh_core_policy_apply(core, revision.text, author, reason, changes, err);
@@ -373,9 +371,11 @@ int bh_core_set_mode(struct bh_core *core, const char *workload, uint8_t mode, c
 			"the active policy does not name %s: %s would refuse everything it "
 			"does; add it to the policy's workloads first",
 			workload, bh_mode_name(mode));
-	bh_core_store_write(core);
-	int result = bh_store_set_mode(core->store, workload, mode, bh_time_now(), author, err);
-	bh_core_store_flush(core);
+	int result = bh_core_store_begin(core, err);
+	if (result == 0)
+		result = bh_store_set_mode(core->store, workload, mode, bh_time_now(), author, err);
+	if (result == 0)
+		result = bh_core_store_flush(core, err);
 	if (result != 0)
 		return result;
 	load_mode(core, workload, mode);

@@ -242,6 +242,14 @@ void bh_ledger_each(const struct bh_ledger *l, void (*edge)(void *user, const st
 	free(all);
 }
 
+void bh_ledger_mark_dirty(struct bh_ledger *l)
+{
+	struct entry *e;
+
+	for (size_t position = 0; (e = bh_map_next(l->edges, &position)) != NULL;)
+		mark_dirty(l, e);
+}
+
 void bh_ledger_each_dirty(struct bh_ledger *l, void (*edge)(void *user, const struct bh_edge *),
 			  void *user)
 {

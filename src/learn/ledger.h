@@ -68,6 +68,9 @@ void bh_ledger_each(const struct bh_ledger *ledger,
 void bh_ledger_each_dirty(struct bh_ledger *ledger,
 			  void (*edge)(void *user, const struct bh_edge *), void *user);
 
+/* Every edge counts as changed: what was saved is not to be relied upon. */
+void bh_ledger_mark_dirty(struct bh_ledger *ledger);
+
 /* Number of distinct replicas that an edge's bitmap stands for (an estimate from 64 bits up). */
 unsigned bh_edge_replicas(const struct bh_edge *edge);
 
