@@ -10,11 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core.h"
 #include "grow.h"
 #include "log.h"
+#include "privileges.h"
 #include "process.h"
 #include "ruleset.h"
 #include "runtime.h"
@@ -405,10 +407,16 @@ int bh_core_main(void)
 	struct bh_core *core = bh_calloc(1, sizeof(*core));
 	struct bh_channel_handlers handlers = { core, on_kernel_message, on_kernel_closed };
 	uv_timer_t *timers[] = { &core->rules_timer, &core->tick, &core->stop_timer };
+	struct bh_error err = { 0 };
 
 	signal(SIGINT, SIG_IGN); /* the terminal's Ctrl-C is the parent's to handle */
 	signal(SIGPIPE, SIG_IGN);
 	bh_log_open("core", BH_LOG_INFO);
+	umask(0077); /* the store is nobody else's, whatever its folder allows */
+	if (bh_privileges_check_none(&err) != 0) {
+		bh_log(BH_LOG_ERROR, "%s", err.text);
+		return 2;
+	}
 	core->started = bh_time_now();
 	uv_loop_init(&core->loop);
 	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++) {

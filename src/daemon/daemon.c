@@ -2,9 +2,11 @@
 /* Start-up of the daemon: options, directories, one instance at a time, and into the background. */
 #include "daemon.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <glob.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -65,13 +67,56 @@ static int load_config(const char *file, struct bh_config *config, struct bh_err
 	return bh_config_load(config, file != NULL ? file : BH_CONFIG_FILE, err);
 }
 
-static int make_directory(const char *path, mode_t mode, const struct bh_user *owner,
-			  struct bh_error *err)
+static int make_run_directory(const char *path, struct bh_error *err)
 {
-	if (mkdir(path, mode) != 0 && errno != EEXIST)
-		return bh_error_set(err, -errno, "%s: %s", path, strerror(errno));
-	if (owner != NULL && chown(path, owner->uid, owner->gid) != 0)
-		return bh_error_set(err, -errno, "%s: %s", path, strerror(errno));
+	struct stat info;
+
+	if (mkdir(path, 0755) != 0 && errno != EEXIST)
+		return bh_error_set(err, -errno,
+				    "run_directory %s: %s; the folder above it must exist", path,
+				    strerror(errno));
+	if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode))
+		return bh_error_set(err, -ENOTDIR, "run_directory %s is not a folder", path);
+	return 0;
+}
+
+static bool is_empty(const char *path)
+{
+	DIR *folder = opendir(path);
+	size_t entries = 0;
+
+	while (folder != NULL && readdir(folder) != NULL)
+		entries++;
+	if (folder != NULL)
+		closedir(folder);
+	return entries == 2; /* itself, and the one above */
+}
+
+/* The state directory is core's. One that exists and is somebody else's may be anything – /var/lib,
+ * after a slip in the configuration: it is not given away. */
+static int make_state_directory(const char *path, const struct bh_config *config,
+				const struct bh_user *core, struct bh_error *err)
+{
+	bool made = mkdir(path, 0700) == 0;
+	struct stat info;
+
+	if (!made && errno != EEXIST)
+		return bh_error_set(err, -errno,
+				    "state_directory %s: %s; the folder above it must exist", path,
+				    strerror(errno));
+	if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode))
+		return bh_error_set(err, -ENOTDIR, "state_directory %s is not a folder", path);
+	if (made || (info.st_uid == 0 && is_empty(path))) {
+		if (chown(path, core->uid, core->gid) != 0)
+			return bh_error_set(err, -errno, "state_directory %s: %s", path,
+					    strerror(errno));
+		return 0;
+	}
+	if (info.st_uid != core->uid)
+		return bh_error_set(err, -EPERM,
+				    "state_directory %s does not belong to %s; if it is "
+				    "bulkhead's: chown -R %s: %s",
+				    path, config->core_user, config->core_user, path);
 	return 0;
 }
 
@@ -82,8 +127,9 @@ static int make_directories(const struct bh_config *config, struct bh_error *err
 	if (bh_user_find(config->core_user, &core, err) != 0 ||
 	    bh_user_find(config->capture_user, &capture, err) != 0)
 		return err->code;
-	int result = make_directory(config->run_directory, 0755, NULL, err);
-	return result != 0 ? result : make_directory(config->state_directory, 0700, &core, err);
+	if (make_run_directory(config->run_directory, err) != 0)
+		return err->code;
+	return make_state_directory(config->state_directory, config, &core, err);
 }
 
 static void pid_path(const struct bh_config *config, char *out, size_t size)
@@ -97,8 +143,9 @@ static int take_lock(const struct bh_config *config, struct bh_error *err)
 	char path[BH_CONFIG_TEXT + 16];
 
 	pid_path(config, path, sizeof(path));
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-	if (fd < 0)
+	/* Root's alone: whoever can open it can hold the lock. */
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0 || fchmod(fd, 0600) != 0)
 		return bh_error_set(err, -errno, "%s: %s", path, strerror(errno));
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
 		close(fd);
@@ -148,10 +195,11 @@ static int await_start(int fd, const char *log)
  * that started it (with *status set), or a negative errno below −1. */
 static int go_background(const struct bh_config *config, int *status)
 {
-	char log[BH_CONFIG_TEXT + 16];
+	char log[BH_CONFIG_TEXT + 16], old[BH_CONFIG_TEXT + 24];
 	int pipe_fds[2];
 
 	snprintf(log, sizeof(log), "%s/bulkhead.log", config->run_directory);
+	snprintf(old, sizeof(old), "%s.old", log);
 	if (pipe2(pipe_fds, O_CLOEXEC) != 0)
 		return -errno;
 	pid_t pid = fork();
@@ -165,6 +213,8 @@ static int go_background(const struct bh_config *config, int *status)
 	close(pipe_fds[0]);
 	setsid();
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	/* The last run's is kept: it may say how that ended. */
+	rename(log, old);
 	int file = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
 	dup2(null, STDIN_FILENO);
 	dup2(null, STDOUT_FILENO);
@@ -182,6 +232,7 @@ static int start_parent(const struct options *options)
 		fputs("bulkhead: the daemon needs root: sudo bulkhead daemon\n", stderr);
 		return 3;
 	}
+	umask(0022); /* the run directory is for everyone to pass, whoever starts this */
 	if (load_config(options->config_file, &config, &err) != 0 ||
 	    make_directories(&config, &err) != 0) {
 		fprintf(stderr, "bulkhead: %s\n", err.text);
@@ -261,6 +312,33 @@ static int restore_bridges(const struct bh_config *config, struct bh_error *err)
 	return result;
 }
 
+static bool any_path_is(const char *pattern, uint64_t inode)
+{
+	glob_t found = { 0 };
+	struct stat info;
+	bool is = false;
+
+	glob(pattern, GLOB_NOSORT, NULL, &found);
+	for (size_t i = 0; i < found.gl_pathc && !is; i++)
+		is = stat(found.gl_pathv[i], &info) == 0 && info.st_ino == inode;
+	globfree(&found);
+	return is;
+}
+
+/* A namespace without process and name is gone, and its tables went with it. */
+static bool netns_exists(const struct bh_config *config, uint64_t inode)
+{
+	bool exists = any_path_is("/proc/[0-9]*/ns/net", inode);
+
+	for (uint32_t i = 0; i < config->netns_directories.count && !exists; i++) {
+		char pattern[BH_CONFIG_TEXT + 2];
+
+		snprintf(pattern, sizeof(pattern), "%s/*", config->netns_directories.items[i]);
+		exists = any_path_is(pattern, inode);
+	}
+	return exists;
+}
+
 /* Interface numbers and tables of another namespace are other ones: nothing is touched from here.
  */
 static int check_netns(const struct bh_config *config, struct bh_error *err)
@@ -275,7 +353,7 @@ static int check_netns(const struct bh_config *config, struct bh_error *err)
 		return 0;
 	int fields = fscanf(file, "%d %" SCNu64, &pid, &inode);
 	fclose(file);
-	if (fields != 2 || inode == own_netns())
+	if (fields != 2 || inode == own_netns() || !netns_exists(config, inode))
 		return 0;
 	return bh_error_set(
 		err, -EXDEV,

@@ -502,6 +502,8 @@ static void start_child(struct child *child)
 	if (result == 0) {
 		result = spawn(child, fds[1]);
 		close(fds[1]);
+		if (result != 0)
+			close(fds[0]);
 	}
 	if (result != 0) {
 		bh_log(BH_LOG_ERROR, "%s cannot be started: %s", child->name, strerror(-result));
@@ -560,6 +562,21 @@ static void on_signal(uv_signal_t *handle, int number)
 		uv_stop(&k->loop);
 }
 
+/* What an earlier run left; anything but a socket is not ours to remove. */
+static int remove_old_socket(const char *path, struct bh_error *err)
+{
+	struct stat info;
+
+	if (lstat(path, &info) != 0)
+		return 0;
+	if (!S_ISSOCK(info.st_mode))
+		return bh_error_set(err, -EEXIST,
+				    "api.socket %s: there is something else by that name", path);
+	return unlink(path) == 0
+		       ? 0
+		       : bh_error_set(err, -errno, "api.socket %s: %s", path, strerror(errno));
+}
+
 static int listen_api(const struct bh_config *config, struct bh_error *err)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -570,8 +587,9 @@ static int listen_api(const struct bh_config *config, struct bh_error *err)
 	if (!bh_copy_text(address.sun_path, sizeof(address.sun_path), config->api_socket))
 		return bh_error_set(err, -ENAMETOOLONG, "api.socket %s: longer than %zu bytes",
 				    config->api_socket, sizeof(address.sun_path) - 1);
+	if (remove_old_socket(config->api_socket, err) != 0)
+		return err->code;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	unlink(config->api_socket);
 	/* Nobody but root and the operators gets in; what they may do is decided by their
 	 * credentials. */
 	mode_t before = umask(0117);

@@ -45,6 +45,14 @@ int bh_group_find(const char *name, gid_t *gid, struct bh_error *err)
 		name, name);
 }
 
+/* No program that this process or its children start brings privileges along. */
+static int no_new_privileges(struct bh_error *err)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		return bh_error_set(err, -errno, "no_new_privs cannot be set: %s", strerror(errno));
+	return 0;
+}
+
 int bh_privileges_keep_kernel(struct bh_error *err)
 {
 	/* CAP_KILL is for stopping children, which run as other users; CAP_CHOWN for giving the API
@@ -61,7 +69,7 @@ int bh_privileges_keep_kernel(struct bh_error *err)
 	if (capng_apply(CAPNG_SELECT_BOTH) != 0)
 		return bh_error_set(err, -EPERM,
 				    "capabilities cannot be set; start bulkhead as root");
-	return 0;
+	return no_new_privileges(err);
 }
 
 int bh_privileges_drop_all(const struct bh_user *user, struct bh_error *err)
@@ -71,10 +79,20 @@ int bh_privileges_drop_all(const struct bh_user *user, struct bh_error *err)
 			    CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING) != 0)
 		return bh_error_set(err, -EPERM, "privileges cannot be dropped: %s",
 				    strerror(errno));
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-		return bh_error_set(err, -errno, "no_new_privs cannot be set: %s", strerror(errno));
+	if (no_new_privileges(err) != 0)
+		return err->code;
 	if (setuid(0) == 0 || capng_get_caps_process() != 0 ||
 	    capng_have_capabilities(CAPNG_SELECT_BOTH) != CAPNG_NONE)
 		return bh_error_set(err, -EPERM, "privileges came back after they were dropped");
+	return 0;
+}
+
+int bh_privileges_check_none(struct bh_error *err)
+{
+	if (no_new_privileges(err) != 0)
+		return err->code;
+	if (geteuid() == 0 || setuid(0) == 0 || capng_get_caps_process() != 0 ||
+	    capng_have_capabilities(CAPNG_SELECT_CAPS) != CAPNG_NONE)
+		return bh_error_set(err, -EPERM, "this process holds privileges, and must not");
 	return 0;
 }

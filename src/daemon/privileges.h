@@ -24,4 +24,7 @@ int bh_privileges_keep_kernel(struct bh_error *err);
 /* A child: that user and group, no supplementary groups, no capability, none to be regained. */
 int bh_privileges_drop_all(const struct bh_user *user, struct bh_error *err);
 
+/* A child that was started as its user: it holds nothing, and gains nothing. */
+int bh_privileges_check_none(struct bh_error *err);
+
 #endif

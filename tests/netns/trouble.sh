@@ -1,0 +1,124 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What goes wrong on real machines: slips in the configuration, a second daemon, a full disk, processes
+# that die, and the way out. Each is to say what, where, and what to do, and to lose nothing.
+# shellcheck source=tests/common.sh
+. "$(dirname "$0")/../common.sh"
+
+make_host "trouble-$$"
+docker="runtimes: {docker: off}"
+
+# refused TEXT COMMAND...: it fails, and says this.
+refused() {
+	local text=$1 said
+	shift
+	said=$("$@" 2>&1) && fail "this went through: $*"
+	case $said in
+	*"$text"*) ;;
+	*) fail "$* said \"$said\", and not: $text" ;;
+	esac
+}
+start_once() {
+	on_host "$bulkhead" daemon --config "$scratch/bulkhead.yaml"
+}
+
+step "a state directory that is somebody else's is not given away"
+mkdir -m 755 "$scratch/state"
+touch "$scratch/state/precious"
+write_config "$docker"
+refused "does not belong to bulkhead" start_once
+[ "$(stat -c %u "$scratch/state")" = 0 ] || fail "the folder was given away"
+rm "$scratch/state/precious"
+
+step "a socket path where something else lies"
+mkdir -p "$scratch/run"
+echo precious >"$scratch/run/api.sock"
+refused "there is something else by that name" start_once
+[ "$(cat "$scratch/run/api.sock")" = precious ] || fail "the file was removed"
+rm -r "$scratch/run"
+
+step "whatever the umask, operators reach the socket, and nobody else the store"
+(
+	umask 077
+	start_once
+) || fail "the daemon did not start"
+# shellcheck disable=SC2016 # for eval
+at_end 'read -r pid _ <"$scratch/run/bulkhead.pid" && kill "$pid" 2>/dev/null'
+[ "$(stat -c %a "$scratch/run")" = 755 ] || fail "the run directory is shut"
+[ "$(stat -c %a "$scratch/run/api.sock")" = 660 ] || fail "the socket is open to everyone"
+[ "$(stat -c %a "$scratch/state/bulkhead.db")" = 600 ] || fail "the store is open to everyone"
+[ "$(stat -c %a "$scratch/run/bulkhead.pid")" = 600 ] || fail "anyone may hold the lock"
+
+step "one daemon at a time"
+refused "runs already" start_once
+
+step "what the processes hold is what docs/security.md says"
+read -r daemon_pid _ <"$scratch/run/bulkhead.pid"
+field() { # PID NAME
+	awk -v name="$2:" '$1 == name { print $2 }' "/proc/$1/status"
+}
+for pid in "$daemon_pid" "$(child core)" "$(child capture)"; do
+	[ "$(field "$pid" NoNewPrivs)" = 1 ] || fail "process $pid may gain privileges"
+done
+# NET_ADMIN, NET_RAW, NET_BROADCAST, SETUID, SETGID, SETPCAP, SYS_PTRACE, KILL, CHOWN
+kernel=$(printf %016x $((1 << 12 | 1 << 13 | 1 << 11 | 1 << 7 | 1 << 6 | 1 << 8 | 1 << 19 | 1 << 5 | 1 << 0)))
+for set in CapEff CapPrm CapBnd; do
+	[ "$(field "$daemon_pid" $set)" = "$kernel" ] || fail "$set of kernel is not as documented"
+done
+for name in core capture; do
+	for set in CapEff CapPrm CapInh CapAmb; do
+		[ "$(field "$(child $name)" $set)" = 0000000000000000 ] || fail "$name holds $set"
+	done
+done
+[ "$(field "$(child core)" Uid)" = "$(id -u bulkhead)" ] || fail "core is not its own user"
+[ "$(field "$(child capture)" Uid)" = "$(id -u bulkhead-capture)" ] ||
+	fail "capture is not its own user"
+kill "$daemon_pid"
+eventually 5 test ! -e "$scratch/run/api.sock" || fail "the daemon does not end"
+daemon_pid=
+
+step "a full disk: what cannot be kept is refused, and status says so"
+rm -r "$scratch/state"
+mkdir "$scratch/state"
+mount -t tmpfs -o size=1m,mode=700 tmpfs "$scratch/state" || skip "tmpfs cannot be mounted"
+at_end 'umount -l "$scratch/state"'
+start_daemon
+policy() { # NAME
+	printf 'bulkhead-policy: 1\nworkloads:\n  %s: {a: b}\nrules: []\n' "$1"
+}
+revisions() {
+	bh policy history --format json | jq -e -s --argjson n "$1" \
+		'[.. | .number? // empty] | length == $n' >/dev/null
+}
+policy one >"$scratch/one.yaml"
+policy two >"$scratch/two.yaml"
+bh policy apply "$scratch/one.yaml" >/dev/null || fail "apply"
+revisions 1 || fail "the revision is not in the history"
+dd if=/dev/zero of="$scratch/state/fill" bs=4k count=300 2>/dev/null
+refused "no space left" bh policy apply "$scratch/two.yaml"
+bh policy show | grep -q 'one:' || fail "a policy that could not be kept is active"
+status_is '.unknown[] | select(contains("nothing is stored"))' || fail "status does not say so"
+rm "$scratch/state/fill"
+stores_again() {
+	bh status --format json | jq -e '.unknown | all(contains("nothing is stored") | not)'
+}
+eventually 20 stores_again || fail "the store stays refused"
+bh policy apply "$scratch/two.yaml" >/dev/null || fail "apply, with room again"
+stop_daemon
+start_daemon
+revisions 2 || fail "a revision that was confirmed is lost"
+stop_daemon
+
+step "panic, where the daemon's namespace is gone"
+# The way out reads the usual places: a file system of its own stands in for them.
+way_out() {
+	unshare -m --propagation private sh -c 'mount -t tmpfs tmpfs /run && mkdir -p /run/bulkhead &&
+		echo "1 '"$1"'" >/run/bulkhead/bulkhead.pid && nsenter --net="$0" "$1" panic' \
+		"$scratch/netns" "$bulkhead"
+}
+touch "$scratch/netns"
+mount --bind "/run/netns/$host" "$scratch/netns" || skip "namespaces cannot be bound"
+at_end 'umount "$scratch/netns"'
+refused "another network namespace" way_out "$(stat -Lc %i /proc/self/ns/net)"
+way_out 1 || fail "panic stumbles over a namespace that is no more"
+echo "every trouble was told, and nothing was lost"
