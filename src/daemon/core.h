@@ -69,6 +69,7 @@ struct bh_core {
 	struct bh_live_flow *oldest, *newest;
 	size_t finished;	/* kept for a while after their end */
 	uint64_t flow_sequence; /* counts reports */
+	int64_t sweep_due;	/* monotonic */
 
 	struct bh_policy *policy; /* active; NULL: none yet */
 	char revision[65];
@@ -109,6 +110,9 @@ struct bh_tuple bh_tuple_of(const struct bh_flow_key *key);
 void bh_core_flows(struct bh_core *core, const struct bh_flow *flows, size_t count);
 /* Ends what a dead capture process left open; its flow ids mean nothing to the next one. */
 void bh_core_flows_orphaned(struct bh_core *core);
+/* Ends flows that capture has forgotten long ago: their last report found no room in the channel.
+ */
+void bh_core_flows_sweep(struct bh_core *core, int64_t now);
 void bh_core_flow_json(const struct bh_live_flow *flow, struct bh_buffer *out);
 enum bh_flow_verdict bh_core_flow_verdict(const struct bh_live_flow *flow);
 /* What JSON shows as an end's workload; NULL where it has none. */

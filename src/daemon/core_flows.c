@@ -12,10 +12,12 @@
 #include "address.h"
 #include "core.h"
 #include "grow.h"
+#include "log.h"
 #include "protocol.h"
 #include "timefmt.h"
 
 #define KEEP_FINISHED 20000
+#define SWEEP_SLACK (60 * BH_SECOND)
 
 /* Neighbour discovery, router solicitation, multicast listeners, IGMP: what links need to work. The
  * rules always let it pass, and no edge comes of it. */
@@ -143,6 +145,13 @@ static bool is_unnamed(const struct bh_live_flow *live)
 	return live->src.kind == BH_PEER_UNRESOLVED || live->dst.kind == BH_PEER_UNRESOLVED;
 }
 
+static bool same_tuple(const struct bh_flow_key *a, const struct bh_flow_key *b)
+{
+	struct bh_tuple x = bh_tuple_of(a), y = bh_tuple_of(b);
+
+	return memcmp(&x, &y, sizeof(x)) == 0;
+}
+
 static void take_flow(struct bh_core *core, const struct bh_flow *flow)
 {
 	struct bh_live_flow *live = bh_map_get(core->flows, &flow->id, sizeof(flow->id));
@@ -150,6 +159,11 @@ static void take_flow(struct bh_core *core, const struct bh_flow *flow)
 
 	if (fresh)
 		live = make_live(core, flow);
+	/* A flow keeps its tuple, under which it is found. */
+	if (!same_tuple(&live->flow.key, &flow->key)) {
+		bh_log(BH_LOG_WARNING, "capture reports another connection as one it reported");
+		return;
+	}
 	live->flow = *flow;
 	live->sequence = ++core->flow_sequence;
 	/* While an end has no name, learning waits for it; the last report cannot wait. */
@@ -185,17 +199,39 @@ void bh_core_flows(struct bh_core *core, const struct bh_flow *flows, size_t cou
 		bh_api_wake(core->api);
 }
 
+/* Ends a flow without a last report of its own: what is known is a floor. */
+static void end_unheard(struct bh_core *core, const struct bh_live_flow *live)
+{
+	struct bh_flow last = live->flow;
+
+	last.final = true;
+	last.lossy = true;
+	take_flow(core, &last);
+}
+
 void bh_core_flows_orphaned(struct bh_core *core)
 {
-	for (struct bh_live_flow *live = core->oldest; live != NULL; live = live->newer) {
-		if (live->flow.final)
-			continue;
-		struct bh_flow last = live->flow;
+	for (struct bh_live_flow *live = core->oldest; live != NULL; live = live->newer)
+		if (!live->flow.final)
+			end_unheard(core, live);
+	trim_finished(core);
+}
 
-		last.final = true;
-		last.lossy = true;
-		take_flow(core, &last);
-	}
+/* How long the flow table keeps a flow like this without a packet, and then some. */
+static int64_t longest_silence(const struct bh_core *core, const struct bh_flow *flow)
+{
+	int64_t most = core->config.idle_timeout;
+
+	if (flow->key.proto == IPPROTO_TCP && core->config.tcp_idle_timeout > most)
+		most = core->config.tcp_idle_timeout;
+	return most + SWEEP_SLACK;
+}
+
+void bh_core_flows_sweep(struct bh_core *core, int64_t now)
+{
+	for (struct bh_live_flow *live = core->oldest; live != NULL; live = live->newer)
+		if (!live->flow.final && now - live->flow.last > longest_silence(core, &live->flow))
+			end_unheard(core, live);
 	trim_finished(core);
 }
 

@@ -24,6 +24,7 @@
 
 #define QUEUE_LIMIT (64u << 20)
 #define LAST_WORDS_MS 1000
+#define SWEEP_INTERVAL (60 * BH_SECOND)
 
 static void stop(struct bh_core *core, int status)
 {
@@ -112,6 +113,10 @@ static void on_tick(uv_timer_t *timer)
 	if (core->docker != NULL)
 		bh_docker_ops.tick(core->docker, now);
 	bh_core_denials_tick(core, now);
+	if (bh_time_monotonic() >= core->sweep_due) {
+		core->sweep_due = bh_time_monotonic() + SWEEP_INTERVAL;
+		bh_core_flows_sweep(core, now);
+	}
 	if (core->rules_dirty)
 		bh_core_rules_touch(core);
 	bh_core_store_save(core);

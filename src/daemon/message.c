@@ -28,6 +28,12 @@ static bool addr_ok(const struct bh_addr *addr)
 	return addr->family == BH_NO_FAMILY || addr->family == BH_IPV4 || addr->family == BH_IPV6;
 }
 
+/* Times that can be subtracted from each other. */
+static bool time_ok(int64_t time)
+{
+	return time >= 0 && time <= INT64_MAX / 4;
+}
+
 static bool check_list(const struct bh_config_list *list)
 {
 	bool ok = list->count <= BH_CONFIG_LIST;
@@ -142,7 +148,8 @@ static bool check_flow(const void *data)
 {
 	const struct bh_flow *f = data;
 
-	return addr_ok(&f->key.src) && addr_ok(&f->key.dst) && f->state <= BH_FLOW_CLOSED &&
+	return addr_ok(&f->key.src) && addr_ok(&f->key.dst) && time_ok(f->first) &&
+	       time_ok(f->last) && f->state <= BH_FLOW_CLOSED &&
 	       f->direction <= BH_DIRECTION_LISTENER && flag_ok(&f->answered) &&
 	       flag_ok(&f->final) && flag_ok(&f->lossy);
 }
@@ -151,8 +158,9 @@ static bool check_denial(const void *data)
 {
 	const struct bh_denial *d = data;
 
-	return d->kind <= BH_UNCLAIMED && d->side <= BH_INGRESS && flag_ok(&d->dropped) &&
-	       TEXT_OK(d->hash) && addr_ok(&d->key.src) && addr_ok(&d->key.dst);
+	return d->kind <= BH_UNCLAIMED && time_ok(d->time) && d->side <= BH_INGRESS &&
+	       flag_ok(&d->dropped) && TEXT_OK(d->hash) && addr_ok(&d->key.src) &&
+	       addr_ok(&d->key.dst);
 }
 
 static bool check_port(const void *data, size_t length)

@@ -38,6 +38,7 @@ static void lengths_are_checked(void **state)
 static void fields_are_checked(void **state)
 {
 	struct bh_flow flow;
+	struct bh_denial denial;
 	struct bh_endpoint_fact fact;
 	struct bh_binding binding = { .l3_ifname = "br0" };
 
@@ -53,6 +54,16 @@ static void fields_are_checked(void **state)
 	/* A flag that is neither true nor false. */
 	memset(&flow.final, 2, 1);
 	assert_false(bh_message_check(BH_MSG_FLOWS, &flow, sizeof(flow)));
+
+	flow.final = false;
+	flow.first = INT64_MAX; /* nothing can be added to it */
+	assert_false(bh_message_check(BH_MSG_FLOWS, &flow, sizeof(flow)));
+	flow.first = -1;
+	assert_false(bh_message_check(BH_MSG_FLOWS, &flow, sizeof(flow)));
+	memset(&denial, 0, sizeof(denial));
+	assert_true(bh_message_check(BH_MSG_DENIAL, &denial, sizeof(denial)));
+	denial.time = INT64_MIN;
+	assert_false(bh_message_check(BH_MSG_DENIAL, &denial, sizeof(denial)));
 
 	memset(&fact, 0, sizeof(fact));
 	assert_true(bh_message_check(BH_MSG_ENDPOINT, &fact, sizeof(fact)));

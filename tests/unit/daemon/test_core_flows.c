@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What core makes of flow reports that are late, lost or false. */
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "address.h"
+#include "core.h"
+#include "grow.h"
+#include "timefmt.h"
+
+#define NOW (INT64_C(1700000000) * BH_SECOND)
+
+static int make_core(void **state)
+{
+	struct bh_core *core = bh_calloc(1, sizeof(*core));
+	struct bh_model_config model = { .keep_departed = BH_SECOND };
+	struct bh_ledger_config ledger = { .window = 86400 * BH_SECOND, .max_edges = 100 };
+
+	bh_config_defaults(&core->config);
+	core->model = bh_model_new(&model);
+	core->ledger = bh_ledger_new(&ledger);
+	core->flows = bh_map_new(NULL);
+	core->flows_by_key = bh_map_new(NULL);
+	core->denials = bh_map_new(free);
+	core->modes = bh_map_new(free);
+	*state = core;
+	return 0;
+}
+
+static int free_core(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_live_flow *next;
+
+	for (struct bh_live_flow *live = core->oldest; live != NULL; live = next) {
+		next = live->newer;
+		free(live);
+	}
+	bh_map_free(core->flows);
+	bh_map_free(core->flows_by_key);
+	bh_map_free(core->denials);
+	bh_map_free(core->modes);
+	bh_ledger_free(core->ledger);
+	bh_model_free(core->model);
+	free(core);
+	return 0;
+}
+
+static struct bh_flow make_flow(uint64_t id, uint8_t proto, uint16_t sport)
+{
+	struct bh_flow flow;
+
+	memset(&flow, 0, sizeof(flow));
+	flow.id = id;
+	flow.key.proto = proto;
+	flow.key.sport = sport;
+	flow.key.dport = 80;
+	bh_addr_parse("10.0.0.1", &flow.key.src);
+	bh_addr_parse("10.0.0.2", &flow.key.dst);
+	flow.first = flow.last = NOW;
+	return flow;
+}
+
+static const struct bh_live_flow *find(const struct bh_core *core, const struct bh_flow_key *key)
+{
+	struct bh_tuple tuple = bh_tuple_of(key);
+
+	return bh_map_get(core->flows_by_key, &tuple, sizeof(tuple));
+}
+
+/* A capture process that lies must not leave a tuple that points at a flow which is gone. */
+static void a_flow_keeps_its_tuple(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_flow flow = make_flow(1, IPPROTO_TCP, 1000),
+		       other = make_flow(1, IPPROTO_TCP, 2000);
+
+	bh_core_flows(core, &flow, 1);
+	other.final = true;
+	bh_core_flows(core, &other, 1);
+	assert_null(find(core, &other.key));
+	assert_non_null(find(core, &flow.key));
+	assert_false(find(core, &flow.key)->flow.final);
+
+	/* As many finished flows as it takes for the oldest to go. */
+	flow.final = true;
+	bh_core_flows(core, &flow, 1);
+	for (uint64_t id = 2; id < 20100; id++) {
+		struct bh_flow filler = make_flow(id, IPPROTO_UDP, (uint16_t)id);
+
+		filler.final = true;
+		bh_core_flows(core, &filler, 1);
+	}
+	assert_null(find(core, &flow.key));
+	assert_null(find(core, &other.key));
+}
+
+/* The last report of a flow may have found no room; memory must not grow by it for ever. */
+static void flows_that_are_heard_of_no_more_end(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_flow udp = make_flow(1, IPPROTO_UDP, 1000), tcp = make_flow(2, IPPROTO_TCP, 1000);
+	int64_t later = NOW + core->config.idle_timeout + 120 * BH_SECOND;
+
+	bh_core_flows(core, &udp, 1);
+	bh_core_flows(core, &tcp, 1);
+	bh_core_flows_sweep(core, NOW + core->config.idle_timeout);
+	assert_int_equal(bh_map_count(core->flows), 2);
+	bh_core_flows_sweep(core, later);
+	assert_int_equal(bh_map_count(core->flows), 1);
+	assert_true(find(core, &udp.key)->flow.final);
+	assert_true(find(core, &udp.key)->flow.lossy);
+	assert_false(find(core, &tcp.key)->flow.final);
+	bh_core_flows_sweep(core, later + core->config.tcp_idle_timeout);
+	assert_int_equal(bh_map_count(core->flows), 0);
+	assert_int_equal(core->finished, 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_flow_keeps_its_tuple, make_core, free_core),
+		cmocka_unit_test_setup_teardown(flows_that_are_heard_of_no_more_end, make_core,
+						free_core),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
