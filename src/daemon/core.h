@@ -3,6 +3,7 @@
 #ifndef BH_CORE_H
 #define BH_CORE_H
 
+#include <sys/queue.h>
 #include <uv.h>
 
 #include "channel.h"
@@ -31,6 +32,7 @@ struct bh_live_flow {
 	bool link_control; /* neighbour discovery and the like: no traffic of the application */
 	uint64_t sequence; /* of its last report, for streams */
 	struct bh_live_flow *older, *newer; /* in order of their first report */
+	STAILQ_ENTRY(bh_live_flow) next_finished;
 };
 
 enum bh_enforcement {
@@ -67,7 +69,8 @@ struct bh_core {
 	struct bh_map *flows_by_key; /* the newest of each tuple */
 	struct bh_map *denials;	     /* of tuples that no flow has met yet (core_denials.c) */
 	struct bh_live_flow *oldest, *newest;
-	size_t finished;	/* kept for a while after their end */
+	STAILQ_HEAD(, bh_live_flow) finished; /* kept for a while, in order of their end */
+	size_t finished_count;
 	uint64_t flow_sequence; /* counts reports */
 	int64_t sweep_due;	/* monotonic */
 

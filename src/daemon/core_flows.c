@@ -173,20 +173,20 @@ static void take_flow(struct bh_core *core, const struct bh_flow *flow)
 		learn(core, live);
 	if (flow->final) {
 		bh_map_remove(core->flows, &flow->id, sizeof(flow->id));
-		core->finished++;
+		STAILQ_INSERT_TAIL(&core->finished, live, next_finished);
+		core->finished_count++;
 	}
 }
 
+/* Costs what it frees: flows that live on, however many, are not looked at. */
 static void trim_finished(struct bh_core *core)
 {
-	struct bh_live_flow *live = core->oldest, *next;
+	while (core->finished_count > KEEP_FINISHED) {
+		struct bh_live_flow *first = STAILQ_FIRST(&core->finished);
 
-	for (; live != NULL && core->finished > KEEP_FINISHED; live = next) {
-		next = live->newer;
-		if (!live->flow.final)
-			continue;
-		forget(core, live);
-		core->finished--;
+		STAILQ_REMOVE_HEAD(&core->finished, next_finished);
+		core->finished_count--;
+		forget(core, first);
 	}
 }
 

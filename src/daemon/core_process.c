@@ -394,6 +394,7 @@ static void start(struct bh_core *core, const struct bh_config *config)
 					   .max_edges = (size_t)config->max_edges };
 	core->model = bh_model_new(&model);
 	core->ledger = bh_ledger_new(&ledger);
+	STAILQ_INIT(&core->finished);
 	core->flows = bh_map_new(NULL);
 	core->flows_by_key = bh_map_new(NULL);
 	core->denials = bh_map_new(free);
