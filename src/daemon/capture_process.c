@@ -38,6 +38,7 @@ struct capture {
 	uint64_t received;
 	uint64_t dropped;
 	uint64_t unsent_flows;
+	uint64_t unsent_denials;
 	int64_t stats_due; /* monotonic */
 	int exit_status;
 };
@@ -72,7 +73,8 @@ static void send_stats(struct capture *c)
 	struct bh_msg_capture_stats stats = { .table = bh_flow_table_stats(c->table),
 					      .received = c->received,
 					      .dropped = c->dropped,
-					      .unsent_flows = c->unsent_flows };
+					      .unsent_flows = c->unsent_flows,
+					      .unsent_denials = c->unsent_denials };
 
 	if (c->core != NULL)
 		bh_channel_send(c->core, BH_MSG_CAPTURE_STATS, &stats, sizeof(stats), NULL, 0, -1);
@@ -181,9 +183,11 @@ static void report_denial(struct capture *c, const struct bh_message *m)
 {
 	struct bh_denial denial;
 
-	if (!bh_nflog_decode(m->data, m->length, bh_time_now(), &denial) || c->core == NULL)
+	if (!bh_nflog_decode(m->data, m->length, bh_time_now(), &denial))
 		return;
-	bh_channel_send(c->core, BH_MSG_DENIAL, &denial, sizeof(denial), NULL, 0, -1);
+	if (c->core == NULL ||
+	    bh_channel_send(c->core, BH_MSG_DENIAL, &denial, sizeof(denial), NULL, 0, -1) != 0)
+		c->unsent_denials++;
 }
 
 static void on_core_message(void *user, struct bh_channel *channel, const struct bh_message *m)

@@ -153,9 +153,11 @@ static void say_losses(const struct bh_core *core, cJSON *list)
 		    "netlink lost messages %" PRIu64
 		    " times; each time everything was scanned again",
 		    core->loss.netlink_overruns);
-	if (core->loss.denials_lost > 0)
-		say(list, "%" PRIu64 " denials were not reported by the kernel (too many at once)",
-		    core->loss.denials_lost);
+	if (core->loss.denials_lost + s->unsent_denials > 0)
+		say(list,
+		    "%" PRIu64 " denials were lost on their way (too many at once, or a process "
+		    "was away): they are no events",
+		    core->loss.denials_lost + s->unsent_denials);
 }
 
 cJSON *bh_core_unknown(const struct bh_core *core)

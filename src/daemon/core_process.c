@@ -153,7 +153,7 @@ static void take_loss(struct bh_core *core, const struct bh_msg_loss *loss)
 	if (loss->netlink_overruns > core->loss.netlink_overruns)
 		bh_core_event(core, "loss", "netlink lost messages; everything was scanned again");
 	if (loss->denials_lost > core->loss.denials_lost)
-		bh_core_event(core, "loss", "%" PRIu64 " denials were not reported by the kernel",
+		bh_core_event(core, "loss", "%" PRIu64 " denials were lost before they were read",
 			      loss->denials_lost - core->loss.denials_lost);
 	core->loss = *loss;
 }

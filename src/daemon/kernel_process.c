@@ -48,6 +48,7 @@ struct child {
 	uv_timer_t restart;
 	struct bh_channel *channel; /* NULL: not running */
 	bool alive;
+	bool hangs; /* and was ended for it */
 	uint32_t starts;
 };
 
@@ -80,14 +81,19 @@ struct kernel {
 
 /* --- telling the children --------------------------------------------------------------------- */
 
+/* A child that misses a fact is wrong from then on. One that let so much pile up hangs: its
+ * successor is told everything anew. */
 static void tell(struct child *child, uint16_t type, const void *data, size_t length)
 {
-	if (child->channel == NULL)
+	if (child->channel == NULL || child->hangs)
 		return;
 	int sent = bh_channel_send(child->channel, type, data, length, NULL, 0, -1);
-	if (sent != 0)
-		bh_log(BH_LOG_WARNING, "%s does not take its messages (%s): %s lost", child->name,
-		       strerror(-sent), bh_message_name(type));
+	if (sent == 0)
+		return;
+	bh_log(BH_LOG_WARNING, "%s does not take its messages (%s: %s); it is ended", child->name,
+	       bh_message_name(type), strerror(-sent));
+	child->hangs = true;
+	uv_process_kill(&child->process, SIGKILL);
 }
 
 static void tell_both(struct kernel *k, uint16_t type, const void *data, size_t length)
@@ -302,26 +308,31 @@ static void repeat_facts(struct kernel *k)
 
 /* --- denials ---------------------------------------------------------------------------------- */
 
+/* A flood of denials leaves half of the queue to facts. */
 static void on_nflog_message(void *user, const void *bytes, size_t length)
 {
-	tell(&((struct kernel *)user)->capture, BH_MSG_NFLOG, bytes, length);
+	struct kernel *k = user;
+	struct bh_channel *channel = k->capture.channel;
+
+	if (channel == NULL || bh_channel_queued(channel) > QUEUE_LIMIT / 2 ||
+	    bh_channel_send(channel, BH_MSG_NFLOG, bytes, length, NULL, 0, -1) != 0)
+		k->loss.denials_lost++;
 }
 
 static void on_nflog_readable(uv_poll_t *poll, int status, int events)
 {
 	struct kernel *k = poll->data;
 	struct bh_error err = { 0 };
-	uint64_t lost = 0;
+	uint64_t lost = 0, before = k->loss.denials_lost;
 
 	(void)status;
 	(void)events;
 	int got = bh_nflog_read(k->nflog, on_nflog_message, k, &lost, &err);
 	if (got < 0 && got != -ENOBUFS)
 		bh_log(BH_LOG_ERROR, "denials cannot be read: %s", err.text);
-	if (lost > 0) {
-		k->loss.denials_lost += lost;
+	k->loss.denials_lost += lost;
+	if (k->loss.denials_lost > before)
 		tell(&k->core, BH_MSG_LOSS, &k->loss, sizeof(k->loss));
-	}
 }
 
 /* --- rules ------------------------------------------------------------------------------------ */
@@ -511,6 +522,7 @@ static void start_child(struct child *child)
 		return;
 	}
 	child->alive = true;
+	child->hangs = false;
 	child->starts++;
 	child->channel = bh_channel_new(&k->loop, fds[0], &handlers, QUEUE_LIMIT);
 	tell(child, BH_MSG_CONFIG, &k->config, sizeof(k->config));

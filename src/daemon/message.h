@@ -16,7 +16,7 @@
 #include "links.h"
 
 /* Grows whenever a body changes its form. */
-#define BH_MESSAGE_VERSION 1
+#define BH_MESSAGE_VERSION 2
 #define BH_MESSAGE_MAX 65536 /* bytes, header included */
 
 enum bh_message_type {
@@ -67,7 +67,7 @@ enum bh_message_type {
 
 struct bh_msg_loss {
 	uint64_t netlink_overruns;
-	uint64_t denials_lost; /* NFLOG messages the kernel could not hand over */
+	uint64_t denials_lost; /* NFLOG messages that did not reach capture */
 };
 
 struct bh_msg_capture_state {
@@ -123,6 +123,7 @@ struct bh_msg_capture_stats {
 	uint64_t received; /* by the kernel's ring, since the handle opened */
 	uint64_t dropped;
 	uint64_t unsent_flows; /* reports that did not fit into the channel to core */
+	uint64_t unsent_denials;
 };
 
 struct bh_message {
