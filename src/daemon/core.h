@@ -134,11 +134,15 @@ uint8_t bh_core_mode(const struct bh_core *core, const char *workload);
 /* Something that the ruleset depends on may have changed; it is compiled again shortly. */
 void bh_core_rules_touch(struct bh_core *core);
 void bh_core_rules_result(struct bh_core *core, const struct bh_msg_rules_result *result);
-/* Takes the document over on success. 0, or negative errno. */
-int bh_core_policy_apply(struct bh_core *core, const char *text, const char *author,
-			 const char *why, size_t *changes, struct bh_error *err);
+/* file: what errors call the document. 0, or negative errno: −EINVAL is the document's fault. */
+int bh_core_policy_apply(struct bh_core *core, const char *text, const char *file,
+			 const char *author, const char *why, size_t *changes,
+			 struct bh_error *err);
 int bh_core_policy_rollback(struct bh_core *core, int64_t number, const char *author,
 			    const char *why, size_t *changes, struct bh_error *err);
+/* −EPERM and why, where the workload may not be treated so. */
+int bh_core_mode_allowed(const struct bh_core *core, const char *workload, uint8_t mode,
+			 struct bh_error *err);
 int bh_core_set_mode(struct bh_core *core, const char *workload, uint8_t mode, const char *author,
 		     struct bh_error *err);
 struct bh_policy *bh_core_propose(struct bh_core *core);

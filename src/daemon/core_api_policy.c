@@ -10,6 +10,7 @@
 #include "protocol.h"
 #include "query.h"
 #include "ruleset.h"
+#include "timefmt.h"
 
 /* --- policy ----------------------------------------------------------------------------------- */
 
@@ -102,14 +103,21 @@ static void add_diff_line(void *user, char sign, const char *text)
 	cJSON_AddItemToArray(user, line);
 }
 
+/* What the caller calls the body: errors name it. */
+static const char *file_of(const struct bh_api_request *request)
+{
+	const char *name = bh_api_query(request, "file");
+
+	return name != NULL ? name : "policy";
+}
+
 /* The body's policy; NULL with the reply filled where it is invalid. */
 static struct bh_policy *parse_body(const struct bh_api_request *request,
 				    struct bh_api_reply *reply)
 {
-	const char *name = bh_api_query(request, "file");
 	struct bh_error err = { 0 };
-	struct bh_policy *policy = bh_policy_parse(request->body, request->body_length,
-						   name != NULL ? name : "policy", &err);
+	struct bh_policy *policy =
+		bh_policy_parse(request->body, request->body_length, file_of(request), &err);
 
 	if (policy == NULL)
 		refuse_policy(reply, &err);
@@ -135,11 +143,12 @@ struct checker {
 	const struct bh_core *core;
 	const struct bh_policy *policy;
 	size_t checked, allowed;
+	struct bh_map *seen; /* flows alike → their row; the checker itself: allowed */
 	cJSON *uncertain;
 	cJSON *would_block;
 };
 
-static void add_verdict(cJSON *array, const struct bh_edge *edge, const struct bh_answer *answer)
+static cJSON *add_verdict(cJSON *array, const struct bh_edge *edge, const struct bh_answer *answer)
 {
 	cJSON *row = cJSON_CreateObject();
 	char name[BH_PROTOCOL_TEXT];
@@ -155,19 +164,42 @@ static void add_verdict(cJSON *array, const struct bh_edge *edge, const struct b
 	bh_core_add_text(row, "workload", answer->workload);
 	cJSON_AddStringToObject(row, "reason", answer->reason);
 	cJSON_AddItemToArray(array, row);
+	return row;
 }
 
+static void count_again(cJSON *row, const struct bh_edge *edge)
+{
+	cJSON *count = cJSON_GetObjectItem(row, "connections"),
+	      *time = cJSON_GetObjectItem(row, "last");
+	double last = (double)edge->last / BH_SECOND;
+
+	cJSON_SetNumberValue(count, count->valuedouble + (double)edge->connections);
+	if (last > time->valuedouble)
+		cJSON_SetNumberValue(time, last);
+}
+
+/* Flows alike, in all that a row shows, are one row. */
 static void judge(struct checker *c, const struct bh_edge *edge, struct bh_question *question)
 {
+	char key[2 * BH_PEER_NAME + 48];
 	struct bh_answer answer;
 
 	bh_policy_evaluate(c->policy, question, &answer);
+	snprintf(key, sizeof(key), "%s\n%s\n%u\n%u\n%u", edge->src.name, edge->dst.name,
+		 edge->proto, edge->port, answer.verdict);
+	void *alike = bh_map_get_text(c->seen, key);
+	if (alike != NULL && alike != c)
+		count_again(alike, edge);
+	if (alike != NULL)
+		return;
 	c->checked++;
-	if (answer.verdict == BH_ALLOW)
-		c->allowed++;
-	else
-		add_verdict(answer.verdict == BH_DENY ? c->would_block : c->uncertain, edge,
-			    &answer);
+	c->allowed += answer.verdict == BH_ALLOW;
+	bh_map_put_text(
+		c->seen, key,
+		answer.verdict == BH_ALLOW
+			? (void *)c
+			: add_verdict(answer.verdict == BH_DENY ? c->would_block : c->uncertain,
+				      edge, &answer));
 }
 
 static void check_edge(void *user, const struct bh_edge *edge)
@@ -230,8 +262,10 @@ void bh_core_handle_check(void *user, const struct bh_api_request *request,
 	}
 	c.uncertain = cJSON_CreateArray();
 	c.would_block = cJSON_CreateArray();
+	c.seen = bh_map_new(NULL);
 	bh_ledger_each(core->ledger, check_edge, &c);
 	check_live_flows(&c);
+	bh_map_free(c.seen);
 	reply->json = cJSON_CreateObject();
 	cJSON_AddNumberToObject(reply->json, "checked", (double)c.checked);
 	cJSON_AddNumberToObject(reply->json, "allowed", (double)c.allowed);
@@ -262,8 +296,8 @@ void bh_core_handle_apply(void *user, const struct bh_api_request *request,
 	struct bh_error err = { 0 };
 	size_t changes = 0;
 
-	if (bh_core_policy_apply(core, request->body, request->author, why_of(request), &changes,
-				 &err) != 0)
+	if (bh_core_policy_apply(core, request->body, file_of(request), request->author,
+				 why_of(request), &changes, &err) != 0)
 		refuse_policy(reply, &err);
 	else
 		reply_applied(core, changes, reply);
@@ -290,6 +324,29 @@ void bh_core_handle_rollback(void *user, const struct bh_api_request *request,
 
 /* --- modes and explanations ------------------------------------------------------------------- */
 
+static void refuse_mode(struct bh_api_reply *reply, const struct bh_error *err)
+{
+	if (err->code == -EPERM)
+		bh_api_fail(reply, 409, "mode", NULL, "%s", err->text);
+	else
+		bh_api_fail(reply, 500, "store", NULL, "%s", err->text);
+}
+
+/* All or none. */
+static bool may_set_modes(const struct bh_core *core, const char *const *names, size_t count,
+			  uint8_t mode, struct bh_api_reply *reply)
+{
+	struct bh_error err = { 0 };
+
+	for (size_t i = 0; i < count; i++) {
+		if (bh_core_mode_allowed(core, names[i], mode, &err) != 0) {
+			refuse_mode(reply, &err);
+			return false;
+		}
+	}
+	return true;
+}
+
 static bool set_one_mode(struct bh_core *core, const char *workload, uint8_t mode,
 			 const struct bh_api_request *request, cJSON *rows,
 			 struct bh_api_reply *reply)
@@ -298,10 +355,7 @@ static bool set_one_mode(struct bh_core *core, const char *workload, uint8_t mod
 	struct bh_error err = { 0 };
 
 	if (bh_core_set_mode(core, workload, mode, request->author, &err) != 0) {
-		bool refused = err.code == -EPERM;
-
-		bh_api_fail(reply, refused ? 409 : 500, refused ? "mode" : "store", NULL, "%s",
-			    err.text);
+		refuse_mode(reply, &err);
 		return false;
 	}
 	cJSON *row = cJSON_CreateObject();
@@ -331,12 +385,13 @@ void bh_core_handle_mode(void *user, const struct bh_api_request *request,
 		return;
 	}
 	size_t count = 1;
-	const char **names = all ? bh_core_present_workloads(core, &count) : NULL;
+	const char **present = all ? bh_core_present_workloads(core, &count) : NULL;
+	const char *const *names = all ? present : &workload;
 	cJSON *json = cJSON_CreateObject(), *rows = cJSON_AddArrayToObject(json, "rows");
-	bool done = true;
+	bool done = may_set_modes(core, names, count, mode, reply);
 	for (size_t i = 0; done && i < count; i++)
-		done = set_one_mode(core, all ? names[i] : workload, mode, request, rows, reply);
-	free(names);
+		done = set_one_mode(core, names[i], mode, request, rows, reply);
+	free(present);
 	if (done)
 		reply->json = json;
 	else

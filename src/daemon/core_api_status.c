@@ -160,6 +160,17 @@ static void say_losses(const struct bh_core *core, cJSON *list)
 		    core->loss.denials_lost + s->unsent_denials);
 }
 
+/* Connections that are open now, and teach nothing as long as they last. */
+static size_t count_undirected(const struct bh_core *core)
+{
+	const struct bh_live_flow *live;
+	size_t count = 0;
+
+	for (size_t position = 0; (live = bh_map_next(core->flows, &position)) != NULL;)
+		count += live->flow.direction == BH_DIRECTION_UNKNOWN && !live->link_control;
+	return count;
+}
+
 cJSON *bh_core_unknown(const struct bh_core *core)
 {
 	cJSON *list = cJSON_CreateArray();
@@ -185,10 +196,18 @@ cJSON *bh_core_unknown(const struct bh_core *core)
 	if (core->store_why[0] != '\0')
 		say(list, "nothing is stored (%s): a restart would forget it", core->store_why);
 	say_losses(core, list);
+	size_t open = count_undirected(core);
+	if (open > 0)
+		say(list,
+		    "%zu connections are open and not learned, because who opened them is not "
+		    "known: they are older than bulkhead, or have no handshake (UDP) and began "
+		    "in its first %" PRId64 " s; a policy proposed now does not allow them",
+		    open, core->config.idle_timeout / BH_SECOND);
 	if (undirected > 0)
 		say(list,
-		    "%" PRIu64 " connections are older than bulkhead: who opened them is not "
-		    "known, and they were not learned",
+		    "%" PRIu64
+		    " connections are over that were not learned: who opened them is not "
+		    "known",
 		    undirected);
 	if (unanswered > 0)
 		say(list, "%" PRIu64 " connections were never answered, and not learned",

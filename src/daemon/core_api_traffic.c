@@ -79,6 +79,15 @@ static void follow_flows(struct bh_core *core, const struct bh_api_request *requ
 	reply->stream_free = free;
 }
 
+/* A name that nothing bears is a slip, and no reason for an empty answer. */
+static bool name_is_known(const struct bh_core *core, const char *name)
+{
+	struct bh_peer peer;
+	struct bh_subject subject;
+
+	return bh_core_subject(core, name, &peer, &subject);
+}
+
 void bh_core_handle_flows(void *user, const struct bh_api_request *request,
 			  struct bh_api_reply *reply)
 {
@@ -88,18 +97,22 @@ void bh_core_handle_flows(void *user, const struct bh_api_request *request,
 	struct bh_buffer text = { 0 };
 	struct flow_filter filter;
 
+	read_filter(request, &filter);
 	if (bh_core_is_following(request)) {
 		follow_flows(core, request, reply);
 		return;
 	}
 	if (!bh_core_number_query(request, "limit", 1000, &limit, reply))
 		return;
-	read_filter(request, &filter);
 	for (; live != NULL && found < limit; live = live->older) {
 		if (!passes(&filter, live))
 			continue;
 		first = live;
 		found++;
+	}
+	if (found == 0 && filter.workload[0] != '\0' && !name_is_known(core, filter.workload)) {
+		bh_core_unknown_workload(core, filter.workload, "workload", reply);
+		return;
 	}
 	bool lines = bh_core_wants_lines(request);
 	bh_buffer_puts(&text, lines ? "" : "{\"flows\":[\n");
@@ -142,6 +155,11 @@ void bh_core_handle_edges(void *user, const struct bh_api_request *request,
 	bh_buffer_puts(&writer.text, "[");
 	bh_ledger_each(core->ledger, write_edge, &writer);
 	bh_buffer_puts(&writer.text, "]");
+	if (writer.count == 0 && writer.workload != NULL && !name_is_known(core, writer.workload)) {
+		bh_core_unknown_workload(core, writer.workload, "workload", reply);
+		bh_buffer_free(&writer.text);
+		return;
+	}
 	reply->json = cJSON_CreateObject();
 	cJSON_AddItemToObject(reply->json, "edges", cJSON_CreateRaw(writer.text.data));
 	cJSON_AddItemToObject(reply->json, "unlearned", bh_core_unlearned_json(core));

@@ -291,10 +291,10 @@ static int store_revision(struct bh_core *core, const char *text, const char *au
 	return result == 0 ? bh_core_store_flush(core, err) : result;
 }
 
-int bh_core_policy_apply(struct bh_core *core, const char *text, const char *author,
-			 const char *why, size_t *changes, struct bh_error *err)
+int bh_core_policy_apply(struct bh_core *core, const char *text, const char *file,
+			 const char *author, const char *why, size_t *changes, struct bh_error *err)
 {
-	struct bh_policy *policy = bh_policy_parse(text, strlen(text), "policy", err);
+	struct bh_policy *policy = bh_policy_parse(text, strlen(text), file, err);
 	char before[sizeof(core->revision)];
 
 	if (policy == NULL)
@@ -333,7 +333,8 @@ int bh_core_policy_rollback(struct bh_core *core, int64_t number, const char *au
 		return bh_error_set(err, -ENOENT, "there is no revision %lld", (long long)number);
 	snprintf(reason, sizeof(reason), "rollback to %lld%s%s", (long long)number,
 		 *why != '\0' ? ": " : "", why);
-	result = bh_core_policy_apply(core, revision.text, author, reason, changes, err);
+	result = bh_core_policy_apply(core, revision.text, "the stored policy", author, reason,
+				      changes, err);
 	free((void *)(uintptr_t)revision.text);
 	return result;
 }
@@ -355,11 +356,9 @@ static bool is_selected(const struct bh_core *core, const char *workload)
 	return false;
 }
 
-int bh_core_set_mode(struct bh_core *core, const char *workload, uint8_t mode, const char *author,
-		     struct bh_error *err)
+int bh_core_mode_allowed(const struct bh_core *core, const char *workload, uint8_t mode,
+			 struct bh_error *err)
 {
-	uint8_t was = bh_core_mode(core, workload);
-
 	if (mode != BH_LEARN && core->policy == NULL)
 		return bh_error_set(
 			err, -EPERM,
@@ -371,6 +370,16 @@ int bh_core_set_mode(struct bh_core *core, const char *workload, uint8_t mode, c
 			"the active policy does not name %s: %s would refuse everything it "
 			"does; add it to the policy's workloads first",
 			workload, bh_mode_name(mode));
+	return 0;
+}
+
+int bh_core_set_mode(struct bh_core *core, const char *workload, uint8_t mode, const char *author,
+		     struct bh_error *err)
+{
+	uint8_t was = bh_core_mode(core, workload);
+
+	if (bh_core_mode_allowed(core, workload, mode, err) != 0)
+		return err->code;
 	int result = bh_core_store_begin(core, err);
 	if (result == 0)
 		result = bh_store_set_mode(core->store, workload, mode, bh_time_now(), author, err);

@@ -107,6 +107,49 @@ bh policy apply "$scratch/two.yaml" >/dev/null || fail "apply, with room again"
 stop_daemon
 start_daemon
 revisions 2 || fail "a revision that was confirmed is lost"
+
+step "what is too young to be learned is said, and judged once however often it came"
+for name in one two; do
+	ip netns add "$host-$name" && at_end "ip netns del $host-$name"
+	ip -n "$host" link add "v$name" type veth peer name eth0 netns "$host-$name"
+	ip -n "$host" link set "v$name" up
+	ip -n "$host-$name" link set eth0 up
+done
+ip -n "$host" link add br0 type bridge
+ip -n "$host" link set br0 up
+ip -n "$host" link set vone master br0
+ip -n "$host" link set vtwo master br0
+ip -n "$host-one" address add 10.99.0.1/24 dev eth0
+ip -n "$host-two" address add 10.99.0.2/24 dev eth0
+both_known() {
+	status_is '.identity.endpoints == 2'
+}
+eventually 10 both_known || fail "the namespaces are not endpoints"
+nsenter --net="/run/netns/$host-one" python3 - <<'PYTHON'
+import socket
+for _ in range(3):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.sendto(b"x", ("10.99.0.2", 9999))
+PYTHON
+eventually 10 status_is '.unknown[] | select(contains("are open and not learned"))' ||
+	fail "status does not say that connections are not learned"
+bh policy check --format json >"$scratch/check.json"
+jq -e '[.would_block[] | select(.port == 9999) | .connections] == [3]' "$scratch/check.json" >/dev/null ||
+	fail "three datagrams alike are not one row: $(cat "$scratch/check.json")"
+
+step "names that nobody bears"
+refused "did you mean netns:$host-one?" bh edges "netns:$host-onee"
+refused "there is no workload netns:nobody" bh flows --workload netns:nobody
+printf 'bulkhead-policy: 1\nruls:\n' >"$scratch/slip.yaml"
+refused "$scratch/slip.yaml:2:1" bh policy apply "$scratch/slip.yaml"
+
+step "mode all changes all or none"
+# The active policy names neither of the two; now it names one of them.
+printf 'bulkhead-policy: 1\nworkloads:\n  one: {bulkhead.workload: "netns:%s"}\nrules: []\n' \
+	"$host-one" >"$scratch/half.yaml"
+bh policy apply "$scratch/half.yaml" >/dev/null || fail "apply"
+refused "does not name netns:$host-two" bh mode all audit
+status_is '.modes.learn == 2 and .modes.audit == 0' || fail "a refused mode was half set"
 stop_daemon
 
 step "panic, where the daemon's namespace is gone"
