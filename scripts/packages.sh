@@ -18,7 +18,7 @@ die() {
 }
 
 need_root() {
-	[ "$(id -u)" = 0 ] || die "needs root: sudo $0 $*"
+	[ "$(id -u)" = 0 ] || die "needs root: sudo $0${1:+ $*}"
 }
 
 # install_missing PACKAGE...: installs those that are not there; silent where nothing is missing.
