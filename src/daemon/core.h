@@ -100,6 +100,7 @@ struct bh_core {
 	uv_timer_t api_timer;
 	uv_timer_t tick;
 	uv_timer_t stop_timer;
+	uv_timer_t capture_timer; /* runs while there is no channel to capture */
 	int exit_status;
 };
 

@@ -24,6 +24,7 @@
 
 #define QUEUE_LIMIT (64u << 20)
 #define LAST_WORDS_MS 1000
+#define CAPTURE_MISSING_MS 5000
 #define SWEEP_INTERVAL (60 * BH_SECOND)
 
 static void stop(struct bh_core *core, int status)
@@ -192,15 +193,27 @@ static void on_capture_message(void *user, struct bh_channel *channel, const str
 		bh_log(BH_LOG_WARNING, "capture sent %s; ignored", bh_message_name(m->type));
 }
 
+/* A capture process that died is followed by another within a second. If none comes, one that broke
+ * the protocol still runs, and nobody hears it. */
+static void on_capture_missing(uv_timer_t *timer)
+{
+	struct bh_core *core = timer->data;
+
+	if (core->kernel != NULL)
+		bh_channel_send(core->kernel, BH_MSG_CAPTURE_LOST, NULL, 0, NULL, 0, -1);
+}
+
 static void on_capture_closed(void *user, struct bh_channel *channel, const char *why)
 {
 	struct bh_core *core = user;
 
-	(void)why;
+	bh_log(BH_LOG_INFO, "channel to capture: %s", why);
 	bh_channel_free(channel);
 	if (core->capture != channel)
 		return;
 	core->capture = NULL;
+	uv_timer_start(&core->capture_timer, on_capture_missing, CAPTURE_MISSING_MS,
+		       CAPTURE_MISSING_MS);
 	bh_core_flows_orphaned(core);
 	if (core->kernel == NULL) /* its last words are heard: this process may end too */
 		stop(core, 0);
@@ -216,6 +229,7 @@ static void meet_capture(struct bh_core *core, int fd)
 		bh_channel_free(core->capture);
 		bh_core_flows_orphaned(core);
 	}
+	uv_timer_stop(&core->capture_timer);
 	core->capture = bh_channel_new(&core->loop, fd, &handlers, QUEUE_LIMIT);
 }
 
@@ -412,7 +426,8 @@ int bh_core_main(void)
 {
 	struct bh_core *core = bh_calloc(1, sizeof(*core));
 	struct bh_channel_handlers handlers = { core, on_kernel_message, on_kernel_closed };
-	uv_timer_t *timers[] = { &core->rules_timer, &core->tick, &core->stop_timer };
+	uv_timer_t *timers[] = { &core->rules_timer, &core->tick, &core->stop_timer,
+				 &core->capture_timer };
 	struct bh_error err = { 0 };
 
 	signal(SIGINT, SIG_IGN); /* the terminal's Ctrl-C is the parent's to handle */

@@ -441,6 +441,15 @@ static void on_child_closed(void *user, struct bh_channel *channel, const char *
 		uv_process_kill(&child->process, SIGKILL);
 }
 
+/* core does not hear it any more: its successor gets a channel of its own. */
+static void end_capture(struct kernel *k)
+{
+	if (!k->capture.alive || k->stopping)
+		return;
+	bh_log(BH_LOG_WARNING, "capture broke its channel to core; it is ended");
+	uv_process_kill(&k->capture.process, SIGKILL);
+}
+
 static void on_child_message(void *user, struct bh_channel *channel, const struct bh_message *m)
 {
 	struct child *child = user;
@@ -456,6 +465,8 @@ static void on_child_message(void *user, struct bh_channel *channel, const struc
 		take_rules(k, m);
 	else if (child == &k->core && m->type == BH_MSG_READY)
 		notify(k, "ready\n");
+	else if (child == &k->core && m->type == BH_MSG_CAPTURE_LOST)
+		end_capture(k);
 	else
 		bh_log(BH_LOG_WARNING, "%s sent %s; ignored", child->name,
 		       bh_message_name(m->type));

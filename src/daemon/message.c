@@ -222,6 +222,7 @@ static const struct {
 	[BH_MSG_RULES_BRIDGES] = { "rules-bridges", ARRAY, sizeof(struct bh_bridge), check_bridge },
 	[BH_MSG_RULES_COMMIT] = { "rules-commit", ONE, sizeof(uint64_t), NULL },
 	[BH_MSG_READY] = { "ready", EMPTY, 0, NULL },
+	[BH_MSG_CAPTURE_LOST] = { "capture-lost", EMPTY, 0, NULL },
 	[BH_MSG_FLOWS] = { "flows", ARRAY, sizeof(struct bh_flow), check_flow },
 	[BH_MSG_DENIAL] = { "denial", ONE, sizeof(struct bh_denial), check_denial },
 	[BH_MSG_CAPTURE_STATS] = { "capture-stats", ONE, sizeof(struct bh_msg_capture_stats),

@@ -56,6 +56,7 @@ enum bh_message_type {
 	BH_MSG_RULES_BRIDGES,  /* struct bh_bridge[] */
 	BH_MSG_RULES_COMMIT,   /* uint64_t serial */
 	BH_MSG_READY,	       /* the API answers */
+	BH_MSG_CAPTURE_LOST,   /* the channel to capture was closed, and no other came */
 
 	/* capture → core */
 	BH_MSG_FLOWS,	      /* struct bh_flow[] */

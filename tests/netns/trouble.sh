@@ -137,6 +137,31 @@ bh policy check --format json >"$scratch/check.json"
 jq -e '[.would_block[] | select(.port == 9999) | .connections] == [3]' "$scratch/check.json" >/dev/null ||
 	fail "three datagrams alike are not one row: $(cat "$scratch/check.json")"
 
+step "capture, when it breaks its channel to core, is started again"
+old=$(child capture)
+python3 - "$old" <<'PYTHON' || fail "nothing could be sent in capture's name"
+# Sends a message of no type, in the name of the process given, to whomever it talks to but its parent.
+import ctypes, os, socket, sys
+libc = ctypes.CDLL(None, use_errno=True)
+pid = int(sys.argv[1])
+pidfd = libc.syscall(434, pid, 0)
+sent = 0
+for fd in sorted(int(name) for name in os.listdir(f"/proc/{pid}/fd")):
+    if fd <= 3 or not os.readlink(f"/proc/{pid}/fd/{fd}").startswith("socket:"):
+        continue
+    with socket.socket(fileno=libc.syscall(438, pidfd, fd, 0)) as s:
+        if s.family == socket.AF_UNIX:
+            s.send(b"\xff" * 16)
+            sent += 1
+sys.exit(sent == 0)
+PYTHON
+capture_is_new() {
+	[ -n "$(child capture)" ] && [ "$(child capture)" != "$old" ]
+}
+eventually 10 capture_is_new || fail "the process that broke the protocol runs on, unheard"
+eventually 5 status_is '.capture.state == "running" and .capture.restarts == 1' ||
+	fail "status does not count the restart"
+
 step "names that nobody bears"
 refused "did you mean netns:$host-one?" bh edges "netns:$host-onee"
 refused "there is no workload netns:nobody" bh flows --workload netns:nobody
