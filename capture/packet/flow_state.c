@@ -135,7 +135,7 @@ void bh_flow_advance(struct bh_flow *flow, struct bh_flow_tcp *tcp, const struct
 		     bool forward, bool from_sender)
 {
 	/* The question came to light after its answer. */
-	if (forward && flow->direction == BH_DIRECTION_UNKNOWN && is_question(p))
+	if (forward && from_sender && flow->direction == BH_DIRECTION_UNKNOWN && is_question(p))
 		flow->direction = BH_DIRECTION_SYN;
 	if (p->proto == IPPROTO_TCP)
 		advance_tcp(flow, tcp, p, forward, from_sender);

@@ -50,6 +50,7 @@ struct entry {
 	int64_t reported;
 	uint32_t seen_on[2][2]; /* ifindex, by [going back][going out]; 0: not seen there */
 	bool seen_incoming[2];	/* by [going back]; SLL names no interface, but the direction */
+	bool opener_unseen;	/* opened by a delivery in the name of a sender that is watched */
 	uint8_t list;
 	uint8_t queue;
 	bool changed;
@@ -462,6 +463,19 @@ static bool is_from_sender(const struct bh_flow_table *t, const struct bh_packet
 	return !t->config.live || !p->outgoing || !bh_bindings_local(t->bindings, &p->src);
 }
 
+/* A flow whose opener was not seen to send is one behind address translation – or one that somebody
+ * outside opened in the opener's name. Where the opener then turns up on this very tuple nothing
+ * was translated: unless it asks now, it never did. */
+static void doubt_opener(struct entry *e, const struct bh_packet *p, bool forward)
+{
+	bool at_opener = forward != p->outgoing;
+
+	if (!e->opener_unseen || !at_opener)
+		return;
+	e->opener_unseen = false;
+	e->flow.direction = BH_DIRECTION_UNKNOWN;
+}
+
 static bool is_reopened(const struct bh_flow_table *t, const struct entry *e,
 			const struct bh_packet *p, bool forward)
 {
@@ -504,6 +518,7 @@ static void take_packet(struct bh_flow_table *t, const struct bh_packet *p)
 	if (e == NULL) {
 		e = open_flow(t, hash, p);
 		matches(&e->flow.key, p, &forward);
+		e->opener_unseen = forward && !is_from_sender(t, p);
 	}
 	struct bh_tally seen = { 1, p->ip_bytes };
 	if (p->first_fragment) {
@@ -516,6 +531,7 @@ static void take_packet(struct bh_flow_table *t, const struct bh_packet *p)
 		return;
 	}
 	count(t, e, p, forward, &seen);
+	doubt_opener(e, p, forward);
 	bh_flow_advance(&e->flow, &e->tcp, p, forward, is_from_sender(t, p));
 	touch(t, e, p->time);
 }

@@ -645,6 +645,34 @@ static void behind_translation_the_delivery_speaks(void **state)
 	close_fixture(f);
 }
 
+static void what_is_opened_in_anothers_name_has_no_direction(void **state)
+{
+	struct fixture *f = open_live();
+
+	(void)state;
+	/* Somebody outside sends to B as A. B answers A, who knows of nothing. */
+	pass_by(f, tcp(A, 40000, B, 80, SYN), 0, VETH_B);
+	pass_by(f, tcp(B, 80, A, 40000, SYN | ACK), VETH_B, VETH_A);
+	pass_by(f, tcp(A, 40000, B, 80, SYN), 0, VETH_B);
+	pass_by(f, tcp(A, 40000, B, 80, RST), VETH_A, VETH_B);
+	f->now += 61 * S;
+	pass_by(f, packet(IPPROTO_UDP, A, 40000, B, 53), 0, VETH_B);
+	pass_by(f, packet(IPPROTO_UDP, B, 53, A, 40000), VETH_B, VETH_A);
+	pass_by(f, icmp(A, B, false), 0, VETH_B);
+	pass_by(f, icmp(B, A, true), VETH_B, VETH_A);
+	/* This one A opens after all. */
+	pass_by(f, tcp(A, 40001, B, 80, SYN), 0, VETH_B);
+	pass_by(f, tcp(A, 40001, B, 80, SYN), VETH_A, VETH_B);
+	pass_by(f, tcp(B, 80, A, 40001, SYN | ACK), VETH_B, VETH_A);
+	bh_flow_table_flush(f->table);
+	assert_int_equal(f->count, 4);
+	assert_int_equal(f->records[0].direction, BH_DIRECTION_UNKNOWN);
+	assert_int_equal(f->records[1].direction, BH_DIRECTION_UNKNOWN);
+	assert_int_equal(f->records[2].direction, BH_DIRECTION_UNKNOWN);
+	assert_int_equal(f->records[f->count - 1].direction, BH_DIRECTION_SYN);
+	close_fixture(f);
+}
+
 static void files_count_each_packet_once(void **state)
 {
 	struct fixture *f = open_file();
@@ -1009,6 +1037,7 @@ int main(void)
 		cmocka_unit_test(a_strangers_flow_gives_way_to_the_true_holders),
 		cmocka_unit_test(of_two_holders_the_first_one_counts),
 		cmocka_unit_test(behind_translation_the_delivery_speaks),
+		cmocka_unit_test(what_is_opened_in_anothers_name_has_no_direction),
 		cmocka_unit_test(files_count_each_packet_once),
 		cmocka_unit_test(fragments_belong_to_their_first),
 		cmocka_unit_test(fragments_of_answers_go_back),
