@@ -197,6 +197,14 @@ static const struct bh_container *find_container(const struct bh_model *m,
 	return owner_of(m, by_circumstance(m, fact));
 }
 
+/* Circumstances named a container, and the cgroup names another one that nobody knows yet: it got
+ * the address and the MAC of the first, and nothing else of it. */
+static bool is_contradicted(const struct instance *i)
+{
+	return i->shown.container != NULL && i->shown.fact.container_id[0] != '\0' &&
+	       strcmp(i->shown.container->id, i->shown.fact.container_id) != 0;
+}
+
 static void join(struct bh_model *m, struct instance *i)
 {
 	const struct bh_container *c = find_container(m, &i->shown.fact);
@@ -204,9 +212,9 @@ static void join(struct bh_model *m, struct instance *i)
 
 	memcpy(before, i->shown.workload, sizeof(before));
 	/* Once known, a container stays known: its engine may be away. */
-	if (c != NULL) {
+	if (c != NULL || is_contradicted(i)) {
 		bh_container_free((struct bh_container *)(uintptr_t)i->shown.container);
-		i->shown.container = bh_container_copy(c);
+		i->shown.container = c != NULL ? bh_container_copy(c) : NULL;
 	}
 	bh_workload_name(&i->shown, m->config.netns_ordinals);
 	if (strcmp(before, i->shown.workload) != 0)
@@ -394,11 +402,25 @@ static void name_departed(struct bh_model *m, const struct bh_container *c)
 			join(m, i);
 }
 
+static bool is_image_id(const char *image)
+{
+	return strncmp(image, "sha256:", 7) == 0;
+}
+
+/* When a tag has moved on to a newer image, Docker's listing calls the old one by its number; the
+ * container is still what it was started as, and keeps its workload. */
+static void keep_image(struct bh_container *container, const struct bh_container *known)
+{
+	if (known != NULL && is_image_id(container->image) && !is_image_id(known->image))
+		memcpy(container->image, known->image, sizeof(container->image));
+}
+
 void bh_model_container(struct bh_model *m, const struct bh_container *container, int64_t now)
 {
 	struct bh_container *copy = bh_container_copy(container);
 
 	(void)now;
+	keep_image(copy, bh_map_get_text(m->containers, copy->id));
 	bh_map_put_text(m->containers, copy->id, copy);
 	join_all(m);
 	name_departed(m, copy);

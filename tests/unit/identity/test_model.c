@@ -169,6 +169,48 @@ static void circumstances_name_a_container_without_process(void **state)
 	bh_model_free(m);
 }
 
+/* A newcomer with the address and the MAC of a container that stopped is not that container, from
+ * the moment that its cgroup says so: also while its engine has not told its name. */
+static void a_cgroup_overrules_circumstances(void **state)
+{
+	struct bh_model *m = new_model();
+	struct bh_container *c = compose(ID_A, "web");
+	struct bh_endpoint_fact f = fact(7, "10.0.0.2", 100);
+
+	(void)state;
+	bh_container_add_net(c)->addr4 = addr("10.0.0.2");
+	c->nets[0].mac = f.mac;
+	state_container(m, c);
+	bh_model_endpoint(m, &f, 100);
+	expect(m, 7, "10.0.0.2", 100, BH_PEER_WORKLOAD, "compose:shop/web");
+	strcpy(f.container_id, ID_B);
+	f.runtime = BH_RUNTIME_DOCKER;
+	bh_model_endpoint(m, &f, 110);
+	expect(m, 7, "10.0.0.2", 110, BH_PEER_UNRESOLVED, "unidentified:docker:bbbbbbbbbbbb");
+	bh_model_free(m);
+}
+
+/* Docker lists an image whose tag has moved on by its number. */
+static void a_tag_that_moves_on_changes_no_workload(void **state)
+{
+	struct bh_model *m = new_model();
+	struct bh_endpoint_fact f = fact(7, "10.0.0.2", 100);
+	struct bh_container *c = bh_container_new();
+
+	(void)state;
+	strcpy(c->id, ID_A);
+	strcpy(f.container_id, ID_A);
+	strcpy(c->image, "shop/web:1");
+	bh_model_endpoint(m, &f, 100);
+	bh_model_container(m, c, 100);
+	expect(m, 7, "10.0.0.2", 100, BH_PEER_WORKLOAD, "image:shop/web");
+	strcpy(c->image, "sha256:60b2a9bb7396e1df4719b8bbd4b535f73303999877a4eeaa844a8ff60ba9b96e");
+	bh_model_container(m, c, 200);
+	expect(m, 7, "10.0.0.2", 200, BH_PEER_WORKLOAD, "image:shop/web");
+	bh_container_free(c);
+	bh_model_free(m);
+}
+
 static void identity_comes_from_the_veth(void **state)
 {
 	struct bh_model *m = new_model();
@@ -304,6 +346,8 @@ int main(void)
 		cmocka_unit_test(a_reused_address_belongs_to_who_held_it_then),
 		cmocka_unit_test(another_id_is_another_instance),
 		cmocka_unit_test(circumstances_name_a_container_without_process),
+		cmocka_unit_test(a_cgroup_overrules_circumstances),
+		cmocka_unit_test(a_tag_that_moves_on_changes_no_workload),
 		cmocka_unit_test(identity_comes_from_the_veth),
 		cmocka_unit_test(strangers_are_told_apart),
 		cmocka_unit_test(a_scan_ends_what_it_does_not_mention),
