@@ -25,13 +25,16 @@
 #define RESYNC (60 * BH_SECOND)
 #define RETRY_LEAST (BH_SECOND / 2)
 #define RETRY_MOST (10 * BH_SECOND)
+#define PATIENCE (10 * BH_SECOND) /* with a listing; an engine that hangs takes connections */
 
 struct request {
 	uint32_t id;
 	enum bh_runtime_query query;
 	char argument[BH_CONTAINER_ID];
 	struct bh_http_reply reply;
+	int64_t asked;
 	bool failed;
+	bool again; /* something happened meanwhile: what comes back may be older than that */
 };
 
 struct docker {
@@ -43,6 +46,7 @@ struct docker {
 	int64_t retry_at; /* 0: not waiting */
 	int64_t retry_after;
 	int64_t resync_at;
+	int64_t now; /* of the call under way */
 };
 
 static void free_request(void *value)
@@ -64,22 +68,33 @@ static uint32_t ask(struct docker *d, enum bh_runtime_query query, const char *a
 
 	r->query = query;
 	r->reply.limit = LIMIT;
+	r->asked = d->now;
 	bh_copy_text(r->argument, sizeof(r->argument), argument);
 	r->id = d->host.query(d->host.user, BH_RUNTIME_DOCKER, query, argument);
 	bh_map_put(d->requests, &r->id, sizeof(r->id), r);
 	return r->id;
 }
 
-/* Not twice at a time: a burst of events is one look. */
-static void inspect(struct docker *d, const char *id)
+static struct request *outstanding(const struct docker *d, enum bh_runtime_query query,
+				   const char *argument)
 {
-	const struct request *r;
+	struct request *r;
 
 	for (size_t position = 0; (r = bh_map_next(d->requests, &position)) != NULL;)
-		if (r->query == BH_QUERY_INSPECT && r->reply.status == 0 &&
-		    strcmp(r->argument, id) == 0)
-			return;
-	ask(d, BH_QUERY_INSPECT, id);
+		if (r->query == query && strcmp(r->argument, argument) == 0)
+			return r;
+	return NULL;
+}
+
+/* Not twice at a time: a burst of events is one look, and one more when that is over. */
+static void inspect(struct docker *d, const char *id)
+{
+	struct request *r = outstanding(d, BH_QUERY_INSPECT, id);
+
+	if (r != NULL)
+		r->again = true;
+	else
+		ask(d, BH_QUERY_INSPECT, id);
 }
 
 /* --- JSON: any member may be missing, null or of another type --------------------------------- */
@@ -171,6 +186,17 @@ static struct bh_container *new_container(const char *id)
 	return c;
 }
 
+/* The name of its own; legacy links give a container further ones, "/web/db". */
+static const char *own_name(const cJSON *names)
+{
+	const cJSON *name;
+
+	cJSON_ArrayForEach (name, names)
+		if (cJSON_IsString(name) && strrchr(name->valuestring, '/') == name->valuestring)
+			return name->valuestring;
+	return "";
+}
+
 /* One row of the listing. What an inspection found before stays, where the listing does not say. */
 static void read_row(struct docker *d, const cJSON *row)
 {
@@ -180,8 +206,7 @@ static void read_row(struct docker *d, const cJSON *row)
 	if (!is_id(id))
 		return;
 	struct bh_container *c = new_container(id);
-	const char *name = cJSON_GetStringValue(cJSON_GetArrayItem(member(row, "Names"), 0));
-	copy_name(c, name != NULL ? name : "");
+	copy_name(c, own_name(member(row, "Names")));
 	bh_copy_text(c->image, sizeof(c->image), text_of(row, "Image"));
 	c->running = strcmp(text_of(row, "State"), "running") == 0;
 	bh_copy_text(c->network_mode, sizeof(c->network_mode),
@@ -358,13 +383,22 @@ static void disconnect(struct docker *d, const char *why, int64_t now)
 	set_state(d, false, why);
 }
 
+/* A reply that was lost is made up for before long. */
+static void lose_reply(struct docker *d, const struct request *r)
+{
+	if (r->query == BH_QUERY_CONTAINERS)
+		set_state(d, false, "docker does not list its containers");
+	if (d->resync_at > d->now + RETRY_MOST)
+		d->resync_at = d->now + RETRY_MOST;
+}
+
 static void read_reply(struct docker *d, const struct request *r)
 {
 	cJSON *json = cJSON_ParseWithLength(r->reply.body.data != NULL ? r->reply.body.data : "",
 					    r->reply.body.length);
 
 	if (r->query == BH_QUERY_CONTAINERS && (r->reply.status != 200 || json == NULL))
-		set_state(d, false, "docker does not list its containers");
+		lose_reply(d, r);
 	else if (r->query == BH_QUERY_CONTAINERS)
 		read_list(d, json);
 	else if (r->query == BH_QUERY_INSPECT && r->reply.status == 404)
@@ -390,6 +424,7 @@ static void docker_data(void *state, uint32_t id, const void *bytes, size_t leng
 	struct request *r = bh_map_get(d->requests, &id, sizeof(id));
 	struct bh_error err = { 0 };
 
+	d->now = now;
 	if (r == NULL || r->failed)
 		return;
 	r->failed = bh_http_reply_feed(&r->reply, bytes, length, &err) != 0;
@@ -405,8 +440,9 @@ static void docker_end(void *state, uint32_t id, int error, int64_t now)
 {
 	struct docker *d = state;
 	const struct request *r = bh_map_get(d->requests, &id, sizeof(id));
-	char why[128];
+	char why[128], again[BH_CONTAINER_ID];
 
+	d->now = now;
 	if (r == NULL)
 		return;
 	if (id == d->events) {
@@ -417,18 +453,25 @@ static void docker_end(void *state, uint32_t id, int error, int64_t now)
 	}
 	if (error == 0 && !r->failed)
 		read_reply(d, r);
-	else if (r->query == BH_QUERY_CONTAINERS)
-		set_state(d, false, "docker does not list its containers");
+	else
+		lose_reply(d, r);
+	bh_copy_text(again, sizeof(again), r->again ? r->argument : "");
 	bh_map_remove(d->requests, &id, sizeof(id));
+	if (again[0] != '\0')
+		inspect(d, again);
 }
 
 static void docker_tick(void *state, int64_t now)
 {
 	struct docker *d = state;
+	const struct request *listing = outstanding(d, BH_QUERY_CONTAINERS, "");
 
-	if (d->retry_at != 0 && now >= d->retry_at)
+	d->now = now;
+	if (d->retry_at != 0 && now >= d->retry_at) {
 		connect_all(d, now);
-	else if (d->events != 0 && now >= d->resync_at) {
+	} else if (listing != NULL && now - listing->asked >= PATIENCE) {
+		set_state(d, false, "docker takes connections, and does not answer");
+	} else if (listing == NULL && d->events != 0 && now >= d->resync_at) {
 		d->resync_at = now + RESYNC;
 		ask(d, BH_QUERY_CONTAINERS, "");
 	}
@@ -439,6 +482,7 @@ static void *docker_start(const struct bh_runtime_host *host, int64_t now)
 	struct docker *d = bh_calloc(1, sizeof(*d));
 
 	d->host = *host;
+	d->now = now;
 	d->requests = bh_map_new(free_request);
 	d->containers = bh_map_new(free_container);
 	d->retry_after = RETRY_LEAST;

@@ -193,6 +193,65 @@ static void events_lead_to_another_look(void **state)
 	stop(&h, docker);
 }
 
+/* An answer on its way may be older than the event that comes before it. */
+static void an_event_during_a_look_is_another_look(void **state)
+{
+	struct host h;
+	void *docker = start(&h);
+	uint32_t stream = find(&h, BH_QUERY_EVENTS, "");
+	const char *rename =
+		"{\"Type\":\"container\",\"Action\":\"rename\",\"Actor\":{\"ID\":\"" ID_B "\"}}";
+
+	(void)state;
+	reply(docker, find(&h, BH_QUERY_CONTAINERS, ""), HEAD, "[]");
+	bh_docker_ops.data(docker, stream, HEAD, strlen(HEAD), 0);
+	event(docker, stream, rename);
+	uint32_t first = find(&h, BH_QUERY_INSPECT, ID_B);
+	event(docker, stream, rename);
+	event(docker, stream, rename);
+	assert_int_equal(find(&h, BH_QUERY_INSPECT, ID_B), first);
+	reply(docker, first, HEAD, "{\"Id\":\"" ID_B "\",\"Name\":\"/old\"}");
+	uint32_t second = find(&h, BH_QUERY_INSPECT, ID_B);
+	assert_int_not_equal(second, first);
+	reply(docker, second, HEAD, "{\"Id\":\"" ID_B "\",\"Name\":\"/new\"}");
+	assert_int_equal(find(&h, BH_QUERY_INSPECT, ID_B), second);
+	const struct bh_container *c = bh_map_get_text(h.containers, ID_B);
+	assert_string_equal(c->name, "new");
+	stop(&h, docker);
+}
+
+/* Stopped or deadlocked, it takes connections all the same. */
+static void an_engine_that_hangs_is_unreachable(void **state)
+{
+	struct host h;
+	void *docker = start(&h);
+
+	(void)state;
+	bh_docker_ops.tick(docker, 9 * BH_SECOND);
+	assert_int_equal(h.not_ok, 0);
+	bh_docker_ops.tick(docker, 10 * BH_SECOND);
+	assert_int_equal(h.not_ok, 1);
+	uint32_t before = h.count;
+	bh_docker_ops.tick(docker, 70 * BH_SECOND);
+	assert_int_equal(h.count, before); /* questions do not pile up */
+	reply(docker, find(&h, BH_QUERY_CONTAINERS, ""), HEAD, LIST_A);
+	assert_int_equal(h.ok, 1);
+	stop(&h, docker);
+}
+
+static void a_linked_container_goes_by_its_own_name(void **state)
+{
+	struct host h;
+	void *docker = start(&h);
+
+	(void)state;
+	reply(docker, find(&h, BH_QUERY_CONTAINERS, ""), HEAD,
+	      "[{\"Id\":\"" ID_A "\",\"Names\":[\"/web/db\",7,\"/db_1\"]}]");
+	const struct bh_container *c = bh_map_get_text(h.containers, ID_A);
+	assert_string_equal(c->name, "db_1");
+	stop(&h, docker);
+}
+
 /* Before a container starts, its network knows its addresses. */
 static void a_network_names_early(void **state)
 {
@@ -280,6 +339,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_listing_names_containers),
 		cmocka_unit_test(events_lead_to_another_look),
+		cmocka_unit_test(an_event_during_a_look_is_another_look),
+		cmocka_unit_test(an_engine_that_hangs_is_unreachable),
+		cmocka_unit_test(a_linked_container_goes_by_its_own_name),
 		cmocka_unit_test(a_network_names_early),
 		cmocka_unit_test(a_lost_stream_starts_over_and_keeps_what_is_known),
 		cmocka_unit_test(nonsense_is_an_unreachable_engine),
