@@ -21,12 +21,18 @@
 #include "rtnl.h"
 #include "timefmt.h"
 
+/* The address comes first: they are sorted by it. */
+struct inner_addr {
+	struct bh_addr addr;
+	int64_t made;
+};
+
 /* A link inside a namespace, and its addresses. */
 struct inner {
 	uint32_t ifindex;
 	struct bh_mac mac;
 	uint8_t count;
-	struct bh_addr addrs[BH_ENDPOINT_ADDRS];
+	struct inner_addr addrs[BH_ENDPOINT_ADDRS];
 };
 
 /* A namespace that some link of the host leads into. */
@@ -151,19 +157,21 @@ static void on_link(void *user, int32_t nsid, const struct bh_rtnl_link *raw, bo
 		inner_of(s, raw->ifindex)->mac = raw->mac;
 }
 
-static void add_inner_address(struct inner *i, const struct bh_addr *addr)
+static void add_inner_address(struct inner *i, const struct bh_rtnl_address *a)
 {
 	for (uint8_t at = 0; at < i->count; at++)
-		if (bh_addr_equal(&i->addrs[at], addr))
+		if (bh_addr_equal(&i->addrs[at].addr, &a->addr)) {
+			i->addrs[at].made = a->made;
 			return;
+		}
 	if (i->count < BH_ENDPOINT_ADDRS)
-		i->addrs[i->count++] = *addr;
+		i->addrs[i->count++] = (struct inner_addr) { a->addr, a->made };
 }
 
 static void remove_inner_address(struct inner *i, const struct bh_addr *addr)
 {
 	for (uint8_t at = 0; at < i->count; at++) {
-		if (!bh_addr_equal(&i->addrs[at], addr))
+		if (!bh_addr_equal(&i->addrs[at].addr, addr))
 			continue;
 		memmove(&i->addrs[at], &i->addrs[at + 1],
 			(size_t)(i->count - at - 1) * sizeof(i->addrs[0]));
@@ -222,7 +230,7 @@ static void on_address(void *user, int32_t nsid, const struct bh_rtnl_address *a
 	if (gone)
 		remove_inner_address(inner_of(s, a->ifindex), &a->addr);
 	else
-		add_inner_address(inner_of(s, a->ifindex), &a->addr);
+		add_inner_address(inner_of(s, a->ifindex), a);
 }
 
 /* The number that a namespace had is free; the next one may get it at once. */
@@ -274,7 +282,22 @@ static void lose_endpoint(struct bh_links *l, struct host_link *h)
 
 static int compare_addrs(const void *a, const void *b)
 {
-	return bh_addr_compare(a, b);
+	const struct inner_addr *x = a, *y = b;
+
+	return bh_addr_compare(&x->addr, &y->addr);
+}
+
+static void copy_addresses(const struct inner *i, struct bh_endpoint_fact *fact)
+{
+	struct inner_addr sorted[BH_ENDPOINT_ADDRS];
+
+	memcpy(sorted, i->addrs, i->count * sizeof(sorted[0]));
+	qsort(sorted, i->count, sizeof(sorted[0]), compare_addrs);
+	for (uint8_t at = 0; at < i->count; at++) {
+		fact->addrs[at] = sorted[at].addr;
+		fact->addr_made[at] = sorted[at].made;
+	}
+	fact->addr_count = i->count;
 }
 
 static void copy_bridge_name(const struct bh_links *l, const struct host_link *h,
@@ -307,9 +330,7 @@ static bool make_fact(struct bh_links *l, const struct host_link *h, struct bh_e
 	fact->runtime = s->fact.runtime;
 	memcpy(fact->container_id, s->fact.container_id, sizeof(fact->container_id));
 	fact->mac = i->mac;
-	fact->addr_count = i->count;
-	memcpy(fact->addrs, i->addrs, i->count * sizeof(i->addrs[0]));
-	qsort(fact->addrs, fact->addr_count, sizeof(fact->addrs[0]), compare_addrs);
+	copy_addresses(i, fact);
 	return true;
 }
 

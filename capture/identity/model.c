@@ -315,6 +315,7 @@ static bool same_fact(const struct bh_endpoint_fact *a, const struct bh_endpoint
 	return strcmp(a->ifname, b->ifname) == 0 && a->master_ifindex == b->master_ifindex &&
 	       strcmp(a->l3_ifname, b->l3_ifname) == 0 && a->addr_count == b->addr_count &&
 	       memcmp(a->addrs, b->addrs, a->addr_count * sizeof(a->addrs[0])) == 0 &&
+	       memcmp(a->addr_made, b->addr_made, a->addr_count * sizeof(a->addr_made[0])) == 0 &&
 	       memcmp(&a->mac, &b->mac, sizeof(a->mac)) == 0 &&
 	       strcmp(a->container_id, b->container_id) == 0 &&
 	       strcmp(a->netns_name, b->netns_name) == 0;

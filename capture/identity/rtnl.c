@@ -13,6 +13,7 @@
 
 #include "address.h"
 #include "grow.h"
+#include "timefmt.h"
 
 #define BUFFER 65536
 
@@ -144,6 +145,22 @@ static bool read_link(const struct nlmsghdr *message, struct bh_rtnl_link *link)
 	return true;
 }
 
+/* The kernel's stamps wrap after 497 days; ours do not. A stamp may lie a little ahead of this
+ * clock.
+ */
+static int64_t read_made(const struct nlattr *attr)
+{
+	const uint32_t ahead = 0xf0000000u;
+	struct ifa_cacheinfo info;
+	int64_t now = bh_time_monotonic() / 10000;
+
+	if (attr == NULL || mnl_attr_get_payload_len(attr) < sizeof(info))
+		return 0;
+	memcpy(&info, mnl_attr_get_payload(attr), sizeof(info));
+	uint32_t age = (uint32_t)now - info.cstamp;
+	return now - (int64_t)age + (age < ahead ? 0 : INT64_C(1) << 32);
+}
+
 static bool read_address(const struct nlmsghdr *message, struct bh_rtnl_address *address)
 {
 	const struct nlattr *slots[IFA_MAX + 1] = { 0 };
@@ -167,6 +184,7 @@ static bool read_address(const struct nlmsghdr *message, struct bh_rtnl_address 
 		.ifindex = head->ifa_index,
 		.addr = bh_addr_from_bytes(family, mnl_attr_get_payload(value)),
 		.prefix_length = head->ifa_prefixlen,
+		.made = read_made(slots[IFA_CACHEINFO]),
 	};
 	return true;
 }

@@ -31,6 +31,7 @@ struct bh_rtnl_address {
 	uint32_t ifindex;
 	struct bh_addr addr;
 	uint8_t prefix_length;
+	int64_t made; /* hundredths of a second after boot; 0: the kernel did not say */
 };
 
 /* What messages are handed to. nsid: of the namespace they speak of; BH_NO_NSID: the host's own. */

@@ -38,7 +38,9 @@ struct bh_endpoint_fact {
 	struct bh_mac mac;		    /* of the end inside */
 	uint8_t addr_count;
 	struct bh_addr addrs[BH_ENDPOINT_ADDRS]; /* of the end inside, link-local too */
-	int64_t since;				 /* µs: when the attachment was first seen */
+	/* Of each address, hundredths of a second after boot: when the kernel says it was set. */
+	int64_t addr_made[BH_ENDPOINT_ADDRS];
+	int64_t since; /* µs: when the attachment was first seen */
 };
 
 /* One of the host's own addresses; on a managed bridge it is the containers' gateway. */

@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "address.h"
 #include "bridge_flags.h"
 #include "channel.h"
 #include "conntrack.h"
@@ -132,21 +133,45 @@ static bool is_uplink(const struct kernel *k, const char *ifname)
 	return false;
 }
 
+static bool holds(const struct bh_endpoint_fact *fact, const struct bh_addr *addr, int64_t *made)
+{
+	for (uint8_t i = 0; i < fact->addr_count; i++) {
+		if (!bh_addr_equal(&fact->addrs[i], addr))
+			continue;
+		*made = fact->addr_made[i];
+		return true;
+	}
+	return false;
+}
+
+/* Whether another endpoint of the same network had the address before this one gave it to itself;
+ * the connections are that one's (policy/claims.c). */
+static bool was_anothers(const struct kernel *k, const struct bh_endpoint_fact *old, uint8_t which)
+{
+	const struct bh_endpoint_fact *other;
+	int64_t made;
+
+	for (size_t position = 0; (other = bh_map_next(k->facts, &position)) != NULL;)
+		if (other->ifindex != old->ifindex &&
+		    strcmp(other->l3_ifname, old->l3_ifname) == 0 &&
+		    holds(other, &old->addrs[which], &made) && made < old->addr_made[which])
+			return true;
+	return false;
+}
+
 /* The connections of addresses that an endpoint no longer holds end with it: whoever gets such an
  * address next must not inherit them. */
-static void forget_addresses(const struct bh_endpoint_fact *old, const struct bh_endpoint_fact *now)
+static void forget_addresses(const struct kernel *k, const struct bh_endpoint_fact *old,
+			     const struct bh_endpoint_fact *now)
 {
 	struct bh_addr gone[BH_ENDPOINT_ADDRS];
 	size_t count = 0, deleted = 0;
 	struct bh_error err = { 0 };
 
 	for (uint8_t i = 0; i < old->addr_count; i++) {
-		bool kept = false;
+		int64_t made;
 
-		for (uint8_t j = 0; now != NULL && j < now->addr_count; j++)
-			kept = kept ||
-			       memcmp(&old->addrs[i], &now->addrs[j], sizeof(old->addrs[i])) == 0;
-		if (!kept)
+		if ((now == NULL || !holds(now, &old->addrs[i], &made)) && !was_anothers(k, old, i))
 			gone[count++] = old->addrs[i];
 	}
 	if (count > 0 && bh_conntrack_forget(gone, count, &deleted, &err) != 0)
@@ -165,7 +190,7 @@ static void on_endpoint(void *user, const struct bh_endpoint_fact *fact)
 		known = bh_calloc(1, sizeof(*known));
 		bh_map_put(k->facts, &fact->ifindex, sizeof(fact->ifindex), known);
 	} else {
-		forget_addresses(known, fact);
+		forget_addresses(k, known, fact);
 	}
 	*known = *fact;
 	tell_both(k, BH_MSG_ENDPOINT, fact, sizeof(*fact));
@@ -178,7 +203,7 @@ static void on_endpoint_gone(void *user, uint32_t ifindex)
 
 	if (known == NULL)
 		return;
-	forget_addresses(known, NULL);
+	forget_addresses(k, known, NULL);
 	bh_map_remove(k->facts, &ifindex, sizeof(ifindex));
 	tell_both(k, BH_MSG_ENDPOINT_GONE, &ifindex, sizeof(ifindex));
 }

@@ -13,6 +13,7 @@
 
 #include "address.h"
 #include "buffer.h"
+#include "claims.h"
 #include "grow.h"
 #include "protocol.h"
 #include "ruleset.h"
@@ -452,14 +453,33 @@ static bool is_needed(const struct bh_compile_input *in)
 	return false;
 }
 
+/* The endpoints again, each with the addresses that are its own. */
+static struct bh_compile_endpoint *settle_claims(const struct bh_compile_input *in,
+						 struct bh_endpoint_fact *facts)
+{
+	struct bh_compile_endpoint *settled = bh_calloc(in->endpoint_count, sizeof(*settled));
+
+	for (size_t i = 0; i < in->endpoint_count; i++) {
+		facts[i] = *in->endpoints[i].fact;
+		settled[i] = in->endpoints[i];
+		settled[i].fact = &facts[i];
+	}
+	bh_claims_settle(settled, facts, in->endpoint_count);
+	return settled;
+}
+
 struct bh_ruleset *bh_compile(const struct bh_compile_input *input)
 {
-	struct compiler c = { .input = input, .policy = input->policy, .rules = bh_ruleset_new() };
+	struct bh_compile_input in = *input;
+	struct compiler c = { .input = &in, .policy = in.policy, .rules = bh_ruleset_new() };
 
-	c.rules->posture = input->posture;
-	if (!is_needed(input))
+	c.rules->posture = in.posture;
+	if (!is_needed(&in))
 		return c.rules;
-	const struct bh_compile_endpoint **all = sorted_endpoints(input);
+	struct bh_endpoint_fact *facts = bh_calloc(in.endpoint_count, sizeof(*facts));
+	struct bh_compile_endpoint *settled = settle_claims(&in, facts);
+	in.endpoints = settled;
+	const struct bh_compile_endpoint **all = sorted_endpoints(&in);
 	make_groups(&c, all);
 	index_groups(&c);
 	collect_addresses(&c);
@@ -468,5 +488,7 @@ struct bh_ruleset *bh_compile(const struct bh_compile_input *input)
 	add_bridges(&c);
 	free_compiler(&c);
 	free(all);
+	free(settled);
+	free(facts);
 	return c.rules;
 }

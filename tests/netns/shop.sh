@@ -65,6 +65,37 @@ said '.kind == "denied" and .src.workload == "netns:lab-web" and .dst.workload =
 	>/dev/null || fail "nobody said who was denied, and by which rule's absence"
 undisturbed
 
+step "an address taken from a neighbour gives none of its rights"
+thief="$host-thief"
+ip netns add "$thief" && at_end "ip netns del $thief 2>/dev/null"
+ip -n $host link add thief type veth peer name eth0 netns "$thief"
+ip -n $host link set thief master shop0 up
+ip -n "$thief" link set eth0 up
+for address in 10.77.0.99/24 fd77::99/64 10.77.0.21/32 fd77::21/128; do
+	ip -n "$thief" addr add $address dev eth0 nodad
+done
+# connects SOURCE: whether the thief gets through to the database from that address.
+connects() {
+	nsenter --net="/run/netns/$thief" python3 -c 'if True:
+		import socket, sys
+		six = ":" in sys.argv[1]
+		with socket.socket(socket.AF_INET6 if six else socket.AF_INET) as s:
+			s.settimeout(1)
+			s.bind((sys.argv[1], 0))
+			s.connect(("fd77::41" if six else "10.77.0.41", 5432))' "$1" 2>/dev/null
+}
+is_known() {
+	bh workloads --format json | jq -e --arg a fd77::21 --arg w "netns:$thief" '.rows[] |
+		select(.workload == $w) | .instances[].addresses | index($a)'
+}
+eventually 5 is_known || fail "the thief is not seen to hold what it took"
+connects 10.77.0.21 && fail "the thief reached the database with the address of lab-api-1"
+connects fd77::21 && fail "the thief reached the database with the IPv6 address of lab-api-1"
+# It goes; the connections of the one whose address it was do not.
+ip netns del "$thief"
+sleep 1
+undisturbed
+
 step "explain agrees"
 bh explain netns:lab-web netns:lab-db 5432 >/dev/null && fail "explain allows web -> db"
 bh explain netns:lab-api netns:lab-db 5432 >/dev/null || fail "explain denies api -> db"

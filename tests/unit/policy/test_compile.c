@@ -219,6 +219,67 @@ static void everything_has_its_place(void **state)
 	bh_policy_free(policy);
 }
 
+/* The holders of 10.0.0.9, as "interface egress-chain-index" words. */
+static char *holders(const struct host *h)
+{
+	struct bh_ruleset *rules = bh_compile(&h->input);
+	struct bh_buffer out = { 0 };
+	char text[BH_ADDR_TEXT];
+
+	bh_buffer_puts(&out, "");
+	for (size_t i = 0; i < rules->binding_count; i++)
+		if (strcmp(bh_addr_format(&rules->bindings[i].addr, text), "10.0.0.9") == 0)
+			bh_buffer_printf(&out, "%s:%s ", rules->bindings[i].l3_ifname,
+					 rules->chains[rules->bindings[i].egress].workload);
+	for (size_t i = 0; i < rules->port_count; i++)
+		for (size_t j = 0; j < rules->ports[i].addr_count; j++)
+			if (strcmp(bh_addr_format(&rules->ports[i].addrs[j], text), "10.0.0.9") ==
+			    0)
+				bh_buffer_printf(&out, "%s ", rules->ports[i].ifname);
+	bh_ruleset_free(rules);
+	return bh_buffer_steal(&out);
+}
+
+static void assert_held_by(const struct host *h, const char *expected)
+{
+	char *text = holders(h);
+
+	assert_string_equal(text, expected);
+	free(text);
+}
+
+static void an_address_is_the_ones_who_had_it_first(void **state)
+{
+	struct bh_policy *policy = parse("bulkhead-policy: 1\n"
+					 "workloads: {api: {app: api}, web: {app: web}}\n"
+					 "rules: []\n");
+	struct host *h = new_host(policy);
+
+	(void)state;
+	add_bridge(h, 7);
+	add_bridge(h, 8);
+	size_t web = add_endpoint(h, "web", BH_ENFORCE, "app=web", 7, "10.0.0.9");
+	size_t api = add_endpoint(h, "api", BH_ENFORCE, "app=api", 7, "10.0.0.9");
+	h->facts[web].addr_made[0] = 500;
+	h->facts[api].addr_made[0] = 400;
+	assert_held_by(h, "br7:api veth1 ");
+	h->facts[web].addr_made[0] = 300;
+	assert_held_by(h, "br7:web veth0 ");
+	/* Another replica may, a stranger may not, and elsewhere it is another address. */
+	size_t second = add_endpoint(h, "web", BH_ENFORCE, "app=web", 7, "10.0.0.9");
+	h->facts[second].addr_made[0] = 600;
+	add_endpoint(h, "", BH_LEARN, "", 7, "10.0.0.9");
+	h->facts[3].addr_made[0] = 700;
+	add_endpoint(h, "api", BH_ENFORCE, "app=api", 8, "10.0.0.9");
+	assert_held_by(h, "br8:api br7:web br7:web veth4 veth0 veth2 ");
+	/* Who is left without an address still has a port, and no right to speak there. */
+	struct bh_ruleset *rules = bh_compile(&h->input);
+	assert_int_equal(rules->port_count, 5);
+	bh_ruleset_free(rules);
+	free(h);
+	bh_policy_free(policy);
+}
+
 static void nothing_is_asked_while_all_learn(void **state)
 {
 	struct bh_policy *policy = parse("bulkhead-policy: 1\nworkloads: {web: {app: web}}\n"
@@ -726,6 +787,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(everything_has_its_place),
+		cmocka_unit_test(an_address_is_the_ones_who_had_it_first),
 		cmocka_unit_test(nothing_is_asked_while_all_learn),
 		cmocka_unit_test(prefixes_speak_of_the_outside),
 		cmocka_unit_test(rights_go_by_each_ones_labels),
