@@ -34,8 +34,26 @@ bool bh_addr_parse(const char *text, struct bh_addr *out)
 	return true;
 }
 
+/* inet_ntop() prints each of the four through sprintf(), which a million flows feel. */
+static char *format_ipv4(const uint8_t *bytes, char *out)
+{
+	char *to = out;
+
+	for (int i = 0; i < 4; i++) {
+		if (bytes[i] >= 100)
+			*to++ = (char)('0' + bytes[i] / 100);
+		if (bytes[i] >= 10)
+			*to++ = (char)('0' + bytes[i] / 10 % 10);
+		*to++ = (char)('0' + bytes[i] % 10);
+		*to++ = i < 3 ? '.' : '\0';
+	}
+	return out;
+}
+
 char *bh_addr_format(const struct bh_addr *addr, char out[BH_ADDR_TEXT])
 {
+	if (addr->family == BH_IPV4)
+		return format_ipv4(addr->bytes, out);
 	if (bh_addr_size(addr->family) == 0 ||
 	    inet_ntop(os_family(addr->family), addr->bytes, out, BH_ADDR_TEXT) == NULL)
 		strcpy(out, "-");

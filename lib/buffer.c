@@ -43,6 +43,17 @@ void bh_buffer_printf(struct bh_buffer *b, const char *format, ...)
 	va_end(again);
 }
 
+void bh_buffer_number(struct bh_buffer *b, uint64_t number)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do
+		digits[--at] = (char)('0' + number % 10);
+	while ((number /= 10) != 0);
+	bh_buffer_append(b, digits + at, sizeof(digits) - at);
+}
+
 void bh_buffer_consume(struct bh_buffer *b, size_t count)
 {
 	if (count >= b->length) {

@@ -18,6 +18,8 @@ void bh_buffer_append(struct bh_buffer *b, const void *data, size_t length);
 void bh_buffer_puts(struct bh_buffer *b, const char *text);
 void bh_buffer_printf(struct bh_buffer *b, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* In decimal; where millions are written, printf's price shows. */
+void bh_buffer_number(struct bh_buffer *b, uint64_t number);
 
 /* Drops the first count bytes (at most length). */
 void bh_buffer_consume(struct bh_buffer *b, size_t count);

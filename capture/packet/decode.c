@@ -30,7 +30,8 @@ enum {
 	TYPE_IPV6 = 0x86dd,
 	TYPE_VLAN = 0x8100,
 	TYPE_QINQ = 0x88a8,
-	TYPE_QINQ_OLD = 0x9100
+	TYPE_QINQ_OLD = 0x9100,
+	TYPE_ETHERNET = 0x6558 /* Ethernet within a tunnel */
 };
 
 const char *bh_undecoded_name(enum bh_undecoded kind)
@@ -39,7 +40,8 @@ const char *bh_undecoded_name(enum bh_undecoded kind)
 					     [BH_NOT_IP] = "not-ip",
 					     [BH_TRUNCATED] = "truncated",
 					     [BH_MALFORMED] = "malformed",
-					     [BH_UNKNOWN_LINKTYPE] = "unknown-linktype" };
+					     [BH_UNKNOWN_LINKTYPE] = "unknown-linktype",
+					     [BH_TOO_NESTED] = "too-nested" };
 
 	return kind < BH_UNDECODED_KINDS ? names[kind] : "?";
 }
@@ -114,6 +116,127 @@ static enum bh_undecoded decode_icmp(struct bh_cursor *c, struct bh_packet *out,
 	return BH_DECODED;
 }
 
+/* --- tunnels ---------------------------------------------------------------------------------- */
+
+#define VXLAN_PORT 4789
+#define VXLAN_PORT_LINUX 8472 /* what Linux used before there was a number, and Flannel does */
+#define GENEVE_PORT 6081
+#define VXLAN_HAS_VNI 0x08
+#define GRE_CHECKSUM 0x8000
+#define GRE_KEY 0x2000
+#define GRE_SEQUENCE 0x1000
+#define GRE_UNREAD                                                                                 \
+	0x4007 /* routing (withdrawn by RFC 2784) and the version, of which 0 is read              \
+		*/
+
+/* c stands at the inner header; wire: bytes from there on, by the carrier's IP header. */
+static void carry(const struct bh_cursor *c, size_t wire, enum bh_tunnel tunnel, bool ethernet,
+		  struct bh_packet *out)
+{
+	out->inner.at = c->at;
+	out->inner.captured = c->left < wire ? c->left : wire;
+	out->inner.wire = wire;
+	out->inner.tunnel = (uint8_t)tunnel;
+	out->inner.ethernet = ethernet;
+}
+
+/* Whether the tunnel's header says that Ethernet or IP follows. */
+static bool is_carried(uint16_t type)
+{
+	return type == TYPE_ETHERNET || type == TYPE_IPV4 || type == TYPE_IPV6;
+}
+
+static void decode_vxlan(struct bh_cursor *c, size_t length, struct bh_packet *out)
+{
+	uint8_t flags;
+	uint32_t vni;
+
+	if (length < 8 || !bh_cursor_u8(c, &flags) || !bh_cursor_skip(c, 3) ||
+	    !bh_cursor_u32(c, &vni) || (flags & VXLAN_HAS_VNI) == 0)
+		return;
+	out->inner.has_id = true;
+	out->inner.id = vni >> 8;
+	carry(c, length - 8, BH_TUNNEL_VXLAN, true, out);
+}
+
+static void decode_geneve(struct bh_cursor *c, size_t length, struct bh_packet *out)
+{
+	uint8_t version_options;
+	uint16_t type;
+	uint32_t vni;
+
+	if (!bh_cursor_u8(c, &version_options) || !bh_cursor_skip(c, 1) ||
+	    !bh_cursor_u16(c, &type) || !bh_cursor_u32(c, &vni) || version_options >> 6 != 0)
+		return;
+	size_t options = (size_t)(version_options & 0x3f) * 4;
+	if (length < 8 + options || !is_carried(type) || !bh_cursor_skip(c, options))
+		return;
+	out->inner.has_id = true;
+	out->inner.id = vni >> 8;
+	carry(c, length - 8 - options, BH_TUNNEL_GENEVE, type == TYPE_ETHERNET, out);
+}
+
+static void decode_gre(struct bh_cursor *c, size_t length, struct bh_packet *out)
+{
+	uint16_t flags, type;
+	size_t before = c->left;
+
+	if (!bh_cursor_u16(c, &flags) || !bh_cursor_u16(c, &type) || (flags & GRE_UNREAD) != 0 ||
+	    !is_carried(type))
+		return;
+	if ((flags & GRE_CHECKSUM) != 0 && !bh_cursor_skip(c, 4))
+		return;
+	if ((flags & GRE_KEY) != 0) {
+		if (!bh_cursor_u32(c, &out->inner.id))
+			return;
+		out->inner.has_id = true;
+	}
+	if ((flags & GRE_SEQUENCE) != 0 && !bh_cursor_skip(c, 4))
+		return;
+	size_t header = before - c->left;
+	if (length >= header)
+		carry(c, length - header, BH_TUNNEL_GRE, type == TYPE_ETHERNET, out);
+}
+
+static void decode_ip_in_ip(const struct bh_cursor *c, size_t length, struct bh_packet *out)
+{
+	bool outer6 = out->src.family == BH_IPV6, inner6 = out->proto == IPPROTO_IPV6;
+	enum bh_tunnel tunnel = outer6	 ? inner6 ? BH_TUNNEL_IP6IP6 : BH_TUNNEL_IPIP6
+				: inner6 ? BH_TUNNEL_SIT
+					 : BH_TUNNEL_IPIP;
+
+	carry(c, length, tunnel, false, out);
+}
+
+/* Behind UDP's ports. length: of the datagram. */
+static void decode_udp_rest(struct bh_cursor *c, size_t length, struct bh_packet *out)
+{
+	if (out->dport != VXLAN_PORT && out->dport != VXLAN_PORT_LINUX && out->dport != GENEVE_PORT)
+		return;
+	if (length < 8 || !bh_cursor_skip(c, 4))
+		return;
+	if (out->dport == GENEVE_PORT)
+		decode_geneve(c, length - 8, out);
+	else
+		decode_vxlan(c, length - 8, out);
+}
+
+/* What a whole packet carries; a fragment's is not put together. */
+static void decode_carried(struct bh_cursor *c, size_t length, struct bh_packet *out)
+{
+	switch (out->proto) {
+	case IPPROTO_UDP:
+		decode_udp_rest(c, length, out);
+		break;
+	case IPPROTO_GRE:
+		decode_gre(c, length, out);
+		break;
+	case IPPROTO_IPIP:
+	case IPPROTO_IPV6:
+		decode_ip_in_ip(c, length, out);
+	}
+}
+
 /* --- transport -------------------------------------------------------------------------------- */
 
 /* length: of the segment by the IP header, which may be more than was captured. */
@@ -148,6 +271,8 @@ static enum bh_undecoded decode_transport(struct bh_cursor *c, size_t length, st
 		if (out->proto == IPPROTO_TCP)
 			decode_tcp_rest(c, length, out);
 	}
+	if (!out->fragment && !quoted)
+		decode_carried(c, length, out);
 	return BH_DECODED;
 }
 
@@ -346,6 +471,39 @@ static enum bh_undecoded decode_sll2(struct bh_cursor *c, size_t wire, struct bh
 	return decode_type(c, type, wire >= 20 ? wire - 20 : 0, out);
 }
 
+/* A word of the capturing machine's byte order (DLT_LOOP: network order): its number for the
+ * protocol family. www.tcpdump.org/linktypes.html */
+static enum bh_undecoded decode_null(struct bh_cursor *c, size_t wire, struct bh_packet *out)
+{
+	uint32_t family;
+
+	if (!bh_cursor_u32(c, &family))
+		return BH_TRUNCATED;
+	if (family > 0xffff)
+		family = __builtin_bswap32(family);
+	switch (family) {
+	case 2:	 /* AF_INET everywhere */
+	case 10: /* AF_INET6 of Linux; of NetBSD and OpenBSD, FreeBSD, Darwin */
+	case 24:
+	case 28:
+	case 30:
+		return decode_ip(c, wire >= 4 ? wire - 4 : 0, out, false);
+	}
+	return BH_NOT_IP;
+}
+
+enum bh_undecoded bh_decode_inner(const struct bh_packet *carrier, struct bh_packet *out)
+{
+	const struct bh_inner *inner = &carrier->inner;
+	struct bh_cursor c = bh_cursor_over(inner->at, inner->captured);
+
+	*out = (struct bh_packet) { .time = carrier->time,
+				    .ifindex = carrier->ifindex,
+				    .outgoing = carrier->outgoing };
+	return inner->ethernet ? decode_ethernet(&c, inner->wire, out)
+			       : decode_ip(&c, inner->wire, out, false);
+}
+
 enum bh_undecoded bh_decode(int linktype, const uint8_t *data, size_t captured, size_t wire,
 			    int64_t time, struct bh_packet *out)
 {
@@ -355,6 +513,9 @@ enum bh_undecoded bh_decode(int linktype, const uint8_t *data, size_t captured, 
 	switch (linktype) {
 	case DLT_EN10MB:
 		return decode_ethernet(&c, wire, out);
+	case DLT_NULL:
+	case DLT_LOOP:
+		return decode_null(&c, wire, out);
 	case DLT_LINUX_SLL:
 		return decode_sll(&c, wire, out);
 	case DLT_LINUX_SLL2:

@@ -17,12 +17,35 @@ enum bh_undecoded {
 	BH_TRUNCATED, /* the capture ends before the ports do */
 	BH_MALFORMED, /* lengths or versions contradict each other */
 	BH_UNKNOWN_LINKTYPE,
+	BH_TOO_NESTED, /* a tunnel within too many others */
 	BH_UNDECODED_KINDS,
 };
 const char *bh_undecoded_name(enum bh_undecoded kind);
 
 /* TCP flag bits as in the header (RFC 9293). */
 enum { BH_TCP_FIN = 0x01, BH_TCP_SYN = 0x02, BH_TCP_RST = 0x04, BH_TCP_ACK = 0x10 };
+
+enum bh_tunnel {
+	BH_TUNNEL_NONE,
+	BH_TUNNEL_VXLAN,  /* RFC 7348; also on Linux' old port */
+	BH_TUNNEL_GENEVE, /* RFC 8926 */
+	BH_TUNNEL_GRE,	  /* RFC 2784, 2890 */
+	BH_TUNNEL_IPIP,	  /* IPv4 in IPv4, RFC 2003 */
+	BH_TUNNEL_SIT,	  /* IPv6 in IPv4, RFC 4213 */
+	BH_TUNNEL_IPIP6,  /* IPv4 in IPv6, RFC 2473 */
+	BH_TUNNEL_IP6IP6, /* IPv6 in IPv6 */
+};
+
+/* A packet within a packet. */
+struct bh_inner {
+	const uint8_t *at; /* good as long as the carrier's bytes; NULL: nothing is carried */
+	size_t captured;
+	size_t wire;
+	uint8_t tunnel; /* enum bh_tunnel */
+	bool ethernet;	/* at is an Ethernet header, else an IP header */
+	bool has_id;
+	uint32_t id; /* VNI, or GRE's key */
+};
 
 struct bh_packet {
 	int64_t time;	  /* µs */
@@ -47,15 +70,23 @@ struct bh_packet {
 	bool icmp_error;  /* says that a packet did not get through */
 	bool unreachable; /* … and never will: no such host, port or permission */
 	struct bh_flow_key quoted; /* tuple of the packet that an error quotes; no family: none */
+	struct bh_inner inner;
+	/* Not the decoder's: */
+	uint16_t tunnel; /* label of what carried it (tunnels.h); 0: nothing did */
+	bool astray;	 /* seen on its way to somebody whom it is not for */
 };
 
 /*
  * Decodes one captured packet. linktype: a DLT_ value; Ethernet (with 802.1Q, 802.1ad and stacks of
- * them), raw IP (DLT_RAW, DLT_IPV4, DLT_IPV6), LINUX_SLL and LINUX_SLL2. captured: bytes at hand;
- * wire: bytes that were on the wire, for packets whose IP length is 0 because a network card was to
- * cut them. time: µs, copied. On anything but BH_DECODED *out holds what was read so far.
+ * them), raw IP (DLT_RAW, DLT_IPV4, DLT_IPV6), NULL and LOOP, LINUX_SLL and LINUX_SLL2. captured:
+ * bytes at hand; wire: bytes that were on the wire, for packets whose IP length is 0 because a
+ * network card was to cut them. time: µs, copied. On anything but BH_DECODED *out holds what was
+ * read so far.
  */
 enum bh_undecoded bh_decode(int linktype, const uint8_t *data, size_t captured, size_t wire,
 			    int64_t time, struct bh_packet *out);
+
+/* Decodes what carrier->inner points at; time and interface are the carrier's. */
+enum bh_undecoded bh_decode_inner(const struct bh_packet *carrier, struct bh_packet *out);
 
 #endif

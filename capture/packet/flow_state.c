@@ -51,33 +51,25 @@ static bool opener_is_known(const struct bh_packet *p, const struct bh_flow_watc
 	return p->proto != IPPROTO_TCP && watch->from_start;
 }
 
-void bh_flow_orient(struct bh_flow *flow, struct bh_flow_tcp *tcp, const struct bh_packet *p,
+void bh_flow_orient(struct bh_flow_entry *flow, const struct bh_packet *p, bool backward,
 		    const struct bh_flow_watch *watch)
 {
-	bool back = is_answer(p);
-	/* ICMP's key holds the request's type on the responder's side, whoever sends. */
-	bool swap_ports = back && !bh_is_icmp(p->proto);
-
 	flow->direction = opener_is_known(p, watch) ? BH_DIRECTION_SYN : BH_DIRECTION_UNKNOWN;
-	flow->key = (struct bh_flow_key) { .src = back ? p->dst : p->src,
-					   .dst = back ? p->src : p->dst,
-					   .sport = swap_ports ? p->dport : p->sport,
-					   .dport = swap_ports ? p->sport : p->dport,
-					   .proto = p->proto };
-	*tcp = (struct bh_flow_tcp) { .isn_known = is_syn(p) || is_syn_ack(p),
-				      .isn = is_syn(p) ? p->tcp_seq : p->tcp_ack - 1 };
+	/* An answer's receiver is who asked. */
+	flow->initiator_is_high = backward != is_answer(p);
+	flow->isn_known = is_syn(p) || is_syn_ack(p);
+	flow->isn = is_syn(p) ? p->tcp_seq : p->tcp_ack - 1;
 }
 
-bool bh_flow_is_reopened(const struct bh_flow *flow, const struct bh_flow_tcp *tcp,
-			 const struct bh_packet *p, bool forward)
+bool bh_flow_is_reopened(const struct bh_flow_entry *flow, const struct bh_packet *p, bool forward)
 {
-	if (!is_syn(p) || (forward && tcp->isn_known && p->tcp_seq == tcp->isn))
+	if (!is_syn(p) || (forward && flow->isn_known && p->tcp_seq == flow->isn))
 		return false; /* the same SYN: sent again, or late */
 	/* A SYN that meets ours on the way opens the same connection (RFC 9293, 3.5). */
 	return forward || flow->state != BH_FLOW_ATTEMPTED;
 }
 
-static void reset(struct bh_flow *flow, bool forward, bool from_sender)
+static void reset(struct bh_flow_entry *flow, bool forward, bool from_sender)
 {
 	if (!from_sender)
 		return;
@@ -87,58 +79,56 @@ static void reset(struct bh_flow *flow, bool forward, bool from_sender)
 		flow->state = BH_FLOW_REFUSED;
 }
 
-static void answer(struct bh_flow *flow, enum bh_flow_state state)
+static void answer(struct bh_flow_entry *flow, enum bh_flow_state state)
 {
 	flow->answered = true;
 	if (flow->state == BH_FLOW_ATTEMPTED || flow->state == BH_FLOW_REFUSED)
 		flow->state = (uint8_t)state;
 }
 
-static void advance_forward(struct bh_flow *flow, struct bh_flow_tcp *tcp,
-			    const struct bh_packet *p)
+static void advance_forward(struct bh_flow_entry *flow, const struct bh_packet *p)
 {
 	if (has(p, BH_TCP_SYN))
 		return;
-	tcp->past_syn = true;
+	flow->past_syn = true;
 	if (flow->state == BH_FLOW_ANSWERED)
 		flow->state = BH_FLOW_ESTABLISHED;
 }
 
-static void advance_back(struct bh_flow *flow, const struct bh_flow_tcp *tcp,
-			 const struct bh_packet *p)
+static void advance_back(struct bh_flow_entry *flow, const struct bh_packet *p)
 {
 	if (is_syn_ack(p))
 		answer(flow, BH_FLOW_ANSWERED);
 	/* A bare ACK on a SYN says that an older connection is in the way (RFC 5961), no more. */
-	else if (!has(p, BH_TCP_SYN) && (!tcp->isn_known || tcp->past_syn || p->tcp_payload > 0))
+	else if (!has(p, BH_TCP_SYN) && (!flow->isn_known || flow->past_syn || p->tcp_payload > 0))
 		answer(flow, BH_FLOW_ESTABLISHED);
 }
 
-static void advance_tcp(struct bh_flow *flow, struct bh_flow_tcp *tcp, const struct bh_packet *p,
-			bool forward, bool from_sender)
+static void advance_tcp(struct bh_flow_entry *flow, const struct bh_packet *p, bool forward,
+			bool from_sender)
 {
 	if (has(p, BH_TCP_RST)) {
 		reset(flow, forward, from_sender);
 		return;
 	}
 	if (forward)
-		advance_forward(flow, tcp, p);
+		advance_forward(flow, p);
 	else
-		advance_back(flow, tcp, p);
-	if (has(p, BH_TCP_FIN))
-		*(forward ? &tcp->fin_tx : &tcp->fin_rx) = true;
-	if (tcp->fin_tx && tcp->fin_rx && flow->answered)
+		advance_back(flow, p);
+	flow->fin_tx |= forward && has(p, BH_TCP_FIN);
+	flow->fin_rx |= !forward && has(p, BH_TCP_FIN);
+	if (flow->fin_tx && flow->fin_rx && flow->answered)
 		flow->state = BH_FLOW_CLOSED;
 }
 
-void bh_flow_advance(struct bh_flow *flow, struct bh_flow_tcp *tcp, const struct bh_packet *p,
-		     bool forward, bool from_sender)
+void bh_flow_advance(struct bh_flow_entry *flow, const struct bh_packet *p, bool forward,
+		     bool from_sender)
 {
 	/* The question came to light after its answer. */
 	if (forward && from_sender && flow->direction == BH_DIRECTION_UNKNOWN && is_question(p))
 		flow->direction = BH_DIRECTION_SYN;
 	if (p->proto == IPPROTO_TCP)
-		advance_tcp(flow, tcp, p, forward, from_sender);
+		advance_tcp(flow, p, forward, from_sender);
 	else if (!forward)
 		answer(flow, BH_FLOW_ANSWERED);
 }

@@ -3,15 +3,7 @@
 #ifndef BH_FLOW_STATE_H
 #define BH_FLOW_STATE_H
 
-#include "decode.h"
-
-/* What TCP needs to remember beyond the record. */
-struct bh_flow_tcp {
-	uint32_t isn; /* the initiator's first sequence number, where isn_known */
-	bool isn_known;
-	bool past_syn; /* the initiator sent more than SYNs */
-	bool fin_tx, fin_rx;
-};
+#include "flow_entry.h"
 
 /* What the watcher knows when a flow's first packet comes. */
 struct bh_flow_watch {
@@ -19,19 +11,19 @@ struct bh_flow_watch {
 	bool would_know; /* the packet's receiver is watched: what it sends is seen first */
 };
 
-/* Fills key, direction and *tcp from the first packet. */
-void bh_flow_orient(struct bh_flow *flow, struct bh_flow_tcp *tcp, const struct bh_packet *packet,
+/* Who opened the flow, from its first packet. backward: it goes from high to low. */
+void bh_flow_orient(struct bh_flow_entry *flow, const struct bh_packet *packet, bool backward,
 		    const struct bh_flow_watch *watch);
 
 /* Whether the packet opens another connection on the tuple of this one. */
-bool bh_flow_is_reopened(const struct bh_flow *flow, const struct bh_flow_tcp *tcp,
-			 const struct bh_packet *packet, bool forward);
+bool bh_flow_is_reopened(const struct bh_flow_entry *flow, const struct bh_packet *packet,
+			 bool forward);
 
 /* Moves the state. forward: initiator → responder. from_sender: false where the packet was seen on
  * its way out to its receiver while its sender is watched too; then somebody on the way may have
  * made it. */
-void bh_flow_advance(struct bh_flow *flow, struct bh_flow_tcp *tcp, const struct bh_packet *packet,
-		     bool forward, bool from_sender);
+void bh_flow_advance(struct bh_flow_entry *flow, const struct bh_packet *packet, bool forward,
+		     bool from_sender);
 
 bool bh_is_icmp(uint8_t proto);
 

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A connection is one entry, found by its tuple whichever way a packet goes. Entries live in slabs
- * that are never given back, hang in hash chains, and stand in one list a timeout, in order of
- * their last packet: whatever expires, or must make room, is at a list's head. Nothing is allocated
- * per packet, and no work is done for flows that stand still.
+ * A connection is one entry, found by its tuple whichever way a packet goes. Entries stand in one
+ * list a timeout, in order of their last packet: whatever expires, or must make room, is at a
+ * list's head. Nothing is allocated per packet, and no work is done for flows that stand still.
+ *
+ * What a table of this size costs is its cache misses. So packets are taken in batches, whose index
+ * slots and entries are asked for before they are needed; and an entry that gets a packet keeps its
+ * place in the list for a sixteenth of its timeout, because moving it touches two strangers. A flow
+ * may therefore end, or be evicted, that much later than its turn.
  *
  * The same packet is counted once a side. On its way in from an interface it was sent; on its way
  * out to one that holds its destination it was delivered; a copy that passes anywhere else is a
@@ -19,60 +23,60 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <sys/random.h>
+
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include "address.h"
 #include "bindings.h"
+#include "flow_entry.h"
+#include "flow_index.h"
 #include "flow_state.h"
 #include "fragments.h"
 #include "grow.h"
+#include "pages.h"
 #include "timefmt.h"
+#include "tunnels.h"
 
-#define SLAB 1024
 #define FRAGMENT_SWEEP BH_SECOND
+#define BATCH 16
+#define PLACE_SHARE 16 /* of a timeout: for so long an entry keeps its place */
 
 /* In order of who has to go first when the table is full. */
 enum list { SINGLE, HALF_OPEN, CLOSED, CONNECTIONLESS, ESTABLISHED, LISTS };
 
-/* Where an entry waits to be reported: it changed, or it was reported so recently that a change
- * has to wait. */
-enum queue { NOT_QUEUED, DUE, RECENT };
-
-struct entry {
-	struct bh_flow flow;
-	struct bh_flow_tcp tcp;
-	struct entry *chain; /* of its hash bucket */
-	TAILQ_ENTRY(entry) by_age;
-	TAILQ_ENTRY(entry) by_report;
-	uint64_t hash;
-	int64_t reported;
-	uint32_t seen_on[2][2]; /* ifindex, by [going back][going out]; 0: not seen there */
-	bool seen_incoming[2];	/* by [going back]; SLL names no interface, but the direction */
-	bool opener_unseen;	/* opened by a delivery in the name of a sender that is watched */
-	uint8_t list;
-	uint8_t queue;
-	bool changed;
+struct entry_list {
+	uint32_t oldest, newest;
 };
-TAILQ_HEAD(entry_list, entry);
+
+/* A packet that waits for its batch. */
+struct staged {
+	struct bh_packet packet;
+	struct bh_flow_tuple tuple;
+	uint32_t hash;
+	bool backward;
+};
 
 struct bh_flow_table {
 	struct bh_flow_table_config config;
 	bh_flow_sink sink;
 	void *user;
-	uint64_t seed; /* keeps hostile tuples from meeting in one bucket */
-	struct entry **buckets;
-	size_t bucket_count; /* power of two */
-	struct entry *free;
-	struct entry **slabs;
-	size_t slab_count, slab_capacity;
+	uint64_t seed; /* keeps hostile tuples from meeting in one place of the index */
+	struct bh_flow_entry *entries; /* by number; the first is never used */
+	struct bh_flow_index index;
+	uint32_t fresh; /* the lowest number that was never used */
+	uint32_t free;
 	struct entry_list lists[LISTS];
 	int64_t timeouts[LISTS];
-	struct entry_list due, recent; /* recent: in order of their last report */
+	uint32_t due_first, due_last; /* changed, and not reported since */
+	int64_t reported;	      /* when the last round of reports was */
+	struct staged batch[BATCH];
+	size_t staged;
 	struct bh_fragments *fragments;
 	int64_t fragments_swept;
 	struct bh_bindings *bindings;
+	struct bh_tunnels *tunnels;
 	struct bh_flow_table_stats stats;
 	uint64_t next_id;
 	bool watching;
@@ -99,6 +103,11 @@ const char *bh_direction_name(uint8_t direction)
 
 /* --- the table itself ------------------------------------------------------------------------- */
 
+static size_t entry_bytes(const struct bh_flow_table_config *config)
+{
+	return (config->max_flows + 1) * sizeof(struct bh_flow_entry);
+}
+
 struct bh_flow_table *bh_flow_table_new(const struct bh_flow_table_config *config,
 					bh_flow_sink sink, void *user)
 {
@@ -108,22 +117,18 @@ struct bh_flow_table *bh_flow_table_new(const struct bh_flow_table_config *confi
 	t->sink = sink;
 	t->user = user;
 	t->next_id = 1;
+	t->fresh = 1;
 	if (getrandom(&t->seed, sizeof(t->seed), 0) != sizeof(t->seed))
 		t->seed = (uint64_t)bh_time_now();
-	t->bucket_count = 1024;
-	while (t->bucket_count < config->max_flows)
-		t->bucket_count *= 2;
-	t->buckets = bh_calloc(t->bucket_count, sizeof(*t->buckets));
-	for (int i = 0; i < LISTS; i++)
-		TAILQ_INIT(&t->lists[i]);
-	TAILQ_INIT(&t->due);
-	TAILQ_INIT(&t->recent);
+	t->entries = bh_pages_new(entry_bytes(config));
+	bh_flow_index_init(&t->index);
 	t->timeouts[SINGLE] = t->timeouts[HALF_OPEN] = config->idle_timeout;
 	t->timeouts[CONNECTIONLESS] = config->idle_timeout;
 	t->timeouts[CLOSED] = config->closed_linger;
 	t->timeouts[ESTABLISHED] = config->tcp_idle_timeout;
 	t->fragments = bh_fragments_new(t->seed);
 	t->bindings = bh_bindings_new();
+	t->tunnels = bh_tunnels_new();
 	return t;
 }
 
@@ -131,12 +136,11 @@ void bh_flow_table_free(struct bh_flow_table *t)
 {
 	if (t == NULL)
 		return;
-	for (size_t i = 0; i < t->slab_count; i++)
-		free(t->slabs[i]);
-	free(t->slabs);
-	free(t->buckets);
+	bh_pages_free(t->entries, entry_bytes(&t->config));
+	bh_flow_index_free(&t->index);
 	bh_fragments_free(t->fragments);
 	bh_bindings_free(t->bindings);
+	bh_tunnels_free(t->tunnels);
 	free(t);
 }
 
@@ -149,129 +153,128 @@ static void note_time(struct bh_flow_table *t, int64_t now)
 	t->now = now;
 }
 
+static struct bh_flow_entry *at(const struct bh_flow_table *t, uint32_t number)
+{
+	return number != 0 ? &t->entries[number] : NULL;
+}
+
+static uint32_t number_of(const struct bh_flow_table *t, const struct bh_flow_entry *e)
+{
+	return (uint32_t)(e - t->entries);
+}
+
 /* --- finding ---------------------------------------------------------------------------------- */
 
-/* The same for both directions: the lower endpoint comes first. ICMP's key holds the request's type
- * on the responder's side, whoever sends, so there it goes with the pair. */
-static uint64_t hash_packet(const struct bh_flow_table *t, const struct bh_packet *p)
+static uint32_t hash_tuple(const struct bh_flow_table *t, const struct bh_flow_tuple *tuple)
 {
-	struct {
-		struct bh_addr low, high;
-		uint16_t low_port, high_port;
-		uint16_t proto, icmp;
-	} key;
-	bool icmp = bh_is_icmp(p->proto);
-	uint16_t sport = icmp ? 0 : p->sport, dport = icmp ? 0 : p->dport;
-	int order = bh_addr_compare(&p->src, &p->dst);
-	bool swap = order > 0 || (order == 0 && sport > dport);
-
-	memset(&key, 0, sizeof(key)); /* padding is hashed as well */
-	key.low = swap ? p->dst : p->src;
-	key.high = swap ? p->src : p->dst;
-	key.low_port = swap ? dport : sport;
-	key.high_port = swap ? sport : dport;
-	key.proto = p->proto;
-	key.icmp = icmp ? p->dport : 0;
-	return XXH3_64bits_withSeed(&key, sizeof(key), t->seed);
+	return (uint32_t)XXH3_64bits_withSeed(tuple, sizeof(*tuple), t->seed);
 }
 
-static bool goes(const struct bh_addr *from, const struct bh_addr *to, const struct bh_packet *p)
+static struct bh_flow_entry *find(const struct bh_flow_table *t, uint32_t hash,
+				  const struct bh_flow_tuple *tuple)
 {
-	return bh_addr_equal(from, &p->src) && bh_addr_equal(to, &p->dst);
-}
+	uint32_t place = hash, number;
 
-/* Whether the packet is of this flow, and if so whether it goes its way. */
-static bool matches(const struct bh_flow_key *k, const struct bh_packet *p, bool *forward)
-{
-	if (k->proto != p->proto)
-		return false;
-	if (bh_is_icmp(p->proto)) {
-		/* Only a reply goes back; a request the other way is a flow of its own. */
-		*forward = !p->icmp_reply;
-		return k->dport == p->dport &&
-		       (*forward ? goes(&k->src, &k->dst, p) : goes(&k->dst, &k->src, p));
-	}
-	*forward = k->sport == p->sport && k->dport == p->dport && goes(&k->src, &k->dst, p);
-	return *forward ||
-	       (k->sport == p->dport && k->dport == p->sport && goes(&k->dst, &k->src, p));
-}
-
-static struct entry *find(const struct bh_flow_table *t, uint64_t hash, const struct bh_packet *p,
-			  bool *forward)
-{
-	for (struct entry *e = t->buckets[hash & (t->bucket_count - 1)]; e != NULL; e = e->chain)
-		if (e->hash == hash && matches(&e->flow.key, p, forward))
-			return e;
+	while ((number = bh_flow_index_next(&t->index, hash, &place)) != 0)
+		if (memcmp(&t->entries[number].tuple, tuple, sizeof(*tuple)) == 0)
+			return &t->entries[number];
 	return NULL;
+}
+
+/* --- lists by age ----------------------------------------------------------------------------- */
+
+/* A clock for places: ms, wraps. */
+static uint32_t place_time(int64_t now)
+{
+	return (uint32_t)(now / 1000);
+}
+
+static void unlink_entry(struct bh_flow_table *t, struct bh_flow_entry *e)
+{
+	struct entry_list *list = &t->lists[e->list];
+
+	*(e->older != 0 ? &t->entries[e->older].newer : &list->oldest) = e->newer;
+	*(e->newer != 0 ? &t->entries[e->newer].older : &list->newest) = e->older;
+}
+
+static void place(struct bh_flow_table *t, struct bh_flow_entry *e, enum list which)
+{
+	struct entry_list *list = &t->lists[which];
+	uint32_t number = number_of(t, e);
+
+	e->list = (uint8_t)which;
+	e->placed = place_time(e->last);
+	e->older = list->newest;
+	e->newer = 0;
+	*(list->newest != 0 ? &t->entries[list->newest].newer : &list->oldest) = number;
+	list->newest = number;
 }
 
 /* --- reporting -------------------------------------------------------------------------------- */
 
-static void enqueue(struct bh_flow_table *t, struct entry *e, enum queue queue)
+static void make_due(struct bh_flow_table *t, struct bh_flow_entry *e)
 {
-	if (e->queue != NOT_QUEUED)
-		TAILQ_REMOVE(e->queue == DUE ? &t->due : &t->recent, e, by_report);
-	e->queue = (uint8_t)queue;
-	if (queue != NOT_QUEUED)
-		TAILQ_INSERT_TAIL(queue == DUE ? &t->due : &t->recent, e, by_report);
+	uint32_t number = number_of(t, e);
+
+	if (e->is_due || t->config.report_interval == 0)
+		return;
+	e->is_due = true;
+	e->due_before = t->due_last;
+	e->due_after = 0;
+	*(t->due_last != 0 ? &t->entries[t->due_last].due_after : &t->due_first) = number;
+	t->due_last = number;
 }
 
-static void report(struct bh_flow_table *t, struct entry *e)
+static void unlink_due(struct bh_flow_table *t, struct bh_flow_entry *e)
 {
-	e->changed = false;
-	t->sink(t->user, &e->flow);
+	if (!e->is_due)
+		return;
+	e->is_due = false;
+	*(e->due_before != 0 ? &t->entries[e->due_before].due_after : &t->due_first) = e->due_after;
+	*(e->due_after != 0 ? &t->entries[e->due_after].due_before : &t->due_last) = e->due_before;
 }
 
-static void note_change(struct bh_flow_table *t, struct entry *e)
+static void report(struct bh_flow_table *t, struct bh_flow_entry *e, bool final)
 {
-	e->changed = true;
-	if (e->queue == NOT_QUEUED && t->config.report_interval > 0)
-		enqueue(t, e, DUE);
+	struct bh_flow record;
+
+	bh_flow_entry_record(e, bh_tunnels_text(t->tunnels, e->tuple.tunnel), final, &record);
+	e->was_reported = true;
+	t->sink(t->user, &record);
 }
 
+/* What is new goes out at once; changes go out together, once an interval. */
 static void report_changes(struct bh_flow_table *t, int64_t now)
 {
-	struct entry *e;
+	bool all = now - t->reported >= t->config.report_interval || now < t->reported;
+	struct bh_flow_entry *e = at(t, t->due_first), *next;
 
-	while ((e = TAILQ_FIRST(&t->recent)) != NULL &&
-	       (now - e->reported >= t->config.report_interval || e->reported > now))
-		enqueue(t, e, e->changed ? DUE : NOT_QUEUED);
-	while ((e = TAILQ_FIRST(&t->due)) != NULL) {
-		report(t, e);
-		e->reported = now;
-		enqueue(t, e, RECENT);
+	for (; e != NULL; e = next) {
+		next = at(t, e->due_after);
+		if (e->was_reported && !all)
+			continue;
+		unlink_due(t, e);
+		report(t, e, false);
+		if (all)
+			t->reported = now;
 	}
 }
 
 /* --- opening and ending ----------------------------------------------------------------------- */
 
-static void add_slab(struct bh_flow_table *t)
-{
-	struct entry *slab = bh_calloc(SLAB, sizeof(*slab));
-
-	t->slabs = bh_grow(t->slabs, &t->slab_capacity, t->slab_count + 1, sizeof(struct entry *));
-	t->slabs[t->slab_count++] = slab;
-	for (size_t i = 0; i < SLAB; i++) {
-		slab[i].chain = t->free;
-		t->free = &slab[i];
-	}
-}
-
 /* Reports the flow for the last time and frees its entry. */
-static void end(struct bh_flow_table *t, struct entry *e)
+static void end(struct bh_flow_table *t, struct bh_flow_entry *e)
 {
-	struct entry **link = &t->buckets[e->hash & (t->bucket_count - 1)];
+	uint32_t number = number_of(t, e);
 
-	while (*link != e)
-		link = &(*link)->chain;
-	*link = e->chain;
-	TAILQ_REMOVE(&t->lists[e->list], e, by_age);
-	enqueue(t, e, NOT_QUEUED);
-	e->flow.final = true;
-	report(t, e);
+	bh_flow_index_remove(&t->index, e->hash, number);
+	unlink_entry(t, e);
+	unlink_due(t, e);
+	report(t, e, true);
 	t->stats.active--;
-	*e = (struct entry) { .chain = t->free };
-	t->free = e;
+	e->id = 0; /* fragments remember numbers, and look at the id */
+	e->newer = t->free;
+	t->free = number;
 }
 
 /* Whoever comes next on its tuple would pass for its opener. */
@@ -283,70 +286,82 @@ static void note_gap(struct bh_flow_table *t)
 static void evict_one(struct bh_flow_table *t)
 {
 	for (int i = 0; i < LISTS; i++) {
-		struct entry *e = TAILQ_FIRST(&t->lists[i]);
+		struct bh_flow_entry *e = at(t, t->lists[i].oldest);
 
 		if (e == NULL)
 			continue;
 		t->stats.evicted++;
-		e->flow.lossy = true;
-		if (e->flow.key.proto != IPPROTO_TCP && !bh_is_icmp(e->flow.key.proto))
+		e->lossy = true;
+		if (e->tuple.proto != IPPROTO_TCP && !bh_is_icmp(e->tuple.proto))
 			note_gap(t);
 		end(t, e);
 		return;
 	}
 }
 
-static struct entry *open_flow(struct bh_flow_table *t, uint64_t hash, const struct bh_packet *p)
+static struct bh_flow_entry *allocate(struct bh_flow_table *t)
 {
+	struct bh_flow_entry *e;
+
 	if (t->stats.active >= t->config.max_flows)
 		evict_one(t);
-	if (t->free == NULL)
-		add_slab(t);
+	if (t->free == 0)
+		return &t->entries[t->fresh++];
+	e = at(t, t->free);
+	t->free = e->newer;
+	memset(e, 0, sizeof(*e));
+	return e;
+}
+
+static struct bh_flow_entry *open_flow(struct bh_flow_table *t, const struct staged *s)
+{
+	const struct bh_packet *p = &s->packet;
+	struct bh_flow_entry *e = allocate(t);
 	struct bh_flow_watch watch = {
 		.from_start = p->time - t->watching_since >= t->config.idle_timeout,
 		.would_know = t->config.live && bh_bindings_local(t->bindings, &p->dst)
 	};
-	struct entry *e = t->free;
-	t->free = e->chain;
-	*e = (struct entry) { .hash = hash, .list = SINGLE };
-	e->flow.id = t->next_id++;
-	e->flow.first = p->time;
-	e->flow.last = p->time;
-	bh_flow_orient(&e->flow, &e->tcp, p, &watch);
-	struct entry **bucket = &t->buckets[hash & (t->bucket_count - 1)];
-	e->chain = *bucket;
-	*bucket = e;
-	TAILQ_INSERT_TAIL(&t->lists[SINGLE], e, by_age);
+
+	e->tuple = s->tuple;
+	e->hash = s->hash;
+	e->id = t->next_id++;
+	e->first = p->time;
+	e->last = p->time;
+	bh_flow_orient(e, p, s->backward, &watch);
+	bh_flow_index_add(&t->index, e->hash, number_of(t, e));
+	place(t, e, SINGLE);
 	t->stats.active++;
 	t->stats.flows++;
 	return e;
 }
 
-static enum list list_of(const struct entry *e)
+static enum list list_of(const struct bh_flow_entry *e)
 {
-	const struct bh_flow *f = &e->flow;
-
-	if (f->state == BH_FLOW_CLOSED || f->state == BH_FLOW_REFUSED)
+	if (e->state == BH_FLOW_CLOSED || e->state == BH_FLOW_REFUSED)
 		return CLOSED;
-	if (!f->answered)
-		return f->tx.sent.packets > 1 || f->tx.delivered.packets > 1 ? HALF_OPEN : SINGLE;
-	return f->key.proto == IPPROTO_TCP ? ESTABLISHED : CONNECTIONLESS;
+	if (!e->answered)
+		return e->tx.sent.packets > 1 || e->tx.delivered.packets > 1 ? HALF_OPEN : SINGLE;
+	return e->tuple.proto == IPPROTO_TCP ? ESTABLISHED : CONNECTIONLESS;
 }
 
-static void touch(struct bh_flow_table *t, struct entry *e, int64_t now)
+static void touch(struct bh_flow_table *t, struct bh_flow_entry *e, int64_t now)
 {
-	if (now > e->flow.last)
-		e->flow.last = now;
-	TAILQ_REMOVE(&t->lists[e->list], e, by_age);
-	e->list = (uint8_t)list_of(e);
-	TAILQ_INSERT_TAIL(&t->lists[e->list], e, by_age);
-	note_change(t, e);
+	enum list list = list_of(e);
+
+	if (now > e->last)
+		e->last = now;
+	if (list != e->list ||
+	    place_time(e->last) - e->placed >= place_time(t->timeouts[list] / PLACE_SHARE)) {
+		unlink_entry(t, e);
+		place(t, e, list);
+	}
+	make_due(t, e);
 }
 
-static void time_out(struct bh_flow_table *t, struct entry *e)
+static void time_out(struct bh_flow_table *t, struct bh_flow_entry *e)
 {
-	if (e->flow.answered)
-		e->flow.state = BH_FLOW_CLOSED;
+	if (e->answered)
+		e->state = BH_FLOW_CLOSED;
 	end(t, e);
 }
 
@@ -358,7 +373,7 @@ enum sighting {
 	MOVED,	/* the address has another holder now */
 };
 
-static enum sighting sight(const struct bh_flow_table *t, const struct entry *e,
+static enum sighting sight(const struct bh_flow_table *t, const struct bh_flow_entry *e,
 			   const struct bh_packet *p, bool forward)
 {
 	uint32_t known = e->seen_on[!forward][p->outgoing];
@@ -372,18 +387,6 @@ static enum sighting sight(const struct bh_flow_table *t, const struct entry *e,
 	return A_COPY;
 }
 
-static void note_interface(struct entry *e, const struct bh_packet *p, bool forward)
-{
-	uint32_t *end_ifindex =
-		forward != p->outgoing ? &e->flow.src_ifindex : &e->flow.dst_ifindex;
-
-	if (!p->outgoing)
-		e->seen_incoming[!forward] = true;
-	e->seen_on[!forward][p->outgoing] = p->ifindex;
-	if (*end_ifindex == 0)
-		*end_ifindex = p->ifindex;
-}
-
 static void add(struct bh_tally *tally, uint64_t packets, uint64_t bytes)
 {
 	tally->packets += packets;
@@ -392,13 +395,17 @@ static void add(struct bh_tally *tally, uint64_t packets, uint64_t bytes)
 
 /* In a file, what goes out was delivered only if it is seen coming in as well; else this host sent
  * it itself. */
-static void count(const struct bh_flow_table *t, struct entry *e, const struct bh_packet *p,
+static void count(const struct bh_flow_table *t, struct bh_flow_entry *e, const struct bh_packet *p,
 		  bool forward, const struct bh_tally *seen)
 {
-	struct bh_flow_half *half = forward ? &e->flow.tx : &e->flow.rx;
-	bool delivery = p->outgoing && (t->config.live || e->seen_incoming[!forward]);
+	struct bh_flow_half *half = forward ? &e->tx : &e->rx;
 
-	note_interface(e, p, forward);
+	e->came_in_tx |= forward && !p->outgoing;
+	e->came_in_rx |= !forward && !p->outgoing;
+	if (p->ifindex != 0)
+		e->seen_on[!forward][p->outgoing] = p->ifindex;
+	bool came_in = forward ? e->came_in_tx : e->came_in_rx;
+	bool delivery = p->outgoing && (t->config.live || came_in);
 	add(delivery ? &half->delivered : &half->sent, seen->packets, seen->bytes);
 }
 
@@ -407,9 +414,9 @@ static void count(const struct bh_flow_table *t, struct entry *e, const struct b
 static void later_fragment(struct bh_flow_table *t, const struct bh_packet *p)
 {
 	struct bh_fragment *datagram = bh_fragments_of(t->fragments, p, &t->stats.orphan_fragments);
-	struct entry *e = datagram->owner;
+	struct bh_flow_entry *e = at(t, datagram->owner);
 
-	if (e == NULL || e->flow.id != datagram->flow_id) {
+	if (e == NULL || e->id != datagram->flow_id) {
 		add(&datagram->waiting, 1, p->ip_bytes);
 		return;
 	}
@@ -422,14 +429,14 @@ static void later_fragment(struct bh_flow_table *t, const struct bh_packet *p)
 }
 
 /* Its later fragments belong to this flow; those that waited for it are handed over. */
-static struct bh_tally claim_fragments(struct bh_flow_table *t, struct entry *e,
+static struct bh_tally claim_fragments(struct bh_flow_table *t, const struct bh_flow_entry *e,
 				       const struct bh_packet *p, bool forward)
 {
 	struct bh_fragment *datagram = bh_fragments_of(t->fragments, p, &t->stats.orphan_fragments);
 	struct bh_tally waited = datagram->waiting;
 
-	datagram->owner = e;
-	datagram->flow_id = e->flow.id;
+	datagram->owner = number_of(t, e);
+	datagram->flow_id = e->id;
 	datagram->forward = forward;
 	datagram->waiting = (struct bh_tally) { 0 };
 	return waited;
@@ -445,15 +452,18 @@ static void refuse_quoted(struct bh_flow_table *t, const struct bh_packet *error
 			       .dst = q->dst,
 			       .sport = q->sport,
 			       .dport = q->dport,
-			       .proto = q->proto };
-	bool forward;
+			       .proto = q->proto,
+			       .tunnel = error->tunnel };
+	bool backward;
 
 	if (q->src.family == BH_NO_FAMILY)
 		return;
-	struct entry *e = find(t, hash_packet(t, &p), &p, &forward);
-	if (e == NULL || !forward || e->flow.answered || e->flow.state == BH_FLOW_REFUSED)
+	struct bh_flow_tuple tuple = bh_flow_tuple_of(&p, &backward);
+	struct bh_flow_entry *e = find(t, hash_tuple(t, &tuple), &tuple);
+	if (e == NULL || backward != e->initiator_is_high || e->answered ||
+	    e->state == BH_FLOW_REFUSED)
 		return;
-	e->flow.state = BH_FLOW_REFUSED;
+	e->state = BH_FLOW_REFUSED;
 	touch(t, e, error->time);
 }
 
@@ -466,42 +476,44 @@ static bool is_from_sender(const struct bh_flow_table *t, const struct bh_packet
 /* A flow whose opener was not seen to send is one behind address translation – or one that somebody
  * outside opened in the opener's name. Where the opener then turns up on this very tuple nothing
  * was translated: unless it asks now, it never did. */
-static void doubt_opener(struct entry *e, const struct bh_packet *p, bool forward)
+static void doubt_opener(struct bh_flow_entry *e, const struct bh_packet *p, bool forward)
 {
 	bool at_opener = forward != p->outgoing;
 
 	if (!e->opener_unseen || !at_opener)
 		return;
 	e->opener_unseen = false;
-	e->flow.direction = BH_DIRECTION_UNKNOWN;
+	e->direction = BH_DIRECTION_UNKNOWN;
 }
 
-static bool is_reopened(const struct bh_flow_table *t, const struct entry *e,
+static bool is_reopened(const struct bh_flow_table *t, const struct bh_flow_entry *e,
 			const struct bh_packet *p, bool forward)
 {
-	const struct bh_flow_half *half = forward ? &e->flow.tx : &e->flow.rx;
+	const struct bh_flow_half *half = forward ? &e->tx : &e->rx;
 
 	/* Where the sender's own side is seen, that is where it opens. Behind address translation
 	 * only the delivery shows this tuple. */
-	return (is_from_sender(t, p) || half->sent.packets == 0) &&
-	       bh_flow_is_reopened(&e->flow, &e->tcp, p, forward);
+	return bh_flow_is_reopened(e, p, forward) &&
+	       (is_from_sender(t, p) || half->sent.packets == 0);
 }
 
 /* The flow that the packet belongs to, if there is one. What ended without our seeing it ends. */
-static struct entry *find_current(struct bh_flow_table *t, uint64_t hash, const struct bh_packet *p,
-				  bool *forward, bool *copy)
+static struct bh_flow_entry *find_current(struct bh_flow_table *t, const struct staged *s,
+					  bool *copy)
 {
-	struct entry *e = find(t, hash, p, forward);
+	const struct bh_packet *p = &s->packet;
+	struct bh_flow_entry *e = find(t, s->hash, &s->tuple);
 
 	*copy = false;
 	if (e == NULL)
 		return NULL;
-	if (p->time - e->flow.last >= t->timeouts[e->list]) {
+	if (p->time - e->last >= t->timeouts[e->list]) {
 		time_out(t, e);
 		return NULL;
 	}
-	enum sighting sighting = sight(t, e, p, *forward);
-	bool reopened = is_reopened(t, e, p, *forward);
+	bool forward = s->backward == e->initiator_is_high;
+	enum sighting sighting = sight(t, e, p, forward);
+	bool reopened = is_reopened(t, e, p, forward);
 	*copy = sighting == A_COPY && (t->config.live || !reopened);
 	if (*copy || (sighting != MOVED && !reopened))
 		return e;
@@ -509,17 +521,18 @@ static struct entry *find_current(struct bh_flow_table *t, uint64_t hash, const 
 	return NULL;
 }
 
-static void take_packet(struct bh_flow_table *t, const struct bh_packet *p)
+static void take_packet(struct bh_flow_table *t, const struct staged *s)
 {
-	bool forward, copy;
-	uint64_t hash = hash_packet(t, p);
-	struct entry *e = find_current(t, hash, p, &forward, &copy);
+	const struct bh_packet *p = &s->packet;
+	bool copy;
+	struct bh_flow_entry *e = find_current(t, s, &copy);
 
-	if (e == NULL) {
-		e = open_flow(t, hash, p);
-		matches(&e->flow.key, p, &forward);
-		e->opener_unseen = forward && !is_from_sender(t, p);
-	}
+	bool fresh = e == NULL;
+
+	if (fresh)
+		e = open_flow(t, s);
+	bool forward = s->backward == e->initiator_is_high;
+	e->opener_unseen |= fresh && forward && !is_from_sender(t, p);
 	struct bh_tally seen = { 1, p->ip_bytes };
 	if (p->first_fragment) {
 		struct bh_tally waited = claim_fragments(t, e, p, forward);
@@ -532,16 +545,17 @@ static void take_packet(struct bh_flow_table *t, const struct bh_packet *p)
 	}
 	count(t, e, p, forward, &seen);
 	doubt_opener(e, p, forward);
-	bh_flow_advance(&e->flow, &e->tcp, p, forward, is_from_sender(t, p));
+	bh_flow_advance(e, p, forward, is_from_sender(t, p));
 	touch(t, e, p->time);
 }
 
-void bh_flow_table_packet(struct bh_flow_table *t, const struct bh_packet *p)
+static void take(struct bh_flow_table *t, const struct staged *s)
 {
-	t->stats.packets++;
+	const struct bh_packet *p = &s->packet;
+
 	note_time(t, p->time);
 	/* A flooded copy, or multicast: it reaches a container that it is not meant for. */
-	if (t->config.live && p->outgoing && !bh_bindings_has(t->bindings, p->ifindex, &p->dst)) {
+	if (p->astray) {
 		t->stats.undelivered_copies++;
 		return;
 	}
@@ -551,7 +565,105 @@ void bh_flow_table_packet(struct bh_flow_table *t, const struct bh_packet *p)
 	}
 	if (p->unreachable)
 		refuse_quoted(t, p);
-	take_packet(t, p);
+	take_packet(t, s);
+}
+
+/* --- batches ---------------------------------------------------------------------------------- */
+
+/* The entries of the whole batch are on their way before the first is needed. */
+static void prefetch_entries(const struct bh_flow_table *t)
+{
+	for (size_t i = 0; i < t->staged; i++) {
+		uint32_t place = t->batch[i].hash,
+			 number = bh_flow_index_next(&t->index, t->batch[i].hash, &place);
+		const struct bh_flow_entry *e = &t->entries[number];
+
+		__builtin_prefetch(&e->tuple);
+		__builtin_prefetch(&e->last);
+		__builtin_prefetch(&e->rx);
+		__builtin_prefetch(&e->placed);
+	}
+}
+
+static void drain(struct bh_flow_table *t)
+{
+	prefetch_entries(t);
+	for (size_t i = 0; i < t->staged; i++)
+		take(t, &t->batch[i]);
+	t->staged = 0;
+}
+
+static struct bh_packet *next_place(struct bh_flow_table *t)
+{
+	return &t->batch[t->staged].packet;
+}
+
+/* The packet in the next place of the batch is complete. */
+static void stage(struct bh_flow_table *t)
+{
+	struct staged *s = &t->batch[t->staged];
+
+	t->stats.packets++;
+	s->tuple = bh_flow_tuple_of(&s->packet, &s->backward);
+	s->hash = hash_tuple(t, &s->tuple);
+	bh_flow_index_prefetch(&t->index, s->hash);
+	if (++t->staged == BATCH)
+		drain(t);
+}
+
+/* A flooded copy, or multicast. */
+static bool is_astray(const struct bh_flow_table *t, const struct bh_packet *p)
+{
+	return t->config.live && p->outgoing && !bh_bindings_has(t->bindings, p->ifindex, &p->dst);
+}
+
+void bh_flow_table_packet(struct bh_flow_table *t, const struct bh_packet *p)
+{
+	struct bh_packet *place = next_place(t);
+
+	*place = *p;
+	place->astray = is_astray(t, p);
+	stage(t);
+	drain(t);
+}
+
+/* What the packet in the next place carries, level by level, each a packet of its own. It was
+ * delivered where its carrier was. */
+static void stage_with_inner(struct bh_flow_table *t)
+{
+	for (;;) {
+		const struct bh_packet carrier = *next_place(t);
+
+		stage(t);
+		if (carrier.inner.at == NULL)
+			return;
+		uint16_t label = bh_tunnels_label(t->tunnels, carrier.tunnel, &carrier.inner);
+		struct bh_packet *p = next_place(t);
+		enum bh_undecoded kind = label != 0 ? bh_decode_inner(&carrier, p) : BH_TOO_NESTED;
+		if (kind != BH_DECODED) {
+			bh_flow_table_undecoded(t, kind);
+			return;
+		}
+		p->tunnel = label;
+		p->astray = carrier.astray;
+	}
+}
+
+void bh_flow_table_frame(struct bh_flow_table *t, int linktype, const uint8_t *data,
+			 size_t captured, size_t wire, int64_t time)
+{
+	struct bh_packet *p = next_place(t);
+	enum bh_undecoded kind = bh_decode(linktype, data, captured, wire, time, p);
+
+	if (kind != BH_DECODED) {
+		bh_flow_table_undecoded(t, kind);
+		return;
+	}
+	p->astray = is_astray(t, p);
+	if (p->inner.at != NULL)
+		stage_with_inner(t);
+	else
+		stage(t);
 }
 
 void bh_flow_table_undecoded(struct bh_flow_table *t, enum bh_undecoded kind)
@@ -563,9 +675,9 @@ void bh_flow_table_undecoded(struct bh_flow_table *t, enum bh_undecoded kind)
 /* --- time ------------------------------------------------------------------------------------- */
 
 /* A last packet that lies far ahead is of a clock that has been set back since. */
-static bool is_over(const struct entry *e, int64_t timeout, int64_t now)
+static bool is_over(const struct bh_flow_entry *e, int64_t timeout, int64_t now)
 {
-	return now - e->flow.last >= timeout || e->flow.last - now > timeout;
+	return now - e->last >= timeout || e->last - now > timeout;
 }
 
 static void sweep_fragments(struct bh_flow_table *t, int64_t now)
@@ -578,11 +690,12 @@ static void sweep_fragments(struct bh_flow_table *t, int64_t now)
 
 void bh_flow_table_tick(struct bh_flow_table *t, int64_t now)
 {
-	struct entry *e;
+	struct bh_flow_entry *e;
 
+	drain(t);
 	note_time(t, now);
 	for (int i = 0; i < LISTS; i++)
-		while ((e = TAILQ_FIRST(&t->lists[i])) != NULL && is_over(e, t->timeouts[i], now))
+		while ((e = at(t, t->lists[i].oldest)) != NULL && is_over(e, t->timeouts[i], now))
 			time_out(t, e);
 	sweep_fragments(t, now);
 	if (t->config.report_interval > 0)
@@ -591,22 +704,24 @@ void bh_flow_table_tick(struct bh_flow_table *t, int64_t now)
 
 static int by_first_packet(const void *a, const void *b)
 {
-	const struct entry *x = *(struct entry *const *)a, *y = *(struct entry *const *)b;
+	const struct bh_flow_entry *x = *(struct bh_flow_entry *const *)a,
+				   *y = *(struct bh_flow_entry *const *)b;
 
-	if (x->flow.first != y->flow.first)
-		return x->flow.first < y->flow.first ? -1 : 1;
-	return x->flow.id < y->flow.id ? -1 : 1;
+	if (x->first != y->first)
+		return x->first < y->first ? -1 : 1;
+	return x->id < y->id ? -1 : 1;
 }
 
 void bh_flow_table_flush(struct bh_flow_table *t)
 {
-	struct entry **all = bh_calloc(t->stats.active, sizeof(struct entry *)), *e;
+	drain(t);
+	struct bh_flow_entry **all = bh_calloc(t->stats.active, sizeof(struct bh_flow_entry *));
 	size_t found = 0;
 
 	for (int i = 0; i < LISTS; i++)
-		TAILQ_FOREACH (e, &t->lists[i], by_age)
-			all[found++] = e;
-	qsort(all, found, sizeof(struct entry *), by_first_packet);
+		for (uint32_t n = t->lists[i].oldest; n != 0; n = t->entries[n].newer)
+			all[found++] = &t->entries[n];
+	qsort(all, found, sizeof(struct bh_flow_entry *), by_first_packet);
 	for (size_t i = 0; i < found; i++)
 		end(t, all[i]);
 	free(all);
@@ -615,11 +730,10 @@ void bh_flow_table_flush(struct bh_flow_table *t)
 
 void bh_flow_table_mark_loss(struct bh_flow_table *t)
 {
-	struct entry *e;
-
+	drain(t);
 	for (int i = 0; i < LISTS; i++)
-		TAILQ_FOREACH (e, &t->lists[i], by_age)
-			e->flow.lossy = true;
+		for (uint32_t n = t->lists[i].oldest; n != 0; n = t->entries[n].newer)
+			t->entries[n].lossy = true;
 	note_gap(t);
 }
 
@@ -627,15 +741,18 @@ void bh_flow_table_mark_loss(struct bh_flow_table *t)
 
 void bh_flow_table_bind(struct bh_flow_table *t, uint32_t ifindex, const struct bh_addr *addr)
 {
+	drain(t);
 	bh_bindings_add(t->bindings, ifindex, addr);
 }
 
 void bh_flow_table_unbind(struct bh_flow_table *t, uint32_t ifindex)
 {
+	drain(t);
 	bh_bindings_remove(t->bindings, ifindex);
 }
 
-struct bh_flow_table_stats bh_flow_table_stats(const struct bh_flow_table *t)
+struct bh_flow_table_stats bh_flow_table_stats(struct bh_flow_table *t)
 {
+	drain(t);
 	return t->stats;
 }

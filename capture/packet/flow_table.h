@@ -38,7 +38,7 @@ struct bh_flow_table_config {
 };
 
 struct bh_flow_table_stats {
-	uint64_t packets;
+	uint64_t packets;	     /* what a tunnel carries counts beside its carrier */
 	uint64_t flows;		     /* opened */
 	uint64_t evicted;	     /* ended early to stay within max_flows */
 	uint64_t orphan_fragments;   /* first fragment never seen: counted here, not in a flow */
@@ -55,10 +55,17 @@ struct bh_flow_table *bh_flow_table_new(const struct bh_flow_table_config *confi
 					bh_flow_sink sink, void *user);
 void bh_flow_table_free(struct bh_flow_table *table); /* reports nothing */
 
+/* Decodes a captured packet (see bh_decode()), takes it, and takes what it carries if it is a
+ * tunnel's. Frames are taken in batches: flows may be reported some packets later. */
+void bh_flow_table_frame(struct bh_flow_table *table, int linktype, const uint8_t *data,
+			 size_t captured, size_t wire, int64_t time);
+
+/* Takes a decoded packet, at once. */
 void bh_flow_table_packet(struct bh_flow_table *table, const struct bh_packet *packet);
 void bh_flow_table_undecoded(struct bh_flow_table *table, enum bh_undecoded kind);
 
-/* Reports what changed and is due, ends what timed out. Call about once a second of packet time. */
+/* Reports what changed and is due, ends what timed out (up to a sixteenth of the timeout late).
+ * Call about once a second of packet time. */
 void bh_flow_table_tick(struct bh_flow_table *table, int64_t now);
 
 /* Ends and reports every flow, in order of its first packet (end of a file, orderly stop). */
@@ -73,7 +80,7 @@ void bh_flow_table_mark_loss(struct bh_flow_table *table);
 void bh_flow_table_bind(struct bh_flow_table *table, uint32_t ifindex, const struct bh_addr *addr);
 void bh_flow_table_unbind(struct bh_flow_table *table, uint32_t ifindex);
 
-struct bh_flow_table_stats bh_flow_table_stats(const struct bh_flow_table *table);
+struct bh_flow_table_stats bh_flow_table_stats(struct bh_flow_table *table);
 
 /* Words for JSON and tables. */
 const char *bh_flow_state_name(uint8_t state);

@@ -35,7 +35,7 @@ static uint64_t name_of(const struct bh_fragments *f, const struct bh_packet *p)
 	struct {
 		struct bh_addr src, dst;
 		uint32_t id, ifindex;
-		uint16_t proto, outgoing;
+		uint16_t proto, outgoing, tunnel;
 	} name;
 
 	memset(&name, 0, sizeof(name)); /* padding is hashed as well */
@@ -45,6 +45,7 @@ static uint64_t name_of(const struct bh_fragments *f, const struct bh_packet *p)
 	name.ifindex = p->ifindex;
 	name.proto = p->fragment_proto;
 	name.outgoing = p->outgoing;
+	name.tunnel = p->tunnel;
 	uint64_t hash = XXH3_64bits_withSeed(&name, sizeof(name), f->seed);
 	return hash != 0 ? hash : 1;
 }

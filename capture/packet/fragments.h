@@ -12,8 +12,8 @@ struct bh_fragments;
 struct bh_fragment {
 	uint64_t key;	  /* hash of what names the datagram; 0: free */
 	int64_t time;	  /* of its last fragment */
-	void *owner;	  /* the flow's entry; NULL: the first fragment has not come yet */
-	uint64_t flow_id; /* tells whether the entry is still that flow's */
+	uint64_t flow_id; /* 0: the first fragment has not come yet */
+	uint32_t owner;	  /* number of the flow's entry, as long as its id is flow_id */
 	bool forward;	  /* which way the datagram goes in that flow */
 	struct bh_tally waiting;
 };

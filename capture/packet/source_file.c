@@ -10,7 +10,8 @@
 #include "grow.h"
 #include "timefmt.h"
 
-#define PROGRESS_EVERY 65536 /* packets */
+#define PROGRESS_EVERY 65536  /* packets */
+#define TICK (BH_SECOND / 10) /* of packet time */
 
 static int64_t packet_time(const struct pcap_pkthdr *head)
 {
@@ -26,20 +27,6 @@ static int64_t packet_time(const struct pcap_pkthdr *head)
 	return time + head->ts.tv_usec % BH_SECOND;
 }
 
-static void take_packet(struct bh_flow_table *table, int linktype, const struct pcap_pkthdr *head,
-			const u_char *bytes)
-{
-	struct bh_packet packet;
-	int64_t time = packet_time(head);
-	enum bh_undecoded kind = bh_decode(linktype, bytes, head->caplen, head->len, time, &packet);
-
-	bh_flow_table_tick(table, time);
-	if (kind == BH_DECODED)
-		bh_flow_table_packet(table, &packet);
-	else
-		bh_flow_table_undecoded(table, kind);
-}
-
 int bh_file_source_read_stream(FILE *stream, struct bh_flow_table *table,
 			       struct bh_file_stats *stats,
 			       void (*progress)(void *user, uint64_t done, uint64_t total),
@@ -49,6 +36,7 @@ int bh_file_source_read_stream(FILE *stream, struct bh_flow_table *table,
 	struct stat info = { 0 };
 	struct pcap_pkthdr *head;
 	const u_char *bytes;
+	int64_t ticked = INT64_MIN / 2;
 	int got;
 
 	*stats = (struct bh_file_stats) { 0 };
@@ -60,7 +48,13 @@ int bh_file_source_read_stream(FILE *stream, struct bh_flow_table *table,
 	}
 	int linktype = pcap_datalink(pcap);
 	while ((got = pcap_next_ex(pcap, &head, &bytes)) == 1) {
-		take_packet(table, linktype, head, bytes);
+		int64_t time = packet_time(head);
+
+		if (time >= ticked + TICK || time < ticked) {
+			bh_flow_table_tick(table, time);
+			ticked = time;
+		}
+		bh_flow_table_frame(table, linktype, bytes, head->caplen, head->len, time);
 		stats->bytes_read += head->caplen;
 		if (++stats->packets % PROGRESS_EVERY == 0 && progress != NULL)
 			progress(user, (uint64_t)ftell(stream), (uint64_t)info.st_size);

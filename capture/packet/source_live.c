@@ -117,15 +117,9 @@ struct turn {
 static void on_packet(u_char *user, const struct pcap_pkthdr *head, const u_char *bytes)
 {
 	struct turn *turn = (struct turn *)(void *)user;
-	struct bh_packet packet;
 	int64_t time = (int64_t)head->ts.tv_sec * BH_SECOND + head->ts.tv_usec;
-	enum bh_undecoded kind =
-		bh_decode(turn->linktype, bytes, head->caplen, head->len, time, &packet);
 
-	if (kind == BH_DECODED)
-		bh_flow_table_packet(turn->table, &packet);
-	else
-		bh_flow_table_undecoded(turn->table, kind);
+	bh_flow_table_frame(turn->table, turn->linktype, bytes, head->caplen, head->len, time);
 }
 
 int bh_live_source_read(struct bh_live_source *s, struct bh_flow_table *table, struct bh_error *err)

@@ -20,6 +20,8 @@ struct bh_flow_key {
 	uint8_t proto; /* IPPROTO_… */
 };
 
+#define BH_TUNNEL_TEXT 64
+
 enum bh_flow_state {
 	BH_FLOW_ATTEMPTED,   /* nothing came back */
 	BH_FLOW_ANSWERED,    /* something came back (UDP, ICMP; TCP: a SYN+ACK) */
@@ -63,6 +65,7 @@ struct bh_flow {
 	bool answered;	   /* stays true when the state moves on to closed */
 	bool final;	   /* no further record of this flow follows */
 	bool lossy;	   /* packets were lost while this flow was alive: the counts are a floor */
+	char tunnel[BH_TUNNEL_TEXT]; /* what carried it: "vxlan:42", "ipip/gre"; "": nothing */
 };
 
 #endif

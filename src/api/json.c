@@ -38,13 +38,26 @@ void bh_json_string(struct bh_buffer *out, const char *text)
 	bh_buffer_puts(out, "\"");
 }
 
+static void put_key(struct bh_buffer *out, const char *key)
+{
+	bh_buffer_puts(out, "\"");
+	bh_buffer_puts(out, key);
+	bh_buffer_puts(out, "\":");
+}
+
 static void put_text(struct bh_buffer *out, const char *key, const char *text)
 {
-	bh_buffer_printf(out, "\"%s\":", key);
+	put_key(out, key);
 	if (text != NULL)
 		bh_json_string(out, text);
 	else
 		bh_buffer_puts(out, "null");
+}
+
+static void put_number(struct bh_buffer *out, const char *key, uint64_t number)
+{
+	put_key(out, key);
+	bh_buffer_number(out, number);
 }
 
 static void put_end(struct bh_buffer *out, const char *key, const struct bh_addr *addr,
@@ -52,8 +65,12 @@ static void put_end(struct bh_buffer *out, const char *key, const struct bh_addr
 {
 	char text[BH_ADDR_TEXT];
 
-	bh_buffer_printf(out, "\"%s\":{\"ip\":\"%s\",\"port\":%u,", key, bh_addr_format(addr, text),
-			 port);
+	put_key(out, key);
+	bh_buffer_puts(out, "{\"ip\":\"");
+	bh_buffer_puts(out, bh_addr_format(addr, text));
+	bh_buffer_puts(out, "\",");
+	put_number(out, "port", port);
+	bh_buffer_puts(out, ",");
 	put_text(out, "workload", workload);
 	bh_buffer_puts(out, "},");
 }
@@ -66,14 +83,20 @@ static void put_half(struct bh_buffer *out, const char *key, const struct bh_flo
 	bool receiver_alone = half->sent.packets == 0 && half->delivered.packets > 0;
 	const struct bh_tally *sent = receiver_alone ? &half->delivered : &half->sent;
 
-	bh_buffer_printf(out, "\"%s\":{\"packets\":%" PRIu64 ",\"bytes\":%" PRIu64 ",", key,
-			 sent->packets, sent->bytes);
-	if (receiver_alone || (half->delivered.packets == 0 && !receiver_watched))
+	put_key(out, key);
+	bh_buffer_puts(out, "{");
+	put_number(out, "packets", sent->packets);
+	bh_buffer_puts(out, ",");
+	put_number(out, "bytes", sent->bytes);
+	bh_buffer_puts(out, ",");
+	if (receiver_alone || (half->delivered.packets == 0 && !receiver_watched)) {
 		bh_buffer_puts(out, "\"delivered_packets\":null,\"delivered_bytes\":null},");
-	else
-		bh_buffer_printf(
-			out, "\"delivered_packets\":%" PRIu64 ",\"delivered_bytes\":%" PRIu64 "},",
-			half->delivered.packets, half->delivered.bytes);
+		return;
+	}
+	put_number(out, "delivered_packets", half->delivered.packets);
+	bh_buffer_puts(out, ",");
+	put_number(out, "delivered_bytes", half->delivered.bytes);
+	bh_buffer_puts(out, "},");
 }
 
 /* A verdict says that core knows the sides apart; a file's reader does not. The responder of a flow
@@ -100,18 +123,26 @@ void bh_json_flow(struct bh_buffer *out, const struct bh_flow *flow,
 	static const char *const verdicts[] = { "unknown", "delivered", "undelivered", "denied" };
 	char first[BH_TIME_TEXT], last[BH_TIME_TEXT], proto[BH_PROTOCOL_TEXT];
 
-	bh_buffer_printf(out, "{\"first\":%s,\"last\":%s,\"proto\":\"%s\",",
-			 bh_time_seconds(flow->first, first), bh_time_seconds(flow->last, last),
-			 bh_protocol_format(flow->key.proto, proto));
+	bh_buffer_puts(out, "{\"first\":");
+	bh_buffer_puts(out, bh_time_seconds(flow->first, first));
+	bh_buffer_puts(out, ",\"last\":");
+	bh_buffer_puts(out, bh_time_seconds(flow->last, last));
+	bh_buffer_puts(out, ",");
+	put_text(out, "proto", bh_protocol_format(flow->key.proto, proto));
+	bh_buffer_puts(out, ",");
 	put_end(out, "src", &flow->key.src, flow->key.sport, names->src_workload);
 	put_end(out, "dst", &flow->key.dst, flow->key.dport, names->dst_workload);
 	put_halves(out, flow, names->verdict);
-	bh_buffer_printf(out, "\"state\":\"%s\",\"direction\":\"%s\",", WORD(states, flow->state),
-			 WORD(directions, flow->direction));
+	put_text(out, "state", WORD(states, flow->state));
+	bh_buffer_puts(out, ",");
+	put_text(out, "direction", WORD(directions, flow->direction));
+	bh_buffer_puts(out, ",");
 	put_text(out, "dns", names->dns);
 	bh_buffer_puts(out, ",");
-	put_text(out, "tunnel", names->tunnel);
-	bh_buffer_printf(out, ",\"verdict\":\"%s\"}", WORD(verdicts, names->verdict));
+	put_text(out, "tunnel", flow->tunnel[0] != '\0' ? flow->tunnel : NULL);
+	bh_buffer_puts(out, ",");
+	put_text(out, "verdict", WORD(verdicts, names->verdict));
+	bh_buffer_puts(out, "}");
 }
 
 void bh_json_edge(struct bh_buffer *out, const struct bh_edge *edge, unsigned replicas)

@@ -19,7 +19,6 @@ struct bh_flow_names {
 	const char *src_workload;
 	const char *dst_workload;
 	const char *dns;
-	const char *tunnel;
 	uint8_t verdict; /* enum bh_flow_verdict */
 };
 

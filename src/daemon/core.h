@@ -118,6 +118,9 @@ void bh_core_flows_orphaned(struct bh_core *core);
  */
 void bh_core_flows_sweep(struct bh_core *core, int64_t now);
 void bh_core_flow_json(const struct bh_live_flow *flow, struct bh_buffer *out);
+/* Whether policy and learning have to do with it: not what links need to work, nor what a tunnel
+ * carries, whose addresses are of a network of their own and may be anybody's here. */
+bool bh_core_flow_is_judged(const struct bh_live_flow *flow);
 enum bh_flow_verdict bh_core_flow_verdict(const struct bh_live_flow *flow);
 /* What JSON shows as an end's workload; NULL where it has none. */
 const char *bh_core_peer_workload(const struct bh_peer *peer);

@@ -238,7 +238,7 @@ static void check_flow(struct checker *c, const struct bh_live_flow *f)
 static void check_live_flows(struct checker *c)
 {
 	for (const struct bh_live_flow *f = c->core->oldest; f != NULL; f = f->newer)
-		if (!f->link_control && !f->learned)
+		if (bh_core_flow_is_judged(f) && !f->learned)
 			check_flow(c, f);
 }
 

@@ -167,7 +167,8 @@ static size_t count_undirected(const struct bh_core *core)
 	size_t count = 0;
 
 	for (size_t position = 0; (live = bh_map_next(core->flows, &position)) != NULL;)
-		count += live->flow.direction == BH_DIRECTION_UNKNOWN && !live->link_control;
+		count += live->flow.direction == BH_DIRECTION_UNKNOWN &&
+			 bh_core_flow_is_judged(live);
 	return count;
 }
 

@@ -30,6 +30,16 @@ static bool is_link_control(const struct bh_flow_key *key)
 	return key->proto == IPPROTO_ICMPV6 && ((type >= 130 && type <= 137) || type == 143);
 }
 
+static bool is_carried(const struct bh_flow *flow)
+{
+	return flow->tunnel[0] != '\0';
+}
+
+bool bh_core_flow_is_judged(const struct bh_live_flow *live)
+{
+	return !live->link_control && !is_carried(&live->flow);
+}
+
 static void append(struct bh_core *core, struct bh_live_flow *live)
 {
 	live->older = core->newest;
@@ -60,9 +70,12 @@ static struct bh_live_flow *make_live(struct bh_core *core, const struct bh_flow
 
 	live->flow = *flow;
 	live->link_control = is_link_control(&flow->key);
-	live->denied = bh_core_denial_met(core, &flow->key);
 	bh_map_put(core->flows, &flow->id, sizeof(flow->id), live);
-	bh_map_put(core->flows_by_key, &t, sizeof(t), live);
+	/* A tuple within a tunnel is not the one that our rules judge. */
+	if (!is_carried(flow)) {
+		live->denied = bh_core_denial_met(core, &flow->key);
+		bh_map_put(core->flows_by_key, &t, sizeof(t), live);
+	}
 	append(core, live);
 	return live;
 }
@@ -77,6 +90,12 @@ static uint64_t replica_hash(const struct bh_instance *instance)
 	return hash != 0 ? hash : 1;
 }
 
+static void name_by_address(const struct bh_addr *addr, struct bh_peer *peer)
+{
+	*peer = (struct bh_peer) { .kind = BH_PEER_ADDRESS };
+	bh_addr_format(addr, peer->name);
+}
+
 /* Names both ends, as far as they are known by now. */
 static void name_ends(struct bh_core *core, struct bh_live_flow *live)
 {
@@ -84,6 +103,11 @@ static void name_ends(struct bh_core *core, struct bh_live_flow *live)
 	const struct bh_instance *source = NULL;
 	bool src_spoofed = false, dst_spoofed = false, was_spoofed = live->spoofed;
 
+	if (is_carried(f)) {
+		name_by_address(&f->key.src, &live->src);
+		name_by_address(&f->key.dst, &live->dst);
+		return;
+	}
 	bh_model_peer(core->model, f->src_ifindex, &f->key.src, f->first, &live->src, &source,
 		      &src_spoofed);
 	bh_model_peer(core->model, f->dst_ifindex, &f->key.dst, f->first, &live->dst, NULL,
@@ -169,7 +193,7 @@ static void take_flow(struct bh_core *core, const struct bh_flow *flow)
 	/* While an end has no name, learning waits for it; the last report cannot wait. */
 	if (fresh || is_unnamed(live))
 		name_ends(core, live);
-	if (!live->link_control && (!is_unnamed(live) || flow->final))
+	if (bh_core_flow_is_judged(live) && (!is_unnamed(live) || flow->final))
 		learn(core, live);
 	if (flow->final) {
 		bh_map_remove(core->flows, &flow->id, sizeof(flow->id));

@@ -32,6 +32,22 @@ static void check(const struct bh_packet *p)
 	require(p->quoted.src.family == p->quoted.dst.family);
 }
 
+/* What a tunnel carries, as far down as it goes; each level is shorter than the one around it. */
+static void check_inner(const struct bh_packet *carrier)
+{
+	struct bh_packet packet = *carrier, inner;
+
+	while (packet.inner.at != NULL) {
+		require(packet.inner.tunnel != BH_TUNNEL_NONE);
+		require(packet.inner.captured <= packet.inner.wire);
+		require(packet.inner.wire < packet.ip_bytes);
+		if (bh_decode_inner(&packet, &inner) != BH_DECODED)
+			return;
+		check(&inner);
+		packet = inner;
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -45,7 +61,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	enum bh_undecoded kind = bh_decode(linktype, data + 2, size - 2, wire, 1, &packet);
 	require(kind < BH_UNDECODED_KINDS);
-	if (kind == BH_DECODED)
-		check(&packet);
+	if (kind != BH_DECODED)
+		return 0;
+	check(&packet);
+	check_inner(&packet);
 	return 0;
 }

@@ -124,10 +124,34 @@ static void flows_that_are_heard_of_no_more_end(void **state)
 	assert_int_equal(core->finished_count, 2);
 }
 
+/* The same tuple inside a tunnel is another network's. */
+static void what_a_tunnel_carries_is_shown_and_nothing_else(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_flow plain = make_flow(1, IPPROTO_TCP, 1000),
+		       carried = make_flow(2, IPPROTO_TCP, 1000);
+
+	strcpy(carried.tunnel, "vxlan:42");
+	carried.direction = BH_DIRECTION_SYN;
+	carried.answered = true;
+	carried.state = BH_FLOW_ESTABLISHED;
+	bh_core_flows(core, &plain, 1);
+	bh_core_flows(core, &carried, 1);
+	const struct bh_live_flow *shown = core->newest;
+	assert_string_equal(shown->flow.tunnel, "vxlan:42");
+	assert_null(bh_core_peer_workload(&shown->src));
+	assert_false(bh_core_flow_is_judged(shown));
+	assert_true(bh_core_flow_is_judged(core->oldest));
+	assert_ptr_equal(find(core, &plain.key), core->oldest);
+	assert_int_equal(bh_ledger_count(core->ledger), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_flow_keeps_its_tuple, make_core, free_core),
+		cmocka_unit_test_setup_teardown(what_a_tunnel_carries_is_shown_and_nothing_else,
+						make_core, free_core),
 		cmocka_unit_test_setup_teardown(flows_that_are_heard_of_no_more_end, make_core,
 						free_core),
 	};

@@ -248,7 +248,7 @@ static void raw_ip_is_known_by_every_number(void **state)
 		assert_int_equal(p.proto, IPPROTO_SCTP);
 		assert_int_equal(p.sport, 2905);
 	}
-	assert_int_equal(decode(DLT_NULL, &(struct bytes) { .length = 40 }, &p),
+	assert_int_equal(decode(DLT_USER0, &(struct bytes) { .length = 40 }, &p),
 			 BH_UNKNOWN_LINKTYPE);
 	assert_int_equal(decode(-1, &(struct bytes) { .length = 40 }, &p), BH_UNKNOWN_LINKTYPE);
 }
