@@ -37,6 +37,13 @@ static size_t distance(const char *a, const char *b)
 	return rows[la % 3][lb];
 }
 
+static size_t reach(const char *word)
+{
+	size_t third = strlen(word) / 3;
+
+	return third > 0 ? third : 1;
+}
+
 const char *bh_nearest(const char *text, const char *const *words, size_t count)
 {
 	const char *best = NULL;
@@ -45,7 +52,7 @@ const char *bh_nearest(const char *text, const char *const *words, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		size_t far = distance(text, words[i]);
 
-		if (far < least && far <= (strlen(words[i]) + 2) / 3) {
+		if (far < least && far <= reach(words[i])) {
 			least = far;
 			best = words[i];
 		}

@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 /* The word closest to text of those that it may be a slip of the hand for: at most a third of the
- * word's letters away, rounded up. NULL where there is none. */
+ * word's letters away, and one letter of the shortest. NULL where there is none. */
 const char *bh_nearest(const char *text, const char *const *words, size_t count);
 
 #endif

@@ -41,7 +41,8 @@ static void a_slip_of_the_hand_finds_its_word(void **state)
 
 static void what_is_too_far_finds_none(void **state)
 {
-	static const char *const far[] = { "", "wibble", "xyz", "lxxrxxng", "captivity", "toast" };
+	static const char *const far[] = { "",		"wibble", "xyz", "lxxrxxng",
+					   "captivity", "toast",  "appy" };
 	char long_text[4096];
 
 	(void)state;
@@ -61,13 +62,13 @@ static void what_is_too_far_finds_none(void **state)
 static void the_nearest_within_reach_wins(void **state)
 {
 	static const char *const near[] = { "snaplen", "snaplens" }, *const hidden[] = {
-		"abc", "abcdefgh"
+		"abc", "abcdefghi"
 	};
 
 	(void)state;
 	assert_string_equal(bh_nearest("snapleens", near, 2), "snaplens");
 	assert_string_equal(bh_nearest("snapln", near, 2), "snaplen");
-	assert_string_equal(bh_nearest("abcde", hidden, 2), "abcdefgh");
+	assert_string_equal(bh_nearest("abcdef", hidden, 2), "abcdefghi");
 }
 
 int main(void)
