@@ -24,8 +24,6 @@ struct bh_live_flow {
 	struct bh_peer dst;
 	uint64_t replica;	/* hash of the source instance, 0: no workload */
 	uint64_t counted_bytes; /* already told to the ledger */
-	bool opened;		/* told to the ledger as a connection */
-	bool answered;		/* told to the ledger as answered */
 	bool learned;		/* its edge is in the ledger */
 	bool denied;		/* by us, as NFLOG said */
 	bool spoofed;

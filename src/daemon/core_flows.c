@@ -147,8 +147,7 @@ static void learn(struct bh_core *core, struct bh_live_flow *live)
 				      .time = f->last,
 				      .direction = f->direction,
 				      .answered = f->answered,
-				      .opens = !live->opened,
-				      .answers = f->answered && !live->answered,
+				      .teaches = f->answered && !live->learned,
 				      .ends = f->final,
 				      .bytes = bytes > live->counted_bytes
 						       ? bytes - live->counted_bytes
@@ -158,8 +157,6 @@ static void learn(struct bh_core *core, struct bh_live_flow *live)
 
 	if (bh_ledger_observe(core->ledger, &contact) == BH_LEARNED)
 		live->learned = true;
-	live->opened = true;
-	live->answered = f->answered;
 	live->counted_bytes = bytes;
 }
 

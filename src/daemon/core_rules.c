@@ -329,8 +329,10 @@ int bh_core_policy_rollback(struct bh_core *core, int64_t number, const char *au
 	if (number < 1)
 		return bh_error_set(err, -ENOENT, "there is no earlier revision to go back to");
 	int result = bh_store_revision(core->store, number, &revision, err);
-	if (result != 0)
+	if (result == -ENOENT)
 		return bh_error_set(err, -ENOENT, "there is no revision %lld", (long long)number);
+	if (result != 0)
+		return result;
 	snprintf(reason, sizeof(reason), "rollback to %lld%s%s", (long long)number,
 		 *why != '\0' ? ": " : "", why);
 	result = bh_core_policy_apply(core, revision.text, "the stored policy", author, reason,

@@ -142,9 +142,7 @@ static void update(struct bh_ledger *l, struct entry *e, const struct bh_contact
 		edge->last = c->time;
 	if (c->replica != 0)
 		edge->replicas |= UINT64_C(1) << c->replica % 64;
-	/* A connection that had its answer while it might not teach yet counts when it makes the
-	 * edge. */
-	if (c->answers || edge->answered == 0) {
+	if (c->teaches) {
 		edge->connections++;
 		edge->answered++;
 	}

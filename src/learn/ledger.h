@@ -40,8 +40,7 @@ struct bh_contact {
 	int64_t time;
 	uint8_t direction; /* enum bh_direction */
 	bool answered;
-	bool opens;	/* the first report of this connection */
-	bool answers;	/* the first report in which it is answered */
+	bool teaches;	/* answered, and no report before was learned: the connection counts now */
 	bool ends;	/* its last report */
 	uint64_t bytes; /* since the previous report, both directions */
 	bool denied;

@@ -1,0 +1,611 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ledger.h"
+
+#define WINDOW 1000
+
+static const struct bh_ledger_config config = { .window = WINDOW, .max_edges = 1000 };
+
+static const struct bh_peer web = { BH_PEER_WORKLOAD, "web" }, api = { BH_PEER_WORKLOAD, "api" },
+			    world = { BH_PEER_WORLD, "world" }, host = { BH_PEER_HOST, "host" },
+			    unresolved = { BH_PEER_UNRESOLVED, "10.0.0.9" },
+			    departed = { BH_PEER_DEPARTED, "10.0.0.8" };
+
+/* A whole connection in one report, answered, from web to api. */
+static struct bh_contact contact(void)
+{
+	return (struct bh_contact) { .src = &web,
+				     .dst = &api,
+				     .proto = IPPROTO_TCP,
+				     .port = 80,
+				     .replica = 1,
+				     .time = 500,
+				     .direction = BH_DIRECTION_SYN,
+				     .answered = true,
+				     .teaches = true,
+				     .ends = true,
+				     .bytes = 100 };
+}
+
+struct list {
+	struct bh_edge items[64];
+	size_t count;
+};
+
+static void take(void *user, const struct bh_edge *edge)
+{
+	struct list *list = user;
+
+	assert_true(list->count < 64);
+	list->items[list->count++] = *edge;
+}
+
+static struct list all(const struct bh_ledger *ledger)
+{
+	struct list list = { .count = 0 };
+
+	bh_ledger_each(ledger, take, &list);
+	assert_int_equal(list.count, bh_ledger_count(ledger));
+	return list;
+}
+
+static struct bh_edge only(const struct bh_ledger *ledger)
+{
+	struct list list = all(ledger);
+
+	assert_int_equal(list.count, 1);
+	return list.items[0];
+}
+
+static struct list dirty(struct bh_ledger *ledger)
+{
+	struct list list = { .count = 0 };
+
+	bh_ledger_each_dirty(ledger, take, &list);
+	return list;
+}
+
+static void assert_learned(struct bh_ledger *ledger, const struct bh_contact *c)
+{
+	assert_int_equal(bh_ledger_observe(ledger, c), BH_LEARNED);
+}
+
+/* --- what is learned ------------------------------------------------------------------------- */
+
+static void an_answered_connection_makes_an_edge(void **state)
+{
+	struct bh_ledger *ledger = bh_ledger_new(&config);
+	struct bh_contact c = contact();
+
+	(void)state;
+	assert_int_equal(bh_ledger_count(ledger), 0);
+	assert_learned(ledger, &c);
+	struct bh_edge e = only(ledger);
+	assert_memory_equal(&e.src, &web, sizeof(web));
+	assert_memory_equal(&e.dst, &api, sizeof(api));
+	assert_int_equal(e.proto, IPPROTO_TCP);
+	assert_int_equal(e.port, 80);
+	assert_int_equal(e.first, 500);
+	assert_int_equal(e.last, 500);
+	assert_int_equal(e.connections, 1);
+	assert_int_equal(e.answered, 1);
+	assert_int_equal(e.bytes, 100);
+	assert_int_equal(e.windows, 1);
+	assert_int_equal(bh_edge_replicas(&e), 1);
+	assert_false(e.lossy);
+	for (int i = 0; i < BH_UNLEARNED_KINDS; i++)
+		assert_int_equal(bh_ledger_unlearned(ledger, i), 0);
+	bh_ledger_free(ledger);
+	bh_ledger_free(NULL);
+}
+
+static void every_known_direction_teaches(void **state)
+{
+	static const uint8_t known[] = { BH_DIRECTION_SYN, BH_DIRECTION_CONNTRACK,
+					 BH_DIRECTION_LISTENER };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(known); i++) {
+		struct bh_ledger *ledger = bh_ledger_new(&config);
+		struct bh_contact c = contact();
+
+		c.direction = known[i];
+		assert_learned(ledger, &c);
+		bh_ledger_free(ledger);
+	}
+}
+
+/* One edge a (source, destination, protocol, port): each of them tells edges apart, and so do
+ * kinds of one name, and the border between two names. */
+static void each_part_of_the_key_makes_another_edge(void **state)
+{
+	static const struct bh_peer host_web = { BH_PEER_HOST, "web" }, ab = { 1, "ab" },
+				    a = { 1, "a" }, c_ = { 1, "c" }, bc = { 1, "bc" };
+	struct bh_ledger *ledger = bh_ledger_new(&config);
+	struct bh_contact variants[10];
+
+	(void)state;
+	for (size_t i = 0; i < 10; i++)
+		variants[i] = contact();
+	variants[1].src = &api;
+	variants[2].dst = &world;
+	variants[3].proto = IPPROTO_UDP;
+	variants[4].port = 81;
+	variants[5].port = 80 << 8;
+	variants[6].src = &host_web;
+	variants[7].dst = &host_web;
+	variants[8].src = &ab, variants[8].dst = &c_;
+	variants[9].src = &a, variants[9].dst = &bc;
+	for (int round = 0; round < 2; round++)
+		for (size_t i = 0; i < 10; i++)
+			assert_learned(ledger, &variants[i]);
+	struct list list = all(ledger);
+	assert_int_equal(list.count, 10);
+	for (size_t i = 0; i < 10; i++)
+		assert_int_equal(list.items[i].connections, 2);
+	bh_ledger_free(ledger);
+}
+
+/* A long connection, told in pieces, is one connection; its bytes add up. */
+static void a_connection_counts_once(void **state)
+{
+	struct bh_ledger *ledger = bh_ledger_new(&config);
+	struct bh_contact c = contact();
+
+	(void)state;
+	c.answered = c.teaches = c.ends = false;
+	assert_int_equal(bh_ledger_observe(ledger, &c), BH_UNLEARNED_UNANSWERED);
+	assert_int_equal(bh_ledger_count(ledger), 0);
+	c.answered = c.teaches = true;
+	c.time = 600;
+	assert_learned(ledger, &c);
+	c.teaches = false;
+	c.time = 700;
+	assert_learned(ledger, &c);
+	c.ends = true;
+	c.time = 800;
+	assert_learned(ledger, &c);
+	struct bh_edge e = only(ledger);
+	assert_int_equal(e.connections, 1);
+	assert_int_equal(e.answered, 1);
+	assert_int_equal(e.bytes, 300);
+	assert_int_equal(e.first, 600);
+	assert_int_equal(e.last, 800);
+	/* It was answered in the end: it counts nowhere as unanswered. */
+	assert_int_equal(bh_ledger_unlearned(ledger, BH_UNLEARNED_UNANSWERED), 0);
+	bh_ledger_free(ledger);
+}
+
+/* Whose direction or end becomes known when others have made the edge already. */
+static void a_connection_that_may_teach_late_counts_too(void **state)
+{
+	struct bh_ledger *ledger = bh_ledger_new(&config);
+	struct bh_contact first = contact(), late = contact();
+
+	(void)state;
+	assert_learned(ledger, &first);
+	late.direction = BH_DIRECTION_UNKNOWN;
+	late.ends = false;
+	assert_int_equal(bh_ledger_observe(ledger, &late), BH_UNLEARNED_DIRECTION);
+	late.direction = BH_DIRECTION_CONNTRACK;
+	assert_learned(ledger, &late);
+	late.teaches = false;
+	late.ends = true;
+	assert_learned(ledger, &late);
+	struct bh_edge e = only(ledger);
+	assert_int_equal(e.connections, 2);
+	assert_int_equal(e.answered, 2);
+	assert_int_equal(bh_ledger_unlearned(ledger, BH_UNLEARNED_DIRECTION), 0);
+	bh_ledger_free(ledger);
+}
+
+/* --- what is not ----------------------------------------------------------------------------- */
+
+static void refuse(struct bh_ledger *ledger, struct bh_contact c, enum bh_unlearned reason)
+{
+	uint64_t before = bh_ledger_unlearned(ledger, reason);
+	size_t edges = bh_ledger_count(ledger);
+
+	/* Any number of reports, and once it is over: one connection. */
+	c.ends = false;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(bh_ledger_observe(ledger, &c), reason);
+	assert_int_equal(bh_ledger_unlearned(ledger, reason), before);
+	c.ends = true;
+	assert_int_equal(bh_ledger_observe(ledger, &c), reason);
+	assert_int_equal(bh_ledger_unlearned(ledger, reason), before + 1);
+	assert_int_equal(bh_ledger_count(ledger), edges);
+}
+
+static void what_may_not_teach_makes_no_edge(void **state)
+{
+	struct bh_ledger *ledger = bh_ledger_new(&config);
+	struct bh_contact c;
+
+	(void)state;
+	c = contact();
+	c.answered = c.teaches = false;
+	refuse(ledger, c, BH_UNLEARNED_UNANSWERED);
+	c = contact();
+	c.direction = BH_DIRECTION_UNKNOWN;
+	refuse(ledger, c, BH_UNLEARNED_DIRECTION);
+	c = contact();
+	c.denied = true;
+	refuse(ledger, c, BH_UNLEARNED_BLOCKED);
+	c = contact();
+	c.src = &unresolved;
+	refuse(ledger, c, BH_UNLEARNED_UNRESOLVED);
+	c = contact();
+	c.dst = &unresolved;
+	refuse(ledger, c, BH_UNLEARNED_UNRESOLVED);
+	c = contact();
+	c.src = &departed;
+	refuse(ledger, c, BH_UNLEARNED_UNRESOLVED);
+	c = contact();
+	c.dst = &departed;
+	refuse(ledger, c, BH_UNLEARNED_UNRESOLVED);
+	assert_int_equal(bh_ledger_unlearned(ledger, BH_UNLEARNED_UNRESOLVED), 4);
+	assert_int_equal(dirty(ledger).count, 0);
+	/* The other kinds of peer are somebody. */
+	c = contact();
+	c.src = &world;
+	c.dst = &host;
+	assert_learned(ledger, &c);
+	bh_ledger_free(ledger);
+}
+
+/* Blocked traffic never trains the baseline, not even an edge that is there. */
+static void what_may_not_teach_changes_no_edge(void **state)
+{
+	struct bh_ledger *ledger = bh_ledger_new(&config);
+	struct bh_contact c = contact();
+
+	(void)state;
+	assert_learned(ledger, &c);
+	struct bh_edge before = only(ledger);
+	c.time = 5 * WINDOW;
+	c.replica = 2;
+	c.lossy = true;
+	c.denied = true;
+	refuse(ledger, c, BH_UNLEARNED_BLOCKED);
+	c.denied = false;
+	c.direction = BH_DIRECTION_UNKNOWN;
+	refuse(ledger, c, BH_UNLEARNED_DIRECTION);
+	struct bh_edge after = only(ledger);
+	assert_memory_equal(&after, &before, sizeof(after));
+	bh_ledger_free(ledger);
+}
+
+/* On an edge that exists it is a connection, when it ends, and no evidence of anything else. */
+static void an_unanswered_connection_counts_on_an_edge_that_exists(void **state)
+{
+	struct bh_ledger *ledger = bh_ledger_new(&config);
+	struct bh_contact c = contact();
+
+	(void)state;
+	assert_learned(ledger, &c);
+	c.answered = c.teaches = false;
+	c.time = 5 * WINDOW;
+	c.replica = 2;
+	refuse(ledger, c, BH_UNLEARNED_UNANSWERED);
+	struct bh_edge e = only(ledger);
+	assert_int_equal(e.connections, 2);
+	assert_int_equal(e.answered, 1);
+	assert_int_equal(e.windows, 1);
+	assert_int_equal(bh_edge_replicas(&e), 1);
+	bh_ledger_free(ledger);
+}
+
+static void the_reasons_have_names(void **state)
+{
+	(void)state;
+	for (int i = 0; i < BH_UNLEARNED_KINDS; i++)
+		for (int j = 0; j < i; j++)
+			assert_string_not_equal(bh_unlearned_name(i), bh_unlearned_name(j));
+	assert_string_equal(bh_unlearned_name(BH_UNLEARNED_BLOCKED), "blocked");
+	assert_string_equal(bh_unlearned_name(BH_UNLEARNED_KINDS), "?");
+}
+
+/* --- evidence -------------------------------------------------------------------------------- */
+
+static void observe_at(struct bh_ledger *ledger, int64_t time)
+{
+	struct bh_contact c = contact();
+
+	c.time = time;
+	assert_learned(ledger, &c);
+}
+
+static void windows_are_counted(void **state)
+{
+	struct bh_ledger_config shifted = { .window = WINDOW, .offset = 300, .max_edges = 10 };
+	/* Borders lie at 300, 1300, …, and below zero at -700, -1700. */
+	static const struct {
+		int64_t time;
+		uint32_t windows;
+		int64_t last;
+	} steps[] = { { -1701, 1, -3 }, { -1700, 2, -2 }, { -701, 2, -2 }, { -700, 3, -1 },
+		      { 299, 3, -1 },	{ 300, 4, 0 },	  { 1299, 4, 0 },  { 1300, 5, 1 },
+		      { 9300, 6, 9 },	{ 9301, 6, 9 } };
+	struct bh_ledger *ledger = bh_ledger_new(&shifted);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		observe_at(ledger, steps[i].time);
+		struct bh_edge e = only(ledger);
+		assert_int_equal(e.windows, steps[i].windows);
+		assert_int_equal(e.last_window, steps[i].last);
+	}
+	/* A late report never makes the number too high. */
+	observe_at(ledger, 5300);
+	struct bh_edge e = only(ledger);
+	assert_int_equal(e.windows, 6);
+	assert_int_equal(e.last_window, 9);
+	bh_ledger_free(ledger);
+}
+
+static void first_and_last_know_late_reports(void **state)
+{
+	struct bh_ledger *ledger = bh_ledger_new(&config);
+
+	(void)state;
+	observe_at(ledger, 5000);
+	observe_at(ledger, 4000);
+	observe_at(ledger, 6000);
+	observe_at(ledger, 5500);
+	struct bh_edge e = only(ledger);
+	assert_int_equal(e.first, 4000);
+	assert_int_equal(e.last, 6000);
+	bh_ledger_free(ledger);
+}
+
+static void replicas_are_told_apart(void **state)
+{
+	struct bh_ledger *ledger = bh_ledger_new(&config);
+	struct bh_contact c = contact();
+
+	(void)state;
+	/* No workload, no replica. */
+	c.replica = 0;
+	assert_learned(ledger, &c);
+	struct bh_edge e = only(ledger);
+	assert_int_equal(bh_edge_replicas(&e), 0);
+	for (uint64_t hash = 1; hash <= 64; hash++) {
+		for (int twice = 0; twice < 2; twice++) {
+			c.replica = hash * 64 + hash;
+			assert_learned(ledger, &c);
+		}
+		e = only(ledger);
+		assert_int_equal(bh_edge_replicas(&e), hash);
+	}
+	/* 64 bits tell no more apart; one edge it is all the same. */
+	for (uint64_t hash = 1000; hash < 2000; hash++) {
+		c.replica = hash;
+		assert_learned(ledger, &c);
+	}
+	e = only(ledger);
+	assert_int_equal(bh_edge_replicas(&e), 64);
+	bh_ledger_free(ledger);
+}
+
+static void loss_is_remembered(void **state)
+{
+	struct bh_ledger *ledger = bh_ledger_new(&config);
+	struct bh_contact c = contact();
+
+	(void)state;
+	assert_learned(ledger, &c);
+	assert_false(only(ledger).lossy);
+	c.lossy = true;
+	assert_learned(ledger, &c);
+	c.lossy = false;
+	assert_learned(ledger, &c);
+	assert_true(only(ledger).lossy);
+	bh_ledger_free(ledger);
+}
+
+static void new_edges_beyond_the_bound_are_counted_and_not_kept(void **state)
+{
+	struct bh_ledger_config small = { .window = WINDOW, .max_edges = 3 };
+	struct bh_ledger *ledger = bh_ledger_new(&small);
+	struct bh_contact c = contact();
+
+	(void)state;
+	for (uint16_t port = 1; port <= 3; port++) {
+		c.port = port;
+		assert_learned(ledger, &c);
+	}
+	for (uint16_t port = 4; port <= 10; port++) {
+		c.port = port;
+		refuse(ledger, c, BH_UNLEARNED_OVERFLOW);
+	}
+	assert_int_equal(bh_ledger_unlearned(ledger, BH_UNLEARNED_OVERFLOW), 7);
+	/* Those that are there go on learning, and none of them made room. */
+	c.port = 2;
+	assert_learned(ledger, &c);
+	struct list list = all(ledger);
+	assert_int_equal(list.count, 3);
+	assert_int_equal(list.items[1].connections, 2);
+	bh_ledger_free(ledger);
+}
+
+/* --- in and out ------------------------------------------------------------------------------ */
+
+static void edges_come_in_order(void **state)
+{
+	static const struct bh_peer *const ends[] = { &world, &api, &web, &host };
+	struct bh_ledger *ledger = bh_ledger_new(&config);
+	struct bh_contact c = contact();
+	const struct bh_edge *last = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < 16; i++) {
+		c.src = ends[i % 4];
+		c.dst = ends[i / 4];
+		c.port = 9;
+		assert_learned(ledger, &c);
+		c.proto = IPPROTO_UDP;
+		assert_learned(ledger, &c);
+		c.proto = IPPROTO_TCP;
+		c.port = 1000;
+		assert_learned(ledger, &c);
+	}
+	struct list list = all(ledger);
+	assert_int_equal(list.count, 48);
+	for (size_t i = 0; i < list.count; last = &list.items[i++]) {
+		if (last == NULL)
+			continue;
+		int order = strcmp(last->src.name, list.items[i].src.name);
+
+		order = order != 0 ? order : strcmp(last->dst.name, list.items[i].dst.name);
+		order = order != 0 ? order : last->proto - list.items[i].proto;
+		order = order != 0 ? order : last->port - list.items[i].port;
+		assert_true(order < 0);
+	}
+	bh_ledger_free(ledger);
+}
+
+/* What goes out and comes back is the same ledger, and goes on as if nothing had been. */
+static void a_restored_ledger_goes_on(void **state)
+{
+	struct bh_ledger *before = bh_ledger_new(&config), *after = bh_ledger_new(&config);
+	struct bh_contact c = contact();
+
+	(void)state;
+	for (uint16_t port = 1; port <= 20; port++) {
+		c.port = port;
+		c.replica = port;
+		c.lossy = port % 2 == 0;
+		for (int i = 0; i < port; i++) {
+			c.time = i * WINDOW;
+			assert_learned(before, &c);
+		}
+	}
+	struct list saved = dirty(before);
+	assert_int_equal(saved.count, 20);
+	for (size_t i = 0; i < saved.count; i++)
+		bh_ledger_restore(after, &saved.items[i]);
+	/* What comes from the store need not go back. */
+	assert_int_equal(dirty(after).count, 0);
+	c = contact();
+	c.port = 7;
+	c.replica = 40;
+	c.time = 6 * WINDOW + 5;
+	assert_learned(before, &c);
+	assert_learned(after, &c);
+	c.time = 7 * WINDOW;
+	assert_learned(before, &c);
+	assert_learned(after, &c);
+	struct list a = all(before), b = all(after);
+	assert_int_equal(a.count, b.count);
+	assert_memory_equal(a.items, b.items, a.count * sizeof(a.items[0]));
+	assert_int_equal(a.items[6].windows, 8);
+	assert_int_equal(bh_edge_replicas(&a.items[6]), 2);
+	bh_ledger_free(before);
+	bh_ledger_free(after);
+}
+
+static void restoring_replaces_an_edge_of_the_same_key(void **state)
+{
+	struct bh_ledger *ledger = bh_ledger_new(&config);
+	struct bh_contact c = contact();
+
+	(void)state;
+	assert_learned(ledger, &c);
+	struct bh_edge e = only(ledger);
+	e.connections = e.answered = 50;
+	bh_ledger_restore(ledger, &e);
+	struct bh_edge found = only(ledger);
+	assert_memory_equal(&found, &e, sizeof(e));
+	bh_ledger_free(ledger);
+}
+
+static void only_what_changed_is_stored(void **state)
+{
+	struct bh_ledger *ledger = bh_ledger_new(&config);
+	struct bh_contact c = contact();
+
+	(void)state;
+	for (uint16_t port = 1; port <= 5; port++) {
+		c.port = port;
+		assert_learned(ledger, &c);
+		assert_learned(ledger, &c);
+	}
+	assert_int_equal(dirty(ledger).count, 5);
+	assert_int_equal(dirty(ledger).count, 0);
+	c.port = 3;
+	assert_learned(ledger, &c);
+	/* An unanswered one changes its number of connections. */
+	c.port = 4;
+	c.answered = c.teaches = false;
+	bh_ledger_observe(ledger, &c);
+	struct list list = dirty(ledger);
+	assert_int_equal(list.count, 2);
+	assert_int_equal(list.items[0].port, 3);
+	assert_int_equal(list.items[0].connections, 3);
+	assert_int_equal(list.items[1].port, 4);
+	assert_int_equal(list.items[1].connections, 3);
+	assert_int_equal(dirty(ledger).count, 0);
+	bh_ledger_free(ledger);
+}
+
+/* A full disk today must not cost what was learned: it goes out again, as it is by then. */
+static void what_could_not_be_stored_goes_out_again(void **state)
+{
+	struct bh_ledger *ledger = bh_ledger_new(&config);
+	struct bh_contact c = contact();
+
+	(void)state;
+	for (uint16_t port = 1; port <= 3; port++) {
+		c.port = port;
+		assert_learned(ledger, &c);
+	}
+	for (int failures = 0; failures < 3; failures++) {
+		assert_int_equal(dirty(ledger).count, 3);
+		/* One changes while the others are under way. */
+		c.port = 2;
+		assert_learned(ledger, &c);
+		bh_ledger_mark_dirty(ledger);
+	}
+	struct list list = dirty(ledger);
+	assert_int_equal(list.count, 3);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(list.items[i].connections, list.items[i].port == 2 ? 4 : 1);
+	assert_int_equal(dirty(ledger).count, 0);
+	bh_ledger_free(ledger);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_answered_connection_makes_an_edge),
+		cmocka_unit_test(every_known_direction_teaches),
+		cmocka_unit_test(each_part_of_the_key_makes_another_edge),
+		cmocka_unit_test(a_connection_counts_once),
+		cmocka_unit_test(a_connection_that_may_teach_late_counts_too),
+		cmocka_unit_test(what_may_not_teach_makes_no_edge),
+		cmocka_unit_test(what_may_not_teach_changes_no_edge),
+		cmocka_unit_test(an_unanswered_connection_counts_on_an_edge_that_exists),
+		cmocka_unit_test(the_reasons_have_names),
+		cmocka_unit_test(windows_are_counted),
+		cmocka_unit_test(first_and_last_know_late_reports),
+		cmocka_unit_test(replicas_are_told_apart),
+		cmocka_unit_test(loss_is_remembered),
+		cmocka_unit_test(new_edges_beyond_the_bound_are_counted_and_not_kept),
+		cmocka_unit_test(edges_come_in_order),
+		cmocka_unit_test(a_restored_ledger_goes_on),
+		cmocka_unit_test(restoring_replaces_an_edge_of_the_same_key),
+		cmocka_unit_test(only_what_changed_is_stored),
+		cmocka_unit_test(what_could_not_be_stored_goes_out_again),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
