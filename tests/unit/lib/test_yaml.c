@@ -176,6 +176,35 @@ static void it_ends_where_its_length_says(void **state)
 	free(bytes);
 }
 
+/* However many escapes, folds and lines a text is made of; the sanitizer watches its memory. */
+static void a_text_of_many_pieces_is_whole(void **state)
+{
+	(void)state;
+	for (int pieces = 1; pieces < 200; pieces++) {
+		struct bh_buffer text = { 0 }, apostrophes = { 0 }, lines = { 0 };
+
+		bh_buffer_puts(&text, "'");
+		for (int i = 0; i < pieces; i++) {
+			bh_buffer_puts(&text, "x''");
+			bh_buffer_puts(&apostrophes, "x'");
+		}
+		bh_buffer_puts(&text, "': \"");
+		for (int i = 0; i < pieces; i++) {
+			bh_buffer_puts(&text, "y\\n\\u20ac");
+			bh_buffer_puts(&lines, "y\n\xe2\x82\xac");
+		}
+		bh_buffer_puts(&text, "\"");
+		struct bh_yaml *yaml = parse(text.data);
+		const struct bh_yaml *item = bh_yaml_get(yaml, apostrophes.data);
+		assert_non_null(item);
+		assert_string_equal(item->text, lines.data);
+		bh_yaml_free(yaml);
+		bh_buffer_free(&text);
+		bh_buffer_free(&apostrophes);
+		bh_buffer_free(&lines);
+	}
+}
+
 static char *nested(const char *open, int depth)
 {
 	struct bh_buffer text = { 0 };
@@ -268,6 +297,7 @@ int main(void)
 		cmocka_unit_test(every_node_knows_what_it_is_and_where),
 		cmocka_unit_test(what_is_refused_is_refused_with_its_place),
 		cmocka_unit_test(it_ends_where_its_length_says),
+		cmocka_unit_test(a_text_of_many_pieces_is_whole),
 		cmocka_unit_test(depth_is_bounded),
 		cmocka_unit_test(the_number_of_items_is_bounded),
 		cmocka_unit_test(items_are_found_by_their_key),
