@@ -68,7 +68,7 @@ static void make_harmless(cJSON *json)
 
 cJSON *bh_answer_parse(const char *text)
 {
-	cJSON *json = cJSON_Parse(text);
+	cJSON *json = cJSON_ParseWithOpts(text, NULL, true);
 
 	make_harmless(json);
 	return json;

@@ -92,7 +92,7 @@ static void bash_takers(const struct bh_option *options)
 
 static void bash_values(const struct bh_command *c)
 {
-	if (c->formats != NULL && c->formats[0] != '\0') {
+	if (c->formats != NULL) {
 		printf("\t'%s'*:--format) ", c->name);
 		bash_choices(c->formats);
 	}

@@ -64,7 +64,7 @@ int bh_help_about(int argc, char *const *argv)
 
 	if (command != NULL)
 		help_command(command);
-	else if (bh_command_is_group(argv[0]))
+	else if (bh_command_is_group(argv[0]) && (argc == 1 || argv[1][0] == '-'))
 		help_group(argv[0]);
 	else
 		return bh_command_unknown(argc, argv);
@@ -130,7 +130,8 @@ static bool is_meant(const struct bh_call *call, const struct bh_command *c)
 	size_t length = strlen(call->arguments[0]);
 
 	return one != NULL ? one == c
-			   : strncmp(c->name, call->arguments[0], length) == 0 &&
+			   : call->argument_count == 1 &&
+				     strncmp(c->name, call->arguments[0], length) == 0 &&
 				     c->name[length] == ' ';
 }
 
@@ -157,7 +158,12 @@ static int help_json(const struct bh_call *call)
 int bh_help_run(const struct bh_call *call)
 {
 	bool man = bh_call_option(call, "man") != NULL;
+	int used;
 
+	if (call->argument_count == 2 && !bh_command_is_group(call->arguments[0]) &&
+	    bh_command_find(2, (char *const *)call->arguments, &used) != NULL)
+		return bh_complain(BH_EXIT_USAGE, "help: one word too many: %s",
+				   call->arguments[1]);
 	if (man && call->json)
 		return bh_complain(BH_EXIT_USAGE, "help --man prints roff, no JSON");
 	if (man)

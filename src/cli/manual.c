@@ -41,6 +41,7 @@ static void man_command(const struct bh_command *c)
 	put_roff(c->help);
 	printf("\n");
 	if (c->details != NULL) {
+		printf(".PP\n");
 		put_roff(c->details);
 		printf("\n");
 	}

@@ -6,6 +6,7 @@
 #include "answer.h"
 #include "client.h"
 #include "command.h"
+#include "map_print.h"
 #include "table.h"
 
 static bool is_denied(const cJSON *edge)
@@ -18,12 +19,25 @@ static const char *edge_port(const cJSON *edge, char out[BH_PORT_TEXT])
 	return bh_answer_port(edge, bh_number(edge, "port"), out);
 }
 
-/* Quotes for DOT and Mermaid alike; neither takes a quote inside. */
-static void put_quoted(const char *text)
+/* A string of DOT; two names never become one. */
+static void put_dot(const char *text)
 {
 	putchar('"');
 	for (; *text != '\0'; text++)
-		putchar(*text == '"' || *text == '\\' ? '_' : *text);
+		printf("%s%c", *text == '"' || *text == '\\' ? "\\" : "", *text);
+	putchar('"');
+}
+
+/* A label of Mermaid, which knows HTML, entities ("#35;"), and Markdown between backticks. */
+static void put_mermaid(const char *text)
+{
+	putchar('"');
+	for (; *text != '\0'; text++) {
+		if (strchr("\"#<>&`", *text) != NULL)
+			printf("#%d;", *text);
+		else
+			putchar(*text);
+	}
 	putchar('"');
 }
 
@@ -35,15 +49,15 @@ static void print_dot(const cJSON *map)
 	printf("digraph bulkhead {\n  rankdir=LR;\n  node [shape=box];\n");
 	cJSON_ArrayForEach (node, bh_get(map, "nodes")) {
 		printf("  ");
-		put_quoted(bh_word(node, "id"));
+		put_dot(bh_word(node, "id"));
 		printf(" [style=%s];\n",
 		       strcmp(bh_word(node, "kind"), "workload") == 0 ? "solid" : "dashed");
 	}
 	cJSON_ArrayForEach (edge, bh_get(map, "edges")) {
 		printf("  ");
-		put_quoted(bh_word(edge, "src"));
+		put_dot(bh_word(edge, "src"));
 		printf(" -> ");
-		put_quoted(bh_word(edge, "dst"));
+		put_dot(bh_word(edge, "dst"));
 		printf(" [label=\"%s\"%s];\n", edge_port(edge, port),
 		       is_denied(edge) ? ", color=red" : "");
 	}
@@ -73,7 +87,7 @@ static void print_mermaid(const cJSON *map)
 	printf("flowchart LR\n");
 	cJSON_ArrayForEach (node, nodes) {
 		printf("  n%zu[", number++);
-		put_quoted(bh_word(node, "id"));
+		put_mermaid(bh_word(node, "id"));
 		printf("]\n");
 	}
 	cJSON_ArrayForEach (edge, bh_get(map, "edges"))
@@ -115,7 +129,7 @@ static void print_tree(const cJSON *map, bool color)
 		printf("Nobody is known yet.\n");
 }
 
-static void print_map(const struct bh_call *call, const cJSON *map)
+void bh_map_print(const struct bh_call *call, const cJSON *map)
 {
 	if (strcmp(call->format, "dot") == 0)
 		print_dot(map);
@@ -127,7 +141,7 @@ static void print_map(const struct bh_call *call, const cJSON *map)
 
 int bh_map_run(const struct bh_call *call)
 {
-	static const struct bh_view view = { .print = print_map };
+	static const struct bh_view view = { .print = bh_map_print };
 	struct bh_request request = { .path = "/v1/map" };
 
 	return bh_client_show(call, &request, &view);

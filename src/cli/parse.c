@@ -11,6 +11,7 @@
 
 #define MOST_COMMANDS 64
 #define MOST_GLOBAL 8
+#define WORD_SIZE 32
 
 const char *bh_command_formats(const struct bh_command *command)
 {
@@ -60,27 +61,47 @@ bool bh_command_is_group(const char *word)
 	return false;
 }
 
+/* The word that was probably meant in the place of `said`: behind `group`, or first where that is
+ * "". It lives until the next call. */
+static const char *nearest_word(const char *group, const char *said)
+{
+	static char words[MOST_COMMANDS][WORD_SIZE];
+	const char *names[MOST_COMMANDS];
+	size_t count = 0, length = strlen(group);
+
+	for (const struct bh_command *c = bh_commands; c->name != NULL; c++) {
+		const char *rest = c->name + length + (length > 0);
+
+		if (length > 0 && (strncmp(c->name, group, length) != 0 || c->name[length] != ' '))
+			continue;
+		snprintf(words[count], WORD_SIZE, "%.*s", (int)strcspn(rest, " "), rest);
+		names[count] = words[count];
+		count++;
+	}
+	return bh_nearest(said, names, count);
+}
+
 int bh_command_unknown(int argc, char *const *argv)
 {
-	const char *names[MOST_COMMANDS];
-	size_t count = 0;
-	char said[128];
-
-	for (const struct bh_command *c = bh_commands; c->name != NULL; c++)
-		names[count++] = c->name;
 	bool group = bh_command_is_group(argv[0]);
+	const char *first = group ? argv[0] : "", *space = group ? " " : "";
+
 	if (group && argc == 1)
 		return bh_complain(BH_EXIT_USAGE, "%s needs another word; see: bulkhead help %s",
 				   argv[0], argv[0]);
-	snprintf(said, sizeof(said), "%s%s%s", argv[0], group ? " " : "", group ? argv[1] : "");
-	const char *near = bh_nearest(said, names, count);
+	const char *said = argv[group ? 1 : 0], *near = nearest_word(first, said);
 	if (near != NULL)
-		return bh_complain(BH_EXIT_USAGE, "there is no command %s; did you mean %s?", said,
-				   near);
-	return bh_complain(BH_EXIT_USAGE, "there is no command %s; see: bulkhead help", said);
+		return bh_complain(BH_EXIT_USAGE,
+				   "there is no command %s%s%s; did you mean %s%s%s?", first, space,
+				   said, first, space, near);
+	return bh_complain(BH_EXIT_USAGE, "there is no command %s%s%s; see: bulkhead help%s%s",
+			   first, space, said, space, first);
 }
 
 /* --- options ---------------------------------------------------------------------------------- */
+
+/* Stands for the command while the words before it are read. */
+static const struct bh_command before_any = { .name = "", .arguments = "" };
 
 static const struct bh_option *find_option(const struct bh_option *options, const char *name)
 {
@@ -100,6 +121,10 @@ static int unknown_option(const struct bh_command *command, const char *name)
 	for (const struct bh_option *o = bh_global_options; o->name != NULL; o++)
 		names[count++] = o->name;
 	const char *near = bh_nearest(name, names, count);
+	if (command == &before_any)
+		return bh_complain(BH_EXIT_USAGE,
+				   "--%s does not stand before a command; see: bulkhead help",
+				   name);
 	if (near != NULL)
 		return bh_complain(BH_EXIT_USAGE, "%s does not take --%s; did you mean --%s?",
 				   command->name, name, near);
@@ -183,8 +208,9 @@ static int add_argument(struct bh_call *call, const char *word)
 
 	if (call->argument_count == command->most)
 		return bh_complain(BH_EXIT_USAGE,
-				   "%s: one word too many: %s; usage: bulkhead %s %s",
-				   command->name, word, command->name, command->arguments);
+				   "%s: one word too many: %s; usage: bulkhead %s%s%s",
+				   command->name, word, command->name, command->most > 0 ? " " : "",
+				   command->arguments);
 	if (bh_words_argument(command->arguments, call->argument_count, spec, sizeof(spec))) {
 		int result = check_value(command->name, spec, word);
 
@@ -217,10 +243,9 @@ static int read_words(struct bh_call *call, int argc, char **argv)
 /* Options that go with every command may stand before it as well: `bulkhead --socket X status`. */
 static int skip_leading(struct bh_call *call, int argc, char **argv, int *at)
 {
-	static const struct bh_command any = { .name = "bulkhead", .arguments = "" };
 	int result = 0;
 
-	call->command = &any;
+	call->command = &before_any;
 	for (*at = 0; *at < argc && result == 0 && strncmp(argv[*at], "--", 2) == 0; ++*at)
 		result = read_option(call, argc, argv, at);
 	return result;

@@ -40,6 +40,15 @@ static const char *text_of(const cJSON *json, const char *key)
 	return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, key));
 }
 
+/* A text or null, or nothing at all; false where it is something else. */
+static bool read_optional(const cJSON *json, const char *key, const char **text)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, key);
+
+	*text = cJSON_GetStringValue(item);
+	return item == NULL || cJSON_IsNull(item) || *text != NULL;
+}
+
 static uint8_t kind_of(const char *workload, const struct bh_addr *addr)
 {
 	if (workload != NULL)
@@ -59,14 +68,14 @@ static bool read_port(const cJSON *end, uint16_t *port)
 	if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble <= UINT16_MAX))
 		return false;
 	*port = (uint16_t)item->valuedouble;
-	return true;
+	return *port == item->valuedouble;
 }
 
 static bool read_end(const cJSON *flow, const char *key, struct bh_peer *peer,
 		     struct bh_subject *subject, uint16_t *port, struct bh_error *err)
 {
 	const cJSON *end = cJSON_GetObjectItemCaseSensitive(flow, key);
-	const char *ip = text_of(end, "ip"), *workload = text_of(end, "workload");
+	const char *ip = text_of(end, "ip"), *workload;
 
 	*subject = (struct bh_subject) {
 		.peer = peer, .labels = peer->name, .label = name_label, .mode = BH_ENFORCE
@@ -79,6 +88,10 @@ static bool read_end(const cJSON *flow, const char *key, struct bh_peer *peer,
 		bh_error_set(err, -EINVAL, "%s.port: a number from 0 to 65535 expected", key);
 		return false;
 	}
+	if (!read_optional(end, "workload", &workload)) {
+		bh_error_set(err, -EINVAL, "%s.workload: a name, or null, expected", key);
+		return false;
+	}
 	peer->kind = kind_of(workload, &subject->addr);
 	bh_copy_text(peer->name, sizeof(peer->name), workload != NULL ? workload : ip);
 	return true;
@@ -87,7 +100,7 @@ static bool read_end(const cJSON *flow, const char *key, struct bh_peer *peer,
 static bool read_flow(const cJSON *json, struct bh_recorded_flow *out, struct bh_error *err)
 {
 	struct bh_question *q = &out->question;
-	const char *proto = text_of(json, "proto"), *direction = text_of(json, "direction");
+	const char *proto = text_of(json, "proto"), *direction;
 
 	if (!cJSON_IsObject(json)) {
 		bh_error_set(err, -EINVAL, "a JSON object expected");
@@ -97,6 +110,10 @@ static bool read_flow(const cJSON *json, struct bh_recorded_flow *out, struct bh
 		bh_error_set(err, -EINVAL, "proto: a protocol such as tcp expected");
 		return false;
 	}
+	if (!read_optional(json, "direction", &direction)) {
+		bh_error_set(err, -EINVAL, "direction: a word such as syn expected");
+		return false;
+	}
 	q->direction_unknown = direction != NULL && strcmp(direction, "unknown") == 0;
 	return read_end(json, "src", &out->src, &q->src, &q->source_port, err) &&
 	       read_end(json, "dst", &out->dst, &q->dst, &q->port, err);
@@ -104,7 +121,7 @@ static bool read_flow(const cJSON *json, struct bh_recorded_flow *out, struct bh
 
 bool bh_recorded_flow_parse(const char *line, struct bh_recorded_flow *out, struct bh_error *err)
 {
-	cJSON *json = cJSON_Parse(line);
+	cJSON *json = cJSON_ParseWithOpts(line, NULL, true);
 
 	*out = (struct bh_recorded_flow) { 0 };
 	bool ok = read_flow(json, out, err);

@@ -77,7 +77,7 @@ static size_t character(const char *text, size_t *columns)
 	if (bytes == 0 || bytes > 4)
 		return 1;
 	int width = wcwidth(wide);
-	*columns = width > 0 ? (size_t)width : 0;
+	*columns = width >= 0 ? (size_t)width : 1; /* a character newer than the C library */
 	return bytes;
 }
 
@@ -131,13 +131,21 @@ void bh_table_row(struct bh_table *t, enum bh_color color, const char *const *ce
 	}
 }
 
-static size_t total_width(const struct bh_table *t)
+static size_t shown(const struct bh_table *t)
 {
-	size_t total = 0;
+	size_t count = 0;
 
 	for (size_t i = 0; i < t->columns; i++)
-		if (!t->left_out[i])
-			total += t->widths[i] + (total > 0 ? GAP : 0);
+		count += !t->left_out[i];
+	return count;
+}
+
+static size_t total_width(const struct bh_table *t)
+{
+	size_t total = GAP * (shown(t) - 1);
+
+	for (size_t i = 0; i < t->columns; i++)
+		total += t->left_out[i] ? 0 : t->widths[i];
 	return total;
 }
 
@@ -151,18 +159,32 @@ static size_t widest_column(const struct bh_table *t)
 	return widest;
 }
 
-/* Leaves out what is least needed; if that is not enough, takes from the widest column, again and
- * again. */
-static void fit(struct bh_table *t, size_t room)
+/* Takes from the widest column, again and again; false where that is not enough. */
+static bool cut_columns(struct bh_table *t, size_t room)
 {
-	for (size_t i = 0; i < t->expendable_count && total_width(t) > room; i++)
-		t->left_out[t->expendable[i]] = true;
 	while (total_width(t) > room) {
 		size_t widest = widest_column(t);
 
 		if (t->widths[widest] <= LEAST_WIDTH)
-			return;
+			return false;
 		t->widths[widest]--;
+	}
+	return true;
+}
+
+/* Leaves out what is least needed; if that is not enough, cuts; if even that is not, only the
+ * columns on the left are shown, and at last a piece of the first one. */
+static void fit(struct bh_table *t, size_t room)
+{
+	for (size_t i = 0; i < t->expendable_count && total_width(t) > room && shown(t) > 1; i++)
+		t->left_out[t->expendable[i]] = true;
+	if (cut_columns(t, room))
+		return;
+	for (size_t i = t->columns; i > 0 && total_width(t) > room; i--) {
+		if (shown(t) > 1)
+			t->left_out[i - 1] = true;
+		else if (!t->left_out[i - 1])
+			t->widths[i - 1] = room;
 	}
 }
 

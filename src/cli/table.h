@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Tables that fit the terminal: columns as wide as they need; where there is not enough room, what
- * is least needed is left out, then the widest columns are cut. Colour on a terminal only. */
+ * is least needed is left out, then the widest columns are cut, then those on the right are left
+ * out. Colour on a terminal only. */
 #ifndef BH_TABLE_H
 #define BH_TABLE_H
 
