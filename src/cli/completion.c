@@ -171,10 +171,12 @@ static void complete_bash(void)
 			bash_arguments(c);
 	printf("\tesac\n\tfi\n"
 	       "\tif [[ -n $files ]]; then\n"
+	       /* Only of files: a folder called lab would turn the command into lab/. */
+	       "\t\tcompopt -o filenames 2>/dev/null\n"
 	       "\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
 	       "\telse\n"
 	       "\t\tmapfile -t COMPREPLY < <(compgen -W \"$choices\" -- \"$cur\")\n\tfi\n}\n"
-	       "complete -o filenames -F _bulkhead bulkhead\n");
+	       "complete -F _bulkhead bulkhead\n");
 }
 
 /* --- zsh -------------------------------------------------------------------------------------- */

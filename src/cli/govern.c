@@ -75,6 +75,18 @@ int bh_show_run(const struct bh_call *call)
 		       : show_document(call, "/v1/policy/active", print_policy);
 }
 
+/* The file's text, freed by the caller where it could be read. */
+static int read_document(const char *file, struct bh_buffer *text)
+{
+	int result = bh_read_file(file, text) ? BH_EXIT_DONE : BH_EXIT_UNREACHABLE;
+
+	if (result == BH_EXIT_DONE && text->length == 0)
+		result = bh_complain(BH_EXIT_NO, "%s is empty: no policy is in it", file);
+	if (result != BH_EXIT_DONE)
+		bh_buffer_free(text);
+	return result;
+}
+
 /* POSTs the file named by the first argument, or nothing. */
 static int post_file(const struct bh_call *call, const char *path, const struct bh_view *view)
 {
@@ -83,10 +95,10 @@ static int post_file(const struct bh_call *call, const char *path, const struct 
 	struct bh_request request = { .method = "POST", .path = path, .body = "" };
 
 	if (file != NULL) {
-		if (!bh_read_file(file, &text))
-			return BH_EXIT_UNREACHABLE;
-		if (text.length == 0)
-			return bh_complain(BH_EXIT_NO, "%s is empty: no policy is in it", file);
+		int result = read_document(file, &text);
+
+		if (result != BH_EXIT_DONE)
+			return result;
 		request.body = text.data;
 	}
 	bh_request_add(&request, "file", file);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "address.h"
+#include "answer.h"
 #include "client.h"
 #include "command.h"
 #include "json.h"
@@ -75,26 +76,34 @@ static void on_progress(void *user, uint64_t done, uint64_t total)
 		fprintf(stderr, "\r%3.0f %%", 100.0 * (double)done / (double)total);
 }
 
+static void add_counts(struct bh_buffer *text, const struct bh_flow_table_stats *table)
+{
+	for (int i = BH_DECODED + 1; i < BH_UNDECODED_KINDS; i++)
+		if (table->undecoded[i] > 0)
+			bh_buffer_printf(text, ", %" PRIu64 " %s", table->undecoded[i],
+					 bh_undecoded_name(i));
+	if (table->orphan_fragments > 0)
+		bh_buffer_printf(text, ", %" PRIu64 " fragments without their first",
+				 table->orphan_fragments);
+	if (table->evicted > 0)
+		bh_buffer_printf(text, ", %" PRIu64 " flows ended early for want of room",
+				 table->evicted);
+}
+
 /* What could be read and what could not, beside the flows. */
 static void print_summary(const char *path, const struct bh_file_stats *file,
 			  const struct bh_flow_table_stats *table)
 {
-	if (isatty(STDERR_FILENO))
-		fprintf(stderr, "\r");
-	fprintf(stderr, "%s: %" PRIu64 " packets, %" PRIu64 " flows", path, file->packets,
-		table->flows);
-	for (int i = BH_DECODED + 1; i < BH_UNDECODED_KINDS; i++)
-		if (table->undecoded[i] > 0)
-			fprintf(stderr, ", %" PRIu64 " %s", table->undecoded[i],
-				bh_undecoded_name(i));
-	if (table->orphan_fragments > 0)
-		fprintf(stderr, ", %" PRIu64 " fragments without their first",
-			table->orphan_fragments);
-	if (table->evicted > 0)
-		fprintf(stderr, ", %" PRIu64 " flows ended early for want of room", table->evicted);
-	fprintf(stderr, "\n");
+	struct bh_buffer text = { 0 };
+
+	bh_buffer_printf(&text, "%s: %" PRIu64 " packets, %" PRIu64 " flows", path, file->packets,
+			 table->flows);
+	add_counts(&text, table);
 	if (file->truncated)
-		fprintf(stderr, "%s: the rest cannot be read: %s\n", path, file->problem);
+		bh_buffer_printf(&text, "\n%s: the rest cannot be read: %s", path, file->problem);
+	bh_harmless(text.data, "\n");
+	fprintf(stderr, "%s%s\n", isatty(STDERR_FILENO) ? "\r" : "", text.data);
+	bh_buffer_free(&text);
 }
 
 int bh_read_run(const struct bh_call *call, const char *path)

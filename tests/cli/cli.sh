@@ -1,0 +1,359 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The program without a daemon: help, man page, completion, exit statuses, files of every kind, and
+# what it makes of answers that a stand-in gives in the daemon's place.
+set -uo pipefail
+bulkhead=${BULKHEAD:?path of the program} source=${SOURCE:?path of the sources}
+here=$source/tests/cli
+scratch=$(mktemp -d)
+stand_in=
+trap '[ -z "$stand_in" ] || kill "$stand_in" 2>/dev/null; rm -rf "$scratch"' EXIT
+unset BULKHEAD_SOCKET COLUMNS NO_COLOR
+failures=0
+
+fail() {
+	echo "FAILED: $*" >&2
+	failures=$((failures + 1))
+}
+
+step() {
+	echo "-- $*"
+}
+
+# runs STATUS ARGUMENT...: the exit status; what it printed is in $out and $err.
+runs() {
+	local wanted=$1 status
+	shift
+	"$bulkhead" "$@" >"$scratch/out" 2>"$scratch/err" </dev/null
+	status=$?
+	out=$(tr -d '\0' <"$scratch/out") err=$(tr -d '\0' <"$scratch/err")
+	[ $status = "$wanted" ] || fail "bulkhead $*: status $status, not $wanted: $out $err"
+}
+
+# says TEXT: standard error holds it. prints TEXT: standard output does.
+says() {
+	[[ $err == *"$1"* ]] || fail "\"$1\" is not said: $err"
+}
+prints() {
+	[[ $out == *"$1"* ]] || fail "\"$1\" is not printed: $out"
+}
+prints_json() {
+	jq -e "$1" "$scratch/out" >/dev/null || fail "not so: $1: $out"
+}
+prints_nothing() {
+	[ -z "$out" ] || fail "printed: $out"
+}
+
+mapfile -t commands < <("$bulkhead" help --format json | jq -r '.commands[].name')
+[ ${#commands[@]} -ge 15 ] || fail "help lists ${#commands[@]} commands"
+
+step "help for every command, asked in every way"
+for command in "${commands[@]}"; do
+	# shellcheck disable=SC2086 # a command of two words
+	runs 0 help $command
+	prints "usage: bulkhead $command"
+	[ -z "$err" ] || fail "help $command complains: $err"
+	help=$out
+	# shellcheck disable=SC2086
+	for way in "$command --help" "$command -h" "--help $command" "$command --wrong --help"; do
+		runs 0 $way
+		[ "$out" = "$help" ] || fail "bulkhead $way helps otherwise"
+	done
+	# shellcheck disable=SC2086
+	runs 0 help $command --format json
+	prints_json ".commands | length == 1 and .[0].name == \"$command\""
+	grep -qF "  $command " <("$bulkhead" help) || fail "the overview lacks $command"
+done
+runs 0 help policy
+prints "policy rollback"
+runs 0 --version
+runs 0 -V
+runs 2
+prints "usage: bulkhead COMMAND"
+runs 2 help sttaus
+says "did you mean status?"
+runs 2 help policy x
+runs 2 help status now
+runs 2 help --man --format json
+
+step "wrong calls have status 2, and print nothing"
+for command in "${commands[@]}"; do
+	# shellcheck disable=SC2086
+	runs 2 $command --no-such-option
+	prints_nothing
+	[ "$command" = help ] || [[ $err == *no-such-option* ]] || fail "$command: $err"
+done
+runs 2 completion bash --format json
+runs 2 panic --format json
+runs 2 daemon --format json
+runs 2 --format json daemon
+runs 2 flows --read x --limit 5
+runs 2 flows --follow --limit 5
+runs 2 policy check --policy x
+runs 2 policy check --flows x
+runs 2 policy check --policy x --flows y z
+
+step "without a daemon the status is 3, and it is said how to start one"
+nowhere=$scratch/nowhere.sock
+for words in status coverage workloads flows edges map "policy propose" "policy show" \
+	"policy show --nft" "policy diff" "policy check" "policy history" "policy rollback" \
+	"mode all learn" "explain a b 80" events "flows --follow" "events --follow"; do
+	for format in table json; do
+		# shellcheck disable=SC2086
+		runs 3 --socket "$nowhere" --format $format $words
+		says "sudo bulkhead daemon"
+		prints_nothing
+	done
+done
+runs 3 --socket "$nowhere" policy apply "$source/config/policies/shop.yaml"
+runs 3 policy apply /nonexistent
+runs 3 policy diff "$scratch"
+: >"$scratch/empty"
+runs 1 --socket "$nowhere" policy apply "$scratch/empty"
+
+step "the man page"
+"$bulkhead" help --man >"$scratch/bulkhead.8"
+for render in "groff -ww -man -Tutf8 -z" "man --warnings -l"; do
+	# shellcheck disable=SC2086
+	if ! command -v "${render%% *}" >/dev/null; then
+		fail "${render%% *} is not installed"
+	else
+		MANPAGER=cat MANWIDTH=80 LC_ALL=C.UTF-8 $render "$scratch/bulkhead.8" \
+			>"$scratch/man.txt" 2>"$scratch/warnings" || fail "$render fails"
+		[ ! -s "$scratch/warnings" ] || fail "$render: $(cat "$scratch/warnings")"
+	fi
+done
+for command in "${commands[@]}"; do
+	grep -q "^ *$command" "$scratch/man.txt" || fail "the man page lacks $command"
+done
+
+step "completion for bash"
+"$bulkhead" completion bash >"$scratch/completion.bash"
+mkdir "$scratch/folder" "$scratch/folder/lab"
+: >"$scratch/folder/my policy.yaml"
+
+# completes EXPECTED WORD...: the last word is the one being typed.
+completes() {
+	local expected=$1 got
+	shift
+	got=$(cd "$scratch/folder" && bash --norc -c '
+		. "$1" || exit
+		shift
+		COMP_WORDS=(bulkhead "$@") COMP_CWORD=$#
+		_bulkhead && (IFS=" "; echo "${COMPREPLY[*]}")' - "$scratch/completion.bash" "$@" 2>&1)
+	[ "$got" = "$expected" ] || fail "bulkhead $*: completes \"$got\", not \"$expected\""
+}
+completes "policy" po
+completes "propose show diff check apply rollback history" policy ""
+completes "apply" policy ap
+completes "propose" help policy p
+completes "learn audit enforce" mode web ""
+completes "all" mode a
+completes "up down attack report" lab ""
+completes "lab" la
+completes "bash" completion b
+completes "json" status --format j
+completes "json" status --format = j
+completes "table json" status --format =
+completes "table json dot mermaid" map --format ""
+completes "" panic --format ""
+completes "delivered denied" flows --verdict de
+completes "--limit" flows --l
+completes "--follow --format" --socket /x events --fo
+completes "--nft --no-color" policy show --n
+completes "" completion --form
+completes "my policy.yaml" policy apply m
+completes "my policy.yaml" policy check --policy my
+completes "my policy.yaml" flows --read my
+completes "" policy rollback ""
+bash --norc -c '. "$1"; complete -p bulkhead' - "$scratch/completion.bash" >"$scratch/out" ||
+	fail "bash knows no completion"
+! grep -q filenames "$scratch/out" || fail "words are completed like file names"
+
+step "completion for zsh"
+mkdir "$scratch/zsh"
+"$bulkhead" completion zsh >"$scratch/zsh/_bulkhead"
+# _arguments and _describe print what they are given, which is what they would offer. All in one
+# zsh: each of them takes a second to start. Lines are "WORDS: WHAT IS OFFERED".
+{
+	printf '%s\n' po "policy _" "policy apply _" "map --format _" "mode web _" "panic --f"
+	printf '%s --\n' "${commands[@]}"
+} >"$scratch/lines"
+zsh_lines() {
+	zsh -f -c '
+		fpath=($1 $fpath)
+		autoload -Uz compinit && compinit -u -D || exit
+		[[ $_comps[bulkhead] = _bulkhead ]] || { print "not registered"; exit 1 }
+		_arguments() { print -rl -- "$line: "$^@ }
+		_describe() { print -rl -- "$line: "${(@P)^2} }
+		autoload -Uz +X _bulkhead
+		while read -r line; do
+			words=(bulkhead ${=line}) CURRENT=${#words}
+			_bulkhead || print -r -- "$line: fails"
+		done <$2' - "$scratch/zsh" "$scratch/lines"
+}
+zsh_offers() {
+	grep -qF -- "$1: $2" "$scratch/out" || fail "zsh does not offer $2 behind $1"
+}
+if ! command -v zsh >/dev/null; then
+	fail "zsh is not installed"
+else
+	zsh_lines >"$scratch/out" 2>"$scratch/err" || fail "zsh: $(cat "$scratch/out")"
+	[ ! -s "$scratch/err" ] || fail "zsh complains: $(cat "$scratch/err")"
+	! grep ': fails$' "$scratch/out" || fail "zsh's function fails"
+	zsh_offers po "policy:"
+	zsh_offers po "status:what state"
+	zsh_offers "policy _" "rollback:"
+	zsh_offers "policy apply _" "1:FILE:_files"
+	zsh_offers "map --format _" "--format[how to print; json is stable]:table|json|dot|mermaid:(table json dot mermaid)"
+	zsh_offers "mode web _" "2:learn|audit|enforce:(learn audit enforce)"
+	! grep -q -- "^panic --f: --format" "$scratch/out" || fail "zsh offers --format for panic"
+	for command in "${commands[@]}"; do
+		zsh_offers "$command --" "--help"
+	done
+fi
+
+step "flows --read: whole, cut, hostile, empty, nothing, a folder"
+corpus=$source/tests/fuzz/packet/corpus
+runs 0 flows --read "$corpus/pcap/connection.pcap" --format json
+prints_json 'has("src") and has("tx")'
+runs 0 flows --read "$corpus/pcap/connection.pcap"
+prints "SOURCE"
+size=$(stat -c %s "$corpus/pcap/connection.pcap")
+for ((length = 0; length < size; length += 37)); do
+	head -c "$length" "$corpus/pcap/connection.pcap" >"$scratch/cut.pcap"
+	wanted=0
+	[ $length -ge 24 ] || wanted=3
+	runs $wanted flows --read "$scratch/cut.pcap" --format json
+	[ -z "$out" ] || jq -s . "$scratch/out" >/dev/null || fail "cut at $length: no JSON: $out"
+	[ -n "$err" ] || fail "cut at $length: nothing is said about it"
+done
+for file in "$corpus"/*/*; do
+	"$bulkhead" flows --read "$file" >/dev/null 2>"$scratch/err"
+	status=$?
+	[ $status = 0 ] || [ $status = 3 ] || fail "$file: status $status"
+	[ -s "$scratch/err" ] || fail "$file: nothing is said"
+done
+runs 3 flows --read /nonexistent
+says "/nonexistent: No such file or directory"
+prints_nothing
+runs 3 flows --read "$scratch/folder"
+says "$scratch/folder"
+prints_nothing
+runs 3 flows --read "$scratch/empty"
+prints_nothing
+cp "$corpus/pcap/connection.pcap" "$scratch/"$'\033[2J.pcap'
+runs 0 flows --read "$scratch/"$'\033[2J.pcap'
+[[ $err != *$'\033'* ]] || fail "a file's name reaches the terminal as it is"
+
+step "policy check on recorded flows"
+flow() {
+	echo "{\"proto\":\"tcp\",\"direction\":\"syn\",\"src\":{\"ip\":\"10.0.0.2\",\"port\":4000,\"workload\":\"$1\"},\"dst\":{\"ip\":\"10.0.0.3\",\"port\":$3,\"workload\":\"$2\"}}"
+}
+check=(policy check --policy "$source/config/policies/shop.json" --flows)
+flow netns:web netns:db 5432 >"$scratch/allowed"
+{
+	cat "$scratch/allowed"
+	echo
+	flow netns:db netns:web 22
+} >"$scratch/refused"
+flow netns:web $'evil\033[2J' 5432 | sed 's/\x1b/\\u001b/' >"$scratch/hostile"
+runs 0 "${check[@]}" "$scratch/allowed"
+prints "1 flows: 1 allowed, 0 would be refused, 0 uncertain"
+runs 1 "${check[@]}" "$scratch/refused"
+prints "netns:db → netns:web"
+prints "2 flows: 1 allowed, 1 would be refused"
+runs 1 "${check[@]}" "$scratch/refused" --format json
+prints_json '.verdict == "deny" and .port == 22'
+runs 1 "${check[@]}" "$scratch/hostile"
+[[ $out != *$'\033'* ]] || fail "a workload's name reaches the terminal as it is"
+runs 0 "${check[@]}" "$scratch/empty"
+{
+	cat "$scratch/allowed"
+	echo "no JSON"
+} >"$scratch/broken"
+runs 3 "${check[@]}" "$scratch/broken"
+says "broken:2: a JSON object expected"
+runs 3 "${check[@]}" /nonexistent
+runs 3 "${check[@]}" "$scratch/folder"
+runs 3 policy check --policy /nonexistent --flows "$scratch/allowed"
+runs 1 policy check --policy "$source/tests/unit/policy/broken/unknown-key.yaml" --flows "$scratch/allowed"
+says "unknown-key.yaml:"
+# What the reader of captures prints, the replay reads.
+"$bulkhead" flows --read "$corpus/pcap/connection.pcap" --format json >"$scratch/flows.jsonl" 2>/dev/null
+"$bulkhead" "${check[@]}" "$scratch/flows.jsonl" >/dev/null 2>"$scratch/err"
+[ $? -le 1 ] || fail "recorded flows are not read again: $(cat "$scratch/err")"
+
+step "what a stand-in answers"
+policy=$(cat "$source/config/policies/shop.yaml")
+# An escape that JSON wrote as such, and an override that stands there as it is.
+evil='\\u001b[2J\u202e'
+jq -n --arg policy "$policy" --arg nft $'table inet bulkhead {\n\tcomment "x\\y"\n}\n' '{
+	"/v1/policy/proposal": [200, ($policy | sub("rules:"; "# evidence \u001b[2J\nrules:"))],
+	"/v1/policy/active": [200, "no policy at all"],
+	"/v1/policy/nft": [200, $nft],
+	"/v1/status": [500, "{\"error\":{\"what\":\"a '"$evil"' problem\",\"do\":\"this\"}}"],
+	"/v1/coverage": [200, "<html>"],
+	"/v1/workloads": [400, "no JSON"],
+	"/v1/map": [200, "{\"nodes\":[{\"id\":\"'"$evil"'\\\"\",\"kind\":\"workload\"}],\"edges\":[]}"],
+	"/v1/edges": [200, "{\"edges\":[5,{\"src\":\"'"$evil"'\"}],\"unlearned\":null}"],
+	"/v1/events": [200, "{\"time\":1.5,\"kind\":\"denied\",\"text\":\"'"$evil"'\"}\nno JSON\n{\"gap\":3}\n"],
+	"/v1/flows": [200, "{}\n[]\nnull\n"],
+	"/v1/mode": [403, "{\"error\":{\"what\":\"you may only read\"}}"],
+	"/v1/explain": [200, "{\"verdict\":\"deny\",\"reason\":\"no rule\"}"]
+}' >"$scratch/answers.json" || fail "jq"
+mkfifo "$scratch/alive"
+python3 "$here/stand_in.py" "$scratch/sock" "$scratch/answers.json" <"$scratch/alive" &
+stand_in=$!
+exec 9>"$scratch/alive"
+for ((i = 0; i < 50; i++)); do
+	[ -S "$scratch/sock" ] && break
+	sleep 0.1
+done
+export BULKHEAD_SOCKET=$scratch/sock
+
+runs 0 policy propose
+prints "# evidence"
+runs 0 policy propose --format json
+prints_json '."bulkhead-policy" == 1 and (.rules | length > 0)'
+cp "$scratch/out" "$scratch/printed.json"
+runs 0 policy check --policy "$scratch/printed.json" --flows "$scratch/empty"
+runs 3 policy show --format json
+says "what the daemon sent is no policy"
+runs 0 policy show --nft --format json
+[ "$(jq -r .nft "$scratch/out")" = "$(printf 'table inet bulkhead {\n\tcomment "x\\y"\n}')" ] || fail "$out"
+runs 3 status
+says "a ?[2J? problem"
+says "→ this"
+runs 3 coverage
+says "is not bulkhead's daemon"
+runs 2 workloads
+says "the daemon answers with status 400"
+for format in table dot mermaid; do
+	runs 0 map --format $format
+	[[ $out != *$'\033'* ]] || fail "map --format $format: a name reaches the terminal"
+done
+runs 0 map --format json
+prints_json '.nodes | length == 1'
+runs 0 edges
+[[ $out != *$'\033'* ]] || fail "edges: a name reaches the terminal"
+runs 0 events
+[[ $out != *$'\033'* ]] || fail "events: a text reaches the terminal"
+prints "3 lines are missing here"
+runs 0 flows
+runs 1 mode all learn
+says "you may only read"
+runs 1 explain a b 80
+prints "deny"
+runs 1 explain a b 80 --format json
+prints_json '.verdict == "deny"'
+# On a terminal JSON is made harmless as well; a file gets it as it is.
+script -qec "'$bulkhead' map --format json" /dev/null >"$scratch/out" </dev/null
+! grep -q $'\xe2\x80\xae' "$scratch/out" || fail "JSON turns a terminal's text round"
+COLUMNS=80 "$bulkhead" policy propose >"$scratch/out"
+grep -q $'\033' "$scratch/out" || fail "COLUMNS changed a document"
+
+exec 9>&-
+wait "$stand_in"
+stand_in=
+[ $failures = 0 ]
