@@ -180,6 +180,9 @@ static int read_scalar(struct reader *r, struct fy_event *event, struct bh_yaml 
 	node->text = bh_buffer_steal(&text);
 	if (!whole)
 		return fail_at(r, node->line, node->column, "a text that cannot be read");
+	if (style == FYSS_SINGLE_QUOTED && strstr(node->text, "''") != NULL)
+		return fail_at(r, node->line, node->column,
+			       "several quotes in a row in single quotes; use double quotes");
 	if (strlen(node->text) != length)
 		return fail_at(r, node->line, node->column, "a NUL byte in a text");
 	return 0;

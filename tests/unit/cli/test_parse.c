@@ -51,7 +51,7 @@ static const struct {
 	{ "explain a b c d",
 	  "explain: one word too many: d; usage: bulkhead explain SRC DST PORT[/PROTO]" },
 	{ "mode web", "usage: bulkhead mode WORKLOAD|all learn|audit|enforce" },
-	{ "mode web blcok", "mode takes learn, audit or enforce, not \"blcok\"" },
+	{ "mode web stop", "mode takes learn, audit or enforce, not \"stop\"" },
 	{ "mode web enforec",
 	  "mode takes learn, audit or enforce, not \"enforec\"; did you mean enforce?" },
 	{ "lab", "usage: bulkhead lab up|down|attack|report" },
