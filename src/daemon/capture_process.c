@@ -273,7 +273,8 @@ int bh_capture_main(void)
 	struct capture *c = bh_calloc(1, sizeof(*c));
 	struct bh_channel_handlers handlers = { c, on_kernel_message, on_kernel_closed };
 
-	signal(SIGINT, SIG_IGN); /* the terminal's Ctrl-C is the parent's to handle */
+	signal(SIGINT, SIG_IGN);  /* the terminal's Ctrl-C is the parent's to handle */
+	signal(SIGPIPE, SIG_IGN); /* nobody reads the log */
 	bh_log_open("capture", BH_LOG_INFO);
 	uv_loop_init(&c->loop);
 	c->kernel = bh_channel_new(&c->loop, BH_CHILD_FD, &handlers, QUEUE_LIMIT);

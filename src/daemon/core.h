@@ -99,6 +99,7 @@ struct bh_core {
 	uv_timer_t tick;
 	uv_timer_t stop_timer;
 	uv_timer_t capture_timer; /* runs while there is no channel to capture */
+	bool stopping;		  /* what is still in the channels is not heard */
 	int exit_status;
 };
 

@@ -30,6 +30,7 @@
 static void stop(struct bh_core *core, int status)
 {
 	core->exit_status = status;
+	core->stopping = true;
 	uv_stop(&core->loop);
 }
 
@@ -328,6 +329,11 @@ static void on_kernel_message(void *user, struct bh_channel *channel, const stru
 	struct bh_core *core = user;
 
 	(void)channel;
+	if (core->stopping) {
+		if (m->fd >= 0)
+			close(m->fd);
+		return;
+	}
 	if (m->type == BH_MSG_CONFIG) {
 		start(core, m->data);
 		return;

@@ -438,12 +438,14 @@ static void on_child_exit(uv_process_t *process, int64_t status, int signal_numb
 			uv_stop(&k->loop);
 		return;
 	}
-	bh_log(BH_LOG_WARNING, "%s ended (%s %d); it is started again", child->name,
+	/* Status 2: it could not start at all, and said why; trying again changes nothing. */
+	bool hopeless = signal_number == 0 && status == 2;
+
+	bh_log(BH_LOG_WARNING, "%s ended (%s %d)%s", child->name,
 	       signal_number != 0 ? "signal" : "status",
-	       signal_number != 0 ? signal_number : (int)status);
-	if (status == 2 || child->starts > 1000) {
-		/* Status 2: it could not start at all, and said why; trying again changes nothing.
-		 */
+	       signal_number != 0 ? signal_number : (int)status,
+	       hopeless ? "" : "; it is started again");
+	if (hopeless || child->starts > 1000) {
 		notify(k, "failed\n");
 		k->exit_status = 1;
 		uv_stop(&k->loop);
@@ -728,6 +730,7 @@ int bh_kernel_main(const struct bh_config *config, int notify_fd)
 	struct kernel *k = bh_calloc(1, sizeof(*k));
 	struct bh_error err = { 0 };
 
+	signal(SIGPIPE, SIG_IGN); /* a runtime that hangs up, or nobody who reads the log */
 	bh_log_open("kernel", (enum bh_log_level)config->log_level);
 	init(k, config, notify_fd);
 	if (bh_privileges_keep_kernel(&err) != 0 || open_kernel(k, &err) != 0) {

@@ -49,6 +49,18 @@ at_end 'read -r pid _ <"$scratch/run/bulkhead.pid" && kill "$pid" 2>/dev/null'
 [ "$(stat -c %a "$scratch/state/bulkhead.db")" = 600 ] || fail "the store is open to everyone"
 [ "$(stat -c %a "$scratch/run/bulkhead.pid")" = 600 ] || fail "anyone may hold the lock"
 
+step "a store that is none: the command says so, and fails"
+read -r pid _ <"$scratch/run/bulkhead.pid"
+kill "$pid"
+eventually 5 test ! -e "$scratch/run/api.sock" || fail "the daemon does not end"
+mv "$scratch/state/bulkhead.db" "$scratch/kept.db"
+echo "nothing that SQLite knows" >"$scratch/state/bulkhead.db"
+eventually 5 flock -n "$scratch/run/bulkhead.pid" true || fail "the lock is held"
+refused "is damaged" start_once
+mv "$scratch/kept.db" "$scratch/state/bulkhead.db"
+eventually 5 flock -n "$scratch/run/bulkhead.pid" true || fail "the lock is held"
+start_once || fail "the daemon does not start with its own store"
+
 step "one daemon at a time"
 refused "runs already" start_once
 
