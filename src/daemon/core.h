@@ -65,6 +65,7 @@ struct bh_core {
 
 	struct bh_map *flows;	     /* id → struct bh_live_flow */
 	struct bh_map *flows_by_key; /* the newest of each tuple */
+	struct bh_map *spoofs;	     /* ifindex → what was said of it lately (core_flows.c) */
 	struct bh_map *denials;	     /* of tuples that no flow has met yet (core_denials.c) */
 	struct bh_live_flow *oldest, *newest;
 	STAILQ_HEAD(, bh_live_flow) finished; /* kept for a while, in order of their end */
@@ -116,6 +117,8 @@ void bh_core_flows_orphaned(struct bh_core *core);
 /* Ends flows that capture has forgotten long ago: their last report found no room in the channel.
  */
 void bh_core_flows_sweep(struct bh_core *core, int64_t now);
+/* now: monotonic. */
+void bh_core_spoofs_tick(struct bh_core *core, int64_t now);
 void bh_core_flow_json(const struct bh_live_flow *flow, struct bh_buffer *out);
 /* Whether policy and learning have to do with it: not what links need to work, nor what a tunnel
  * carries, whose addresses are of a network of their own and may be anybody's here. */

@@ -115,6 +115,7 @@ static void on_tick(uv_timer_t *timer)
 	if (core->docker != NULL)
 		bh_docker_ops.tick(core->docker, now);
 	bh_core_denials_tick(core, now);
+	bh_core_spoofs_tick(core, bh_time_monotonic());
 	if (bh_time_monotonic() >= core->sweep_due) {
 		core->sweep_due = bh_time_monotonic() + SWEEP_INTERVAL;
 		bh_core_flows_sweep(core, now);
@@ -418,6 +419,7 @@ static void start(struct bh_core *core, const struct bh_config *config)
 	core->flows = bh_map_new(NULL);
 	core->flows_by_key = bh_map_new(NULL);
 	core->denials = bh_map_new(free);
+	core->spoofs = bh_map_new(free);
 	core->modes = bh_map_new(free);
 	core->remembered = bh_map_new(free);
 	if (open_state(core, &err) != 0) {

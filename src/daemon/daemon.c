@@ -21,6 +21,7 @@
 #include "grow.h"
 #include "links.h"
 #include "log.h"
+#include "log_file.h"
 #include "nft.h"
 #include "privileges.h"
 #include "process.h"
@@ -195,11 +196,10 @@ static int await_start(int fd, const char *log)
  * that started it (with *status set), or a negative errno below −1. */
 static int go_background(const struct bh_config *config, int *status)
 {
-	char log[BH_CONFIG_TEXT + 16], old[BH_CONFIG_TEXT + 24];
+	char log[BH_CONFIG_TEXT + 16];
 	int pipe_fds[2];
 
 	snprintf(log, sizeof(log), "%s/bulkhead.log", config->run_directory);
-	snprintf(old, sizeof(old), "%s.old", log);
 	if (pipe2(pipe_fds, O_CLOEXEC) != 0)
 		return -errno;
 	pid_t pid = fork();
@@ -213,9 +213,7 @@ static int go_background(const struct bh_config *config, int *status)
 	close(pipe_fds[0]);
 	setsid();
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	/* The last run's is kept: it may say how that ended. */
-	rename(log, old);
-	int file = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+	int file = bh_log_file_open(config->run_directory);
 	dup2(null, STDIN_FILENO);
 	dup2(null, STDOUT_FILENO);
 	dup2(file >= 0 ? file : null, STDERR_FILENO);

@@ -25,6 +25,7 @@
 #include "kernel_relay.h"
 #include "links.h"
 #include "log.h"
+#include "log_file.h"
 #include "map.h"
 #include "nflog.h"
 #include "nft.h"
@@ -37,6 +38,7 @@
 #define QUEUE_LIMIT (64u << 20)
 #define RESTART_MS 200
 #define STOP_MS 3000
+#define LOG_MS 5000
 #define LINK_FDS 8
 
 struct kernel;
@@ -73,6 +75,7 @@ struct kernel {
 	uv_timer_t exclude_timer;
 	uv_signal_t signals[2];
 	uv_timer_t stop_timer;
+	uv_timer_t log_timer;
 	struct bh_msg_loss loss;
 	int api_fd;
 	int notify_fd;
@@ -686,6 +689,11 @@ static int open_kernel(struct kernel *k, struct bh_error *err)
 	return bh_links_start(k->links, err);
 }
 
+static void on_log_due(uv_timer_t *timer)
+{
+	bh_log_file_trim(((struct kernel *)timer->data)->config.run_directory);
+}
+
 static void watch_descriptors(struct kernel *k)
 {
 	int fds[LINK_FDS];
@@ -708,7 +716,8 @@ static void watch_descriptors(struct kernel *k)
 
 static void init(struct kernel *k, const struct bh_config *config, int notify_fd)
 {
-	uv_timer_t *timers[] = { &k->links_timer, &k->exclude_timer, &k->stop_timer };
+	uv_timer_t *timers[] = { &k->links_timer, &k->exclude_timer, &k->stop_timer,
+				 &k->log_timer };
 
 	k->config = *config;
 	k->notify_fd = notify_fd;
@@ -740,6 +749,7 @@ int bh_kernel_main(const struct bh_config *config, int notify_fd)
 	}
 	watch_descriptors(k);
 	schedule_links(k);
+	uv_timer_start(&k->log_timer, on_log_due, LOG_MS, LOG_MS);
 	start_child(&k->core);
 	start_child(&k->capture);
 	uv_run(&k->loop, UV_RUN_DEFAULT);

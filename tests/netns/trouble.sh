@@ -61,6 +61,14 @@ mv "$scratch/kept.db" "$scratch/state/bulkhead.db"
 eventually 5 flock -n "$scratch/run/bulkhead.pid" true || fail "the lock is held"
 start_once || fail "the daemon does not start with its own store"
 
+step "the log, which lies in memory, stays small"
+head -c 9000000 /dev/zero | tr '\0' x >>"$scratch/run/bulkhead.log"
+log_is_small() {
+	[ "$(stat -c %s "$scratch/run/bulkhead.log")" -lt 100000 ]
+}
+eventually 15 log_is_small || fail "the log grows without end"
+[ "$(stat -c %s "$scratch/run/bulkhead.log.old")" -gt 8000000 ] || fail "what it held is lost"
+
 step "one daemon at a time"
 refused "runs already" start_once
 

@@ -30,6 +30,7 @@ static int make_core(void **state)
 	core->flows = bh_map_new(NULL);
 	core->flows_by_key = bh_map_new(NULL);
 	core->denials = bh_map_new(free);
+	core->spoofs = bh_map_new(free);
 	core->modes = bh_map_new(free);
 	*state = core;
 	return 0;
@@ -47,6 +48,7 @@ static int free_core(void **state)
 	bh_map_free(core->flows);
 	bh_map_free(core->flows_by_key);
 	bh_map_free(core->denials);
+	bh_map_free(core->spoofs);
 	bh_map_free(core->modes);
 	bh_ledger_free(core->ledger);
 	bh_model_free(core->model);
@@ -146,6 +148,55 @@ static void what_a_tunnel_carries_is_shown_and_nothing_else(void **state)
 	assert_int_equal(bh_ledger_count(core->ledger), 0);
 }
 
+static void count_spoofs(void *user, int64_t number, const char *json)
+{
+	(void)number;
+	*(size_t *)user += strstr(json, "\"kind\":\"spoof\"") != NULL;
+}
+
+static size_t spoof_events(const struct bh_core *core)
+{
+	struct bh_error err = { 0 };
+	size_t count = 0;
+
+	assert_int_equal(bh_store_events(core->store, -1, 10000, count_spoofs, &count, &err), 0);
+	return count;
+}
+
+/* Whoever sends under a thousand names is reported, and does not bury the other events. */
+static void a_flood_of_false_senders_is_summed_up(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_endpoint_fact fact;
+	struct bh_error err = { 0 };
+
+	core->store = bh_store_open(":memory:", &err);
+	assert_non_null(core->store);
+	memset(&fact, 0, sizeof(fact));
+	fact.ifindex = 5;
+	bh_copy_text(fact.ifname, sizeof(fact.ifname), "veth5");
+	bh_copy_text(fact.netns_name, sizeof(fact.netns_name), "intruder");
+	fact.netns_inode = 77;
+	fact.addr_count = 1;
+	bh_addr_parse("10.0.0.1", &fact.addrs[0]);
+	fact.since = NOW - BH_SECOND;
+	bh_model_endpoint(core->model, &fact, NOW - BH_SECOND);
+	for (uint64_t id = 1; id <= 1000; id++) {
+		struct bh_flow flow = make_flow(id, IPPROTO_UDP, (uint16_t)id);
+
+		flow.src_ifindex = 5;
+		bh_addr_parse("10.0.0.9", &flow.key.src);
+		bh_core_flows(core, &flow, 1);
+	}
+	size_t said = spoof_events(core);
+	assert_in_range(said, 1, 50);
+	bh_core_spoofs_tick(core, bh_time_monotonic() + 60 * BH_SECOND);
+	assert_int_equal(spoof_events(core), said + 1);
+	bh_core_spoofs_tick(core, bh_time_monotonic() + 120 * BH_SECOND);
+	assert_int_equal(spoof_events(core), said + 1);
+	bh_store_close(core->store);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -153,6 +204,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_a_tunnel_carries_is_shown_and_nothing_else,
 						make_core, free_core),
 		cmocka_unit_test_setup_teardown(flows_that_are_heard_of_no_more_end, make_core,
+						free_core),
+		cmocka_unit_test_setup_teardown(a_flood_of_false_senders_is_summed_up, make_core,
 						free_core),
 	};
 

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The log of a daemon in the background: DIRECTORY/bulkhead.log, which all three processes hold as
+ * their standard error. It lies in memory (/run), so it stays small: when it is full, it moves to
+ * bulkhead.log.old, whose contents go.
+ */
+#ifndef BH_LOG_FILE_H
+#define BH_LOG_FILE_H
+
+/* Opens it, empty; what an earlier run wrote is kept as the old one. A descriptor or −1. */
+int bh_log_file_open(const char *directory);
+
+/* Empties it where it has grown too large. Does nothing where standard error is something else. */
+void bh_log_file_trim(const char *directory);
+
+#endif
