@@ -192,7 +192,10 @@ cJSON *bh_core_unknown(const struct bh_core *core)
 		say(list, "%zu of %zu endpoints belong to no workload that is known", unidentified,
 		    all);
 	if (uncovered > 0)
-		say(list, "%zu containers or namespaces cannot be seen; why: bulkhead coverage",
+		say(list,
+		    uncovered == 1
+			    ? "%zu container or namespace cannot be seen; why: bulkhead coverage"
+			    : "%zu containers or namespaces cannot be seen; why: bulkhead coverage",
 		    uncovered);
 	if (core->store_why[0] != '\0')
 		say(list, "nothing is stored (%s): a restart would forget it", core->store_why);

@@ -38,6 +38,8 @@
 #define QUEUE_LIMIT (64u << 20)
 #define RESTART_MS 200
 #define STOP_MS 3000
+#define EARLY (10 * BH_SECOND)
+#define MOST_FAILURES 1000
 #define LOG_MS 5000
 #define LINK_FDS 8
 
@@ -53,6 +55,8 @@ struct child {
 	bool alive;
 	bool hangs; /* and was ended for it */
 	uint32_t starts;
+	int64_t started;   /* monotonic */
+	uint32_t failures; /* ends within the first seconds, one after the other */
 };
 
 struct kernel {
@@ -448,7 +452,9 @@ static void on_child_exit(uv_process_t *process, int64_t status, int signal_numb
 	       signal_number != 0 ? "signal" : "status",
 	       signal_number != 0 ? signal_number : (int)status,
 	       hopeless ? "" : "; it is started again");
-	if (hopeless || child->starts > 1000) {
+	bool early = bh_time_monotonic() - child->started < EARLY;
+	child->failures = early ? child->failures + 1 : 0;
+	if (hopeless || child->failures > MOST_FAILURES) {
 		notify(k, "failed\n");
 		k->exit_status = 1;
 		uv_stop(&k->loop);
@@ -565,6 +571,7 @@ static void start_child(struct child *child)
 	child->alive = true;
 	child->hangs = false;
 	child->starts++;
+	child->started = bh_time_monotonic();
 	child->channel = bh_channel_new(&k->loop, fds[0], &handlers, QUEUE_LIMIT);
 	tell(child, BH_MSG_CONFIG, &k->config, sizeof(k->config));
 	if (child == &k->core) {
