@@ -441,10 +441,18 @@ static bool all_known(const struct bh_links *l)
 	return true;
 }
 
+static void watch_directories(struct bh_links *l)
+{
+	for (char **directory = l->directories; *directory != NULL; directory++)
+		inotify_add_watch(l->notify, *directory,
+				  IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_ATTRIB | IN_CLOSE_WRITE);
+}
+
 static void scan(struct bh_links *l)
 {
 	struct scan_result result = { l, bh_map_new(NULL) };
 
+	watch_directories(l); /* one that did not exist may do now */
 	bh_netns_scan((const char *const *)l->directories, l->config.proc, l->requests, true,
 		      on_found, &result);
 	drop_unseen(l, result.seen);
@@ -479,7 +487,18 @@ static void drop_unseen_addresses(struct bh_links *l, struct bh_map *before)
 	}
 }
 
-/* Draws the picture anew; what it does not show any more is gone. */
+static void enter_spaces(struct bh_links *l)
+{
+	const struct host_link *h;
+
+	for (size_t position = 0; (h = bh_map_next(l->links, &position)) != NULL;)
+		if (!h->gone && h->raw.veth && h->raw.peer_nsid >= 0)
+			space_of(l, h->raw.peer_nsid);
+}
+
+/* Draws the picture anew; what it does not show any more is gone. Nothing is stated before the
+ * namespaces have their names and processes again: an endpoint would be a stranger for a moment,
+ * and without its rules. */
 static void rescan(struct bh_links *l)
 {
 	struct bh_map *addresses_before = l->host_addrs;
@@ -495,15 +514,9 @@ static void rescan(struct bh_links *l)
 		h->gone = !h->seen;
 	drop_unseen_addresses(l, addresses_before);
 	bh_map_free(addresses_before);
-	want_scan(l);
-	settle(l);
-}
-
-static void watch_directories(struct bh_links *l)
-{
-	for (char **directory = l->directories; *directory != NULL; directory++)
-		inotify_add_watch(l->notify, *directory,
-				  IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_ATTRIB | IN_CLOSE_WRITE);
+	enter_spaces(l);
+	l->scans = 0;
+	scan(l);
 }
 
 struct bh_links *bh_links_open(const struct bh_links_config *config,
@@ -559,7 +572,6 @@ int bh_links_start(struct bh_links *l, struct bh_error *err)
 	if (result != 0)
 		return bh_error_set(err, result, "rtnetlink: links cannot be read: %s",
 				    strerror(-result));
-	watch_directories(l);
 	settle(l);
 	want_scan(l);
 	scan(l);
@@ -593,10 +605,8 @@ void bh_links_read(struct bh_links *l)
 {
 	struct bh_rtnl_handlers h;
 
-	if (read_notifications(l)) {
-		watch_directories(l); /* one that did not exist may do now */
+	if (read_notifications(l))
 		want_scan(l);
-	}
 	if (bh_rtnl_read(l->news, handlers(l, &h)) == -ENOBUFS) {
 		l->overruns++;
 		rescan(l);
