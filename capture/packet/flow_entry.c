@@ -68,6 +68,7 @@ void bh_flow_entry_record(const struct bh_flow_entry *e, const char *tunnel, boo
 	out->state = e->state;
 	out->direction = e->direction;
 	out->answered = e->answered;
+	out->established = e->established;
 	out->final = final;
 	out->lossy = e->lossy;
 	bh_copy_text(out->tunnel, sizeof(out->tunnel), tunnel);

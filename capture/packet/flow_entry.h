@@ -39,6 +39,7 @@ struct bh_flow_entry {
 	uint8_t list;
 	uint16_t direction : 2; /* enum bh_direction */
 	uint16_t answered : 1;
+	uint16_t established : 1;
 	uint16_t lossy : 1;
 	uint16_t initiator_is_high : 1;
 	uint16_t isn_known : 1;

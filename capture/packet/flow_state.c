@@ -115,6 +115,7 @@ static void advance_tcp(struct bh_flow_entry *flow, const struct bh_packet *p, b
 		advance_forward(flow, p);
 	else
 		advance_back(flow, p);
+	flow->established |= flow->state == BH_FLOW_ESTABLISHED;
 	flow->fin_tx |= forward && has(p, BH_TCP_FIN);
 	flow->fin_rx |= !forward && has(p, BH_TCP_FIN);
 	if (flow->fin_tx && flow->fin_rx && flow->answered)

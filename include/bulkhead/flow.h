@@ -63,6 +63,7 @@ struct bh_flow {
 	uint8_t state;	   /* enum bh_flow_state */
 	uint8_t direction; /* enum bh_direction */
 	bool answered;	   /* stays true when the state moves on to closed */
+	bool established;  /* TCP: the handshake was completed; stays true likewise */
 	bool final;	   /* no further record of this flow follows */
 	bool lossy;	   /* packets were lost while this flow was alive: the counts are a floor */
 	char tunnel[BH_TUNNEL_TEXT]; /* what carried it: "vxlan:42", "ipip/gre"; "": nothing */

@@ -186,7 +186,9 @@ cJSON *bh_core_unknown(const struct bh_core *core)
 	if (!core->scanned)
 		say(list, "the host's interfaces have not been read yet");
 	if (core->docker != NULL && !core->docker_ok)
-		say(list, "docker cannot be asked (%s): containers have no names",
+		say(list,
+		    "docker cannot be asked (%s): containers that are new or changed have no "
+		    "names",
 		    core->docker_why[0] != '\0' ? core->docker_why : "no answer yet");
 	if (unidentified > 0)
 		say(list, "%zu of %zu endpoints belong to no workload that is known", unidentified,
@@ -210,11 +212,13 @@ cJSON *bh_core_unknown(const struct bh_core *core)
 	if (undirected > 0)
 		say(list,
 		    "%" PRIu64
-		    " connections are over that were not learned: who opened them is not "
-		    "known",
+		    " connections are older than the watch, or may be: who opened them is "
+		    "not known, and they were not learned",
 		    undirected);
 	if (unanswered > 0)
-		say(list, "%" PRIu64 " connections were never answered, and not learned",
+		say(list,
+		    "%" PRIu64 " connections were not answered, or given up half-open, and not "
+		    "learned",
 		    unanswered);
 	if (unresolved > 0)
 		say(list,

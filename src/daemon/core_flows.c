@@ -195,9 +195,18 @@ static uint64_t total_bytes(const struct bh_flow_half *half)
 	return half->sent.packets > 0 ? half->sent.bytes : half->delivered.bytes;
 }
 
+/* Answered in the sense of the ledger. Who probes for open ports, or in another's name, gets its
+ * SYN+ACK and leaves it at that: a connection teaches once its initiator has taken the answer up.
+ */
+static bool is_answered(const struct bh_flow *f)
+{
+	return f->key.proto == IPPROTO_TCP ? f->answered && f->established : f->answered;
+}
+
 static void learn(struct bh_core *core, struct bh_live_flow *live)
 {
 	const struct bh_flow *f = &live->flow;
+	bool answered = is_answered(f);
 	uint64_t bytes = total_bytes(&f->tx) + total_bytes(&f->rx);
 	struct bh_contact contact = { .src = &live->src,
 				      .dst = &live->dst,
@@ -206,8 +215,8 @@ static void learn(struct bh_core *core, struct bh_live_flow *live)
 				      .replica = live->replica,
 				      .time = f->last,
 				      .direction = f->direction,
-				      .answered = f->answered,
-				      .teaches = f->answered && !live->learned,
+				      .answered = answered,
+				      .teaches = answered && !live->learned,
 				      .ends = f->final,
 				      .bytes = bytes > live->counted_bytes
 						       ? bytes - live->counted_bytes

@@ -151,7 +151,8 @@ static bool check_flow(const void *data)
 	return addr_ok(&f->key.src) && addr_ok(&f->key.dst) && time_ok(f->first) &&
 	       time_ok(f->last) && f->state <= BH_FLOW_CLOSED &&
 	       f->direction <= BH_DIRECTION_LISTENER && flag_ok(&f->answered) &&
-	       flag_ok(&f->final) && flag_ok(&f->lossy) && TEXT_OK(f->tunnel);
+	       flag_ok(&f->established) && flag_ok(&f->final) && flag_ok(&f->lossy) &&
+	       TEXT_OK(f->tunnel);
 }
 
 static bool check_denial(const void *data)

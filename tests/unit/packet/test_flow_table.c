@@ -275,6 +275,16 @@ static void states_follow_the_handshake(void **state)
 	}
 }
 
+/* A port scan gets its SYN+ACK and leaves it at that. */
+static void half_open_is_not_established(void **state)
+{
+	(void)state;
+	assert_false(play(">S<SA").established);
+	assert_false(play(">S<SA>R").established);
+	assert_true(play(">S<SA>A>R").established);
+	assert_true(play(">S<SA>F<F").established);
+}
+
 static void initiator_is_who_sent_the_syn(void **state)
 {
 	(void)state;
@@ -1019,6 +1029,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(connection_opens_and_closes),
 		cmocka_unit_test(states_follow_the_handshake),
+		cmocka_unit_test(half_open_is_not_established),
 		cmocka_unit_test(initiator_is_who_sent_the_syn),
 		cmocka_unit_test(a_port_used_again_is_another_connection),
 		cmocka_unit_test(a_new_attempt_is_another_connection),
