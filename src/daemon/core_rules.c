@@ -246,6 +246,9 @@ static void load_mode(void *user, const char *workload, uint8_t mode)
 
 	*value = mode;
 	bh_map_put_text(core->modes, workload, value);
+	/* The rules of the run before may stand; until it is known who is who this run says so. */
+	if (mode != BH_LEARN)
+		core->enforcement = BH_ENFORCEMENT_STARTING;
 }
 
 int bh_core_rules_load(struct bh_core *core, struct bh_error *err)
