@@ -157,6 +157,21 @@ static bool has_net(const struct bh_container *c, const struct bh_endpoint_fact 
 	return false;
 }
 
+/* Whether another attachment of this MAC is the container's for certain: by its cgroup. Namespaces
+ * that outlive their container keep address and MAC, which the next one gets as well. */
+static bool is_taken(const struct bh_model *m, const struct bh_container *c,
+		     const struct bh_endpoint_fact *fact)
+{
+	const struct instance *i;
+
+	for (size_t position = 0; (i = bh_map_next(m->present, &position)) != NULL;)
+		if (i->shown.fact.ifindex != fact->ifindex &&
+		    strcmp(i->shown.fact.container_id, c->id) == 0 &&
+		    memcmp(&i->shown.fact.mac, &fact->mac, sizeof(fact->mac)) == 0)
+			return true;
+	return false;
+}
+
 static const struct bh_container *by_circumstance(const struct bh_model *m,
 						  const struct bh_endpoint_fact *fact)
 {
@@ -167,7 +182,7 @@ static const struct bh_container *by_circumstance(const struct bh_model *m,
 		    strcmp(run_path(c->netns_path), run_path(fact->netns_name)) == 0)
 			return c;
 	for (size_t position = 0; (c = bh_map_next(m->containers, &position)) != NULL;)
-		if (has_net(c, fact))
+		if (has_net(c, fact) && !is_taken(m, c, fact))
 			return c;
 	return NULL;
 }
@@ -197,12 +212,17 @@ static const struct bh_container *find_container(const struct bh_model *m,
 	return owner_of(m, by_circumstance(m, fact));
 }
 
-/* Circumstances named a container, and the cgroup names another one that nobody knows yet: it got
- * the address and the MAC of the first, and nothing else of it. */
-static bool is_contradicted(const struct instance *i)
+/* Circumstances named a container, and a cgroup says otherwise: this one's names another container
+ * that nobody knows yet, or another one's names this container. */
+static bool is_contradicted(const struct bh_model *m, const struct instance *i)
 {
-	return i->shown.container != NULL && i->shown.fact.container_id[0] != '\0' &&
-	       strcmp(i->shown.container->id, i->shown.fact.container_id) != 0;
+	const struct bh_container *c = i->shown.container;
+
+	if (c == NULL)
+		return false;
+	return i->shown.fact.container_id[0] != '\0'
+		       ? strcmp(c->id, i->shown.fact.container_id) != 0
+		       : is_taken(m, c, &i->shown.fact);
 }
 
 static void join(struct bh_model *m, struct instance *i)
@@ -212,7 +232,7 @@ static void join(struct bh_model *m, struct instance *i)
 
 	memcpy(before, i->shown.workload, sizeof(before));
 	/* Once known, a container stays known: its engine may be away. */
-	if (c != NULL || is_contradicted(i)) {
+	if (c != NULL || is_contradicted(m, i)) {
 		bh_container_free((struct bh_container *)(uintptr_t)i->shown.container);
 		i->shown.container = c != NULL ? bh_container_copy(c) : NULL;
 	}
@@ -344,6 +364,18 @@ static void end_instance(struct bh_model *m, struct instance *i, int64_t now)
 	drop_departed(m, now);
 }
 
+/* Whoever was taken for the container that this one is, by circumstance, is not. */
+static void yield_to(struct bh_model *m, const struct instance *i)
+{
+	struct instance *other;
+
+	for (size_t position = 0; (other = bh_map_next(m->present, &position)) != NULL;)
+		if (other != i && other->shown.container != NULL &&
+		    other->shown.fact.container_id[0] == '\0' &&
+		    strcmp(other->shown.container->id, i->shown.fact.container_id) == 0)
+			join(m, other);
+}
+
 /* An id that differs from the one before: the attachment went to another container in between. */
 static bool is_other_container(const struct instance *i, const struct bh_endpoint_fact *fact)
 {
@@ -361,6 +393,8 @@ void bh_model_endpoint(struct bh_model *m, const struct bh_endpoint_fact *fact, 
 		end_instance(m, i, now);
 		i = NULL;
 	}
+	bool claims = fact->container_id[0] != '\0' &&
+		      (i == NULL || i->shown.fact.container_id[0] == '\0');
 	if (i == NULL) {
 		i = begin_instance(m, fact);
 		m->generation++;
@@ -371,6 +405,8 @@ void bh_model_endpoint(struct bh_model *m, const struct bh_endpoint_fact *fact, 
 	i->shown.fact = *fact;
 	update_holds(m, i, now);
 	join(m, i);
+	if (claims)
+		yield_to(m, i);
 }
 
 void bh_model_endpoint_gone(struct bh_model *m, uint32_t ifindex, int64_t now)

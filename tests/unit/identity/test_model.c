@@ -190,6 +190,31 @@ static void a_cgroup_overrules_circumstances(void **state)
 	bh_model_free(m);
 }
 
+/* A namespace that outlived its container has the address and the MAC that the next one got. */
+static void what_is_left_of_a_container_is_not_the_next_one(void **state)
+{
+	struct bh_model *m = new_model();
+	struct bh_container *c = compose(ID_A, "web");
+	struct bh_endpoint_fact left = fact(7, "10.0.0.2", 100), f = fact(8, "10.0.0.2", 200);
+
+	(void)state;
+	f.mac = left.mac;
+	bh_container_add_net(c)->addr4 = addr("10.0.0.2");
+	c->nets[0].mac = f.mac;
+	bh_model_endpoint(m, &left, 100);
+	state_container(m, c);
+	bh_model_endpoint(m, &f, 200);
+	expect(m, 8, "10.0.0.2", 200, BH_PEER_WORKLOAD, "compose:shop/web");
+	strcpy(f.container_id, ID_A);
+	f.runtime = BH_RUNTIME_DOCKER;
+	bh_model_endpoint(m, &f, 210);
+	expect(m, 8, "10.0.0.2", 210, BH_PEER_WORKLOAD, "compose:shop/web");
+	expect(m, 7, "10.0.0.2", 210, BH_PEER_UNRESOLVED, "unidentified:veth7");
+	state_container(m, compose(ID_B, "db"));
+	expect(m, 7, "10.0.0.2", 210, BH_PEER_UNRESOLVED, "unidentified:veth7");
+	bh_model_free(m);
+}
+
 /* Docker lists an image whose tag has moved on by its number. */
 static void a_tag_that_moves_on_changes_no_workload(void **state)
 {
@@ -347,6 +372,7 @@ int main(void)
 		cmocka_unit_test(another_id_is_another_instance),
 		cmocka_unit_test(circumstances_name_a_container_without_process),
 		cmocka_unit_test(a_cgroup_overrules_circumstances),
+		cmocka_unit_test(what_is_left_of_a_container_is_not_the_next_one),
 		cmocka_unit_test(a_tag_that_moves_on_changes_no_workload),
 		cmocka_unit_test(identity_comes_from_the_veth),
 		cmocka_unit_test(strangers_are_told_apart),
