@@ -10,8 +10,10 @@
  *
  * Such a workload has neighbours that only learn, and whose ports may send what they like. So the
  * same is asked of what any container's port sends it, when it is delivered: rules about addresses
- * are worth nothing to a receiver who is lied to about them. And nobody, known or not, may claim an
- * address that belongs to such a workload.
+ * are worth nothing to a receiver who is lied to about them; and already when it is sent, because
+ * what goes to the gateway's MAC is routed, and leaves as the host's own frame. And nobody, known
+ * or not, may claim an address that belongs to such a workload, or towards one that belongs to any
+ * container.
  *
  * The table stands before the bridge learns the sender's MAC, before NAT and before br_netfilter.
  * A VLAN tag is visible here even when the kernel has taken it off the frame, because the
@@ -34,6 +36,7 @@
 #define OPTION_TARGET 0x0201
 
 static const uint8_t unspecified[16];
+static const uint8_t broadcast4[] = { 255, 255, 255, 255 };
 static const uint16_t ethertypes[] = { 0x0800, 0x0806, 0x86dd };
 static const uint8_t router_types[] = { 134, 137 }; /* advertisement, redirect */
 /* What a container says before it has an address: router solicitation, MLD. */
@@ -79,6 +82,8 @@ static void add_sets(const struct build *b)
 	bh_desired_set(t, "owned4", BH_KEY(BH_FIELD_IP_SADDR), BH_SET_MAP);
 	bh_desired_set(t, "owned6", BH_KEY(BH_FIELD_IP6_SADDR), BH_SET_MAP);
 	bh_desired_set(t, "owned_nd", BH_KEY(BH_FIELD_ND_TARGET), BH_SET_MAP);
+	bh_desired_set(t, "held4", BH_KEY(BH_FIELD_IP_SADDR), 0);
+	bh_desired_set(t, "held6", BH_KEY(BH_FIELD_IP6_SADDR), 0);
 }
 
 static void put(const struct build *b, const char *set, const struct bh_key_bytes *key,
@@ -114,17 +119,20 @@ static void bind_port(const struct build *b, const struct bh_port *port, const c
 static void own(const struct build *b, const struct bh_port *port)
 {
 	const char *chain = port->mode == BH_ENFORCE ? "stranger" : "stranger_audit";
+	bool governed = port->mode != BH_LEARN;
 
 	for (size_t i = 0; i < port->addr_count; i++) {
+		bool four = port->addrs[i].family == BH_IPV4;
 		struct bh_key_bytes key = { 0 };
 
 		bh_key_put_addr(&key, &port->addrs[i]);
-		if (port->addrs[i].family == BH_IPV4) {
-			put(b, "owned4", &key, chain);
-		} else {
-			put(b, "owned6", &key, chain);
-			put(b, "owned_nd", &key, chain);
+		if (!governed) {
+			put(b, four ? "held4" : "held6", &key, NULL);
+			continue;
 		}
+		put(b, four ? "owned4" : "owned6", &key, chain);
+		if (!four)
+			put(b, "owned_nd", &key, chain);
 	}
 }
 
@@ -207,6 +215,7 @@ static void add_check(const struct build *b)
 	bh_rule_verdict(rule, NF_ACCEPT);
 	rule = bh_nft_chain_add_rule(chain);
 	bh_rule_equal(rule, BH_FIELD_IP_SADDR, unspecified);
+	bh_rule_equal(rule, BH_FIELD_IP_DADDR, broadcast4);
 	bh_rule_number(rule, BH_FIELD_UDP_SPORT, 68);
 	bh_rule_number(rule, BH_FIELD_UDP_DPORT, 67);
 	bh_rule_verdict(rule, NF_ACCEPT);
@@ -214,6 +223,20 @@ static void add_check(const struct build *b)
 	bh_rule_equal(rule, BH_FIELD_IP6_SADDR, unspecified);
 	bh_rule_in(rule, BH_KEY(BH_FIELD_ICMPV6_TYPE), "nd_early");
 	bh_rule_verdict(rule, NF_ACCEPT);
+}
+
+/* Towards a workload that audits or enforces. */
+static void divert_protected(struct bh_nft_chain *chain, const char *held4, const char *held6)
+{
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
+
+	if (held4 != NULL)
+		bh_rule_in(rule, BH_KEY(BH_FIELD_IP_SADDR), held4);
+	bh_rule_vmap(rule, BH_KEY(BH_FIELD_IP_DADDR), "owned4");
+	rule = bh_nft_chain_add_rule(chain);
+	if (held6 != NULL)
+		bh_rule_in(rule, BH_KEY(BH_FIELD_IP6_SADDR), held6);
+	bh_rule_vmap(rule, BH_KEY(BH_FIELD_IP6_DADDR), "owned6");
 }
 
 /* Frames of ports that nobody checks: they may claim whatever is not protected. */
@@ -227,6 +250,7 @@ static void add_strangers(const struct build *b)
 	struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
 	bh_rule_number(rule, BH_FIELD_ICMPV6_TYPE, ND_ADVERT);
 	bh_rule_vmap(rule, BH_KEY(BH_FIELD_ND_TARGET), "owned_nd");
+	divert_protected(chain, "held4", "held6");
 }
 
 /* Ports of workloads that only learn. Where one address is held twice, on two bridges, each of its
@@ -243,6 +267,7 @@ static void add_learning(const struct build *b)
 	rule_in(chain, KEY_IP, "bind4", NF_ACCEPT);
 	rule_in(chain, KEY_ARP, "bind4", NF_ACCEPT);
 	rule_in(chain, KEY_IP6, "bind6", NF_ACCEPT);
+	divert_protected(chain, NULL, NULL);
 	bh_rule_goto(bh_nft_chain_add_rule(chain), "strangers");
 }
 
@@ -311,7 +336,7 @@ static void add_ports(const struct build *b)
 		if (b->rules->ports[i].bridged)
 			add_port(b, &b->rules->ports[i]);
 	/* Enforced owners first: who comes first keeps the element. */
-	for (uint8_t mode = BH_ENFORCE; mode >= BH_AUDIT; mode--)
+	for (int mode = BH_ENFORCE; mode >= BH_LEARN; mode--)
 		for (size_t i = 0; i < b->rules->port_count; i++)
 			if (b->rules->ports[i].bridged && b->rules->ports[i].mode == mode)
 				own(b, &b->rules->ports[i]);

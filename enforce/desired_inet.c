@@ -12,6 +12,14 @@
  * connection's first TCP segment is judged even where the connection tracker calls it established:
  * an entry that a mid-stream packet made, or that an earlier connection left for days, must not
  * open another.
+ *
+ * Permissions name addresses alone. So what claims a container's address and comes by another
+ * interface than that container's is dropped where the claimed or the receiver is enforced; within
+ * one bridge the table bridge bulkhead sees to that.
+ *
+ * DHCP passes where it is what it seems to be: a client's question to all, or to this host; an
+ * answer from this host, or from somebody on the bridge who is no container. Anything else with its
+ * ports is judged like any other traffic.
  */
 #include <netinet/in.h>
 #include <linux/netfilter.h>
@@ -19,6 +27,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "address.h"
 #include "desired_parts.h"
 
 #define PRIORITY_FILTER (-5)
@@ -29,12 +38,15 @@
 static const uint8_t tcp = IPPROTO_TCP, igmp = IPPROTO_IGMP;
 static const uint8_t multicast4[4] = { 224 };
 static const uint8_t multicast6[16] = { 0xff };
+static const uint8_t link_multicast6[16] = { 0xff, 0x02 };
+static const uint8_t broadcast4[4] = { 255, 255, 255, 255 };
 
 static const uint8_t nd_types[] = { 133, 135, 136 }; /* router, neighbour solicitation; answer */
 static const uint8_t nd_gateway_types[] = { 133, 134, 135, 136, 137 };
 static const uint8_t mld_types[] = { 130, 131, 132, 143 };
-/* Client to server and back, IPv4 and IPv6. */
-static const uint16_t dhcp_ports[][2] = { { 67, 68 }, { 68, 67 }, { 546, 547 }, { 547, 546 } };
+/* Source and destination, IPv4 and IPv6. */
+static const uint16_t dhcp_questions[][2] = { { 68, 67 }, { 546, 547 } };
+static const uint16_t dhcp_answers[][2] = { { 67, 68 }, { 547, 546 } };
 
 struct build {
 	struct bh_nft_table *table;
@@ -64,18 +76,24 @@ static void add_managed(const struct build *b)
 	}
 }
 
-static void add_constants(const struct build *b)
+static void add_port_pairs(const struct build *b, const char *name, const uint16_t pairs[2][2])
 {
-	struct bh_nft_set *dhcp =
-		bh_desired_set(b->table, "dhcp", BH_KEY(BH_FIELD_UDP_SPORT, BH_FIELD_UDP_DPORT), 0);
+	struct bh_nft_set *set =
+		bh_desired_set(b->table, name, BH_KEY(BH_FIELD_UDP_SPORT, BH_FIELD_UDP_DPORT), 0);
 
-	for (size_t i = 0; i < sizeof(dhcp_ports) / sizeof(dhcp_ports[0]); i++) {
+	for (size_t i = 0; i < 2; i++) {
 		struct bh_key_bytes key = { 0 };
 
-		bh_key_put_u16(&key, dhcp_ports[i][0]);
-		bh_key_put_u16(&key, dhcp_ports[i][1]);
-		bh_nft_set_add(dhcp, key.bytes, NULL, NULL);
+		bh_key_put_u16(&key, pairs[i][0]);
+		bh_key_put_u16(&key, pairs[i][1]);
+		bh_nft_set_add(set, key.bytes, NULL, NULL);
 	}
+}
+
+static void add_constants(const struct build *b)
+{
+	add_port_pairs(b, "dhcp_questions", dhcp_questions);
+	add_port_pairs(b, "dhcp_answers", dhcp_answers);
 	bh_desired_numbers(b->table, "nd_hosts", BH_FIELD_ICMPV6_TYPE, nd_types, sizeof(nd_types));
 	bh_desired_numbers(b->table, "nd_gateway", BH_FIELD_ICMPV6_TYPE, nd_gateway_types,
 			   sizeof(nd_gateway_types));
@@ -108,6 +126,43 @@ static void add_maps(const struct build *b, uint8_t side, bool host)
 		bh_key_put_addr(&key, &binding->addr);
 		bh_desired_add_first(binding->addr.family == BH_IPV4 ? map4 : map6, &key, target);
 	}
+}
+
+static void own(const struct bh_port *port, struct bh_nft_set *owned[2], struct bh_nft_set *held[2])
+{
+	const char *chain = port->mode == BH_ENFORCE ? "stranger" : "stranger_audit";
+	bool governed = port->mode != BH_LEARN;
+
+	for (size_t i = 0; i < port->addr_count; i++) {
+		struct bh_nft_set **sets = governed ? owned : held;
+		struct bh_key_bytes key = { 0 };
+
+		if (bh_addr_is_link_local(&port->addrs[i]))
+			continue;
+		bh_key_put_addr(&key, &port->addrs[i]);
+		bh_desired_add_first(sets[port->addrs[i].family == BH_IPV6], &key,
+				     governed ? chain : NULL);
+	}
+}
+
+/* Whose addresses nobody may claim, and the addresses that nobody may claim towards those. Without
+ * the link-local ones: each link has its own. */
+static void add_owners(const struct build *b)
+{
+	struct bh_nft_set *owned[] = {
+		bh_desired_set(b->table, "owned4", BH_KEY(BH_FIELD_IP_SADDR), BH_SET_MAP),
+		bh_desired_set(b->table, "owned6", BH_KEY(BH_FIELD_IP6_SADDR), BH_SET_MAP),
+	};
+	struct bh_nft_set *held[] = {
+		bh_desired_set(b->table, "held4", BH_KEY(BH_FIELD_IP_SADDR), 0),
+		bh_desired_set(b->table, "held6", BH_KEY(BH_FIELD_IP6_SADDR), 0),
+	};
+
+	/* Enforced owners first: who comes first keeps the element. */
+	for (int mode = BH_ENFORCE; mode >= BH_LEARN; mode--)
+		for (size_t i = 0; i < b->rules->port_count; i++)
+			if (b->rules->ports[i].mode == mode)
+				own(&b->rules->ports[i], owned, held);
 }
 
 /* --- a workload's chains ---------------------------------------------------------------------- */
@@ -199,8 +254,29 @@ static void accept_basics(struct bh_nft_chain *chain, const char *discovery)
 	bh_rule_number(rule, BH_FIELD_IP_TTL, 1);
 	bh_rule_equal(rule, BH_FIELD_L4PROTO, &igmp);
 	bh_rule_verdict(rule, NF_ACCEPT);
+}
+
+#define KEY_UDP_PORTS BH_KEY(BH_FIELD_UDP_SPORT, BH_FIELD_UDP_DPORT)
+
+static void accept_dhcp(struct bh_nft_chain *chain, const char *set)
+{
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
+
+	bh_rule_in(rule, KEY_UDP_PORTS, set);
+	bh_rule_verdict(rule, NF_ACCEPT);
+}
+
+/* To everybody on the link: nothing that is addressed so is ever routed. */
+static void accept_dhcp_to_all(struct bh_nft_chain *chain)
+{
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
+
+	bh_rule_equal(rule, BH_FIELD_IP_DADDR, broadcast4);
+	bh_rule_in(rule, KEY_UDP_PORTS, "dhcp_questions");
+	bh_rule_verdict(rule, NF_ACCEPT);
 	rule = bh_nft_chain_add_rule(chain);
-	bh_rule_in(rule, BH_KEY(BH_FIELD_UDP_SPORT, BH_FIELD_UDP_DPORT), "dhcp");
+	bh_rule_prefix(rule, BH_FIELD_IP6_DADDR, link_multicast6, 16);
+	bh_rule_in(rule, KEY_UDP_PORTS, "dhcp_questions");
 	bh_rule_verdict(rule, NF_ACCEPT);
 }
 
@@ -257,12 +333,35 @@ static void meet_posture(struct bh_nft_chain *chain, uint8_t side)
 		     side == BH_EGRESS ? "posture_egress" : "posture_ingress");
 }
 
+/* For what no binding has answered to. */
+static void catch_impostors(struct bh_nft_chain *chain)
+{
+	bh_rule_vmap(bh_nft_chain_add_rule(chain), BH_KEY(BH_FIELD_IP_SADDR), "owned4");
+	bh_rule_vmap(bh_nft_chain_add_rule(chain), BH_KEY(BH_FIELD_IP6_SADDR), "owned6");
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
+	bh_rule_in(rule, BH_KEY(BH_FIELD_IP_SADDR), "held4");
+	bh_rule_vmap(rule, BH_KEY(BH_FIELD_IP_DADDR), "owned4");
+	rule = bh_nft_chain_add_rule(chain);
+	bh_rule_in(rule, BH_KEY(BH_FIELD_IP6_SADDR), "held6");
+	bh_rule_vmap(rule, BH_KEY(BH_FIELD_IP6_DADDR), "owned6");
+}
+
+static void add_stranger(const struct build *b, const char *name, bool enforce)
+{
+	struct bh_nft_chain *chain = bh_nft_table_add_chain(b->table, name);
+
+	bh_desired_log(chain, b->config, enforce ? "SPOOF" : "SPOOFAUDIT", BH_EGRESS, "-");
+	bh_desired_final(chain, enforce ? NF_DROP : NFT_RETURN);
+}
+
 static void add_egress(const struct build *b)
 {
 	struct bh_nft_chain *chain = bh_nft_table_add_chain(b->table, "egress");
 
-	pass_unmanaged(chain, BH_FIELD_IIFNAME, NFT_RETURN);
 	look_up_workload(chain, BH_EGRESS, "egress4", "egress6");
+	catch_impostors(chain);
+	pass_unmanaged(chain, BH_FIELD_IIFNAME, NFT_RETURN);
+	accept_dhcp(chain, "dhcp_answers");
 	meet_posture(chain, BH_EGRESS);
 }
 
@@ -284,6 +383,7 @@ static void add_forward(const struct build *b)
 
 	accept_known(chain);
 	accept_basics(chain, "nd_hosts");
+	accept_dhcp_to_all(chain);
 	bh_rule_jump(bh_nft_chain_add_rule(chain), "egress");
 	bh_rule_jump(bh_nft_chain_add_rule(chain), "ingress");
 }
@@ -295,6 +395,7 @@ static void add_input(const struct build *b)
 
 	accept_known(chain);
 	accept_basics(chain, "nd_hosts");
+	accept_dhcp(chain, "dhcp_questions");
 	pass_unmanaged(chain, BH_FIELD_IIFNAME, NF_ACCEPT);
 	/* The host is one of many receivers; that it may be sent to is the sender's egress. */
 	divert_multicast(chain, "egress", 0);
@@ -309,6 +410,8 @@ static void add_output(const struct build *b)
 
 	accept_known(chain);
 	accept_basics(chain, "nd_gateway");
+	accept_dhcp(chain, "dhcp_questions");
+	accept_dhcp(chain, "dhcp_answers");
 	pass_unmanaged(chain, BH_FIELD_OIFNAME, NF_ACCEPT);
 	look_up_workload(chain, BH_INGRESS, "host_ingress4", "host_ingress6");
 	divert_multicast(chain, NULL, NF_ACCEPT);
@@ -340,7 +443,7 @@ static void add_routed_chain(const struct build *b, const struct bh_port *port, 
 	bh_rule_verdict(rule, NFT_RETURN);
 	rule = bh_nft_chain_add_rule(chain);
 	bh_rule_equal(rule, BH_FIELD_IP_SADDR, unspecified);
-	bh_rule_in(rule, BH_KEY(BH_FIELD_UDP_SPORT, BH_FIELD_UDP_DPORT), "dhcp");
+	bh_rule_in(rule, KEY_UDP_PORTS, "dhcp_questions");
 	bh_rule_verdict(rule, NFT_RETURN);
 	static const char *const from_nobody[] = { "nd_hosts", "mld" };
 	for (size_t i = 0; i < 2; i++) {
@@ -403,6 +506,7 @@ void bh_desire_inet(struct bh_nft_table *table, const struct bh_ruleset *rules,
 
 	add_managed(&b);
 	add_constants(&b);
+	add_owners(&b);
 	for (size_t i = 0; i < 4; i++)
 		add_maps(&b, i % 2 == 0 ? BH_EGRESS : BH_INGRESS, i >= 2);
 	for (size_t i = 0; i < rules->chain_count; i++)
@@ -413,6 +517,8 @@ void bh_desire_inet(struct bh_nft_table *table, const struct bh_ruleset *rules,
 	add_output(&b);
 	add_egress(&b);
 	add_ingress(&b);
+	add_stranger(&b, "stranger", true);
+	add_stranger(&b, "stranger_audit", false);
 	add_posture(&b, "posture_egress", BH_EGRESS);
 	add_posture(&b, "posture_ingress", BH_INGRESS);
 	for (size_t i = 0; i < rules->chain_count; i++) {

@@ -252,6 +252,41 @@ def test_dhcp_passes(w):
         expect("log", t.log.prefixes(), {prefix(w, "SPOOF", "e", "web")})
 
 
+def test_dhcp_ports_are_no_way_out(w):
+    with Test(w, shop(w)) as t:
+        for target, any_address, pairs in ((w.w.ip, "0.0.0.0", ((68, 67), (67, 68))),
+                                           (w.b.ip, "0.0.0.0", ((68, 67), (67, 68))),
+                                           (w.w.ip6, "::", ((546, 547), (547, 546))),
+                                           (w.b.ip6, "::", ((546, 547), (547, 546)))):
+            box = w.w if target in (w.w.ip, w.w.ip6) else w.b
+            for source, destination in pairs:
+                server = box.udp(destination, any_address)
+                client = w.a.udp(source, any_address)
+                client.sendto(b"out", (target, destination))
+                expect(f"{source} to {target} {destination}", t.log.prefixes(),
+                       {prefix(w, "DENY", "e", "web")})
+                server.settimeout(0)
+                expect("arrived", read_all(server), [])
+                server.close()
+                client.close()
+
+
+def test_dhcp_is_answered_by_who_is_no_container(w):
+    with Test(w, shop(w)) as t:
+        for server, address, mine, answer in ((w.s, w.s.ip, w.a.ip, (67, 68)),
+                                              (w.s, w.s.ip6, w.a.ip6, (547, 546)),
+                                              (w.host, w.host.ip, w.a.ip, (67, 68))):
+            client = w.a.udp(answer[1], "::" if ":" in mine else "0.0.0.0")
+            server.udp(answer[0], address).sendto(b"offer", (mine, answer[1]))
+            expect(f"from {address}", client.recv(10), b"offer")
+            client.close()
+        w.close_sockets()
+        asked = w.host.udp(67)
+        w.a.udp(68).sendto(b"renew", (w.host.ip, 67))
+        expect("renewal", asked.recv(10), b"renew")
+        expect("log", t.log.take(), [])
+
+
 # --- connections that were there before -----------------------------------------------------------
 
 def exchange(a, b):
@@ -555,7 +590,10 @@ def test_an_enforced_receiver_is_not_lied_to(w):
         sender, sniffer, other = w.c.raw(), w.b.raw(), w.a.raw()
         for what, frame in delivered_cases(w):
             sender.send(frame)
-            expect(f"{what}: log", t.log.prefixes(), {prefix(w, "SPOOF", "i", "db")})
+            # Some of it is seen when it is sent, before it is known which way it goes.
+            at_once = what in ("a learning neighbour's address", "the gateway's address, IPv6")
+            log = "bh:SPOOF:e:-" if at_once else prefix(w, "SPOOF", "i", "db")
+            expect(f"{what}: log", t.log.prefixes(), {log})
             expect(f"{what}: arrives", [f for f in read_all(sniffer) if frame[-20:] in f], [])
         # To one who learns, they go.
         read_all(other)
@@ -573,6 +611,44 @@ def test_an_auditing_receiver_hears_of_it(w):
         expect_in("log", prefix(w, "SPOOFAUDIT", "i", "db"), t.log.prefixes())
         arrived = [f for f in read_all(sniffer) if f.startswith(frame[:12]) and frame[-20:] in f]
         expect("arrives", len(arrived), 1)
+
+
+def mac_of(box, interface):
+    return re.search(r"link/ether (\S+)", box.sh(f"ip -o link show {interface}")).group(1)
+
+
+def impostors(w):
+    """Who sends it, to which MAC: packets to b that claim a's address and are routed by the host."""
+    w.host.sh("sysctl -qw net.ipv4.conf.all.rp_filter=0")
+    for box, interface in ((w.c, "br0"), (w.w, w.w.port), (w.r, w.r.port)):
+        w.host.sh(f"sysctl -qw net.ipv4.conf.{interface}.rp_filter=0")
+        for mine, theirs, build, ethertype in ((w.a.ip, w.b.ip, ipv4, 0x0800),
+                                               (w.a.ip6, w.b.ip6, ipv6, 0x86dd)):
+            datagram = udp(mine, theirs, 9, 5000, f"says {box.name}, falsely".encode())
+            yield box, ether(mac_of(w.host, interface), box.mac, ethertype,
+                             build(mine, theirs, 17, datagram))
+
+
+def test_no_address_is_claimed_by_another_way(w):
+    for web, db, passes, kind in (("enforce", "enforce", False, "SPOOF"),
+                                  ("learn", "enforce", False, "SPOOF"),
+                                  ("learn", "audit", True, "SPOOFAUDIT"), ("learn", "learn", True, "")):
+        anyone = [f"peer udp 5000 {w.a.ip}", f"peer udp 5000 {w.a.ip6}"]
+        rules = ["bridge br0"] + chains("web", [f"peer udp 5000 {w.b.ip}", f"peer udp 5000 {w.b.ip6}"],
+                                        mode=web)
+        rules += chains("db", ingress=anyone, mode=db) + bindings(w.a, "web") + bindings(w.b, "db")
+        rules += port(w.a, "web", web) + port(w.b, "db", db) + job(w)
+        with Test(w, "\n".join(rules) + "\n") as t:
+            for box, frame in impostors(w):
+                sniffer = w.b.raw()
+                t.log.take()
+                box.raw().send(frame)
+                expect(f"{box.name} as {web} to {db}: log", t.log.prefixes(),
+                       {f"bh:{kind}:e:-"} if kind else set())
+                arrived = any(frame[-20:] in f for f in read_all(sniffer))
+                expect(f"{box.name} as {web} to {db}: arrives", arrived, passes)
+                w.close_sockets()
+    w.a.ping(w.b.ip)  # the bridge and the host know again who is where
 
 
 def test_learning_neighbours_reach_an_enforced_receiver(w):
@@ -733,8 +809,9 @@ def test_a_containers_start_changes_elements_only(w):
                      more=chains("job") + bindings(w.c, "db") + port(w.c, "db"))
         change = t.enforcer.apply(rules)
         expect("chains, sets", (change["chains"], change["sets"]), (0, 0))
-        # 3 permissions; 4 maps × 3 addresses; port thrice, MAC twice; 3 bindings, 2 targets; 5 owned.
-        expect("elements", change["elements"], 30)
+        # 3 permissions; 4 maps × 3 addresses; port thrice, MAC twice; 3 bindings, 2 targets; 5 owned,
+        # and 2 of them elsewhere.
+        expect("elements", change["elements"], 32)
         expect("objects", handles(w), before)
         expect("counters", counters(w, name)[f"{w.b.ip} . tcp . 5000"], 2)
         other = w.c.listen(5000)
