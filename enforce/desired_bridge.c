@@ -330,11 +330,34 @@ static void add_port(const struct build *b, const struct bh_port *port)
 	put(b, "receivers", &key, receiver);
 }
 
+/* The chains of a workload that has no port at the moment stay. */
+static void add_absent(const struct build *b, const struct bh_chain *chain)
+{
+	char sender[BH_NFT_NAME], receiver[BH_NFT_NAME], hash[BH_CHAIN_HASH];
+	struct bh_port port = { 0 };
+
+	if (chain->mode == BH_LEARN || chain->side != BH_EGRESS)
+		return;
+	memcpy(port.workload, chain->workload, sizeof(port.workload));
+	for (port.mode = BH_AUDIT; port.mode <= BH_ENFORCE; port.mode++) {
+		bh_desired_port_name(&port, "p", sender, hash);
+		if (bh_nft_table_chain(b->table, sender) != NULL)
+			return;
+	}
+	port.mode = chain->mode;
+	bh_desired_port_name(&port, "p", sender, hash);
+	bh_desired_port_name(&port, "d", receiver, hash);
+	add_sender(b, &port, sender, hash);
+	add_receiver(b, &port, receiver, hash);
+}
+
 static void add_ports(const struct build *b)
 {
 	for (size_t i = 0; i < b->rules->port_count; i++)
 		if (b->rules->ports[i].bridged)
 			add_port(b, &b->rules->ports[i]);
+	for (size_t i = 0; i < b->rules->chain_count; i++)
+		add_absent(b, &b->rules->chains[i]);
 	/* Enforced owners first: who comes first keeps the element. */
 	for (int mode = BH_ENFORCE; mode >= BH_LEARN; mode--)
 		for (size_t i = 0; i < b->rules->port_count; i++)

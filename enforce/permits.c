@@ -69,6 +69,7 @@ static uint8_t whom_of(const struct bh_permit *p)
 	case BH_PERMIT_WORLD:
 		return TO_WORLD;
 	case BH_PERMIT_PEER:
+	case BH_PERMIT_PLACE:
 		/* Exact sets hold no ranges. */
 		return p->port_first == p->port_last ? TO_PEERS : TO_NETWORKS;
 	default:
@@ -92,7 +93,7 @@ static bool belongs(const struct shape *shape, const struct bh_permit *p)
 	if (shape->what == BY_ICMP_TYPE && shape->family != icmp)
 		return false;
 	if (shape->whom == TO_PEERS || shape->whom == TO_NETWORKS)
-		return shape->family == p->peer.addr.family;
+		return p->kind == BH_PERMIT_PLACE || shape->family == p->peer.addr.family;
 	return true;
 }
 
@@ -176,7 +177,7 @@ static void fill_exact(struct bh_nft_set *set, const struct shape *shape,
 		const struct bh_permit *p = &chain->permits[i];
 		struct bh_key_bytes key = { 0 };
 
-		if (!belongs(shape, p))
+		if (!belongs(shape, p) || p->kind == BH_PERMIT_PLACE)
 			continue;
 		if (shape->whom == TO_PEERS)
 			bh_key_put_addr(&key, &p->peer.addr);
@@ -206,7 +207,8 @@ static void fill_interval(struct bh_nft_set *set, const struct shape *shape,
 	struct bh_boxes boxes = { 0 };
 
 	for (size_t i = 0; i < chain->permit_count; i++) {
-		if (!belongs(shape, &chain->permits[i]))
+		if (!belongs(shape, &chain->permits[i]) ||
+		    chain->permits[i].kind == BH_PERMIT_PLACE)
 			continue;
 		struct bh_box box = box_of(&chain->permits[i]);
 		bh_boxes_add(&boxes, &box);

@@ -16,6 +16,8 @@ enum bh_permit_kind {
 	BH_PERMIT_HOST,	  /* this host itself: by hook (input, output), not by address */
 	BH_PERMIT_WORLD,  /* whatever is behind an unmanaged interface: by interface, not by address
 			   */
+	BH_PERMIT_PLACE,  /* permits nothing, and keeps the place where a workload's addresses will
+			   * be: for a range of ports, or a protocol without */
 };
 
 /* One permission of a workload's side. proto is IPPROTO_…; ports apply to TCP, UDP and SCTP; for

@@ -77,6 +77,7 @@ struct bh_core {
 	char revision[65];
 	int64_t revision_number;
 	struct bh_map *modes; /* workload → uint8_t *; learn where absent */
+	struct bh_map *kept;  /* workload → struct bh_instance *: as it last was (core_kept.c) */
 	uint8_t enforcement;  /* enum bh_enforcement */
 	char enforcement_why[1024];
 	int64_t applied; /* when the kernel last confirmed */
@@ -161,6 +162,15 @@ bool bh_core_subject(const struct bh_core *core, const char *name, struct bh_pee
 void bh_core_peer_subject(const struct bh_core *core, const struct bh_peer *peer,
 			  struct bh_subject *subject);
 bool bh_core_workload_exists(const struct bh_core *core, const char *workload);
+
+/* core_kept.c */
+/* Notes what an instance of a workload that audits or enforces is like. */
+void bh_core_keep(struct bh_core *core, const struct bh_instance *instance);
+/* The last one of a workload, as long as it audits or enforces, or NULL. */
+const struct bh_instance *bh_core_kept(const struct bh_core *core, const char *workload);
+/* Iterates over them like bh_map_next(). */
+const struct bh_instance *bh_core_kept_next(const struct bh_core *core, size_t *position);
+void bh_core_kept_free(void *instance);
 
 /* core_events.c */
 void bh_core_event(struct bh_core *core, const char *kind, const char *format, ...)

@@ -421,6 +421,7 @@ static void start(struct bh_core *core, const struct bh_config *config)
 	core->denials = bh_map_new(free);
 	core->spoofs = bh_map_new(free);
 	core->modes = bh_map_new(free);
+	core->kept = bh_map_new(bh_core_kept_free);
 	core->remembered = bh_map_new(free);
 	if (open_state(core, &err) != 0) {
 		bh_log(BH_LOG_ERROR, "%s", err.text);

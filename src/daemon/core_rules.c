@@ -60,6 +60,8 @@ void bh_core_peer_subject(const struct bh_core *core, const struct bh_peer *peer
 	if (peer->kind != BH_PEER_WORKLOAD)
 		return;
 	const struct bh_instance *instance = instance_of(core, peer->name);
+	if (instance == NULL)
+		instance = bh_core_kept(core, peer->name);
 	subject->labels = instance != NULL ? (const void *)instance : peer->name;
 	subject->label = instance != NULL ? instance_label : name_label;
 	subject->mode = bh_core_mode(core, peer->name);
@@ -116,7 +118,19 @@ static struct bh_bridge *collect_bridges(const struct bh_core *core, size_t *cou
 	return bridges;
 }
 
-static struct bh_ruleset *compile(const struct bh_core *core)
+/* fact: NULL where the workload has no instance just now. */
+static struct bh_compile_endpoint compile_endpoint(const struct bh_core *core,
+						   const struct bh_instance *instance,
+						   const struct bh_endpoint_fact *fact)
+{
+	return (struct bh_compile_endpoint) { .fact = fact,
+					      .workload = instance->workload,
+					      .mode = bh_core_mode(core, instance->workload),
+					      .labels = instance,
+					      .label = instance_label };
+}
+
+static struct bh_ruleset *compile(struct bh_core *core)
 {
 	struct bh_compile_endpoint *endpoints = NULL;
 	struct bh_compile_input input = { .policy = core->policy,
@@ -128,12 +142,15 @@ static struct bh_ruleset *compile(const struct bh_core *core)
 		endpoints =
 			bh_grow(endpoints, &capacity, input.endpoint_count + 1, sizeof(*endpoints));
 		endpoints[input.endpoint_count++] =
-			(struct bh_compile_endpoint) { .fact = &instance->fact,
-						       .workload = instance->workload,
-						       .mode = bh_core_mode(core,
-									    instance->workload),
-						       .labels = instance,
-						       .label = instance_label };
+			compile_endpoint(core, instance, &instance->fact);
+		bh_core_keep(core, instance);
+	}
+	for (size_t position = 0; (instance = bh_core_kept_next(core, &position)) != NULL;) {
+		if (instance_of(core, instance->workload) != NULL)
+			continue;
+		endpoints =
+			bh_grow(endpoints, &capacity, input.endpoint_count + 1, sizeof(*endpoints));
+		endpoints[input.endpoint_count++] = compile_endpoint(core, instance, NULL);
 	}
 	struct bh_bridge *bridges = collect_bridges(core, &input.bridge_count);
 	input.endpoints = endpoints;

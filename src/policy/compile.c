@@ -266,6 +266,21 @@ static void add_members(const struct group *g, struct bh_chain *chain,
 	}
 }
 
+/* A single port needs none: every chain has room for those. */
+static void add_places(struct bh_chain *chain, const struct bh_policy_rule *rule)
+{
+	for (size_t i = 0; i < rule->port_count; i++) {
+		const struct bh_policy_port *port = &rule->ports[i];
+
+		if (bh_protocol_has_ports(port->proto) && port->first == port->last)
+			continue;
+		*bh_chain_add_permit(chain) = (struct bh_permit) { .kind = BH_PERMIT_PLACE,
+								   .proto = port->proto,
+								   .port_first = port->first,
+								   .port_last = port->last };
+	}
+}
+
 /* What a chain's workload may have to do with this peer. */
 static void add_peer(const struct compiler *c, struct bh_chain *chain,
 		     const struct bh_policy_peer *peer, const struct bh_policy_rule *rule)
@@ -279,6 +294,7 @@ static void add_peer(const struct compiler *c, struct bh_chain *chain,
 
 		for (size_t i = 0; i < groups->count; i++)
 			add_members(&c->groups[groups->items[i]], chain, rule);
+		add_places(chain, rule);
 		break;
 	}
 	case BH_POLICY_HOST:
@@ -397,7 +413,8 @@ static void add_bindings(struct compiler *c, const struct bh_endpoint_fact *fact
 static void add_endpoints(struct compiler *c, const struct bh_compile_endpoint **all)
 {
 	for (size_t i = 0; i < c->input->endpoint_count; i++)
-		add_port(c, all[i]);
+		if (all[i]->fact->ifname[0] != '\0')
+			add_port(c, all[i]);
 	for (size_t i = 0; i < c->group_count; i++)
 		for (size_t j = 0; j < c->groups[i].member_count; j++)
 			add_bindings(c, c->groups[i].members[j]->fact, (uint32_t)i);
@@ -415,13 +432,15 @@ static void add_bridge(struct compiler *c, const struct bh_bridge *bridge)
 	for (size_t i = 0; i < c->input->endpoint_count; i++) {
 		const struct bh_compile_endpoint *e = &c->input->endpoints[i];
 
-		if (e->fact->master_ifindex != bridge->ifindex)
+		if (e->fact->master_ifindex != bridge->ifindex || e->fact->ifname[0] == '\0')
 			continue;
 		managed = true;
 		filtered = filtered || is_governed(e);
 	}
 	if (!managed)
 		return;
+	/* Who is not known yet meets the posture there, too. */
+	filtered = filtered || c->input->posture != BH_POSTURE_OPEN;
 	struct bh_bridge *out = bh_ruleset_add_bridge(c->rules);
 	*out = *bridge;
 	out->filtered = filtered;
@@ -460,7 +479,8 @@ static struct bh_compile_endpoint *settle_claims(const struct bh_compile_input *
 	struct bh_compile_endpoint *settled = bh_calloc(in->endpoint_count, sizeof(*settled));
 
 	for (size_t i = 0; i < in->endpoint_count; i++) {
-		facts[i] = *in->endpoints[i].fact;
+		if (in->endpoints[i].fact != NULL)
+			facts[i] = *in->endpoints[i].fact;
 		settled[i] = in->endpoints[i];
 		settled[i].fact = &facts[i];
 	}

@@ -11,6 +11,8 @@
 
 /* A present endpoint, as the compiler needs it. */
 struct bh_compile_endpoint {
+	/* NULL: no endpoint of the workload is there just now. It keeps its chains, so that its
+	 * return changes no more than its departure did. */
 	const struct bh_endpoint_fact *fact;
 	const char *workload; /* "": unidentified; it gets a port, but no binding, and meets the
 				 posture */

@@ -71,8 +71,9 @@ ip netns add "$thief" && at_end "ip netns del $thief 2>/dev/null"
 ip -n $host link add thief type veth peer name eth0 netns "$thief"
 ip -n $host link set thief master shop0 up
 ip -n "$thief" link set eth0 up
-for address in 10.77.0.99/24 fd77::99/64 10.77.0.21/32 fd77::21/128; do
-	ip -n "$thief" addr add $address dev eth0 nodad
+for address in 10.77.0.99/24 "fd77::99/64 nodad" 10.77.0.21/32 "fd77::21/128 nodad"; do
+	# shellcheck disable=SC2086 # two words
+	ip -n "$thief" addr add $address dev eth0
 done
 # connects SOURCE: whether the thief gets through to the database from that address.
 connects() {
@@ -182,9 +183,33 @@ flag=$(ip -n $host -d -j link show shop0 | jq '.[0].linkinfo.info_data.nf_call_i
 [ "$flag" = 0 ] || fail "the bridge's flag is left on"
 undisturbed
 
-step "stopping the daemon leaves the rules"
+step "a workload's last container goes and comes back: set elements change, nothing else"
 bh mode all enforce >/dev/null
 eventually 10 status_is '.enforcement.state == "active"' || fail "not enforced again"
+objects() {
+	on_host nft -a -t list ruleset | sed 's/packets [0-9]* bytes [0-9]*//'
+}
+# bound: whether the rules know the job's address.
+bound() {
+	on_host nft list map inet bulkhead egress4 | grep -q '10\.77\.0\.51 '
+}
+unbound() {
+	! bound
+}
+eventually 5 bound || fail "the job has no binding"
+objects >"$scratch/objects"
+ip netns del lab-job
+eventually 5 unbound || fail "the job's binding stays"
+objects | diff "$scratch/objects" - || fail "more than elements changed when the job went"
+ip netns add lab-job
+ip -n $host link add lab-job type veth peer name eth0 netns lab-job
+ip -n $host link set lab-job master shop0 up
+ip -n lab-job link set eth0 up
+ip -n lab-job addr add 10.77.0.51/24 dev eth0
+eventually 5 bound || fail "the job is not known again"
+objects | diff "$scratch/objects" - || fail "more than elements changed when the job came back"
+
+step "stopping the daemon leaves the rules"
 stop_daemon
 no_tables && fail "stopping the daemon removed the rules"
 echo "$tried probes, none got through"

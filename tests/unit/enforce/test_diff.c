@@ -143,6 +143,39 @@ static void test_a_mode_change_rewrites_two_chains(void **state)
 	done(&p);
 }
 
+/* Everything about the last endpoint of a workload: ranges, protocols, ports, bindings. */
+static struct bh_ruleset *with_job(bool present)
+{
+	struct bh_ruleset *rules = two_workloads(BH_ENFORCE);
+	struct bh_chain *egress = add_chain(rules, "job", BH_EGRESS, BH_ENFORCE);
+
+	*bh_chain_add_permit(egress) = (struct bh_permit) {
+		.kind = BH_PERMIT_PLACE, .proto = IPPROTO_UDP, .port_first = 1, .port_last = 9
+	};
+	*bh_chain_add_permit(egress) =
+		(struct bh_permit) { .kind = BH_PERMIT_PLACE, .proto = IPPROTO_GRE };
+	if (present) {
+		add_permit(egress, BH_PERMIT_PEER, IPPROTO_UDP, 1, 9, "10.0.0.3");
+		add_permit(egress, BH_PERMIT_PEER, IPPROTO_GRE, 0, 0, "10.0.0.3");
+	}
+	add_chain(rules, "job", BH_INGRESS, BH_ENFORCE);
+	if (present) {
+		add_binding(rules, "br0", "10.0.0.3", 4, 5);
+		add_port(rules, "vc", true, BH_ENFORCE, "job", "02:00:00:00:00:03", "10.0.0.3");
+	}
+	return rules;
+}
+
+static void test_the_last_endpoint_that_goes_is_elements_only(void **state)
+{
+	struct pair p = diff_of(desire(with_job(true)), desire(with_job(false)));
+
+	(void)state;
+	assert_true(p.diff.count > 0);
+	assert_int_equal(count(&p.diff, BH_STEP_DELETE_ELEMENTS), p.diff.count);
+	done(&p);
+}
+
 static void test_a_workload_that_goes(void **state)
 {
 	struct bh_ruleset *more = two_workloads(BH_ENFORCE);
@@ -152,10 +185,11 @@ static void test_a_workload_that_goes(void **state)
 		   443, NULL);
 	add_chain(more, "job", BH_INGRESS, BH_ENFORCE);
 	struct pair p = diff_of(desire(more), desire(two_workloads(BH_ENFORCE)));
-	assert_int_equal(count(&p.diff, BH_STEP_DELETE_CHAIN), 4);
-	assert_int_equal(count(&p.diff, BH_STEP_FLUSH_CHAIN), 4);
+	/* Four, and two for what its ports may send and receive. */
+	assert_int_equal(count(&p.diff, BH_STEP_DELETE_CHAIN), 6);
+	assert_int_equal(count(&p.diff, BH_STEP_FLUSH_CHAIN), 6);
 	assert_int_equal(count(&p.diff, BH_STEP_DELETE_SET), 5);
-	assert_int_equal(p.diff.count, 13);
+	assert_int_equal(p.diff.count, 17);
 	done(&p);
 }
 
@@ -238,6 +272,7 @@ int main(void)
 		cmocka_unit_test(test_a_new_endpoint_is_elements_only),
 		cmocka_unit_test(test_an_address_that_changes_hands),
 		cmocka_unit_test(test_a_mode_change_rewrites_two_chains),
+		cmocka_unit_test(test_the_last_endpoint_that_goes_is_elements_only),
 		cmocka_unit_test(test_a_workload_that_goes),
 		cmocka_unit_test(test_an_orphan_is_taken_over),
 		cmocka_unit_test(test_what_cannot_be_converted_is_made_anew),

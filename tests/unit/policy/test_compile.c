@@ -111,7 +111,7 @@ static struct bh_policy *parse(const char *text)
 
 static const char *permit_text(const struct bh_permit *p, char out[120])
 {
-	static const char *const kinds[] = { "peer", "net", "host", "world" };
+	static const char *const kinds[] = { "peer", "net", "host", "world", "place" };
 	char prefix[BH_PREFIX_TEXT] = "-", proto[BH_PROTOCOL_TEXT];
 
 	if (p->kind <= BH_PERMIT_PREFIX)
@@ -195,10 +195,12 @@ static void everything_has_its_place(void **state)
 			      "chain db ingress enforce drop\n"
 			      "  peer 10.0.0.3/32 tcp 5432-5432\n"
 			      "  peer 10.0.1.3/32 tcp 5432-5432\n"
+			      "  place - icmpv6 128-128\n"
 			      "chain web egress learn drop\n"
 			      "  peer 10.0.0.2/32 tcp 5432-5432\n"
 			      "  peer fe80::2/128 tcp 5432-5432\n"
 			      "  peer fe80::2/128 icmpv6 128-128\n"
+			      "  place - icmpv6 128-128\n"
 			      "chain web ingress learn drop\n"
 			      "  net 224.0.0.0/4 gre 0-0\n"
 			      "  net 255.255.255.255/32 gre 0-0\n"
@@ -214,7 +216,7 @@ static void everything_has_its_place(void **state)
 			      "port veth1 bridged learn web 1 01\n"
 			      "port veth2 bridged learn web 1 02\n"
 			      "bridge br7 filtered\n"
-			      "bridge br8\n");
+			      "bridge br8 filtered\n");
 	free(h);
 	bh_policy_free(policy);
 }
@@ -275,6 +277,44 @@ static void an_address_is_the_ones_who_had_it_first(void **state)
 	/* Who is left without an address still has a port, and no right to speak there. */
 	struct bh_ruleset *rules = bh_compile(&h->input);
 	assert_int_equal(rules->port_count, 5);
+	bh_ruleset_free(rules);
+	free(h);
+	bh_policy_free(policy);
+}
+
+/* Without its last endpoint a governed workload has all it had, but no address, port or binding. */
+static void who_is_away_keeps_his_place(void **state)
+{
+	struct bh_policy *policy = parse("bulkhead-policy: 1\n"
+					 "workloads: {web: {app: web}, db: {app: db}}\n"
+					 "rules:\n"
+					 "  - {from: web, to: db, ports: [1/tcp, 2-3/tcp, gre]}\n");
+	struct host *h = new_host(policy);
+
+	(void)state;
+	add_bridge(h, 7);
+	add_endpoint(h, "db", BH_ENFORCE, "app=db", 7, "10.0.0.2");
+	add_endpoint(h, "web", BH_LEARN, "app=web", 7, "10.0.0.3");
+	h->endpoints[0].fact = NULL;
+	h->input.posture = BH_POSTURE_OPEN;
+	assert_compiles_to(h, "chain db egress enforce reject\n"
+			      "chain db ingress enforce reject\n"
+			      "  peer 10.0.0.3/32 tcp 1-1\n"
+			      "  peer 10.0.0.3/32 tcp 2-3\n"
+			      "  peer 10.0.0.3/32 gre 0-0\n"
+			      "  place - tcp 2-3\n"
+			      "  place - gre 0-0\n"
+			      "chain web egress learn reject\n"
+			      "  place - tcp 2-3\n"
+			      "  place - gre 0-0\n"
+			      "chain web ingress learn reject\n"
+			      "bind br7 10.0.0.3 2 3\n"
+			      "port veth1 bridged learn web 1 01\n"
+			      "bridge br7\n");
+	/* Strangers are not let in while it is away. */
+	h->input.posture = BH_POSTURE_CLOSED;
+	struct bh_ruleset *rules = bh_compile(&h->input);
+	assert_true(rules->bridges[0].filtered);
 	bh_ruleset_free(rules);
 	free(h);
 	bh_policy_free(policy);
@@ -576,6 +616,8 @@ static bool permit_matches(const struct bh_permit *p, uint8_t side, const struct
 		return other->kind != BH_PEER_HOST && bh_prefix_contains(&p->peer, &other->addr);
 	case BH_PERMIT_HOST:
 		return other->kind == BH_PEER_HOST;
+	case BH_PERMIT_PLACE:
+		return false;
 	default: /* behind an unmanaged interface; group traffic stays on its own */
 		return !held && other->kind != BH_PEER_HOST && other->kind != BH_PEER_MULTICAST &&
 		       !(side == BH_EGRESS && other->kind == BH_PEER_METADATA);
@@ -788,6 +830,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(everything_has_its_place),
 		cmocka_unit_test(an_address_is_the_ones_who_had_it_first),
+		cmocka_unit_test(who_is_away_keeps_his_place),
 		cmocka_unit_test(nothing_is_asked_while_all_learn),
 		cmocka_unit_test(prefixes_speak_of_the_outside),
 		cmocka_unit_test(rights_go_by_each_ones_labels),
