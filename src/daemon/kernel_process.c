@@ -22,6 +22,7 @@
 #include "channel.h"
 #include "conntrack.h"
 #include "grow.h"
+#include "held_note.h"
 #include "kernel_relay.h"
 #include "links.h"
 #include "log.h"
@@ -41,6 +42,7 @@
 #define EARLY (10 * BH_SECOND)
 #define MOST_FAILURES 1000
 #define LOG_MS 5000
+#define NOTE_MS 50
 #define LINK_FDS 8
 
 struct kernel;
@@ -77,6 +79,7 @@ struct kernel {
 	uv_poll_t nflog_poll;
 	uv_timer_t links_timer;
 	uv_timer_t exclude_timer;
+	uv_timer_t note_timer;
 	uv_signal_t signals[2];
 	uv_timer_t stop_timer;
 	uv_timer_t log_timer;
@@ -185,6 +188,34 @@ static void forget_addresses(const struct kernel *k, const struct bh_endpoint_fa
 		bh_log(BH_LOG_WARNING, "connections of a departed endpoint remain: %s", err.text);
 }
 
+/* The same for what changed hands while no daemon was there to see it. */
+static void forget_departed(const struct kernel *k)
+{
+	size_t count, deleted = 0;
+	struct bh_error err = { 0 };
+	struct bh_addr *gone = bh_held_note_gone(k->config.run_directory, k->facts, &count);
+
+	if (count > 0 && bh_conntrack_forget(gone, count, &deleted, &err) != 0)
+		bh_log(BH_LOG_WARNING, "connections of departed endpoints remain: %s", err.text);
+	free(gone);
+}
+
+static void on_note_due(uv_timer_t *timer)
+{
+	struct kernel *k = timer->data;
+	struct bh_error err = { 0 };
+
+	if (bh_held_note_write(k->config.run_directory, k->facts, &err) != 0)
+		bh_log(BH_LOG_WARNING, "who holds which address is not noted: %s", err.text);
+}
+
+/* Endpoints come in bursts; the note is written once for each. */
+static void schedule_note(struct kernel *k)
+{
+	if (!uv_is_active((uv_handle_t *)&k->note_timer))
+		uv_timer_start(&k->note_timer, on_note_due, NOTE_MS, 0);
+}
+
 static void on_endpoint(void *user, const struct bh_endpoint_fact *fact)
 {
 	struct kernel *k = user;
@@ -200,6 +231,7 @@ static void on_endpoint(void *user, const struct bh_endpoint_fact *fact)
 		forget_addresses(k, known, fact);
 	}
 	*known = *fact;
+	schedule_note(k);
 	tell_both(k, BH_MSG_ENDPOINT, fact, sizeof(*fact));
 }
 
@@ -212,6 +244,7 @@ static void on_endpoint_gone(void *user, uint32_t ifindex)
 		return;
 	forget_addresses(k, known, NULL);
 	bh_map_remove(k->facts, &ifindex, sizeof(ifindex));
+	schedule_note(k);
 	tell_both(k, BH_MSG_ENDPOINT_GONE, &ifindex, sizeof(ifindex));
 }
 
@@ -693,7 +726,10 @@ static int open_kernel(struct kernel *k, struct bh_error *err)
 	    (k->nflog = bh_nflog_open((uint16_t)k->config.log_group, err)) == NULL)
 		return err->code;
 	k->bridges = bh_bridge_flags_new(k->config.run_directory, k->links);
-	return bh_links_start(k->links, err);
+	int result = bh_links_start(k->links, err);
+	if (result == 0)
+		forget_departed(k);
+	return result;
 }
 
 static void on_log_due(uv_timer_t *timer)
@@ -723,8 +759,8 @@ static void watch_descriptors(struct kernel *k)
 
 static void init(struct kernel *k, const struct bh_config *config, int notify_fd)
 {
-	uv_timer_t *timers[] = { &k->links_timer, &k->exclude_timer, &k->stop_timer,
-				 &k->log_timer };
+	uv_timer_t *timers[] = { &k->links_timer, &k->exclude_timer, &k->note_timer,
+				 &k->stop_timer, &k->log_timer };
 
 	k->config = *config;
 	k->notify_fd = notify_fd;

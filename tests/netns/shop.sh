@@ -196,20 +196,41 @@ bound() {
 unbound() {
 	! bound
 }
+add_job() {
+	ip netns add lab-job
+	ip -n $host link add lab-job type veth peer name eth0 netns lab-job
+	ip -n $host link set lab-job master shop0 up
+	ip -n lab-job link set eth0 up
+	ip -n lab-job addr add 10.77.0.51/24 dev eth0
+}
 eventually 5 bound || fail "the job has no binding"
 objects >"$scratch/objects"
 ip netns del lab-job
 eventually 5 unbound || fail "the job's binding stays"
 objects | diff "$scratch/objects" - || fail "more than elements changed when the job went"
-ip netns add lab-job
-ip -n $host link add lab-job type veth peer name eth0 netns lab-job
-ip -n $host link set lab-job master shop0 up
-ip -n lab-job link set eth0 up
-ip -n lab-job addr add 10.77.0.51/24 dev eth0
+add_job
 eventually 5 bound || fail "the job is not known again"
 objects | diff "$scratch/objects" - || fail "more than elements changed when the job came back"
 
 step "stopping the daemon leaves the rules"
 stop_daemon
 no_tables && fail "stopping the daemon removed the rules"
+
+step "what changes hands while there is no daemon inherits nothing"
+# A conversation of the job's and one of the cache's, as the connection tracker keeps them.
+remember() {
+	on_host conntrack -I -p udp -s "$1" -d 10.77.0.21 --sport 999 --dport 999 -t 600 -u SEEN_REPLY \
+		>/dev/null 2>&1 || fail "no entry for $1"
+}
+remembered() {
+	on_host conntrack -L -p udp -s "$1" --sport 999 2>/dev/null | grep -q "$1"
+}
+remember 10.77.0.51
+remember 10.77.0.31
+ip netns del lab-job
+add_job
+start_daemon
+eventually 15 status_is '.enforcement.state == "active"' || fail "the rules were not adopted"
+remembered 10.77.0.51 && fail "the new job goes on with the old one's conversation"
+remembered 10.77.0.31 || fail "the cache's conversation was forgotten"
 echo "$tried probes, none got through"
