@@ -128,6 +128,30 @@ static void add_maps(const struct build *b, uint8_t side, bool host)
 	}
 }
 
+/* Address → chain for what this host sends. A connection of its own to a published port has the
+ * container's address by the time it is judged, and still the interface that led to the published
+ * one. Link-local addresses are never published. */
+static void add_published(const struct build *b)
+{
+	struct bh_nft_set *maps[] = {
+		bh_desired_set(b->table, "published4", BH_KEY(BH_FIELD_IP_DADDR), BH_SET_MAP),
+		bh_desired_set(b->table, "published6", BH_KEY(BH_FIELD_IP6_DADDR), BH_SET_MAP),
+	};
+
+	for (size_t i = 0; i < b->rules->binding_count; i++) {
+		const struct bh_binding *binding = &b->rules->bindings[i];
+		struct bh_key_bytes key = { 0 };
+		char target[BH_NFT_NAME];
+
+		if (bh_addr_is_link_local(&binding->addr))
+			continue;
+		bh_desired_name(target, BH_INGRESS, true, b->rules->chains[binding->ingress].hash,
+				"");
+		bh_key_put_addr(&key, &binding->addr);
+		bh_desired_add_first(maps[binding->addr.family == BH_IPV6], &key, target);
+	}
+}
+
 static void own(const struct bh_port *port, struct bh_nft_set *owned[2], struct bh_nft_set *held[2])
 {
 	const char *chain = port->mode == BH_ENFORCE ? "stranger" : "stranger_audit";
@@ -412,8 +436,10 @@ static void add_output(const struct build *b)
 	accept_basics(chain, "nd_gateway");
 	accept_dhcp(chain, "dhcp_questions");
 	accept_dhcp(chain, "dhcp_answers");
-	pass_unmanaged(chain, BH_FIELD_OIFNAME, NF_ACCEPT);
 	look_up_workload(chain, BH_INGRESS, "host_ingress4", "host_ingress6");
+	bh_rule_vmap(bh_nft_chain_add_rule(chain), BH_KEY(BH_FIELD_IP_DADDR), "published4");
+	bh_rule_vmap(bh_nft_chain_add_rule(chain), BH_KEY(BH_FIELD_IP6_DADDR), "published6");
+	pass_unmanaged(chain, BH_FIELD_OIFNAME, NF_ACCEPT);
 	divert_multicast(chain, NULL, NF_ACCEPT);
 	meet_posture(chain, BH_INGRESS);
 }
@@ -507,6 +533,7 @@ void bh_desire_inet(struct bh_nft_table *table, const struct bh_ruleset *rules,
 	add_managed(&b);
 	add_constants(&b);
 	add_owners(&b);
+	add_published(&b);
 	for (size_t i = 0; i < 4; i++)
 		add_maps(&b, i % 2 == 0 ? BH_EGRESS : BH_INGRESS, i >= 2);
 	for (size_t i = 0; i < rules->chain_count; i++)

@@ -696,6 +696,30 @@ def test_host_as_a_peer(w):
         del listeners
 
 
+def publish(w, address, pairs):
+    """Sends what this host itself opens to these ports of its own address to a container."""
+    family, to = ("ip6", f"[{w.b.ip6}]") if ":" in address else ("ip", w.b.ip)
+    rules = "\n".join(f"{family} daddr {address} tcp dport {a} dnat to {to}:{b};" for a, b in pairs)
+    path = os.path.join(w.scratch.name, "publish.nft")
+    with open(path, "w") as file:
+        file.write(f"table {family} published {{\nchain output {{\n"
+                   f"type nat hook output priority -100;\n{rules}\n}}\n}}\n")
+    nft(w, f"-f {path}")
+
+
+def test_the_host_goes_through_no_published_port(w):
+    with Test(w, shop(w, ingress=["host tcp 7002"])) as t:
+        listeners = [w.b.listen(7002), w.b.listen(7003)]
+        for address, family in (("192.0.2.1", "ip"), ("fd79::1", "ip6")):
+            publish(w, address, ((9002, 7002), (9003, 7003)))
+            assert w.host.reaches(address, 9002), f"{address}: 7002 is allowed"
+            expect("log", t.log.take(), [])
+            assert not w.host.reaches(address, 9003), f"{address}: 7003 is not"
+            expect("log", t.log.prefixes(), {prefix(w, "DENY", "i", "db")})
+            nft(w, f"delete table {family} published")
+        del listeners
+
+
 def test_host_connections_survive(w):
     near, far = open_connection(w.host, w.b, w.b.ip, 7002)
     into, out_of = open_connection(w.a, w.host, w.host.ip, 7000)
@@ -810,8 +834,8 @@ def test_a_containers_start_changes_elements_only(w):
         change = t.enforcer.apply(rules)
         expect("chains, sets", (change["chains"], change["sets"]), (0, 0))
         # 3 permissions; 4 maps × 3 addresses; port thrice, MAC twice; 3 bindings, 2 targets; 5 owned,
-        # and 2 of them elsewhere.
-        expect("elements", change["elements"], 32)
+        # and 2 of them elsewhere; 2 where published ports lead.
+        expect("elements", change["elements"], 34)
         expect("objects", handles(w), before)
         expect("counters", counters(w, name)[f"{w.b.ip} . tcp . 5000"], 2)
         other = w.c.listen(5000)
