@@ -14,10 +14,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "grow.h"
+#include "timefmt.h"
 
 #define SCHEMA_VERSION 1
+#define BUSY_SECONDS 2
 /* "bkhd" in the file's header: whose it is, whatever its version. */
 #define APPLICATION_ID "0x626b6864"
 
@@ -277,7 +280,7 @@ static void keep_log(struct bh_store *s, bool keep)
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, (int)keep, NULL);
 }
 
-struct bh_store *bh_store_open(const char *path, struct bh_error *err)
+static struct bh_store *try_open(const char *path, struct bh_error *err)
 {
 	struct bh_store *s = bh_calloc(1, sizeof(*s));
 	int result;
@@ -298,6 +301,23 @@ struct bh_store *bh_store_open(const char *path, struct bh_error *err)
 	}
 	bh_store_close(s);
 	return NULL;
+}
+
+/* SQLite does not wait for its turn where several processes make a file, or the last one that
+ * closes it takes the log away: the switch to WAL fails at once. */
+struct bh_store *bh_store_open(const char *path, struct bh_error *err)
+{
+	const struct timespec pause = { .tv_nsec = 20 * 1000 * 1000 };
+	int64_t deadline = bh_time_monotonic() + BUSY_SECONDS * BH_SECOND;
+	struct bh_error why = { 0 };
+	struct bh_store *s;
+
+	while ((s = try_open(path, &why)) == NULL && (why.code == -EBUSY || why.code == -EIO) &&
+	       bh_time_monotonic() < deadline)
+		nanosleep(&pause, NULL);
+	if (s == NULL)
+		bh_error_set(err, why.code, "%s", why.text);
+	return s;
 }
 
 void bh_store_close(struct bh_store *s)

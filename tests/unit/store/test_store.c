@@ -813,9 +813,8 @@ enum { NO_NAMESPACE = 77 };
 /* A small file system that only this process sees. */
 static bool mount_small(const char *options)
 {
-	int flags = CLONE_NEWNS | (geteuid() != 0 ? CLONE_NEWUSER : 0);
-
-	return unshare(flags) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	return unshare(CLONE_NEWNS) == 0 &&
+	       mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
 	       mount("tmpfs", folder, "tmpfs", 0, options) == 0;
 }
 
