@@ -26,7 +26,7 @@ runs() {
 	shift
 	"$bulkhead" "$@" >"$scratch/out" 2>"$scratch/err" </dev/null
 	status=$?
-	out=$(tr -d '\0' <"$scratch/out") err=$(tr -d '\0' <"$scratch/err")
+	out=$(<"$scratch/out") err=$(<"$scratch/err")
 	[ $status = "$wanted" ] || fail "bulkhead $*: status $status, not $wanted: $out $err"
 }
 
