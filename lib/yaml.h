@@ -2,8 +2,8 @@
 /*
  * A YAML or JSON document as a tree in which every node knows its line, so that whoever reads it
  * can say where something is wrong. Parsing is libfyaml's. Anchors, aliases, tags, several
- * documents, duplicate keys and depth are refused: no file of ours needs them, and each has hurt
- * somebody.
+ * documents, duplicate keys, depth, and several quotes in a row in single quotes are refused: no
+ * file of ours needs them, and each has hurt somebody.
  */
 #ifndef BH_YAML_H
 #define BH_YAML_H
