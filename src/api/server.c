@@ -2,9 +2,9 @@
 /*
  * libmicrohttpd parses HTTP; what is ours is who may call, how much a body may hold, what an error
  * looks like, and streams. A stream asks its source for more only when the client has taken what it
- * had, and is suspended when there is nothing: a slow reader costs one buffer of limited size,
- * never a queue. What finds no room there is dropped, oldest lines first, and the reader is told
- * how many.
+ * had, and is suspended when there is nothing (its descriptor is watched for a hang-up): a slow
+ * reader costs one buffer of limited size, never a queue. What finds no room there is dropped,
+ * oldest lines first, and the reader is told how many.
  *
  * Handlers may wake the streams (a change is an event). So waking never runs the server: it would
  * be entered a second time, and serve the same request again. It marks the streams, and makes the
@@ -47,6 +47,7 @@ struct stream {
 	struct bh_api_reply source; /* stream, stream_state, stream_free */
 	struct bh_buffer waiting;
 	bool suspended;
+	bool left; /* the client hung up */
 };
 
 struct bh_api {
@@ -132,17 +133,45 @@ static void refill(struct stream *s)
 	s->waiting = told;
 }
 
+static int descriptor(const struct stream *s)
+{
+	return MHD_get_connection_info(s->connection, MHD_CONNECTION_INFO_CONNECTION_FD)
+		->connect_fd;
+}
+
+/* libmicrohttpd does not look at a suspended connection, so this does: clients that hung up would
+ * use up all there are. No event is asked for; a hang-up is always told. */
+static void suspend(struct stream *s)
+{
+	struct epoll_event event = { .data.ptr = s };
+
+	s->suspended = true;
+	MHD_suspend_connection(s->connection);
+	epoll_ctl(s->api->poll_fd, EPOLL_CTL_ADD, descriptor(s), &event);
+}
+
+static void resume(struct stream *s)
+{
+	if (!s->suspended)
+		return;
+	s->suspended = false;
+	epoll_ctl(s->api->poll_fd, EPOLL_CTL_DEL, descriptor(s), NULL);
+	MHD_resume_connection(s->connection);
+	eventfd_write(s->api->wake_fd, 1);
+}
+
 static ssize_t read_stream(void *closure, uint64_t position, char *out, size_t room)
 {
 	struct stream *s = closure;
 
 	(void)position;
+	if (s->left)
+		return MHD_CONTENT_READER_END_WITH_ERROR;
 	if (s->waiting.length == 0)
 		refill(s);
 	size_t some = s->waiting.length < room ? s->waiting.length : room;
 	if (some == 0) {
-		s->suspended = true;
-		MHD_suspend_connection(s->connection);
+		suspend(s);
 		return 0;
 	}
 	memcpy(out, s->waiting.data, some);
@@ -182,13 +211,8 @@ void bh_api_wake(struct bh_api *api)
 {
 	struct stream *s;
 
-	TAILQ_FOREACH (s, &api->streams, next) {
-		if (!s->suspended)
-			continue;
-		s->suspended = false;
-		MHD_resume_connection(s->connection);
-		eventfd_write(api->wake_fd, 1);
-	}
+	TAILQ_FOREACH (s, &api->streams, next)
+		resume(s);
 }
 
 static enum MHD_Result send_reply(struct bh_api *api, struct MHD_Connection *connection,
@@ -423,8 +447,7 @@ void bh_api_free(struct bh_api *api)
 		return;
 	/* A suspended connection cannot be closed. */
 	TAILQ_FOREACH (s, &api->streams, next)
-		if (s->suspended)
-			MHD_resume_connection(s->connection);
+		resume(s);
 	MHD_stop_daemon(api->daemon);
 	bh_close_fd(&api->wake_fd);
 	bh_close_fd(&api->poll_fd);
@@ -442,6 +465,22 @@ static unsigned connections(const struct bh_api *api)
 		->num_connections;
 }
 
+/* Ends the streams of those who hung up while there was nothing to say. */
+static void let_go(struct bh_api *api)
+{
+	struct epoll_event events[64];
+	int count = epoll_wait(api->poll_fd, events, 64, 0);
+
+	for (int i = 0; i < count; i++) {
+		struct stream *s = events[i].data.ptr;
+
+		if (s == NULL) /* libmicrohttpd's descriptor, or wake_fd */
+			continue;
+		s->left = true;
+		resume(s);
+	}
+}
+
 /* At its limit libmicrohttpd stops listening, and starts again only when it is run after a
  * connection has ended. Nothing else would tell the caller to. */
 void bh_api_run(struct bh_api *api)
@@ -449,6 +488,7 @@ void bh_api_run(struct bh_api *api)
 	unsigned before = connections(api);
 	eventfd_t woken;
 
+	let_go(api);
 	eventfd_read(api->wake_fd, &woken);
 	MHD_run(api->daemon);
 	if (connections(api) < before)

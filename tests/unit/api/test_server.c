@@ -641,7 +641,7 @@ static void test_stream_ends_with_its_client(void **state)
 
 	close(open_stream(w));
 	turn(w);
-	/* A sleeping connection notices when it next has something to say. */
+	/* What it would have said now goes nowhere. */
 	put_line(w, "gone");
 	bh_api_wake(w->api);
 	turn(w);
@@ -649,6 +649,23 @@ static void test_stream_ends_with_its_client(void **state)
 	bh_api_wake(w->api);
 	turn(w);
 	assert_int_equal(w->streams_freed, 1);
+}
+
+/* Followers that hang up in a quiet hour must not use up the places of all who come later. */
+static void test_stream_ends_with_its_client_in_silence(void **state)
+{
+	struct world *w = *state;
+
+	for (int i = 0; i < 40; i++) {
+		struct bh_buffer in = { 0 };
+		int fd = open_stream(w);
+
+		assert_stream(w, fd, &in, ""); /* it was answered, and sleeps */
+		bh_buffer_free(&in);
+		close(fd);
+		turn(w);
+	}
+	assert_int_equal(w->streams_freed, 40);
 }
 
 static void test_stream_ends_with_the_server(void **state)
@@ -817,6 +834,7 @@ int main(void)
 		cmocka_unit_test(test_operators_by_supplementary_group),
 		TEST(test_stream_tells_as_it_happens),
 		TEST(test_stream_ends_with_its_client),
+		TEST(test_stream_ends_with_its_client_in_silence),
 		cmocka_unit_test(test_stream_ends_with_the_server),
 		TEST(test_handler_wakes_streams),
 		TEST(test_slow_reader_is_told_what_it_missed),
