@@ -419,12 +419,24 @@ void bh_model_endpoint_gone(struct bh_model *m, uint32_t ifindex, int64_t now)
 
 /* --- containers ------------------------------------------------------------------------------- */
 
-static void join_all(struct bh_model *m)
+/* Whether what a container is now can change whose an instance is. Most statements repeat what is
+ * known, of hundreds of containers at once. */
+static bool is_concerned(const struct instance *i, const struct bh_container *c)
+{
+	const struct bh_container *own = i->shown.container;
+
+	if (i->shown.fact.container_id[0] == '\0' || strcmp(i->shown.fact.container_id, c->id) == 0)
+		return true;
+	return own != NULL &&
+	       (strcmp(own->id, c->id) == 0 || strncmp(own->network_mode, "container:", 10) == 0);
+}
+
+static void join_concerned(struct bh_model *m, const struct bh_container *c)
 {
 	struct instance *i;
 
-	TAILQ_FOREACH (i, &m->instances, next)
-		if (i->shown.until == 0)
+	for (size_t position = 0; (i = bh_map_next(m->present, &position)) != NULL;)
+		if (is_concerned(i, c))
 			join(m, i);
 }
 
@@ -459,7 +471,7 @@ void bh_model_container(struct bh_model *m, const struct bh_container *container
 	(void)now;
 	keep_image(copy, bh_map_get_text(m->containers, copy->id));
 	bh_map_put_text(m->containers, copy->id, copy);
-	join_all(m);
+	join_concerned(m, copy);
 	name_departed(m, copy);
 }
 

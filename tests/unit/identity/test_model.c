@@ -215,6 +215,30 @@ static void what_is_left_of_a_container_is_not_the_next_one(void **state)
 	bh_model_free(m);
 }
 
+/* A container in another's namespace goes by the other's name, in whatever order they are stated.
+ */
+static void a_shared_namespace_is_its_owners(void **state)
+{
+	struct bh_model *m = new_model();
+	struct bh_container *guest = compose(ID_A, "guest"), *owner = compose(ID_B, "web");
+	struct bh_endpoint_fact f = fact(7, "10.0.0.2", 100);
+
+	(void)state;
+	strcpy(guest->network_mode, "container:" ID_B);
+	strcpy(f.container_id, ID_A); /* the owner's first process is gone */
+	bh_model_endpoint(m, &f, 100);
+	bh_model_container(m, guest, 100);
+	expect(m, 7, "10.0.0.2", 100, BH_PEER_WORKLOAD, "compose:shop/guest");
+	bh_model_container(m, owner, 100);
+	expect(m, 7, "10.0.0.2", 100, BH_PEER_WORKLOAD, "compose:shop/web");
+	strcpy(owner->labels[1].value, "api");
+	bh_model_container(m, owner, 200);
+	expect(m, 7, "10.0.0.2", 100, BH_PEER_WORKLOAD, "compose:shop/api");
+	bh_container_free(guest);
+	bh_container_free(owner);
+	bh_model_free(m);
+}
+
 /* Docker lists an image whose tag has moved on by its number. */
 static void a_tag_that_moves_on_changes_no_workload(void **state)
 {
@@ -373,6 +397,7 @@ int main(void)
 		cmocka_unit_test(circumstances_name_a_container_without_process),
 		cmocka_unit_test(a_cgroup_overrules_circumstances),
 		cmocka_unit_test(what_is_left_of_a_container_is_not_the_next_one),
+		cmocka_unit_test(a_shared_namespace_is_its_owners),
 		cmocka_unit_test(a_tag_that_moves_on_changes_no_workload),
 		cmocka_unit_test(identity_comes_from_the_veth),
 		cmocka_unit_test(strangers_are_told_apart),
