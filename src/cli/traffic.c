@@ -153,6 +153,23 @@ static void add_edge_row(struct bh_table *table, const cJSON *edge)
 	bh_table_row(table, cJSON_IsTrue(bh_get(edge, "lossy")) ? BH_YELLOW : BH_PLAIN, cells);
 }
 
+/* The API's words for why a connection taught nothing, in a person's. */
+static const char *unlearned_words(const char *reason)
+{
+	static const char *const words[][2] = {
+		{ "unanswered", "not answered" },
+		{ "direction", "opened by nobody knows whom" },
+		{ "unresolved", "with an end that nobody owns up to" },
+		{ "blocked", "against the policy" },
+		{ "overflow", "beyond learning.max_edges" },
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(words[i][0], reason) == 0)
+			return words[i][1];
+	return reason;
+}
+
 static void print_unlearned(const cJSON *unlearned)
 {
 	const cJSON *reason;
@@ -162,7 +179,7 @@ static void print_unlearned(const cJSON *unlearned)
 		if (!cJSON_IsNumber(reason) || reason->valuedouble == 0)
 			continue;
 		printf("%s %.0f %s", any ? "," : "\nNot learned:", reason->valuedouble,
-		       reason->string);
+		       unlearned_words(reason->string));
 		any = true;
 	}
 	if (any)

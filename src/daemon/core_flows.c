@@ -203,26 +203,46 @@ static bool is_answered(const struct bh_flow *f)
 	return f->key.proto == IPPROTO_TCP ? f->answered && f->established : f->answered;
 }
 
+/* From audit on a workload's policy is decided: what it does not allow is reported, and does not
+ * come to be allowed by happening. */
+static bool is_against_policy(const struct bh_core *core, const struct bh_live_flow *live)
+{
+	const struct bh_flow_key *key = &live->flow.key;
+	struct bh_question question = { .proto = key->proto, .port = key->dport };
+	struct bh_answer answer;
+
+	if (core->policy == NULL)
+		return false;
+	bh_core_peer_subject(core, &live->src, &question.src);
+	bh_core_peer_subject(core, &live->dst, &question.dst);
+	question.src.addr = key->src;
+	question.dst.addr = key->dst;
+	if (question.src.mode == BH_LEARN && question.dst.mode == BH_LEARN)
+		return false;
+	bh_policy_evaluate(core->policy, &question, &answer);
+	return answer.verdict != BH_ALLOW;
+}
+
 static void learn(struct bh_core *core, struct bh_live_flow *live)
 {
 	const struct bh_flow *f = &live->flow;
 	bool answered = is_answered(f);
 	uint64_t bytes = total_bytes(&f->tx) + total_bytes(&f->rx);
-	struct bh_contact contact = { .src = &live->src,
-				      .dst = &live->dst,
-				      .proto = f->key.proto,
-				      .port = f->key.dport,
-				      .replica = live->replica,
-				      .time = f->last,
-				      .direction = f->direction,
-				      .answered = answered,
-				      .teaches = answered && !live->learned,
-				      .ends = f->final,
-				      .bytes = bytes > live->counted_bytes
-						       ? bytes - live->counted_bytes
-						       : 0,
-				      .denied = live->denied,
-				      .lossy = f->lossy };
+	struct bh_contact contact = {
+		.src = &live->src,
+		.dst = &live->dst,
+		.proto = f->key.proto,
+		.port = f->key.dport,
+		.replica = live->replica,
+		.time = f->last,
+		.direction = f->direction,
+		.answered = answered,
+		.teaches = answered && !live->learned,
+		.ends = f->final,
+		.bytes = bytes > live->counted_bytes ? bytes - live->counted_bytes : 0,
+		.denied = live->denied || (!live->learned && is_against_policy(core, live)),
+		.lossy = f->lossy
+	};
 
 	if (bh_ledger_observe(core->ledger, &contact) == BH_LEARNED)
 		live->learned = true;

@@ -24,7 +24,7 @@ enum bh_unlearned {
 	BH_UNLEARNED_UNANSWERED,
 	BH_UNLEARNED_DIRECTION,	 /* nobody knows who opened it */
 	BH_UNLEARNED_UNRESOLVED, /* an end that no one owns up to, or a departed one */
-	BH_UNLEARNED_BLOCKED,	 /* we denied it: blocked traffic never trains the baseline */
+	BH_UNLEARNED_BLOCKED,	 /* the policy denied it, or would have: that never trains the baseline */
 	BH_UNLEARNED_OVERFLOW,
 	BH_UNLEARNED_KINDS,
 };
@@ -43,7 +43,7 @@ struct bh_contact {
 	bool teaches;	/* answered, and no report before was learned: the connection counts now */
 	bool ends;	/* its last report */
 	uint64_t bytes; /* since the previous report, both directions */
-	bool denied;
+	bool denied; /* by the policy in force, even if it passed because it is only audited */
 	bool lossy;
 };
 
