@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The table is dumped once per family, however many addresses went; what matches is collected and
- * deleted afterwards, each entry by its own tuple and id, so that an entry made meanwhile for the
- * same tuple is left alone.
+ * Forgetting: the table is dumped once per family, however many addresses went; what matches is
+ * collected and deleted afterwards, each entry by its own tuple and id, so that an entry made
+ * meanwhile for the same tuple is left alone.
+ *
+ * Keeping: nobody counted the windows of a connection that was not tracked, so its entry takes any
+ * sequence number.
  */
 #include "conntrack.h"
 
 #include <errno.h>
 #include <libnetfilter_conntrack/libnetfilter_conntrack.h>
+#include <libnetfilter_conntrack/libnetfilter_conntrack_tcp.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -119,6 +124,74 @@ int bh_conntrack_forget(const struct bh_addr *addrs, size_t count, size_t *delet
 	nfct_close(handle);
 	if (result == 0)
 		result = destroyed;
+	return result == 0
+		       ? 0
+		       : bh_error_set(err, result, "connection tracking: %s", strerror(-result));
+}
+
+/* The kernel's own defaults: nf_conntrack_tcp_timeout_established, nf_conntrack_udp_timeout_stream.
+ */
+#define TCP_TIMEOUT 432000u
+#define UDP_TIMEOUT 120u
+
+static void set_tcp_state(struct nf_conntrack *ct)
+{
+	nfct_set_attr_u8(ct, ATTR_TCP_STATE, TCP_CONNTRACK_ESTABLISHED);
+	nfct_set_attr_u8(ct, ATTR_TCP_FLAGS_ORIG, IP_CT_TCP_FLAG_BE_LIBERAL);
+	nfct_set_attr_u8(ct, ATTR_TCP_MASK_ORIG, IP_CT_TCP_FLAG_BE_LIBERAL);
+	nfct_set_attr_u8(ct, ATTR_TCP_FLAGS_REPL, IP_CT_TCP_FLAG_BE_LIBERAL);
+	nfct_set_attr_u8(ct, ATTR_TCP_MASK_REPL, IP_CT_TCP_FLAG_BE_LIBERAL);
+}
+
+static void set_tuple(struct nf_conntrack *ct, const struct bh_flow_key *key)
+{
+	bool ipv4 = key->src.family == BH_IPV4;
+
+	nfct_set_attr_u8(ct, ATTR_L3PROTO, ipv4 ? AF_INET : AF_INET6);
+	nfct_set_attr(ct, ipv4 ? ATTR_IPV4_SRC : ATTR_IPV6_SRC, key->src.bytes);
+	nfct_set_attr(ct, ipv4 ? ATTR_IPV4_DST : ATTR_IPV6_DST, key->dst.bytes);
+	nfct_set_attr_u8(ct, ATTR_L4PROTO, key->proto);
+	nfct_set_attr_u16(ct, ATTR_PORT_SRC, htons(key->sport));
+	nfct_set_attr_u16(ct, ATTR_PORT_DST, htons(key->dport));
+	nfct_setobjopt(ct, NFCT_SOPT_SETUP_REPLY);
+}
+
+static int keep_one(struct nfct_handle *handle, const struct bh_flow_key *key, size_t *made)
+{
+	struct nf_conntrack *ct = nfct_new();
+	int result = 0;
+
+	if (ct == NULL)
+		return -ENOMEM;
+	set_tuple(ct, key);
+	nfct_set_attr_u32(ct, ATTR_STATUS, IPS_CONFIRMED | IPS_SEEN_REPLY | IPS_ASSURED);
+	nfct_set_attr_u32(ct, ATTR_TIMEOUT, key->proto == IPPROTO_TCP ? TCP_TIMEOUT : UDP_TIMEOUT);
+	if (key->proto == IPPROTO_TCP)
+		set_tcp_state(ct);
+	if (nfct_query(handle, NFCT_Q_CREATE, ct) == 0)
+		(*made)++;
+	else if (errno != EEXIST)
+		result = -errno;
+	nfct_destroy(ct);
+	return result;
+}
+
+int bh_conntrack_keep(const struct bh_flow_key *keys, size_t count, size_t *made,
+		      struct bh_error *err)
+{
+	struct nfct_handle *handle = nfct_open(CONNTRACK, 0);
+	int result = 0;
+
+	*made = 0;
+	if (handle == NULL)
+		return bh_error_set(err, -errno, "connection tracking: %s", strerror(errno));
+	for (size_t i = 0; i < count; i++) {
+		if (keys[i].proto != IPPROTO_TCP && keys[i].proto != IPPROTO_UDP)
+			continue;
+		int one = keep_one(handle, &keys[i], made);
+		result = one != 0 ? one : result; /* the others are tried all the same */
+	}
+	nfct_close(handle);
 	return result == 0
 		       ? 0
 		       : bh_error_set(err, result, "connection tracking: %s", strerror(-result));

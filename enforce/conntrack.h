@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Ends the connection-tracking entries of an address whose container is gone: whoever gets the
- * address next must not inherit its established connections. */
+/* Connection tracking, corrected where it would mislead the rules: entries that outlive their
+ * address's holder, and connections that it never saw because no rule looked at them before. */
 #ifndef BH_CONNTRACK_H
 #define BH_CONNTRACK_H
 
 #include "bulkhead/address.h"
 #include "bulkhead/error.h"
+#include "bulkhead/flow.h"
 
-/* Deletes every entry with addr in its original or reply tuple; *deleted counts them. 0 or negative
- * errno. */
+/* Whoever gets an address next must not inherit its established connections: deletes every entry
+ * with addr in its original or reply tuple; *deleted counts them. 0 or negative errno. */
 int bh_conntrack_forget(const struct bh_addr *addrs, size_t count, size_t *deleted,
 			struct bh_error *err);
+
+/* Makes entries for TCP and UDP connections that are established without having been tracked, so
+ * that rules which come into force now do not take them for new ones (other protocols are left
+ * out). What is tracked already stays as it is. *made counts. 0 or negative errno. */
+int bh_conntrack_keep(const struct bh_flow_key *keys, size_t count, size_t *made,
+		      struct bh_error *err);
 
 #endif

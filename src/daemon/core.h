@@ -84,6 +84,7 @@ struct bh_core {
 	uint64_t serial_sent;
 	uint64_t serial_done;
 	bool rules_dirty;
+	bool keep_due; /* workloads stopped learning: open connections are told to the kernel */
 	bool rules_sent_once;
 	uint64_t compiled_generation;
 	struct bh_ruleset *rules; /* as last sent */
@@ -124,6 +125,9 @@ void bh_core_flow_json(const struct bh_live_flow *flow, struct bh_buffer *out);
 /* Whether policy and learning have to do with it: not what links need to work, nor what a tunnel
  * carries, whose addresses are of a network of their own and may be anybody's here. */
 bool bh_core_flow_is_judged(const struct bh_live_flow *flow);
+/* Tells the kernel process which connections are open, so that rules which come now do not end
+ * them. */
+void bh_core_flows_keep(const struct bh_core *core);
 enum bh_flow_verdict bh_core_flow_verdict(const struct bh_live_flow *flow);
 /* What JSON shows as an end's workload; NULL where it has none. */
 const char *bh_core_peer_workload(const struct bh_peer *peer);

@@ -345,6 +345,32 @@ void bh_core_flows_sweep(struct bh_core *core, int64_t now)
 	trim_finished(core);
 }
 
+/* Both ways, and not by us alone: something was said and taken up. */
+static bool is_open(const struct bh_live_flow *live)
+{
+	return !live->flow.final && !live->denied && is_answered(&live->flow) &&
+	       live->flow.state != BH_FLOW_CLOSED && bh_core_flow_is_judged(live);
+}
+
+void bh_core_flows_keep(const struct bh_core *core)
+{
+	struct bh_flow_key keys[BH_CHANNEL_ROOM(sizeof(struct bh_flow_key))];
+	size_t count = 0, most = sizeof(keys) / sizeof(keys[0]);
+
+	for (const struct bh_live_flow *live = core->oldest; live != NULL; live = live->newer) {
+		if (!is_open(live))
+			continue;
+		keys[count++] = live->flow.key;
+		if (count < most)
+			continue;
+		bh_channel_send(core->kernel, BH_MSG_KEEP, keys, sizeof(keys), NULL, 0, -1);
+		count = 0;
+	}
+	if (count > 0)
+		bh_channel_send(core->kernel, BH_MSG_KEEP, keys, count * sizeof(keys[0]), NULL, 0,
+				-1);
+}
+
 enum bh_flow_verdict bh_core_flow_verdict(const struct bh_live_flow *live)
 {
 	const struct bh_flow *f = &live->flow;

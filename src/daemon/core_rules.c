@@ -178,6 +178,9 @@ static void send_rules(struct bh_core *core)
 		bh_ruleset_free(rules);
 		return;
 	}
+	if (core->keep_due)
+		bh_core_flows_keep(core);
+	core->keep_due = false;
 	int sent = bh_rules_send(core->kernel, rules, core->serial_sent + 1);
 	if (sent != 0) {
 		bh_log(BH_LOG_ERROR, "rules cannot be sent: %s", strerror(-sent));
@@ -409,6 +412,7 @@ int bh_core_set_mode(struct bh_core *core, const char *workload, uint8_t mode, c
 		result = bh_core_store_flush(core, err);
 	if (result != 0)
 		return result;
+	core->keep_due = core->keep_due || (was == BH_LEARN && mode != BH_LEARN);
 	load_mode(core, workload, mode);
 	if (was != mode)
 		bh_core_event(core, "mode", "%s: %s → %s by %s", workload, bh_mode_name(was),

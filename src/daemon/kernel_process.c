@@ -425,6 +425,18 @@ static int apply(struct kernel *k, struct bh_ruleset *rules, struct bh_msg_rules
 	return code;
 }
 
+/* They would be new to connection tracking, which sees them only once the bridges' flags are set.
+ */
+static void keep_connections(const struct bh_message *m)
+{
+	struct bh_error err = { 0 };
+	size_t made = 0;
+
+	if (bh_conntrack_keep(m->data, m->length / sizeof(struct bh_flow_key), &made, &err) != 0)
+		bh_log(BH_LOG_WARNING, "open connections may be judged anew: %s", err.text);
+	bh_log(BH_LOG_INFO, "%zu open connections are kept", made);
+}
+
 static void take_rules(struct kernel *k, const struct bh_message *m)
 {
 	struct bh_msg_rules_result result = { 0 };
@@ -529,6 +541,8 @@ static void on_child_message(void *user, struct bh_channel *channel, const struc
 		close(m->fd);
 	if (child == &k->core && m->type == BH_MSG_RUNTIME_GET)
 		bh_relay_get(k->relay, m->data);
+	else if (child == &k->core && m->type == BH_MSG_KEEP)
+		keep_connections(m);
 	else if (child == &k->core && m->type >= BH_MSG_RULES_BEGIN &&
 		 m->type <= BH_MSG_RULES_COMMIT)
 		take_rules(k, m);
@@ -759,8 +773,8 @@ static void watch_descriptors(struct kernel *k)
 
 static void init(struct kernel *k, const struct bh_config *config, int notify_fd)
 {
-	uv_timer_t *timers[] = { &k->links_timer, &k->exclude_timer, &k->note_timer,
-				 &k->stop_timer, &k->log_timer };
+	uv_timer_t *timers[] = { &k->links_timer, &k->exclude_timer, &k->note_timer, &k->stop_timer,
+				 &k->log_timer };
 
 	k->config = *config;
 	k->notify_fd = notify_fd;

@@ -155,6 +155,13 @@ static bool check_flow(const void *data)
 	       TEXT_OK(f->tunnel);
 }
 
+static bool check_flow_key(const void *data)
+{
+	const struct bh_flow_key *key = data;
+
+	return addr_ok(&key->src) && addr_ok(&key->dst) && key->src.family == key->dst.family;
+}
+
 static bool check_denial(const void *data)
 {
 	const struct bh_denial *d = data;
@@ -213,6 +220,7 @@ static const struct {
 				  check_rules_result },
 	[BH_MSG_RUNTIME_GET] = { "runtime-get", ONE, sizeof(struct bh_msg_runtime_get),
 				 check_runtime_get },
+	[BH_MSG_KEEP] = { "keep", ARRAY, sizeof(struct bh_flow_key), check_flow_key },
 	[BH_MSG_RULES_BEGIN] = { "rules-begin", ONE, sizeof(struct bh_msg_rules_begin),
 				 check_rules_begin },
 	[BH_MSG_RULES_CHAIN] = { "rules-chain", ONE, sizeof(struct bh_msg_chain), check_chain },

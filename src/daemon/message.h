@@ -16,7 +16,7 @@
 #include "links.h"
 
 /* Grows whenever a body changes its form. */
-#define BH_MESSAGE_VERSION 2
+#define BH_MESSAGE_VERSION 3
 #define BH_MESSAGE_MAX 65536 /* bytes, header included */
 
 enum bh_message_type {
@@ -55,6 +55,7 @@ enum bh_message_type {
 	BH_MSG_RULES_PORT,     /* struct bh_msg_port, then struct bh_addr[] */
 	BH_MSG_RULES_BRIDGES,  /* struct bh_bridge[] */
 	BH_MSG_RULES_COMMIT,   /* uint64_t serial */
+	BH_MSG_KEEP,	       /* struct bh_flow_key[]: established, whatever the rules will be */
 	BH_MSG_READY,	       /* the API answers */
 	BH_MSG_CAPTURE_LOST,   /* the channel to capture was closed, and no other came */
 

@@ -289,7 +289,7 @@ policy=$(cat "$source/config/policies/shop.yaml")
 # An escape that JSON wrote as such, and an override that stands there as it is.
 evil='\\u001b[2J\u202e'
 jq -n --arg policy "$policy" --arg nft $'table inet bulkhead {\n\tcomment "x\\y"\n}\n' '{
-	"/v1/policy/proposal": [200, ($policy | sub("rules:"; "# evidence \u001b[2J\nrules:"))],
+	"/v1/policy/proposal": [200, ($policy | sub("rules:"; "# evidence \u202e\nrules:"))],
 	"/v1/policy/active": [200, "no policy at all"],
 	"/v1/policy/nft": [200, $nft],
 	"/v1/status": [500, "{\"error\":{\"what\":\"a '"$evil"' problem\",\"do\":\"this\"}}"],
@@ -351,7 +351,7 @@ prints_json '.verdict == "deny"'
 script -qec "'$bulkhead' map --format json" /dev/null >"$scratch/out" </dev/null
 ! grep -q $'\xe2\x80\xae' "$scratch/out" || fail "JSON turns a terminal's text round"
 COLUMNS=80 "$bulkhead" policy propose >"$scratch/out"
-grep -q $'\033' "$scratch/out" || fail "COLUMNS changed a document"
+grep -q $'\xe2\x80\xae' "$scratch/out" || fail "COLUMNS changed a document"
 
 exec 9>&-
 wait "$stand_in"

@@ -186,9 +186,14 @@ flag=$(ip -n $host -d -j link show shop0 | jq '.[0].linkinfo.info_data.nf_call_i
 [ "$flag" = 0 ] || fail "the bridge's flag is left on"
 undisturbed
 
-step "a workload's last container goes and comes back: set elements change, nothing else"
+step "straight from learning to enforcement: what is open stays open, tracked before or not"
+on_host conntrack -F 2>/dev/null || fail "conntrack -F"
 bh mode all enforce >/dev/null
 eventually 10 status_is '.enforcement.state == "active"' || fail "not enforced again"
+sleep 3
+undisturbed
+
+step "a workload's last container goes and comes back: set elements change, nothing else"
 objects() {
 	on_host nft -a -t list ruleset | sed 's/packets [0-9]* bytes [0-9]*//'
 }
