@@ -825,6 +825,17 @@ static bool has_instance(const struct bh_model *m, const char *id)
 	return false;
 }
 
+/* Whether a namespace is this container's alone: its owner has left it for another one. */
+static bool lives_apart(const struct bh_model *m, const struct bh_container *c)
+{
+	const struct netns *n;
+
+	for (size_t position = 0; (n = bh_map_next(m->netns, &position)) != NULL;)
+		if (strcmp(n->fact.container_id, c->id) == 0)
+			return true;
+	return false;
+}
+
 static void add_container_row(const struct bh_model *m, struct rows *rows,
 			      const struct bh_container *c)
 {
@@ -837,7 +848,12 @@ static void add_container_row(const struct bh_model *m, struct rows *rows,
 		add_row(rows, unattached.name, unattached.workload, bh_runtime_name(c->runtime));
 	const struct bh_container *owner = owner_of(m, c);
 	row->coverage = BH_NEITHER;
-	if (owner != c && has_instance(m, owner->id)) {
+	if (owner != c && lives_apart(m, c)) {
+		snprintf(row->why, sizeof(row->why),
+			 "has no network: %s, whose it shared, was started again without it; "
+			 "restart it",
+			 owner->name);
+	} else if (owner != c && has_instance(m, owner->id)) {
 		row->coverage = BH_OBSERVABLE;
 		snprintf(row->why, sizeof(row->why),
 			 "shares the network of %s: seen and filtered as one with it", owner->name);

@@ -350,6 +350,33 @@ static void coverage_says_why(void **state)
 	bh_model_free(m);
 }
 
+/* The owner of a shared namespace was started again, in a new one; the other stayed behind. */
+static void coverage_tells_who_was_left_behind(void **state)
+{
+	struct bh_model *m = new_model();
+	struct bh_endpoint_fact f = fact(7, "10.0.0.2", 100);
+	struct bh_container *guest = compose(ID_A, "guest");
+	struct bh_netns_fact netns = { .inode = 9, .nsid = -1, .container_id = ID_A };
+	struct rows rows = { 0 };
+
+	(void)state;
+	strcpy(guest->network_mode, "container:" ID_B);
+	strcpy(f.container_id, ID_B);
+	bh_model_endpoint(m, &f, 100);
+	state_container(m, guest);
+	state_container(m, compose(ID_B, "web"));
+	bh_model_coverage(m, take_row, &rows);
+	assert_int_equal(rows.count, 2);
+	assert_int_equal(rows.items[0].coverage, BH_OBSERVABLE);
+	assert_non_null(strstr(rows.items[0].why, "shares"));
+	bh_model_netns(m, &netns);
+	rows.count = 0;
+	bh_model_coverage(m, take_row, &rows);
+	assert_int_equal(rows.items[0].coverage, BH_NEITHER);
+	assert_non_null(strstr(rows.items[0].why, "restart it"));
+	bh_model_free(m);
+}
+
 static const struct {
 	const char *text;
 	uint8_t runtime;
@@ -403,6 +430,7 @@ int main(void)
 		cmocka_unit_test(strangers_are_told_apart),
 		cmocka_unit_test(a_scan_ends_what_it_does_not_mention),
 		cmocka_unit_test(coverage_says_why),
+		cmocka_unit_test(coverage_tells_who_was_left_behind),
 		cmocka_unit_test(cgroups_tell_containers),
 	};
 
