@@ -43,6 +43,22 @@ struct bh_endpoint_fact {
 	int64_t since; /* µs: when the attachment was first seen */
 };
 
+#define BH_LISTENERS 2048
+
+struct bh_listener {
+	uint16_t port; /* host order */
+	uint8_t proto; /* IPPROTO_TCP or IPPROTO_UDP */
+};
+
+/* Where an endpoint's namespace waits for whoever comes: TCP sockets that listen, UDP sockets that
+ * are connected to nobody. */
+struct bh_listeners {
+	uint32_t ifindex;
+	uint16_t count;
+	bool complete; /* these are all: what is not among them does not listen */
+	struct bh_listener ports[BH_LISTENERS];
+};
+
 /* One of the host's own addresses; on a managed bridge it is the containers' gateway. */
 struct bh_host_addr {
 	uint32_t ifindex;

@@ -24,6 +24,7 @@ struct bh_live_flow {
 	struct bh_peer dst;
 	uint64_t replica;	/* hash of the source instance, 0: no workload */
 	uint64_t counted_bytes; /* already told to the ledger */
+	uint8_t responder;	/* enum bh_responder: by who listens, of the flow as reported */
 	bool learned;		/* its edge is in the ledger */
 	bool denied;		/* by us, as NFLOG said */
 	bool spoofed;
@@ -84,6 +85,8 @@ struct bh_core {
 	uint64_t serial_sent;
 	uint64_t serial_done;
 	bool rules_dirty;
+	struct bh_map *listeners; /* ifindex → what listens there (core_listeners.c) */
+	bool listeners_new;	  /* flows of unknown direction are to be looked at again */
 	bool keep_due; /* workloads stopped learning: open connections are told to the kernel */
 	bool rules_sent_once;
 	uint64_t compiled_generation;
@@ -111,6 +114,7 @@ struct bh_tuple {
 	uint8_t bytes[2 * sizeof(struct bh_addr) + 5];
 };
 struct bh_tuple bh_tuple_of(const struct bh_flow_key *key);
+struct bh_flow_key bh_flow_key_turned(const struct bh_flow_key *key); /* the way back */
 
 /* core_flows.c */
 void bh_core_flows(struct bh_core *core, const struct bh_flow *flows, size_t count);
@@ -131,6 +135,16 @@ void bh_core_flows_keep(const struct bh_core *core);
 enum bh_flow_verdict bh_core_flow_verdict(const struct bh_live_flow *flow);
 /* What JSON shows as an end's workload; NULL where it has none. */
 const char *bh_core_peer_workload(const struct bh_peer *peer);
+
+/* Looks again at flows whose opener is not known, after the news of who listens. */
+void bh_core_flows_tick(struct bh_core *core);
+
+/* core_listeners.c */
+enum bh_responder { BH_RESPONDER_UNKNOWN, BH_RESPONDER_SRC, BH_RESPONDER_DST };
+/* Which end of a flow of unknown direction was there first, waiting; asks where it is not known. */
+enum bh_responder bh_core_responder(struct bh_core *core, const struct bh_flow *flow);
+void bh_core_listeners(struct bh_core *core, const struct bh_listeners *listeners);
+void bh_core_listeners_gone(struct bh_core *core, uint32_t ifindex);
 
 /* core_denials.c */
 void bh_core_denial(struct bh_core *core, const struct bh_denial *denial);

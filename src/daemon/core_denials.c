@@ -48,11 +48,7 @@ static struct bh_live_flow *find_flow(const struct bh_core *core, const struct b
  * its flow comes: the two travel by different roads. */
 static void mark_flow(struct bh_core *core, const struct bh_denial *d)
 {
-	struct bh_flow_key back = { .src = d->key.dst,
-				    .dst = d->key.src,
-				    .sport = d->key.dport,
-				    .dport = d->key.sport,
-				    .proto = d->key.proto };
+	struct bh_flow_key back = bh_flow_key_turned(&d->key);
 	struct bh_live_flow *live = find_flow(core, &d->key);
 
 	if (live == NULL)

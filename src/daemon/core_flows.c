@@ -53,14 +53,28 @@ static void append(struct bh_core *core, struct bh_live_flow *live)
 	core->newest = live;
 }
 
-static void forget(struct bh_core *core, struct bh_live_flow *live)
+/* A tuple within a tunnel is not the one that our rules judge. */
+static void note_tuple(struct bh_core *core, struct bh_live_flow *live)
 {
 	struct bh_tuple t = bh_tuple_of(&live->flow.key);
 
-	*(live->older != NULL ? &live->older->newer : &core->oldest) = live->newer;
-	*(live->newer != NULL ? &live->newer->older : &core->newest) = live->older;
+	if (!is_carried(&live->flow))
+		bh_map_put(core->flows_by_key, &t, sizeof(t), live);
+}
+
+static void forget_tuple(struct bh_core *core, const struct bh_live_flow *live)
+{
+	struct bh_tuple t = bh_tuple_of(&live->flow.key);
+
 	if (bh_map_get(core->flows_by_key, &t, sizeof(t)) == live)
 		bh_map_remove(core->flows_by_key, &t, sizeof(t));
+}
+
+static void forget(struct bh_core *core, struct bh_live_flow *live)
+{
+	*(live->older != NULL ? &live->older->newer : &core->oldest) = live->newer;
+	*(live->newer != NULL ? &live->newer->older : &core->newest) = live->older;
+	forget_tuple(core, live);
 	if (bh_map_get(core->flows, &live->flow.id, sizeof(live->flow.id)) == live)
 		bh_map_remove(core->flows, &live->flow.id, sizeof(live->flow.id));
 	free(live);
@@ -69,16 +83,12 @@ static void forget(struct bh_core *core, struct bh_live_flow *live)
 static struct bh_live_flow *make_live(struct bh_core *core, const struct bh_flow *flow)
 {
 	struct bh_live_flow *live = bh_calloc(1, sizeof(*live));
-	struct bh_tuple t = bh_tuple_of(&flow->key);
 
 	live->flow = *flow;
 	live->link_control = is_link_control(&flow->key);
+	live->denied = !is_carried(flow) && bh_core_denial_met(core, &flow->key);
 	bh_map_put(core->flows, &flow->id, sizeof(flow->id), live);
-	/* A tuple within a tunnel is not the one that our rules judge. */
-	if (!is_carried(flow)) {
-		live->denied = bh_core_denial_met(core, &flow->key);
-		bh_map_put(core->flows_by_key, &t, sizeof(t), live);
-	}
+	note_tuple(core, live);
 	append(core, live);
 	return live;
 }
@@ -262,29 +272,92 @@ static bool same_tuple(const struct bh_flow_key *a, const struct bh_flow_key *b)
 	return memcmp(&x, &y, sizeof(x)) == 0;
 }
 
+/* Whether a report is of this flow; learning who opened it may have turned it round. */
+static bool is_of(const struct bh_live_flow *live, const struct bh_flow_key *reported)
+{
+	struct bh_flow_key turned = bh_flow_key_turned(reported);
+
+	return same_tuple(&live->flow.key, reported) || same_tuple(&live->flow.key, &turned);
+}
+
+static struct bh_flow turn(const struct bh_flow *f)
+{
+	struct bh_flow turned = *f;
+
+	turned.key = bh_flow_key_turned(&f->key);
+	turned.src_ifindex = f->dst_ifindex;
+	turned.dst_ifindex = f->src_ifindex;
+	turned.tx = f->rx;
+	turned.rx = f->tx;
+	return turned;
+}
+
+/* The flow is as reported, but for who opened it, where somebody's listening told. */
+static void adopt(struct bh_core *core, struct bh_live_flow *live, const struct bh_flow *reported)
+{
+	struct bh_flow flow = *reported;
+	bool unknown = flow.direction == BH_DIRECTION_UNKNOWN && bh_core_flow_is_judged(live);
+
+	if (unknown && live->responder == BH_RESPONDER_UNKNOWN)
+		live->responder = bh_core_responder(core, &flow);
+	if (unknown && live->responder == BH_RESPONDER_SRC)
+		flow = turn(&flow);
+	if (unknown && live->responder != BH_RESPONDER_UNKNOWN)
+		flow.direction = BH_DIRECTION_LISTENER;
+	bool turned = !same_tuple(&flow.key, &live->flow.key);
+	if (turned)
+		forget_tuple(core, live);
+	live->flow = flow;
+	if (turned) {
+		note_tuple(core, live);
+		name_ends(core, live);
+	}
+}
+
+static void take_news(struct bh_core *core, struct bh_live_flow *live)
+{
+	live->sequence = ++core->flow_sequence;
+	/* While an end has no name, learning waits for it; the last report cannot wait. */
+	if (is_unnamed(live))
+		name_ends(core, live);
+	if (bh_core_flow_is_judged(live) && (!is_unnamed(live) || live->flow.final))
+		learn(core, live);
+}
+
 static void take_flow(struct bh_core *core, const struct bh_flow *flow)
 {
 	struct bh_live_flow *live = bh_map_get(core->flows, &flow->id, sizeof(flow->id));
-	bool fresh = live == NULL;
 
-	if (fresh)
+	if (live == NULL) {
 		live = make_live(core, flow);
+		name_ends(core, live);
+	}
 	/* A flow keeps its tuple, under which it is found. */
-	if (!same_tuple(&live->flow.key, &flow->key)) {
+	if (!is_of(live, &flow->key)) {
 		bh_log(BH_LOG_WARNING, "capture reports another connection as one it reported");
 		return;
 	}
-	live->flow = *flow;
-	live->sequence = ++core->flow_sequence;
-	/* While an end has no name, learning waits for it; the last report cannot wait. */
-	if (fresh || is_unnamed(live))
-		name_ends(core, live);
-	if (bh_core_flow_is_judged(live) && (!is_unnamed(live) || flow->final))
-		learn(core, live);
+	adopt(core, live, flow);
+	take_news(core, live);
 	if (flow->final) {
 		bh_map_remove(core->flows, &flow->id, sizeof(flow->id));
 		STAILQ_INSERT_TAIL(&core->finished, live, next_finished);
 		core->finished_count++;
+	}
+}
+
+void bh_core_flows_tick(struct bh_core *core)
+{
+	if (!core->listeners_new)
+		return;
+	core->listeners_new = false;
+	for (struct bh_live_flow *live = core->oldest; live != NULL; live = live->newer) {
+		if (live->flow.final || live->flow.direction != BH_DIRECTION_UNKNOWN)
+			continue;
+		const struct bh_flow flow = live->flow;
+		adopt(core, live, &flow);
+		if (live->responder != BH_RESPONDER_UNKNOWN)
+			take_news(core, live);
 	}
 }
 
@@ -400,6 +473,15 @@ void bh_core_flow_json(const struct bh_live_flow *live, struct bh_buffer *out)
 				       .verdict = (uint8_t)bh_core_flow_verdict(live) };
 
 	bh_json_flow(out, &live->flow, &names);
+}
+
+struct bh_flow_key bh_flow_key_turned(const struct bh_flow_key *key)
+{
+	return (struct bh_flow_key) { .src = key->dst,
+				      .dst = key->src,
+				      .sport = key->dport,
+				      .dport = key->sport,
+				      .proto = key->proto };
 }
 
 struct bh_tuple bh_tuple_of(const struct bh_flow_key *key)

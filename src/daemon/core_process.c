@@ -114,6 +114,7 @@ static void on_tick(uv_timer_t *timer)
 
 	if (core->docker != NULL)
 		bh_docker_ops.tick(core->docker, now);
+	bh_core_flows_tick(core);
 	bh_core_denials_tick(core, now);
 	bh_core_spoofs_tick(core, bh_time_monotonic());
 	if (bh_time_monotonic() >= core->sweep_due) {
@@ -149,6 +150,7 @@ static void lose_endpoint(struct bh_core *core, uint32_t ifindex)
 {
 	report_endpoint(core, ifindex, false);
 	bh_model_endpoint_gone(core->model, ifindex, bh_time_now());
+	bh_core_listeners_gone(core, ifindex);
 }
 
 static void take_loss(struct bh_core *core, const struct bh_msg_loss *loss)
@@ -311,6 +313,9 @@ static void take_report(struct bh_core *core, const struct bh_message *m)
 	case BH_MSG_CAPTURE_STATE:
 		take_capture_state(core, m->data);
 		break;
+	case BH_MSG_LISTENERS:
+		bh_core_listeners(core, m->data);
+		break;
 	case BH_MSG_RUNTIME_DATA:
 		runtime_data(core, m);
 		break;
@@ -419,6 +424,7 @@ static void start(struct bh_core *core, const struct bh_config *config)
 	core->flows = bh_map_new(NULL);
 	core->flows_by_key = bh_map_new(NULL);
 	core->denials = bh_map_new(free);
+	core->listeners = bh_map_new(free);
 	core->spoofs = bh_map_new(free);
 	core->modes = bh_map_new(free);
 	core->kept = bh_map_new(bh_core_kept_free);

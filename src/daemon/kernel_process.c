@@ -25,6 +25,7 @@
 #include "held_note.h"
 #include "kernel_relay.h"
 #include "links.h"
+#include "listeners.h"
 #include "log.h"
 #include "log_file.h"
 #include "map.h"
@@ -72,6 +73,7 @@ struct kernel {
 	struct bh_ruleset *rules; /* in force; NULL: none applied by this process */
 	struct bh_rules_builder builder;
 	struct bh_map *facts; /* ifindex → struct bh_endpoint_fact: what to forget when it goes */
+	struct bh_map *processes;  /* namespace's inode → int32_t *: one of its processes */
 	struct bh_map *host_links; /* ifindex → struct bh_host_link: what capture leaves out */
 	struct child capture;
 	struct child core;
@@ -313,12 +315,23 @@ static void on_link_gone(void *user, uint32_t ifindex)
 
 static void on_netns(void *user, const struct bh_netns_fact *fact)
 {
-	tell(&((struct kernel *)user)->core, BH_MSG_NETNS, fact, sizeof(*fact));
+	struct kernel *k = user;
+	int32_t *pid = bh_map_get(k->processes, &fact->inode, sizeof(fact->inode));
+
+	if (pid == NULL) {
+		pid = bh_calloc(1, sizeof(*pid));
+		bh_map_put(k->processes, &fact->inode, sizeof(fact->inode), pid);
+	}
+	*pid = fact->pid;
+	tell(&k->core, BH_MSG_NETNS, fact, sizeof(*fact));
 }
 
 static void on_netns_gone(void *user, uint64_t inode)
 {
-	tell(&((struct kernel *)user)->core, BH_MSG_NETNS_GONE, &inode, sizeof(inode));
+	struct kernel *k = user;
+
+	bh_map_remove(k->processes, &inode, sizeof(inode));
+	tell(&k->core, BH_MSG_NETNS_GONE, &inode, sizeof(inode));
 }
 
 static void on_overrun(void *user, uint64_t count)
@@ -423,6 +436,19 @@ static int apply(struct kernel *k, struct bh_ruleset *rules, struct bh_msg_rules
 	result->elements = (uint32_t)change.elements;
 	bh_copy_text(result->text, sizeof(result->text), err.text);
 	return code;
+}
+
+static void tell_listeners(struct kernel *k, uint32_t ifindex)
+{
+	struct bh_listeners listeners = { .ifindex = ifindex };
+	const struct bh_endpoint_fact *fact = bh_map_get(k->facts, &ifindex, sizeof(ifindex));
+	const int32_t *pid = fact != NULL ? bh_map_get(k->processes, &fact->netns_inode,
+						       sizeof(fact->netns_inode))
+					  : NULL;
+
+	if (pid != NULL && *pid != 0)
+		bh_listeners_read("/proc", *pid, fact->netns_inode, &listeners);
+	tell(&k->core, BH_MSG_LISTENERS, &listeners, sizeof(listeners));
 }
 
 /* They would be new to connection tracking, which sees them only once the bridges' flags are set.
@@ -541,6 +567,8 @@ static void on_child_message(void *user, struct bh_channel *channel, const struc
 		close(m->fd);
 	if (child == &k->core && m->type == BH_MSG_RUNTIME_GET)
 		bh_relay_get(k->relay, m->data);
+	else if (child == &k->core && m->type == BH_MSG_LISTENERS_GET)
+		tell_listeners(k, *(const uint32_t *)m->data);
 	else if (child == &k->core && m->type == BH_MSG_KEEP)
 		keep_connections(m);
 	else if (child == &k->core && m->type >= BH_MSG_RULES_BEGIN &&
@@ -780,6 +808,7 @@ static void init(struct kernel *k, const struct bh_config *config, int notify_fd
 	k->notify_fd = notify_fd;
 	k->api_fd = -1;
 	k->facts = bh_map_new(free);
+	k->processes = bh_map_new(free);
 	k->host_links = bh_map_new(free);
 	uv_loop_init(&k->loop);
 	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++) {

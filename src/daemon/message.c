@@ -155,6 +155,13 @@ static bool check_flow(const void *data)
 	       TEXT_OK(f->tunnel);
 }
 
+static bool check_listeners(const void *data)
+{
+	const struct bh_listeners *l = data;
+
+	return l->count <= BH_LISTENERS && flag_ok(&l->complete);
+}
+
 static bool check_flow_key(const void *data)
 {
 	const struct bh_flow_key *key = data;
@@ -214,10 +221,12 @@ static const struct {
 	[BH_MSG_LOSS] = { "loss", ONE, sizeof(struct bh_msg_loss), NULL },
 	[BH_MSG_CAPTURE_STATE] = { "capture-state", ONE, sizeof(struct bh_msg_capture_state),
 				   check_capture_state },
+	[BH_MSG_LISTENERS] = { "listeners", ONE, sizeof(struct bh_listeners), check_listeners },
 	[BH_MSG_RUNTIME_DATA] = { "runtime-data", OPEN, sizeof(uint32_t), NULL },
 	[BH_MSG_RUNTIME_END] = { "runtime-end", ONE, sizeof(struct bh_msg_runtime_end), NULL },
 	[BH_MSG_RULES_RESULT] = { "rules-result", ONE, sizeof(struct bh_msg_rules_result),
 				  check_rules_result },
+	[BH_MSG_LISTENERS_GET] = { "listeners-get", ONE, sizeof(uint32_t), NULL },
 	[BH_MSG_RUNTIME_GET] = { "runtime-get", ONE, sizeof(struct bh_msg_runtime_get),
 				 check_runtime_get },
 	[BH_MSG_KEEP] = { "keep", ARRAY, sizeof(struct bh_flow_key), check_flow_key },

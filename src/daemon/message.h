@@ -42,11 +42,13 @@ enum bh_message_type {
 	BH_MSG_NETNS_GONE,     /* uint64_t inode */
 	BH_MSG_LOSS,	       /* struct bh_msg_loss */
 	BH_MSG_CAPTURE_STATE,  /* struct bh_msg_capture_state */
+	BH_MSG_LISTENERS,      /* struct bh_listeners */
 	BH_MSG_RUNTIME_DATA,   /* uint32_t request, then bytes of the reply */
 	BH_MSG_RUNTIME_END,    /* struct bh_msg_runtime_end */
 	BH_MSG_RULES_RESULT,   /* struct bh_msg_rules_result */
 
 	/* core → kernel */
+	BH_MSG_LISTENERS_GET,  /* uint32_t ifindex */
 	BH_MSG_RUNTIME_GET,    /* struct bh_msg_runtime_get */
 	BH_MSG_RULES_BEGIN,    /* struct bh_msg_rules_begin */
 	BH_MSG_RULES_CHAIN,    /* struct bh_msg_chain */

@@ -30,6 +30,7 @@ static int make_core(void **state)
 	core->flows = bh_map_new(NULL);
 	core->flows_by_key = bh_map_new(NULL);
 	core->denials = bh_map_new(free);
+	core->listeners = bh_map_new(free);
 	core->spoofs = bh_map_new(free);
 	core->modes = bh_map_new(free);
 	*state = core;
@@ -48,6 +49,7 @@ static int free_core(void **state)
 	bh_map_free(core->flows);
 	bh_map_free(core->flows_by_key);
 	bh_map_free(core->denials);
+	bh_map_free(core->listeners);
 	bh_map_free(core->spoofs);
 	bh_map_free(core->modes);
 	bh_ledger_free(core->ledger);
@@ -197,12 +199,87 @@ static void a_flood_of_false_senders_is_summed_up(void **state)
 	bh_store_close(core->store);
 }
 
+static struct bh_listeners listening(uint32_t ifindex, uint16_t port)
+{
+	struct bh_listeners l = { .ifindex = ifindex, .complete = true };
+
+	if (port != 0)
+		l.ports[l.count++] = (struct bh_listener) { port, IPPROTO_TCP };
+	return l;
+}
+
+/* An open connection in which the server speaks first: its first packet seen is the server's. */
+static struct bh_flow overheard(void)
+{
+	struct bh_flow flow = make_flow(1, IPPROTO_TCP, 6380);
+
+	flow.key.dport = 40000;
+	flow.src_ifindex = 7;
+	flow.dst_ifindex = 8;
+	flow.answered = flow.established = true;
+	flow.state = BH_FLOW_ESTABLISHED;
+	flow.tx.sent = (struct bh_tally) { 3, 300 };
+	flow.rx.sent = (struct bh_tally) { 1, 40 };
+	return flow;
+}
+
+static void who_listens_did_not_open(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_flow flow = overheard();
+	struct bh_listeners server = listening(7, 6380), client = listening(8, 0);
+
+	bh_core_flows(core, &flow, 1);
+	const struct bh_live_flow *live = core->newest;
+	assert_int_equal(live->flow.direction, BH_DIRECTION_UNKNOWN);
+	bh_core_listeners(core, &server);
+	bh_core_flows_tick(core);
+	assert_int_equal(live->flow.direction, BH_DIRECTION_UNKNOWN); /* the other is not known */
+	bh_core_listeners(core, &client);
+	bh_core_flows_tick(core);
+	assert_int_equal(live->flow.direction, BH_DIRECTION_LISTENER);
+	assert_int_equal(live->flow.key.dport, 6380);
+	assert_int_equal(live->flow.src_ifindex, 8);
+	assert_int_equal(live->flow.rx.sent.packets, 3);
+	assert_ptr_equal(find(core, &live->flow.key), live);
+	assert_null(find(core, &flow.key));
+	/* It is the same connection that goes on, and ends. */
+	flow.tx.sent.packets = 4;
+	flow.final = true;
+	bh_core_flows(core, &flow, 1);
+	assert_ptr_equal(core->newest, live);
+	assert_int_equal(live->flow.rx.sent.packets, 4);
+	assert_int_equal(live->flow.direction, BH_DIRECTION_LISTENER);
+	assert_true(live->flow.final);
+}
+
+static void two_listeners_tell_nothing(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_flow flow = overheard();
+	struct bh_listeners server = listening(7, 6380), client = listening(8, 40000),
+			    partial = listening(8, 0);
+
+	bh_core_flows(core, &flow, 1);
+	bh_core_listeners(core, &server);
+	bh_core_listeners(core, &client);
+	bh_core_flows_tick(core);
+	assert_int_equal(core->newest->flow.direction, BH_DIRECTION_UNKNOWN);
+	/* Nor does one about whom not everything is known. */
+	partial.complete = false;
+	bh_core_listeners(core, &partial);
+	bh_core_flows_tick(core);
+	assert_int_equal(core->newest->flow.direction, BH_DIRECTION_UNKNOWN);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_flow_keeps_its_tuple, make_core, free_core),
 		cmocka_unit_test_setup_teardown(what_a_tunnel_carries_is_shown_and_nothing_else,
 						make_core, free_core),
+		cmocka_unit_test_setup_teardown(who_listens_did_not_open, make_core, free_core),
+		cmocka_unit_test_setup_teardown(two_listeners_tell_nothing, make_core, free_core),
 		cmocka_unit_test_setup_teardown(flows_that_are_heard_of_no_more_end, make_core,
 						free_core),
 		cmocka_unit_test_setup_teardown(a_flood_of_false_senders_is_summed_up, make_core,

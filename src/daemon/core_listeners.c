@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Who opened a connection whose opening nobody saw: if one end is known to listen on its port, and
+ * the other is known not to, the other did. The kernel process looks into the endpoint's namespace
+ * when it is asked, and it is asked only about endpoints that have such a connection, now and then:
+ * a listener may have come since.
+ */
+#include <netinet/in.h>
+
+#include "core.h"
+#include "grow.h"
+#include "timefmt.h"
+
+#define ASK_AGAIN (5 * BH_SECOND)
+
+/* What is known of one endpoint. */
+struct known {
+	int64_t asked; /* monotonic */
+	bool answered;
+	struct bh_listeners listeners;
+};
+
+enum answer { NO, YES, UNKNOWN };
+
+static void ask(struct bh_core *core, uint32_t ifindex)
+{
+	struct known *known = bh_map_get(core->listeners, &ifindex, sizeof(ifindex));
+	int64_t now = bh_time_monotonic();
+
+	if (known != NULL && now - known->asked < ASK_AGAIN)
+		return;
+	if (known == NULL) {
+		known = bh_calloc(1, sizeof(*known));
+		bh_map_put(core->listeners, &ifindex, sizeof(ifindex), known);
+	}
+	known->asked = now;
+	if (core->kernel != NULL) /* it is, but for the last second of our life */
+		bh_channel_send(core->kernel, BH_MSG_LISTENERS_GET, &ifindex, sizeof(ifindex), NULL,
+				0, -1);
+}
+
+static enum answer listens(const struct bh_core *core, uint32_t ifindex, uint8_t proto,
+			   uint16_t port)
+{
+	const struct known *known = bh_map_get(core->listeners, &ifindex, sizeof(ifindex));
+
+	/* Not one of our endpoints: nobody says that it listens, and nobody can. */
+	if (ifindex == 0)
+		return NO;
+	if (known == NULL || !known->answered)
+		return UNKNOWN;
+	for (uint16_t i = 0; i < known->listeners.count; i++)
+		if (known->listeners.ports[i].port == port &&
+		    known->listeners.ports[i].proto == proto)
+			return YES;
+	return known->listeners.complete ? NO : UNKNOWN;
+}
+
+enum bh_responder bh_core_responder(struct bh_core *core, const struct bh_flow *f)
+{
+	uint8_t proto = f->key.proto;
+
+	if (proto != IPPROTO_TCP && proto != IPPROTO_UDP)
+		return BH_RESPONDER_UNKNOWN;
+	enum answer dst = listens(core, f->dst_ifindex, proto, f->key.dport),
+		    src = listens(core, f->src_ifindex, proto, f->key.sport);
+	if (dst == YES && src == NO)
+		return BH_RESPONDER_DST;
+	if (src == YES && dst == NO)
+		return BH_RESPONDER_SRC;
+	if (f->src_ifindex != 0)
+		ask(core, f->src_ifindex);
+	if (f->dst_ifindex != 0)
+		ask(core, f->dst_ifindex);
+	return BH_RESPONDER_UNKNOWN;
+}
+
+void bh_core_listeners(struct bh_core *core, const struct bh_listeners *listeners)
+{
+	uint32_t ifindex = listeners->ifindex;
+	struct known *known = bh_map_get(core->listeners, &ifindex, sizeof(ifindex));
+
+	if (known == NULL) /* it went meanwhile */
+		return;
+	known->answered = true;
+	known->listeners = *listeners;
+	core->listeners_new = true;
+}
+
+void bh_core_listeners_gone(struct bh_core *core, uint32_t ifindex)
+{
+	bh_map_remove(core->listeners, &ifindex, sizeof(ifindex));
+}

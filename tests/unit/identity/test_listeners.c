@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Who listens, from the kernel's own tables: recorded ones, and this very process's. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "listeners.h"
+
+#define HEAD "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid\n"
+
+static bool parse(const char *text, uint8_t proto, struct bh_listeners *out)
+{
+	FILE *file = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
+
+	assert_non_null(file);
+	bool whole = bh_listeners_parse(file, proto, out);
+	fclose(file);
+	return whole;
+}
+
+static bool has(const struct bh_listeners *l, uint8_t proto, uint16_t port)
+{
+	for (uint16_t i = 0; i < l->count; i++)
+		if (l->ports[i].proto == proto && l->ports[i].port == port)
+			return true;
+	return false;
+}
+
+static void tcp_listens_in_one_state(void **state)
+{
+	struct bh_listeners l = { 0 };
+
+	(void)state;
+	assert_true(parse(HEAD
+			  "   0: 00000000:1538 00000000:0000 0A 00000000:00000000 00:00000000\n"
+			  "   1: 0500580A:1539 0600580A:9C40 01 00000000:00000000 00:00000000\n"
+			  "   2: 0500580A:153A 0600580A:9C41 06 00000000:00000000 00:00000000\n",
+			  IPPROTO_TCP, &l));
+	assert_int_equal(l.count, 1);
+	assert_true(has(&l, IPPROTO_TCP, 5432));
+}
+
+static void udp_waits_where_it_is_connected_to_nobody(void **state)
+{
+	struct bh_listeners l = { 0 };
+
+	(void)state;
+	assert_true(parse(HEAD
+			  " 10: 00000000:0035 00000000:0000 07 00000000:00000000 00:00000000\n"
+			  " 11: 0500580A:9C42 0600580A:0035 01 00000000:00000000 00:00000000\n",
+			  IPPROTO_UDP, &l));
+	assert_true(parse(HEAD " 12: 00000000000000000000000000000000:0035 "
+			       "00000000000000000000000000000000:0000 07 00000000:00000000\n",
+			  IPPROTO_UDP, &l));
+	assert_int_equal(l.count, 1); /* the same port, of both families */
+	assert_true(has(&l, IPPROTO_UDP, 53));
+}
+
+static void what_does_not_fit_is_said(void **state)
+{
+	static char text[(BH_LISTENERS + 1) * 64];
+	struct bh_listeners l = { 0 };
+	size_t length = 0;
+
+	(void)state;
+	for (unsigned port = 1; port <= BH_LISTENERS + 1; port++)
+		length += (size_t)snprintf(text + length, sizeof(text) - length,
+					   " %u: 00000000:%04X 00000000:0000 0A\n", port, port);
+	assert_false(parse(text, IPPROTO_TCP, &l));
+	assert_int_equal(l.count, BH_LISTENERS);
+}
+
+static void junk_is_passed_over(void **state)
+{
+	struct bh_listeners l = { 0 };
+
+	(void)state;
+	assert_true(parse("\n: :\n0: 0:0 0:0\n-1: zz:zz zz:zz 0A\n", IPPROTO_TCP, &l));
+	assert_int_equal(l.count, 0);
+}
+
+static uint64_t own_inode(void)
+{
+	struct stat info;
+
+	assert_int_equal(stat("/proc/self/ns/net", &info), 0);
+	return info.st_ino;
+}
+
+static void this_process_listens(void **state)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	socklen_t length = sizeof(address);
+	static struct bh_listeners l;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)state;
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
+	bh_listeners_read("/proc", getpid(), own_inode(), &l);
+	assert_true(l.complete);
+	assert_true(has(&l, IPPROTO_TCP, ntohs(address.sin_port)));
+	close(fd);
+	bh_listeners_read("/proc", getpid(), own_inode(), &l);
+	assert_false(has(&l, IPPROTO_TCP, ntohs(address.sin_port)));
+}
+
+static void a_process_of_another_namespace_is_not_asked(void **state)
+{
+	static struct bh_listeners l;
+
+	(void)state;
+	bh_listeners_read("/proc", getpid(), own_inode() + 1, &l);
+	assert_false(l.complete);
+	assert_int_equal(l.count, 0);
+	bh_listeners_read("/proc", 0, own_inode(), &l);
+	assert_false(l.complete);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(tcp_listens_in_one_state),
+		cmocka_unit_test(udp_waits_where_it_is_connected_to_nobody),
+		cmocka_unit_test(what_does_not_fit_is_said),
+		cmocka_unit_test(junk_is_passed_over),
+		cmocka_unit_test(this_process_listens),
+		cmocka_unit_test(a_process_of_another_namespace_is_not_asked),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
