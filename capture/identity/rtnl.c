@@ -16,6 +16,7 @@
 #include "timefmt.h"
 
 #define BUFFER 65536
+#define MOST_TRIES 10
 
 /* --- sockets ---------------------------------------------------------------------------------- */
 
@@ -258,9 +259,21 @@ int bh_rtnl_read(int fd, const struct bh_rtnl_handlers *handlers)
 /* --- requests --------------------------------------------------------------------------------- */
 
 /* Reads replies up to the end of a dump, or to the one acknowledgement. */
+/* Both kinds carry an error first; a failed dump tells it in NLMSG_DONE. */
+static int result_of(const struct nlmsghdr *m, bool interrupted)
+{
+	int error = mnl_nlmsg_get_payload_len(m) >= sizeof(int)
+			    ? *(const int *)mnl_nlmsg_get_payload(m)
+			    : 0;
+
+	return error == 0 && interrupted ? -EINTR : error;
+}
+
+/* −EINTR: what was dumped changed meanwhile, and something may be missing. */
 static int read_replies(int fd, int32_t nsid, const struct bh_rtnl_handlers *handlers)
 {
 	_Alignas(struct nlmsghdr) char buffer[BUFFER];
+	bool interrupted = false;
 
 	for (;;) {
 		ssize_t got = recv(fd, buffer, sizeof(buffer), 0);
@@ -272,23 +285,28 @@ static int read_replies(int fd, int32_t nsid, const struct bh_rtnl_handlers *han
 			return -errno;
 		for (struct nlmsghdr *m = (struct nlmsghdr *)buffer; mnl_nlmsg_ok(m, left);
 		     m = mnl_nlmsg_next(m, &left)) {
-			/* Both carry an error first; a failed dump tells it in NLMSG_DONE. */
+			interrupted = interrupted || (m->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
 			if (m->nlmsg_type == NLMSG_DONE || m->nlmsg_type == NLMSG_ERROR)
-				return mnl_nlmsg_get_payload_len(m) >= sizeof(int)
-					       ? *(const int *)mnl_nlmsg_get_payload(m)
-					       : 0;
+				return result_of(m, interrupted);
 			if (handlers != NULL)
 				dispatch(m, nsid, handlers);
 		}
 	}
 }
 
+/* A dump that churn interrupted is asked for again: its messages may be heard twice. */
 static int transact(int fd, struct nlmsghdr *request, int32_t nsid,
 		    const struct bh_rtnl_handlers *handlers)
 {
-	if (send(fd, request, request->nlmsg_len, 0) < 0)
-		return -errno;
-	return read_replies(fd, nsid, handlers);
+	int result = -EINTR;
+
+	for (int tries = 0; result == -EINTR && tries < MOST_TRIES; tries++) {
+		if (send(fd, request, request->nlmsg_len, 0) < 0)
+			return -errno;
+		result = read_replies(fd, nsid, handlers);
+	}
+	/* Never at rest: what changes is notified, too. */
+	return result == -EINTR ? 0 : result;
 }
 
 int bh_rtnl_dump_links(int fd, int32_t nsid, const struct bh_rtnl_handlers *handlers)

@@ -24,7 +24,8 @@ enum bh_unlearned {
 	BH_UNLEARNED_UNANSWERED,
 	BH_UNLEARNED_DIRECTION,	 /* nobody knows who opened it */
 	BH_UNLEARNED_UNRESOLVED, /* an end that no one owns up to, or a departed one */
-	BH_UNLEARNED_BLOCKED,	 /* the policy denied it, or would have: that never trains the baseline */
+	BH_UNLEARNED_BLOCKED, /* the policy denied it, or would have: that never trains the baseline
+			       */
 	BH_UNLEARNED_OVERFLOW,
 	BH_UNLEARNED_KINDS,
 };
@@ -43,7 +44,7 @@ struct bh_contact {
 	bool teaches;	/* answered, and no report before was learned: the connection counts now */
 	bool ends;	/* its last report */
 	uint64_t bytes; /* since the previous report, both directions */
-	bool denied; /* by the policy in force, even if it passed because it is only audited */
+	bool denied;	/* by the policy in force, even if it passed because it is only audited */
 	bool lossy;
 };
 
@@ -70,7 +71,8 @@ void bh_ledger_each_dirty(struct bh_ledger *ledger,
 /* Every edge counts as changed: what was saved is not to be relied upon. */
 void bh_ledger_mark_dirty(struct bh_ledger *ledger);
 
-/* Number of distinct replicas that an edge's bitmap stands for (an estimate from 64 bits up). */
+/* Number of distinct replicas by an edge's bitmap of 64 hashes: a floor, since two may share a bit.
+ */
 unsigned bh_edge_replicas(const struct bh_edge *edge);
 
 #endif
