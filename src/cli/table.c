@@ -216,7 +216,7 @@ static void put_line(const struct bh_table *t, enum bh_color color, const char *
 	size_t last = 0;
 
 	for (size_t i = 0; i < t->columns; i++)
-		if (!t->left_out[i])
+		if (!t->left_out[i] && cells[i][0] != '\0')
 			last = i;
 	fputs(bh_color_on(color, t->color), stdout);
 	for (size_t i = 0; i <= last; i++) {
