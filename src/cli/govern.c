@@ -50,12 +50,11 @@ static int print_rules(const struct bh_call *call, char *text)
 	return BH_EXIT_DONE;
 }
 
-static int show_document(const struct bh_call *call, const char *path,
+static int show_document(const struct bh_call *call, struct bh_request *request,
 			 int (*print)(const struct bh_call *call, char *text))
 {
-	struct bh_request request = { .path = path };
 	struct bh_buffer text = { 0 };
-	int result = bh_client_text(call, &request, &text);
+	int result = bh_client_text(call, request, &text);
 
 	if (result == BH_EXIT_DONE)
 		result = print(call, text.data);
@@ -65,14 +64,22 @@ static int show_document(const struct bh_call *call, const char *path,
 
 int bh_propose_run(const struct bh_call *call)
 {
-	return show_document(call, "/v1/policy/proposal", print_policy);
+	struct bh_request request = { .path = "/v1/policy/proposal" };
+
+	return show_document(call, &request, print_policy);
 }
 
 int bh_show_run(const struct bh_call *call)
 {
-	return bh_call_option(call, "nft") != NULL
-		       ? show_document(call, "/v1/policy/nft", print_rules)
-		       : show_document(call, "/v1/policy/active", print_policy);
+	bool nft = bh_call_option(call, "nft") != NULL;
+	struct bh_request request = { .path = nft ? "/v1/policy/nft" : "/v1/policy/active" };
+
+	if (nft && call->argument_count > 0)
+		return bh_complain(BH_EXIT_USAGE,
+				   "policy show --nft shows the rules in force; only "
+				   "policies have numbers");
+	bh_request_add(&request, "number", call->arguments[0]);
+	return show_document(call, &request, nft ? print_rules : print_policy);
 }
 
 /* The file's text, freed by the caller where it could be read. */

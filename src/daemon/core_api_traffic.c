@@ -19,19 +19,35 @@ struct flow_filter {
 	char verdict[16];
 };
 
-static void read_filter(const struct bh_api_request *request, struct flow_filter *filter)
+static const char *const verdicts[] = { "unknown", "delivered", "undelivered", "denied" };
+
+static bool is_verdict(const char *word)
+{
+	for (size_t i = 0; i < sizeof(verdicts) / sizeof(verdicts[0]); i++)
+		if (strcmp(verdicts[i], word) == 0)
+			return true;
+	return false;
+}
+
+/* False with the reply filled: no flow can have such a verdict. */
+static bool read_filter(const struct bh_api_request *request, struct flow_filter *filter,
+			struct bh_api_reply *reply)
 {
 	const char *workload = bh_api_query(request, "workload");
 	const char *verdict = bh_api_query(request, "verdict");
 
+	if (verdict != NULL && !is_verdict(verdict)) {
+		bh_api_fail(reply, 400, "verdict", "delivered, undelivered, denied or unknown",
+			    "%s is no verdict", verdict);
+		return false;
+	}
 	bh_copy_text(filter->workload, sizeof(filter->workload), workload != NULL ? workload : "");
 	bh_copy_text(filter->verdict, sizeof(filter->verdict), verdict != NULL ? verdict : "");
+	return true;
 }
 
 static bool passes(const struct flow_filter *filter, const struct bh_live_flow *live)
 {
-	static const char *const verdicts[] = { "unknown", "delivered", "undelivered", "denied" };
-
 	if (live->link_control)
 		return false;
 	if (filter->workload[0] != '\0' && strcmp(filter->workload, live->src.name) != 0 &&
@@ -66,14 +82,14 @@ static void stream_flows(void *state, struct bh_buffer *out)
 	s->sequence = newest;
 }
 
-static void follow_flows(struct bh_core *core, const struct bh_api_request *request,
+static void follow_flows(struct bh_core *core, const struct flow_filter *filter,
 			 struct bh_api_reply *reply)
 {
 	struct flow_stream *stream = bh_calloc(1, sizeof(*stream));
 
 	stream->core = core;
 	stream->sequence = core->flow_sequence;
-	read_filter(request, &stream->filter);
+	stream->filter = *filter;
 	reply->stream = stream_flows;
 	reply->stream_state = stream;
 	reply->stream_free = free;
@@ -97,9 +113,10 @@ void bh_core_handle_flows(void *user, const struct bh_api_request *request,
 	struct bh_buffer text = { 0 };
 	struct flow_filter filter;
 
-	read_filter(request, &filter);
+	if (!read_filter(request, &filter, reply))
+		return;
 	if (bh_core_is_following(request)) {
-		follow_flows(core, request, reply);
+		follow_flows(core, &filter, reply);
 		return;
 	}
 	if (!bh_core_number_query(request, "limit", 1000, &limit, reply))

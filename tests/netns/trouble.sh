@@ -182,8 +182,8 @@ eventually 10 capture_is_new || fail "the process that broke the protocol runs o
 eventually 5 status_is '.capture.state == "running" and .capture.restarts == 1' ||
 	fail "status does not count the restart"
 
-step "the API takes no word for a number"
-for query in "flows?limit=many" "events?after=-3" "policy/active?number="; do
+step "the API takes no word for a number, nor one that is no verdict"
+for query in "flows?limit=many" "flows?verdict=denyed" "events?after=-3" "policy/active?number="; do
 	code=$(curl -s -o /dev/null -w '%{http_code}' --unix-socket "$scratch/run/api.sock" \
 		"http://bulkhead/v1/$query")
 	[ "$code" = 400 ] || fail "$query is answered with $code"

@@ -242,6 +242,8 @@ bh policy rollback --why "try it" 2>/dev/null && fail "there is nothing to go ba
 bh policy apply "$scratch/policy.yaml" --why "again" >/dev/null
 bh policy rollback --why "try it" || fail "rollback"
 [ "$(bh policy history --format json | jq '.revisions | length')" = 3 ] || fail "history"
+[ "$(bh policy show 1)" = "$(cat "$scratch/policy.yaml")" ] || fail "revision 1 is not what was applied"
+bh policy show 99 2>/dev/null && fail "there is no revision 99"
 goes_on shop_web_1 || fail "a rollback to the same policy broke web"
 
 step "the engine restarts: names stay, rules stay"
