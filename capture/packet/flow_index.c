@@ -42,6 +42,16 @@ static void grow(struct bh_flow_index *index)
 	bh_flow_index_free(&old);
 }
 
+/* The last growth has the old one beside the new. */
+size_t bh_flow_index_most_bytes(size_t entries)
+{
+	size_t slots = FIRST_SLOTS;
+
+	while (entries >= slots / 5 * 4)
+		slots *= 2;
+	return (slots + slots / 2) * sizeof(struct bh_index_slot);
+}
+
 /* At most four fifths full: probes stay short, and 10 to 20 bytes a flow. */
 void bh_flow_index_add(struct bh_flow_index *index, uint32_t hash, uint32_t number)
 {

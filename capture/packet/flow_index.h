@@ -24,6 +24,7 @@ struct bh_flow_index {
 
 void bh_flow_index_init(struct bh_flow_index *index);
 void bh_flow_index_free(struct bh_flow_index *index);
+size_t bh_flow_index_most_bytes(size_t entries); /* memory that so many take at most */
 
 void bh_flow_index_add(struct bh_flow_index *index, uint32_t hash, uint32_t number);
 void bh_flow_index_remove(struct bh_flow_index *index, uint32_t hash, uint32_t number);

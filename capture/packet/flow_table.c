@@ -108,6 +108,12 @@ static size_t entry_bytes(const struct bh_flow_table_config *config)
 	return (config->max_flows + 1) * sizeof(struct bh_flow_entry);
 }
 
+size_t bh_flow_table_most_bytes(const struct bh_flow_table_config *config)
+{
+	return entry_bytes(config) + bh_flow_index_most_bytes(config->max_flows) +
+	       config->max_flows * sizeof(struct bh_flow_entry *); /* a flush sorts them */
+}
+
 struct bh_flow_table *bh_flow_table_new(const struct bh_flow_table_config *config,
 					bh_flow_sink sink, void *user)
 {

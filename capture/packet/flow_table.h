@@ -53,6 +53,10 @@ typedef void (*bh_flow_sink)(void *user, const struct bh_flow *flow);
 
 struct bh_flow_table *bh_flow_table_new(const struct bh_flow_table_config *config,
 					bh_flow_sink sink, void *user);
+
+/* What a table of this configuration maps at most, but for bindings and labels of tunnels. */
+size_t bh_flow_table_most_bytes(const struct bh_flow_table_config *config);
+
 void bh_flow_table_free(struct bh_flow_table *table); /* reports nothing */
 
 /* Decodes a captured packet (see bh_decode()), takes it, and takes what it carries if it is a
