@@ -21,6 +21,12 @@ finish() {
 	for command in "${cleanups[@]}"; do
 		eval "$command"
 	done
+	# capture, shut in, cannot write a sanitizer's report anywhere else.
+	if grep -A 40 -E 'ERROR: [A-Za-z]*Sanitizer|: runtime error: ' "$scratch/daemon.log" \
+		"$scratch"/run/bulkhead.log* 2>/dev/null; then
+		echo "FAILED: a sanitizer's report is in the log" >&2
+		status=1
+	fi
 	rm -rf "$scratch"
 	exit $status
 }

@@ -15,15 +15,19 @@
 #include "flow_table.h"
 #include "grow.h"
 #include "log.h"
+#include "log_file.h"
 #include "nflog_decode.h"
 #include "privileges.h"
 #include "process.h"
+#include "sandbox.h"
 #include "source.h"
 #include "timefmt.h"
 
 #define FLOWS_ROOM BH_CHANNEL_ROOM(sizeof(struct bh_flow))
 #define QUEUE_LIMIT (32u << 20)
 #define TICK_MS 250
+/* Memory for bindings, labels, the stack, libraries' own, and what the allocator wastes. */
+#define MEMORY_SLACK (48u << 20)
 
 struct capture {
 	uv_loop_t loop;
@@ -127,19 +131,33 @@ static void watch_packets(struct capture *c)
 	uv_timer_start(&c->tick, on_tick, TICK_MS, TICK_MS);
 }
 
-/* Opens everything that needs privilege, then drops all of it. */
-static int open_and_drop(struct capture *c, const struct bh_config *config, struct bh_error *err)
+/* What this process may map beside what it has now. Under a flood the table evicts; whatever grows
+ * in spite of that ends this process, not the machine. */
+static size_t memory_for(const struct bh_config *config, const struct bh_flow_table_config *table)
+{
+	return (size_t)config->ring_bytes + bh_flow_table_most_bytes(table) +
+	       2 * (size_t)QUEUE_LIMIT + MEMORY_SLACK;
+}
+
+/* Opens everything that needs privilege, then drops all of it and shuts itself in. */
+static int open_and_drop(struct capture *c, const struct bh_config *config, size_t memory,
+			 struct bh_error *err)
 {
 	struct bh_live_config live = { .ring_bytes = (size_t)config->ring_bytes,
 				       .snaplen = (int)config->snaplen };
+	char empty[BH_CONFIG_TEXT + 16];
 	struct bh_user user;
 
-	if (bh_user_find(config->capture_user, &user, err) != 0)
+	bh_sandbox_empty_path(config->run_directory, empty, sizeof(empty));
+	if (bh_user_find(config->capture_user, &user, err) != 0 ||
+	    bh_sandbox_limit(memory, bh_log_file_most(config->run_directory), err) != 0)
 		return err->code;
 	c->source = bh_live_source_open(&live, err);
 	if (c->source == NULL)
 		return bh_error_wrap(err, "capture on any");
-	return bh_privileges_drop_all(&user, err);
+	if (bh_sandbox_enclose(empty, err) != 0 || bh_privileges_drop_all(&user, err) != 0)
+		return err->code;
+	return bh_sandbox_capture(bh_live_source_fd(c->source), err);
 }
 
 static void start(struct capture *c, const struct bh_config *config)
@@ -153,14 +171,14 @@ static void start(struct capture *c, const struct bh_config *config)
 	struct bh_error err = { 0 };
 
 	bh_log_open("capture", (enum bh_log_level)config->log_level);
-	if (c->table != NULL)
+	if (c->source != NULL)
 		return; /* a second configuration: nothing here changes while it runs */
-	c->table = bh_flow_table_new(&table, on_flow, c);
-	if (open_and_drop(c, config, &err) != 0) {
+	if (open_and_drop(c, config, memory_for(config, &table), &err) != 0) {
 		bh_log(BH_LOG_ERROR, "%s", err.text);
 		stop(c, 2);
 		return;
 	}
+	c->table = bh_flow_table_new(&table, on_flow, c);
 	watch_packets(c);
 }
 
@@ -233,7 +251,7 @@ static void on_kernel_message(void *user, struct bh_channel *channel, const stru
 		meet_core(c, m->fd);
 		return;
 	}
-	if (c->source == NULL)
+	if (c->table == NULL)
 		return;
 	switch (m->type) {
 	case BH_MSG_ENDPOINT:
@@ -272,10 +290,15 @@ int bh_capture_main(void)
 {
 	struct capture *c = bh_calloc(1, sizeof(*c));
 	struct bh_channel_handlers handlers = { c, on_kernel_message, on_kernel_closed };
+	struct bh_error err = { 0 };
 
 	signal(SIGINT, SIG_IGN);  /* the terminal's Ctrl-C is the parent's to handle */
 	signal(SIGPIPE, SIG_IGN); /* nobody reads the log */
 	bh_log_open("capture", BH_LOG_INFO);
+	if (bh_sandbox_child(BH_CHILD_FD, &err) != 0) {
+		bh_log(BH_LOG_ERROR, "%s", err.text);
+		return 2;
+	}
 	uv_loop_init(&c->loop);
 	c->kernel = bh_channel_new(&c->loop, BH_CHILD_FD, &handlers, QUEUE_LIMIT);
 	uv_run(&c->loop, UV_RUN_DEFAULT);

@@ -20,6 +20,7 @@
 #include "process.h"
 #include "ruleset.h"
 #include "runtime.h"
+#include "sandbox.h"
 #include "timefmt.h"
 
 #define QUEUE_LIMIT (64u << 20)
@@ -449,7 +450,8 @@ int bh_core_main(void)
 	signal(SIGPIPE, SIG_IGN);
 	bh_log_open("core", BH_LOG_INFO);
 	umask(0077); /* the store is nobody else's, whatever its folder allows */
-	if (bh_privileges_check_none(&err) != 0) {
+	if (bh_privileges_check_none(&err) != 0 || bh_sandbox_child(BH_CHILD_FD, &err) != 0 ||
+	    bh_sandbox_alone(&err) != 0) {
 		bh_log(BH_LOG_ERROR, "%s", err.text);
 		return 2;
 	}

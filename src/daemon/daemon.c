@@ -25,6 +25,7 @@
 #include "nft.h"
 #include "privileges.h"
 #include "process.h"
+#include "sandbox.h"
 
 struct options {
 	const char *config_file; /* NULL: the usual place, if there is one */
@@ -81,6 +82,14 @@ static int make_run_directory(const char *path, struct bh_error *err)
 	return 0;
 }
 
+static int make_empty_directory(const char *run_directory, struct bh_error *err)
+{
+	char path[BH_CONFIG_TEXT + 16];
+
+	bh_sandbox_empty_path(run_directory, path, sizeof(path));
+	return bh_sandbox_make_empty(path, err);
+}
+
 static bool is_empty(const char *path)
 {
 	DIR *folder = opendir(path);
@@ -128,7 +137,8 @@ static int make_directories(const struct bh_config *config, struct bh_error *err
 	if (bh_user_find(config->core_user, &core, err) != 0 ||
 	    bh_user_find(config->capture_user, &capture, err) != 0)
 		return err->code;
-	if (make_run_directory(config->run_directory, err) != 0)
+	if (make_run_directory(config->run_directory, err) != 0 ||
+	    make_empty_directory(config->run_directory, err) != 0)
 		return err->code;
 	return make_state_directory(config->state_directory, config, &core, err);
 }

@@ -503,6 +503,17 @@ static void lose_channel(struct child *child)
 	child->channel = NULL;
 }
 
+static const char *describe_end(int64_t status, int signal_number, char *text, size_t size)
+{
+	if (signal_number == SIGSYS)
+		snprintf(text, size, "killed by seccomp (SIGSYS)");
+	else if (signal_number != 0)
+		snprintf(text, size, "signal %d", signal_number);
+	else
+		snprintf(text, size, "status %d", (int)status);
+	return text;
+}
+
 static void on_child_exit(uv_process_t *process, int64_t status, int signal_number)
 {
 	struct child *child = process->data;
@@ -519,9 +530,9 @@ static void on_child_exit(uv_process_t *process, int64_t status, int signal_numb
 	/* Status 2: it could not start at all, and said why; trying again changes nothing. */
 	bool hopeless = signal_number == 0 && status == 2;
 
-	bh_log(BH_LOG_WARNING, "%s ended (%s %d)%s", child->name,
-	       signal_number != 0 ? "signal" : "status",
-	       signal_number != 0 ? signal_number : (int)status,
+	char how[64];
+	bh_log(BH_LOG_WARNING, "%s ended (%s)%s", child->name,
+	       describe_end(status, signal_number, how, sizeof(how)),
 	       hopeless ? "" : "; it is started again");
 	bool early = bh_time_monotonic() - child->started < EARLY;
 	child->failures = early ? child->failures + 1 : 0;

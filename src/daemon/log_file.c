@@ -2,6 +2,7 @@
 #include "log_file.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -11,6 +12,7 @@
 #include "log.h"
 
 #define MOST (8 << 20) /* bytes */
+#define MOST_BETWEEN_TRIMS (64 << 20)
 
 struct names {
 	char log[512];
@@ -58,15 +60,33 @@ static void move_contents(const struct names *n, off_t size)
 	bh_close_fd(&to);
 }
 
+/* Whether standard error is the log, and how long it is. */
+static bool is_log(const struct names *n, off_t *size)
+{
+	struct stat held, named;
+
+	if (fstat(STDERR_FILENO, &held) != 0 || !S_ISREG(held.st_mode) || stat(n->log, &named) != 0)
+		return false;
+	*size = held.st_size;
+	return named.st_ino == held.st_ino && named.st_dev == held.st_dev;
+}
+
+size_t bh_log_file_most(const char *directory)
+{
+	struct names n = names_in(directory);
+	off_t size;
+
+	return is_log(&n, &size) ? MOST_BETWEEN_TRIMS : 0;
+}
+
 void bh_log_file_trim(const char *directory)
 {
 	struct names n = names_in(directory);
-	struct stat held, named;
+	off_t size;
 
-	if (fstat(STDERR_FILENO, &held) != 0 || !S_ISREG(held.st_mode) || held.st_size <= MOST ||
-	    stat(n.log, &named) != 0 || named.st_ino != held.st_ino || named.st_dev != held.st_dev)
+	if (!is_log(&n, &size) || size <= MOST)
 		return;
-	move_contents(&n, held.st_size);
+	move_contents(&n, size);
 	if (ftruncate(STDERR_FILENO, 0) == 0)
 		bh_log(BH_LOG_INFO, "the log was full; what it held is in %s", n.old);
 }

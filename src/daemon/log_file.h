@@ -7,10 +7,16 @@
 #ifndef BH_LOG_FILE_H
 #define BH_LOG_FILE_H
 
+#include <stddef.h>
+
 /* Opens it, empty; what an earlier run wrote is kept as the old one. A descriptor or −1. */
 int bh_log_file_open(const char *directory);
 
 /* Empties it where it has grown too large. Does nothing where standard error is something else. */
 void bh_log_file_trim(const char *directory);
+
+/* How long it can get before it is emptied, with room to spare: no process needs to write beyond.
+ * 0: standard error is something else. */
+size_t bh_log_file_most(const char *directory);
 
 #endif

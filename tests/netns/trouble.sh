@@ -80,20 +80,74 @@ field() { # PID NAME
 for pid in "$daemon_pid" "$(child core)" "$(child capture)"; do
 	[ "$(field "$pid" NoNewPrivs)" = 1 ] || fail "process $pid may gain privileges"
 done
-# NET_ADMIN, NET_RAW, NET_BROADCAST, SETUID, SETGID, SETPCAP, SYS_PTRACE, KILL, CHOWN
-kernel=$(printf %016x $((1 << 12 | 1 << 13 | 1 << 11 | 1 << 7 | 1 << 6 | 1 << 8 | 1 << 19 | 1 << 5 | 1 << 0)))
-for set in CapEff CapPrm CapBnd; do
+# NET_ADMIN, NET_RAW, NET_BROADCAST, SETUID, SETGID, SYS_CHROOT, SYS_PTRACE, KILL, CHOWN
+kernel=$(printf %016x $((1 << 12 | 1 << 13 | 1 << 11 | 1 << 7 | 1 << 6 | 1 << 18 | 1 << 19 | 1 << 5 | 1 << 0)))
+for set in CapEff CapPrm; do
 	[ "$(field "$daemon_pid" $set)" = "$kernel" ] || fail "$set of kernel is not as documented"
 done
+# What capture starts with: NET_RAW, SETUID, SETGID, SYS_CHROOT
+inherited=$(printf %016x $((1 << 13 | 1 << 7 | 1 << 6 | 1 << 18)))
+[ "$(field "$daemon_pid" CapInh)" = "$inherited" ] || fail "kernel hands on more than documented"
+[ "$(field "$daemon_pid" CapBnd)" = 0000000000000000 ] || fail "what kernel starts may gain privileges"
 for name in core capture; do
-	for set in CapEff CapPrm CapInh CapAmb; do
+	for set in CapEff CapPrm CapInh CapBnd CapAmb; do
 		[ "$(field "$(child $name)" $set)" = 0000000000000000 ] || fail "$name holds $set"
 	done
+	[ "$(field "$(child $name)" Seccomp)" = 2 ] || fail "no filter holds $name"
 done
 [ "$(field "$(child core)" Uid)" = "$(id -u bulkhead)" ] || fail "core is not its own user"
 [ "$(field "$(child capture)" Uid)" = "$(id -u bulkhead-capture)" ] ||
 	fail "capture is not its own user"
+
+step "capture is shut in"
+capture=$(child capture)
+[ "$(readlink "/proc/$capture/root")" = "$scratch/run/empty" ] || fail "capture sees a file system"
+[ -z "$(ls -A "/proc/$capture/root/")" ] || fail "capture's directory is not empty"
+[ "$(stat -c '%u %a' "/proc/$capture/root/")" = "0 555" ] || fail "capture may write to its directory"
+[ "$(stat -c %U "/proc/$capture/mem")" = root ] || fail "capture may be traced by its user"
+limit() { # NAME: the hard one
+	awk -v name="$1" 'index($0, name) == 1 { sub(name, ""); print $2 }' "/proc/$capture/limits"
+}
+[ "$(limit "Max processes")" = 0 ] || fail "capture may start processes"
+[ "$(limit "Max core file size")" = 0 ] || fail "capture leaves cores"
+[ "$(limit "Max open files")" = 64 ] || fail "capture may open many files"
+[ "$(limit "Max file size")" = $((64 << 20)) ] || fail "capture may fill the disk with its log"
+# 32 MiB of ring, 200,000 flows of 184 bytes and their index, 64 MiB of queues, 48 MiB for the rest; the
+# program itself. Shadow memory of a sanitizer is beyond every limit.
+if ! grep -q __asan_init "$bulkhead"; then
+	most=$(limit "Max address space")
+	[ "$most" -gt $(($(field "$capture" VmSize) * 1024)) ] && [ "$most" -lt $((300 << 20)) ] ||
+		fail "capture may take $most bytes of memory"
+fi
+
+step "capture, stopped and continued, is the same one; killed by its filter, it says so"
+kill -STOP "$capture"
+sleep 0.5
+kill -CONT "$capture"
+sleep 0.5
+[ "$(child capture)" = "$capture" ] || fail "capture did not survive being stopped"
+kill -SYS "$capture"
+another() {
+	[ -n "$(child capture)" ] && [ "$(child capture)" != "$capture" ]
+}
+eventually 10 another || fail "capture was not started again"
+grep -q 'capture ended (killed by seccomp (SIGSYS)); it is started again' "$scratch/run/bulkhead.log" ||
+	fail "nobody said why capture ended"
+eventually 5 status_is '.capture.state == "running" and .capture.restarts == 1' ||
+	fail "status does not count the restart"
+told() {
+	bh events --format json --limit 50 | jq -e -s 'map(.text) | any(startswith("capture ended")) and
+		any(. == "capture is back")'
+}
+eventually 5 told || fail "no event tells that capture ended, and is back"
+
+step "what lies where capture is to be shut in, is not removed"
 kill "$daemon_pid"
+eventually 5 flock -n "$scratch/run/bulkhead.pid" true || fail "the lock is held"
+touch "$scratch/run/empty/precious"
+refused "is not root's empty, unwritable directory" start_once
+[ -e "$scratch/run/empty/precious" ] || fail "the file was removed"
+rm "$scratch/run/empty/precious"
 eventually 5 test ! -e "$scratch/run/api.sock" || fail "the daemon does not end"
 daemon_pid=
 
