@@ -6,12 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/if_packet.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -373,10 +373,28 @@ static void aborts(struct world *world)
 	abort();
 }
 
+static void asserts(struct world *world)
+{
+	assert(world == NULL);
+}
+
+/* The allocator's own check, which reports in another way. */
+static void frees_twice(struct world *world)
+{
+	char *volatile once = malloc(100), *volatile again = once;
+
+	(void)world;
+	free(once);
+	free(again);
+}
+
 static void aborting_is_aborting(void **state)
 {
 	(void)state;
 	assert_ends_by(aborts, SIGABRT);
+	assert_ends_by(asserts, SIGABRT);
+	if (!SANITIZED)
+		assert_ends_by(frees_twice, SIGABRT);
 }
 
 /* --- limits ----------------------------------------------------------------------------------- */
