@@ -16,15 +16,16 @@ at_end() {
 }
 
 finish() {
-	local status=$? command
+	local status=$? command report
 	[ $status = 0 ] || [ $status = 77 ] || show_state
 	for command in "${cleanups[@]}"; do
 		eval "$command"
 	done
 	# capture, shut in, cannot write a sanitizer's report anywhere else.
-	if grep -A 40 -E 'ERROR: [A-Za-z]*Sanitizer|: runtime error: ' "$scratch/daemon.log" \
-		"$scratch"/run/bulkhead.log* 2>/dev/null; then
-		echo "FAILED: a sanitizer's report is in the log" >&2
+	report=$(cat "$scratch/daemon.log" "$scratch"/run/bulkhead.log* 2>/dev/null |
+		grep -a -A 40 -E 'ERROR: [A-Za-z]*Sanitizer|: runtime error: ')
+	if [ -n "$report" ]; then
+		echo "FAILED: a sanitizer's report is in the log: $report" >&2
 		status=1
 	fi
 	rm -rf "$scratch"
