@@ -106,7 +106,7 @@ for words in status coverage workloads flows edges map "policy propose" "policy 
 	done
 done
 runs 3 --socket "$nowhere" policy apply "$source/config/policies/shop.yaml"
-runs 3 policy apply /nonexistent
+runs 3 policy apply "$scratch/nothing"
 runs 3 policy diff "$scratch"
 : >"$scratch/empty"
 runs 1 --socket "$nowhere" policy apply "$scratch/empty"
@@ -234,8 +234,8 @@ for file in "$corpus"/*/*; do
 	[ $status = 0 ] || [ $status = 3 ] || fail "$file: status $status"
 	[ -s "$scratch/err" ] || fail "$file: nothing is said"
 done
-runs 3 flows --read /nonexistent
-says "/nonexistent: No such file or directory"
+runs 3 flows --read "$scratch/nothing"
+says "$scratch/nothing: No such file or directory"
 prints_nothing
 runs 3 flows --read "$scratch/folder"
 says "$scratch/folder"
@@ -274,9 +274,9 @@ runs 0 "${check[@]}" "$scratch/empty"
 } >"$scratch/broken"
 runs 3 "${check[@]}" "$scratch/broken"
 says "broken:2: a JSON object expected"
-runs 3 "${check[@]}" /nonexistent
+runs 3 "${check[@]}" "$scratch/nothing"
 runs 3 "${check[@]}" "$scratch/folder"
-runs 3 policy check --policy /nonexistent --flows "$scratch/allowed"
+runs 3 policy check --policy "$scratch/nothing" --flows "$scratch/allowed"
 runs 1 policy check --policy "$source/tests/unit/policy/broken/unknown-key.yaml" --flows "$scratch/allowed"
 says "unknown-key.yaml:"
 # What the reader of captures prints, the replay reads.
