@@ -160,12 +160,55 @@ TABLE = {
 }
 
 
+def dns(flags, questions, answers, body):
+    return struct.pack("!HHHHHH", 7, flags, questions, answers, 0, 0) + body
+
+
+def name(text):
+    return b"".join(bytes([len(part)]) + part for part in text.split(b".")) + b"\0"
+
+
+def question(text, kind=1):
+    return name(text) + struct.pack("!HH", kind, 1)
+
+
+def record(owner, kind, data, ttl=300):
+    return owner + struct.pack("!HHIH", kind, 1, ttl, len(data)) + data
+
+
+ASKED = b"\xc0\x0c"  # a pointer to the question
+EDNS = b"\0" + struct.pack("!HHIH", 41, 1232, 0, 0)
+HINTS = b"\0\1\0" + struct.pack("!HH", 4, 8) + A4 + B4 + struct.pack("!HH", 6, 16) + A6
+LOOP = record(name(b"a"), 5, name(b"b")) + record(name(b"b"), 5, name(b"a"))
+BOMB = b"".join(struct.pack("!H", 0xC00C if i == 0 else 0xC018 + 2 * i) for i in range(40))
+DNS = {
+    "query": dns(0x0100, 1, 0, question(b"Db.Example") + EDNS),
+    "both": dns(
+        0x8180, 1, 2, question(b"db.example") + record(ASKED, 1, A4) + record(ASKED, 28, A6)
+    ),
+    "chain": dns(
+        0x8180,
+        1,
+        3,
+        question(b"www.example")
+        + record(name(b"e.cdn"), 1, A4)
+        + record(name(b"cdn"), 5, name(b"e.cdn"), 20)
+        + record(ASKED, 5, name(b"cdn")),
+    ),
+    "hints": dns(0x8180, 1, 1, question(b"svc.example", 65) + record(ASKED, 65, HINTS)),
+    "loop": dns(0x8180, 1, 2, question(b"a") + LOOP),
+    "bomb": dns(0x8180, 1, 2, question(b"q") + record(name(b"x"), 16, BOMB) + b"\xc0\x66"),
+    "escapes": dns(0, 1, 0, b"\x05A. \\\xff\0" + struct.pack("!HH", 1, 1)),
+}
+
+
 def main():
     for kind, seeds in (
         ("decode", {name: bytes([link, 0]) + p for name, (link, p) in PACKETS.items()}),
         ("pcap", FILES),
         ("nflog", MESSAGES),
         ("flow_table", TABLE),
+        ("dns", DNS),
     ):
         (CORPUS / kind).mkdir(parents=True, exist_ok=True)
         for name, seed in seeds.items():
