@@ -221,6 +221,42 @@ static void decode_udp_rest(struct bh_cursor *c, size_t length, struct bh_packet
 		decode_vxlan(c, length - 8, out);
 }
 
+/* --- domain names ----------------------------------------------------------------------------- */
+
+#define DNS_PORT 53
+
+/* c stands behind UDP's ports. */
+static void find_dns_datagram(struct bh_cursor c, struct bh_packet *out)
+{
+	uint16_t length;
+
+	if (!bh_cursor_u16(&c, &length) || !bh_cursor_skip(&c, 2) || length <= 8 || c.left == 0)
+		return;
+	out->dns = c.at;
+	out->dns_captured = c.left < length - 8u ? c.left : length - 8u;
+}
+
+/* c stands behind TCP's flags. length: of the segment. */
+static void find_dns_segment(struct bh_cursor c, size_t length, struct bh_packet *out)
+{
+	size_t header = length - out->tcp_payload;
+
+	if (out->tcp_payload == 0 || header < 20 || !bh_cursor_skip(&c, header - 14) || c.left == 0)
+		return;
+	out->dns = c.at;
+	out->dns_captured = c.left;
+}
+
+static void find_dns(const struct bh_cursor *c, size_t length, struct bh_packet *out)
+{
+	if (out->proto == IPPROTO_UDP)
+		find_dns_datagram(*c, out);
+	else if (out->proto == IPPROTO_TCP)
+		find_dns_segment(*c, length, out);
+}
+
+/* --- what is carried -------------------------------------------------------------------------- */
+
 /* What a whole packet carries; a fragment's is not put together. */
 static void decode_carried(struct bh_cursor *c, size_t length, struct bh_packet *out)
 {
@@ -271,8 +307,11 @@ static enum bh_undecoded decode_transport(struct bh_cursor *c, size_t length, st
 		if (out->proto == IPPROTO_TCP)
 			decode_tcp_rest(c, length, out);
 	}
-	if (!out->fragment && !quoted)
-		decode_carried(c, length, out);
+	if (out->fragment || quoted)
+		return BH_DECODED;
+	if (out->sport == DNS_PORT || out->dport == DNS_PORT)
+		find_dns(c, length, out);
+	decode_carried(c, length, out);
 	return BH_DECODED;
 }
 

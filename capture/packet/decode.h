@@ -71,6 +71,10 @@ struct bh_packet {
 	bool unreachable; /* … and never will: no such host, port or permission */
 	struct bh_flow_key quoted; /* tuple of the packet that an error quotes; no family: none */
 	struct bh_inner inner;
+	/* The payload, from or to port 53, of a whole UDP datagram (TCP: segment), as far as it was
+	 * captured; good as long as the packet's bytes. NULL: none. */
+	const uint8_t *dns;
+	size_t dns_captured;
 	/* Not the decoder's: */
 	uint16_t tunnel; /* label of what carried it (tunnels.h); 0: nothing did */
 	bool astray;	 /* seen on its way to somebody whom it is not for */

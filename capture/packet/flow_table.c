@@ -62,6 +62,8 @@ struct bh_flow_table {
 	struct bh_flow_table_config config;
 	bh_flow_sink sink;
 	void *user;
+	void (*show_dns)(void *user, const struct bh_packet *packet); /* NULL: nobody asks */
+	void *dns_user;
 	uint64_t seed; /* keeps hostile tuples from meeting in one place of the index */
 	struct bh_flow_entry *entries; /* by number; the first is never used */
 	struct bh_flow_index index;
@@ -666,10 +668,19 @@ void bh_flow_table_frame(struct bh_flow_table *t, int linktype, const uint8_t *d
 		return;
 	}
 	p->astray = is_astray(t, p);
+	if (p->dns != NULL && t->show_dns != NULL)
+		t->show_dns(t->dns_user, p);
 	if (p->inner.at != NULL)
 		stage_with_inner(t);
 	else
 		stage(t);
+}
+
+void bh_flow_table_show_dns(struct bh_flow_table *t,
+			    void (*show)(void *user, const struct bh_packet *packet), void *user)
+{
+	t->show_dns = show;
+	t->dns_user = user;
 }
 
 void bh_flow_table_undecoded(struct bh_flow_table *t, enum bh_undecoded kind)

@@ -64,6 +64,11 @@ void bh_flow_table_free(struct bh_flow_table *table); /* reports nothing */
 void bh_flow_table_frame(struct bh_flow_table *table, int linktype, const uint8_t *data,
 			 size_t captured, size_t wire, int64_t time);
 
+/* Shows each packet of bh_flow_table_frame() that has a payload from or to port 53 (packet->dns),
+ * as soon as it is decoded; not those within tunnels, whose addresses are of another network. */
+void bh_flow_table_show_dns(struct bh_flow_table *table,
+			    void (*show)(void *user, const struct bh_packet *packet), void *user);
+
 /* Takes a decoded packet, at once. */
 void bh_flow_table_packet(struct bh_flow_table *table, const struct bh_packet *packet);
 void bh_flow_table_undecoded(struct bh_flow_table *table, enum bh_undecoded kind);
