@@ -3,6 +3,9 @@
  * One handle on `any` sees every interface, those to come as well, and says of each packet where it
  * was. What is no container's is left out in the kernel: a filter that libpcap cannot hand over it
  * would apply itself, after copying every packet of the uplink. Such a filter is refused instead.
+ *
+ * What a filter returns is the number of bytes that are kept of a packet: of one from or to port 53
+ * all of them, because DNS answers name addresses; of every other one its headers.
  */
 #include "source.h"
 
@@ -19,10 +22,12 @@
 /* One turn of reading takes at most this many packets: timers are due as well. */
 #define TURN 4096
 #define BPF_MAXINSNS 4096 /* linux/bpf_common.h, which does not go with pcap's */
+#define WHOLE 65536	  /* more bytes than IP counts in a packet */
 
 struct bh_live_source {
 	pcap_t *pcap;
 	int linktype;
+	int snaplen;
 	struct pcap_stat last; /* libpcap's counts at the previous look; they wrap at 32 bits */
 };
 
@@ -31,7 +36,7 @@ static int activate(struct bh_live_source *s, const struct bh_live_config *confi
 {
 	char text[PCAP_ERRBUF_SIZE] = "";
 
-	pcap_set_snaplen(s->pcap, config->snaplen);
+	pcap_set_snaplen(s->pcap, WHOLE); /* the kernel's filter says how much of it is kept */
 	pcap_set_buffer_size(s->pcap,
 			     config->ring_bytes < INT_MAX ? (int)config->ring_bytes : INT_MAX);
 	pcap_set_timeout(s->pcap, 100); /* ms until a block that is not full is handed over */
@@ -54,10 +59,11 @@ struct bh_live_source *bh_live_source_open(const struct bh_live_config *config,
 	char text[PCAP_ERRBUF_SIZE] = "";
 	struct bh_live_source *s = bh_calloc(1, sizeof(*s));
 
+	s->snaplen = config->snaplen;
 	s->pcap = pcap_create("any", text);
 	if (s->pcap == NULL)
 		bh_error_set(err, -EIO, "%s", text);
-	else if (activate(s, config, err) == 0)
+	else if (activate(s, config, err) == 0 && bh_live_source_exclude(s, NULL, 0, err) == 0)
 		return s;
 	bh_live_source_close(s);
 	return NULL;
@@ -90,22 +96,65 @@ static int compile_exclusion(struct bh_live_source *s, const uint32_t *ifindexes
 	return result != 0 ? bh_error_set(err, -EINVAL, "%s", pcap_geterr(s->pcap)) : 0;
 }
 
+static bool is_return(const struct bpf_insn *step)
+{
+	return BPF_CLASS(step->code) == BPF_RET && BPF_RVAL(step->code) == BPF_K;
+}
+
+/* One filter of two: what the first one keeps goes on to the second, which keeps the whole of what
+ * it matches and the headers of the rest. */
+static void join(struct bpf_program *both, const struct bpf_program *first,
+		 const struct bpf_program *second, int snaplen)
+{
+	both->bf_len = first->bf_len + second->bf_len;
+	both->bf_insns = bh_calloc(both->bf_len, sizeof(both->bf_insns[0]));
+	for (u_int i = 0; i < first->bf_len; i++) {
+		struct bpf_insn step = first->bf_insns[i];
+
+		if (is_return(&step) && step.k != 0) /* a jump counts from the step behind it */
+			step = (struct bpf_insn)BPF_STMT(BPF_JMP | BPF_JA, first->bf_len - i - 1);
+		both->bf_insns[i] = step;
+	}
+	for (u_int i = 0; i < second->bf_len; i++) {
+		struct bpf_insn step = second->bf_insns[i];
+
+		if (is_return(&step))
+			step.k = step.k != 0 ? WHOLE : (bpf_u_int32)snaplen;
+		both->bf_insns[first->bf_len + i] = step;
+	}
+}
+
+static int install(struct bh_live_source *s, struct bpf_program *program, size_t count,
+		   struct bh_error *err)
+{
+	if (program->bf_len > BPF_MAXINSNS)
+		return bh_error_set(err, -E2BIG,
+				    "leaving out %zu interfaces takes %u steps, and the kernel's "
+				    "filters have %d at most; leave out fewer",
+				    count, program->bf_len, BPF_MAXINSNS);
+	if (pcap_setfilter(s->pcap, program) != 0)
+		return bh_error_set(err, -EIO, "%s", pcap_geterr(s->pcap));
+	return 0;
+}
+
 int bh_live_source_exclude(struct bh_live_source *s, const uint32_t *ifindexes, size_t count,
 			   struct bh_error *err)
 {
-	struct bpf_program program;
-	int result = compile_exclusion(s, ifindexes, count, &program, err);
+	struct bpf_program exclusion, names, both;
+	int result = compile_exclusion(s, ifindexes, count, &exclusion, err);
 
 	if (result != 0)
 		return result;
-	if (program.bf_len > BPF_MAXINSNS)
-		result = bh_error_set(err, -E2BIG,
-				      "leaving out %zu interfaces takes %u steps, and the kernel's "
-				      "filters have %d at most; leave out fewer",
-				      count, program.bf_len, BPF_MAXINSNS);
-	else if (pcap_setfilter(s->pcap, &program) != 0)
-		result = bh_error_set(err, -EIO, "%s", pcap_geterr(s->pcap));
-	pcap_freecode(&program);
+	if (pcap_compile(s->pcap, &names, "udp port 53 or tcp port 53", 1, PCAP_NETMASK_UNKNOWN) !=
+	    0) {
+		pcap_freecode(&exclusion);
+		return bh_error_set(err, -EINVAL, "%s", pcap_geterr(s->pcap));
+	}
+	join(&both, &exclusion, &names, s->snaplen);
+	pcap_freecode(&exclusion);
+	pcap_freecode(&names);
+	result = install(s, &both, count, err);
+	free(both.bf_insns);
 	return result;
 }
 

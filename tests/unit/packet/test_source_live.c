@@ -26,6 +26,8 @@ struct fixture {
 	struct bh_live_source *source;
 	struct bh_flow_table *table;
 	struct bh_flow last;
+	unsigned whole;	      /* packets of DNS that came with all of their payload … */
+	unsigned cut;	      /* … and without */
 	uint32_t left, right; /* ifindexes */
 	int fd;
 };
@@ -198,6 +200,66 @@ static void lists_beyond_the_kernels_measure_are_refused(void **state)
 	assert_int_equal(read_all(f), 2);
 }
 
+static void note_payload(void *user, const struct bh_packet *packet)
+{
+	struct fixture *f = user;
+
+	*(packet->dns_captured == 400 ? &f->whole : &f->cut) += 1;
+}
+
+/* A header that puts the ports behind the 128th byte. */
+static void send_extended(const struct fixture *f, unsigned port)
+{
+	struct bytes b = { 0 };
+
+	put_ethernet(&b, 0x86dd);
+	put_ipv6(&b, "fd00::1", "fd00::2", IPPROTO_DSTOPTS, 256 + 8 + 400);
+	put8(&b, IPPROTO_UDP);
+	put8(&b, 31);
+	put_zeros(&b, 254);
+	put_udp(&b, 1000, port, 400);
+	assert_int_equal(send(f->fd, b.data, b.length, 0), b.length);
+}
+
+static void send_dns(const struct fixture *f, unsigned proto)
+{
+	struct bytes b = { 0 };
+
+	put_ethernet(&b, 0x0800);
+	put_ipv4(&b, "10.9.0.1", "10.9.0.2", proto, (proto == IPPROTO_TCP ? 20 : 8) + 400);
+	if (proto == IPPROTO_TCP) {
+		put_tcp(&b, 1000, 53, 0x18, 1, 1);
+		put_zeros(&b, 400);
+	} else {
+		put_udp(&b, 53, 1000, 400);
+	}
+	assert_int_equal(send(f->fd, b.data, b.length, 0), b.length);
+}
+
+static void dns_alone_is_captured_whole(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t left[] = { 1, f->left };
+
+	f->whole = f->cut = 0;
+	bh_flow_table_show_dns(f->table, note_payload, f);
+	send_dns(f, IPPROTO_UDP);
+	send_dns(f, IPPROTO_TCP);
+	assert_int_equal(read_all(f), 4);
+	assert_int_equal(f->whole, 4); /* on both interfaces */
+	send_extended(f, 80);
+	assert_int_equal(read_all(f), 2);
+	assert_int_equal(bh_flow_table_stats(f->table).undecoded[BH_TRUNCATED], 2);
+
+	assert_int_equal(bh_live_source_exclude(f->source, left, 2, NULL), 0);
+	send_dns(f, IPPROTO_UDP);
+	send_extended(f, 80);
+	assert_int_equal(read_all(f), 2);
+	assert_int_equal(f->whole, 5);
+	assert_int_equal(f->cut, 0);
+	assert_int_equal(bh_flow_table_stats(f->table).undecoded[BH_TRUNCATED], 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -206,6 +268,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(excluded_interfaces_never_leave_the_kernel,
 						open_fixture, close_fixture),
 		cmocka_unit_test_setup_teardown(long_lists_are_filtered_too, open_fixture,
+						close_fixture),
+		cmocka_unit_test_setup_teardown(dns_alone_is_captured_whole, open_fixture,
 						close_fixture),
 		cmocka_unit_test_setup_teardown(lists_beyond_the_kernels_measure_are_refused,
 						open_fixture, close_fixture),
