@@ -55,6 +55,12 @@ const char *bh_color_off(enum bh_color color, bool wanted)
 	return wanted && color != BH_PLAIN ? "\033[0m" : "";
 }
 
+char *bh_named_format(const char *name, const char *address, char out[BH_NAMED_TEXT])
+{
+	snprintf(out, BH_NAMED_TEXT, "%.253s (%.45s)", name, address);
+	return out;
+}
+
 char *bh_human(double number, char *out)
 {
 	static const char *const units[] = { "", " k", " M", " G", " T" };

@@ -33,7 +33,7 @@ struct flow_printer {
 
 struct flow_row {
 	const char *cells[FLOW_COLUMNS];
-	char time[BH_TIME_TEXT], port[BH_PORT_TEXT], bytes[16];
+	char time[BH_TIME_TEXT], port[BH_PORT_TEXT], bytes[16], dst[BH_NAMED_TEXT];
 };
 
 static const char *end_name(const cJSON *end)
@@ -41,6 +41,15 @@ static const char *end_name(const cJSON *end)
 	const char *workload = bh_text(end, "workload");
 
 	return workload != NULL ? workload : bh_word(end, "ip");
+}
+
+static const char *destination(const cJSON *flow, const cJSON *dst, char out[BH_NAMED_TEXT])
+{
+	const char *dns = bh_text(flow, "dns");
+
+	return dns == NULL || bh_text(dst, "workload") != NULL
+		       ? end_name(dst)
+		       : bh_named_format(dns, bh_word(dst, "ip"), out);
 }
 
 static enum bh_color verdict_color(const char *verdict)
@@ -58,7 +67,7 @@ static void fill_flow_row(const cJSON *flow, struct flow_row *row)
 
 	row->cells[0] = bh_clock(bh_number(flow, "last"), row->time);
 	row->cells[1] = end_name(bh_get(flow, "src"));
-	row->cells[2] = end_name(dst);
+	row->cells[2] = destination(flow, dst, row->dst);
 	row->cells[3] = bh_answer_port(flow, bh_number(dst, "port"), row->port);
 	row->cells[4] = bh_word(flow, "state");
 	row->cells[5] = bh_word(flow, "verdict");

@@ -12,6 +12,7 @@
 #include <uv.h>
 
 #include "channel.h"
+#include "dns_watch.h"
 #include "flow_table.h"
 #include "grow.h"
 #include "log.h"
@@ -35,6 +36,7 @@ struct capture {
 	struct bh_channel *core; /* NULL: no core to report to at the moment */
 	struct bh_live_source *source;
 	struct bh_flow_table *table;
+	struct bh_dns_watch *dns;
 	uv_poll_t source_poll;
 	uv_timer_t tick;
 	struct bh_flow batch[FLOWS_ROOM];
@@ -43,6 +45,7 @@ struct capture {
 	uint64_t dropped;
 	uint64_t unsent_flows;
 	uint64_t unsent_denials;
+	uint64_t unsent_names;
 	int64_t stats_due; /* monotonic */
 	int exit_status;
 };
@@ -72,13 +75,31 @@ static void on_flow(void *user, const struct bh_flow *flow)
 		send_batch(c);
 }
 
+/* At once, so that they arrive before the flows that they name. */
+static void on_names(void *user, const struct bh_packet *packet, const struct bh_named *names,
+		     size_t count)
+{
+	struct capture *c = user;
+
+	(void)packet;
+	if (c->core == NULL || bh_channel_send(c->core, BH_MSG_NAMES, names,
+					       count * sizeof(names[0]), NULL, 0, -1) != 0)
+		c->unsent_names += count;
+}
+
+static void on_dns(void *user, const struct bh_packet *packet)
+{
+	bh_dns_watch_packet(((struct capture *)user)->dns, packet);
+}
+
 static void send_stats(struct capture *c)
 {
 	struct bh_msg_capture_stats stats = { .table = bh_flow_table_stats(c->table),
 					      .received = c->received,
 					      .dropped = c->dropped,
 					      .unsent_flows = c->unsent_flows,
-					      .unsent_denials = c->unsent_denials };
+					      .unsent_denials = c->unsent_denials,
+					      .unsent_names = c->unsent_names };
 
 	if (c->core != NULL)
 		bh_channel_send(c->core, BH_MSG_CAPTURE_STATS, &stats, sizeof(stats), NULL, 0, -1);
@@ -179,6 +200,8 @@ static void start(struct capture *c, const struct bh_config *config)
 		return;
 	}
 	c->table = bh_flow_table_new(&table, on_flow, c);
+	c->dns = bh_dns_watch_new(true, on_names, c);
+	bh_flow_table_show_dns(c->table, on_dns, c);
 	watch_packets(c);
 }
 
@@ -304,6 +327,7 @@ int bh_capture_main(void)
 	uv_run(&c->loop, UV_RUN_DEFAULT);
 	bh_live_source_close(c->source);
 	bh_flow_table_free(c->table);
+	bh_dns_watch_free(c->dns);
 	int status = c->exit_status;
 	free(c); /* the loop's handles die with the process */
 	return status;

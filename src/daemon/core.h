@@ -13,6 +13,7 @@
 #include "ledger.h"
 #include "map.h"
 #include "model.h"
+#include "names.h"
 #include "policy.h"
 #include "server.h"
 #include "store.h"
@@ -22,6 +23,7 @@ struct bh_live_flow {
 	struct bh_flow flow;
 	struct bh_peer src;
 	struct bh_peer dst;
+	struct bh_name *dns;	/* what the source was told that it is called; NULL: nothing */
 	uint64_t replica;	/* hash of the source instance, 0: no workload */
 	uint64_t counted_bytes; /* already told to the ledger */
 	uint8_t responder;	/* enum bh_responder: by who listens, of the flow as reported */
@@ -63,6 +65,8 @@ struct bh_core {
 	char store_why[512]; /* the store does not take what it should keep; "": it does */
 	int64_t store_retry; /* while it does not: when edges are tried again */
 	struct bh_ledger *ledger;
+
+	struct bh_names *names; /* of each interface's peers outside, as DNS named them */
 
 	struct bh_map *flows;	     /* id → struct bh_live_flow */
 	struct bh_map *flows_by_key; /* the newest of each tuple */
@@ -118,6 +122,8 @@ struct bh_flow_key bh_flow_key_turned(const struct bh_flow_key *key); /* the way
 
 /* core_flows.c */
 void bh_core_flows(struct bh_core *core, const struct bh_flow *flows, size_t count);
+/* What DNS answers said, before the flows that follow from them. */
+void bh_core_names(struct bh_core *core, const struct bh_named *names, size_t count);
 /* Ends what a dead capture process left open; its flow ids mean nothing to the next one. */
 void bh_core_flows_orphaned(struct bh_core *core);
 /* Ends flows that capture has forgotten long ago: their last report found no room in the channel.

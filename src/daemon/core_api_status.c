@@ -148,6 +148,11 @@ static void say_losses(const struct bh_core *core, cJSON *list)
 	if (s->unsent_flows > 0)
 		say(list, "%" PRIu64 " flow reports were lost between capture and core",
 		    s->unsent_flows);
+	if (s->unsent_names > 0)
+		say(list,
+		    "%" PRIu64 " names of addresses were lost between capture and core: flows to "
+		    "them show none",
+		    s->unsent_names);
 	if (core->loss.netlink_overruns > 0)
 		say(list,
 		    "netlink lost messages %" PRIu64

@@ -26,6 +26,8 @@
 #define QUEUE_LIMIT (64u << 20)
 #define LAST_WORDS_MS 1000
 #define CAPTURE_MISSING_MS 5000
+#define NAMES_OF_ONE 1000 /* addresses of an interface's peers */
+#define NAMES_OF_ALL 50000
 #define SWEEP_INTERVAL (60 * BH_SECOND)
 
 static void stop(struct bh_core *core, int status)
@@ -149,7 +151,10 @@ static void take_endpoint(struct bh_core *core, const struct bh_endpoint_fact *f
 
 static void lose_endpoint(struct bh_core *core, uint32_t ifindex)
 {
+	struct bh_names_client client = { .ifindex = ifindex };
+
 	report_endpoint(core, ifindex, false);
+	bh_names_drop(core->names, &client);
 	bh_model_endpoint_gone(core->model, ifindex, bh_time_now());
 	bh_core_listeners_gone(core, ifindex);
 }
@@ -190,6 +195,8 @@ static void on_capture_message(void *user, struct bh_channel *channel, const str
 		close(m->fd);
 	if (m->type == BH_MSG_FLOWS)
 		bh_core_flows(core, m->data, m->length / sizeof(struct bh_flow));
+	else if (m->type == BH_MSG_NAMES)
+		bh_core_names(core, m->data, m->length / sizeof(struct bh_named));
 	else if (m->type == BH_MSG_DENIAL)
 		bh_core_denial(core, m->data);
 	else if (m->type == BH_MSG_CAPTURE_STATS)
@@ -422,6 +429,7 @@ static void start(struct bh_core *core, const struct bh_config *config)
 	core->model = bh_model_new(&model);
 	core->ledger = bh_ledger_new(&ledger);
 	STAILQ_INIT(&core->finished);
+	core->names = bh_names_new(NAMES_OF_ONE, NAMES_OF_ALL);
 	core->flows = bh_map_new(NULL);
 	core->flows_by_key = bh_map_new(NULL);
 	core->denials = bh_map_new(free);

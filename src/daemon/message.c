@@ -169,6 +169,25 @@ static bool check_flow_key(const void *data)
 	return addr_ok(&key->src) && addr_ok(&key->dst) && key->src.family == key->dst.family;
 }
 
+/* Names are printed as they are: nothing but printable characters, in lower case, and no space. */
+static bool name_ok(const char name[BH_DNS_NAME])
+{
+	size_t length = strnlen(name, BH_DNS_NAME);
+
+	for (size_t i = 0; i < length; i++)
+		if (name[i] <= ' ' || name[i] > '~' || (name[i] >= 'A' && name[i] <= 'Z'))
+			return false;
+	return length > 0 && length < BH_DNS_NAME;
+}
+
+static bool check_named(const void *data)
+{
+	const struct bh_named *n = data;
+
+	return addr_ok(&n->addr) && n->addr.family != BH_NO_FAMILY && time_ok(n->time) &&
+	       time_ok(n->until) && n->until >= n->time && name_ok(n->name);
+}
+
 static bool check_denial(const void *data)
 {
 	const struct bh_denial *d = data;
@@ -245,6 +264,7 @@ static const struct {
 	[BH_MSG_DENIAL] = { "denial", ONE, sizeof(struct bh_denial), check_denial },
 	[BH_MSG_CAPTURE_STATS] = { "capture-stats", ONE, sizeof(struct bh_msg_capture_stats),
 				   NULL },
+	[BH_MSG_NAMES] = { "names", ARRAY, sizeof(struct bh_named), check_named },
 };
 
 static bool length_ok(enum form form, size_t size, size_t length)

@@ -11,12 +11,13 @@
 #include "bulkhead/denial.h"
 #include "bulkhead/endpoint.h"
 #include "bulkhead/flow.h"
+#include "bulkhead/name.h"
 #include "bulkhead/ruleset.h"
 #include "flow_table.h"
 #include "links.h"
 
 /* Grows whenever a body changes its form. */
-#define BH_MESSAGE_VERSION 3
+#define BH_MESSAGE_VERSION 4
 #define BH_MESSAGE_MAX 65536 /* bytes, header included */
 
 enum bh_message_type {
@@ -65,6 +66,7 @@ enum bh_message_type {
 	BH_MSG_FLOWS,	      /* struct bh_flow[] */
 	BH_MSG_DENIAL,	      /* struct bh_denial */
 	BH_MSG_CAPTURE_STATS, /* struct bh_msg_capture_stats */
+	BH_MSG_NAMES,	      /* struct bh_named[] */
 
 	BH_MSG_TYPES,
 };
@@ -128,6 +130,7 @@ struct bh_msg_capture_stats {
 	uint64_t dropped;
 	uint64_t unsent_flows; /* reports that did not fit into the channel to core */
 	uint64_t unsent_denials;
+	uint64_t unsent_names;
 };
 
 struct bh_message {

@@ -27,6 +27,7 @@ static int make_core(void **state)
 	core->model = bh_model_new(&model);
 	core->ledger = bh_ledger_new(&ledger);
 	STAILQ_INIT(&core->finished);
+	core->names = bh_names_new(10, 100);
 	core->flows = bh_map_new(NULL);
 	core->flows_by_key = bh_map_new(NULL);
 	core->denials = bh_map_new(free);
@@ -44,8 +45,10 @@ static int free_core(void **state)
 
 	for (struct bh_live_flow *live = core->oldest; live != NULL; live = next) {
 		next = live->newer;
+		bh_name_release(live->dns);
 		free(live);
 	}
+	bh_names_free(core->names);
 	bh_map_free(core->flows);
 	bh_map_free(core->flows_by_key);
 	bh_map_free(core->denials);
@@ -272,6 +275,75 @@ static void two_listeners_tell_nothing(void **state)
 	assert_int_equal(core->newest->flow.direction, BH_DIRECTION_UNKNOWN);
 }
 
+static void told(struct bh_core *core, uint32_t ifindex, const char *name, int64_t time)
+{
+	struct bh_named named = { .ifindex = ifindex, .time = time, .until = time + BH_SECOND };
+
+	bh_addr_parse("203.0.113.9", &named.addr);
+	strcpy(named.name, name);
+	bh_core_names(core, &named, 1);
+}
+
+static struct bh_flow outward(uint64_t id, uint32_t ifindex, int64_t first)
+{
+	struct bh_flow flow = make_flow(id, IPPROTO_TCP, (uint16_t)id);
+
+	bh_addr_parse("203.0.113.9", &flow.key.dst);
+	flow.src_ifindex = ifindex;
+	flow.first = flow.last = first;
+	return flow;
+}
+
+static bool is_called(struct bh_core *core, const struct bh_flow *flow, const char *name)
+{
+	struct bh_buffer json = { 0 }, wanted = { 0 };
+
+	bh_core_flow_json(find(core, &flow->key), &json);
+	bh_buffer_printf(&wanted, name != NULL ? "\"dns\":\"%s\"" : "\"dns\":null", name);
+	bool result = strstr(json.data, wanted.data) != NULL;
+	bh_buffer_free(&json);
+	bh_buffer_free(&wanted);
+	return result;
+}
+
+static void peers_outside_are_called_what_the_source_was_told(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_flow before = outward(1, 7, NOW - 1), flow = outward(2, 7, NOW + 1),
+		       other = outward(3, 8, NOW + 1), unseen = outward(4, 0, NOW + 1),
+		       late = outward(5, 7, NOW + 9 * BH_SECOND), carried = outward(6, 7, NOW + 1),
+		       renamed = outward(8, 7, NOW + 10 * BH_SECOND),
+		       after = outward(7, 7, NOW + 19 * BH_SECOND);
+
+	told(core, 7, "pay.example", NOW);
+	bh_core_flows(core, &before, 1);
+	bh_core_flows(core, &flow, 1);
+	bh_core_flows(core, &other, 1);
+	bh_core_flows(core, &unseen, 1);
+	assert_true(is_called(core, &before, NULL));
+	assert_true(is_called(core, &flow, "pay.example"));
+	assert_true(is_called(core, &other, NULL));
+	assert_true(is_called(core, &unseen, NULL));
+	strcpy(carried.tunnel, "gre");
+	bh_core_flows(core, &carried, 1);
+	assert_null(
+		((struct bh_live_flow *)bh_map_get(core->flows, &carried.id, sizeof(carried.id)))
+			->dns);
+	/* The answer has run out, but a flow that it named lives on, and so does the name. */
+	bh_core_flows(core, &late, 1);
+	assert_true(is_called(core, &late, "pay.example"));
+	told(core, 7, "cdn.example", NOW + 10 * BH_SECOND);
+	bh_core_flows(core, &renamed, 1);
+	assert_true(is_called(core, &renamed, "cdn.example"));
+	flow.final = late.final = renamed.final = true;
+	bh_core_flows(core, &flow, 1);
+	bh_core_flows(core, &late, 1);
+	bh_core_flows(core, &renamed, 1);
+	assert_true(is_called(core, &flow, "pay.example"));
+	bh_core_flows(core, &after, 1);
+	assert_true(is_called(core, &after, NULL));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -280,6 +352,8 @@ int main(void)
 						make_core, free_core),
 		cmocka_unit_test_setup_teardown(who_listens_did_not_open, make_core, free_core),
 		cmocka_unit_test_setup_teardown(two_listeners_tell_nothing, make_core, free_core),
+		cmocka_unit_test_setup_teardown(peers_outside_are_called_what_the_source_was_told,
+						make_core, free_core),
 		cmocka_unit_test_setup_teardown(flows_that_are_heard_of_no_more_end, make_core,
 						free_core),
 		cmocka_unit_test_setup_teardown(a_flood_of_false_senders_is_summed_up, make_core,

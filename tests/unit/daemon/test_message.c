@@ -77,6 +77,47 @@ static void fields_are_checked(void **state)
 	assert_false(bh_message_check(BH_MSG_RULES_BINDINGS, &binding, sizeof(binding)));
 }
 
+static bool names_pass(const struct bh_named *named)
+{
+	return bh_message_check(BH_MSG_NAMES, named, sizeof(*named));
+}
+
+static void names_are_checked(void **state)
+{
+	static const char *const bad[] = { "",		 "a b",		"a\nb", "\x1b[2J",
+					   "Db.example", "caf\xc3\xa9", "\x7f" };
+	struct bh_named good, named;
+
+	(void)state;
+	memset(&good, 0, sizeof(good));
+	good.addr.family = BH_IPV4;
+	good.time = 5;
+	good.until = 6;
+	strcpy(good.name, "db\\032.example");
+	assert_true(names_pass(&good));
+	assert_false(bh_message_check(BH_MSG_NAMES, &good, sizeof(good) - 1));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		named = good;
+		strcpy(named.name, bad[i]);
+		assert_false(names_pass(&named));
+	}
+	named = good;
+	memset(named.name, 'x', sizeof(named.name)); /* no end */
+	assert_false(names_pass(&named));
+	named = good;
+	named.addr.family = BH_NO_FAMILY;
+	assert_false(names_pass(&named));
+	named = good;
+	named.until = 4;
+	assert_false(names_pass(&named));
+	named = good;
+	named.until = INT64_MAX;
+	assert_false(names_pass(&named));
+	named = good;
+	named.time = -1;
+	assert_false(names_pass(&named));
+}
+
 /* One end of a channel under test: what it received. */
 struct receiver {
 	uv_loop_t *loop;
@@ -364,6 +405,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lengths_are_checked),
 		cmocka_unit_test(fields_are_checked),
+		cmocka_unit_test(names_are_checked),
 		cmocka_unit_test(order_survives_a_full_socket),
 		cmocka_unit_test(a_full_queue_refuses),
 		cmocka_unit_test(descriptors_travel),
