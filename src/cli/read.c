@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A capture file's flows, without a daemon. */
+/* A capture file's flows, without a daemon. Whoever asked for a name in it is a client by its
+ * address: which addresses belong to one machine a file does not say. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -8,16 +9,23 @@
 #include "answer.h"
 #include "client.h"
 #include "command.h"
+#include "dns_watch.h"
 #include "json.h"
+#include "names.h"
 #include "protocol.h"
 #include "source.h"
 #include "table.h"
 #include "timefmt.h"
 
+#define NAMES_OF_ONE 10000 /* addresses that one client knows by name */
+#define NAMES_OF_ALL 1000000
+
 struct reader {
 	const struct bh_call *call;
 	struct bh_table *table; /* NULL: JSON */
 	struct bh_buffer line;
+	struct bh_dns_watch *dns;
+	struct bh_names *names;
 };
 
 static struct bh_table *new_table(const struct bh_call *call)
@@ -35,15 +43,16 @@ static struct bh_table *new_table(const struct bh_call *call)
 	return table;
 }
 
-static void add_flow_row(struct bh_table *table, const struct bh_flow *f)
+/* dns: may be NULL. */
+static void add_flow_row(struct bh_table *table, const struct bh_flow *f, const char *dns)
 {
 	char src[BH_ADDR_TEXT], dst[BH_ADDR_TEXT], port[BH_PORT_TEXT], from[16],
 		first[BH_TIME_TEXT];
-	char packets[16], bytes[16];
+	char packets[16], bytes[16], named[BH_NAMED_TEXT];
 	const char *cells[] = { bh_time_format(f->first, first),
 				bh_addr_format(&f->key.src, src),
 				from,
-				bh_addr_format(&f->key.dst, dst),
+				dns != NULL ? bh_named_format(dns, dst, named) : dst,
 				bh_port_format(f->key.proto, f->key.dport, port),
 				bh_flow_state_name(f->state),
 				bh_direction_name(f->direction),
@@ -51,17 +60,45 @@ static void add_flow_row(struct bh_table *table, const struct bh_flow *f)
 					 packets),
 				bh_human((double)(f->tx.sent.bytes + f->rx.sent.bytes), bytes) };
 
+	bh_addr_format(&f->key.dst, dst);
 	snprintf(from, sizeof(from), "%u", f->key.sport);
 	bh_table_row(table, BH_PLAIN, cells);
+}
+
+static void on_names(void *user, const struct bh_packet *packet, const struct bh_named *names,
+		     size_t count)
+{
+	struct reader *r = user;
+	struct bh_names_client client = { .addr = packet->dst };
+
+	for (size_t i = 0; i < count; i++)
+		bh_names_add(r->names, &client, &names[i]);
+}
+
+static void on_dns(void *user, const struct bh_packet *packet)
+{
+	bh_dns_watch_packet(((struct reader *)user)->dns, packet);
+}
+
+/* What the flow's initiator was told; NULL: nothing. What a tunnel carries is of another network.
+ */
+static const char *dns_name(const struct reader *r, const struct bh_flow *flow)
+{
+	struct bh_names_client client = { .addr = flow->key.src };
+
+	if (flow->tunnel[0] != '\0')
+		return NULL;
+	const struct bh_name *name = bh_names_find(r->names, &client, &flow->key.dst, flow->first);
+	return name != NULL ? bh_name_text(name) : NULL;
 }
 
 static void on_flow(void *user, const struct bh_flow *flow)
 {
 	struct reader *r = user;
-	struct bh_flow_names names = { 0 };
+	struct bh_flow_names names = { .dns = dns_name(r, flow) };
 
 	if (r->table != NULL) {
-		add_flow_row(r->table, flow);
+		add_flow_row(r->table, flow, names.dns);
 		return;
 	}
 	bh_buffer_clear(&r->line);
@@ -119,9 +156,14 @@ int bh_read_run(const struct bh_call *call, const char *path)
 	if (!call->json)
 		reader.table = new_table(call);
 	struct bh_flow_table *table = bh_flow_table_new(&config, on_flow, &reader);
+	reader.names = bh_names_new(NAMES_OF_ONE, NAMES_OF_ALL);
+	reader.dns = bh_dns_watch_new(false, on_names, &reader);
+	bh_flow_table_show_dns(table, on_dns, &reader);
 	int result = bh_file_source_read(path, table, &file, on_progress, NULL, &err);
 	struct bh_flow_table_stats stats = bh_flow_table_stats(table);
 	bh_flow_table_free(table);
+	bh_dns_watch_free(reader.dns);
+	bh_names_free(reader.names);
 	if (reader.table != NULL)
 		bh_table_print(reader.table, result == 0 ? "No flow." : NULL);
 	bh_buffer_free(&reader.line);

@@ -219,6 +219,10 @@ runs 0 flows --read "$corpus/pcap/connection.pcap" --format json
 prints_json 'has("src") and has("tx")'
 runs 0 flows --read "$corpus/pcap/connection.pcap"
 prints "SOURCE"
+runs 0 flows --read "$corpus/pcap/names.pcap" --format json
+prints_json 'select(.dst.port == 443) | .dns == "db.example"'
+runs 0 flows --read "$corpus/pcap/names.pcap"
+prints "db.example (10.0.0.2)"
 size=$(stat -c %s "$corpus/pcap/connection.pcap")
 for ((length = 0; length < size; length += 37)); do
 	head -c "$length" "$corpus/pcap/connection.pcap" >"$scratch/cut.pcap"

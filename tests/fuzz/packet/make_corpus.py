@@ -104,6 +104,55 @@ CONNECTION = [
     for forward, flags in ((1, 2), (0, 18), (1, 16), (1, 24), (0, 24), (1, 17), (0, 17))
 ]  # fmt: skip
 
+def dns(flags, questions, answers, body):
+    return struct.pack("!HHHHHH", 7, flags, questions, answers, 0, 0) + body
+
+
+def name(text):
+    return b"".join(bytes([len(part)]) + part for part in text.split(b".")) + b"\0"
+
+
+def question(text, kind=1):
+    return name(text) + struct.pack("!HH", kind, 1)
+
+
+def record(owner, kind, data, ttl=300):
+    return owner + struct.pack("!HHIH", kind, 1, ttl, len(data)) + data
+
+
+ASKED = b"\xc0\x0c"  # a pointer to the question
+EDNS = b"\0" + struct.pack("!HHIH", 41, 1232, 0, 0)
+HINTS = b"\0\1\0" + struct.pack("!HH", 4, 8) + A4 + B4 + struct.pack("!HH", 6, 16) + A6
+LOOP = record(name(b"a"), 5, name(b"b")) + record(name(b"b"), 5, name(b"a"))
+BOMB = b"".join(struct.pack("!H", 0xC00C if i == 0 else 0xC018 + 2 * i) for i in range(40))
+DNS = {
+    "query": dns(0x0100, 1, 0, question(b"Db.Example") + EDNS),
+    "both": dns(
+        0x8180, 1, 2, question(b"db.example") + record(ASKED, 1, A4) + record(ASKED, 28, A6)
+    ),
+    "named": dns(0x8180, 1, 1, question(b"dB.example") + record(ASKED, 1, B4)),
+    "chain": dns(
+        0x8180,
+        1,
+        3,
+        question(b"www.example")
+        + record(name(b"e.cdn"), 1, A4)
+        + record(name(b"cdn"), 5, name(b"e.cdn"), 20)
+        + record(ASKED, 5, name(b"cdn")),
+    ),
+    "hints": dns(0x8180, 1, 1, question(b"svc.example", 65) + record(ASKED, 65, HINTS)),
+    "loop": dns(0x8180, 1, 2, question(b"a") + LOOP),
+    "bomb": dns(0x8180, 1, 2, question(b"q") + record(name(b"x"), 16, BOMB) + b"\xc0\x66"),
+    "escapes": dns(0, 1, 0, b"\x05A. \\\xff\0" + struct.pack("!HH", 1, 1)),
+}
+
+
+NAMED = [
+    ipv4(17, udp(4000, 53, DNS["query"])),
+    ipv4(17, udp(53, 4000, DNS["named"]))[:12] + B4 + A4 + udp(53, 4000, DNS["named"]),
+    ipv4(6, tcp(40000, 443, 2)),
+]
+
 FILES = {
     "connection.pcap": pcap(101, CONNECTION),
     "big-endian.pcap": pcap(1, [ethernet(0x0800, p) for p in CONNECTION[:2]], order=">"),
@@ -113,6 +162,7 @@ FILES = {
     "any.pcap": pcap(276, [sll2(0x0800, d, CONNECTION[0]) for d in (0, 4, 3)]),
     "long-record.pcap": pcap(101, []) + struct.pack("<IIII", 1, 1, 0x7FFFFFFF, 0x7FFFFFFF),
     "two-types.pcapng": pcapng(101, CONNECTION[:1]) + block(1, struct.pack("<HHI", 1, 0, 0)),
+    "names.pcap": pcap(101, NAMED),
     "ppp.pcap": pcap(9, [b"\xff\x03\x00\x21" + CONNECTION[0]]),
 }
 
@@ -157,48 +207,6 @@ TABLE = {
     "two-sides": b"\x01"
     + bytes.fromhex("51 04 00 02 01 01 16  91 04 00 02 01 06 16  00 01 00 12 04 02 20"),
     "echo-and-error": b"\x00" + bytes.fromhex("00 04 02 00 00 00 16  03 01 02 01 00 00 ff"),
-}
-
-
-def dns(flags, questions, answers, body):
-    return struct.pack("!HHHHHH", 7, flags, questions, answers, 0, 0) + body
-
-
-def name(text):
-    return b"".join(bytes([len(part)]) + part for part in text.split(b".")) + b"\0"
-
-
-def question(text, kind=1):
-    return name(text) + struct.pack("!HH", kind, 1)
-
-
-def record(owner, kind, data, ttl=300):
-    return owner + struct.pack("!HHIH", kind, 1, ttl, len(data)) + data
-
-
-ASKED = b"\xc0\x0c"  # a pointer to the question
-EDNS = b"\0" + struct.pack("!HHIH", 41, 1232, 0, 0)
-HINTS = b"\0\1\0" + struct.pack("!HH", 4, 8) + A4 + B4 + struct.pack("!HH", 6, 16) + A6
-LOOP = record(name(b"a"), 5, name(b"b")) + record(name(b"b"), 5, name(b"a"))
-BOMB = b"".join(struct.pack("!H", 0xC00C if i == 0 else 0xC018 + 2 * i) for i in range(40))
-DNS = {
-    "query": dns(0x0100, 1, 0, question(b"Db.Example") + EDNS),
-    "both": dns(
-        0x8180, 1, 2, question(b"db.example") + record(ASKED, 1, A4) + record(ASKED, 28, A6)
-    ),
-    "chain": dns(
-        0x8180,
-        1,
-        3,
-        question(b"www.example")
-        + record(name(b"e.cdn"), 1, A4)
-        + record(name(b"cdn"), 5, name(b"e.cdn"), 20)
-        + record(ASKED, 5, name(b"cdn")),
-    ),
-    "hints": dns(0x8180, 1, 1, question(b"svc.example", 65) + record(ASKED, 65, HINTS)),
-    "loop": dns(0x8180, 1, 2, question(b"a") + LOOP),
-    "bomb": dns(0x8180, 1, 2, question(b"q") + record(name(b"x"), 16, BOMB) + b"\xc0\x66"),
-    "escapes": dns(0, 1, 0, b"\x05A. \\\xff\0" + struct.pack("!HH", 1, 1)),
 }
 
 
