@@ -186,6 +186,14 @@ static void name_by_dns(struct bh_core *core, struct bh_live_flow *live)
 	bh_name_use(live->dns);
 }
 
+/* Whom it was thought to go to is where it came from. */
+static void forget_dns(struct bh_live_flow *live)
+{
+	bh_name_end(live->dns);
+	bh_name_release(live->dns);
+	live->dns = NULL;
+}
+
 /* Names both ends, as far as they are known by now. */
 static void name_ends(struct bh_core *core, struct bh_live_flow *live)
 {
@@ -323,6 +331,7 @@ static void adopt(struct bh_core *core, struct bh_live_flow *live, const struct 
 		forget_tuple(core, live);
 	live->flow = flow;
 	if (turned) {
+		forget_dns(live);
 		note_tuple(core, live);
 		name_ends(core, live);
 	}
