@@ -8,23 +8,9 @@
 
 #include "grow.h"
 
-static void reserve(struct bh_buffer *b, size_t more)
+void bh_buffer_reserve(struct bh_buffer *b, size_t more)
 {
 	b->data = bh_grow(b->data, &b->capacity, b->length + more + 1, 1);
-}
-
-void bh_buffer_append(struct bh_buffer *b, const void *data, size_t length)
-{
-	reserve(b, length);
-	if (length > 0)
-		memcpy(b->data + b->length, data, length);
-	b->length += length;
-	b->data[b->length] = '\0';
-}
-
-void bh_buffer_puts(struct bh_buffer *b, const char *text)
-{
-	bh_buffer_append(b, text, strlen(text));
 }
 
 void bh_buffer_printf(struct bh_buffer *b, const char *format, ...)
@@ -36,7 +22,7 @@ void bh_buffer_printf(struct bh_buffer *b, const char *format, ...)
 	int length = vsnprintf(NULL, 0, format, args);
 	va_end(args);
 	if (length >= 0) {
-		reserve(b, (size_t)length);
+		bh_buffer_reserve(b, (size_t)length);
 		vsnprintf(b->data + b->length, (size_t)length + 1, format, again);
 		b->length += (size_t)length;
 	}

@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Zero-initialise. data is always followed by a NUL that length does not count, once anything was
  * appended. */
@@ -14,8 +15,26 @@ struct bh_buffer {
 	size_t capacity;
 };
 
-void bh_buffer_append(struct bh_buffer *b, const void *data, size_t length);
-void bh_buffer_puts(struct bh_buffer *b, const char *text);
+/* Makes room for more bytes and the NUL. */
+void bh_buffer_reserve(struct bh_buffer *b, size_t more);
+
+/* These two are inline so that a literal's length is known when they are compiled, and appending it
+ * costs a few stores: millions of records are written through them. */
+static inline void bh_buffer_append(struct bh_buffer *b, const void *data, size_t length)
+{
+	if (b->capacity - b->length <= length)
+		bh_buffer_reserve(b, length);
+	if (length > 0)
+		memcpy(b->data + b->length, data, length);
+	b->length += length;
+	b->data[b->length] = '\0';
+}
+
+static inline void bh_buffer_puts(struct bh_buffer *b, const char *text)
+{
+	bh_buffer_append(b, text, strlen(text));
+}
+
 void bh_buffer_printf(struct bh_buffer *b, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* In decimal; where millions are written, printf's price shows. */

@@ -24,11 +24,27 @@ static void put_character(struct bh_buffer *out, const char *text, size_t length
 		bh_buffer_append(out, text, length);
 }
 
+static bool is_plain(char c)
+{
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* Most texts are plain as a whole. */
+static const char *put_plain(struct bh_buffer *out, const char *text)
+{
+	const char *start = text;
+
+	while (is_plain(*text))
+		text++;
+	bh_buffer_append(out, start, (size_t)(text - start));
+	return text;
+}
+
 void bh_json_string(struct bh_buffer *out, const char *text)
 {
-	const char *end = text + strlen(text);
-
 	bh_buffer_puts(out, "\"");
+	text = put_plain(out, text);
+	const char *end = text + strlen(text);
 	while (text < end) {
 		size_t length = bh_utf8_length(text, (size_t)(end - text));
 

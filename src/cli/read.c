@@ -19,14 +19,21 @@
 
 #define NAMES_OF_ONE 10000 /* addresses that one client knows by name */
 #define NAMES_OF_ALL 1000000
+#define WRITE_AT_ONCE (256 * 1024) /* bytes */
 
 struct reader {
 	const struct bh_call *call;
 	struct bh_table *table; /* NULL: JSON */
-	struct bh_buffer line;
+	struct bh_buffer lines;
 	struct bh_dns_watch *dns;
 	struct bh_names *names;
 };
+
+static void write_lines(struct reader *r)
+{
+	fwrite(r->lines.data, 1, r->lines.length, stdout);
+	bh_buffer_clear(&r->lines);
+}
 
 static struct bh_table *new_table(const struct bh_call *call)
 {
@@ -101,9 +108,10 @@ static void on_flow(void *user, const struct bh_flow *flow)
 		add_flow_row(r->table, flow, names.dns);
 		return;
 	}
-	bh_buffer_clear(&r->line);
-	bh_json_flow(&r->line, flow, &names);
-	puts(r->line.data);
+	bh_json_flow(&r->lines, flow, &names);
+	bh_buffer_puts(&r->lines, "\n");
+	if (r->lines.length >= WRITE_AT_ONCE)
+		write_lines(r);
 }
 
 static void on_progress(void *user, uint64_t done, uint64_t total)
@@ -166,7 +174,8 @@ int bh_read_run(const struct bh_call *call, const char *path)
 	bh_names_free(reader.names);
 	if (reader.table != NULL)
 		bh_table_print(reader.table, result == 0 ? "No flow." : NULL);
-	bh_buffer_free(&reader.line);
+	write_lines(&reader);
+	bh_buffer_free(&reader.lines);
 	if (result != 0)
 		return bh_complain(BH_EXIT_UNREACHABLE, "%s", err.text);
 	print_summary(path, &file, &stats);
