@@ -50,7 +50,7 @@ int bh_file_source_read(const char *path, struct bh_flow_table *table, struct bh
 			void (*progress)(void *user, uint64_t done, uint64_t total), void *user,
 			struct bh_error *err);
 
-/* The same from an open stream, which is closed in any case. */
+/* The same from an open stream that nothing was read from yet; it is closed in any case. */
 int bh_file_source_read_stream(FILE *stream, struct bh_flow_table *table,
 			       struct bh_file_stats *stats,
 			       void (*progress)(void *user, uint64_t done, uint64_t total),

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pcap/pcap.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -12,6 +13,7 @@
 
 #define PROGRESS_EVERY 65536  /* packets */
 #define TICK (BH_SECOND / 10) /* of packet time */
+#define READ_AT_ONCE (256 * 1024)
 
 static int64_t packet_time(const struct pcap_pkthdr *head)
 {
@@ -41,9 +43,13 @@ int bh_file_source_read_stream(FILE *stream, struct bh_flow_table *table,
 
 	*stats = (struct bh_file_stats) { 0 };
 	fstat(fileno(stream), &info);
+	/* A call to the kernel for every 4 KiB would be a third of the run. */
+	char *buffer = bh_calloc(1, READ_AT_ONCE);
+	setvbuf(stream, buffer, _IOFBF, READ_AT_ONCE);
 	pcap_t *pcap = pcap_fopen_offline(stream, text);
 	if (pcap == NULL) {
 		fclose(stream);
+		free(buffer);
 		return bh_error_set(err, -EINVAL, "%s; pcap and pcapng files are read", text);
 	}
 	int linktype = pcap_datalink(pcap);
@@ -64,6 +70,7 @@ int bh_file_source_read_stream(FILE *stream, struct bh_flow_table *table,
 		bh_copy_text(stats->problem, sizeof(stats->problem), pcap_geterr(pcap));
 	}
 	pcap_close(pcap); /* and the stream */
+	free(buffer);
 	bh_flow_table_flush(table);
 	return 0;
 }
