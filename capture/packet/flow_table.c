@@ -69,6 +69,8 @@ struct bh_flow_table {
 	struct bh_flow_index index;
 	uint32_t fresh; /* the lowest number that was never used */
 	uint32_t free;
+	bool unordered;	  /* numbers are not in order of their flows' first packets */
+	int64_t youngest; /* first packet of the flow opened last */
 	struct entry_list lists[LISTS];
 	int64_t timeouts[LISTS];
 	uint32_t due_first, due_last; /* changed, and not reported since */
@@ -330,6 +332,8 @@ static struct bh_flow_entry *open_flow(struct bh_flow_table *t, const struct sta
 		.would_know = t->config.live && bh_bindings_local(t->bindings, &p->dst)
 	};
 
+	t->unordered |= number_of(t, e) + 1 != t->fresh || p->time < t->youngest;
+	t->youngest = p->time;
 	e->tuple = s->tuple;
 	e->hash = s->hash;
 	e->id = t->next_id++;
@@ -719,29 +723,55 @@ void bh_flow_table_tick(struct bh_flow_table *t, int64_t now)
 		report_changes(t, now);
 }
 
-static int by_first_packet(const void *a, const void *b)
+static int by_first_packet(const void *a, const void *b, void *entries)
 {
-	const struct bh_flow_entry *x = *(struct bh_flow_entry *const *)a,
-				   *y = *(struct bh_flow_entry *const *)b;
+	const struct bh_flow_entry *x = (struct bh_flow_entry *)entries + *(const uint32_t *)a,
+				   *y = (struct bh_flow_entry *)entries + *(const uint32_t *)b;
 
 	if (x->first != y->first)
 		return x->first < y->first ? -1 : 1;
 	return x->id < y->id ? -1 : 1;
 }
 
+static void report_sorted(struct bh_flow_table *t)
+{
+	uint32_t *all = bh_calloc(t->stats.active, sizeof(*all));
+	size_t found = 0;
+
+	for (uint32_t n = 1; n < t->fresh; n++)
+		if (t->entries[n].id != 0)
+			all[found++] = n;
+	qsort_r(all, found, sizeof(*all), by_first_packet, t->entries);
+	for (size_t i = 0; i < found; i++)
+		report(t, &t->entries[all[i]], true);
+	free(all);
+}
+
+/* All at once: taking millions of flows out of the index and the lists, one by one, costs as much
+ * as they cost while they lived. */
+static void forget_all(struct bh_flow_table *t)
+{
+	bh_pages_clear(t->entries, entry_bytes(&t->config));
+	bh_flow_index_free(&t->index);
+	bh_flow_index_init(&t->index);
+	memset(t->lists, 0, sizeof(t->lists));
+	t->due_first = t->due_last = 0;
+	t->fresh = 1;
+	t->free = 0;
+	t->unordered = false;
+	t->stats.active = 0;
+}
+
 void bh_flow_table_flush(struct bh_flow_table *t)
 {
 	drain(t);
-	struct bh_flow_entry **all = bh_calloc(t->stats.active, sizeof(struct bh_flow_entry *));
-	size_t found = 0;
-
-	for (int i = 0; i < LISTS; i++)
-		for (uint32_t n = t->lists[i].oldest; n != 0; n = t->entries[n].newer)
-			all[found++] = &t->entries[n];
-	qsort(all, found, sizeof(struct bh_flow_entry *), by_first_packet);
-	for (size_t i = 0; i < found; i++)
-		end(t, all[i]);
-	free(all);
+	if (t->unordered)
+		report_sorted(t);
+	else
+		for (uint32_t n = 1; n < t->fresh; n++)
+			if (t->entries[n].id != 0)
+				report(t, &t->entries[n], true);
+	forget_all(t);
 	t->stats.orphan_fragments += bh_fragments_clear(t->fragments);
 }
 

@@ -28,3 +28,9 @@ void bh_pages_free(void *pages, size_t bytes)
 	if (pages != NULL)
 		munmap(pages, bytes);
 }
+
+void bh_pages_clear(void *pages, size_t bytes)
+{
+	if (madvise(pages, bytes, MADV_DONTNEED) != 0)
+		memset(pages, 0, bytes);
+}

@@ -8,5 +8,6 @@
 
 void *bh_pages_new(size_t bytes); /* ends the process where there is none, as bh_calloc() does */
 void bh_pages_free(void *pages, size_t bytes);
+void bh_pages_clear(void *pages, size_t bytes); /* zeroed anew; the kernel gets the memory back */
 
 #endif

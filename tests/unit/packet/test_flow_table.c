@@ -986,6 +986,50 @@ static void flush_goes_by_first_packet(void **state)
 	close_fixture(f);
 }
 
+/* Entries that are used again, and clocks that step back, do not change the order. */
+static void flush_goes_by_first_packet_however_entries_lie(void **state)
+{
+	struct fixture *f = open_file();
+
+	(void)state;
+	pass_udp(f, A, 1000, B, 53);
+	f->now = START + 30 * S;
+	pass_udp(f, A, 1002, B, 53);
+	f->now = START + 60 * S;
+	bh_flow_table_tick(f->table, f->now + S); /* ends the first, and frees its entry */
+	pass_udp(f, A, 1003, B, 53);
+	pass_udp(f, A, 1004, B, 53);
+	f->now = START + 20 * S;
+	pass_udp(f, A, 1001, B, 53);
+	flush(f);
+	assert_int_equal(f->count, 4);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(f->records[i].key.sport, 1001 + i);
+	close_fixture(f);
+}
+
+static void a_flushed_table_begins_anew(void **state)
+{
+	struct fixture *f = open_file();
+
+	(void)state;
+	for (int round = 0; round < 3; round++) {
+		pass_tcp(f, A, 40000, B, 80, SYN);
+		pass_tcp(f, B, 80, A, 40000, SYN | ACK);
+		pass_udp(f, A, 1000, B, 53);
+		assert_int_equal(bh_flow_table_stats(f->table).active, 2);
+		flush(f);
+		assert_int_equal(f->count, 2);
+		assert_key(&f->records[0], A, 40000, B, 80);
+		assert_int_equal(f->records[0].id, 2 * round + 1);
+		assert_half(&f->records[0].tx, 1, 0);
+		assert_half(&f->records[0].rx, 1, 0);
+		bh_flow_table_tick(f->table, f->now + 7200 * S); /* nothing is left to end */
+		assert_int_equal(f->count, 2);
+	}
+	close_fixture(f);
+}
+
 static void bindings_are_by_interface(void **state)
 {
 	struct bh_bindings *b = bh_bindings_new();
@@ -1063,6 +1107,8 @@ int main(void)
 		cmocka_unit_test(a_flood_evicts_single_packets_first),
 		cmocka_unit_test(after_evicting_udp_its_next_packet_opens_nothing),
 		cmocka_unit_test(flush_goes_by_first_packet),
+		cmocka_unit_test(flush_goes_by_first_packet_however_entries_lie),
+		cmocka_unit_test(a_flushed_table_begins_anew),
 		cmocka_unit_test(bindings_are_by_interface),
 		cmocka_unit_test(names_cover_every_value),
 	};
