@@ -11,7 +11,6 @@
 #include <pcap/dlt.h>
 #include <string.h>
 
-#include "address.h"
 #include "cursor.h"
 
 #define MOST_TAGS 8
@@ -400,21 +399,20 @@ static enum bh_undecoded decode_payload(const struct bh_cursor *c, size_t length
 static enum bh_undecoded decode_ipv4(struct bh_cursor *c, size_t wire, struct bh_packet *out,
 				     bool quoted)
 {
-	uint8_t first, addresses[8];
+	uint8_t first;
 	uint16_t total, id, fragment;
 
 	if (!bh_cursor_u8(c, &first) || !bh_cursor_skip(c, 1) || !bh_cursor_u16(c, &total) ||
 	    !bh_cursor_u16(c, &id) || !bh_cursor_u16(c, &fragment) || !bh_cursor_skip(c, 1) ||
 	    !bh_cursor_u8(c, &out->proto) || !bh_cursor_skip(c, 2) ||
-	    !bh_cursor_bytes(c, addresses, sizeof(addresses)))
+	    !bh_cursor_bytes(c, out->src.bytes, 4) || !bh_cursor_bytes(c, out->dst.bytes, 4))
 		return BH_TRUNCATED;
 	size_t header = (size_t)(first & 0x0f) * 4;
 	/* A length of 0 is left for the network card to fill in (segmentation offload). */
 	out->ip_bytes = total != 0 ? total : (uint32_t)wire;
 	if (header < 20 || out->ip_bytes < header)
 		return BH_MALFORMED;
-	out->src = bh_addr_from_bytes(BH_IPV4, addresses);
-	out->dst = bh_addr_from_bytes(BH_IPV4, addresses + 4);
+	out->src.family = out->dst.family = BH_IPV4;
 	note_fragment(out, fragment & 0x1fff, (fragment & 0x2000) != 0, id);
 	out->fragment_proto = out->proto;
 	if (!bh_cursor_skip(c, header - 20))
@@ -425,15 +423,13 @@ static enum bh_undecoded decode_ipv4(struct bh_cursor *c, size_t wire, struct bh
 static enum bh_undecoded decode_ipv6(struct bh_cursor *c, size_t wire, struct bh_packet *out,
 				     bool quoted)
 {
-	uint8_t addresses[32];
 	uint16_t payload_length;
 
 	if (!bh_cursor_skip(c, 4) || !bh_cursor_u16(c, &payload_length) ||
 	    !bh_cursor_u8(c, &out->proto) || !bh_cursor_skip(c, 1) ||
-	    !bh_cursor_bytes(c, addresses, sizeof(addresses)))
+	    !bh_cursor_bytes(c, out->src.bytes, 16) || !bh_cursor_bytes(c, out->dst.bytes, 16))
 		return BH_TRUNCATED;
-	out->src = bh_addr_from_bytes(BH_IPV6, addresses);
-	out->dst = bh_addr_from_bytes(BH_IPV6, addresses + 16);
+	out->src.family = out->dst.family = BH_IPV6;
 	size_t length = payload_length;
 	/* 0 is a jumbogram's length, or left for the network card; unless nothing is to follow. */
 	if (length == 0 && out->proto != IPPROTO_NONE && wire > 40)
