@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# bench/offline.sh [-n RUNS] [-s SHARE] [-d FOLDER]: what reading a capture costs, against others.
+# bench/offline.sh [-n RUNS] [-p RUNS] [-s SHARE] [-d FOLDER]: what reading a capture costs, against others.
 #
 # Installs the others from Debian (root only), builds a release, generates three captures of known
-# truth, runs every tool on each RUNS times (5) in turn, and prints one table of medians.
+# truth, runs every tool on each RUNS times (5; -p: the others, which take minutes) in turn, and prints
+# one table of medians.
 # SHARE: captures of one SHARE-th of the size (1). FOLDER: where captures go (a temporary one).
 # docs/performance.md says what the columns mean.
 set -u
@@ -11,21 +12,23 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=scripts/packages.sh disable=SC1091
 . "$here/scripts/packages.sh"
 
-runs=5 share=1 scratch=
-while getopts n:s:d: option; do
+runs=5 peer_runs='' share=1 scratch=
+while getopts n:p:s:d: option; do
 	case $option in
 	n) runs=$OPTARG ;;
+	p) peer_runs=$OPTARG ;;
 	s) share=$OPTARG ;;
 	d) scratch=$OPTARG ;;
-	*) die "usage: $0 [-n RUNS] [-s SHARE] [-d FOLDER]" ;;
+	*) die "usage: $0 [-n RUNS] [-p RUNS] [-s SHARE] [-d FOLDER]" ;;
 	esac
 done
-if ! [ "$runs" -ge 1 ] || ! [ "$share" -ge 1 ]; then
-	die "RUNS and SHARE are numbers from 1 on"
-fi
+for number in "$runs" "${peer_runs:=$runs}" "$share"; do
+	[ "$number" -ge 1 ] || die "RUNS and SHARE are numbers from 1 on"
+done
 
 build=$here/build/bench
-tools="bare minimal bulkhead"
+ours="bare minimal bulkhead"
+tools=$ours
 captures="typical many flood"
 
 # --- what it takes ------------------------------------------------------------------------------
@@ -74,14 +77,18 @@ truth() {
 
 # --- the tools ----------------------------------------------------------------------------------
 
-# Sets `command` to what reads a capture; what it prints goes to $scratch/out.
+# Sets `command` to what reads a capture, and `out` to where its standard output goes.
 command_of() {
 	local tool=$1 file=$scratch/$2.pcap
 
-	rm -rf "$scratch/out" "$scratch/out.d"
+	out=$scratch/out
+	rm -rf "$scratch/out" "$scratch/out.d" "$scratch/out.csv"
 	case $tool in
 	bare | minimal) command=("$build/bench/$tool" "$file") ;;
-	bulkhead) command=("$build/src/cli/bulkhead" flows --read "$file" --format json) ;;
+	bulkhead)
+		command=("$build/src/cli/bulkhead" flows --read "$file" --format json)
+		out=/dev/null
+		;;
 	# A table that holds all of them; the default of 8,192 flows splits them. Version 9 for IPv6.
 	softflowd)
 		command=(softflowd -d -v 9 -m 4000000 -c "$scratch/control" -p "$scratch/pid" -r "$file")
@@ -95,11 +102,14 @@ command_of() {
 			daemonize: false
 			pcap_savefile: $file
 			pcap_savefile_delay: 1
+			plugin_buffer_size: 102400
+			plugin_pipe_size: 102400000
 			aggregate: src_host, dst_host, src_port, dst_port, proto
 			plugins: print
 			print_output: csv
 			print_output_file: $scratch/out.csv
 			print_refresh_time: 600
+			print_cache_entries: 131101
 		END
 		command=(pmacctd -f "$scratch/pmacctd.conf")
 		;;
@@ -108,7 +118,7 @@ command_of() {
 	esac
 }
 
-# What the tool said on its last run: flows, packets, bytes; - for what it does not say.
+# What the tool said of a capture, on its last run: flows, packets, bytes; - for what it does not say.
 told_by() {
 	local out=$scratch/out
 
@@ -116,8 +126,9 @@ told_by() {
 	bare) sed 's/.*"packets":\([0-9]*\).*/- \1 -/' "$out" ;;
 	minimal) sed 's/[^0-9]*\([0-9]*\),"flows":\([0-9]*\),"ip_bytes":\([0-9]*\).*/\2 \1 \3/' "$out" ;;
 	bulkhead)
-		awk -F'"(packets|bytes)":' '{ p += $2 + $4; b += $3 + $5 }
-			END { printf "%d %.0f %.0f\n", NR, p, b }' "$out"
+		"$build/src/cli/bulkhead" flows --read "$scratch/$2.pcap" --format json 2>/dev/null |
+			awk -F'"(packets|bytes)":' '{ p += $2 + $4; b += $3 + $5 }
+			END { printf "%d %.0f %.0f\n", NR, p, b }'
 		;;
 	softflowd)
 		awk '/^Packets processed/ { p = $3 } /^Flows expired/ { f = $3 }
@@ -127,9 +138,10 @@ told_by() {
 		nfdump -I -R "$scratch/out.d" | awk '/^Flows:/ { f = $2 } /^Packets:/ { p = $2 } /^Bytes:/ { b = $2 }
 			END { printf "%d %.0f %.0f\n", f, p, b }'
 		;;
+	# Of a capture smaller than its buffer it may write nothing at all.
 	pmacctd)
-		awk -F, 'NR > 1 { p += $(NF - 1); b += $NF }
-			END { printf "%d %.0f %.0f\n", NR - 1, p, b }' "$scratch/out.csv"
+		cat "$scratch/out.csv" 2>/dev/null | awk -F, 'NR > 1 { p += $(NF - 1); b += $NF }
+			END { printf "%d %.0f %.0f\n", NR > 0 ? NR - 1 : 0, p, b }'
 		;;
 	argus)
 		# The one record of argus itself counts as neither.
@@ -154,12 +166,20 @@ expected_of() {
 
 # --- measuring ----------------------------------------------------------------------------------
 
+# runs_of TOOL
+runs_of() {
+	case " $ours " in
+	*" $1 "*) echo "$runs" ;;
+	*) echo "$peer_runs" ;;
+	esac
+}
+
 # measure TOOL CAPTURE RESULT: at most ten minutes.
 measure() {
-	local command
+	local command out
 
 	command_of "$1" "$2"
-	timeout 600 "$build/bench/run" "$3" "${command[@]}" >"$scratch/out" 2>"$scratch/errors" ||
+	timeout 600 "$build/bench/run" "$3" "${command[@]}" >"$out" 2>"$scratch/errors" ||
 		die "$1 failed on $2: $(tail -n 1 "$scratch/errors")"
 }
 
@@ -173,7 +193,7 @@ median() {
 check() {
 	local told expected
 
-	told=$(told_by "$1") expected=$(expected_of "$1" "$2")
+	told=$(told_by "$1" "$2") expected=$(expected_of "$1" "$2")
 	if [ "$told" = "$expected" ]; then
 		echo "agrees" >"$scratch/$1.$2.mark"
 	else
@@ -182,18 +202,20 @@ check() {
 }
 
 measure_all() {
-	local run capture tool
+	local run capture tool last
 
 	for tool in $tools; do
 		rm -f "$scratch/$tool".*.result
 		measure "$tool" tiny "$scratch/$tool.tiny.result"
 	done
-	for ((run = 1; run <= runs; run++)); do
+	for ((run = 1; run <= runs || run <= peer_runs; run++)); do
 		for capture in $captures; do
 			for tool in $tools; do
+				last=$(runs_of "$tool")
+				[ "$run" -gt "$last" ] && continue
 				[ -t 2 ] && printf '\r\033[Krun %d: %s on %s' "$run" "$tool" "$capture" >&2
 				measure "$tool" "$capture" "$scratch/$tool.$capture.result"
-				[ "$run" = "$runs" ] && check "$tool" "$capture"
+				[ "$run" = "$last" ] && check "$tool" "$capture"
 			done
 		done
 	done
@@ -218,7 +240,8 @@ print_table() {
 	local capture tool
 
 	echo "$(date -u +%F), $(nproc) × $(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1)," \
-		"Linux $(uname -r), load $(cut -d' ' -f1 /proc/loadavg); medians of $runs"
+		"Linux $(uname -r), load $(cut -d' ' -f1 /proc/loadavg); medians of $runs runs" \
+		"(the others: $peer_runs)"
 	printf '%-8s %-10s %7s %7s %7s %8s %8s %8s  %s\n' CAPTURE TOOL CPU-S × "× MIN" MPKT/S RSS-MB B/FLOW \
 		"FLOWS PACKETS BYTES"
 	for capture in $captures; do
