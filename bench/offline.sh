@@ -141,7 +141,7 @@ told_by() {
 	# Of a capture smaller than its buffer it may write nothing at all.
 	pmacctd)
 		cat "$scratch/out.csv" 2>/dev/null | awk -F, 'NR > 1 { p += $(NF - 1); b += $NF }
-			END { printf "%d %.0f %.0f\n", NR > 0 ? NR - 1 : 0, p, b }'
+			END { printf "%d %.0f %.0f\n", (NR > 0 ? NR - 1 : 0), p, b }'
 		;;
 	argus)
 		# The one record of argus itself counts as neither.
