@@ -207,10 +207,17 @@ objects() {
 bound() {
 	on_host nft list map inet bulkhead egress4 | grep -q '10\.77\.0\.51 '
 }
+# A list that nft could not make says nothing.
 unbound() {
-	! bound
+	local map
+	map=$(on_host nft list map inet bulkhead egress4) && ! grep -q '10\.77\.0\.51 ' <<<"$map"
+}
+# A namespace that is deleted takes its interface away in its own time.
+link_is_gone() {
+	! ip -n $host link show lab-job
 }
 add_job() {
+	eventually 20 link_is_gone || fail "the job's interface stays"
 	ip netns add lab-job
 	ip -n $host link add lab-job type veth peer name eth0 netns lab-job
 	ip -n $host link set lab-job master shop0 up
@@ -223,7 +230,7 @@ ip netns del lab-job
 eventually 5 unbound || fail "the job's binding stays"
 objects | diff "$scratch/objects" - || fail "more than elements changed when the job went"
 add_job
-eventually 5 bound || fail "the job is not known again"
+eventually 10 bound || fail "the job is not known again"
 objects | diff "$scratch/objects" - || fail "more than elements changed when the job came back"
 
 step "stopping the daemon leaves the rules"
