@@ -47,15 +47,20 @@ static void print_enforcement(const cJSON *enforcement, bool color)
 	printf("%s%s\n", why != NULL ? ": " : "", why != NULL ? why : "");
 }
 
-static void print_unknown(const cJSON *unknown, bool color)
+static void print_list(const char *title, const cJSON *list, enum bh_color shade, bool color)
 {
 	const cJSON *line;
 
-	printf("\nWhat bulkhead does not know:\n");
-	cJSON_ArrayForEach (line, unknown)
+	printf("\n%s\n", title);
+	cJSON_ArrayForEach (line, list)
 		if (cJSON_IsString(line))
-			printf("%s  • %s%s\n", bh_color_on(BH_YELLOW, color), line->valuestring,
-			       bh_color_off(BH_YELLOW, color));
+			printf("%s  • %s%s\n", bh_color_on(shade, color), line->valuestring,
+			       bh_color_off(shade, color));
+}
+
+static void print_unknown(const cJSON *unknown, bool color)
+{
+	print_list("What bulkhead does not know:", unknown, BH_YELLOW, color);
 	if (cJSON_GetArraySize(unknown) == 0)
 		printf("  nothing that it is aware of\n");
 }
@@ -109,6 +114,8 @@ static void print_coverage(const struct bh_call *call, const cJSON *answer)
 		bh_table_row(table, coverage_color(coverage), cells);
 	}
 	bh_table_print(table, "No container and no named namespace is known.");
+	print_list("What is seen of none of them:", bh_get(answer, "unseen"), BH_PLAIN,
+		   call->color);
 }
 
 int bh_coverage_run(const struct bh_call *call)

@@ -145,6 +145,10 @@ const char *bh_core_peer_workload(const struct bh_peer *peer);
 /* Looks again at flows whose opener is not known, after the news of who listens. */
 void bh_core_flows_tick(struct bh_core *core);
 
+/* core_limits.c */
+/* What cannot be seen of any container: sentences, for coverage. */
+cJSON *bh_core_limits(const struct bh_core *core);
+
 /* core_listeners.c */
 enum bh_responder { BH_RESPONDER_UNKNOWN, BH_RESPONDER_SRC, BH_RESPONDER_DST };
 /* Which end of a flow of unknown direction was there first, waiting; asks where it is not known. */

@@ -285,6 +285,7 @@ void bh_core_handle_coverage(void *user, const struct bh_api_request *request,
 	(void)request;
 	reply->json = cJSON_CreateObject();
 	bh_model_coverage(core->model, add_coverage, cJSON_AddArrayToObject(reply->json, "rows"));
+	cJSON_AddItemToObject(reply->json, "unseen", bh_core_limits(core));
 }
 
 static cJSON *instance_json(const struct bh_instance *instance)

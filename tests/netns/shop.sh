@@ -41,6 +41,8 @@ for edge in "web api 8080" "api db 5432" "api cache 6379" "api cache 53" "api ca
 done
 bh edges --format json | jq -e '.edges[] | select(.src == "world" and .dst == "netns:lab-web" and
 	.port == 80)' >/dev/null || fail "not learned: world -> web"
+bh coverage --format json | jq -e '(.rows | length >= 7) and (.unseen | any(test("VLAN")) and any(test("uplink")))' \
+	>/dev/null || fail "coverage does not say what cannot be seen: $(bh coverage)"
 sleep 6 # both families of everything, the occasional ping among it
 
 step "propose, apply, audit: nothing is blocked, everything is said"
@@ -134,7 +136,7 @@ db=$("$bulkhead" workloads --socket "$scratch/run/api.sock" --format json | jq -
 	select(.workload == "netns:lab-db") | .instances[0].addresses[] | select(startswith("10."))')
 # The probe tries without a pause, and notes every connection that it got.
 nsenter --net=/run/netns/lab-web-1 python3 - "$db" "$scratch/probe" <<'PYTHON' &
-import socket, sys, time
+import os, socket, sys, time
 target, path = sys.argv[1], sys.argv[2]
 tried = opened = 0
 end = time.time() + 60
@@ -147,8 +149,9 @@ while time.time() < end:
             opened += 1
         except OSError:
             pass
-    with open(path, "w") as out:
+    with open(path + ".new", "w") as out:
         out.write(f"{tried} {opened}\n")
+    os.replace(path + ".new", path)  # whoever reads finds one or the other
     time.sleep(0.002)
 PYTHON
 probe=$!
