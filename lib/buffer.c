@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "digits.h"
 #include "grow.h"
 
 void bh_buffer_reserve(struct bh_buffer *b, size_t more)
@@ -31,13 +32,9 @@ void bh_buffer_printf(struct bh_buffer *b, const char *format, ...)
 
 void bh_buffer_number(struct bh_buffer *b, uint64_t number)
 {
-	char digits[20];
-	size_t at = sizeof(digits);
+	char digits[20], *end = digits + sizeof(digits), *at = bh_digits(end, number, 1);
 
-	do
-		digits[--at] = (char)('0' + number % 10);
-	while ((number /= 10) != 0);
-	bh_buffer_append(b, digits + at, sizeof(digits) - at);
+	bh_buffer_append(b, at, (size_t)(end - at));
 }
 
 void bh_buffer_consume(struct bh_buffer *b, size_t count)

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "digits.h"
+
 static int64_t read_clock(clockid_t clock)
 {
 	struct timespec now;
@@ -50,18 +52,15 @@ char *bh_time_format(int64_t time, char out[BH_TIME_TEXT])
 	return out;
 }
 
-/* By hand: it stands twice in every flow that is printed. */
 char *bh_time_seconds(int64_t time, char out[BH_TIME_TEXT])
 {
 	uint64_t left = time < 0 ? 0 - (uint64_t)time : (uint64_t)time;
 	char text[BH_TIME_TEXT], *at = text + sizeof(text);
 
 	*--at = '\0';
-	for (int digits = 0; digits < 7 || left > 0; digits++, left /= 10) {
-		if (digits == 6)
-			*--at = '.';
-		*--at = (char)('0' + left % 10);
-	}
+	at = bh_digits(at, left % BH_SECOND, 6);
+	*--at = '.';
+	at = bh_digits(at, left / BH_SECOND, 1);
 	if (time < 0)
 		*--at = '-';
 	return memcpy(out, at, (size_t)(text + sizeof(text) - at));
