@@ -240,9 +240,10 @@ void bh_names_add(struct bh_names *names, const struct bh_names_client *client,
 struct bh_name *bh_names_find(struct bh_names *names, const struct bh_names_client *client,
 			      const struct bh_addr *addr, int64_t time)
 {
+	if (TAILQ_EMPTY(&names->entries)) /* as most captures have it */
+		return NULL;
 	struct key key = key_of(client, addr);
 	struct entry *entry = bh_map_get(names->by_key, &key, sizeof(key));
-
 	if (entry == NULL)
 		return NULL;
 	move_to_end(names, entry);
