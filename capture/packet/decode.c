@@ -222,8 +222,6 @@ static void decode_udp_rest(struct bh_cursor *c, size_t length, struct bh_packet
 
 /* --- domain names ----------------------------------------------------------------------------- */
 
-#define DNS_PORT 53
-
 /* c stands behind UDP's ports. */
 static void find_dns_datagram(struct bh_cursor c, struct bh_packet *out)
 {
@@ -239,8 +237,9 @@ static void find_dns_datagram(struct bh_cursor c, struct bh_packet *out)
 static void find_dns_segment(struct bh_cursor c, size_t length, struct bh_packet *out)
 {
 	size_t header = length - out->tcp_payload;
+	bool marks = (out->tcp_flags & (BH_TCP_SYN | BH_TCP_FIN | BH_TCP_RST)) != 0;
 
-	if (out->tcp_payload == 0 || header < 20 || !bh_cursor_skip(&c, header - 14) || c.left == 0)
+	if ((out->tcp_payload == 0 && !marks) || header < 20 || !bh_cursor_skip(&c, header - 14))
 		return;
 	out->dns = c.at;
 	out->dns_captured = c.left;
@@ -308,7 +307,7 @@ static enum bh_undecoded decode_transport(struct bh_cursor *c, size_t length, st
 	}
 	if (out->fragment || quoted)
 		return BH_DECODED;
-	if (out->sport == DNS_PORT || out->dport == DNS_PORT)
+	if (out->sport == BH_DNS_PORT || out->dport == BH_DNS_PORT)
 		find_dns(c, length, out);
 	decode_carried(c, length, out);
 	return BH_DECODED;

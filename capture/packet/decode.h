@@ -25,6 +25,8 @@ const char *bh_undecoded_name(enum bh_undecoded kind);
 /* TCP flag bits as in the header (RFC 9293). */
 enum { BH_TCP_FIN = 0x01, BH_TCP_SYN = 0x02, BH_TCP_RST = 0x04, BH_TCP_ACK = 0x10 };
 
+#define BH_DNS_PORT 53
+
 enum bh_tunnel {
 	BH_TUNNEL_NONE,
 	BH_TUNNEL_VXLAN,  /* RFC 7348; also on Linux' old port */
@@ -72,7 +74,8 @@ struct bh_packet {
 	struct bh_flow_key quoted; /* tuple of the packet that an error quotes; no family: none */
 	struct bh_inner inner;
 	/* The payload, from or to port 53, of a whole UDP datagram (TCP: segment), as far as it was
-	 * captured; good as long as the packet's bytes. NULL: none. */
+	 * captured; good as long as the packet's bytes. NULL: none. A segment that opens or ends
+	 * its connection has one of no bytes at least. */
 	const uint8_t *dns;
 	size_t dns_captured;
 	/* Not the decoder's: */

@@ -14,12 +14,12 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "cursor.h"
 #include "dns.h"
+#include "dns_stream.h"
 #include "grow.h"
 #include "timefmt.h"
 
-#define DNS_PORT 53
+#define HEADER 12 /* bytes of a message */
 #define RINGS 256
 #define RING_ROOM 128
 #define PATIENCE (10 * BH_SECOND)
@@ -41,10 +41,15 @@ struct bh_dns_watch {
 	bh_dns_sink sink;
 	void *user;
 	uint64_t seed;
+	uint64_t fragments;
+	struct bh_dns_streams *streams;
 	struct bh_dns_message message;
 	struct bh_named names[BH_DNS_ADDRESSES];
 	struct ring rings[RINGS];
 };
+
+static bool take_streamed(void *user, const struct bh_packet *p, const uint8_t *data,
+			  size_t length);
 
 struct bh_dns_watch *bh_dns_watch_new(bool live, bh_dns_sink sink, void *user)
 {
@@ -55,12 +60,26 @@ struct bh_dns_watch *bh_dns_watch_new(bool live, bh_dns_sink sink, void *user)
 	w->user = user;
 	if (getrandom(&w->seed, sizeof(w->seed), 0) != sizeof(w->seed))
 		w->seed = (uint64_t)bh_time_now();
+	w->streams = bh_dns_streams_new(live, w->seed, take_streamed, w);
 	return w;
 }
 
 void bh_dns_watch_free(struct bh_dns_watch *w)
 {
+	if (w == NULL)
+		return;
+	bh_dns_streams_free(w->streams);
 	free(w);
+}
+
+size_t bh_dns_watch_most_bytes(void)
+{
+	return sizeof(struct bh_dns_watch) + bh_dns_streams_most_bytes();
+}
+
+struct bh_dns_unread bh_dns_watch_unread(struct bh_dns_watch *w, int64_t now)
+{
+	return (struct bh_dns_unread) { bh_dns_streams_given_up(w->streams, now), w->fragments };
 }
 
 /* --- queries ---------------------------------------------------------------------------------- */
@@ -169,27 +188,34 @@ static void take_message(struct bh_dns_watch *w, const struct bh_packet *p, cons
 		tell(w, p);
 }
 
-/* A length, then as many bytes; RFC 1035 4.2.2. */
-static void take_segment(struct bh_dns_watch *w, const struct bh_packet *p, bool response)
+/* By the header's first bits alone: what else the protocol carries, updates and transfers of zones,
+ * names nothing here but keeps the stream in step. */
+static bool is_message(const uint8_t *data, size_t length, bool response)
 {
-	struct bh_cursor c = bh_cursor_over(p->dns, p->dns_captured), message;
-	uint16_t length;
+	return length >= HEADER && (data[2] & 0x80) == (response ? 0x80 : 0);
+}
 
-	while (bh_cursor_u16(&c, &length) && bh_cursor_carve(&c, length, &message))
-		take_message(w, p, message.at, message.left, response);
+static bool take_streamed(void *user, const struct bh_packet *p, const uint8_t *data, size_t length)
+{
+	bool response = p->sport == BH_DNS_PORT;
+
+	if (!is_message(data, length, response))
+		return false;
+	take_message(user, p, data, length, response);
+	return true;
 }
 
 void bh_dns_watch_packet(struct bh_dns_watch *w, const struct bh_packet *p)
 {
 	/* Between two servers that both use the port nobody knows who asks. */
-	bool response = p->sport == DNS_PORT;
+	bool response = p->sport == BH_DNS_PORT;
 
-	if (p->dns == NULL || p->sport == p->dport)
+	if (p->sport == p->dport || (w->live && (p->outgoing != response || p->astray)))
 		return;
-	if (w->live && (p->outgoing != response || p->astray))
-		return;
-	if (p->proto == IPPROTO_TCP)
-		take_segment(w, p, response);
+	if (p->fragment)
+		w->fragments++;
+	else if (p->proto == IPPROTO_TCP)
+		bh_dns_streams_segment(w->streams, p);
 	else
 		take_message(w, p, p->dns, p->dns_captured, response);
 }

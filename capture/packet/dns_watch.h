@@ -4,8 +4,8 @@
  * to come back along the query's own addresses and ports, within ten seconds, with its id and its
  * questions; it counts once. Whatever else looks like an answer names nothing.
  *
- * Read are UDP datagrams, and TCP segments that hold whole messages; not fragments, nor messages
- * that are spread over several segments, nor what is encrypted.
+ * Read are UDP datagrams and TCP streams (dns_stream.h); not datagrams in fragments, nor what is
+ * encrypted.
  */
 #ifndef BH_DNS_WATCH_H
 #define BH_DNS_WATCH_H
@@ -14,6 +14,12 @@
 #include "decode.h"
 
 struct bh_dns_watch;
+
+/* What may have named something, and was not read. */
+struct bh_dns_unread {
+	uint64_t streams;   /* over TCP, given up in the middle of a message */
+	uint64_t fragments; /* datagrams from port 53 that came in fragments */
+};
 
 /* packet: the response; its receiver is who was told. All names are of one message. */
 typedef void (*bh_dns_sink)(void *user, const struct bh_packet *packet,
@@ -25,7 +31,13 @@ typedef void (*bh_dns_sink)(void *user, const struct bh_packet *packet,
 struct bh_dns_watch *bh_dns_watch_new(bool live, bh_dns_sink sink, void *user);
 void bh_dns_watch_free(struct bh_dns_watch *watch);
 
-/* Takes a packet with a payload from or to port 53. */
+/* Takes what bh_flow_table_show_dns() shows. */
 void bh_dns_watch_packet(struct bh_dns_watch *watch, const struct bh_packet *packet);
+
+/* now: µs, by the packets' clock. */
+struct bh_dns_unread bh_dns_watch_unread(struct bh_dns_watch *watch, int64_t now);
+
+/* What it takes at most. */
+size_t bh_dns_watch_most_bytes(void);
 
 #endif

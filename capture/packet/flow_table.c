@@ -661,6 +661,11 @@ static void stage_with_inner(struct bh_flow_table *t)
 	}
 }
 
+static bool is_dns_in_fragments(const struct bh_packet *p)
+{
+	return p->first_fragment && p->proto == IPPROTO_UDP && p->sport == BH_DNS_PORT;
+}
+
 void bh_flow_table_frame(struct bh_flow_table *t, int linktype, const uint8_t *data,
 			 size_t captured, size_t wire, int64_t time)
 {
@@ -672,7 +677,7 @@ void bh_flow_table_frame(struct bh_flow_table *t, int linktype, const uint8_t *d
 		return;
 	}
 	p->astray = is_astray(t, p);
-	if (p->dns != NULL && t->show_dns != NULL)
+	if (t->show_dns != NULL && (p->dns != NULL || is_dns_in_fragments(p)))
 		t->show_dns(t->dns_user, p);
 	if (p->inner.at != NULL)
 		stage_with_inner(t);

@@ -65,7 +65,8 @@ void bh_flow_table_frame(struct bh_flow_table *table, int linktype, const uint8_
 			 size_t captured, size_t wire, int64_t time);
 
 /* Shows each packet of bh_flow_table_frame() that has a payload from or to port 53 (packet->dns),
- * as soon as it is decoded; not those within tunnels, whose addresses are of another network. */
+ * and each first fragment of a UDP datagram from there, as soon as it is decoded; not those within
+ * tunnels, whose addresses are of another network. */
 void bh_flow_table_show_dns(struct bh_flow_table *table,
 			    void (*show)(void *user, const struct bh_packet *packet), void *user);
 

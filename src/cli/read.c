@@ -121,7 +121,8 @@ static void on_progress(void *user, uint64_t done, uint64_t total)
 		fprintf(stderr, "\r%3.0f %%", 100.0 * (double)done / (double)total);
 }
 
-static void add_counts(struct bh_buffer *text, const struct bh_flow_table_stats *table)
+static void add_counts(struct bh_buffer *text, const struct bh_flow_table_stats *table,
+		       const struct bh_dns_unread *dns)
 {
 	for (int i = BH_DECODED + 1; i < BH_UNDECODED_KINDS; i++)
 		if (table->undecoded[i] > 0)
@@ -133,17 +134,22 @@ static void add_counts(struct bh_buffer *text, const struct bh_flow_table_stats 
 	if (table->evicted > 0)
 		bh_buffer_printf(text, ", %" PRIu64 " flows ended early for want of room",
 				 table->evicted);
+	if (dns->streams > 0)
+		bh_buffer_printf(text, ", %" PRIu64 " DNS streams given up", dns->streams);
+	if (dns->fragments > 0)
+		bh_buffer_printf(text, ", %" PRIu64 " DNS answers in fragments not read",
+				 dns->fragments);
 }
 
 /* What could be read and what could not, beside the flows. */
 static void print_summary(const char *path, const struct bh_file_stats *file,
-			  const struct bh_flow_table_stats *table)
+			  const struct bh_flow_table_stats *table, const struct bh_dns_unread *dns)
 {
 	struct bh_buffer text = { 0 };
 
 	bh_buffer_printf(&text, "%s: %" PRIu64 " packets, %" PRIu64 " flows", path, file->packets,
 			 table->flows);
-	add_counts(&text, table);
+	add_counts(&text, table, dns);
 	if (file->truncated)
 		bh_buffer_printf(&text, "\n%s: the rest cannot be read: %s", path, file->problem);
 	bh_harmless(text.data, "\n");
@@ -169,6 +175,7 @@ int bh_read_run(const struct bh_call *call, const char *path)
 	bh_flow_table_show_dns(table, on_dns, &reader);
 	int result = bh_file_source_read(path, table, &file, on_progress, NULL, &err);
 	struct bh_flow_table_stats stats = bh_flow_table_stats(table);
+	struct bh_dns_unread dns = bh_dns_watch_unread(reader.dns, INT64_MAX / 2);
 	bh_flow_table_free(table);
 	bh_dns_watch_free(reader.dns);
 	bh_names_free(reader.names);
@@ -178,6 +185,6 @@ int bh_read_run(const struct bh_call *call, const char *path)
 	bh_buffer_free(&reader.lines);
 	if (result != 0)
 		return bh_complain(BH_EXIT_UNREACHABLE, "%s", err.text);
-	print_summary(path, &file, &stats);
+	print_summary(path, &file, &stats, &dns);
 	return BH_EXIT_DONE;
 }

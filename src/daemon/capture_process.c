@@ -99,7 +99,8 @@ static void send_stats(struct capture *c)
 					      .dropped = c->dropped,
 					      .unsent_flows = c->unsent_flows,
 					      .unsent_denials = c->unsent_denials,
-					      .unsent_names = c->unsent_names };
+					      .unsent_names = c->unsent_names,
+					      .dns = bh_dns_watch_unread(c->dns, bh_time_now()) };
 
 	if (c->core != NULL)
 		bh_channel_send(c->core, BH_MSG_CAPTURE_STATS, &stats, sizeof(stats), NULL, 0, -1);
@@ -157,7 +158,7 @@ static void watch_packets(struct capture *c)
 static size_t memory_for(const struct bh_config *config, const struct bh_flow_table_config *table)
 {
 	return (size_t)config->ring_bytes + bh_flow_table_most_bytes(table) +
-	       2 * (size_t)QUEUE_LIMIT + MEMORY_SLACK;
+	       bh_dns_watch_most_bytes() + 2 * (size_t)QUEUE_LIMIT + MEMORY_SLACK;
 }
 
 /* Opens everything that needs privilege, then drops all of it and shuts itself in. */

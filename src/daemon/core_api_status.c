@@ -53,6 +53,8 @@ static cJSON *capture_json(const struct bh_core *core)
 	cJSON_AddNumberToObject(json, "flows", (double)s->table.active);
 	cJSON_AddNumberToObject(json, "evicted", (double)s->table.evicted);
 	cJSON_AddNumberToObject(json, "unsent", (double)s->unsent_flows);
+	cJSON_AddNumberToObject(json, "dns_streams_given_up", (double)s->dns.streams);
+	cJSON_AddNumberToObject(json, "dns_fragments", (double)s->dns.fragments);
 	kinds = cJSON_AddObjectToObject(json, "undecoded");
 	for (int i = BH_DECODED + 1; i < BH_UNDECODED_KINDS; i++)
 		cJSON_AddNumberToObject(kinds, bh_undecoded_name(i), (double)s->table.undecoded[i]);
@@ -130,6 +132,20 @@ static void count_uncovered(void *user, const struct bh_coverage_row *row)
 	*(size_t *)user += row->coverage == BH_NEITHER;
 }
 
+static void say_unread_names(const struct bh_dns_unread *dns, cJSON *list)
+{
+	if (dns->streams > 0)
+		say(list,
+		    "%" PRIu64 " DNS exchanges over TCP were given up in the middle of a message: "
+		    "what it may have named has no name",
+		    dns->streams);
+	if (dns->fragments > 0)
+		say(list,
+		    "%" PRIu64 " DNS answers came in fragments, which are not read: what they may "
+		    "have named has no name",
+		    dns->fragments);
+}
+
 static void say_losses(const struct bh_core *core, cJSON *list)
 {
 	const struct bh_msg_capture_stats *s = &core->capture_stats;
@@ -153,6 +169,7 @@ static void say_losses(const struct bh_core *core, cJSON *list)
 		    "%" PRIu64 " names of addresses were lost between capture and core: flows to "
 		    "them show none",
 		    s->unsent_names);
+	say_unread_names(&s->dns, list);
 	if (core->loss.netlink_overruns > 0)
 		say(list,
 		    "netlink lost messages %" PRIu64

@@ -13,11 +13,12 @@
 #include "bulkhead/flow.h"
 #include "bulkhead/name.h"
 #include "bulkhead/ruleset.h"
+#include "dns_watch.h"
 #include "flow_table.h"
 #include "links.h"
 
 /* Grows whenever a body changes its form. */
-#define BH_MESSAGE_VERSION 4
+#define BH_MESSAGE_VERSION 5
 #define BH_MESSAGE_MAX 65536 /* bytes, header included */
 
 enum bh_message_type {
@@ -131,6 +132,7 @@ struct bh_msg_capture_stats {
 	uint64_t unsent_flows; /* reports that did not fit into the channel to core */
 	uint64_t unsent_denials;
 	uint64_t unsent_names;
+	struct bh_dns_unread dns;
 };
 
 struct bh_message {

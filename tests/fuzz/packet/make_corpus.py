@@ -209,6 +209,17 @@ TABLE = {
     "echo-and-error": b"\x00" + bytes.fromhex("00 04 02 00 00 00 16  03 01 02 01 00 00 ff"),
 }
 
+# what, place in the stream, length, flags, how long after; see fuzz_dns_stream.c
+SYN, FIN = (bytes([0, 0, 0, 0, 0, flags, 0]) for flags in (2, 1))
+STREAM = {
+    "in-turn": SYN + b"".join(struct.pack("!BHHBB", 0, at, 20, 16, 1) for at in range(0, 200, 20)),
+    "turned": SYN + b"".join(struct.pack("!BHHBB", 0, at, 90, 16, 1) for at in (90, 0, 270, 180)),
+    "again": SYN + b"".join(struct.pack("!BHHBB", 0, at, 70, 16, 1) for at in (0, 0, 50, 30, 100)),
+    "gap": SYN + struct.pack("!BHHBB", 0, 500, 90, 16, 9) * 6 + FIN,
+    "cut": SYN + struct.pack("!BHHBB", 5, 0, 300, 16, 1) + FIN,
+    "long": SYN + b"".join(struct.pack("!BHHBB", 8, at, 60000, 16, 0) for at in (0, 60000)),
+}
+
 
 def main():
     for kind, seeds in (
@@ -217,6 +228,7 @@ def main():
         ("nflog", MESSAGES),
         ("flow_table", TABLE),
         ("dns", DNS),
+        ("dns_stream", STREAM),
     ):
         (CORPUS / kind).mkdir(parents=True, exist_ok=True)
         for name, seed in seeds.items():

@@ -39,7 +39,8 @@ struct what {
 	uint32_t ttl;	   /* 0: a query */
 	uint32_t ifindex;
 	bool outgoing, astray, fragment;
-	unsigned cut;	  /* bytes of the message that are missing */
+	unsigned before;  /* bytes of the message that other segments carry, in front … */
+	unsigned cut;	  /* … or behind, or that are missing */
 	unsigned garbage; /* bytes behind the datagram, within its packet */
 	int64_t time;
 };
@@ -103,12 +104,13 @@ static void send_packet(struct bh_dns_watch *watch, const struct what *w, unsign
 			put16(&payload, (unsigned)m.length);
 		put(&payload, m.data, m.length);
 	}
-	payload.length -= w->cut;
+	payload.length -= w->cut + w->before;
+	memmove(payload.data, payload.data + w->before, payload.length);
 	put_ipv4_fragment(&b, w->src, w->dst, w->proto,
 			  (tcp ? 20 : 8) + payload.length + w->garbage, 1,
 			  w->fragment ? 0x2000 : 0);
 	if (tcp)
-		put_tcp(&b, w->sport, w->dport, 0x18, 1, 1);
+		put_tcp(&b, w->sport, w->dport, 0x18, 1 + w->before, 1);
 	else
 		put_udp(&b, w->sport, w->dport, payload.length);
 	if (!tcp)
@@ -237,6 +239,57 @@ static void segments_hold_whole_messages(void **state)
 	bh_dns_watch_free(watch);
 }
 
+static void messages_come_in_several_segments(void **state)
+{
+	struct told told = { 0 };
+	struct bh_dns_watch *watch = bh_dns_watch_new(true, note, &told);
+	struct what q = query, a, rest;
+
+	(void)state;
+	q.proto = IPPROTO_TCP;
+	rest = q;
+	q.cut = 22 - 2; /* the length comes alone, as some clients send it */
+	rest.before = 2;
+	send_packet(watch, &q, 1);
+	send_packet(watch, &rest, 1);
+	a = rest = answer_to(query);
+	a.proto = rest.proto = IPPROTO_TCP;
+	a.cut = 1;
+	rest.before = 22 + 16 - 1;
+	send_packet(watch, &rest, 1); /* ahead of its turn: where it begins nobody knows */
+	send_packet(watch, &a, 1);    /* it begins further in front, it turns out */
+	assert_int_equal(told.calls, 0);
+	assert_int_equal(bh_dns_watch_unread(watch, a.time).streams, 1);
+	send_packet(watch, &rest, 1);
+	assert_int_equal(told.calls, 1);
+	assert_string_equal(told.last.name, "db");
+	assert_int_equal(bh_dns_watch_unread(watch, a.time).streams, 1);
+	bh_dns_watch_free(watch);
+}
+
+static void answers_in_fragments_are_counted(void **state)
+{
+	struct told told = { 0 };
+	struct bh_dns_watch *watch = bh_dns_watch_new(true, note, &told);
+	struct what q = query, a = answer_to(query);
+	struct bh_packet first = { .ifindex = VETH,
+				   .proto = IPPROTO_UDP,
+				   .sport = 53,
+				   .dport = 4000,
+				   .outgoing = true,
+				   .fragment = true,
+				   .first_fragment = true };
+
+	(void)state;
+	send_packet(watch, &q, 1);
+	bh_dns_watch_packet(watch, &first);
+	assert_int_equal(bh_dns_watch_unread(watch, a.time).fragments, 1);
+	first.astray = true; /* somebody else's */
+	bh_dns_watch_packet(watch, &first);
+	assert_int_equal(bh_dns_watch_unread(watch, a.time).fragments, 1);
+	bh_dns_watch_free(watch);
+}
+
 /* A container that asks without end forgets its own questions, not its neighbour's. */
 static void floods_stay_at_home(void **state)
 {
@@ -306,6 +359,8 @@ int main(void)
 		cmocka_unit_test(a_query_is_no_answer_to_itself),
 		cmocka_unit_test(a_datagram_ends_where_it_says),
 		cmocka_unit_test(segments_hold_whole_messages),
+		cmocka_unit_test(messages_come_in_several_segments),
+		cmocka_unit_test(answers_in_fragments_are_counted),
 		cmocka_unit_test(floods_stay_at_home),
 		cmocka_unit_test(files_need_no_interfaces),
 	};
