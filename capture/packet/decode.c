@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "cursor.h"
+#include "tls.h"
 
 #define MOST_TAGS 8
 #define MOST_EXTENSIONS 16
@@ -233,13 +234,19 @@ static void find_dns_datagram(struct bh_cursor c, struct bh_packet *out)
 	out->dns_captured = c.left < length - 8u ? c.left : length - 8u;
 }
 
-/* c stands behind TCP's flags. length: of the segment. */
-static void find_dns_segment(struct bh_cursor c, size_t length, struct bh_packet *out)
+/* From behind TCP's flags. length: of the segment. */
+static bool skip_to_payload(struct bh_cursor *c, size_t length, const struct bh_packet *out)
 {
 	size_t header = length - out->tcp_payload;
+
+	return header >= 20 && bh_cursor_skip(c, header - 14);
+}
+
+static void find_dns_segment(struct bh_cursor c, size_t length, struct bh_packet *out)
+{
 	bool marks = (out->tcp_flags & (BH_TCP_SYN | BH_TCP_FIN | BH_TCP_RST)) != 0;
 
-	if ((out->tcp_payload == 0 && !marks) || header < 20 || !bh_cursor_skip(&c, header - 14))
+	if ((out->tcp_payload == 0 && !marks) || !skip_to_payload(&c, length, out))
 		return;
 	out->dns = c.at;
 	out->dns_captured = c.left;
@@ -251,6 +258,15 @@ static void find_dns(const struct bh_cursor *c, size_t length, struct bh_packet 
 		find_dns_datagram(*c, out);
 	else if (out->proto == IPPROTO_TCP)
 		find_dns_segment(*c, length, out);
+}
+
+/* c stands behind TCP's flags. */
+static void find_hello(struct bh_cursor c, size_t length, struct bh_packet *out)
+{
+	if (!skip_to_payload(&c, length, out) || !bh_tls_is_hello(c.at, c.left))
+		return;
+	out->hello = c.at;
+	out->hello_captured = c.left;
 }
 
 /* --- what is carried -------------------------------------------------------------------------- */
@@ -309,6 +325,8 @@ static enum bh_undecoded decode_transport(struct bh_cursor *c, size_t length, st
 		return BH_DECODED;
 	if (out->sport == BH_DNS_PORT || out->dport == BH_DNS_PORT)
 		find_dns(c, length, out);
+	else if (out->tcp_payload >= BH_TLS_HELLO)
+		find_hello(*c, length, out);
 	decode_carried(c, length, out);
 	return BH_DECODED;
 }

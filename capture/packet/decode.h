@@ -78,6 +78,9 @@ struct bh_packet {
 	 * its connection has one of no bytes at least. */
 	const uint8_t *dns;
 	size_t dns_captured;
+	/* The payload of a TCP segment that begins like a ClientHello (tls.h); likewise. */
+	const uint8_t *hello;
+	size_t hello_captured;
 	/* Not the decoder's: */
 	uint16_t tunnel; /* label of what carried it (tunnels.h); 0: nothing did */
 	bool astray;	 /* seen on its way to somebody whom it is not for */

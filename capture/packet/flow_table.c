@@ -37,6 +37,7 @@
 #include "grow.h"
 #include "pages.h"
 #include "timefmt.h"
+#include "tls.h"
 #include "tunnels.h"
 
 #define FRAGMENT_SWEEP BH_SECOND
@@ -64,6 +65,8 @@ struct bh_flow_table {
 	void *user;
 	void (*show_dns)(void *user, const struct bh_packet *packet); /* NULL: nobody asks */
 	void *dns_user;
+	void (*show_claim)(void *user, uint64_t flow_id, const char *name); /* or NULL */
+	void *claim_user;
 	uint64_t seed; /* keeps hostile tuples from meeting in one place of the index */
 	struct bh_flow_entry *entries; /* by number; the first is never used */
 	struct bh_flow_index index;
@@ -533,6 +536,17 @@ static struct bh_flow_entry *find_current(struct bh_flow_table *t, const struct 
 	return NULL;
 }
 
+static void take_hello(struct bh_flow_table *t, struct bh_flow_entry *e, const struct bh_packet *p)
+{
+	char name[BH_DNS_NAME];
+
+	if (e->claimed || t->show_claim == NULL ||
+	    !bh_tls_read_name(p->hello, p->hello_captured, name))
+		return;
+	e->claimed = true;
+	t->show_claim(t->claim_user, e->id, name);
+}
+
 static void take_packet(struct bh_flow_table *t, const struct staged *s)
 {
 	const struct bh_packet *p = &s->packet;
@@ -559,6 +573,8 @@ static void take_packet(struct bh_flow_table *t, const struct staged *s)
 	doubt_opener(e, p, forward);
 	bh_flow_advance(e, p, forward, is_from_sender(t, p));
 	touch(t, e, p->time);
+	if (p->hello != NULL && forward)
+		take_hello(t, e, p);
 }
 
 static void take(struct bh_flow_table *t, const struct staged *s)
@@ -619,7 +635,8 @@ static void stage(struct bh_flow_table *t)
 	s->tuple = bh_flow_tuple_of(&s->packet, &s->backward);
 	s->hash = hash_tuple(t, &s->tuple);
 	bh_flow_index_prefetch(&t->index, s->hash);
-	if (++t->staged == BATCH)
+	/* What it says has to be read before the packet's bytes are gone. */
+	if (++t->staged == BATCH || s->packet.hello != NULL)
 		drain(t);
 }
 
@@ -690,6 +707,14 @@ void bh_flow_table_show_dns(struct bh_flow_table *t,
 {
 	t->show_dns = show;
 	t->dns_user = user;
+}
+
+void bh_flow_table_show_claims(struct bh_flow_table *t,
+			       void (*show)(void *user, uint64_t flow_id, const char *name),
+			       void *user)
+{
+	t->show_claim = show;
+	t->claim_user = user;
 }
 
 void bh_flow_table_undecoded(struct bh_flow_table *t, enum bh_undecoded kind)

@@ -70,6 +70,12 @@ void bh_flow_table_frame(struct bh_flow_table *table, int linktype, const uint8_
 void bh_flow_table_show_dns(struct bh_flow_table *table,
 			    void (*show)(void *user, const struct bh_packet *packet), void *user);
 
+/* Shows the name that a flow's initiator claims to speak to (tls.h), once a flow and before any
+ * report that tells of its packet. name: good for the call. */
+void bh_flow_table_show_claims(struct bh_flow_table *table,
+			       void (*show)(void *user, uint64_t flow_id, const char *name),
+			       void *user);
+
 /* Takes a decoded packet, at once. */
 void bh_flow_table_packet(struct bh_flow_table *table, const struct bh_packet *packet);
 void bh_flow_table_undecoded(struct bh_flow_table *table, enum bh_undecoded kind);

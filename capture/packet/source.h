@@ -14,7 +14,7 @@ struct bh_live_source;
 struct bh_live_config {
 	size_t ring_bytes; /* kernel buffer */
 	int snaplen; /* bytes of a packet from its IP header on; what is beyond is never copied, but
-		      * of packets from and to port 53 everything is */
+		      * of packets that say names everything is (whole_filter.h) */
 };
 
 /* Needs CAP_NET_RAW while it opens, and nothing afterwards. `any`, DLT_LINUX_SLL2, TPACKET_V3,

@@ -4,8 +4,8 @@
  * was. What is no container's is left out in the kernel: a filter that libpcap cannot hand over it
  * would apply itself, after copying every packet of the uplink. Such a filter is refused instead.
  *
- * What a filter returns is the number of bytes that are kept of a packet: of one from or to port 53
- * all of them, because DNS answers name addresses; of every other one its headers.
+ * What a filter returns is the number of bytes that are kept of a packet: of one whose payload says
+ * names all of them (whole_filter.h); of every other one its headers.
  */
 #include "source.h"
 
@@ -18,6 +18,7 @@
 #include "buffer.h"
 #include "grow.h"
 #include "timefmt.h"
+#include "whole_filter.h"
 
 /* One turn of reading takes at most this many packets: timers are due as well. */
 #define TURN 4096
@@ -145,8 +146,7 @@ int bh_live_source_exclude(struct bh_live_source *s, const uint32_t *ifindexes, 
 
 	if (result != 0)
 		return result;
-	if (pcap_compile(s->pcap, &names, "udp port 53 or tcp port 53", 1, PCAP_NETMASK_UNKNOWN) !=
-	    0) {
+	if (pcap_compile(s->pcap, &names, BH_WHOLE_FILTER, 1, PCAP_NETMASK_UNKNOWN) != 0) {
 		pcap_freecode(&exclusion);
 		return bh_error_set(err, -EINVAL, "%s", pcap_geterr(s->pcap));
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a container was told that an address is called. */
+/* What a container was told that an address is called, and what it says itself. */
 #ifndef BULKHEAD_NAME_H
 #define BULKHEAD_NAME_H
 
@@ -14,6 +14,12 @@ struct bh_named {
 	int64_t time;		/* µs: when it was received */
 	int64_t until;		/* how long it names flows that begin */
 	char name[BH_DNS_NAME]; /* as it was asked for */
+};
+
+/* Whom a flow's initiator says it speaks to, in its TLS ClientHello: nobody has checked it. */
+struct bh_claim {
+	uint64_t flow; /* struct bh_flow's id */
+	char name[BH_DNS_NAME];
 };
 
 #endif

@@ -154,6 +154,7 @@ void bh_json_flow(struct bh_buffer *out, const struct bh_flow *flow,
 	put_word(out, "},\"state\":\"", WORD(states, flow->state));
 	put_word(out, ",\"direction\":\"", WORD(directions, flow->direction));
 	put_text(out, ",\"dns\":", names->dns);
+	put_text(out, ",\"sni\":", names->sni);
 	put_text(out, ",\"tunnel\":", flow->tunnel[0] != '\0' ? flow->tunnel : NULL);
 	put_word(out, ",\"verdict\":\"", WORD(verdicts, names->verdict));
 	bh_buffer_puts(out, "}");

@@ -19,6 +19,7 @@ struct bh_flow_names {
 	const char *src_workload;
 	const char *dst_workload;
 	const char *dns;
+	const char *sni; /* a claim of the client */
 	uint8_t verdict; /* enum bh_flow_verdict */
 };
 

@@ -3,6 +3,7 @@
  * address: which addresses belong to one machine a file does not say. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "address.h"
@@ -10,7 +11,9 @@
 #include "client.h"
 #include "command.h"
 #include "dns_watch.h"
+#include "grow.h"
 #include "json.h"
+#include "map.h"
 #include "names.h"
 #include "protocol.h"
 #include "source.h"
@@ -19,6 +22,7 @@
 
 #define NAMES_OF_ONE 10000 /* addresses that one client knows by name */
 #define NAMES_OF_ALL 1000000
+#define MOST_CLAIMS 1000000	   /* of flows that live at the same time */
 #define WRITE_AT_ONCE (256 * 1024) /* bytes */
 
 struct reader {
@@ -27,6 +31,8 @@ struct reader {
 	struct bh_buffer lines;
 	struct bh_dns_watch *dns;
 	struct bh_names *names;
+	struct bh_map *claims; /* id of a flow → what its client claims */
+	uint64_t claims_left_out;
 };
 
 static void write_lines(struct reader *r)
@@ -50,8 +56,8 @@ static struct bh_table *new_table(const struct bh_call *call)
 	return table;
 }
 
-/* dns: may be NULL. */
-static void add_flow_row(struct bh_table *table, const struct bh_flow *f, const char *dns)
+static void add_flow_row(struct bh_table *table, const struct bh_flow *f,
+			 const struct bh_flow_names *names)
 {
 	char src[BH_ADDR_TEXT], dst[BH_ADDR_TEXT], port[BH_PORT_TEXT], from[16],
 		first[BH_TIME_TEXT];
@@ -59,7 +65,9 @@ static void add_flow_row(struct bh_table *table, const struct bh_flow *f, const 
 	const char *cells[] = { bh_time_format(f->first, first),
 				bh_addr_format(&f->key.src, src),
 				from,
-				dns != NULL ? bh_named_format(dns, dst, named) : dst,
+				names->dns != NULL   ? bh_named_format(names->dns, dst, named)
+				: names->sni != NULL ? bh_claimed_format(names->sni, dst, named)
+						     : dst,
 				bh_port_format(f->key.proto, f->key.dport, port),
 				bh_flow_state_name(f->state),
 				bh_direction_name(f->direction),
@@ -87,6 +95,23 @@ static void on_dns(void *user, const struct bh_packet *packet)
 	bh_dns_watch_packet(((struct reader *)user)->dns, packet);
 }
 
+static void on_claim(void *user, uint64_t flow_id, const char *name)
+{
+	struct reader *r = user;
+
+	if (bh_map_count(r->claims) < MOST_CLAIMS)
+		bh_map_put(r->claims, &flow_id, sizeof(flow_id), bh_strdup(name));
+	else
+		r->claims_left_out++;
+}
+
+/* Most files have none: then no flow is looked up. */
+static const char *claim_of(const struct reader *r, const struct bh_flow *flow)
+{
+	return bh_map_count(r->claims) > 0 ? bh_map_get(r->claims, &flow->id, sizeof(flow->id))
+					   : NULL;
+}
+
 /* What the flow's initiator was told; NULL: nothing. What a tunnel carries is of another network.
  */
 static const char *dns_name(const struct reader *r, const struct bh_flow *flow)
@@ -99,19 +124,26 @@ static const char *dns_name(const struct reader *r, const struct bh_flow *flow)
 	return name != NULL ? bh_name_text(name) : NULL;
 }
 
-static void on_flow(void *user, const struct bh_flow *flow)
+static void add_flow_line(struct reader *r, const struct bh_flow *flow,
+			  const struct bh_flow_names *names)
 {
-	struct reader *r = user;
-	struct bh_flow_names names = { .dns = dns_name(r, flow) };
-
-	if (r->table != NULL) {
-		add_flow_row(r->table, flow, names.dns);
-		return;
-	}
-	bh_json_flow(&r->lines, flow, &names);
+	bh_json_flow(&r->lines, flow, names);
 	bh_buffer_puts(&r->lines, "\n");
 	if (r->lines.length >= WRITE_AT_ONCE)
 		write_lines(r);
+}
+
+static void on_flow(void *user, const struct bh_flow *flow)
+{
+	struct reader *r = user;
+	struct bh_flow_names names = { .dns = dns_name(r, flow), .sni = claim_of(r, flow) };
+
+	if (r->table != NULL)
+		add_flow_row(r->table, flow, &names);
+	else
+		add_flow_line(r, flow, &names);
+	if (names.sni != NULL) /* a file's flows are reported once */
+		bh_map_remove(r->claims, &flow->id, sizeof(flow->id));
 }
 
 static void on_progress(void *user, uint64_t done, uint64_t total)
@@ -122,7 +154,7 @@ static void on_progress(void *user, uint64_t done, uint64_t total)
 }
 
 static void add_counts(struct bh_buffer *text, const struct bh_flow_table_stats *table,
-		       const struct bh_dns_unread *dns)
+		       const struct bh_dns_unread *dns, uint64_t claims_left_out)
 {
 	for (int i = BH_DECODED + 1; i < BH_UNDECODED_KINDS; i++)
 		if (table->undecoded[i] > 0)
@@ -139,17 +171,21 @@ static void add_counts(struct bh_buffer *text, const struct bh_flow_table_stats 
 	if (dns->fragments > 0)
 		bh_buffer_printf(text, ", %" PRIu64 " DNS answers in fragments not read",
 				 dns->fragments);
+	if (claims_left_out > 0)
+		bh_buffer_printf(text, ", %" PRIu64 " claimed names left out for want of room",
+				 claims_left_out);
 }
 
 /* What could be read and what could not, beside the flows. */
 static void print_summary(const char *path, const struct bh_file_stats *file,
-			  const struct bh_flow_table_stats *table, const struct bh_dns_unread *dns)
+			  const struct bh_flow_table_stats *table, const struct bh_dns_unread *dns,
+			  uint64_t claims_left_out)
 {
 	struct bh_buffer text = { 0 };
 
 	bh_buffer_printf(&text, "%s: %" PRIu64 " packets, %" PRIu64 " flows", path, file->packets,
 			 table->flows);
-	add_counts(&text, table, dns);
+	add_counts(&text, table, dns, claims_left_out);
 	if (file->truncated)
 		bh_buffer_printf(&text, "\n%s: the rest cannot be read: %s", path, file->problem);
 	bh_harmless(text.data, "\n");
@@ -172,19 +208,22 @@ int bh_read_run(const struct bh_call *call, const char *path)
 	struct bh_flow_table *table = bh_flow_table_new(&config, on_flow, &reader);
 	reader.names = bh_names_new(NAMES_OF_ONE, NAMES_OF_ALL);
 	reader.dns = bh_dns_watch_new(false, on_names, &reader);
+	reader.claims = bh_map_new(free);
 	bh_flow_table_show_dns(table, on_dns, &reader);
+	bh_flow_table_show_claims(table, on_claim, &reader);
 	int result = bh_file_source_read(path, table, &file, on_progress, NULL, &err);
 	struct bh_flow_table_stats stats = bh_flow_table_stats(table);
 	struct bh_dns_unread dns = bh_dns_watch_unread(reader.dns, INT64_MAX / 2);
 	bh_flow_table_free(table);
 	bh_dns_watch_free(reader.dns);
 	bh_names_free(reader.names);
+	bh_map_free(reader.claims);
 	if (reader.table != NULL)
 		bh_table_print(reader.table, result == 0 ? "No flow." : NULL);
 	write_lines(&reader);
 	bh_buffer_free(&reader.lines);
 	if (result != 0)
 		return bh_complain(BH_EXIT_UNREACHABLE, "%s", err.text);
-	print_summary(path, &file, &stats, &dns);
+	print_summary(path, &file, &stats, &dns, reader.claims_left_out);
 	return BH_EXIT_DONE;
 }

@@ -61,6 +61,12 @@ char *bh_named_format(const char *name, const char *address, char out[BH_NAMED_T
 	return out;
 }
 
+char *bh_claimed_format(const char *name, const char *address, char out[BH_NAMED_TEXT])
+{
+	snprintf(out, BH_NAMED_TEXT, "%.45s \"%.253s\" (claimed)", address, name);
+	return out;
+}
+
 char *bh_human(double number, char *out)
 {
 	static const char *const units[] = { "", " k", " M", " G", " T" };

@@ -36,8 +36,10 @@ const char *bh_color_on(enum bh_color color, bool wanted);
 const char *bh_color_off(enum bh_color color, bool wanted);
 
 /* "db.example (192.0.2.7)"; a name that is too long is cut. Returns out. */
-#define BH_NAMED_TEXT 304
+#define BH_NAMED_TEXT 320
 char *bh_named_format(const char *name, const char *address, char out[BH_NAMED_TEXT]);
+/* 192.0.2.7 "db.example" (claimed) */
+char *bh_claimed_format(const char *name, const char *address, char out[BH_NAMED_TEXT]);
 
 /* "1.2 M", "340": counts and bytes for people. out: at least 16 bytes. */
 char *bh_human(double number, char *out);

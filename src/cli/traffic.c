@@ -45,11 +45,12 @@ static const char *end_name(const cJSON *end)
 
 static const char *destination(const cJSON *flow, const cJSON *dst, char out[BH_NAMED_TEXT])
 {
-	const char *dns = bh_text(flow, "dns");
+	const char *dns = bh_text(flow, "dns"), *sni = bh_text(flow, "sni");
 
-	return dns == NULL || bh_text(dst, "workload") != NULL
-		       ? end_name(dst)
-		       : bh_named_format(dns, bh_word(dst, "ip"), out);
+	if (bh_text(dst, "workload") != NULL || (dns == NULL && sni == NULL))
+		return end_name(dst);
+	return dns != NULL ? bh_named_format(dns, bh_word(dst, "ip"), out)
+			   : bh_claimed_format(sni, bh_word(dst, "ip"), out);
 }
 
 static enum bh_color verdict_color(const char *verdict)

@@ -12,6 +12,7 @@
 #include <uv.h>
 
 #include "channel.h"
+#include "claim_queue.h"
 #include "dns_watch.h"
 #include "flow_table.h"
 #include "grow.h"
@@ -41,6 +42,7 @@ struct capture {
 	uv_timer_t tick;
 	struct bh_flow batch[FLOWS_ROOM];
 	size_t batched;
+	struct bh_claim_queue claims;
 	uint64_t received;
 	uint64_t dropped;
 	uint64_t unsent_flows;
@@ -87,6 +89,11 @@ static void on_names(void *user, const struct bh_packet *packet, const struct bh
 		c->unsent_names += count;
 }
 
+static void on_claim(void *user, uint64_t flow_id, const char *name)
+{
+	bh_claim_queue_add(&((struct capture *)user)->claims, flow_id, name);
+}
+
 static void on_dns(void *user, const struct bh_packet *packet)
 {
 	bh_dns_watch_packet(((struct capture *)user)->dns, packet);
@@ -100,6 +107,7 @@ static void send_stats(struct capture *c)
 					      .unsent_flows = c->unsent_flows,
 					      .unsent_denials = c->unsent_denials,
 					      .unsent_names = c->unsent_names,
+					      .unsent_claims = c->claims.lost,
 					      .dns = bh_dns_watch_unread(c->dns, bh_time_now()) };
 
 	if (c->core != NULL)
@@ -137,6 +145,7 @@ static void on_tick(uv_timer_t *timer)
 	note_loss(c);
 	bh_flow_table_tick(c->table, bh_time_now());
 	send_batch(c);
+	bh_claim_queue_send(&c->claims, c->core);
 	if (bh_time_monotonic() >= c->stats_due) {
 		c->stats_due = bh_time_monotonic() + BH_SECOND;
 		send_stats(c);
@@ -203,6 +212,7 @@ static void start(struct capture *c, const struct bh_config *config)
 	c->table = bh_flow_table_new(&table, on_flow, c);
 	c->dns = bh_dns_watch_new(true, on_names, c);
 	bh_flow_table_show_dns(c->table, on_dns, c);
+	bh_flow_table_show_claims(c->table, on_claim, c);
 	watch_packets(c);
 }
 

@@ -24,6 +24,7 @@ struct bh_live_flow {
 	struct bh_peer src;
 	struct bh_peer dst;
 	struct bh_name *dns;	/* what the source was told that it is called; NULL: nothing */
+	char *sni;		/* whom it says that it speaks to; NULL: nobody */
 	uint64_t replica;	/* hash of the source instance, 0: no workload */
 	uint64_t counted_bytes; /* already told to the ledger */
 	uint8_t responder;	/* enum bh_responder: by who listens, of the flow as reported */
@@ -122,8 +123,6 @@ struct bh_flow_key bh_flow_key_turned(const struct bh_flow_key *key); /* the way
 
 /* core_flows.c */
 void bh_core_flows(struct bh_core *core, const struct bh_flow *flows, size_t count);
-/* What DNS answers said, before the flows that follow from them. */
-void bh_core_names(struct bh_core *core, const struct bh_named *names, size_t count);
 /* Ends what a dead capture process left open; its flow ids mean nothing to the next one. */
 void bh_core_flows_orphaned(struct bh_core *core);
 /* Ends flows that capture has forgotten long ago: their last report found no room in the channel.
@@ -148,6 +147,17 @@ void bh_core_flows_tick(struct bh_core *core);
 /* core_limits.c */
 /* What cannot be seen of any container: sentences, for coverage. */
 cJSON *bh_core_limits(const struct bh_core *core);
+
+/* core_names.c */
+/* What DNS answers said, before the flows that follow from them. */
+void bh_core_names(struct bh_core *core, const struct bh_named *names, size_t count);
+/* Names the flow's destination, where it is outside, by what the source itself was told: another's
+ * answers say nothing about whom this one meant. */
+void bh_core_name_peer(struct bh_core *core, struct bh_live_flow *live);
+/* Whom it was thought to go to is where it came from. */
+void bh_core_unname_peer(struct bh_live_flow *live);
+/* What TLS clients say, after the flows in which they say it. */
+void bh_core_claims(struct bh_core *core, const struct bh_claim *claims, size_t count);
 
 /* core_listeners.c */
 enum bh_responder { BH_RESPONDER_UNKNOWN, BH_RESPONDER_SRC, BH_RESPONDER_DST };

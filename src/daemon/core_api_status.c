@@ -169,6 +169,10 @@ static void say_losses(const struct bh_core *core, cJSON *list)
 		    "%" PRIu64 " names of addresses were lost between capture and core: flows to "
 		    "them show none",
 		    s->unsent_names);
+	if (s->unsent_claims > 0)
+		say(list,
+		    "%" PRIu64 " names that TLS clients claimed were lost between capture and core",
+		    s->unsent_claims);
 	say_unread_names(&s->dns, list);
 	if (core->loss.netlink_overruns > 0)
 		say(list,

@@ -78,6 +78,7 @@ static void forget(struct bh_core *core, struct bh_live_flow *live)
 	if (bh_map_get(core->flows, &live->flow.id, sizeof(live->flow.id)) == live)
 		bh_map_remove(core->flows, &live->flow.id, sizeof(live->flow.id));
 	bh_name_release(live->dns);
+	free(live->sni);
 	free(live);
 }
 
@@ -174,26 +175,6 @@ void bh_core_spoofs_tick(struct bh_core *core, int64_t now)
 	}
 }
 
-/* By what the source itself was told: another's answers say nothing about whom this one meant. */
-static void name_by_dns(struct bh_core *core, struct bh_live_flow *live)
-{
-	const struct bh_flow *f = &live->flow;
-	struct bh_names_client client = { .ifindex = f->src_ifindex };
-
-	if (live->dns != NULL || client.ifindex == 0 || live->dst.kind != BH_PEER_ADDRESS)
-		return;
-	live->dns = bh_names_find(core->names, &client, &f->key.dst, f->first);
-	bh_name_use(live->dns);
-}
-
-/* Whom it was thought to go to is where it came from. */
-static void forget_dns(struct bh_live_flow *live)
-{
-	bh_name_end(live->dns);
-	bh_name_release(live->dns);
-	live->dns = NULL;
-}
-
 /* Names both ends, as far as they are known by now. */
 static void name_ends(struct bh_core *core, struct bh_live_flow *live)
 {
@@ -216,7 +197,7 @@ static void name_ends(struct bh_core *core, struct bh_live_flow *live)
 		live->src.kind = BH_PEER_WORLD;
 		bh_copy_text(live->src.name, sizeof(live->src.name), "world");
 	}
-	name_by_dns(core, live);
+	bh_core_name_peer(core, live);
 	live->spoofed = src_spoofed && f->src_ifindex != 0 && !live->link_control;
 	if (live->spoofed && !was_spoofed)
 		report_spoof(core, f);
@@ -331,7 +312,7 @@ static void adopt(struct bh_core *core, struct bh_live_flow *live, const struct 
 		forget_tuple(core, live);
 	live->flow = flow;
 	if (turned) {
-		forget_dns(live);
+		bh_core_unname_peer(live);
 		note_tuple(core, live);
 		name_ends(core, live);
 	}
@@ -404,15 +385,6 @@ void bh_core_flows(struct bh_core *core, const struct bh_flow *flows, size_t cou
 	trim_finished(core);
 	if (core->api != NULL)
 		bh_api_wake(core->api);
-}
-
-void bh_core_names(struct bh_core *core, const struct bh_named *names, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		struct bh_names_client client = { .ifindex = names[i].ifindex };
-
-		bh_names_add(core->names, &client, &names[i]);
-	}
 }
 
 /* Ends a flow without a last report of its own: what is known is a floor. */
@@ -504,6 +476,7 @@ void bh_core_flow_json(const struct bh_live_flow *live, struct bh_buffer *out)
 	struct bh_flow_names names = { .src_workload = bh_core_peer_workload(&live->src),
 				       .dst_workload = bh_core_peer_workload(&live->dst),
 				       .dns = live->dns != NULL ? bh_name_text(live->dns) : NULL,
+				       .sni = live->sni,
 				       .verdict = (uint8_t)bh_core_flow_verdict(live) };
 
 	bh_json_flow(out, &live->flow, &names);

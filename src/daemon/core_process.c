@@ -197,6 +197,8 @@ static void on_capture_message(void *user, struct bh_channel *channel, const str
 		bh_core_flows(core, m->data, m->length / sizeof(struct bh_flow));
 	else if (m->type == BH_MSG_NAMES)
 		bh_core_names(core, m->data, m->length / sizeof(struct bh_named));
+	else if (m->type == BH_MSG_CLAIMS)
+		bh_core_claims(core, m->data, m->length / sizeof(struct bh_claim));
 	else if (m->type == BH_MSG_DENIAL)
 		bh_core_denial(core, m->data);
 	else if (m->type == BH_MSG_CAPTURE_STATS)

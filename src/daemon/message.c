@@ -188,6 +188,11 @@ static bool check_named(const void *data)
 	       time_ok(n->until) && n->until >= n->time && name_ok(n->name);
 }
 
+static bool check_claim(const void *data)
+{
+	return name_ok(((const struct bh_claim *)data)->name);
+}
+
 static bool check_denial(const void *data)
 {
 	const struct bh_denial *d = data;
@@ -265,6 +270,7 @@ static const struct {
 	[BH_MSG_CAPTURE_STATS] = { "capture-stats", ONE, sizeof(struct bh_msg_capture_stats),
 				   NULL },
 	[BH_MSG_NAMES] = { "names", ARRAY, sizeof(struct bh_named), check_named },
+	[BH_MSG_CLAIMS] = { "claims", ARRAY, sizeof(struct bh_claim), check_claim },
 };
 
 static bool length_ok(enum form form, size_t size, size_t length)

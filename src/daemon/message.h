@@ -68,6 +68,7 @@ enum bh_message_type {
 	BH_MSG_DENIAL,	      /* struct bh_denial */
 	BH_MSG_CAPTURE_STATS, /* struct bh_msg_capture_stats */
 	BH_MSG_NAMES,	      /* struct bh_named[] */
+	BH_MSG_CLAIMS,	      /* struct bh_claim[], of flows that were reported */
 
 	BH_MSG_TYPES,
 };
@@ -132,6 +133,7 @@ struct bh_msg_capture_stats {
 	uint64_t unsent_flows; /* reports that did not fit into the channel to core */
 	uint64_t unsent_denials;
 	uint64_t unsent_names;
+	uint64_t unsent_claims;
 	struct bh_dns_unread dns;
 };
 

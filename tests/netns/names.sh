@@ -8,6 +8,8 @@
 [ -e /run/netns/bulkhead-lab ] && fail "a lab is up already: bulkhead lab down"
 host="bulkhead-lab"
 write_config "runtimes: {docker: off}"
+# The name in a ClientHello is to stand behind what is kept of other packets.
+sed -i "s/report_interval: 1s/&, snaplen: 128/" "$scratch/bulkhead.yaml"
 "$bulkhead" lab up >/dev/null || fail "lab up"
 at_end '"$bulkhead" lab down'
 start_daemon
@@ -134,6 +136,36 @@ step "a connection older than the answer, and another container's, have none"
 eventually 10 called "$unasked" null || fail "the connection before the answer has a name"
 other=$(visit lab-web-1 203.0.113.10)
 eventually 10 called "$other" null || fail "an answer named somebody else's peer"
+
+step "whom a TLS client says it speaks to is shown as a claim"
+# greet NAME ADDRESS: a ClientHello from there that names Claimed.Example; prints the port it came from.
+greet() {
+	within "$1" python3 -c 'if True:
+		import socket, ssl, sys
+		context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+		sent, end = ssl.MemoryBIO(), ssl.MemoryBIO()
+		tls = context.wrap_bio(end, sent, server_hostname="Claimed.Example")
+		try:
+			tls.do_handshake()
+		except ssl.SSLWantReadError:
+			pass
+		with socket.create_connection((sys.argv[1], 443), 3) as s:
+			s.sendall(sent.read())
+			print(s.getsockname()[1])' "$2" || fail "$1 does not reach $2"
+}
+# claims PORT DNS: the flow that came from that port shows the claim, and this as its name (jq).
+claims() {
+	bh flows --format json | jq -e -s --argjson p "$1" "any(.[]; .src.port == \$p and
+		.sni == \"claimed.example\" and .dns == $2 and .dst.workload == null)"
+}
+named=$(greet lab-job 203.0.113.10)
+eventually 10 claims "$named" '"pay.example"' || fail "no claim beside a name"
+nameless=$(greet lab-web-2 203.0.113.10)
+eventually 10 claims "$nameless" null || fail "no claim without a name"
+six=$(greet lab-job 2001:db8:77::10)
+eventually 10 claims "$six" '"six.example"' || fail "no claim over IPv6"
+bh flows >"$scratch/flows"
+grep -q '203.0.113.10 "claimed.example" (claimed)' "$scratch/flows" || fail "the table shows no claim"
 
 step "what nobody asked for names nothing"
 kill "$server" && wait "$server" 2>/dev/null # the port is to be the real one

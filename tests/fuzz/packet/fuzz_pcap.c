@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "dns_watch.h"
 #include "names.h"
@@ -39,6 +40,17 @@ static void watch_dns(void *user, const struct bh_packet *packet)
 	bh_dns_watch_packet(((struct told *)user)->watch, packet);
 }
 
+/* Of a flow that lives, and fit to be printed. */
+static void check_claim(void *user, uint64_t flow_id, const char *name)
+{
+	size_t length = strlen(name);
+
+	(void)user;
+	if (flow_id == 0 || length == 0 || length >= BH_DNS_NAME ||
+	    strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") != length)
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -58,6 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	told.names = bh_names_new(4, 6);
 	told.watch = bh_dns_watch_new(false, keep_names, &told);
 	bh_flow_table_show_dns(table, watch_dns, &told);
+	bh_flow_table_show_claims(table, check_claim, NULL);
 	if (stream != NULL &&
 	    bh_file_source_read_stream(stream, table, &stats, NULL, NULL, NULL) == 0) {
 		struct bh_flow_table_stats t = bh_flow_table_stats(table);

@@ -153,6 +153,32 @@ NAMED = [
     ipv4(6, tcp(40000, 443, 2)),
 ]
 
+def extension(kind, data):
+    return struct.pack("!HH", kind, len(data)) + data
+
+
+def server_name(text):
+    return extension(0, struct.pack("!HBH", len(text) + 3, 0, len(text)) + text)
+
+
+def hello(*extensions):
+    body = b"".join(extensions)
+    body = bytes(34) + b"\x20" + bytes(32) + b"\0\2\x13\1\1\0" + struct.pack("!H", len(body)) + body
+    message = struct.pack("!I", 1 << 24 | len(body)) + body
+    return b"\x16\3\1" + struct.pack("!H", len(message)) + message
+
+
+VERSIONS = extension(43, b"\2\3\4")
+HELLOS = {
+    "named": hello(server_name(b"Shop.Example"), VERSIONS),
+    "last": hello(VERSIONS, extension(51, bytes(300)), server_name(b"xn--bcher-kva.example")),
+    "nameless": hello(VERSIONS),
+    "cut": hello(server_name(b"shop.example"), VERSIONS)[:-9],
+    "control": hello(server_name(b"shop\n.example")),
+    "address": hello(server_name(b"192.0.2.1")),
+    "empty": hello(server_name(b"")),
+}
+
 FILES = {
     "connection.pcap": pcap(101, CONNECTION),
     "big-endian.pcap": pcap(1, [ethernet(0x0800, p) for p in CONNECTION[:2]], order=">"),
@@ -163,6 +189,7 @@ FILES = {
     "long-record.pcap": pcap(101, []) + struct.pack("<IIII", 1, 1, 0x7FFFFFFF, 0x7FFFFFFF),
     "two-types.pcapng": pcapng(101, CONNECTION[:1]) + block(1, struct.pack("<HHI", 1, 0, 0)),
     "names.pcap": pcap(101, NAMED),
+    "hello.pcap": pcap(101, [CONNECTION[0], ipv4(6, tcp(40000, 80, 24, HELLOS["named"]))]),
     "ppp.pcap": pcap(9, [b"\xff\x03\x00\x21" + CONNECTION[0]]),
 }
 
@@ -229,6 +256,7 @@ def main():
         ("flow_table", TABLE),
         ("dns", DNS),
         ("dns_stream", STREAM),
+        ("tls", HELLOS),
     ):
         (CORPUS / kind).mkdir(parents=True, exist_ok=True)
         for name, seed in seeds.items():

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,6 +47,7 @@ static int free_core(void **state)
 	for (struct bh_live_flow *live = core->oldest; live != NULL; live = next) {
 		next = live->newer;
 		bh_name_release(live->dns);
+		free(live->sni);
 		free(live);
 	}
 	bh_names_free(core->names);
@@ -294,16 +296,22 @@ static struct bh_flow outward(uint64_t id, uint32_t ifindex, int64_t first)
 	return flow;
 }
 
-static bool is_called(struct bh_core *core, const struct bh_flow *flow, const char *name)
+static bool has_json(struct bh_core *core, const struct bh_flow *flow, const char *text)
 {
-	struct bh_buffer json = { 0 }, wanted = { 0 };
+	struct bh_buffer json = { 0 };
 
 	bh_core_flow_json(find(core, &flow->key), &json);
-	bh_buffer_printf(&wanted, name != NULL ? "\"dns\":\"%s\"" : "\"dns\":null", name);
-	bool result = strstr(json.data, wanted.data) != NULL;
+	bool result = strstr(json.data, text) != NULL;
 	bh_buffer_free(&json);
-	bh_buffer_free(&wanted);
 	return result;
+}
+
+static bool is_called(struct bh_core *core, const struct bh_flow *flow, const char *name)
+{
+	char wanted[300];
+
+	snprintf(wanted, sizeof(wanted), name != NULL ? "\"dns\":\"%s\"" : "\"dns\":null", name);
+	return has_json(core, flow, wanted);
 }
 
 static void peers_outside_are_called_what_the_source_was_told(void **state)
@@ -344,6 +352,26 @@ static void peers_outside_are_called_what_the_source_was_told(void **state)
 	assert_true(is_called(core, &after, NULL));
 }
 
+static void claims_are_shown_as_such(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_flow flow = outward(1, 7, NOW), other = outward(2, 7, NOW);
+	struct bh_claim claims[] = { { 1, "shop.example" }, { 99, "nobody.example" } };
+
+	bh_core_flows(core, &flow, 1);
+	bh_core_flows(core, &other, 1);
+	bh_core_claims(core, claims, 2);
+	assert_true(has_json(core, &flow, "\"dns\":null,\"sni\":\"shop.example\""));
+	assert_true(has_json(core, &other, "\"dns\":null,\"sni\":null"));
+	assert_string_equal(find(core, &flow.key)->dst.name, "203.0.113.9");
+	strcpy(claims[0].name, "other.example"); /* the first one stays */
+	bh_core_claims(core, claims, 1);
+	assert_true(has_json(core, &flow, "\"sni\":\"shop.example\""));
+	flow.final = true;
+	bh_core_flows(core, &flow, 1);
+	assert_true(has_json(core, &flow, "\"sni\":\"shop.example\""));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -354,6 +382,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(two_listeners_tell_nothing, make_core, free_core),
 		cmocka_unit_test_setup_teardown(peers_outside_are_called_what_the_source_was_told,
 						make_core, free_core),
+		cmocka_unit_test_setup_teardown(claims_are_shown_as_such, make_core, free_core),
 		cmocka_unit_test_setup_teardown(flows_that_are_heard_of_no_more_end, make_core,
 						free_core),
 		cmocka_unit_test_setup_teardown(a_flood_of_false_senders_is_summed_up, make_core,

@@ -118,6 +118,22 @@ static void names_are_checked(void **state)
 	assert_false(names_pass(&named));
 }
 
+static void claims_are_checked(void **state)
+{
+	struct bh_claim claims[2];
+
+	(void)state;
+	memset(claims, 0, sizeof(claims));
+	strcpy(claims[0].name, "shop.example");
+	strcpy(claims[1].name, "xn--bcher-kva.example");
+	assert_true(bh_message_check(BH_MSG_CLAIMS, claims, sizeof(claims)));
+	assert_false(bh_message_check(BH_MSG_CLAIMS, claims, sizeof(claims) - 1));
+	strcpy(claims[1].name, "a\x1b[2J");
+	assert_false(bh_message_check(BH_MSG_CLAIMS, claims, sizeof(claims)));
+	memset(claims[1].name, 'x', sizeof(claims[1].name));
+	assert_false(bh_message_check(BH_MSG_CLAIMS, claims, sizeof(claims)));
+}
+
 /* One end of a channel under test: what it received. */
 struct receiver {
 	uv_loop_t *loop;
@@ -406,6 +422,7 @@ int main(void)
 		cmocka_unit_test(lengths_are_checked),
 		cmocka_unit_test(fields_are_checked),
 		cmocka_unit_test(names_are_checked),
+		cmocka_unit_test(claims_are_checked),
 		cmocka_unit_test(order_survives_a_full_socket),
 		cmocka_unit_test(a_full_queue_refuses),
 		cmocka_unit_test(descriptors_travel),

@@ -10,6 +10,8 @@
 
 #include "address.h"
 #include "bindings.h"
+#include "build.h"
+#include "bulkhead/name.h"
 #include "flow_table.h"
 #include "timefmt.h"
 
@@ -1068,6 +1070,73 @@ static void names_cover_every_value(void **state)
 	bh_flow_table_free(NULL);
 }
 
+/* --- claims ----------------------------------------------------------------------------------- */
+
+struct claims {
+	size_t count;
+	uint64_t flow;
+	char name[BH_DNS_NAME];
+};
+
+static void note_claim(void *user, uint64_t flow_id, const char *name)
+{
+	struct claims *claims = user;
+
+	claims->count++;
+	claims->flow = flow_id;
+	strcpy(claims->name, name);
+}
+
+/* A ClientHello of nothing but a server name of eight letters. */
+static struct bh_packet saying(struct bh_packet p, const char *name, struct bytes *hello)
+{
+	hello->length = 0;
+	put(hello, "\x16\x03\x01\x00\x40\x01\x00\x00\x3c\x03\x03", 11);
+	put_zeros(hello, 32 + 1);
+	put(hello, "\x00\x02\x13\x01\x01\x00\x00\x11", 8);
+	put(hello, "\x00\x00\x00\x0d\x00\x0b\x00\x00\x08", 9);
+	put(hello, name, 8);
+	p.hello = hello->data;
+	p.hello_captured = hello->length;
+	return p;
+}
+
+static void the_initiators_claim_is_shown_once(void **state)
+{
+	struct fixture *f = open_file();
+	struct claims claims = { 0 };
+	struct bytes hello;
+
+	(void)state;
+	bh_flow_table_show_claims(f->table, note_claim, &claims);
+	struct bh_packet there = packet(IPPROTO_TCP, A, 4000, B, 443),
+			 back = packet(IPPROTO_TCP, B, 443, A, 4000);
+	there.tcp_flags = SYN;
+	pass(f, &there);
+	back.tcp_flags = SYN | ACK;
+	pass(f, &back);
+	there.tcp_flags = ACK;
+	back.tcp_flags = ACK;
+	struct bh_packet claim = saying(back, "b.theirs", &hello);
+	pass(f, &claim); /* the responder's */
+	assert_int_equal(claims.count, 0);
+	claim = saying(there, "shop.one", &hello);
+	claim.hello_captured--; /* cut short */
+	pass(f, &claim);
+	assert_int_equal(claims.count, 0);
+	claim = saying(there, "shop.one", &hello);
+	pass(f, &claim);
+	assert_int_equal(claims.count, 1);
+	assert_string_equal(claims.name, "shop.one");
+	claim = saying(there, "shop.two", &hello);
+	pass(f, &claim);
+	assert_int_equal(claims.count, 1);
+	flush(f);
+	assert_int_equal(f->count, 1);
+	assert_int_equal(f->records[0].id, claims.flow);
+	close_fixture(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1111,6 +1180,7 @@ int main(void)
 		cmocka_unit_test(a_flushed_table_begins_anew),
 		cmocka_unit_test(bindings_are_by_interface),
 		cmocka_unit_test(names_cover_every_value),
+		cmocka_unit_test(the_initiators_claim_is_shown_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

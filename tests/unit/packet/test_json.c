@@ -69,7 +69,7 @@ static void a_flow_is_one_line_in_the_contracts_order(void **state)
 		"\"delivered_bytes\":400},"
 		"\"rx\":{\"packets\":3,\"bytes\":3000,\"delivered_packets\":3,"
 		"\"delivered_bytes\":3000},"
-		"\"state\":\"closed\",\"direction\":\"syn\",\"dns\":\"db.example\","
+		"\"state\":\"closed\",\"direction\":\"syn\",\"dns\":\"db.example\",\"sni\":null,"
 		"\"tunnel\":null,\"verdict\":\"delivered\"}");
 }
 
@@ -92,7 +92,7 @@ static void a_files_flow_knows_one_side(void **state)
 		    "\"delivered_bytes\":null},"
 		    "\"rx\":{\"packets\":0,\"bytes\":0,\"delivered_packets\":null,"
 		    "\"delivered_bytes\":null},"
-		    "\"state\":\"attempted\",\"direction\":\"unknown\",\"dns\":null,"
+		    "\"state\":\"attempted\",\"direction\":\"unknown\",\"dns\":null,\"sni\":null,"
 		    "\"tunnel\":null,\"verdict\":\"unknown\"}");
 }
 

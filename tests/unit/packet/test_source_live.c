@@ -260,6 +260,48 @@ static void dns_alone_is_captured_whole(void **state)
 	assert_int_equal(bh_flow_table_stats(f->table).undecoded[BH_TRUNCATED], 3);
 }
 
+/* The name stands behind what is kept of other packets. */
+static void send_hello(const struct fixture *f, bool ip6)
+{
+	struct bytes hello = { 0 }, b = { 0 };
+
+	put(&hello, "\x16\x03\x01\x01\x2c\x01\x00\x01\x28\x03\x03", 11);
+	put_zeros(&hello, 32 + 1);
+	put(&hello, "\x00\x02\x13\x01\x01\x00\x00\xfd\x00\x33\x00\xe8", 12);
+	put_zeros(&hello, 232);
+	put(&hello, "\x00\x00\x00\x0d\x00\x0b\x00\x00\x08pay.test", 17);
+	put_ethernet(&b, ip6 ? 0x86dd : 0x0800);
+	if (ip6)
+		put_ipv6(&b, "fd00::1", "fd00::2", IPPROTO_TCP, 20 + hello.length);
+	else
+		put_ipv4(&b, "10.9.0.1", "10.9.0.2", IPPROTO_TCP, 20 + hello.length);
+	put_tcp(&b, 1000, 8443, 0x18, 1, 1);
+	put(&b, hello.data, hello.length);
+	assert_int_equal(send(f->fd, b.data, b.length, 0), b.length);
+}
+
+static void note_claim(void *user, uint64_t flow_id, const char *name)
+{
+	struct fixture *f = user;
+
+	assert_true(flow_id > 0);
+	assert_string_equal(name, "pay.test");
+	f->whole++;
+}
+
+static void a_hello_is_captured_whole(void **state)
+{
+	struct fixture *f = *state;
+
+	f->whole = 0;
+	bh_flow_table_show_claims(f->table, note_claim, f);
+	send_hello(f, false);
+	send_hello(f, false); /* one claim a flow */
+	send_hello(f, true);
+	assert_int_equal(read_all(f), 6);
+	assert_int_equal(f->whole, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -270,6 +312,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(long_lists_are_filtered_too, open_fixture,
 						close_fixture),
 		cmocka_unit_test_setup_teardown(dns_alone_is_captured_whole, open_fixture,
+						close_fixture),
+		cmocka_unit_test_setup_teardown(a_hello_is_captured_whole, open_fixture,
 						close_fixture),
 		cmocka_unit_test_setup_teardown(lists_beyond_the_kernels_measure_are_refused,
 						open_fixture, close_fixture),
