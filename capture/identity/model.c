@@ -34,8 +34,8 @@ struct instance {
 };
 TAILQ_HEAD(instance_list, instance);
 
-/* Every instance that holds or held an address. */
-struct holders {
+/* Instances that have something in common: an address that each holds or held, a namespace. */
+struct group {
 	struct instance **items;
 	size_t count, capacity;
 };
@@ -59,7 +59,8 @@ struct bh_model {
 	struct bh_model_config config;
 	struct instance_list instances; /* present ones and departed ones, oldest first */
 	struct bh_map *present;		/* ifindex → struct instance */
-	struct bh_map *holders;		/* address → struct holders */
+	struct bh_map *holders;		/* address → struct group: who holds or held it */
+	struct bh_map *spaces;		/* nsid → struct group: of present ones */
 	struct bh_map *containers;	/* id → struct bh_container */
 	struct bh_map *host_addrs;	/* (ifindex, address) → struct host_addr */
 	struct bh_map *links;		/* ifindex → struct link */
@@ -68,12 +69,12 @@ struct bh_model {
 	uint64_t generation;
 };
 
-static void free_holders(void *value)
+static void free_group(void *value)
 {
-	struct holders *h = value;
+	struct group *group = value;
 
-	free(h->items);
-	free(h);
+	free(group->items);
+	free(group);
 }
 
 static void free_container(void *value)
@@ -88,7 +89,8 @@ struct bh_model *bh_model_new(const struct bh_model_config *config)
 	m->config = *config;
 	TAILQ_INIT(&m->instances);
 	m->present = bh_map_new(NULL);
-	m->holders = bh_map_new(free_holders);
+	m->holders = bh_map_new(free_group);
+	m->spaces = bh_map_new(free_group);
 	m->containers = bh_map_new(free_container);
 	m->host_addrs = bh_map_new(free);
 	m->links = bh_map_new(free);
@@ -115,6 +117,7 @@ void bh_model_free(struct bh_model *m)
 	}
 	bh_map_free(m->present);
 	bh_map_free(m->holders);
+	bh_map_free(m->spaces);
 	bh_map_free(m->containers);
 	bh_map_free(m->host_addrs);
 	bh_map_free(m->links);
@@ -241,43 +244,62 @@ static void join(struct bh_model *m, struct instance *i)
 		m->generation++;
 }
 
-/* --- addresses -------------------------------------------------------------------------------- */
+/* --- groups ----------------------------------------------------------------------------------- */
 
-static void add_holder(struct bh_model *m, struct instance *i, const struct bh_addr *addr)
+static void enter_group(struct bh_map *groups, const void *key, size_t size, struct instance *i)
 {
-	struct holders *h = bh_map_get(m->holders, addr, sizeof(*addr));
+	struct group *group = bh_map_get(groups, key, size);
 
-	if (h == NULL) {
-		h = bh_calloc(1, sizeof(*h));
-		bh_map_put(m->holders, addr, sizeof(*addr), h);
+	if (group == NULL) {
+		group = bh_calloc(1, sizeof(*group));
+		bh_map_put(groups, key, size, group);
 	}
-	for (size_t at = 0; at < h->count; at++)
-		if (h->items[at] == i)
+	for (size_t at = 0; at < group->count; at++)
+		if (group->items[at] == i)
 			return;
-	h->items = bh_grow(h->items, &h->capacity, h->count + 1, sizeof(struct instance *));
-	h->items[h->count++] = i;
+	group->items =
+		bh_grow(group->items, &group->capacity, group->count + 1, sizeof(group->items[0]));
+	group->items[group->count++] = i;
 }
 
-static void remove_holder(struct bh_model *m, const struct instance *i, const struct bh_addr *addr)
+static void leave_group(struct bh_map *groups, const void *key, size_t size,
+			const struct instance *i)
 {
-	struct holders *h = bh_map_get(m->holders, addr, sizeof(*addr));
+	struct group *group = bh_map_get(groups, key, size);
 
-	for (size_t at = 0; h != NULL && at < h->count; at++) {
-		if (h->items[at] != i)
+	for (size_t at = 0; group != NULL && at < group->count; at++) {
+		if (group->items[at] != i)
 			continue;
-		h->items[at] = h->items[--h->count];
-		if (h->count == 0)
-			bh_map_remove(m->holders, addr, sizeof(*addr));
+		group->items[at] = group->items[--group->count];
+		if (group->count == 0)
+			bh_map_remove(groups, key, size);
 		return;
 	}
 }
+
+static void enter_space(struct bh_model *m, struct instance *i)
+{
+	int32_t nsid = i->shown.fact.nsid;
+
+	if (nsid >= 0)
+		enter_group(m->spaces, &nsid, sizeof(nsid), i);
+}
+
+static void leave_space(struct bh_model *m, const struct instance *i)
+{
+	int32_t nsid = i->shown.fact.nsid;
+
+	leave_group(m->spaces, &nsid, sizeof(nsid), i);
+}
+
+/* --- addresses -------------------------------------------------------------------------------- */
 
 static void begin_hold(struct bh_model *m, struct instance *i, const struct bh_addr *addr,
 		       int64_t from)
 {
 	i->holds = bh_grow(i->holds, &i->hold_capacity, i->hold_count + 1, sizeof(*i->holds));
 	i->holds[i->hold_count++] = (struct hold) { *addr, from, OPEN_END };
-	add_holder(m, i, addr);
+	enter_group(m->holders, addr, sizeof(*addr), i);
 }
 
 static struct hold *open_hold(struct instance *i, const struct bh_addr *addr)
@@ -325,7 +347,7 @@ static void drop_departed(struct bh_model *m, int64_t now)
 			continue;
 		TAILQ_REMOVE(&m->instances, i, next);
 		for (size_t at = 0; at < i->hold_count; at++)
-			remove_holder(m, i, &i->holds[at].addr);
+			leave_group(m->holders, &i->holds[at].addr, sizeof(i->holds[at].addr), i);
 		free_instance(i);
 	}
 }
@@ -360,6 +382,7 @@ static void end_instance(struct bh_model *m, struct instance *i, int64_t now)
 		if (i->holds[at].until == OPEN_END)
 			i->holds[at].until = now;
 	bh_map_remove(m->present, &ifindex, sizeof(ifindex));
+	leave_space(m, i);
 	m->generation++;
 	drop_departed(m, now);
 }
@@ -374,6 +397,13 @@ static void yield_to(struct bh_model *m, const struct instance *i)
 		    other->shown.fact.container_id[0] == '\0' &&
 		    strcmp(other->shown.container->id, i->shown.fact.container_id) == 0)
 			join(m, other);
+}
+
+bool bh_endpoint_changed_hands(const struct bh_endpoint_fact *a, const struct bh_endpoint_fact *b)
+{
+	return (a->container_id[0] != '\0' && b->container_id[0] != '\0' &&
+		strcmp(a->container_id, b->container_id) != 0) ||
+	       (a->netns_inode != 0 && b->netns_inode != 0 && a->netns_inode != b->netns_inode);
 }
 
 /* An id that differs from the one before: the attachment went to another container in between. */
@@ -402,7 +432,9 @@ void bh_model_endpoint(struct bh_model *m, const struct bh_endpoint_fact *fact, 
 		m->generation++;
 	}
 	i->scan = m->scan;
+	leave_space(m, i);
 	i->shown.fact = *fact;
+	enter_space(m, i);
 	update_holds(m, i, now);
 	join(m, i);
 	if (claims)
@@ -610,7 +642,7 @@ const struct bh_instance *bh_model_at(const struct bh_model *m, uint32_t ifindex
 const struct bh_instance *bh_model_holder(const struct bh_model *m, const struct bh_addr *addr,
 					  int64_t time)
 {
-	const struct holders *h = bh_map_get(m->holders, addr, sizeof(*addr));
+	const struct group *h = bh_map_get(m->holders, addr, sizeof(*addr));
 
 	for (size_t at = 0; h != NULL && at < h->count; at++)
 		if (held_at(h->items[at], addr, time))
@@ -621,7 +653,7 @@ const struct bh_instance *bh_model_holder(const struct bh_model *m, const struct
 /* Who held it last, where nobody holds it at that time: present ones first, then the latest. */
 static const struct bh_instance *other_holder(const struct bh_model *m, const struct bh_addr *addr)
 {
-	const struct holders *h = bh_map_get(m->holders, addr, sizeof(*addr));
+	const struct group *h = bh_map_get(m->holders, addr, sizeof(*addr));
 	const struct bh_instance *best = NULL;
 
 	for (size_t at = 0; h != NULL && at < h->count; at++) {
@@ -773,6 +805,28 @@ const struct bh_instance *bh_model_next(const struct bh_model *m, size_t *positi
 	const struct instance *i = bh_map_next(m->present, position);
 
 	return i != NULL ? &i->shown : NULL;
+}
+
+/* A namespace's number may have gone to the next one already, where facts are a moment late. */
+static bool share_namespace(const struct bh_endpoint_fact *a, const struct bh_endpoint_fact *b)
+{
+	return a->nsid >= 0 && a->nsid == b->nsid && !bh_endpoint_changed_hands(a, b);
+}
+
+const struct bh_instance *bh_model_next_beside(const struct bh_model *m,
+					       const struct bh_instance *instance, size_t *position)
+{
+	int32_t nsid = instance->fact.nsid;
+	const struct group *group =
+		instance->until == 0 ? bh_map_get(m->spaces, &nsid, sizeof(nsid)) : NULL;
+
+	while (group != NULL && *position < group->count) {
+		const struct bh_instance *other = &group->items[(*position)++]->shown;
+
+		if (other != instance && share_namespace(&instance->fact, &other->fact))
+			return other;
+	}
+	return NULL;
 }
 
 const struct bh_host_link *bh_model_next_link(const struct bh_model *m, size_t *position)

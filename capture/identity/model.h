@@ -70,6 +70,15 @@ void bh_model_peer(const struct bh_model *model, uint32_t ifindex, const struct 
 /* Iterates over present instances, in no particular order: start with *position = 0; NULL ends. */
 const struct bh_instance *bh_model_next(const struct bh_model *model, size_t *position);
 
+/* Iterates likewise over the other present instances in this one's network namespace; over none
+ * where it has departed. */
+const struct bh_instance *bh_model_next_beside(const struct bh_model *model,
+					       const struct bh_instance *instance,
+					       size_t *position);
+
+/* Whether two facts are certainly of different containers, or of different namespaces. */
+bool bh_endpoint_changed_hands(const struct bh_endpoint_fact *a, const struct bh_endpoint_fact *b);
+
 /* Labels a policy can select by: the container's, and always "bulkhead.workload", "bulkhead.name",
  * "bulkhead.runtime" ("docker", "netns" …), "bulkhead.netns" where named. NULL where not set. */
 const char *bh_instance_label(const struct bh_instance *instance, const char *key);

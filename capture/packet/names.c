@@ -73,6 +73,11 @@ const char *bh_name_text(const struct bh_name *name)
 	return name->text;
 }
 
+int64_t bh_name_since(const struct bh_name *name)
+{
+	return name->since;
+}
+
 void bh_name_use(struct bh_name *name)
 {
 	if (name == NULL)

@@ -22,6 +22,7 @@ struct bh_names_client {
 /* A name as long as somebody holds it. */
 struct bh_name;
 const char *bh_name_text(const struct bh_name *name);
+int64_t bh_name_since(const struct bh_name *name); /* µs: of the answer */
 
 /* per_client, most: addresses, of one client and of all. */
 struct bh_names *bh_names_new(size_t per_client, size_t most);

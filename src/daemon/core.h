@@ -67,7 +67,7 @@ struct bh_core {
 	int64_t store_retry; /* while it does not: when edges are tried again */
 	struct bh_ledger *ledger;
 
-	struct bh_names *names; /* of each interface's peers outside, as DNS named them */
+	struct bh_names *names; /* of peers outside, as DNS named them, by interface */
 
 	struct bh_map *flows;	     /* id → struct bh_live_flow */
 	struct bh_map *flows_by_key; /* the newest of each tuple */
@@ -151,8 +151,12 @@ cJSON *bh_core_limits(const struct bh_core *core);
 /* core_names.c */
 /* What DNS answers said, before the flows that follow from them. */
 void bh_core_names(struct bh_core *core, const struct bh_named *names, size_t count);
-/* Names the flow's destination, where it is outside, by what the source itself was told: another's
- * answers say nothing about whom this one meant. */
+/* An attachment that goes, or that another container takes over, takes no names along. Call before
+ * the model learns of it. */
+void bh_core_names_keep_to(struct bh_core *core, const struct bh_endpoint_fact *fact);
+void bh_core_names_gone(struct bh_core *core, uint32_t ifindex);
+/* Names the flow's destination, where it is outside, by what the source itself was told, on any of
+ * its interfaces: another's answers say nothing about whom this one meant. */
 void bh_core_name_peer(struct bh_core *core, struct bh_live_flow *live);
 /* Whom it was thought to go to is where it came from. */
 void bh_core_unname_peer(struct bh_live_flow *live);

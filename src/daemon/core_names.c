@@ -5,6 +5,7 @@
 
 #include "core.h"
 #include "grow.h"
+#include "timefmt.h"
 
 void bh_core_names(struct bh_core *core, const struct bh_named *names, size_t count)
 {
@@ -15,14 +16,43 @@ void bh_core_names(struct bh_core *core, const struct bh_named *names, size_t co
 	}
 }
 
+/* What one container was told, on whichever of its interfaces: the latest answer. */
+static struct bh_name *find_name(struct bh_core *core, const struct bh_flow *f)
+{
+	struct bh_names_client client = { .ifindex = f->src_ifindex };
+	struct bh_name *latest = bh_names_find(core->names, &client, &f->key.dst, f->first);
+	const struct bh_instance *who = bh_model_at(core->model, f->src_ifindex, f->first), *beside;
+
+	for (size_t at = 0;
+	     who != NULL && (beside = bh_model_next_beside(core->model, who, &at)) != NULL;) {
+		client.ifindex = beside->fact.ifindex;
+		struct bh_name *name = bh_names_find(core->names, &client, &f->key.dst, f->first);
+		if (name != NULL && (latest == NULL || bh_name_since(name) > bh_name_since(latest)))
+			latest = name;
+	}
+	return latest;
+}
+
+void bh_core_names_keep_to(struct bh_core *core, const struct bh_endpoint_fact *fact)
+{
+	const struct bh_instance *known = bh_model_at(core->model, fact->ifindex, bh_time_now());
+
+	if (known != NULL && bh_endpoint_changed_hands(&known->fact, fact))
+		bh_core_names_gone(core, fact->ifindex);
+}
+
+void bh_core_names_gone(struct bh_core *core, uint32_t ifindex)
+{
+	struct bh_names_client client = { .ifindex = ifindex };
+
+	bh_names_drop(core->names, &client);
+}
+
 void bh_core_name_peer(struct bh_core *core, struct bh_live_flow *live)
 {
-	const struct bh_flow *f = &live->flow;
-	struct bh_names_client client = { .ifindex = f->src_ifindex };
-
-	if (live->dns != NULL || client.ifindex == 0 || live->dst.kind != BH_PEER_ADDRESS)
+	if (live->dns != NULL || live->flow.src_ifindex == 0 || live->dst.kind != BH_PEER_ADDRESS)
 		return;
-	live->dns = bh_names_find(core->names, &client, &f->key.dst, f->first);
+	live->dns = find_name(core, &live->flow);
 	bh_name_use(live->dns);
 }
 

@@ -144,6 +144,7 @@ static void take_endpoint(struct bh_core *core, const struct bh_endpoint_fact *f
 {
 	bool known = bh_model_at(core->model, fact->ifindex, bh_time_now()) != NULL;
 
+	bh_core_names_keep_to(core, fact);
 	bh_model_endpoint(core->model, fact, bh_time_now());
 	if (!known)
 		report_endpoint(core, fact->ifindex, true);
@@ -151,10 +152,8 @@ static void take_endpoint(struct bh_core *core, const struct bh_endpoint_fact *f
 
 static void lose_endpoint(struct bh_core *core, uint32_t ifindex)
 {
-	struct bh_names_client client = { .ifindex = ifindex };
-
 	report_endpoint(core, ifindex, false);
-	bh_names_drop(core->names, &client);
+	bh_core_names_gone(core, ifindex);
 	bh_model_endpoint_gone(core->model, ifindex, bh_time_now());
 	bh_core_listeners_gone(core, ifindex);
 }

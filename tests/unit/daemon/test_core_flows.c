@@ -352,6 +352,69 @@ static void peers_outside_are_called_what_the_source_was_told(void **state)
 	assert_true(is_called(core, &after, NULL));
 }
 
+static void attach(struct bh_core *core, uint32_t ifindex, uint64_t inode, const char *id)
+{
+	struct bh_endpoint_fact fact;
+
+	memset(&fact, 0, sizeof(fact));
+	fact.ifindex = ifindex;
+	fact.nsid = (int32_t)inode;
+	fact.netns_inode = inode;
+	fact.addr_count = 1;
+	bh_addr_parse("10.0.0.1", &fact.addrs[0]);
+	strcpy(fact.container_id, id);
+	bh_core_names_keep_to(core, &fact);
+	bh_model_endpoint(core->model, &fact, NOW);
+}
+
+/* Asked on one interface, met on another. */
+static void a_container_knows_its_names_on_every_interface(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_flow flow = outward(1, 8, NOW + 1), stranger = outward(2, 9, NOW + 1),
+		       later = outward(3, 8, NOW + 2), after = outward(4, 8, NOW + 3);
+
+	attach(core, 7, 5, "one");
+	attach(core, 8, 5, "");
+	attach(core, 9, 6, "");
+	told(core, 7, "pay.example", NOW);
+	bh_core_flows(core, &flow, 1);
+	bh_core_flows(core, &stranger, 1);
+	assert_true(is_called(core, &flow, "pay.example"));
+	assert_true(is_called(core, &stranger, NULL));
+	told(core, 8, "own.example", NOW + 1);
+	bh_core_flows(core, &later, 1);
+	assert_true(is_called(core, &later, "own.example"));
+	told(core, 7, "newer.example", NOW + 2);
+	bh_core_flows(core, &after, 1);
+	assert_true(is_called(core, &after, "newer.example"));
+}
+
+static void the_next_container_inherits_no_names(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_flow same = outward(1, 7, NOW + 1), number = outward(2, 8, NOW + 1),
+		       late = outward(3, 9, NOW + 1);
+
+	attach(core, 7, 5, "one");
+	told(core, 7, "pay.example", NOW);
+	attach(core, 7, 5, "two"); /* in the same namespace, behind the same interface */
+	bh_core_flows(core, &same, 1);
+	assert_true(is_called(core, &same, NULL));
+	/* The namespace's number and inode went to the next one. */
+	told(core, 7, "pay.example", NOW);
+	bh_core_names_gone(core, 7);
+	bh_model_endpoint_gone(core->model, 7, NOW);
+	attach(core, 8, 5, "three");
+	bh_core_flows(core, &number, 1);
+	assert_true(is_called(core, &number, NULL));
+	/* Likewise, before the news that the last one went. */
+	told(core, 8, "pay.example", NOW);
+	attach(core, 9, 5, "four");
+	bh_core_flows(core, &late, 1);
+	assert_true(is_called(core, &late, NULL));
+}
+
 static void claims_are_shown_as_such(void **state)
 {
 	struct bh_core *core = *state;
@@ -382,6 +445,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(two_listeners_tell_nothing, make_core, free_core),
 		cmocka_unit_test_setup_teardown(peers_outside_are_called_what_the_source_was_told,
 						make_core, free_core),
+		cmocka_unit_test_setup_teardown(a_container_knows_its_names_on_every_interface,
+						make_core, free_core),
+		cmocka_unit_test_setup_teardown(the_next_container_inherits_no_names, make_core,
+						free_core),
 		cmocka_unit_test_setup_teardown(claims_are_shown_as_such, make_core, free_core),
 		cmocka_unit_test_setup_teardown(flows_that_are_heard_of_no_more_end, make_core,
 						free_core),
