@@ -213,6 +213,13 @@ size_t bh_names_count(const struct bh_names *names)
 	return bh_map_count(names->by_key);
 }
 
+bool bh_names_knows(const struct bh_names *names, const struct bh_names_client *who)
+{
+	struct key key = client_key(who);
+
+	return bh_map_get(names->clients, &key, sizeof(key)) != NULL;
+}
+
 /* The same name again lives on; another takes the first place. */
 static void note(struct entry *entry, const struct bh_named *named)
 {

@@ -45,6 +45,7 @@ void bh_name_release(struct bh_name *name);
 /* The client is gone. */
 void bh_names_drop(struct bh_names *names, const struct bh_names_client *client);
 
+bool bh_names_knows(const struct bh_names *names, const struct bh_names_client *client); /* any */
 size_t bh_names_count(const struct bh_names *names); /* addresses */
 
 #endif

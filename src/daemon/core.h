@@ -160,6 +160,9 @@ void bh_core_names_gone(struct bh_core *core, uint32_t ifindex);
 void bh_core_name_peer(struct bh_core *core, struct bh_live_flow *live);
 /* Whom it was thought to go to is where it came from. */
 void bh_core_unname_peer(struct bh_live_flow *live);
+/* How many workloads have servers outside and were told no name at all, as far as was seen; appends
+ * the first few of them to *who. */
+size_t bh_core_names_missing(const struct bh_core *core, struct bh_buffer *who);
 /* What TLS clients say, after the flows in which they say it. */
 void bh_core_claims(struct bh_core *core, const struct bh_claim *claims, size_t count);
 

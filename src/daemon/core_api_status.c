@@ -146,6 +146,25 @@ static void say_unread_names(const struct bh_dns_unread *dns, cJSON *list)
 		    dns->fragments);
 }
 
+static void say_missing_names(const struct bh_core *core, cJSON *list)
+{
+	struct bh_buffer who = { 0 };
+	size_t count = bh_core_names_missing(core, &who);
+
+	if (count > 0)
+		say(list,
+		    "the names of the peers outside of %zu workload%s (%s): no DNS answer was seen "
+		    "on "
+		    "their interfaces. They asked before bulkhead watched, or not at all, or over "
+		    "TLS "
+		    "or HTTPS; or Docker's resolver asks for them from the host, as it does where "
+		    "the "
+		    "host's own name server has a loopback address (dockerd --dns ADDRESS: it asks "
+		    "from inside the containers)",
+		    count, count == 1 ? "" : "s", who.data);
+	bh_buffer_free(&who);
+}
+
 static void say_losses(const struct bh_core *core, cJSON *list)
 {
 	const struct bh_msg_capture_stats *s = &core->capture_stats;
@@ -225,6 +244,7 @@ cJSON *bh_core_unknown(const struct bh_core *core)
 			    ? "%zu container or namespace cannot be seen; why: bulkhead coverage"
 			    : "%zu containers or namespaces cannot be seen; why: bulkhead coverage",
 		    uncovered);
+	say_missing_names(core, list);
 	if (core->store_why[0] != '\0')
 		say(list, "nothing is stored (%s): a restart would forget it", core->store_why);
 	say_losses(core, list);

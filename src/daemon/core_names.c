@@ -7,6 +7,8 @@
 #include "grow.h"
 #include "timefmt.h"
 
+#define MOST_LISTED 5 /* workloads in one sentence */
+
 void bh_core_names(struct bh_core *core, const struct bh_named *names, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -76,4 +78,59 @@ void bh_core_claims(struct bh_core *core, const struct bh_claim *claims, size_t 
 		live->sni = bh_strdup(claims[i].name);
 		live->sequence = ++core->flow_sequence;
 	}
+}
+
+/* Whether any answer for it was seen, on whichever of its interfaces. */
+static bool was_told_anything(const struct bh_core *core, const struct bh_instance *who)
+{
+	struct bh_names_client client = { .ifindex = who->fact.ifindex };
+	const struct bh_instance *beside;
+	size_t at = 0;
+
+	if (bh_names_knows(core->names, &client))
+		return true;
+	while ((beside = bh_model_next_beside(core->model, who, &at)) != NULL) {
+		client.ifindex = beside->fact.ifindex;
+		if (bh_names_knows(core->names, &client))
+			return true;
+	}
+	return false;
+}
+
+static bool is_unnamed_server(const struct bh_live_flow *live)
+{
+	const struct bh_flow *f = &live->flow;
+
+	return live->dst.kind == BH_PEER_ADDRESS && live->src.kind == BH_PEER_WORKLOAD &&
+	       live->dns == NULL && f->answered && f->key.dport != BH_DNS_PORT;
+}
+
+static void list_workload(struct bh_map *seen, const char *workload, struct bh_buffer *who)
+{
+	size_t count = bh_map_count(seen);
+
+	if (bh_map_get_text(seen, workload) != NULL)
+		return;
+	bh_map_put_text(seen, workload, seen);
+	if (count < MOST_LISTED)
+		bh_buffer_printf(who, "%s%s", count > 0 ? ", " : "", workload);
+	else if (count == MOST_LISTED)
+		bh_buffer_puts(who, ", â¦");
+}
+
+size_t bh_core_names_missing(const struct bh_core *core, struct bh_buffer *who)
+{
+	struct bh_map *seen = bh_map_new(NULL);
+
+	for (const struct bh_live_flow *live = core->oldest; live != NULL; live = live->newer) {
+		if (!is_unnamed_server(live))
+			continue;
+		const struct bh_instance *source =
+			bh_model_at(core->model, live->flow.src_ifindex, live->flow.first);
+		if (source != NULL && source->until == 0 && !was_told_anything(core, source))
+			list_workload(seen, live->src.name, who);
+	}
+	size_t count = bh_map_count(seen);
+	bh_map_free(seen);
+	return count;
 }

@@ -3,56 +3,14 @@
 # The whole path on a real Docker engine: names, learning, enforcement, restarts with another address.
 # shellcheck source=tests/common.sh
 . "$(dirname "$0")/../common.sh"
-
-command -v dockerd >/dev/null || skip "no Docker engine is installed (docker.io)"
-command -v busybox >/dev/null || skip "busybox-static is not installed"
+# shellcheck source=tests/runtime/engine.sh
+. "$(dirname "$0")/engine.sh"
 
 make_host "bhtest-docker-$$"
 write_config "runtimes: {docker: $scratch/docker.sock}"
+open_engine
+import_image
 
-# --- the engine, inside the host namespace ------------------------------------------------------
-
-start_engine() {
-	rm -f "$scratch"/docker.pid "$scratch"/docker/run/containerd/containerd.pid
-	nsenter --net="/run/netns/$host" dockerd --data-root "$scratch/docker/data" \
-		--exec-root "$scratch/docker/run" -H "unix://$scratch/docker.sock" \
-		-p "$scratch/docker.pid" --storage-driver "$driver" >>"$scratch/dockerd.log" 2>&1 &
-	engine_pid=$!
-	eventually 30 d version
-}
-
-stop_engine() {
-	d ps -q | xargs -r docker -H "unix://$scratch/docker.sock" kill >/dev/null 2>&1
-	kill "$engine_pid" 2>/dev/null
-	wait "$engine_pid" 2>/dev/null
-	# Mounts that the engine left under its folders.
-	awk -v s="$scratch" 'index($2, s) == 1 { print $2 }' /proc/mounts | sort -r |
-		xargs -r umount -l 2>/dev/null
-}
-
-d() {
-	docker -H "unix://$scratch/docker.sock" "$@"
-}
-
-engine_pid=
-at_end stop_engine
-driver=overlay2
-start_engine || {
-	stop_engine
-	driver=vfs
-	start_engine
-} || {
-	tail -n 5 "$scratch/dockerd.log"
-	fail "dockerd does not start"
-}
-
-step "an image without a registry"
-mkdir -p "$scratch"/image/{bin,tmp}
-cp "$(command -v busybox)" "$scratch/image/bin/busybox"
-for applet in $(busybox --list); do
-	[ "$applet" = busybox ] || ln -sf busybox "$scratch/image/bin/$applet"
-done
-tar -C "$scratch/image" -c . | d import - shop:1 >/dev/null || fail "docker import"
 d network create --ipv6 --subnet 10.88.0.0/24 --subnet fd88::/64 shop >/dev/null || fail "docker network"
 
 # run SERVICE NAME COMMAND: a container as Compose would label it.
