@@ -41,4 +41,19 @@ struct bh_edge {
 	bool lossy;	     /* something was lost while it was learned */
 };
 
+/* How a name for a peer outside came about. */
+enum bh_calling {
+	BH_CALLED_BY_DNS,   /* an answer that the source received */
+	BH_CALLED_BY_CLAIM, /* its TLS client's word */
+	BH_CALLINGS,
+};
+
+#define BH_EDGE_NAMES 4 /* of each kind */
+
+/* What an edge's destination was called by its source. */
+struct bh_edge_names {
+	const char *names[BH_CALLINGS][BH_EDGE_NAMES];
+	size_t counts[BH_CALLINGS];
+};
+
 #endif

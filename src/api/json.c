@@ -160,7 +160,17 @@ void bh_json_flow(struct bh_buffer *out, const struct bh_flow *flow,
 	bh_buffer_puts(out, "}");
 }
 
-void bh_json_edge(struct bh_buffer *out, const struct bh_edge *edge, unsigned replicas)
+static void put_names(struct bh_buffer *out, const char *before, const struct bh_edge_names *names,
+		      enum bh_calling how)
+{
+	bh_buffer_puts(out, before);
+	for (size_t i = 0; i < names->counts[how]; i++)
+		put_text(out, i > 0 ? "," : "", names->names[how][i]);
+	bh_buffer_puts(out, "]");
+}
+
+void bh_json_edge(struct bh_buffer *out, const struct bh_edge *edge, unsigned replicas,
+		  const struct bh_edge_names *names)
 {
 	char first[BH_TIME_TEXT], last[BH_TIME_TEXT], proto[BH_PROTOCOL_TEXT];
 
@@ -169,9 +179,12 @@ void bh_json_edge(struct bh_buffer *out, const struct bh_edge *edge, unsigned re
 	bh_buffer_printf(out,
 			 ",\"proto\":\"%s\",\"port\":%u,\"first\":%s,\"last\":%s,"
 			 "\"connections\":%" PRIu64 ",\"answered\":%" PRIu64 ",\"bytes\":%" PRIu64
-			 ",\"replicas\":%u,\"windows\":%" PRIu32 ",\"lossy\":%s}",
+			 ",\"replicas\":%u,\"windows\":%" PRIu32 ",\"lossy\":%s",
 			 bh_protocol_format(edge->proto, proto), edge->port,
 			 bh_time_seconds(edge->first, first), bh_time_seconds(edge->last, last),
 			 edge->connections, edge->answered, edge->bytes, replicas, edge->windows,
 			 edge->lossy ? "true" : "false");
+	put_names(out, ",\"dns\":[", names, BH_CALLED_BY_DNS);
+	put_names(out, ",\"sni\":[", names, BH_CALLED_BY_CLAIM);
+	bh_buffer_puts(out, "}");
 }

@@ -31,6 +31,7 @@ void bh_json_flow(struct bh_buffer *out, const struct bh_flow *flow,
 void bh_json_string(struct bh_buffer *out, const char *text);
 
 /* Appends one edge as a JSON object. */
-void bh_json_edge(struct bh_buffer *out, const struct bh_edge *edge, unsigned replicas);
+void bh_json_edge(struct bh_buffer *out, const struct bh_edge *edge, unsigned replicas,
+		  const struct bh_edge_names *names);
 
 #endif

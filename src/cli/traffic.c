@@ -147,11 +147,33 @@ int bh_flows_run(const struct bh_call *call)
 
 /* --- edges ------------------------------------------------------------------------------------ */
 
+/* The first name, and whether there are more. */
+static const char *first_name(const cJSON *names, char out[BH_NAMED_TEXT])
+{
+	const char *first = cJSON_GetStringValue(cJSON_GetArrayItem(names, 0));
+
+	if (first == NULL || cJSON_GetArraySize(names) == 1)
+		return first;
+	snprintf(out, BH_NAMED_TEXT, "%.200s, …", first);
+	return out;
+}
+
+static const char *edge_destination(const cJSON *edge, char out[BH_NAMED_TEXT])
+{
+	char one[BH_NAMED_TEXT], another[BH_NAMED_TEXT];
+	const char *dst = bh_word(edge, "dst"), *dns = first_name(bh_get(edge, "dns"), one),
+		   *sni = first_name(bh_get(edge, "sni"), another);
+
+	if (dns == NULL && sni == NULL)
+		return dst;
+	return dns != NULL ? bh_named_format(dns, dst, out) : bh_claimed_format(sni, dst, out);
+}
+
 static void add_edge_row(struct bh_table *table, const cJSON *edge)
 {
-	char port[BH_PORT_TEXT], numbers[5][16], last[BH_TIME_TEXT];
+	char dst[BH_NAMED_TEXT], port[BH_PORT_TEXT], numbers[5][16], last[BH_TIME_TEXT];
 	const char *cells[] = { bh_text(edge, "src"),
-				bh_text(edge, "dst"),
+				edge_destination(edge, dst),
 				bh_answer_port(edge, bh_number(edge, "port"), port),
 				bh_clock(bh_number(edge, "last"), last),
 				bh_human(bh_number(edge, "connections"), numbers[0]),

@@ -6,6 +6,7 @@
 #include <sys/queue.h>
 #include <uv.h>
 
+#include "called.h"
 #include "channel.h"
 #include "config.h"
 #include "evaluate.h"
@@ -28,8 +29,10 @@ struct bh_live_flow {
 	uint64_t replica;	/* hash of the source instance, 0: no workload */
 	uint64_t counted_bytes; /* already told to the ledger */
 	uint8_t responder;	/* enum bh_responder: by who listens, of the flow as reported */
-	bool learned;		/* its edge is in the ledger */
-	bool denied;		/* by us, as NFLOG said */
+	bool learned;		/* its edge is in the ledger, … */
+	bool dns_kept;		/* … and so is what its destination is called */
+	bool sni_kept;
+	bool denied; /* by us, as NFLOG said */
 	bool spoofed;
 	bool link_control; /* neighbour discovery and the like: no traffic of the application */
 	uint64_t sequence; /* of its last report, for streams */
@@ -66,6 +69,7 @@ struct bh_core {
 	char store_why[512]; /* the store does not take what it should keep; "": it does */
 	int64_t store_retry; /* while it does not: when edges are tried again */
 	struct bh_ledger *ledger;
+	struct bh_called *called; /* what the edges' destinations outside were called */
 
 	struct bh_names *names; /* of peers outside, as DNS named them, by interface */
 
@@ -158,6 +162,8 @@ void bh_core_names_gone(struct bh_core *core, uint32_t ifindex);
 /* Names the flow's destination, where it is outside, by what the source itself was told, on any of
  * its interfaces: another's answers say nothing about whom this one meant. */
 void bh_core_name_peer(struct bh_core *core, struct bh_live_flow *live);
+/* Keeps what the destination of a flow that was learned is called, beside its edge. */
+void bh_core_keep_names(struct bh_core *core, struct bh_live_flow *live);
 /* Whom it was thought to go to is where it came from. */
 void bh_core_unname_peer(struct bh_live_flow *live);
 /* How many workloads have servers outside and were told no name at all, as far as was seen; appends

@@ -148,6 +148,7 @@ void bh_core_handle_flows(void *user, const struct bh_api_request *request,
 
 struct edge_writer {
 	struct bh_buffer text;
+	const struct bh_called *called;
 	const char *workload; /* NULL: all */
 	size_t count;
 };
@@ -159,15 +160,19 @@ static void write_edge(void *user, const struct bh_edge *edge)
 	if (w->workload != NULL && strcmp(w->workload, edge->src.name) != 0 &&
 	    strcmp(w->workload, edge->dst.name) != 0)
 		return;
+	struct bh_edge_names names;
+
+	bh_called_get(w->called, edge->src.name, edge->dst.name, &names);
 	bh_buffer_puts(&w->text, w->count++ > 0 ? ",\n" : "\n");
-	bh_json_edge(&w->text, edge, bh_edge_replicas(edge));
+	bh_json_edge(&w->text, edge, bh_edge_replicas(edge), &names);
 }
 
 void bh_core_handle_edges(void *user, const struct bh_api_request *request,
 			  struct bh_api_reply *reply)
 {
 	const struct bh_core *core = user;
-	struct edge_writer writer = { .workload = bh_api_query(request, "workload") };
+	struct edge_writer writer = { .called = core->called,
+				      .workload = bh_api_query(request, "workload") };
 
 	bh_buffer_puts(&writer.text, "[");
 	bh_ledger_each(core->ledger, write_edge, &writer);

@@ -73,11 +73,22 @@ static void save_edge(void *user, const struct bh_edge *edge)
 	s->result = bh_store_save_edge(s->core->store, edge, &s->err);
 }
 
+static void save_called(void *user, const char *src, const char *dst, const char *names)
+{
+	struct saver *s = user;
+
+	if (s->result != 0)
+		return;
+	bh_core_store_write(s->core);
+	s->result = bh_store_save_called(s->core->store, src, dst, names, &s->err);
+}
+
 static void save_all(struct bh_core *core)
 {
 	struct saver saver = { .core = core };
 
 	bh_ledger_each_dirty(core->ledger, save_edge, &saver);
+	bh_called_each_dirty(core->called, save_called, &saver);
 	if (saver.result == 0 && core->store_dirty)
 		saver.result =
 			bh_store_trim_events(core->store, core->config.keep_events, &saver.err);
@@ -91,6 +102,7 @@ static void save_all(struct bh_core *core)
 static void save_anew(struct bh_core *core)
 {
 	bh_ledger_mark_dirty(core->ledger);
+	bh_called_mark_dirty(core->called);
 	core->store_why[0] = '\0';
 	bh_core_event(core, "loss",
 		      "the store takes what it is given again; the events of the meantime, and "

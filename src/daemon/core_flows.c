@@ -259,6 +259,8 @@ static void learn(struct bh_core *core, struct bh_live_flow *live)
 
 	if (bh_ledger_observe(core->ledger, &contact) == BH_LEARNED)
 		live->learned = true;
+	if (live->learned)
+		bh_core_keep_names(core, live);
 	live->counted_bytes = bytes;
 }
 

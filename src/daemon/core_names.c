@@ -58,6 +58,22 @@ void bh_core_name_peer(struct bh_core *core, struct bh_live_flow *live)
 	bh_name_use(live->dns);
 }
 
+void bh_core_keep_names(struct bh_core *core, struct bh_live_flow *live)
+{
+	const char *src = live->src.name, *dst = live->dst.name;
+
+	if (live->dst.kind != BH_PEER_ADDRESS)
+		return;
+	if (live->dns != NULL && !live->dns_kept)
+		bh_called_note(core->called, src, dst, BH_CALLED_BY_DNS, bh_name_text(live->dns),
+			       live->flow.last);
+	if (live->sni != NULL && !live->sni_kept)
+		bh_called_note(core->called, src, dst, BH_CALLED_BY_CLAIM, live->sni,
+			       live->flow.last);
+	live->dns_kept = live->dns != NULL;
+	live->sni_kept = live->sni != NULL;
+}
+
 void bh_core_unname_peer(struct bh_live_flow *live)
 {
 	bh_name_end(live->dns);
@@ -65,6 +81,7 @@ void bh_core_unname_peer(struct bh_live_flow *live)
 	live->dns = NULL;
 	free(live->sni);
 	live->sni = NULL;
+	live->dns_kept = live->sni_kept = false;
 }
 
 void bh_core_claims(struct bh_core *core, const struct bh_claim *claims, size_t count)

@@ -390,6 +390,11 @@ static void restore_edge(void *user, const struct bh_edge *edge)
 	bh_ledger_restore(((struct bh_core *)user)->ledger, edge);
 }
 
+static void restore_called(void *user, const char *src, const char *dst, const char *names)
+{
+	bh_called_restore(((struct bh_core *)user)->called, src, dst, names);
+}
+
 static void note_last_event(void *user, int64_t number, const char *json)
 {
 	(void)json;
@@ -405,6 +410,8 @@ static int open_state(struct bh_core *core, struct bh_error *err)
 	if (core->store == NULL)
 		return err->code;
 	int result = bh_store_load_edges(core->store, restore_edge, core, err);
+	if (result == 0)
+		result = bh_store_load_called(core->store, restore_called, core, err);
 	if (result == 0)
 		result = bh_store_events(core->store, -1, 1, note_last_event, core, err);
 	if (result == 0)
@@ -429,6 +436,7 @@ static void start(struct bh_core *core, const struct bh_config *config)
 					   .max_edges = (size_t)config->max_edges };
 	core->model = bh_model_new(&model);
 	core->ledger = bh_ledger_new(&ledger);
+	core->called = bh_called_new(ledger.max_edges);
 	STAILQ_INIT(&core->finished);
 	core->names = bh_names_new(NAMES_OF_ONE, NAMES_OF_ALL);
 	core->flows = bh_map_new(NULL);

@@ -452,6 +452,13 @@ static void collect_edge(void *user, const struct bh_edge *edge)
 	list->edges[list->count++] = *edge;
 }
 
+static void propose_names(void *user, const struct bh_edge *edge, struct bh_edge_names *out)
+{
+	const struct bh_core *core = user;
+
+	bh_called_get(core->called, edge->src.name, edge->dst.name, out);
+}
+
 struct bh_policy *bh_core_propose(struct bh_core *core)
 {
 	struct edge_list list = { 0 };
@@ -476,6 +483,7 @@ struct bh_policy *bh_core_propose(struct bh_core *core)
 					  .workloads = workloads,
 					  .workload_count = count,
 					  .labels = propose_labels,
+					  .names = propose_names,
 					  .user = core,
 					  .header = header };
 	struct bh_policy *policy = bh_propose(&input);

@@ -294,6 +294,27 @@ static void put_port(struct bh_buffer *comment, const struct proposal *p, size_t
 	put_evidence(comment, &evidence);
 }
 
+static void put_list(struct bh_buffer *out, const char *before, const char *quote,
+		     const struct bh_edge_names *names, enum bh_calling how)
+{
+	for (size_t i = 0; i < names->counts[how]; i++)
+		bh_buffer_printf(out, "%s%s%s%s", i == 0 ? before : ", ", quote,
+				 names->names[how][i], quote);
+}
+
+/* What the server outside was called, on a line of its own. */
+static void put_names(struct bh_buffer *comment, const struct proposal *p, const struct item *item)
+{
+	struct bh_edge_names names = { 0 };
+
+	if (p->input->names == NULL || item->to.kind != BH_POLICY_PREFIX)
+		return;
+	p->input->names(p->input->user, item->edge, &names);
+	put_list(comment, "\nDNS called it: ", "", &names, BH_CALLED_BY_DNS);
+	put_list(comment, "\nTLS clients claimed, and nobody checked: ", "\"", &names,
+		 BH_CALLED_BY_CLAIM);
+}
+
 /* One rule for the items from `at` to `end`, which share both ends. */
 static void add_rule(struct proposal *p, size_t at, size_t end)
 {
@@ -305,6 +326,7 @@ static void add_rule(struct proposal *p, size_t at, size_t end)
 		next = end_of(p, i, compare_whole);
 		put_port(&comment, p, i, next, several);
 	}
+	put_names(&comment, p, &items[at]);
 	size_t rule = bh_policy_add_rule(p->policy, &items[at].from, &items[at].to, comment.data);
 	for (size_t i = at; i < end; i = end_of(p, i, compare_whole))
 		bh_policy_add_port(p->policy, rule, items[i].port.proto, items[i].port.first,

@@ -18,14 +18,17 @@ struct bh_propose_input {
 	const char *const *workloads;
 	size_t workload_count;
 	bh_propose_labels labels;
+	/* What an edge's destination outside was called; NULL: nothing is known. */
+	void (*names)(void *user, const struct bh_edge *edge, struct bh_edge_names *out);
 	void *user;
 	const char *header;
 };
 
-/* One rule a (source, destination) pair with all its ports, the evidence for each as comment;
- * sorted, so that the same edges give the same bytes. Servers outside become their own /32 or /128,
- * clients from outside the world; nothing else is widened. Left out: edges without an answer, and
- * those with an end that is unresolved, departed or no address. The caller frees it. */
+/* One rule a (source, destination) pair with all its ports, the evidence for each as comment, and
+ * what a server outside was called by those who went there: no selector, since a name is no
+ * address; sorted, so that the same edges give the same bytes. Servers outside become their own /32
+ * or /128, clients from outside the world; nothing else is widened. Left out: edges without an
+ * answer, and those with an end that is unresolved, departed or no address. The caller frees it. */
 struct bh_policy *bh_propose(const struct bh_propose_input *input);
 
 #endif

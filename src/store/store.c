@@ -19,12 +19,13 @@
 #include "grow.h"
 #include "timefmt.h"
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 #define BUSY_SECONDS 2
 /* "bkhd" in the file's header: whose it is, whatever its version. */
 #define APPLICATION_ID "0x626b6864"
 
-static const char schema[] =
+/* Each makes a schema of the next version. */
+static const char *const schema[SCHEMA_VERSION] = {
 	"CREATE TABLE edges (src_kind INTEGER NOT NULL, src TEXT NOT NULL, dst_kind INTEGER NOT "
 	"NULL,"
 	" dst TEXT NOT NULL, proto INTEGER NOT NULL, port INTEGER NOT NULL, first INTEGER NOT NULL,"
@@ -42,11 +43,17 @@ static const char schema[] =
 	"CREATE TABLE events (number INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL,"
 	" kind TEXT NOT NULL, json TEXT NOT NULL);"
 	"PRAGMA user_version = 1;"
-	"PRAGMA application_id = " APPLICATION_ID ";";
+	"PRAGMA application_id = " APPLICATION_ID ";",
+	"CREATE TABLE called (src TEXT NOT NULL, dst TEXT NOT NULL, names TEXT NOT NULL,"
+	" PRIMARY KEY (src, dst)) WITHOUT ROWID;"
+	"PRAGMA user_version = 2;",
+};
 
 enum statement {
 	SAVE_EDGE,
 	LOAD_EDGES,
+	SAVE_CALLED,
+	LOAD_CALLED,
 	ADD_REVISION,
 	LIST_REVISIONS,
 	GET_REVISION,
@@ -65,6 +72,8 @@ enum statement {
 static const char *const sql[STATEMENTS] = {
 	[SAVE_EDGE] = "INSERT OR REPLACE INTO edges VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[LOAD_EDGES] = "SELECT * FROM edges",
+	[SAVE_CALLED] = "INSERT OR REPLACE INTO called VALUES (?,?,?)",
+	[LOAD_CALLED] = "SELECT src, dst, names FROM called",
 	[ADD_REVISION] = "INSERT INTO revisions VALUES (?,?,?,?,?,?)",
 	[LIST_REVISIONS] = "SELECT * FROM revisions ORDER BY number DESC LIMIT ?",
 	[GET_REVISION] = "SELECT * FROM revisions WHERE number = ?1 OR (?1 = 0 AND number = "
@@ -240,15 +249,16 @@ static int check_file(struct bh_store *s, int *version, struct bh_error *err)
 	return result;
 }
 
-static int create_schema(struct bh_store *s, struct bh_error *err)
+/* From nothing, or from what an older version of ours made. */
+static int update_schema(struct bh_store *s, struct bh_error *err)
 {
-	int version, result = run(s, "BEGIN IMMEDIATE", err);
+	int version = SCHEMA_VERSION, result = run(s, "BEGIN IMMEDIATE", err);
 
+	/* Another process may have done it while we waited. */
 	if (result == 0)
 		result = read_number(s, "PRAGMA user_version", &version, err);
-	/* Unless another process made it while we waited. */
-	if (result == 0 && version == 0)
-		result = run(s, schema, err);
+	while (result == 0 && version < SCHEMA_VERSION)
+		result = run(s, schema[version++], err);
 	return result == 0 ? run(s, "COMMIT", err) : result;
 }
 
@@ -260,7 +270,7 @@ static int prepare_schema(struct bh_store *s, struct bh_error *err)
 		result = check_file(s, &version, err);
 	if (result == 0)
 		result = run(s, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;", err);
-	return result == 0 && version == 0 ? create_schema(s, err) : result;
+	return result == 0 && version < SCHEMA_VERSION ? update_schema(s, err) : result;
 }
 
 static int prepare_statements(struct bh_store *s, struct bh_error *err)
@@ -460,6 +470,40 @@ int bh_store_load_edges(struct bh_store *s, void (*edge)(void *user, const struc
 	struct edge_context context = { edge, user };
 
 	return each_row(s, use(s, LOAD_EDGES), read_edge, &context, err);
+}
+
+int bh_store_save_called(struct bh_store *s, const char *src, const char *dst, const char *names,
+			 struct bh_error *err)
+{
+	sqlite3_stmt *q = use(s, SAVE_CALLED);
+
+	bind_text(q, 1, src);
+	bind_text(q, 2, dst);
+	bind_text(q, 3, names);
+	return run_once(s, q, err);
+}
+
+struct called_context {
+	void (*row)(void *user, const char *src, const char *dst, const char *names);
+	void *user;
+};
+
+static void read_called(sqlite3_stmt *q, void *context)
+{
+	const struct called_context *c = context;
+
+	c->row(c->user, (const char *)sqlite3_column_text(q, 0),
+	       (const char *)sqlite3_column_text(q, 1), (const char *)sqlite3_column_text(q, 2));
+}
+
+int bh_store_load_called(struct bh_store *s,
+			 void (*row)(void *user, const char *src, const char *dst,
+				     const char *names),
+			 void *user, struct bh_error *err)
+{
+	struct called_context context = { row, user };
+
+	return each_row(s, use(s, LOAD_CALLED), read_called, &context, err);
 }
 
 /* --- revisions -------------------------------------------------------------------------------- */

@@ -11,11 +11,12 @@
 
 struct bh_store;
 
-/* Opens or makes the file; its schema is versioned (PRAGMA user_version) and a newer one than ours
- * is refused (-EPROTO). So is a file that is damaged or no database at all (-EUCLEAN, with what to
- * do), another program's database (-EINVAL), and one that may not be written (-EACCES); none of
- * them is changed or replaced. Here and below: -ENOSPC where the disk is full; -EBUSY where another
- * process writes to the file, which is waited for at most two seconds. */
+/* Opens or makes the file; its schema is versioned (PRAGMA user_version): an older one is brought
+ * up to date, a newer one than ours is refused (-EPROTO). So is a file that is damaged or no
+ * database at all (-EUCLEAN, with what to do), another program's database (-EINVAL), and one that
+ * may not be written (-EACCES); none of them is changed or replaced. Here and below: -ENOSPC where
+ * the disk is full; -EBUSY where another process writes to the file, which is waited for at most
+ * two seconds. */
 struct bh_store *bh_store_open(const char *path, struct bh_error *err);
 void bh_store_close(struct bh_store *store);
 
@@ -27,6 +28,14 @@ int bh_store_commit(struct bh_store *store, struct bh_error *err);
 int bh_store_save_edge(struct bh_store *store, const struct bh_edge *edge, struct bh_error *err);
 int bh_store_load_edges(struct bh_store *store, void (*edge)(void *user, const struct bh_edge *),
 			void *user, struct bh_error *err);
+
+/* What a workload's peers outside were called, as a text that the caller understands. */
+int bh_store_save_called(struct bh_store *store, const char *src, const char *dst,
+			 const char *names, struct bh_error *err);
+int bh_store_load_called(struct bh_store *store,
+			 void (*row)(void *user, const char *src, const char *dst,
+				     const char *names),
+			 void *user, struct bh_error *err);
 
 /* A revision that was applied. text: the document as given, comments and all. */
 struct bh_revision {

@@ -105,6 +105,18 @@ within lab-db python3 "$dns" push evil.example || fail "nothing was sent"
 after=$(visit lab-job 203.0.113.10)
 eventually 10 called "$after" '"pay.example"' || fail "an answer that nobody asked for counts"
 
+step "the ledger and what is proposed from it say the names"
+edge_named() {
+	bh edges --format json | jq -e 'any(.edges[]; .src == "netns:lab-job" and .dst == "203.0.113.10" and
+		.port == 443 and .dns == ["pay.example"] and .sni == ["claimed.example"])'
+}
+eventually 10 edge_named || fail "the edge does not say how its destination was called"
+bh edges | grep -q 'pay.example (203.0.113.10)' || fail "the table of edges shows no name"
+bh policy propose >"$scratch/proposal" || fail "nothing is proposed"
+grep -q '# DNS called it: pay.example$' "$scratch/proposal" || fail "the proposal says no name"
+grep -q '# TLS clients claimed, and nobody checked: "claimed.example"$' "$scratch/proposal" ||
+	fail "the proposal says no claim"
+
 step "names outlive the capture process"
 kill -9 "$(child capture)"
 eventually 15 status_is '.capture.state == "running" and .capture.restarts == 1' ||
@@ -112,3 +124,8 @@ eventually 15 status_is '.capture.state == "running" and .capture.restarts == 1'
 sleep 1
 after=$(visit lab-job 203.0.113.10)
 eventually 10 called "$after" '"pay.example"' || fail "the name went with capture"
+
+step "what edges were called outlives the daemon"
+stop_daemon
+start_daemon
+edge_named >/dev/null || fail "the names went with the daemon"

@@ -27,6 +27,7 @@ static int make_core(void **state)
 	bh_config_defaults(&core->config);
 	core->model = bh_model_new(&model);
 	core->ledger = bh_ledger_new(&ledger);
+	core->called = bh_called_new(ledger.max_edges);
 	STAILQ_INIT(&core->finished);
 	core->names = bh_names_new(10, 100);
 	core->flows = bh_map_new(NULL);
@@ -58,6 +59,7 @@ static int free_core(void **state)
 	bh_map_free(core->spoofs);
 	bh_map_free(core->modes);
 	bh_ledger_free(core->ledger);
+	bh_called_free(core->called);
 	bh_model_free(core->model);
 	free(core);
 	return 0;
@@ -359,6 +361,7 @@ static void attach(struct bh_core *core, uint32_t ifindex, uint64_t inode, const
 	memset(&fact, 0, sizeof(fact));
 	fact.ifindex = ifindex;
 	fact.nsid = (int32_t)inode;
+	snprintf(fact.netns_name, sizeof(fact.netns_name), "/run/netns/n%d", (int)inode);
 	fact.netns_inode = inode;
 	fact.addr_count = 1;
 	bh_addr_parse("10.0.0.1", &fact.addrs[0]);
@@ -435,6 +438,55 @@ static void claims_are_shown_as_such(void **state)
 	assert_true(has_json(core, &flow, "\"sni\":\"shop.example\""));
 }
 
+/* What is learned keeps its names; what is not learned, none. */
+static void edges_keep_what_their_ends_are_called(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_flow flow = outward(1, 7, NOW + 1), unlearned = outward(2, 7, NOW + 1);
+	struct bh_claim claim = { 1, "shop.example" };
+	struct bh_edge_names names;
+	const char *workload;
+
+	attach(core, 7, 5, "");
+	told(core, 7, "pay.example", NOW);
+	bh_core_flows(core, &unlearned, 1); /* nobody answers */
+	workload = find(core, &unlearned.key)->src.name;
+	bh_called_get(core->called, workload, "203.0.113.9", &names);
+	assert_int_equal(names.counts[BH_CALLED_BY_DNS], 0);
+	flow.direction = BH_DIRECTION_SYN;
+	flow.answered = flow.established = true;
+	bh_core_flows(core, &flow, 1);
+	bh_called_get(core->called, workload, "203.0.113.9", &names);
+	assert_int_equal(names.counts[BH_CALLED_BY_DNS], 1);
+	assert_string_equal(names.names[BH_CALLED_BY_DNS][0], "pay.example");
+	assert_int_equal(names.counts[BH_CALLED_BY_CLAIM], 0);
+	bh_core_claims(core, &claim, 1);
+	flow.final = true;
+	bh_core_flows(core, &flow, 1);
+	bh_called_get(core->called, workload, "203.0.113.9", &names);
+	assert_string_equal(names.names[BH_CALLED_BY_CLAIM][0], "shop.example");
+}
+
+/* Those who were told nothing, as far as was seen, and go somewhere outside all the same. */
+static void who_has_no_names_is_listed(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_flow flow = outward(1, 7, NOW + 1), resolver = outward(2, 8, NOW + 1);
+	struct bh_buffer who = { 0 };
+
+	attach(core, 7, 5, "");
+	attach(core, 8, 6, "");
+	flow.answered = resolver.answered = true;
+	resolver.key.dport = 53; /* whom one asks needs no name */
+	bh_core_flows(core, &flow, 1);
+	bh_core_flows(core, &resolver, 1);
+	assert_int_equal(bh_core_names_missing(core, &who), 1);
+	assert_string_equal(who.data, find(core, &flow.key)->src.name);
+	told(core, 7, "pay.example", NOW + 2);
+	assert_int_equal(bh_core_names_missing(core, &who), 0);
+	bh_buffer_free(&who);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -449,6 +501,9 @@ int main(void)
 						make_core, free_core),
 		cmocka_unit_test_setup_teardown(the_next_container_inherits_no_names, make_core,
 						free_core),
+		cmocka_unit_test_setup_teardown(edges_keep_what_their_ends_are_called, make_core,
+						free_core),
+		cmocka_unit_test_setup_teardown(who_has_no_names_is_listed, make_core, free_core),
 		cmocka_unit_test_setup_teardown(claims_are_shown_as_such, make_core, free_core),
 		cmocka_unit_test_setup_teardown(flows_that_are_heard_of_no_more_end, make_core,
 						free_core),

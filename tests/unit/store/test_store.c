@@ -613,14 +613,66 @@ static void anothers_database_is_refused_and_left_alone(void **state)
 	}
 }
 
+static void note_called(void *user, const char *src, const char *dst, const char *names)
+{
+	assert_string_equal(src, "web");
+	assert_string_equal(dst, "192.0.2.1");
+	assert_string_equal(names, "dns b.example 2\n");
+	++*(int *)user;
+}
+
+static void what_peers_were_called_comes_back(void **state)
+{
+	struct bh_store *store = open_store();
+	int rows = 0;
+
+	(void)state;
+	assert_int_equal(bh_store_save_called(store, "web", "192.0.2.1", "dns a.example 1\n", NULL),
+			 0);
+	assert_int_equal(bh_store_save_called(store, "web", "192.0.2.1", "dns b.example 2\n", NULL),
+			 0);
+	bh_store_close(store);
+	store = open_store();
+	assert_int_equal(bh_store_load_called(store, note_called, &rows, NULL), 0);
+	assert_int_equal(rows, 1);
+	bh_store_close(store);
+}
+
+static void count_edge(void *user, const struct bh_edge *edge)
+{
+	(void)edge;
+	++*(int *)user;
+}
+
+/* As the first version left it. */
+static void an_older_schema_is_brought_up_to_date(void **state)
+{
+	struct bh_store *store = open_store();
+	struct bh_edge edge = { .src = { BH_PEER_WORKLOAD, "web" },
+				.dst = { BH_PEER_WORKLOAD, "db" } };
+	int edges = 0;
+
+	(void)state;
+	assert_int_equal(bh_store_save_edge(store, &edge, NULL), 0);
+	bh_store_close(store);
+	execute("DROP TABLE called; PRAGMA user_version = 1");
+	bh_store_close(open_store());
+	store = open_store();
+	assert_int_equal(bh_store_load_edges(store, count_edge, &edges, NULL), 0);
+	assert_int_equal(edges, 1);
+	assert_int_equal(bh_store_save_called(store, "web", "192.0.2.1", "dns b.example 2\n", NULL),
+			 0);
+	bh_store_close(store);
+}
+
 static void a_newer_schema_is_refused_and_left_alone(void **state)
 {
 	(void)state;
 	bh_store_close(open_store());
-	execute("PRAGMA user_version = 2");
-	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 2, this one knows 1)");
-	execute("CREATE TABLE later (a); DROP TABLE edges; PRAGMA user_version = 3");
-	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 3, this one knows 1)");
+	execute("PRAGMA user_version = 3");
+	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 3, this one knows 2)");
+	execute("CREATE TABLE later (a); DROP TABLE edges; PRAGMA user_version = 4");
+	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 4, this one knows 2)");
 }
 
 static void what_is_no_database_is_refused_and_left_alone(void **state)
@@ -962,6 +1014,8 @@ int main(void)
 		TEST(processes_that_make_it_together_agree),
 		TEST(a_second_writer_waits_two_seconds_and_says_why),
 		TEST(anothers_database_is_refused_and_left_alone),
+		TEST(what_peers_were_called_comes_back),
+		TEST(an_older_schema_is_brought_up_to_date),
 		TEST(a_newer_schema_is_refused_and_left_alone),
 		TEST(what_is_no_database_is_refused_and_left_alone),
 		TEST(damage_is_refused_and_left_alone),
