@@ -229,6 +229,9 @@ static void note(struct entry *entry, const struct bh_named *named)
 	    lives(latest, named->time)) {
 		if (named->until > latest->until)
 			latest->until = named->until;
+		/* The clock was set back: what comes now is before the first answer. */
+		if (named->time < latest->since)
+			latest->since = named->time;
 		return;
 	}
 	bh_name_release(entry->kept[KEPT_NAMES - 1]);

@@ -83,6 +83,21 @@ static void the_latest_answer_before_it_names_a_flow(void **state)
 	bh_names_free(names);
 }
 
+static void a_clock_that_is_set_back_loses_nothing_for_long(void **state)
+{
+	struct bh_names *names = bh_names_new(10, 10);
+
+	(void)state;
+	add(names, &web, 1, "a.example", 5000, 6000);
+	add(names, &web, 2, "b.example", 5000, 6000);
+	assert_string_equal(at(names, &web, 1, 150), "-");
+	add(names, &web, 1, "a.example", 100, 200); /* the same answer again */
+	assert_string_equal(at(names, &web, 1, 150), "a.example");
+	add(names, &web, 2, "c.example", 100, 200); /* another one */
+	assert_string_equal(at(names, &web, 2, 150), "c.example");
+	bh_names_free(names);
+}
+
 static void a_living_flow_keeps_its_name(void **state)
 {
 	struct bh_names *names = bh_names_new(10, 10);
@@ -136,6 +151,7 @@ int main(void)
 		cmocka_unit_test(a_name_lives_from_answer_to_expiry),
 		cmocka_unit_test(names_are_their_clients_own),
 		cmocka_unit_test(the_latest_answer_before_it_names_a_flow),
+		cmocka_unit_test(a_clock_that_is_set_back_loses_nothing_for_long),
 		cmocka_unit_test(a_living_flow_keeps_its_name),
 		cmocka_unit_test(memory_is_bounded),
 	};
