@@ -325,12 +325,13 @@ void bh_dns_streams_segment(struct bh_dns_streams *s, const struct bh_packet *p)
 
 uint64_t bh_dns_streams_given_up(struct bh_dns_streams *s, int64_t now)
 {
-	for (size_t i = 0; i < PLACES; i++)
-		for (size_t j = 0; j < STREAMS; j++) {
-			struct stream *stream = &s->places[i].streams[j];
+	for (size_t i = 0; i < PLACES; i++) {
+		struct place *place = &s->places[i];
 
-			if (stream->key != 0 && is_over(stream, now))
-				evict(s, &s->places[i], stream);
-		}
+		/* Streams between two messages count for nothing. */
+		for (size_t j = 0; place->held > 0 && j < STREAMS; j++)
+			if (place->streams[j].held > 0 && is_over(&place->streams[j], now))
+				evict(s, place, &place->streams[j]);
+	}
 	return s->given_up;
 }
