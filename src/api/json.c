@@ -157,7 +157,7 @@ void bh_json_flow(struct bh_buffer *out, const struct bh_flow *flow,
 	put_text(out, ",\"sni\":", names->sni);
 	put_text(out, ",\"tunnel\":", flow->tunnel[0] != '\0' ? flow->tunnel : NULL);
 	put_word(out, ",\"verdict\":\"", WORD(verdicts, names->verdict));
-	bh_buffer_puts(out, "}");
+	bh_buffer_puts(out, flow->lossy || names->lossy ? ",\"lossy\":true}" : ",\"lossy\":false}");
 }
 
 static void put_names(struct bh_buffer *out, const char *before, const struct bh_edge_names *names,

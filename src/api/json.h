@@ -21,6 +21,7 @@ struct bh_flow_names {
 	const char *dns;
 	const char *sni; /* a claim of the client */
 	uint8_t verdict; /* enum bh_flow_verdict */
+	bool lossy;	 /* beside what the record itself says */
 };
 
 /* Appends one flow as a JSON object without a newline, keys in the contract's order. */

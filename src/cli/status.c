@@ -20,6 +20,42 @@ static void print_capture(const cJSON *capture)
 	       bh_human(bh_number(capture, "dropped"), dropped), bh_number(capture, "flows"));
 }
 
+/* "512 packets, 3 flow reports", or "nothing". */
+static void print_counts(const char *when, const cJSON *counts)
+{
+	const cJSON *count;
+	const char *separator = " ";
+
+	printf("%s", when);
+	cJSON_ArrayForEach (count, counts) {
+		char number[16];
+
+		if (!cJSON_IsNumber(count) || count->valuedouble == 0)
+			continue;
+		printf("%s%s ", separator, bh_human(count->valuedouble, number));
+		for (const char *c = count->string; *c != '\0'; c++)
+			putchar(*c == '_' ? ' ' : *c);
+		separator = ", ";
+	}
+	if (separator[0] == ' ')
+		printf(" nothing");
+}
+
+static void print_loss(const cJSON *loss, bool color)
+{
+	const cJSON *latest = cJSON_GetArrayItem(bh_get(loss, "intervals"), 0);
+	char from[BH_TIME_TEXT];
+
+	if (latest == NULL)
+		return;
+	printf("%slost         ", bh_color_on(BH_YELLOW, color));
+	print_counts("last minute:", bh_get(loss, "minute"));
+	print_counts("; last hour:", bh_get(loss, "hour"));
+	print_counts("; since the start:", bh_get(loss, "total"));
+	printf("; latest in the %.0f s from %s%s\n", bh_number(loss, "interval_seconds"),
+	       bh_clock(bh_number(latest, "from"), from), bh_color_off(BH_YELLOW, color));
+}
+
 static void print_identity(const cJSON *identity)
 {
 	const cJSON *runtime;
@@ -73,6 +109,7 @@ static void print_status(const struct bh_call *call, const cJSON *status)
 	printf("bulkhead %s on %s, up %s\n\n", bh_word(status, "version"), bh_word(status, "host"),
 	       bh_age((double)time(NULL) - bh_number(status, "started"), age));
 	print_capture(bh_get(status, "capture"));
+	print_loss(bh_get(status, "loss"), call->color);
 	print_identity(bh_get(status, "identity"));
 	printf("learning     %.0f edges, windows of %s\n", bh_number(learning, "edges"),
 	       bh_age(bh_number(learning, "window_seconds"), age));

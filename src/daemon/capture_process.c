@@ -48,7 +48,9 @@ struct capture {
 	uint64_t unsent_flows;
 	uint64_t unsent_denials;
 	uint64_t unsent_names;
-	int64_t stats_due; /* monotonic */
+	int64_t started;
+	int64_t stats_due;		  /* monotonic */
+	struct bh_msg_capture_stats told; /* as of when core was last there */
 	int exit_status;
 };
 
@@ -99,16 +101,25 @@ static void on_dns(void *user, const struct bh_packet *packet)
 	bh_dns_watch_packet(((struct capture *)user)->dns, packet);
 }
 
+static struct bh_msg_capture_stats stats_now(struct capture *c)
+{
+	return (struct bh_msg_capture_stats) { .started = c->started,
+					       .table =
+						       c->table != NULL
+							       ? bh_flow_table_stats(c->table)
+							       : (struct bh_flow_table_stats) { 0 },
+					       .received = c->received,
+					       .dropped = c->dropped,
+					       .unsent_flows = c->unsent_flows,
+					       .unsent_denials = c->unsent_denials,
+					       .unsent_names = c->unsent_names,
+					       .unsent_claims = c->claims.lost,
+					       .dns = bh_dns_watch_unread(c->dns, bh_time_now()) };
+}
+
 static void send_stats(struct capture *c)
 {
-	struct bh_msg_capture_stats stats = { .table = bh_flow_table_stats(c->table),
-					      .received = c->received,
-					      .dropped = c->dropped,
-					      .unsent_flows = c->unsent_flows,
-					      .unsent_denials = c->unsent_denials,
-					      .unsent_names = c->unsent_names,
-					      .unsent_claims = c->claims.lost,
-					      .dns = bh_dns_watch_unread(c->dns, bh_time_now()) };
+	struct bh_msg_capture_stats stats = stats_now(c);
 
 	if (c->core != NULL)
 		bh_channel_send(c->core, BH_MSG_CAPTURE_STATS, &stats, sizeof(stats), NULL, 0, -1);
@@ -258,8 +269,10 @@ static void on_core_closed(void *user, struct bh_channel *channel, const char *w
 
 	(void)why;
 	bh_channel_free(channel);
-	if (c->core == channel)
-		c->core = NULL;
+	if (c->core != channel)
+		return;
+	c->core = NULL;
+	c->told = stats_now(c);
 }
 
 static void meet_core(struct capture *c, int fd)
@@ -268,8 +281,12 @@ static void meet_core(struct capture *c, int fd)
 
 	if (fd < 0)
 		return;
+	if (c->core != NULL)
+		c->told = stats_now(c);
 	bh_channel_free(c->core);
 	c->core = bh_channel_new(&c->loop, fd, &handlers, QUEUE_LIMIT);
+	/* What is lost from here on, and was while there was no core, is this one's to tell. */
+	bh_channel_send(c->core, BH_MSG_CAPTURE_STATS, &c->told, sizeof(c->told), NULL, 0, -1);
 }
 
 static void on_kernel_message(void *user, struct bh_channel *channel, const struct bh_message *m)
@@ -333,6 +350,7 @@ int bh_capture_main(void)
 		bh_log(BH_LOG_ERROR, "%s", err.text);
 		return 2;
 	}
+	c->started = c->told.started = bh_time_now();
 	uv_loop_init(&c->loop);
 	c->kernel = bh_channel_new(&c->loop, BH_CHILD_FD, &handlers, QUEUE_LIMIT);
 	uv_run(&c->loop, UV_RUN_DEFAULT);

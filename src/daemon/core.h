@@ -12,6 +12,7 @@
 #include "evaluate.h"
 #include "json.h"
 #include "ledger.h"
+#include "loss_ring.h"
 #include "map.h"
 #include "model.h"
 #include "names.h"
@@ -103,10 +104,14 @@ struct bh_core {
 	uv_timer_t rules_timer;
 
 	int64_t last_event;
-	struct bh_msg_loss loss;
+	struct bh_loss_ring losses;
+	uint64_t losses_told;	 /* intervals of which an event told */
+	int64_t sight_lost;	 /* µs: when flows last passed unseen, or may have; 0: never */
+	struct bh_msg_loss loss; /* as last told by the kernel process */
+	bool loss_known;	 /* it spoke at all */
 	struct bh_msg_capture_stats capture_stats;
 	struct bh_msg_capture_state capture_state;
-	uint64_t reported_drops;
+	bool capture_state_known;
 
 	struct bh_api *api;
 	uv_poll_t api_poll;
@@ -134,7 +139,8 @@ void bh_core_flows_orphaned(struct bh_core *core);
 void bh_core_flows_sweep(struct bh_core *core, int64_t now);
 /* now: monotonic. */
 void bh_core_spoofs_tick(struct bh_core *core, int64_t now);
-void bh_core_flow_json(const struct bh_live_flow *flow, struct bh_buffer *out);
+void bh_core_flow_json(const struct bh_core *core, const struct bh_live_flow *flow,
+		       struct bh_buffer *out);
 /* Whether policy and learning have to do with it: not what links need to work, nor what a tunnel
  * carries, whose addresses are of a network of their own and may be anybody's here. */
 bool bh_core_flow_is_judged(const struct bh_live_flow *flow);
@@ -222,6 +228,20 @@ const struct bh_instance *bh_core_kept(const struct bh_core *core, const char *w
 /* Iterates over them like bh_map_next(). */
 const struct bh_instance *bh_core_kept_next(const struct bh_core *core, size_t *position);
 void bh_core_kept_free(void *instance);
+
+/* core_loss.c */
+/* Something was lost just now. */
+void bh_core_lost(struct bh_core *core, enum bh_loss_kind kind, uint64_t count);
+/* Totals of the other processes, which grow. The first word of each is where it begins. */
+void bh_core_loss_take(struct bh_core *core, const struct bh_msg_loss *loss);
+void bh_core_loss_stats(struct bh_core *core, const struct bh_msg_capture_stats *stats);
+/* Tells of intervals that are over by then. */
+void bh_core_loss_tick(struct bh_core *core, int64_t now);
+/* Whether something of it may have been lost: its counts are a floor. */
+bool bh_core_flow_is_lossy(const struct bh_core *core, const struct bh_live_flow *live);
+cJSON *bh_core_loss_json(const struct bh_core *core);
+/* Adds a sentence for each kind of loss there was. */
+void bh_core_loss_say(const struct bh_core *core, cJSON *list);
 
 /* core_events.c */
 void bh_core_event(struct bh_core *core, const char *kind, const char *format, ...)

@@ -165,46 +165,6 @@ static void say_missing_names(const struct bh_core *core, cJSON *list)
 	bh_buffer_free(&who);
 }
 
-static void say_losses(const struct bh_core *core, cJSON *list)
-{
-	const struct bh_msg_capture_stats *s = &core->capture_stats;
-
-	if (!core->capture_state.running)
-		say(list, "capture is not running: nothing is seen at the moment");
-	if (core->capture_state.restarts > 0)
-		say(list, "capture was restarted %u times; what passed meanwhile was not seen",
-		    core->capture_state.restarts);
-	if (s->dropped > 0)
-		say(list, "%" PRIu64 " of %" PRIu64 " packets were lost before they were read",
-		    s->dropped, s->received + s->dropped);
-	if (s->table.evicted > 0)
-		say(list, "%" PRIu64 " flows were ended early to stay within capture.max_flows",
-		    s->table.evicted);
-	if (s->unsent_flows > 0)
-		say(list, "%" PRIu64 " flow reports were lost between capture and core",
-		    s->unsent_flows);
-	if (s->unsent_names > 0)
-		say(list,
-		    "%" PRIu64 " names of addresses were lost between capture and core: flows to "
-		    "them show none",
-		    s->unsent_names);
-	if (s->unsent_claims > 0)
-		say(list,
-		    "%" PRIu64 " names that TLS clients claimed were lost between capture and core",
-		    s->unsent_claims);
-	say_unread_names(&s->dns, list);
-	if (core->loss.netlink_overruns > 0)
-		say(list,
-		    "netlink lost messages %" PRIu64
-		    " times; each time everything was scanned again",
-		    core->loss.netlink_overruns);
-	if (core->loss.denials_lost + s->unsent_denials > 0)
-		say(list,
-		    "%" PRIu64 " denials were lost on their way (too many at once, or a process "
-		    "was away): they are no events",
-		    core->loss.denials_lost + s->unsent_denials);
-}
-
 /* Connections that are open now, and teach nothing as long as they last. */
 static size_t count_undirected(const struct bh_core *core)
 {
@@ -247,7 +207,10 @@ cJSON *bh_core_unknown(const struct bh_core *core)
 	say_missing_names(core, list);
 	if (core->store_why[0] != '\0')
 		say(list, "nothing is stored (%s): a restart would forget it", core->store_why);
-	say_losses(core, list);
+	if (!core->capture_state.running)
+		say(list, "capture is not running: nothing is seen at the moment");
+	bh_core_loss_say(core, list);
+	say_unread_names(&core->capture_stats.dns, list);
 	size_t open = count_undirected(core);
 	if (open > 0)
 		say(list,
@@ -299,6 +262,7 @@ void bh_core_handle_status(void *user, const struct bh_api_request *request,
 				(double)core->config.window / BH_SECOND);
 	cJSON_AddItemToObject(learning, "unlearned", bh_core_unlearned_json(core));
 	cJSON_AddItemToObject(json, "modes", modes_json(core));
+	cJSON_AddItemToObject(json, "loss", bh_core_loss_json(core));
 	cJSON_AddItemToObject(json, "unknown", bh_core_unknown(core));
 	reply->json = json;
 }

@@ -76,7 +76,7 @@ static void stream_flows(void *state, struct bh_buffer *out)
 			newest = live->sequence;
 		if (!passes(&s->filter, live))
 			continue;
-		bh_core_flow_json(live, out);
+		bh_core_flow_json(s->core, live, out);
 		bh_buffer_puts(out, "\n");
 	}
 	s->sequence = newest;
@@ -138,7 +138,7 @@ void bh_core_handle_flows(void *user, const struct bh_api_request *request,
 			continue;
 		if (found++ > 0)
 			bh_buffer_puts(&text, lines ? "\n" : ",\n");
-		bh_core_flow_json(live, &text);
+		bh_core_flow_json(core, live, &text);
 	}
 	bh_buffer_puts(&text, lines ? (found > 0 ? "\n" : "") : "]}");
 	bh_core_reply_raw(reply, &text, lines);

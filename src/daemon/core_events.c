@@ -136,6 +136,7 @@ void bh_core_event_json(struct bh_core *core, const char *kind, const char *text
 	if (line == NULL ||
 	    bh_store_add_event(core->store, now, kind, line, &core->last_event, &err) != 0) {
 		bh_log(BH_LOG_ERROR, "event lost: %s: %s", kind, text);
+		bh_core_lost(core, BH_LOSS_EVENTS, 1);
 		bh_core_store_failed(core, &err);
 	}
 	free(line);

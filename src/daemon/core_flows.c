@@ -254,7 +254,7 @@ static void learn(struct bh_core *core, struct bh_live_flow *live)
 		.ends = f->final,
 		.bytes = bytes > live->counted_bytes ? bytes - live->counted_bytes : 0,
 		.denied = live->denied || (!live->learned && is_against_policy(core, live)),
-		.lossy = f->lossy
+		.lossy = bh_core_flow_is_lossy(core, live)
 	};
 
 	if (bh_ledger_observe(core->ledger, &contact) == BH_LEARNED)
@@ -313,6 +313,7 @@ static void adopt(struct bh_core *core, struct bh_live_flow *live, const struct 
 	if (turned)
 		forget_tuple(core, live);
 	live->flow = flow;
+	live->flow.lossy = flow.lossy || flow.first <= core->sight_lost;
 	if (turned) {
 		bh_core_unname_peer(live);
 		note_tuple(core, live);
@@ -473,13 +474,15 @@ const char *bh_core_peer_workload(const struct bh_peer *peer)
 		       : NULL;
 }
 
-void bh_core_flow_json(const struct bh_live_flow *live, struct bh_buffer *out)
+void bh_core_flow_json(const struct bh_core *core, const struct bh_live_flow *live,
+		       struct bh_buffer *out)
 {
 	struct bh_flow_names names = { .src_workload = bh_core_peer_workload(&live->src),
 				       .dst_workload = bh_core_peer_workload(&live->dst),
 				       .dns = live->dns != NULL ? bh_name_text(live->dns) : NULL,
 				       .sni = live->sni,
-				       .verdict = (uint8_t)bh_core_flow_verdict(live) };
+				       .verdict = (uint8_t)bh_core_flow_verdict(live),
+				       .lossy = bh_core_flow_is_lossy(core, live) };
 
 	bh_json_flow(out, &live->flow, &names);
 }

@@ -5,7 +5,6 @@
  * state directory is all it owns.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,6 +119,7 @@ static void on_tick(uv_timer_t *timer)
 	bh_core_flows_tick(core);
 	bh_core_denials_tick(core, now);
 	bh_core_spoofs_tick(core, bh_time_monotonic());
+	bh_core_loss_tick(core, now);
 	if (bh_time_monotonic() >= core->sweep_due) {
 		core->sweep_due = bh_time_monotonic() + SWEEP_INTERVAL;
 		bh_core_flows_sweep(core, now);
@@ -158,31 +158,21 @@ static void lose_endpoint(struct bh_core *core, uint32_t ifindex)
 	bh_core_listeners_gone(core, ifindex);
 }
 
-static void take_loss(struct bh_core *core, const struct bh_msg_loss *loss)
-{
-	if (loss->netlink_overruns > core->loss.netlink_overruns)
-		bh_core_event(core, "loss", "netlink lost messages; everything was scanned again");
-	if (loss->denials_lost > core->loss.denials_lost)
-		bh_core_event(core, "loss", "%" PRIu64 " denials were lost before they were read",
-			      loss->denials_lost - core->loss.denials_lost);
-	core->loss = *loss;
-}
-
 static void take_capture_state(struct bh_core *core, const struct bh_msg_capture_state *state)
 {
-	if (core->capture_state.running && !state->running)
-		bh_core_event(core, "capture", "capture ended; nothing is seen until it is back");
-	else if (!core->capture_state.running && state->running && state->restarts > 0)
-		bh_core_event(core, "capture", "capture is back");
-	core->capture_state = *state;
-}
+	const struct bh_msg_capture_state *before = &core->capture_state;
 
-static void take_capture_stats(struct bh_core *core, const struct bh_msg_capture_stats *stats)
-{
-	if (stats->dropped > core->capture_stats.dropped)
-		bh_core_event(core, "loss", "%" PRIu64 " packets were lost before they were read",
-			      stats->dropped - core->capture_stats.dropped);
-	core->capture_stats = *stats;
+	if (!core->capture_state_known) {
+		bh_core_lost(core, BH_LOSS_CORE, state->core_restarts > 0);
+	} else if (before->running && !state->running) {
+		bh_core_lost(core, BH_LOSS_CAPTURE, 1);
+		bh_core_event(core, "capture", "capture ended; nothing is seen until it is back");
+	} else if (!before->running && state->running && state->restarts > 0) {
+		core->sight_lost = bh_time_now();
+		bh_core_event(core, "capture", "capture is back");
+	}
+	core->capture_state = *state;
+	core->capture_state_known = true;
 }
 
 static void on_capture_message(void *user, struct bh_channel *channel, const struct bh_message *m)
@@ -201,7 +191,7 @@ static void on_capture_message(void *user, struct bh_channel *channel, const str
 	else if (m->type == BH_MSG_DENIAL)
 		bh_core_denial(core, m->data);
 	else if (m->type == BH_MSG_CAPTURE_STATS)
-		take_capture_stats(core, m->data);
+		bh_core_loss_stats(core, m->data);
 	else
 		bh_log(BH_LOG_WARNING, "capture sent %s; ignored", bh_message_name(m->type));
 }
@@ -317,7 +307,7 @@ static void take_report(struct bh_core *core, const struct bh_message *m)
 		start_api(core, m->fd);
 		break;
 	case BH_MSG_LOSS:
-		take_loss(core, m->data);
+		bh_core_loss_take(core, m->data);
 		break;
 	case BH_MSG_CAPTURE_STATE:
 		take_capture_state(core, m->data);
@@ -480,8 +470,10 @@ int bh_core_main(void)
 	}
 	core->kernel = bh_channel_new(&core->loop, BH_CHILD_FD, &handlers, QUEUE_LIMIT);
 	uv_run(&core->loop, UV_RUN_DEFAULT);
-	if (core->store != NULL)
+	if (core->store != NULL) {
+		bh_core_loss_tick(core, INT64_MAX);
 		bh_core_store_save(core);
+	}
 	bh_store_close(core->store);
 	return core->exit_status;
 }

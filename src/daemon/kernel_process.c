@@ -115,12 +115,16 @@ static void tell_both(struct kernel *k, uint16_t type, const void *data, size_t 
 	tell(&k->core, type, data, length);
 }
 
+static uint32_t restarts(const struct child *child)
+{
+	return child->starts > 0 ? child->starts - 1 : 0;
+}
+
 static void tell_capture_state(struct kernel *k)
 {
 	struct bh_msg_capture_state state = { .running = k->capture.alive,
-					      .restarts = k->capture.starts > 0
-								  ? k->capture.starts - 1
-								  : 0 };
+					      .restarts = restarts(&k->capture),
+					      .core_restarts = restarts(&k->core) };
 
 	tell(&k->core, BH_MSG_CAPTURE_STATE, &state, sizeof(state));
 }

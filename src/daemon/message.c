@@ -202,6 +202,11 @@ static bool check_denial(const void *data)
 	       addr_ok(&d->key.dst);
 }
 
+static bool check_capture_stats(const void *data)
+{
+	return time_ok(((const struct bh_msg_capture_stats *)data)->started);
+}
+
 static bool check_port(const void *data, size_t length)
 {
 	const struct bh_msg_port *p = data;
@@ -268,7 +273,7 @@ static const struct {
 	[BH_MSG_FLOWS] = { "flows", ARRAY, sizeof(struct bh_flow), check_flow },
 	[BH_MSG_DENIAL] = { "denial", ONE, sizeof(struct bh_denial), check_denial },
 	[BH_MSG_CAPTURE_STATS] = { "capture-stats", ONE, sizeof(struct bh_msg_capture_stats),
-				   NULL },
+				   check_capture_stats },
 	[BH_MSG_NAMES] = { "names", ARRAY, sizeof(struct bh_named), check_named },
 	[BH_MSG_CLAIMS] = { "claims", ARRAY, sizeof(struct bh_claim), check_claim },
 };

@@ -81,6 +81,7 @@ struct bh_msg_loss {
 struct bh_msg_capture_state {
 	bool running;
 	uint32_t restarts;
+	uint32_t core_restarts; /* of the process that is told */
 };
 
 struct bh_msg_runtime_get {
@@ -126,9 +127,11 @@ struct bh_msg_rules_result {
 	char text[1024]; /* of the error */
 };
 
+/* Sent to a new core at once, as it stood when the one before left, and then every second. */
 struct bh_msg_capture_stats {
+	int64_t started; /* µs: which process speaks; the counts are since then */
 	struct bh_flow_table_stats table;
-	uint64_t received; /* by the kernel's ring, since the handle opened */
+	uint64_t received; /* by the kernel's ring */
 	uint64_t dropped;
 	uint64_t unsent_flows; /* reports that did not fit into the channel to core */
 	uint64_t unsent_denials;

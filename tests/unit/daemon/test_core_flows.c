@@ -302,7 +302,7 @@ static bool has_json(struct bh_core *core, const struct bh_flow *flow, const cha
 {
 	struct bh_buffer json = { 0 };
 
-	bh_core_flow_json(find(core, &flow->key), &json);
+	bh_core_flow_json(core, find(core, &flow->key), &json);
 	bool result = strstr(json.data, text) != NULL;
 	bh_buffer_free(&json);
 	return result;

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What was lost, by interval: the ring itself, and what core makes of the others' totals. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core.h"
+#include "grow.h"
+
+#define NOW (INT64_C(1700000000) * BH_SECOND)
+
+static void losses_are_kept_by_interval(void **state)
+{
+	struct bh_loss_ring *ring = *state;
+	uint64_t sums[BH_LOSS_KINDS];
+
+	assert_null(bh_loss_kept(ring, 0));
+	bh_loss_add(ring, BH_LOSS_PACKETS, 0, NOW);
+	assert_null(bh_loss_kept(ring, 0));
+	bh_loss_add(ring, BH_LOSS_PACKETS, 5, NOW);
+	bh_loss_add(ring, BH_LOSS_PACKETS, 2, NOW + BH_LOSS_INTERVAL - 1);
+	bh_loss_add(ring, BH_LOSS_NAMES, 1, NOW + BH_LOSS_INTERVAL);
+	assert_int_equal(bh_loss_kept(ring, 0)->start, NOW + BH_LOSS_INTERVAL);
+	assert_int_equal(bh_loss_kept(ring, 1)->start, NOW);
+	assert_int_equal(bh_loss_kept(ring, 1)->counts[BH_LOSS_PACKETS], 7);
+	assert_null(bh_loss_kept(ring, 2));
+	bh_loss_sum(ring, NOW, sums);
+	assert_int_equal(sums[BH_LOSS_PACKETS], 7);
+	assert_int_equal(sums[BH_LOSS_NAMES], 1);
+	/* An interval that ends with the time asked about is over. */
+	bh_loss_sum(ring, NOW + BH_LOSS_INTERVAL, sums);
+	assert_int_equal(sums[BH_LOSS_PACKETS], 0);
+	assert_int_equal(sums[BH_LOSS_NAMES], 1);
+	assert_int_equal(ring->totals[BH_LOSS_PACKETS], 7);
+}
+
+static void the_ring_forgets_intervals_and_no_totals(void **state)
+{
+	struct bh_loss_ring *ring = *state;
+	size_t back = 0;
+
+	for (int64_t i = 0; i < BH_LOSS_KEPT + 10; i++)
+		bh_loss_add(ring, BH_LOSS_FLOWS, 1, NOW + i * BH_LOSS_INTERVAL);
+	while (bh_loss_kept(ring, back) != NULL)
+		back++;
+	assert_int_equal(back, BH_LOSS_KEPT);
+	assert_int_equal(bh_loss_kept(ring, back - 1)->start, NOW + 10 * BH_LOSS_INTERVAL);
+	assert_int_equal(ring->totals[BH_LOSS_FLOWS], BH_LOSS_KEPT + 10);
+}
+
+static void a_clock_that_is_set_back_changes_no_order(void **state)
+{
+	struct bh_loss_ring *ring = *state;
+
+	bh_loss_add(ring, BH_LOSS_PACKETS, 1, NOW);
+	bh_loss_add(ring, BH_LOSS_PACKETS, 1, NOW - 3600 * BH_SECOND);
+	assert_int_equal(bh_loss_kept(ring, 0)->counts[BH_LOSS_PACKETS], 2);
+	assert_null(bh_loss_kept(ring, 1));
+}
+
+static void every_kind_is_said(void **state)
+{
+	uint64_t counts[BH_LOSS_KINDS];
+	char text[BH_LOSS_TEXT];
+
+	(void)state;
+	for (int kind = 0; kind < BH_LOSS_KINDS; kind++)
+		counts[kind] = UINT64_MAX;
+	bh_loss_text(counts, text);
+	assert_non_null(strstr(text, "packets were lost"));
+	assert_non_null(strstr(text, "events were not stored"));
+	memset(counts, 0, sizeof(counts));
+	counts[BH_LOSS_CAPTURE] = 1;
+	assert_string_equal(bh_loss_text(counts, text),
+			    "capture was away 1 time; what passed was not seen");
+}
+
+static void totals_count_once_whichever_process_speaks(void **state)
+{
+	struct bh_core *core = bh_calloc(1, sizeof(*core));
+	struct bh_msg_capture_stats stats = { .started = NOW };
+	uint64_t *totals = core->losses.totals;
+
+	(void)state;
+	core->started = NOW;
+	bh_core_loss_stats(core, &stats);
+	assert_null(bh_loss_kept(&core->losses, 0));
+	stats.dropped = 7;
+	bh_core_loss_stats(core, &stats);
+	bh_core_loss_stats(core, &stats);
+	assert_int_equal(totals[BH_LOSS_PACKETS], 7);
+	assert_true(core->sight_lost > 0);
+	stats.dropped = 9;
+	stats.unsent_flows = 1;
+	bh_core_loss_stats(core, &stats);
+	assert_int_equal(totals[BH_LOSS_PACKETS], 9);
+	assert_int_equal(totals[BH_LOSS_FLOWS], 1);
+	/* Another capture begins at nothing, and says so first. */
+	stats = (struct bh_msg_capture_stats) { .started = NOW + BH_SECOND };
+	bh_core_loss_stats(core, &stats);
+	stats.dropped = 4;
+	bh_core_loss_stats(core, &stats);
+	assert_int_equal(totals[BH_LOSS_PACKETS], 13);
+	free(core);
+}
+
+/* What was lost before this core is not its to tell. */
+static void what_an_older_process_lost_is_no_news(void **state)
+{
+	struct bh_core *core = bh_calloc(1, sizeof(*core));
+	struct bh_msg_capture_stats stats = { .started = NOW - 60 * BH_SECOND, .dropped = 7 };
+	struct bh_msg_loss loss = { .netlink_overruns = 3, .denials_lost = 2 };
+	uint64_t *totals = core->losses.totals;
+
+	(void)state;
+	core->started = NOW;
+	bh_core_loss_stats(core, &stats);
+	bh_core_loss_take(core, &loss);
+	assert_int_equal(totals[BH_LOSS_PACKETS], 0);
+	assert_int_equal(totals[BH_LOSS_NETLINK], 0);
+	stats.dropped = 8;
+	loss.netlink_overruns = 4;
+	bh_core_loss_stats(core, &stats);
+	bh_core_loss_take(core, &loss);
+	assert_int_equal(totals[BH_LOSS_PACKETS], 1);
+	assert_int_equal(totals[BH_LOSS_NETLINK], 1);
+	assert_int_equal(totals[BH_LOSS_DENIALS], 0);
+	free(core);
+}
+
+static void flows_alive_in_a_loss_carry_it(void **state)
+{
+	struct bh_core core = { 0 };
+	struct bh_live_flow live = { .flow = { .first = NOW } };
+
+	(void)state;
+	assert_false(bh_core_flow_is_lossy(&core, &live));
+	core.sight_lost = NOW - 1;
+	assert_false(bh_core_flow_is_lossy(&core, &live));
+	core.sight_lost = NOW + 1;
+	assert_true(bh_core_flow_is_lossy(&core, &live));
+	/* It was over by then. */
+	live.flow.final = true;
+	assert_false(bh_core_flow_is_lossy(&core, &live));
+	live.flow.lossy = true;
+	assert_true(bh_core_flow_is_lossy(&core, &live));
+}
+
+static void tell_count(void *user, int64_t number, const char *json)
+{
+	(void)number;
+	*(size_t *)user += strstr(json, "\"kind\":\"loss\"") != NULL;
+}
+
+static void an_interval_is_told_once_when_it_is_over(void **state)
+{
+	struct bh_core *core = bh_calloc(1, sizeof(*core));
+	struct bh_error err = { 0 };
+	size_t told = 0;
+
+	(void)state;
+	core->store = bh_store_open(":memory:", &err);
+	assert_non_null(core->store);
+	bh_loss_add(&core->losses, BH_LOSS_PACKETS, 1, NOW);
+	bh_loss_add(&core->losses, BH_LOSS_PACKETS, 1, NOW + BH_LOSS_INTERVAL);
+	bh_core_loss_tick(core, NOW + BH_LOSS_INTERVAL);
+	assert_int_equal(core->losses_told, 1);
+	bh_loss_add(&core->losses, BH_LOSS_NAMES, 1, NOW + BH_LOSS_INTERVAL);
+	for (int i = 0; i < 3; i++)
+		bh_core_loss_tick(core, NOW + 2 * BH_LOSS_INTERVAL);
+	assert_int_equal(bh_store_events(core->store, -1, 100, tell_count, &told, &err), 0);
+	assert_int_equal(told, 2);
+	bh_store_close(core->store);
+	free(core);
+}
+
+static int make_ring(void **state)
+{
+	*state = bh_calloc(1, sizeof(struct bh_loss_ring));
+	return 0;
+}
+
+static int free_ring(void **state)
+{
+	free(*state);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(losses_are_kept_by_interval, make_ring, free_ring),
+		cmocka_unit_test_setup_teardown(the_ring_forgets_intervals_and_no_totals, make_ring,
+						free_ring),
+		cmocka_unit_test_setup_teardown(a_clock_that_is_set_back_changes_no_order,
+						make_ring, free_ring),
+		cmocka_unit_test(every_kind_is_said),
+		cmocka_unit_test(totals_count_once_whichever_process_speaks),
+		cmocka_unit_test(what_an_older_process_lost_is_no_news),
+		cmocka_unit_test(flows_alive_in_a_loss_carry_it),
+		cmocka_unit_test(an_interval_is_told_once_when_it_is_over),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
