@@ -49,7 +49,7 @@ struct bh_flow_entry {
 	uint16_t opener_unseen : 1; /* opened by a delivery in the name of a sender that is watched
 				     */
 	uint16_t is_due : 1;
-	uint16_t was_reported : 1;
+	uint16_t was_reported : 1; /* and has not arrived anywhere since for the first time */
 	uint16_t claimed : 1; /* its initiator's claim was shown */
 };
 

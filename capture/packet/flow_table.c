@@ -256,7 +256,8 @@ static void report(struct bh_flow_table *t, struct bh_flow_entry *e, bool final)
 	t->sink(t->user, &record);
 }
 
-/* What is new goes out at once; changes go out together, once an interval. */
+/* What is new, a flow or that it arrives at last, goes out at once; changes go out together, once
+ * an interval. */
 static void report_changes(struct bh_flow_table *t, int64_t now)
 {
 	bool all = now - t->reported >= t->config.report_interval || now < t->reported;
@@ -421,6 +422,8 @@ static void count(const struct bh_flow_table *t, struct bh_flow_entry *e, const 
 		e->seen_on[!forward][p->outgoing] = p->ifindex;
 	bool came_in = forward ? e->came_in_tx : e->came_in_rx;
 	bool delivery = p->outgoing && (t->config.live || came_in);
+	if (delivery && half->delivered.packets == 0)
+		e->was_reported = false;
 	add(delivery ? &half->delivered : &half->sent, seen->packets, seen->bytes);
 }
 

@@ -103,18 +103,19 @@ static void on_dns(void *user, const struct bh_packet *packet)
 
 static struct bh_msg_capture_stats stats_now(struct capture *c)
 {
-	return (struct bh_msg_capture_stats) { .started = c->started,
-					       .table =
-						       c->table != NULL
-							       ? bh_flow_table_stats(c->table)
-							       : (struct bh_flow_table_stats) { 0 },
-					       .received = c->received,
-					       .dropped = c->dropped,
-					       .unsent_flows = c->unsent_flows,
-					       .unsent_denials = c->unsent_denials,
-					       .unsent_names = c->unsent_names,
-					       .unsent_claims = c->claims.lost,
-					       .dns = bh_dns_watch_unread(c->dns, bh_time_now()) };
+	struct bh_msg_capture_stats stats = { .started = c->started };
+
+	if (c->table == NULL)
+		return stats;
+	stats.table = bh_flow_table_stats(c->table);
+	stats.received = c->received;
+	stats.dropped = c->dropped;
+	stats.unsent_flows = c->unsent_flows;
+	stats.unsent_denials = c->unsent_denials;
+	stats.unsent_names = c->unsent_names;
+	stats.unsent_claims = c->claims.lost;
+	stats.dns = bh_dns_watch_unread(c->dns, bh_time_now());
+	return stats;
 }
 
 static void send_stats(struct capture *c)

@@ -64,9 +64,8 @@ nsenter --net="/run/netns/$host-one" python3 -c 'if True:
 	import socket, sys
 	with socket.create_connection(("10.99.0.2", 82), 2) as s:
 		sys.stdin.read()' <"$scratch/hold" &
-standing=$!
+at_end "kill $! 2>/dev/null"
 exec {hold}>"$scratch/hold"
-at_end 'kill $standing 2>/dev/null'
 eventually 5 flow_is 82 false || fail "the standing connection is not seen"
 capture=$(child capture)
 kill -STOP "$capture"

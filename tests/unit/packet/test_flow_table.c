@@ -923,6 +923,36 @@ static void changed_flows_are_reported_at_intervals(void **state)
 	close_fixture(f);
 }
 
+/* That something arrives after all may be an alarm. */
+static void a_first_delivery_is_reported_at_once(void **state)
+{
+	struct bh_flow_table_config config = file_config;
+	config.report_interval = 10 * S;
+	config.live = true;
+	struct fixture *f = open_fixture(&config);
+
+	(void)state;
+	bh_flow_table_bind(f->table, VETH_B, &(struct bh_addr) { BH_IPV4, { 10, 0, 0, 2 } });
+	pass_by(f, packet(IPPROTO_UDP, A, 1, B, 53), VETH_A, 0);
+	bh_flow_table_tick(f->table, f->now);
+	pass_by(f, packet(IPPROTO_UDP, A, 1, B, 53), VETH_A, 0);
+	bh_flow_table_tick(f->table, f->now);
+	assert_int_equal(f->count, 1);
+	pass_by(f, packet(IPPROTO_UDP, A, 1, B, 53), VETH_A, VETH_B);
+	bh_flow_table_tick(f->table, f->now);
+	assert_int_equal(f->count, 2);
+	assert_int_equal(f->records[1].tx.delivered.packets, 1);
+	pass_by(f, packet(IPPROTO_UDP, A, 1, B, 53), VETH_A, VETH_B);
+	bh_flow_table_tick(f->table, f->now);
+	assert_int_equal(f->count, 2);
+	/* Each direction has a first of its own. */
+	bh_flow_table_bind(f->table, VETH_A, &(struct bh_addr) { BH_IPV4, { 10, 0, 0, 1 } });
+	pass_by(f, packet(IPPROTO_UDP, B, 53, A, 1), VETH_B, VETH_A);
+	bh_flow_table_tick(f->table, f->now);
+	assert_int_equal(f->count, 3);
+	close_fixture(f);
+}
+
 static void a_flood_evicts_single_packets_first(void **state)
 {
 	struct bh_flow_table_config config = file_config;
@@ -1173,6 +1203,7 @@ int main(void)
 		cmocka_unit_test(a_packet_after_the_timeout_opens_a_new_flow),
 		cmocka_unit_test(a_clock_set_back_blocks_nothing),
 		cmocka_unit_test(changed_flows_are_reported_at_intervals),
+		cmocka_unit_test(a_first_delivery_is_reported_at_once),
 		cmocka_unit_test(a_flood_evicts_single_packets_first),
 		cmocka_unit_test(after_evicting_udp_its_next_packet_opens_nothing),
 		cmocka_unit_test(flush_goes_by_first_packet),
