@@ -71,6 +71,65 @@ make_host() {
 	on_host sysctl -qw net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0
 }
 
+# add_address NAMESPACE INTERFACE ADDRESS...: usable at once, IPv6 too.
+add_address() {
+	local namespace=$1 interface=$2 address
+	shift 2
+	for address in "$@"; do
+		case $address in
+		*:*) ip -n "$namespace" address add "$address" dev "$interface" nodad ;;
+		*) ip -n "$namespace" address add "$address" dev "$interface" ;;
+		esac
+	done
+}
+
+# add_bridge NAME [ADDRESS...]: a bridge in the host namespace.
+add_bridge() {
+	local bridge=$1
+	shift
+	ip -n "$host" link add "$bridge" type bridge
+	ip -n "$host" link set "$bridge" up
+	add_address "$host" "$bridge" "$@"
+}
+
+# add_guest NAME BRIDGE ADDRESS...: a namespace $host-NAME whose interface is a port of the bridge.
+add_guest() {
+	local name=$1 bridge=$2
+	shift 2
+	ip netns add "$host-$name" && at_end "ip netns del $host-$name 2>/dev/null"
+	ip -n "$host" link add "v$name" type veth peer name eth0 netns "$host-$name"
+	ip -n "$host" link set "v$name" master "$bridge" up
+	ip -n "$host-$name" link set lo up
+	ip -n "$host-$name" link set eth0 up
+	add_address "$host-$name" eth0 "$@"
+}
+
+# in_guest NAME COMMAND...
+in_guest() {
+	local name=$1
+	shift
+	nsenter --net="/run/netns/$host-$name" "$@"
+}
+
+# knows N: the daemon knows so many endpoints.
+knows() {
+	eventually 15 status_is ".identity.endpoints == $1 and .identity.unidentified == 0" ||
+		fail "the namespaces are not endpoints"
+}
+
+# has_event JQ: whether an event is told of which the expression holds.
+has_event() {
+	bh events --format json --limit 2000 | jq -e -s "any(.[]; $1)" >/dev/null
+}
+
+# no_leak: what the policy denies was stopped, and nothing else was taken for a leak.
+no_leak() {
+	local leaks
+	leaks=$(bh events --format json --limit 100000 | jq -r 'select(.kind == "leak") | .text')
+	[ -z "$leaks" ] || fail "a leak was told: $leaks"
+	status_is '.enforcement.leaks == 0' || fail "status counts leaks where there are none"
+}
+
 on_host() {
 	nsenter --net="/run/netns/$host" "$@"
 }

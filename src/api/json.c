@@ -157,6 +157,7 @@ void bh_json_flow(struct bh_buffer *out, const struct bh_flow *flow,
 	put_text(out, ",\"sni\":", names->sni);
 	put_text(out, ",\"tunnel\":", flow->tunnel[0] != '\0' ? flow->tunnel : NULL);
 	put_word(out, ",\"verdict\":\"", WORD(verdicts, names->verdict));
+	put_word(out, ",\"verdict_back\":\"", WORD(verdicts, names->verdict_back));
 	bh_buffer_puts(out, flow->lossy || names->lossy ? ",\"lossy\":true}" : ",\"lossy\":false}");
 }
 

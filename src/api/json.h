@@ -19,9 +19,10 @@ struct bh_flow_names {
 	const char *src_workload;
 	const char *dst_workload;
 	const char *dns;
-	const char *sni; /* a claim of the client */
-	uint8_t verdict; /* enum bh_flow_verdict */
-	bool lossy;	 /* beside what the record itself says */
+	const char *sni;      /* a claim of the client */
+	uint8_t verdict;      /* enum bh_flow_verdict: of the initiator's direction … */
+	uint8_t verdict_back; /* … and of the way back */
+	bool lossy;	      /* beside what the record itself says */
 };
 
 /* Appends one flow as a JSON object without a newline, keys in the contract's order. */

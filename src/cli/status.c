@@ -69,10 +69,12 @@ static void print_identity(const cJSON *identity)
 
 static void print_enforcement(const cJSON *enforcement, bool color)
 {
+	char last[BH_TIME_TEXT];
 	const char *state = bh_word(enforcement, "state"), *why = bh_text(enforcement, "why");
-	enum bh_color shade = strcmp(state, "active") == 0   ? BH_GREEN
-			      : strcmp(state, "failed") == 0 ? BH_RED
-							     : BH_PLAIN;
+	enum bh_color shade = strcmp(state, "active") == 0 ? BH_GREEN
+			      : strcmp(state, "failed") == 0 || strcmp(state, "leaking") == 0
+				      ? BH_RED
+				      : BH_PLAIN;
 
 	printf("enforcement  %s%s%s", bh_color_on(shade, color), state, bh_color_off(shade, color));
 	if (cJSON_IsNumber(bh_get(enforcement, "number")))
@@ -81,6 +83,12 @@ static void print_enforcement(const cJSON *enforcement, bool color)
 	else
 		printf(", no policy yet");
 	printf("%s%s\n", why != NULL ? ": " : "", why != NULL ? why : "");
+	if (bh_number(enforcement, "leaks") > 0)
+		printf("%sleaks        %.0f connections that the policy denies were delivered, the "
+		       "last at %s%s\n",
+		       bh_color_on(BH_RED, color), bh_number(enforcement, "leaks"),
+		       bh_clock(bh_number(enforcement, "last_leak"), last),
+		       bh_color_off(BH_RED, color));
 }
 
 static void print_list(const char *title, const cJSON *list, enum bh_color shade, bool color)

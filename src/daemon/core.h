@@ -9,6 +9,8 @@
 #include "called.h"
 #include "channel.h"
 #include "config.h"
+#include "core_force.h"
+#include "edge_notes.h"
 #include "evaluate.h"
 #include "json.h"
 #include "ledger.h"
@@ -33,7 +35,14 @@ struct bh_live_flow {
 	bool learned;		/* its edge is in the ledger, … */
 	bool dns_kept;		/* … and so is what its destination is called */
 	bool sni_kept;
-	bool denied; /* by us, as NFLOG said */
+	bool denied;	  /* by us, as NFLOG said: the way there … */
+	bool denied_back; /* … or back */
+	bool arrived;	  /* something of it was delivered */
+	bool opposed;	  /* as it began and did not arrive, our rules denied it … */
+	bool unopposed;	  /* … or did not; neither: nobody can say */
+	bool leaked;	  /* it arrived all the same */
+	int64_t missing;  /* µs: of its last packet, as long as none has arrived */
+	int64_t before;	  /* of the flow before it on this tuple, either way; 0: none known */
 	bool spoofed;
 	bool link_control; /* neighbour discovery and the like: no traffic of the application */
 	uint64_t sequence; /* of its last report, for streams */
@@ -78,6 +87,7 @@ struct bh_core {
 	struct bh_map *flows_by_key; /* the newest of each tuple */
 	struct bh_map *spoofs;	     /* ifindex → what was said of it lately (core_flows.c) */
 	struct bh_map *denials;	     /* of tuples that no flow has met yet (core_denials.c) */
+	int64_t forgotten;	     /* µs: of the latest flow that is not kept any more */
 	struct bh_live_flow *oldest, *newest;
 	STAILQ_HEAD(, bh_live_flow) finished; /* kept for a while, in order of their end */
 	size_t finished_count;
@@ -101,6 +111,12 @@ struct bh_core {
 	bool rules_sent_once;
 	uint64_t compiled_generation;
 	struct bh_ruleset *rules; /* as last sent */
+	struct bh_force *force;	  /* what the kernel confirmed */
+	struct bh_map *leaks;	  /* struct bh_edge_note */
+	uint64_t leak_count;
+	int64_t last_leak; /* µs; 0: none */
+	unsigned leaks_said;
+	int64_t leaks_due; /* monotonic: when those that were not said are summed up */
 	uv_timer_t rules_timer;
 
 	int64_t last_event;
@@ -147,7 +163,6 @@ bool bh_core_flow_is_judged(const struct bh_live_flow *flow);
 /* Tells the kernel process which connections are open, so that rules which come now do not end
  * them. */
 void bh_core_flows_keep(const struct bh_core *core);
-enum bh_flow_verdict bh_core_flow_verdict(const struct bh_live_flow *flow);
 /* What JSON shows as an end's workload; NULL where it has none. */
 const char *bh_core_peer_workload(const struct bh_peer *peer);
 
@@ -218,6 +233,8 @@ bool bh_core_subject(const struct bh_core *core, const char *name, struct bh_pee
 /* The same for a peer that is known already. */
 void bh_core_peer_subject(const struct bh_core *core, const struct bh_peer *peer,
 			  struct bh_subject *subject);
+/* The subject goes by this instance's labels. */
+void bh_core_instance_subject(const struct bh_instance *instance, struct bh_subject *subject);
 bool bh_core_workload_exists(const struct bh_core *core, const char *workload);
 
 /* core_kept.c */
@@ -228,6 +245,21 @@ const struct bh_instance *bh_core_kept(const struct bh_core *core, const char *w
 /* Iterates over them like bh_map_next(). */
 const struct bh_instance *bh_core_kept_next(const struct bh_core *core, size_t *position);
 void bh_core_kept_free(void *instance);
+
+cJSON *bh_core_end_json(const struct bh_peer *peer, const struct bh_addr *addr, uint16_t port);
+
+/* core_verdicts.c */
+/* With each report, once both ends are named: raises the alarm where what is denied arrives. */
+void bh_core_verdict_observe(struct bh_core *core, struct bh_live_flow *live);
+/* Of the initiator's direction, and of the way back. */
+enum bh_flow_verdict bh_core_flow_verdict(const struct bh_core *core,
+					  const struct bh_live_flow *live);
+enum bh_flow_verdict bh_core_flow_verdict_back(const struct bh_core *core,
+					       const struct bh_live_flow *live);
+/* now: monotonic. */
+void bh_core_leaks_tick(struct bh_core *core, int64_t now);
+/* Within the last minute something was delivered that our rules deny. */
+bool bh_core_is_leaking(const struct bh_core *core);
 
 /* core_loss.c */
 /* Something was lost just now. */

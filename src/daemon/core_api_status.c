@@ -17,9 +17,15 @@ static cJSON *enforcement_json(const struct bh_core *core)
 {
 	static const char *const states[] = { "off", "starting", "active", "failed" };
 	cJSON *json = cJSON_CreateObject(), *bridges;
+	bool leaks = core->enforcement == BH_ENFORCEMENT_ACTIVE && bh_core_is_leaking(core);
 
-	cJSON_AddStringToObject(json, "state", states[core->enforcement]);
-	bh_core_add_text(json, "why", core->enforcement_why);
+	cJSON_AddStringToObject(json, "state", leaks ? "leaking" : states[core->enforcement]);
+	bh_core_add_text(json, "why",
+			 leaks ? "connections that the policy denies were delivered within the "
+				 "last minute: bulkhead events"
+			       : core->enforcement_why);
+	cJSON_AddNumberToObject(json, "leaks", (double)core->leak_count);
+	bh_core_add_time(json, "last_leak", core->last_leak);
 	bh_core_add_text(json, "revision", core->revision);
 	if (core->revision_number > 0)
 		cJSON_AddNumberToObject(json, "number", (double)core->revision_number);
@@ -211,6 +217,11 @@ cJSON *bh_core_unknown(const struct bh_core *core)
 		say(list, "capture is not running: nothing is seen at the moment");
 	bh_core_loss_say(core, list);
 	say_unread_names(&core->capture_stats.dns, list);
+	if (bh_core_is_leaking(core))
+		say(list,
+		    "something lets pass what the policy denies (%" PRIu64
+		    " connections since the start): what else passes is not known",
+		    core->leak_count);
 	size_t open = count_undirected(core);
 	if (open > 0)
 		say(list,

@@ -46,7 +46,8 @@ static bool read_filter(const struct bh_api_request *request, struct flow_filter
 	return true;
 }
 
-static bool passes(const struct flow_filter *filter, const struct bh_live_flow *live)
+static bool passes(const struct bh_core *core, const struct flow_filter *filter,
+		   const struct bh_live_flow *live)
 {
 	if (live->link_control)
 		return false;
@@ -54,7 +55,7 @@ static bool passes(const struct flow_filter *filter, const struct bh_live_flow *
 	    strcmp(filter->workload, live->dst.name) != 0)
 		return false;
 	return filter->verdict[0] == '\0' ||
-	       strcmp(filter->verdict, verdicts[bh_core_flow_verdict(live)]) == 0;
+	       strcmp(filter->verdict, verdicts[bh_core_flow_verdict(core, live)]) == 0;
 }
 
 struct flow_stream {
@@ -74,7 +75,7 @@ static void stream_flows(void *state, struct bh_buffer *out)
 			continue;
 		if (live->sequence > newest)
 			newest = live->sequence;
-		if (!passes(&s->filter, live))
+		if (!passes(s->core, &s->filter, live))
 			continue;
 		bh_core_flow_json(s->core, live, out);
 		bh_buffer_puts(out, "\n");
@@ -122,7 +123,7 @@ void bh_core_handle_flows(void *user, const struct bh_api_request *request,
 	if (!bh_core_number_query(request, "limit", 1000, &limit, reply))
 		return;
 	for (; live != NULL && found < limit; live = live->older) {
-		if (!passes(&filter, live))
+		if (!passes(core, &filter, live))
 			continue;
 		first = live;
 		found++;
@@ -134,7 +135,7 @@ void bh_core_handle_flows(void *user, const struct bh_api_request *request,
 	bool lines = bh_core_wants_lines(request);
 	bh_buffer_puts(&text, lines ? "" : "{\"flows\":[\n");
 	for (live = first, found = 0; live != NULL; live = live->newer) {
-		if (!passes(&filter, live))
+		if (!passes(core, &filter, live))
 			continue;
 		if (found++ > 0)
 			bh_buffer_puts(&text, lines ? "\n" : ",\n");
@@ -288,7 +289,7 @@ static void add_map_edge(void *user, const struct bh_edge *edge)
 static void add_denied(struct map_writer *w)
 {
 	for (const struct bh_live_flow *f = w->core->oldest; f != NULL; f = f->newer) {
-		if (!f->denied)
+		if (!f->denied && !f->denied_back)
 			continue;
 		cJSON *json = map_edge(w, &f->src, &f->dst, f->flow.key.proto, f->flow.key.dport);
 

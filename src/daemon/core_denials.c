@@ -49,14 +49,14 @@ static struct bh_live_flow *find_flow(const struct bh_core *core, const struct b
 static void mark_flow(struct bh_core *core, const struct bh_denial *d)
 {
 	struct bh_flow_key back = bh_flow_key_turned(&d->key);
-	struct bh_live_flow *live = find_flow(core, &d->key);
+	struct bh_live_flow *there = find_flow(core, &d->key), *other = find_flow(core, &back);
 
-	if (live == NULL)
-		live = find_flow(core, &back);
-	if (live != NULL) {
-		live->denied = true;
+	if (there != NULL)
+		there->denied = true;
+	else if (other != NULL)
+		other->denied_back = true;
+	if (there != NULL || other != NULL)
 		return;
-	}
 	struct note *note = bh_calloc(1, sizeof(*note));
 	note->time = d->time;
 	note->tuple = bh_tuple_of(&d->key);
@@ -105,7 +105,7 @@ static void explain(const struct bh_core *core, const struct bh_denial *d,
 	bh_copy_text(out, size, answer.reason);
 }
 
-static cJSON *end_json(const struct bh_peer *peer, const struct bh_addr *addr, uint16_t port)
+cJSON *bh_core_end_json(const struct bh_peer *peer, const struct bh_addr *addr, uint16_t port)
 {
 	cJSON *end = cJSON_CreateObject();
 	char text[BH_ADDR_TEXT];
@@ -138,8 +138,8 @@ static cJSON *denial_json(const struct bh_denial *d, const struct bh_peer *src,
 				d->ethertype == 0x0806 ? "arp"
 						       : bh_protocol_format(d->key.proto, proto));
 	cJSON_AddNumberToObject(json, "port", d->key.dport);
-	cJSON_AddItemToObject(json, "src", end_json(src, &d->key.src, d->key.sport));
-	cJSON_AddItemToObject(json, "dst", end_json(dst, &d->key.dst, d->key.dport));
+	cJSON_AddItemToObject(json, "src", bh_core_end_json(src, &d->key.src, d->key.sport));
+	cJSON_AddItemToObject(json, "dst", bh_core_end_json(dst, &d->key.dst, d->key.dport));
 	cJSON_AddStringToObject(json, "side", d->side == BH_EGRESS ? "egress" : "ingress");
 	cJSON_AddItemToObject(json, "workload",
 			      workload != NULL ? cJSON_CreateString(workload) : cJSON_CreateNull());

@@ -82,13 +82,34 @@ static void forget(struct bh_core *core, struct bh_live_flow *live)
 	free(live);
 }
 
+static int64_t last_seen(const struct bh_core *core, const struct bh_flow_key *key)
+{
+	struct bh_tuple t = bh_tuple_of(key);
+	const struct bh_live_flow *live = bh_map_get(core->flows_by_key, &t, sizeof(t));
+
+	return live != NULL ? live->flow.last : 0;
+}
+
+/* What is known of the tuple from before its flow, either way. */
+static void meet_past(struct bh_core *core, struct bh_live_flow *live)
+{
+	const struct bh_flow_key *there = &live->flow.key, back = bh_flow_key_turned(there);
+
+	if (is_carried(&live->flow))
+		return;
+	int64_t one = last_seen(core, there), other = last_seen(core, &back);
+	live->before = one > other ? one : other;
+	live->denied = bh_core_denial_met(core, there);
+	live->denied_back = bh_core_denial_met(core, &back);
+}
+
 static struct bh_live_flow *make_live(struct bh_core *core, const struct bh_flow *flow)
 {
 	struct bh_live_flow *live = bh_calloc(1, sizeof(*live));
 
 	live->flow = *flow;
 	live->link_control = is_link_control(&flow->key);
-	live->denied = !is_carried(flow) && bh_core_denial_met(core, &flow->key);
+	meet_past(core, live);
 	bh_map_put(core->flows, &flow->id, sizeof(flow->id), live);
 	note_tuple(core, live);
 	append(core, live);
@@ -241,21 +262,22 @@ static void learn(struct bh_core *core, struct bh_live_flow *live)
 	const struct bh_flow *f = &live->flow;
 	bool answered = is_answered(f);
 	uint64_t bytes = total_bytes(&f->tx) + total_bytes(&f->rx);
-	struct bh_contact contact = {
-		.src = &live->src,
-		.dst = &live->dst,
-		.proto = f->key.proto,
-		.port = f->key.dport,
-		.replica = live->replica,
-		.time = f->last,
-		.direction = f->direction,
-		.answered = answered,
-		.teaches = answered && !live->learned,
-		.ends = f->final,
-		.bytes = bytes > live->counted_bytes ? bytes - live->counted_bytes : 0,
-		.denied = live->denied || (!live->learned && is_against_policy(core, live)),
-		.lossy = bh_core_flow_is_lossy(core, live)
-	};
+	struct bh_contact contact = { .src = &live->src,
+				      .dst = &live->dst,
+				      .proto = f->key.proto,
+				      .port = f->key.dport,
+				      .replica = live->replica,
+				      .time = f->last,
+				      .direction = f->direction,
+				      .answered = answered,
+				      .teaches = answered && !live->learned,
+				      .ends = f->final,
+				      .bytes = bytes > live->counted_bytes
+						       ? bytes - live->counted_bytes
+						       : 0,
+				      .denied = live->denied || live->denied_back ||
+						(!live->learned && is_against_policy(core, live)),
+				      .lossy = bh_core_flow_is_lossy(core, live) };
 
 	if (bh_ledger_observe(core->ledger, &contact) == BH_LEARNED)
 		live->learned = true;
@@ -327,6 +349,7 @@ static void take_news(struct bh_core *core, struct bh_live_flow *live)
 	/* While an end has no name, learning waits for it; the last report cannot wait. */
 	if (is_unnamed(live))
 		name_ends(core, live);
+	bh_core_verdict_observe(core, live);
 	if (bh_core_flow_is_judged(live) && (!is_unnamed(live) || live->flow.final))
 		learn(core, live);
 }
@@ -375,6 +398,8 @@ static void trim_finished(struct bh_core *core)
 	while (core->finished_count > KEEP_FINISHED) {
 		struct bh_live_flow *first = STAILQ_FIRST(&core->finished);
 
+		if (first->flow.last > core->forgotten)
+			core->forgotten = first->flow.last;
 		STAILQ_REMOVE_HEAD(&core->finished, next_finished);
 		core->finished_count--;
 		forget(core, first);
@@ -429,8 +454,9 @@ void bh_core_flows_sweep(struct bh_core *core, int64_t now)
 /* Both ways, and not by us alone: something was said and taken up. */
 static bool is_open(const struct bh_live_flow *live)
 {
-	return !live->flow.final && !live->denied && is_answered(&live->flow) &&
-	       live->flow.state != BH_FLOW_CLOSED && bh_core_flow_is_judged(live);
+	return !live->flow.final && !live->denied && !live->denied_back &&
+	       is_answered(&live->flow) && live->flow.state != BH_FLOW_CLOSED &&
+	       bh_core_flow_is_judged(live);
 }
 
 void bh_core_flows_keep(const struct bh_core *core)
@@ -452,20 +478,6 @@ void bh_core_flows_keep(const struct bh_core *core)
 				-1);
 }
 
-enum bh_flow_verdict bh_core_flow_verdict(const struct bh_live_flow *live)
-{
-	const struct bh_flow *f = &live->flow;
-
-	if (live->denied)
-		return BH_FLOW_DENIED;
-	if (f->tx.delivered.packets > 0)
-		return BH_FLOW_DELIVERED;
-	/* Only where the other end is one of ours would we have seen it arrive. */
-	if (f->tx.sent.packets > 0 && live->dst.kind == BH_PEER_WORKLOAD)
-		return BH_FLOW_UNDELIVERED;
-	return BH_FLOW_VERDICT_UNKNOWN;
-}
-
 const char *bh_core_peer_workload(const struct bh_peer *peer)
 {
 	return peer->kind == BH_PEER_WORKLOAD || peer->kind == BH_PEER_HOST ||
@@ -481,7 +493,9 @@ void bh_core_flow_json(const struct bh_core *core, const struct bh_live_flow *li
 				       .dst_workload = bh_core_peer_workload(&live->dst),
 				       .dns = live->dns != NULL ? bh_name_text(live->dns) : NULL,
 				       .sni = live->sni,
-				       .verdict = (uint8_t)bh_core_flow_verdict(live),
+				       .verdict = (uint8_t)bh_core_flow_verdict(core, live),
+				       .verdict_back =
+					       (uint8_t)bh_core_flow_verdict_back(core, live),
 				       .lossy = bh_core_flow_is_lossy(core, live) };
 
 	bh_json_flow(out, &live->flow, &names);

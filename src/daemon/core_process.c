@@ -120,6 +120,8 @@ static void on_tick(uv_timer_t *timer)
 	bh_core_denials_tick(core, now);
 	bh_core_spoofs_tick(core, bh_time_monotonic());
 	bh_core_loss_tick(core, now);
+	bh_force_tick(core->force, now);
+	bh_core_leaks_tick(core, bh_time_monotonic());
 	if (bh_time_monotonic() >= core->sweep_due) {
 		core->sweep_due = bh_time_monotonic() + SWEEP_INTERVAL;
 		bh_core_flows_sweep(core, now);
@@ -437,6 +439,8 @@ static void start(struct bh_core *core, const struct bh_config *config)
 	core->modes = bh_map_new(free);
 	core->kept = bh_map_new(bh_core_kept_free);
 	core->remembered = bh_map_new(free);
+	core->force = bh_force_new();
+	core->leaks = bh_edge_notes_new();
 	if (open_state(core, &err) != 0) {
 		bh_log(BH_LOG_ERROR, "%s", err.text);
 		stop(core, 2);

@@ -62,9 +62,19 @@ void bh_core_peer_subject(const struct bh_core *core, const struct bh_peer *peer
 	const struct bh_instance *instance = instance_of(core, peer->name);
 	if (instance == NULL)
 		instance = bh_core_kept(core, peer->name);
-	subject->labels = instance != NULL ? (const void *)instance : peer->name;
-	subject->label = instance != NULL ? instance_label : name_label;
+	if (instance != NULL) {
+		bh_core_instance_subject(instance, subject);
+	} else {
+		subject->labels = peer->name;
+		subject->label = name_label;
+	}
 	subject->mode = bh_core_mode(core, peer->name);
+}
+
+void bh_core_instance_subject(const struct bh_instance *instance, struct bh_subject *subject)
+{
+	subject->labels = instance;
+	subject->label = instance_label;
 }
 
 bool bh_core_workload_exists(const struct bh_core *core, const char *workload)
@@ -188,6 +198,8 @@ static void send_rules(struct bh_core *core)
 		core->rules_dirty = true;
 		return;
 	}
+	bh_force_sent(core->force, rules,
+		      &(struct bh_stance) { core->policy, core->revision, core->revision_number });
 	core->serial_sent++;
 	core->rules_sent_once = true;
 	if (core->enforcement == BH_ENFORCEMENT_OFF && rules->chain_count > 0)
@@ -252,6 +264,7 @@ void bh_core_rules_result(struct bh_core *core, const struct bh_msg_rules_result
 		core->rules_dirty = true; /* again with the next second */
 		return;
 	}
+	bh_force_confirmed(core->force, core->rules, bh_time_now());
 	note_success(core, result);
 	if (core->rules_dirty)
 		bh_core_rules_touch(core);
@@ -332,7 +345,7 @@ int bh_core_policy_apply(struct bh_core *core, const char *text, const char *fil
 		return result;
 	}
 	core->revision_number++;
-	bh_policy_free(core->policy);
+	bh_force_retire(core->force, core->policy);
 	core->policy = policy;
 	bh_core_event(core, "policy", "revision %lld (%.12s) applied by %s: %zu changes%s%s",
 		      (long long)core->revision_number, core->revision, author, *changes,

@@ -7,19 +7,11 @@
 make_host "loss-$$"
 write_config "runtimes: {docker: off}"
 sed -i 's/report_interval: 1s/report_interval: 1s, ring: 1MiB/' "$scratch/bulkhead.yaml"
-ip -n "$host" link add br0 type bridge
-ip -n "$host" link set br0 up
-number=0
-for name in one two; do
-	number=$((number + 1))
-	ip netns add "$host-$name" && at_end "ip netns del $host-$name"
-	ip -n "$host" link add "v$name" type veth peer name eth0 netns "$host-$name"
-	ip -n "$host" link set "v$name" master br0 up
-	ip -n "$host-$name" link set eth0 up
-	ip -n "$host-$name" address add "10.99.0.$number/24" dev eth0
-done
+add_bridge br0
+add_guest one br0 10.99.0.1/24
+add_guest two br0 10.99.0.2/24
 start_daemon
-eventually 10 status_is '.identity.endpoints == 2' || fail "the namespaces are not endpoints"
+knows 2
 
 # echo_at PORT: two answers whatever comes to that TCP port.
 echo_at() {
@@ -32,7 +24,7 @@ echo_at() {
 	at_end "kill $! 2>/dev/null"
 }
 connect() { # PORT
-	nsenter --net="/run/netns/$host-one" python3 -c 'if True:
+	in_guest one python3 -c 'if True:
 		import socket, sys
 		with socket.create_connection(("10.99.0.2", int(sys.argv[1])), 2) as s:
 			s.sendall(b"x")
@@ -69,7 +61,7 @@ exec {hold}>"$scratch/hold"
 eventually 5 flow_is 82 false || fail "the standing connection is not seen"
 capture=$(child capture)
 kill -STOP "$capture"
-nsenter --net="/run/netns/$host-one" python3 - <<'PYTHON'
+in_guest one python3 - <<'PYTHON'
 import socket
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
     for _ in range(30000):

@@ -71,6 +71,7 @@ said '.kind == "denied" and .src.workload == "netns:lab-web" and .dst.workload =
 	.port == 5432 and (.reason | startswith("no rule lets netns:lab-web open 5432/tcp"))' \
 	>/dev/null || fail "nobody said who was denied, and by which rule's absence"
 undisturbed
+no_leak
 
 step "an address taken from a neighbour gives none of its rights"
 thief="$host-thief"
@@ -257,4 +258,5 @@ start_daemon
 eventually 15 status_is '.enforcement.state == "active"' || fail "the rules were not adopted"
 remembered 10.77.0.51 && fail "the new job goes on with the old one's conversation"
 remembered 10.77.0.31 || fail "the cache's conversation was forgotten"
+no_leak
 echo "$tried probes, none got through"

@@ -210,3 +210,4 @@ eventually 10 status_is '.identity.runtimes[0].state == "unreachable"' || fail "
 start_engine || fail "the engine does not come back"
 eventually 20 status_is '.identity.runtimes[0].state == "connected"' || fail "not reconnected"
 
+no_leak

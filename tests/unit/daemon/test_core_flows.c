@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "address.h"
-#include "core.h"
+#include "core_fixture.h"
 #include "grow.h"
 #include "timefmt.h"
 
@@ -20,48 +20,13 @@
 
 static int make_core(void **state)
 {
-	struct bh_core *core = bh_calloc(1, sizeof(*core));
-	struct bh_model_config model = { .keep_departed = BH_SECOND };
-	struct bh_ledger_config ledger = { .window = 86400 * BH_SECOND, .max_edges = 100 };
-
-	bh_config_defaults(&core->config);
-	core->model = bh_model_new(&model);
-	core->ledger = bh_ledger_new(&ledger);
-	core->called = bh_called_new(ledger.max_edges);
-	STAILQ_INIT(&core->finished);
-	core->names = bh_names_new(10, 100);
-	core->flows = bh_map_new(NULL);
-	core->flows_by_key = bh_map_new(NULL);
-	core->denials = bh_map_new(free);
-	core->listeners = bh_map_new(free);
-	core->spoofs = bh_map_new(free);
-	core->modes = bh_map_new(free);
-	*state = core;
+	*state = core_fixture_new(BH_SECOND);
 	return 0;
 }
 
 static int free_core(void **state)
 {
-	struct bh_core *core = *state;
-	struct bh_live_flow *next;
-
-	for (struct bh_live_flow *live = core->oldest; live != NULL; live = next) {
-		next = live->newer;
-		bh_name_release(live->dns);
-		free(live->sni);
-		free(live);
-	}
-	bh_names_free(core->names);
-	bh_map_free(core->flows);
-	bh_map_free(core->flows_by_key);
-	bh_map_free(core->denials);
-	bh_map_free(core->listeners);
-	bh_map_free(core->spoofs);
-	bh_map_free(core->modes);
-	bh_ledger_free(core->ledger);
-	bh_called_free(core->called);
-	bh_model_free(core->model);
-	free(core);
+	core_fixture_free(*state);
 	return 0;
 }
 
@@ -157,30 +122,12 @@ static void what_a_tunnel_carries_is_shown_and_nothing_else(void **state)
 	assert_int_equal(bh_ledger_count(core->ledger), 0);
 }
 
-static void count_spoofs(void *user, int64_t number, const char *json)
-{
-	(void)number;
-	*(size_t *)user += strstr(json, "\"kind\":\"spoof\"") != NULL;
-}
-
-static size_t spoof_events(const struct bh_core *core)
-{
-	struct bh_error err = { 0 };
-	size_t count = 0;
-
-	assert_int_equal(bh_store_events(core->store, -1, 10000, count_spoofs, &count, &err), 0);
-	return count;
-}
-
 /* Whoever sends under a thousand names is reported, and does not bury the other events. */
 static void a_flood_of_false_senders_is_summed_up(void **state)
 {
 	struct bh_core *core = *state;
 	struct bh_endpoint_fact fact;
-	struct bh_error err = { 0 };
 
-	core->store = bh_store_open(":memory:", &err);
-	assert_non_null(core->store);
 	memset(&fact, 0, sizeof(fact));
 	fact.ifindex = 5;
 	bh_copy_text(fact.ifname, sizeof(fact.ifname), "veth5");
@@ -197,13 +144,12 @@ static void a_flood_of_false_senders_is_summed_up(void **state)
 		bh_addr_parse("10.0.0.9", &flow.key.src);
 		bh_core_flows(core, &flow, 1);
 	}
-	size_t said = spoof_events(core);
+	size_t said = core_fixture_events(core, "spoof");
 	assert_in_range(said, 1, 50);
 	bh_core_spoofs_tick(core, bh_time_monotonic() + 60 * BH_SECOND);
-	assert_int_equal(spoof_events(core), said + 1);
+	assert_int_equal(core_fixture_events(core, "spoof"), said + 1);
 	bh_core_spoofs_tick(core, bh_time_monotonic() + 120 * BH_SECOND);
-	assert_int_equal(spoof_events(core), said + 1);
-	bh_store_close(core->store);
+	assert_int_equal(core_fixture_events(core, "spoof"), said + 1);
 }
 
 static struct bh_listeners listening(uint32_t ifindex, uint16_t port)

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core.h"
+#include "core_fixture.h"
 #include "grow.h"
 
 #define NOW (INT64_C(1700000000) * BH_SECOND)
@@ -151,32 +151,20 @@ static void flows_alive_in_a_loss_carry_it(void **state)
 	assert_true(bh_core_flow_is_lossy(&core, &live));
 }
 
-static void tell_count(void *user, int64_t number, const char *json)
-{
-	(void)number;
-	*(size_t *)user += strstr(json, "\"kind\":\"loss\"") != NULL;
-}
-
 static void an_interval_is_told_once_when_it_is_over(void **state)
 {
-	struct bh_core *core = bh_calloc(1, sizeof(*core));
-	struct bh_error err = { 0 };
-	size_t told = 0;
+	struct bh_core *core = core_fixture_new(BH_SECOND);
 
 	(void)state;
-	core->store = bh_store_open(":memory:", &err);
-	assert_non_null(core->store);
 	bh_loss_add(&core->losses, BH_LOSS_PACKETS, 1, NOW);
 	bh_loss_add(&core->losses, BH_LOSS_PACKETS, 1, NOW + BH_LOSS_INTERVAL);
 	bh_core_loss_tick(core, NOW + BH_LOSS_INTERVAL);
-	assert_int_equal(core->losses_told, 1);
+	assert_int_equal(core_fixture_events(core, "loss"), 1);
 	bh_loss_add(&core->losses, BH_LOSS_NAMES, 1, NOW + BH_LOSS_INTERVAL);
 	for (int i = 0; i < 3; i++)
 		bh_core_loss_tick(core, NOW + 2 * BH_LOSS_INTERVAL);
-	assert_int_equal(bh_store_events(core->store, -1, 100, tell_count, &told, &err), 0);
-	assert_int_equal(told, 2);
-	bh_store_close(core->store);
-	free(core);
+	assert_int_equal(core_fixture_events(core, "loss"), 2);
+	core_fixture_free(core);
 }
 
 static int make_ring(void **state)
