@@ -89,6 +89,9 @@ int bh_status_run(const struct bh_call *call);
 int bh_coverage_run(const struct bh_call *call);
 int bh_workloads_run(const struct bh_call *call);
 
+/* doctor.c: what is wrong, and who may be to blame */
+int bh_doctor_run(const struct bh_call *call);
+
 /* traffic.c, map.c: who talks to whom, and what happened */
 int bh_flows_run(const struct bh_call *call);
 int bh_edges_run(const struct bh_call *call);

@@ -34,6 +34,15 @@ const struct bh_command bh_commands[] = {
 	  .run = bh_coverage_run,
 	  .help = "each container: seen, enforceable, or neither, and why",
 	  .example = "bulkhead coverage" },
+	{ .name = "doctor",
+	  .arguments = "",
+	  .run = bh_doctor_run,
+	  .help = "what leaks, does not arrive, or was lost, and whose chains may be to blame",
+	  .details =
+		  "Status 1 where there is any of the first three. Chains of others are shown as "
+		  "they are\n"
+		  "now; those that can stop a packet between containers are the suspects.",
+	  .example = "bulkhead doctor" },
 	{ .name = "workloads",
 	  .arguments = "",
 	  .run = bh_workloads_run,
@@ -132,7 +141,7 @@ const struct bh_command bh_commands[] = {
 	{ .name = "events",
 	  .arguments = "",
 	  .run = bh_events_run,
-	  .help = "denials, leaks, spoofs, loss, changes",
+	  .help = "denials, leaks, what does not arrive, spoofs, loss, changes",
 	  .example = "bulkhead events --follow",
 	  .options = { FOLLOW, { "limit", "N", "the newest N (default 100)" } } },
 	{ .name = "lab",

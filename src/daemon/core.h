@@ -114,7 +114,12 @@ struct bh_core {
 	struct bh_force *force;	  /* what the kernel confirmed */
 	struct bh_map *leaks;	  /* struct bh_edge_note */
 	uint64_t leak_count;
-	int64_t last_leak; /* µs; 0: none */
+	int64_t last_leak;	    /* µs; 0: none */
+	struct bh_map *attempts;    /* id → struct bh_live_flow: may yet arrive */
+	struct bh_map *undelivered; /* struct bh_edge_note */
+	struct bh_foreign foreign;  /* others' chains, as last read … */
+	int64_t foreign_read;	    /* µs; 0: never */
+	bool foreign_asked;	    /* … and being read again */
 	unsigned leaks_said;
 	int64_t leaks_due; /* monotonic: when those that were not said are summed up */
 	uv_timer_t rules_timer;
@@ -258,8 +263,25 @@ enum bh_flow_verdict bh_core_flow_verdict_back(const struct bh_core *core,
 					       const struct bh_live_flow *live);
 /* now: monotonic. */
 void bh_core_leaks_tick(struct bh_core *core, int64_t now);
+/* It goes from one network of this host to another. */
+bool bh_core_flow_is_routed(const struct bh_core *core, const struct bh_live_flow *live);
 /* Within the last minute something was delivered that our rules deny. */
 bool bh_core_is_leaking(const struct bh_core *core);
+
+/* core_undelivered.c */
+/* A flow of which nothing has arrived, and none of our rules stands in its way. */
+void bh_core_attempt(struct bh_core *core, struct bh_live_flow *live);
+/* Something arrived, or the flow ended. */
+void bh_core_attempt_over(struct bh_core *core, struct bh_live_flow *live);
+void bh_core_undelivered_tick(struct bh_core *core, int64_t now);
+void bh_core_foreign(struct bh_core *core, const struct bh_foreign *foreign);
+/* An edge's note; count: of connections. */
+cJSON *bh_core_note_json(const struct bh_edge_note *note, uint64_t count);
+/* The same with those who may have stopped it, and the whole in words. */
+cJSON *bh_core_undelivered_json(const struct bh_core *core, const struct bh_edge_note *note,
+				uint64_t count);
+/* Asks for others' chains anew, where that was not done just now. */
+void bh_core_foreign_ask(struct bh_core *core);
 
 /* core_loss.c */
 /* Something was lost just now. */

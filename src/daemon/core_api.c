@@ -113,6 +113,7 @@ void bh_core_unknown_workload(const struct bh_core *core, const char *name, cons
 static const struct bh_api_route routes[] = {
 	{ "GET", "/v1/status", false, bh_core_handle_status },
 	{ "GET", "/v1/coverage", false, bh_core_handle_coverage },
+	{ "GET", "/v1/doctor", false, bh_core_handle_doctor },
 	{ "GET", "/v1/workloads", false, bh_core_handle_workloads },
 	{ "GET", "/v1/flows", false, bh_core_handle_flows },
 	{ "GET", "/v1/edges", false, bh_core_handle_edges },

@@ -370,6 +370,7 @@ static void take_flow(struct bh_core *core, const struct bh_flow *flow)
 	adopt(core, live, flow);
 	take_news(core, live);
 	if (flow->final) {
+		bh_core_attempt_over(core, live);
 		bh_name_end(live->dns);
 		bh_map_remove(core->flows, &flow->id, sizeof(flow->id));
 		STAILQ_INSERT_TAIL(&core->finished, live, next_finished);

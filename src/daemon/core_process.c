@@ -122,6 +122,7 @@ static void on_tick(uv_timer_t *timer)
 	bh_core_loss_tick(core, now);
 	bh_force_tick(core->force, now);
 	bh_core_leaks_tick(core, bh_time_monotonic());
+	bh_core_undelivered_tick(core, bh_time_monotonic());
 	if (bh_time_monotonic() >= core->sweep_due) {
 		core->sweep_due = bh_time_monotonic() + SWEEP_INTERVAL;
 		bh_core_flows_sweep(core, now);
@@ -323,6 +324,9 @@ static void take_report(struct bh_core *core, const struct bh_message *m)
 	case BH_MSG_RUNTIME_END:
 		runtime_end(core, m->data);
 		break;
+	case BH_MSG_FOREIGN:
+		bh_core_foreign(core, m->data);
+		break;
 	case BH_MSG_RULES_RESULT:
 		bh_core_rules_result(core, m->data);
 		break;
@@ -441,6 +445,8 @@ static void start(struct bh_core *core, const struct bh_config *config)
 	core->remembered = bh_map_new(free);
 	core->force = bh_force_new();
 	core->leaks = bh_edge_notes_new();
+	core->attempts = bh_map_new(NULL);
+	core->undelivered = bh_edge_notes_new();
 	if (open_state(core, &err) != 0) {
 		bh_log(BH_LOG_ERROR, "%s", err.text);
 		stop(core, 2);

@@ -302,6 +302,8 @@ static void expect(struct bh_core *core, struct bh_live_flow *live)
 
 	live->opposed = judgement == OPPOSED;
 	live->unopposed = judgement == UNOPPOSED;
+	if (live->unopposed)
+		bh_core_attempt(core, live);
 }
 
 void bh_core_verdict_observe(struct bh_core *core, struct bh_live_flow *live)
@@ -309,13 +311,24 @@ void bh_core_verdict_observe(struct bh_core *core, struct bh_live_flow *live)
 	bool arrived = live->flow.tx.delivered.packets > 0, was = live->arrived;
 
 	live->arrived = arrived;
-	if (arrived && !was)
+	if (arrived && !was) {
+		bh_core_attempt_over(core, live);
 		arrive(core, live);
+	}
 	if (arrived)
 		return;
 	if (live->missing == 0)
 		expect(core, live);
 	live->missing = live->flow.last;
+}
+
+bool bh_core_flow_is_routed(const struct bh_core *core, const struct bh_live_flow *live)
+{
+	const struct bh_flow *f = &live->flow;
+	const struct bh_instance *src = bh_model_holder(core->model, &f->key.src, f->first);
+	const struct bh_instance *dst = bh_model_holder(core->model, &f->key.dst, f->first);
+
+	return src == NULL || dst == NULL || strcmp(src->fact.l3_ifname, dst->fact.l3_ifname) != 0;
 }
 
 /*
@@ -327,12 +340,10 @@ void bh_core_verdict_observe(struct bh_core *core, struct bh_live_flow *live)
 static bool may_be_translated(const struct bh_core *core, const struct bh_live_flow *live)
 {
 	const struct bh_flow *f = &live->flow;
-	const struct bh_instance *src = bh_model_at(core->model, f->src_ifindex, f->first);
-	const struct bh_instance *dst = bh_model_holder(core->model, &f->key.dst, f->first);
 
-	if (src == NULL || dst == NULL || live->dst.kind != BH_PEER_WORKLOAD)
+	if (live->src.kind != BH_PEER_WORKLOAD || live->dst.kind != BH_PEER_WORKLOAD)
 		return true;
-	return strcmp(src->fact.l3_ifname, dst->fact.l3_ifname) != 0 &&
+	return bh_core_flow_is_routed(core, live) &&
 	       (f->key.proto != IPPROTO_TCP || f->rx.delivered.packets > 0);
 }
 

@@ -21,6 +21,7 @@
 #include "bridge_flags.h"
 #include "channel.h"
 #include "conntrack.h"
+#include "foreign.h"
 #include "grow.h"
 #include "held_note.h"
 #include "kernel_relay.h"
@@ -467,6 +468,16 @@ static void keep_connections(const struct bh_message *m)
 	bh_log(BH_LOG_INFO, "%zu open connections are kept", made);
 }
 
+static void tell_foreign(struct kernel *k)
+{
+	struct bh_foreign foreign;
+	struct bh_error err = { 0 };
+
+	if (bh_foreign_read(&foreign, &err) != 0)
+		bh_log(BH_LOG_WARNING, "%s", err.text);
+	tell(&k->core, BH_MSG_FOREIGN, &foreign, sizeof(foreign));
+}
+
 static void take_rules(struct kernel *k, const struct bh_message *m)
 {
 	struct bh_msg_rules_result result = { 0 };
@@ -584,6 +595,8 @@ static void on_child_message(void *user, struct bh_channel *channel, const struc
 		bh_relay_get(k->relay, m->data);
 	else if (child == &k->core && m->type == BH_MSG_LISTENERS_GET)
 		tell_listeners(k, *(const uint32_t *)m->data);
+	else if (child == &k->core && m->type == BH_MSG_FOREIGN_GET)
+		tell_foreign(k);
 	else if (child == &k->core && m->type == BH_MSG_KEEP)
 		keep_connections(m);
 	else if (child == &k->core && m->type >= BH_MSG_RULES_BEGIN &&

@@ -155,6 +155,18 @@ static bool check_flow(const void *data)
 	       TEXT_OK(f->tunnel);
 }
 
+static bool check_foreign(const void *data)
+{
+	const struct bh_foreign *f = data;
+	bool ok = flag_ok(&f->legacy) && f->count <= BH_FOREIGN_CHAINS;
+
+	for (uint32_t i = 0; ok && i < f->count; i++)
+		ok = flag_ok(&f->chains[i].policy_drops) && flag_ok(&f->chains[i].rules_drop) &&
+		     TEXT_OK(f->chains[i].device) && TEXT_OK(f->chains[i].table) &&
+		     TEXT_OK(f->chains[i].name);
+	return ok;
+}
+
 static bool check_listeners(const void *data)
 {
 	const struct bh_listeners *l = data;
@@ -255,6 +267,8 @@ static const struct {
 	[BH_MSG_RUNTIME_END] = { "runtime-end", ONE, sizeof(struct bh_msg_runtime_end), NULL },
 	[BH_MSG_RULES_RESULT] = { "rules-result", ONE, sizeof(struct bh_msg_rules_result),
 				  check_rules_result },
+	[BH_MSG_FOREIGN] = { "foreign", ONE, sizeof(struct bh_foreign), check_foreign },
+	[BH_MSG_FOREIGN_GET] = { "foreign-get", EMPTY, 0, NULL },
 	[BH_MSG_LISTENERS_GET] = { "listeners-get", ONE, sizeof(uint32_t), NULL },
 	[BH_MSG_RUNTIME_GET] = { "runtime-get", ONE, sizeof(struct bh_msg_runtime_get),
 				 check_runtime_get },

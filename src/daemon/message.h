@@ -11,6 +11,7 @@
 #include "bulkhead/denial.h"
 #include "bulkhead/endpoint.h"
 #include "bulkhead/flow.h"
+#include "bulkhead/foreign.h"
 #include "bulkhead/name.h"
 #include "bulkhead/ruleset.h"
 #include "dns_watch.h"
@@ -69,6 +70,10 @@ enum bh_message_type {
 	BH_MSG_CAPTURE_STATS, /* struct bh_msg_capture_stats */
 	BH_MSG_NAMES,	      /* struct bh_named[] */
 	BH_MSG_CLAIMS,	      /* struct bh_claim[], of flows that were reported */
+
+	/* core → kernel, and its answer: the chains of others */
+	BH_MSG_FOREIGN_GET, /* nothing */
+	BH_MSG_FOREIGN,	    /* struct bh_foreign */
 
 	BH_MSG_TYPES,
 };

@@ -95,7 +95,7 @@ runs 2 policy check --policy x --flows y z
 
 step "without a daemon the status is 3, and it is said how to start one"
 nowhere=$scratch/nowhere.sock
-for words in status coverage workloads flows edges map "policy propose" "policy show" \
+for words in status coverage doctor workloads flows edges map "policy propose" "policy show" \
 	"policy show --nft" "policy diff" "policy check" "policy history" "policy rollback" \
 	"mode all learn" "explain a b 80" events "flows --follow" "events --follow"; do
 	for format in table json; do
@@ -299,6 +299,7 @@ jq -n --arg policy "$policy" --arg nft $'table inet bulkhead {\n\tcomment "x\\y"
 	"/v1/status": [500, "{\"error\":{\"what\":\"a '"$evil"' problem\",\"do\":\"this\"}}"],
 	"/v1/coverage": [200, "<html>"],
 	"/v1/workloads": [400, "no JSON"],
+	"/v1/doctor": [200, "{\"leaks\":[{\"src\":{\"workload\":\"'"$evil"'\"},\"reason\":\"'"$evil"'\"}],\"undelivered\":[{\"reason\":\"'"$evil"'\"},7],\"losses\":[\"12 packets\",8],\"foreign\":{\"checked\":99999999999,\"legacy_iptables\":true,\"chains\":[{\"table\":\"'"$evil"'\",\"policy\":\"drop\"},9]}}"],
 	"/v1/map": [200, "{\"nodes\":[{\"id\":\"'"$evil"'\\\"\",\"kind\":\"workload\"}],\"edges\":[]}"],
 	"/v1/edges": [200, "{\"edges\":[5,{\"src\":\"'"$evil"'\"}],\"unlearned\":null}"],
 	"/v1/events": [200, "{\"time\":1.5,\"kind\":\"denied\",\"text\":\"'"$evil"'\"}\nno JSON\n{\"gap\":3}\n"],
@@ -339,6 +340,12 @@ for format in table dot mermaid; do
 done
 runs 0 map --format json
 prints_json '.nodes | length == 1'
+runs 1 doctor
+[[ $out != *$'\033'* ]] || fail "doctor: a name reaches the terminal"
+prints "12 packets"
+prints "Legacy iptables"
+runs 1 doctor --format json
+prints_json '.losses[0] == "12 packets"'
 runs 0 edges
 [[ $out != *$'\033'* ]] || fail "edges: a name reaches the terminal"
 runs 0 events

@@ -32,13 +32,17 @@ struct bh_core *core_fixture_new(int64_t keep_departed)
 	core->kept = bh_map_new(bh_core_kept_free);
 	core->force = bh_force_new();
 	core->leaks = bh_edge_notes_new();
+	core->attempts = bh_map_new(NULL);
+	core->undelivered = bh_edge_notes_new();
 	return core;
 }
 
 void core_fixture_free(struct bh_core *core)
 {
-	struct bh_map *maps[] = { core->flows,	core->flows_by_key, core->denials, core->listeners,
-				  core->spoofs, core->modes,	    core->kept,	   core->leaks };
+	struct bh_map *maps[] = { core->flows,	    core->flows_by_key, core->denials,
+				  core->listeners,  core->spoofs,	core->modes,
+				  core->kept,	    core->leaks,	core->attempts,
+				  core->undelivered };
 	struct bh_live_flow *next;
 
 	for (struct bh_live_flow *live = core->oldest; live != NULL; live = next) {

@@ -199,6 +199,26 @@ static void close_pair(struct pair *p)
 }
 
 /* More than a socket buffer holds, so that most of it waits in the queue. */
+static void foreign_chains_are_checked(void **state)
+{
+	struct bh_foreign foreign;
+
+	(void)state;
+	memset(&foreign, 0, sizeof(foreign));
+	foreign.count = BH_FOREIGN_CHAINS;
+	assert_true(bh_message_check(BH_MSG_FOREIGN, &foreign, sizeof(foreign)));
+	assert_false(bh_message_check(BH_MSG_FOREIGN, &foreign, sizeof(foreign) - 1));
+	assert_true(bh_message_check(BH_MSG_FOREIGN_GET, NULL, 0));
+	memset(foreign.chains[3].name, 'x', sizeof(foreign.chains[3].name)); /* no end */
+	assert_false(bh_message_check(BH_MSG_FOREIGN, &foreign, sizeof(foreign)));
+	foreign.chains[3].name[0] = '\0';
+	memset(&foreign.chains[5].rules_drop, 2, 1);
+	assert_false(bh_message_check(BH_MSG_FOREIGN, &foreign, sizeof(foreign)));
+	foreign.chains[5].rules_drop = false;
+	foreign.count++;
+	assert_false(bh_message_check(BH_MSG_FOREIGN, &foreign, sizeof(foreign)));
+}
+
 static void order_survives_a_full_socket(void **state)
 {
 	static struct pair p;
@@ -423,6 +443,7 @@ int main(void)
 		cmocka_unit_test(fields_are_checked),
 		cmocka_unit_test(names_are_checked),
 		cmocka_unit_test(claims_are_checked),
+		cmocka_unit_test(foreign_chains_are_checked),
 		cmocka_unit_test(order_survives_a_full_socket),
 		cmocka_unit_test(a_full_queue_refuses),
 		cmocka_unit_test(descriptors_travel),
