@@ -259,4 +259,5 @@ eventually 15 status_is '.enforcement.state == "active"' || fail "the rules were
 remembered 10.77.0.51 && fail "the new job goes on with the old one's conversation"
 remembered 10.77.0.31 || fail "the cache's conversation was forgotten"
 no_leak
+has_event '.kind == "undelivered"' && fail "something else is blamed: $(bh events | grep undelivered)"
 echo "$tried probes, none got through"
