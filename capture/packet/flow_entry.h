@@ -50,7 +50,7 @@ struct bh_flow_entry {
 				     */
 	uint16_t is_due : 1;
 	uint16_t was_reported : 1; /* and has not arrived anywhere since for the first time */
-	uint16_t claimed : 1; /* its initiator's claim was shown */
+	uint16_t claimed : 1;	   /* its initiator's claim was shown */
 };
 
 _Static_assert(sizeof(struct bh_flow_tuple) == 40, "padding would be compared");

@@ -70,7 +70,8 @@ static void a_flow_is_one_line_in_the_contracts_order(void **state)
 		"\"rx\":{\"packets\":3,\"bytes\":3000,\"delivered_packets\":3,"
 		"\"delivered_bytes\":3000},"
 		"\"state\":\"closed\",\"direction\":\"syn\",\"dns\":\"db.example\",\"sni\":null,"
-		"\"tunnel\":null,\"verdict\":\"delivered\",\"verdict_back\":\"unknown\",\"lossy\":false}");
+		"\"tunnel\":null,\"verdict\":\"delivered\",\"verdict_back\":\"unknown\",\"lossy\":"
+		"false}");
 }
 
 static void a_files_flow_knows_one_side(void **state)
@@ -93,7 +94,8 @@ static void a_files_flow_knows_one_side(void **state)
 		    "\"rx\":{\"packets\":0,\"bytes\":0,\"delivered_packets\":null,"
 		    "\"delivered_bytes\":null},"
 		    "\"state\":\"attempted\",\"direction\":\"unknown\",\"dns\":null,\"sni\":null,"
-		    "\"tunnel\":null,\"verdict\":\"unknown\",\"verdict_back\":\"unknown\",\"lossy\":false}");
+		    "\"tunnel\":null,\"verdict\":\"unknown\",\"verdict_back\":\"unknown\","
+		    "\"lossy\":false}");
 }
 
 static void what_arrived_alone_is_what_is_counted(void **state)
