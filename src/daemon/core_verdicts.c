@@ -20,6 +20,7 @@
 #include "address.h"
 #include "core_api.h"
 #include "grow.h"
+#include "log.h"
 #include "protocol.h"
 #include "ruleset.h"
 #include "timefmt.h"
@@ -218,6 +219,7 @@ static void say_leak(struct bh_core *core, const struct bh_live_flow *live,
 
 	snprintf(text, sizeof(text), "%s → %s %s was delivered, and is denied: %s", live->src.name,
 		 live->dst.name, bh_port_format(key->proto, key->dport, port), basis->reason);
+	bh_log(BH_LOG_ERROR, "leak: %s", text);
 	bh_core_event_json(core, "leak", text, leak_json(live, basis));
 }
 
@@ -317,7 +319,8 @@ void bh_core_verdict_observe(struct bh_core *core, struct bh_live_flow *live)
 	}
 	if (arrived)
 		return;
-	if (live->missing == 0)
+	/* As long as an end has no name yet, nobody can say. */
+	if (!live->opposed && !live->unopposed)
 		expect(core, live);
 	live->missing = live->flow.last;
 }
