@@ -17,11 +17,11 @@
 
 /* A handshake record, 22, of version 3.x, and in it message 1; six bytes. */
 #define BH_WHOLE_HELLO4                                                                            \
-	"(len >= 46 and ip and tcp and len >= " BH_WHOLE_IP4_HEADER " + 26 and "                   \
+	"(ip and tcp and len >= 46 and len >= " BH_WHOLE_IP4_HEADER " + 26 and "                   \
 	"len >= " BH_WHOLE_IP4_HEADER " + " BH_WHOLE_TCP4_HEADER " + 6 and "                       \
 	"tcp[" BH_WHOLE_TCP4_HEADER ":2] = 0x1603 and tcp[" BH_WHOLE_TCP4_HEADER " + 5] = 1)"
 #define BH_WHOLE_HELLO6                                                                            \
-	"(len >= 66 and ip6 and ip6[6] = 6 and len >= 46 + " BH_WHOLE_TCP6_HEADER " and "          \
+	"(ip6 and ip6[6] = 6 and len >= 66 and len >= 46 + " BH_WHOLE_TCP6_HEADER " and "          \
 	"ip6[40 + " BH_WHOLE_TCP6_HEADER ":2] = 0x1603 and "                                       \
 	"ip6[45 + " BH_WHOLE_TCP6_HEADER "] = 1)"
 
