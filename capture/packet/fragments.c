@@ -6,6 +6,7 @@
 #include <xxhash.h>
 
 #include "grow.h"
+#include "pages.h"
 #include "timefmt.h"
 
 #define LIFETIME (30 * BH_SECOND)
@@ -14,7 +15,8 @@
 
 struct bh_fragments {
 	uint64_t seed;
-	struct bh_fragment sets[SETS][WAYS];
+	size_t used;
+	struct bh_fragment (*sets)[WAYS];
 };
 
 struct bh_fragments *bh_fragments_new(uint64_t seed)
@@ -22,11 +24,15 @@ struct bh_fragments *bh_fragments_new(uint64_t seed)
 	struct bh_fragments *f = bh_calloc(1, sizeof(*f));
 
 	f->seed = seed;
+	f->sets = bh_pages_new(SETS * sizeof(*f->sets));
 	return f;
 }
 
 void bh_fragments_free(struct bh_fragments *f)
 {
+	if (f == NULL)
+		return;
+	bh_pages_free(f->sets, SETS * sizeof(*f->sets));
 	free(f);
 }
 
@@ -70,36 +76,44 @@ struct bh_fragment *bh_fragments_of(struct bh_fragments *f, const struct bh_pack
 			oldest = &set[i];
 	}
 	*orphans += oldest->waiting.packets;
+	f->used += oldest->key == 0;
 	*oldest = (struct bh_fragment) { .key = name, .time = p->time };
 	return oldest;
 }
 
-static uint64_t forget(struct bh_fragment *slot)
+static uint64_t forget(struct bh_fragments *f, struct bh_fragment *slot)
 {
 	uint64_t orphans = slot->waiting.packets;
 
 	*slot = (struct bh_fragment) { 0 };
+	f->used--;
+	return orphans;
+}
+
+/* Most of the time there are none, and the memory for them stays untouched. */
+static uint64_t forget_if(struct bh_fragments *f, bool all, int64_t now)
+{
+	uint64_t orphans = 0;
+	size_t left = f->used;
+
+	for (size_t i = 0; left > 0 && i < SETS * WAYS; i++) {
+		struct bh_fragment *slot = &f->sets[i / WAYS][i % WAYS];
+
+		if (slot->key == 0)
+			continue;
+		left--;
+		if (all || is_over(slot, now))
+			orphans += forget(f, slot);
+	}
 	return orphans;
 }
 
 uint64_t bh_fragments_expire(struct bh_fragments *f, int64_t now)
 {
-	uint64_t orphans = 0;
-
-	for (size_t i = 0; i < SETS * WAYS; i++) {
-		struct bh_fragment *slot = &f->sets[i / WAYS][i % WAYS];
-
-		if (slot->key != 0 && is_over(slot, now))
-			orphans += forget(slot);
-	}
-	return orphans;
+	return forget_if(f, false, now);
 }
 
 uint64_t bh_fragments_clear(struct bh_fragments *f)
 {
-	uint64_t orphans = 0;
-
-	for (size_t i = 0; i < SETS * WAYS; i++)
-		orphans += forget(&f->sets[i / WAYS][i % WAYS]);
-	return orphans;
+	return forget_if(f, true, 0);
 }
