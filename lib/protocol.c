@@ -62,6 +62,46 @@ bool bh_protocol_has_ports(uint8_t proto)
 	       proto == IPPROTO_UDPLITE || proto == IPPROTO_DCCP;
 }
 
+/* RFC 792, 1812, 4443. any_code: the rest of the type. */
+static const struct {
+	uint8_t proto, type, code;
+	bool any_code;
+	const char *name;
+} errors[] = {
+	{ IPPROTO_ICMP, 3, 0, false, "network unreachable" },
+	{ IPPROTO_ICMP, 3, 1, false, "host unreachable" },
+	{ IPPROTO_ICMP, 3, 2, false, "protocol unreachable" },
+	{ IPPROTO_ICMP, 3, 3, false, "port unreachable" },
+	{ IPPROTO_ICMP, 3, 4, false, "fragmentation needed" },
+	{ IPPROTO_ICMP, 3, 9, false, "network administratively prohibited" },
+	{ IPPROTO_ICMP, 3, 10, false, "host administratively prohibited" },
+	{ IPPROTO_ICMP, 3, 13, false, "administratively prohibited" },
+	{ IPPROTO_ICMP, 3, 0, true, "destination unreachable" },
+	{ IPPROTO_ICMP, 4, 0, true, "source quench" },
+	{ IPPROTO_ICMP, 5, 0, true, "redirect" },
+	{ IPPROTO_ICMP, 11, 1, false, "reassembly time exceeded" },
+	{ IPPROTO_ICMP, 11, 0, true, "time exceeded" },
+	{ IPPROTO_ICMP, 12, 0, true, "parameter problem" },
+	{ IPPROTO_ICMPV6, 1, 0, false, "no route" },
+	{ IPPROTO_ICMPV6, 1, 1, false, "administratively prohibited" },
+	{ IPPROTO_ICMPV6, 1, 3, false, "address unreachable" },
+	{ IPPROTO_ICMPV6, 1, 4, false, "port unreachable" },
+	{ IPPROTO_ICMPV6, 1, 0, true, "destination unreachable" },
+	{ IPPROTO_ICMPV6, 2, 0, true, "packet too big" },
+	{ IPPROTO_ICMPV6, 3, 1, false, "reassembly time exceeded" },
+	{ IPPROTO_ICMPV6, 3, 0, true, "time exceeded" },
+	{ IPPROTO_ICMPV6, 4, 0, true, "parameter problem" },
+};
+
+const char *bh_icmp_error_name(uint8_t proto, uint8_t type, uint8_t code)
+{
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+		if (errors[i].proto == proto && errors[i].type == type &&
+		    (errors[i].any_code || errors[i].code == code))
+			return errors[i].name;
+	return NULL;
+}
+
 char *bh_port_format(uint8_t proto, uint16_t port, char out[BH_PORT_TEXT])
 {
 	char name[BH_PROTOCOL_TEXT];

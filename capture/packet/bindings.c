@@ -13,8 +13,9 @@ struct binding {
 };
 
 struct bh_bindings {
-	struct bh_map *pairs;	 /* interface and address → struct binding */
-	struct bh_map *holdings; /* address → size_t: on how many interfaces */
+	struct bh_map *pairs;	   /* interface and address → struct binding */
+	struct bh_map *holdings;   /* address → size_t: on how many interfaces */
+	struct bh_map *interfaces; /* ifindex → this struct: it holds an address */
 };
 
 /* A key without the struct's padding. */
@@ -37,6 +38,7 @@ struct bh_bindings *bh_bindings_new(void)
 
 	b->pairs = bh_map_new(free);
 	b->holdings = bh_map_new(free);
+	b->interfaces = bh_map_new(NULL);
 	return b;
 }
 
@@ -46,6 +48,7 @@ void bh_bindings_free(struct bh_bindings *b)
 		return;
 	bh_map_free(b->pairs);
 	bh_map_free(b->holdings);
+	bh_map_free(b->interfaces);
 	free(b);
 }
 
@@ -58,6 +61,7 @@ void bh_bindings_add(struct bh_bindings *b, uint32_t ifindex, const struct bh_ad
 	struct binding *binding = bh_calloc(1, sizeof(*binding));
 	*binding = (struct binding) { ifindex, *addr };
 	bh_map_put(b->pairs, &key, sizeof(key), binding);
+	bh_map_put(b->interfaces, &ifindex, sizeof(ifindex), b);
 	size_t *holders = bh_map_get(b->holdings, addr, sizeof(*addr));
 	if (holders == NULL) {
 		holders = bh_calloc(1, sizeof(*holders));
@@ -70,6 +74,7 @@ void bh_bindings_remove(struct bh_bindings *b, uint32_t ifindex)
 {
 	struct binding *binding;
 
+	bh_map_remove(b->interfaces, &ifindex, sizeof(ifindex));
 	for (size_t position = 0; (binding = bh_map_next(b->pairs, &position)) != NULL;) {
 		if (binding->ifindex != ifindex)
 			continue;
@@ -91,4 +96,9 @@ bool bh_bindings_has(const struct bh_bindings *b, uint32_t ifindex, const struct
 bool bh_bindings_local(const struct bh_bindings *b, const struct bh_addr *addr)
 {
 	return bh_map_get(b->holdings, addr, sizeof(*addr)) != NULL;
+}
+
+bool bh_bindings_watched(const struct bh_bindings *b, uint32_t ifindex)
+{
+	return bh_map_get(b->interfaces, &ifindex, sizeof(ifindex)) != NULL;
 }

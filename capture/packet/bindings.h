@@ -13,9 +13,11 @@ void bh_bindings_free(struct bh_bindings *bindings);
 void bh_bindings_add(struct bh_bindings *bindings, uint32_t ifindex, const struct bh_addr *addr);
 void bh_bindings_remove(struct bh_bindings *bindings, uint32_t ifindex); /* all its addresses */
 
-/* Whether the address lives behind this interface; whether it lives behind any. */
+/* Whether the address lives behind this interface; whether it lives behind any; whether any lives
+ * behind this interface. */
 bool bh_bindings_has(const struct bh_bindings *bindings, uint32_t ifindex,
 		     const struct bh_addr *addr);
 bool bh_bindings_local(const struct bh_bindings *bindings, const struct bh_addr *addr);
+bool bh_bindings_watched(const struct bh_bindings *bindings, uint32_t ifindex);
 
 #endif

@@ -36,8 +36,10 @@ struct bh_flow_entry {
 	uint32_t due_before, due_after;
 	uint32_t placed; /* ms, wraps: when it took its place in the list by age */
 	uint8_t state;	 /* enum bh_flow_state */
-	uint8_t list;
-	uint16_t direction : 2; /* enum bh_direction */
+	uint8_t list : 3;
+	uint8_t segment_size : 4; /* number of it (segments.h) */
+	uint8_t has_extra : 1;	  /* flow_extras.h */
+	uint16_t direction : 2;	  /* enum bh_direction */
 	uint16_t answered : 1;
 	uint16_t established : 1;
 	uint16_t lossy : 1;

@@ -31,11 +31,13 @@
 #include "address.h"
 #include "bindings.h"
 #include "flow_entry.h"
+#include "flow_extras.h"
 #include "flow_index.h"
 #include "flow_state.h"
 #include "fragments.h"
 #include "grow.h"
 #include "pages.h"
+#include "segments.h"
 #include "timefmt.h"
 #include "tls.h"
 #include "tunnels.h"
@@ -80,6 +82,8 @@ struct bh_flow_table {
 	int64_t reported;	      /* when the last round of reports was */
 	struct staged batch[BATCH];
 	size_t staged;
+	struct bh_flow_extras *extras;
+	struct bh_segment_sizes segment_sizes;
 	struct bh_fragments *fragments;
 	int64_t fragments_swept;
 	struct bh_bindings *bindings;
@@ -118,6 +122,7 @@ static size_t entry_bytes(const struct bh_flow_table_config *config)
 size_t bh_flow_table_most_bytes(const struct bh_flow_table_config *config)
 {
 	return entry_bytes(config) + bh_flow_index_most_bytes(config->max_flows) +
+	       bh_flow_extras_most_bytes(config->max_flows) +
 	       config->max_flows * sizeof(struct bh_flow_entry *); /* a flush sorts them */
 }
 
@@ -139,6 +144,7 @@ struct bh_flow_table *bh_flow_table_new(const struct bh_flow_table_config *confi
 	t->timeouts[CONNECTIONLESS] = config->idle_timeout;
 	t->timeouts[CLOSED] = config->closed_linger;
 	t->timeouts[ESTABLISHED] = config->tcp_idle_timeout;
+	t->extras = bh_flow_extras_new(config->max_flows);
 	t->fragments = bh_fragments_new(t->seed);
 	t->bindings = bh_bindings_new();
 	t->tunnels = bh_tunnels_new();
@@ -151,6 +157,7 @@ void bh_flow_table_free(struct bh_flow_table *t)
 		return;
 	bh_pages_free(t->entries, entry_bytes(&t->config));
 	bh_flow_index_free(&t->index);
+	bh_flow_extras_free(t->extras);
 	bh_fragments_free(t->fragments);
 	bh_bindings_free(t->bindings);
 	bh_tunnels_free(t->tunnels);
@@ -215,7 +222,7 @@ static void place(struct bh_flow_table *t, struct bh_flow_entry *e, enum list wh
 	struct entry_list *list = &t->lists[which];
 	uint32_t number = number_of(t, e);
 
-	e->list = (uint8_t)which;
+	e->list = which & 7;
 	e->placed = place_time(e->last);
 	e->older = list->newest;
 	e->newer = 0;
@@ -252,6 +259,8 @@ static void report(struct bh_flow_table *t, struct bh_flow_entry *e, bool final)
 	struct bh_flow record;
 
 	bh_flow_entry_record(e, bh_tunnels_text(t->tunnels, e->tuple.tunnel), final, &record);
+	if (e->has_extra)
+		bh_flow_extra_record(bh_flow_extras_get(t->extras, number_of(t, e)), &record);
 	e->was_reported = true;
 	t->sink(t->user, &record);
 }
@@ -285,6 +294,8 @@ static void end(struct bh_flow_table *t, struct bh_flow_entry *e)
 	unlink_entry(t, e);
 	unlink_due(t, e);
 	report(t, e, true);
+	if (e->has_extra)
+		bh_flow_extras_drop(t->extras, number);
 	t->stats.active--;
 	e->id = 0; /* fragments remember numbers, and look at the id */
 	e->newer = t->free;
@@ -409,9 +420,33 @@ static void add(struct bh_tally *tally, uint64_t packets, uint64_t bytes)
 	tally->bytes += bytes;
 }
 
+/* What only few flows have; NULL where there is no room for it. */
+static struct bh_flow_extra *extra_of(struct bh_flow_table *t, struct bh_flow_entry *e)
+{
+	if (e->has_extra)
+		return bh_flow_extras_get(t->extras, number_of(t, e));
+	struct bh_flow_extra *extra = bh_flow_extras_add(t->extras, number_of(t, e));
+	e->has_extra = extra != NULL;
+	t->stats.unnoted += extra == NULL;
+	return extra;
+}
+
+/* A packet larger than the wire takes. */
+static void count_segments(struct bh_flow_table *t, struct bh_flow_entry *e,
+			   const struct bh_packet *p, bool forward, bool delivery)
+{
+	uint32_t segments = bh_segments_of(p, t->segment_sizes.sizes[e->segment_size]);
+	struct bh_flow_extra *extra = segments > 1 ? extra_of(t, e) : NULL;
+
+	if (extra == NULL)
+		return;
+	struct bh_flow_segments *beyond = &extra->beyond[!forward];
+	*(delivery ? &beyond->delivered : &beyond->sent) += segments - 1;
+}
+
 /* In a file, what goes out was delivered only if it is seen coming in as well; else this host sent
  * it itself. */
-static void count(const struct bh_flow_table *t, struct bh_flow_entry *e, const struct bh_packet *p,
+static void count(struct bh_flow_table *t, struct bh_flow_entry *e, const struct bh_packet *p,
 		  bool forward, const struct bh_tally *seen)
 {
 	struct bh_flow_half *half = forward ? &e->tx : &e->rx;
@@ -425,6 +460,8 @@ static void count(const struct bh_flow_table *t, struct bh_flow_entry *e, const 
 	if (delivery && half->delivered.packets == 0)
 		e->was_reported = false;
 	add(delivery ? &half->delivered : &half->sent, seen->packets, seen->bytes);
+	if (p->tcp_payload > BH_SEGMENT_LARGE)
+		count_segments(t, e, p, forward, delivery);
 }
 
 /* --- fragments -------------------------------------------------------------------------------- */
@@ -461,29 +498,6 @@ static struct bh_tally claim_fragments(struct bh_flow_table *t, const struct bh_
 }
 
 /* --- packets ---------------------------------------------------------------------------------- */
-
-/* An ICMP error instead of an answer. */
-static void refuse_quoted(struct bh_flow_table *t, const struct bh_packet *error)
-{
-	const struct bh_flow_key *q = &error->quoted;
-	struct bh_packet p = { .src = q->src,
-			       .dst = q->dst,
-			       .sport = q->sport,
-			       .dport = q->dport,
-			       .proto = q->proto,
-			       .tunnel = error->tunnel };
-	bool backward;
-
-	if (q->src.family == BH_NO_FAMILY)
-		return;
-	struct bh_flow_tuple tuple = bh_flow_tuple_of(&p, &backward);
-	struct bh_flow_entry *e = find(t, hash_tuple(t, &tuple), &tuple);
-	if (e == NULL || backward != e->initiator_is_high || e->answered ||
-	    e->state == BH_FLOW_REFUSED)
-		return;
-	e->state = BH_FLOW_REFUSED;
-	touch(t, e, error->time);
-}
 
 /* Whether what the packet says comes from whom it names as its sender. */
 static bool is_from_sender(const struct bh_flow_table *t, const struct bh_packet *p)
@@ -550,7 +564,8 @@ static void take_hello(struct bh_flow_table *t, struct bh_flow_entry *e, const s
 	t->show_claim(t->claim_user, e->id, name);
 }
 
-static void take_packet(struct bh_flow_table *t, const struct staged *s)
+/* False: it was a copy of a packet that counts elsewhere. */
+static bool take_packet(struct bh_flow_table *t, const struct staged *s)
 {
 	const struct bh_packet *p = &s->packet;
 	bool copy;
@@ -570,15 +585,115 @@ static void take_packet(struct bh_flow_table *t, const struct staged *s)
 	}
 	if (copy) {
 		t->stats.undelivered_copies += seen.packets;
-		return;
+		return false;
 	}
+	if (p->tcp_mss != 0)
+		e->segment_size =
+			bh_segment_sizes_note(&t->segment_sizes, e->segment_size, p->tcp_mss) & 15;
 	count(t, e, p, forward, &seen);
 	doubt_opener(e, p, forward);
 	bh_flow_advance(e, p, forward, is_from_sender(t, p));
 	touch(t, e, p->time);
 	if (p->hello != NULL && forward)
 		take_hello(t, e, p);
+	return true;
 }
+
+/* --- errors ----------------------------------------------------------------------------------- */
+
+/* Whether an error could be true of what it quotes: see flow_table.h. */
+static bool is_credible(const struct bh_flow_table *t, const struct bh_packet *error,
+			const struct bh_packet *quoted)
+{
+	if (!bh_addr_equal(&error->dst, &quoted->src))
+		return false;
+	if (!t->config.live || bh_addr_equal(&error->src, &quoted->dst))
+		return true;
+	return error->outgoing ? !bh_bindings_local(t->bindings, &error->src)
+			       : !bh_bindings_watched(t->bindings, error->ifindex);
+}
+
+/* A stranger who knows addresses and ports does not know what the SYN began with. */
+static bool quotes_another_syn(const struct bh_flow_table *t, const struct bh_flow_entry *e,
+			       const struct bh_packet *quoted, bool forward)
+{
+	return t->config.live && e->tuple.proto == IPPROTO_TCP && forward && e->isn_known &&
+	       !e->past_syn && quoted->tcp_seq != e->isn;
+}
+
+static void note_error(struct bh_flow_table *t, struct bh_flow_entry *e,
+		       const struct bh_packet *error)
+{
+	struct bh_flow_extra *extra = extra_of(t, e);
+
+	if (extra == NULL)
+		return;
+	extra->errors[error->outgoing]++;
+	extra->type = (uint8_t)(error->dport >> 8);
+	extra->code = (uint8_t)error->dport;
+	make_due(t, e);
+}
+
+/* An error instead of an answer. */
+static void refuse(struct bh_flow_table *t, struct bh_flow_entry *e, int64_t now)
+{
+	if (e->answered || e->state == BH_FLOW_REFUSED)
+		return;
+	e->state = BH_FLOW_REFUSED;
+	touch(t, e, now);
+}
+
+static bool take_error_about(struct bh_flow_table *t, const struct bh_packet *error,
+			     const struct bh_packet *quoted)
+{
+	bool backward;
+	struct bh_flow_tuple tuple = bh_flow_tuple_of(quoted, &backward);
+	struct bh_flow_entry *e = find(t, hash_tuple(t, &tuple), &tuple);
+	bool forward = e != NULL && backward == e->initiator_is_high;
+
+	/* A later fragment names no flow. */
+	if (e == NULL || (quoted->fragment && !quoted->first_fragment) ||
+	    quotes_another_syn(t, e, quoted, forward))
+		return false;
+	note_error(t, e, error);
+	if (error->unreachable && forward && quoted->tunnel == error->tunnel)
+		refuse(t, e, error->time);
+	return true;
+}
+
+/* What a quoted carrier carried was lost with it. Labels are only looked up: a quotation is no
+ * tunnel. */
+static void take_error_about_inner(struct bh_flow_table *t, const struct bh_packet *error,
+				   struct bh_packet carrier)
+{
+	struct bh_packet inner;
+
+	while (carrier.inner.at != NULL) {
+		uint16_t label = bh_tunnels_find(t->tunnels, carrier.tunnel, &carrier.inner);
+
+		if (label == 0 || bh_decode_inner(&carrier, &inner) != BH_DECODED)
+			return;
+		inner.tunnel = label;
+		take_error_about(t, error, &inner);
+		carrier = inner;
+	}
+}
+
+static void take_error(struct bh_flow_table *t, const struct bh_packet *error)
+{
+	struct bh_packet quoted;
+
+	if (bh_decode_quoted(error, &quoted) != BH_DECODED || !is_credible(t, error, &quoted)) {
+		t->stats.stray_errors++;
+		return;
+	}
+	quoted.tunnel = error->tunnel;
+	if (!take_error_about(t, error, &quoted))
+		t->stats.stray_errors++;
+	take_error_about_inner(t, error, quoted);
+}
+
+/* --- one packet ------------------------------------------------------------------------------- */
 
 static void take(struct bh_flow_table *t, const struct staged *s)
 {
@@ -594,9 +709,8 @@ static void take(struct bh_flow_table *t, const struct staged *s)
 		later_fragment(t, p);
 		return;
 	}
-	if (p->unreachable)
-		refuse_quoted(t, p);
-	take_packet(t, s);
+	if (take_packet(t, s) && p->quoted != NULL)
+		take_error(t, p);
 }
 
 /* --- batches ---------------------------------------------------------------------------------- */
@@ -639,7 +753,7 @@ static void stage(struct bh_flow_table *t)
 	s->hash = hash_tuple(t, &s->tuple);
 	bh_flow_index_prefetch(&t->index, s->hash);
 	/* What it says has to be read before the packet's bytes are gone. */
-	if (++t->staged == BATCH || s->packet.hello != NULL)
+	if (++t->staged == BATCH || s->packet.hello != NULL || s->packet.quoted != NULL)
 		drain(t);
 }
 
@@ -659,6 +773,14 @@ void bh_flow_table_packet(struct bh_flow_table *t, const struct bh_packet *p)
 	drain(t);
 }
 
+static void count_undecoded(struct bh_flow_table *t, enum bh_undecoded kind,
+			    const struct bh_packet *p)
+{
+	bh_flow_table_undecoded(t, kind);
+	if (kind == BH_UNKNOWN_ETHERTYPE)
+		bh_ethertypes_count(t->stats.ethertypes, p->ethertype);
+}
+
 /* What the packet in the next place carries, level by level, each a packet of its own. It was
  * delivered where its carrier was. */
 static void stage_with_inner(struct bh_flow_table *t)
@@ -673,7 +795,7 @@ static void stage_with_inner(struct bh_flow_table *t)
 		struct bh_packet *p = next_place(t);
 		enum bh_undecoded kind = label != 0 ? bh_decode_inner(&carrier, p) : BH_TOO_NESTED;
 		if (kind != BH_DECODED) {
-			bh_flow_table_undecoded(t, kind);
+			count_undecoded(t, kind, p);
 			return;
 		}
 		p->tunnel = label;
@@ -693,7 +815,7 @@ void bh_flow_table_frame(struct bh_flow_table *t, int linktype, const uint8_t *d
 	enum bh_undecoded kind = bh_decode(linktype, data, captured, wire, time, p);
 
 	if (kind != BH_DECODED) {
-		bh_flow_table_undecoded(t, kind);
+		count_undecoded(t, kind, p);
 		return;
 	}
 	p->astray = is_astray(t, p);
@@ -787,6 +909,7 @@ static void forget_all(struct bh_flow_table *t)
 	bh_pages_clear(t->entries, entry_bytes(&t->config));
 	bh_flow_index_free(&t->index);
 	bh_flow_index_init(&t->index);
+	bh_flow_extras_clear(t->extras);
 	memset(t->lists, 0, sizeof(t->lists));
 	t->due_first = t->due_last = 0;
 	t->fresh = 1;

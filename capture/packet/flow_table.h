@@ -14,6 +14,14 @@
  * A connection's port may be used again: a SYN with another sequence number, or a packet after the
  * flow's timeout, ends the flow and opens a new one with an id of its own.
  *
+ * ICMP errors. An error is a flow of its own, like any other packet, and is noted on the flow whose
+ * packet it quotes, whichever way that went; also on the flow within a tunnel, where the error
+ * quotes that far. "Unreachable" (but for "fragmentation needed") makes a flow `refused` that
+ * nobody answered; an answered flow keeps its state: anyone may send an error. Live, an error is
+ * believed where it could be true: it goes to who sent the quoted packet; a watched interface
+ * speaks for nobody but the receiver of that packet; of a SYN it quotes the sequence number (RFC
+ * 5927).
+ *
  * Files (live false). Each packet counts once, as sent. Only where a capture of several interfaces
  * (SLL, SLL2) shows a direction of a flow coming in and going out again, what goes out counts as
  * delivered. With SLL2 each direction counts on the first interface it came in by, and on the first
@@ -24,6 +32,7 @@
 #define BH_FLOW_TABLE_H
 
 #include "decode.h"
+#include "ethertypes.h"
 
 struct bh_flow_table;
 
@@ -45,7 +54,11 @@ struct bh_flow_table_stats {
 	uint64_t orphan_fragments;   /* first fragment never seen: counted here, not in a flow */
 	uint64_t undelivered_copies; /* flooded to veths that do not hold the destination, or seen
 				      * once more on the way; in no flow */
+	uint64_t stray_errors;	     /* ICMP errors about no flow that is known, or that could not
+				      * be true */
+	uint64_t unnoted;	     /* of errors and segments, for want of room (flow_extras.h) */
 	uint64_t undecoded[BH_UNDECODED_KINDS];
+	struct bh_ethertype_count ethertypes[BH_ETHERTYPES]; /* unknown ones, the most frequent */
 	size_t active;
 };
 

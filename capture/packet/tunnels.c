@@ -54,10 +54,12 @@ void bh_tunnels_free(struct bh_tunnels *t)
 static const char *kind_name(uint8_t kind)
 {
 	static const char *const names[] = {
-		[BH_TUNNEL_VXLAN] = "vxlan",  [BH_TUNNEL_GENEVE] = "geneve",
-		[BH_TUNNEL_GRE] = "gre",      [BH_TUNNEL_IPIP] = "ipip",
-		[BH_TUNNEL_SIT] = "sit",      [BH_TUNNEL_IPIP6] = "ipip6",
-		[BH_TUNNEL_IP6IP6] = "ip6ip6"
+		[BH_TUNNEL_VXLAN] = "vxlan",   [BH_TUNNEL_GENEVE] = "geneve",
+		[BH_TUNNEL_GRE] = "gre",       [BH_TUNNEL_IPIP] = "ipip",
+		[BH_TUNNEL_SIT] = "sit",       [BH_TUNNEL_IPIP6] = "ipip6",
+		[BH_TUNNEL_IP6IP6] = "ip6ip6", [BH_TUNNEL_VXLAN_GPE] = "vxlan-gpe",
+		[BH_TUNNEL_ERSPAN] = "erspan", [BH_TUNNEL_GTP] = "gtp",
+		[BH_TUNNEL_TEREDO] = "teredo"
 	};
 
 	return names[kind];
@@ -73,13 +75,26 @@ static void write_text(struct label *label, const struct label *outer, const str
 		 outer != NULL ? "/" : "", kind_name(inner->tunnel), id);
 }
 
+static struct path path_of(uint16_t outer, const struct bh_inner *inner)
+{
+	return (struct path) { .id = inner->has_id ? inner->id : 0,
+			       .outer = outer,
+			       .kind = inner->tunnel,
+			       .has_id = inner->has_id };
+}
+
+uint16_t bh_tunnels_find(const struct bh_tunnels *t, uint16_t outer, const struct bh_inner *inner)
+{
+	struct path path = path_of(outer, inner);
+	const struct label *label = bh_map_get(t->by_path, &path, sizeof(path));
+
+	return label != NULL ? label->number : 0;
+}
+
 uint16_t bh_tunnels_label(struct bh_tunnels *t, uint16_t outer, const struct bh_inner *inner)
 {
 	const struct label *around = t->labels[outer];
-	struct path path = { .id = inner->has_id ? inner->id : 0,
-			     .outer = outer,
-			     .kind = inner->tunnel,
-			     .has_id = inner->has_id };
+	struct path path = path_of(outer, inner);
 	struct label *label = bh_map_get(t->by_path, &path, sizeof(path));
 
 	if (label != NULL)

@@ -16,6 +16,10 @@ void bh_tunnels_free(struct bh_tunnels *tunnels);
  * nested too deeply, or there are more than labels. */
 uint16_t bh_tunnels_label(struct bh_tunnels *tunnels, uint16_t outer, const struct bh_inner *inner);
 
+/* The same, but 0 where there is no such label yet. */
+uint16_t bh_tunnels_find(const struct bh_tunnels *tunnels, uint16_t outer,
+			 const struct bh_inner *inner);
+
 const char *bh_tunnels_text(const struct bh_tunnels *tunnels, uint16_t label); /* 0: "" */
 
 #endif

@@ -20,7 +20,7 @@ struct bh_flow_key {
 	uint8_t proto; /* IPPROTO_… */
 };
 
-#define BH_TUNNEL_TEXT 64
+#define BH_TUNNEL_TEXT 80
 
 enum bh_flow_state {
 	BH_FLOW_ATTEMPTED,   /* nothing came back */
@@ -51,6 +51,21 @@ struct bh_flow_half {
 	struct bh_tally delivered;
 };
 
+/* Packets on the wire, where some that were captured stand for several of them (segmentation
+ * offload): an estimate. 0: none did, and there were as many as were captured. */
+struct bh_flow_segments {
+	uint64_t sent;
+	uint64_t delivered;
+};
+
+/* ICMP or ICMPv6 (as the flow's addresses are) errors that quoted a packet of the flow, whichever
+ * way that went. */
+struct bh_icmp_error {
+	uint32_t count; /* 0: none */
+	uint8_t type;	/* of the last */
+	uint8_t code;
+};
+
 struct bh_flow {
 	uint64_t id; /* unique within one run of the flow table */
 	struct bh_flow_key key;
@@ -60,6 +75,9 @@ struct bh_flow {
 	uint32_t dst_ifindex;
 	struct bh_flow_half tx; /* initiator → responder */
 	struct bh_flow_half rx;
+	struct bh_flow_segments tx_segments;
+	struct bh_flow_segments rx_segments;
+	struct bh_icmp_error icmp_error;
 	uint8_t state;	   /* enum bh_flow_state */
 	uint8_t direction; /* enum bh_direction */
 	bool answered;	   /* stays true when the state moves on to closed */

@@ -2,6 +2,7 @@
 #include "json.h"
 
 #include <inttypes.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -103,10 +104,17 @@ INLINE void put_end(struct bh_buffer *out, const char *before, const struct bh_a
 	put_text(out, ",\"workload\":", workload);
 }
 
+/* Only where packets and segments differ. */
+static void put_segments(struct bh_buffer *out, uint64_t estimate)
+{
+	if (estimate != 0)
+		put_number(out, ",\"estimated_segments\":", estimate);
+}
+
 /* Where the sender's side was not seen, what arrived is all there is to count; where the receiver's
  * was not, nobody knows what arrived. receiver_watched: nothing seen there means nothing came. */
 INLINE void put_half(struct bh_buffer *out, const char *before, const struct bh_flow_half *half,
-		     bool receiver_watched)
+		     const struct bh_flow_segments *segments, bool receiver_watched)
 {
 	bool receiver_alone = half->sent.packets == 0 && half->delivered.packets > 0;
 	const struct bh_tally *sent = receiver_alone ? &half->delivered : &half->sent;
@@ -115,10 +123,11 @@ INLINE void put_half(struct bh_buffer *out, const char *before, const struct bh_
 	put_number(out, ",\"bytes\":", sent->bytes);
 	if (receiver_alone || (half->delivered.packets == 0 && !receiver_watched)) {
 		bh_buffer_puts(out, ",\"delivered_packets\":null,\"delivered_bytes\":null");
-		return;
+	} else {
+		put_number(out, ",\"delivered_packets\":", half->delivered.packets);
+		put_number(out, ",\"delivered_bytes\":", half->delivered.bytes);
 	}
-	put_number(out, ",\"delivered_packets\":", half->delivered.packets);
-	put_number(out, ",\"delivered_bytes\":", half->delivered.bytes);
+	put_segments(out, receiver_alone ? segments->delivered : segments->sent);
 }
 
 /* A verdict says that core knows the sides apart; a file's reader does not. The responder of a flow
@@ -128,9 +137,22 @@ static void put_halves(struct bh_buffer *out, const struct bh_flow *flow, uint8_
 	bool judged = verdict != BH_FLOW_VERDICT_UNKNOWN;
 	bool stopped = verdict == BH_FLOW_UNDELIVERED || verdict == BH_FLOW_DENIED;
 
-	put_half(out, "},\"tx\":{\"packets\":", &flow->tx,
+	put_half(out, "},\"tx\":{\"packets\":", &flow->tx, &flow->tx_segments,
 		 stopped || (judged && flow->dst_ifindex != 0));
-	put_half(out, "},\"rx\":{\"packets\":", &flow->rx, judged && flow->src_ifindex != 0);
+	put_half(out, "},\"rx\":{\"packets\":", &flow->rx, &flow->rx_segments,
+		 judged && flow->src_ifindex != 0);
+}
+
+static void put_icmp_error(struct bh_buffer *out, const struct bh_flow *flow)
+{
+	const struct bh_icmp_error *e = &flow->icmp_error;
+	uint8_t proto = flow->key.src.family == BH_IPV6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
+
+	put_number(out, ",\"icmp_error\":{\"type\":", e->type);
+	put_number(out, ",\"code\":", e->code);
+	put_number(out, ",\"count\":", e->count);
+	put_text(out, ",\"what\":", bh_icmp_error_name(proto, e->type, e->code));
+	bh_buffer_puts(out, "}");
 }
 
 /* A word for a number that may come from elsewhere. */
@@ -156,7 +178,12 @@ void bh_json_flow(struct bh_buffer *out, const struct bh_flow *flow,
 	put_text(out, ",\"dns\":", names->dns);
 	put_text(out, ",\"sni\":", names->sni);
 	put_text(out, ",\"tunnel\":", flow->tunnel[0] != '\0' ? flow->tunnel : NULL);
-	put_word(out, ",\"verdict\":\"", WORD(verdicts, names->verdict));
+	if (flow->icmp_error.count > 0) {
+		put_icmp_error(out, flow);
+		put_word(out, ",\"verdict\":\"", WORD(verdicts, names->verdict));
+	} else
+		put_word(out, ",\"icmp_error\":null,\"verdict\":\"",
+			 WORD(verdicts, names->verdict));
 	put_word(out, ",\"verdict_back\":\"", WORD(verdicts, names->verdict_back));
 	bh_buffer_puts(out, flow->lossy || names->lossy ? ",\"lossy\":true}" : ",\"lossy\":false}");
 }

@@ -153,16 +153,44 @@ static void on_progress(void *user, uint64_t done, uint64_t total)
 		fprintf(stderr, "\r%3.0f %%", 100.0 * (double)done / (double)total);
 }
 
+static void add_ethertypes(struct bh_buffer *text, const struct bh_flow_table_stats *table)
+{
+	const char *between = " (";
+
+	for (size_t i = 0; i < BH_ETHERTYPES; i++) {
+		const struct bh_ethertype_count *e = &table->ethertypes[i];
+
+		if (e->count == 0)
+			continue;
+		bh_buffer_printf(text, "%s0x%04x: %" PRIu64, between, e->type, e->count);
+		between = ", ";
+	}
+	if (between[0] == ',')
+		bh_buffer_puts(text, ")");
+}
+
 static void add_counts(struct bh_buffer *text, const struct bh_flow_table_stats *table,
 		       const struct bh_dns_unread *dns, uint64_t claims_left_out)
 {
-	for (int i = BH_DECODED + 1; i < BH_UNDECODED_KINDS; i++)
-		if (table->undecoded[i] > 0)
-			bh_buffer_printf(text, ", %" PRIu64 " %s", table->undecoded[i],
-					 bh_undecoded_name(i));
+	for (int i = BH_DECODED + 1; i < BH_UNDECODED_KINDS; i++) {
+		if (table->undecoded[i] == 0)
+			continue;
+		bh_buffer_printf(text, ", %" PRIu64 " %s", table->undecoded[i],
+				 bh_undecoded_name(i));
+		if (i == BH_UNKNOWN_ETHERTYPE)
+			add_ethertypes(text, table);
+	}
+	if (table->stray_errors > 0)
+		bh_buffer_printf(text, ", %" PRIu64 " ICMP errors about no flow of the file",
+				 table->stray_errors);
 	if (table->orphan_fragments > 0)
 		bh_buffer_printf(text, ", %" PRIu64 " fragments without their first",
 				 table->orphan_fragments);
+	if (table->unnoted > 0)
+		bh_buffer_printf(text,
+				 ", %" PRIu64 " errors or large packets noted on no flow for want "
+				 "of room",
+				 table->unnoted);
 	if (table->evicted > 0)
 		bh_buffer_printf(text, ", %" PRIu64 " flows ended early for want of room",
 				 table->evicted);

@@ -46,6 +46,17 @@ static cJSON *enforcement_json(const struct bh_core *core)
 	return json;
 }
 
+/* By its number, as tcpdump and the registries write it. */
+static void add_ethertype(cJSON *json, const struct bh_ethertype_count *counted)
+{
+	char name[8];
+
+	if (counted->count == 0)
+		return;
+	snprintf(name, sizeof(name), "0x%04x", counted->type);
+	cJSON_AddNumberToObject(json, name, (double)counted->count);
+}
+
 static cJSON *capture_json(const struct bh_core *core)
 {
 	const struct bh_msg_capture_stats *s = &core->capture_stats;
@@ -64,6 +75,10 @@ static cJSON *capture_json(const struct bh_core *core)
 	kinds = cJSON_AddObjectToObject(json, "undecoded");
 	for (int i = BH_DECODED + 1; i < BH_UNDECODED_KINDS; i++)
 		cJSON_AddNumberToObject(kinds, bh_undecoded_name(i), (double)s->table.undecoded[i]);
+	kinds = cJSON_AddObjectToObject(json, "ethertypes");
+	for (size_t i = 0; i < BH_ETHERTYPES; i++)
+		add_ethertype(kinds, &s->table.ethertypes[i]);
+	cJSON_AddNumberToObject(json, "stray_errors", (double)s->table.stray_errors);
 	return json;
 }
 
@@ -152,6 +167,15 @@ static void say_unread_names(const struct bh_dns_unread *dns, cJSON *list)
 		    dns->fragments);
 }
 
+static void say_unnoted(const struct bh_flow_table_stats *table, cJSON *list)
+{
+	if (table->unnoted > 0)
+		say(list,
+		    "%" PRIu64 " ICMP errors or packets larger than the wire takes found no room "
+		    "to be noted on their flows",
+		    table->unnoted);
+}
+
 static void say_missing_names(const struct bh_core *core, cJSON *list)
 {
 	struct bh_buffer who = { 0 };
@@ -217,6 +241,7 @@ cJSON *bh_core_unknown(const struct bh_core *core)
 		say(list, "capture is not running: nothing is seen at the moment");
 	bh_core_loss_say(core, list);
 	say_unread_names(&core->capture_stats.dns, list);
+	say_unnoted(&core->capture_stats.table, list);
 	if (bh_core_is_leaking(core))
 		say(list,
 		    "something lets pass what the policy denies (%" PRIu64

@@ -316,6 +316,8 @@ static struct bh_flow turn(const struct bh_flow *f)
 	turned.dst_ifindex = f->src_ifindex;
 	turned.tx = f->rx;
 	turned.rx = f->tx;
+	turned.tx_segments = f->rx_segments;
+	turned.rx_segments = f->tx_segments;
 	return turned;
 }
 

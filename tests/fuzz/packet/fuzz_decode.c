@@ -29,7 +29,7 @@ static void check(const struct bh_packet *p)
 		require(p->sport == 0 && p->dport == 0 && !p->icmp_error);
 	if (p->unreachable)
 		require(p->icmp_error && !p->icmp_reply);
-	require(p->quoted.src.family == p->quoted.dst.family);
+	require(p->quoted == NULL || p->icmp_error);
 }
 
 /* What a tunnel carries, as far down as it goes; each level is shorter than the one around it. */
@@ -46,6 +46,17 @@ static void check_inner(const struct bh_packet *carrier)
 		check(&inner);
 		packet = inner;
 	}
+}
+
+static void check_quoted(const struct bh_packet *error)
+{
+	struct bh_packet quoted;
+
+	if (error->quoted == NULL || bh_decode_quoted(error, &quoted) != BH_DECODED)
+		return;
+	require(quoted.quoted == NULL && quoted.dns == NULL && quoted.hello == NULL);
+	check(&quoted);
+	check_inner(&quoted);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -65,5 +76,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	check(&packet);
 	check_inner(&packet);
+	check_quoted(&packet);
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cursor.h"
 #include "flow_table.h"
@@ -31,6 +32,9 @@ static void take(void *user, const struct bh_flow *flow)
 	require(flow->state != BH_FLOW_ATTEMPTED || !flow->answered);
 	require(flow->state != BH_FLOW_CLOSED || flow->answered);
 	require(flow->last >= flow->first);
+	require(flow->tx_segments.sent == 0 || flow->tx_segments.sent > flow->tx.sent.packets);
+	require(flow->rx_segments.delivered == 0 ||
+		flow->rx_segments.delivered > flow->rx.delivered.packets);
 	if (!flow->final)
 		return;
 	run->ended++;
@@ -41,6 +45,23 @@ static void take(void *user, const struct bh_flow *flow)
 static struct bh_addr address(uint8_t choice)
 {
 	return (struct bh_addr) { BH_IPV4, { 10, 0, 0, choice & 3 } };
+}
+
+/* The head of a packet that went back the error's way, as an error quotes it. */
+static void quote(struct bh_packet *p, uint8_t choice)
+{
+	static uint8_t head[28];
+
+	memset(head, 0, sizeof(head));
+	head[0] = 0x45;
+	head[3] = 100;
+	head[9] = (choice & 1) != 0 ? IPPROTO_UDP : IPPROTO_TCP;
+	memcpy(head + 12, p->dst.bytes, 4);
+	memcpy(head + 16, p->src.bytes, 4);
+	head[21] = choice >> 2 & 3;
+	head[23] = 1;
+	p->quoted = head;
+	p->quoted_captured = sizeof(head);
 }
 
 static void choose_protocol(struct bh_packet *p, uint8_t choice, uint8_t flags)
@@ -56,11 +77,7 @@ static void choose_protocol(struct bh_packet *p, uint8_t choice, uint8_t flags)
 	p->first_fragment = p->fragment && (flags & 2) != 0;
 	p->fragment_id = flags >> 6;
 	if (p->icmp_error)
-		p->quoted = (struct bh_flow_key) { .src = p->dst,
-						   .dst = p->src,
-						   .sport = flags >> 6,
-						   .dport = 1,
-						   .proto = protocols[flags >> 4 & 1] };
+		quote(p, flags >> 4);
 }
 
 /* Six bytes: ends, protocol, flags, ports, where it was seen, and how long after the last one. */
@@ -83,7 +100,9 @@ static bool next_packet(struct bh_cursor *c, int64_t *now, struct bh_packet *p)
 	p->sport = b[3] & 3;
 	p->dport = b[3] >> 2 & 3;
 	p->tcp_seq = p->tcp_ack = b[3] >> 4;
-	p->tcp_payload = b[1] >> 4;
+	p->tcp_payload = (b[1] >> 4) * 1000u;
+	p->ip_bytes += p->tcp_payload;
+	p->tcp_mss = p->tcp_flags == BH_TCP_SYN ? b[4] >> 3 : 0;
 	return true;
 }
 

@@ -57,6 +57,9 @@ EXTENSIONS = (
     + struct.pack("!BBHI", 17, 0, 1, 77)  # fragment, first
 )
 
+GTP = b"\x34\xff\0\x28\0\0\0\7\0\1\0\x85\1\0\0\0"
+ERSPAN = b"\x10\0\x22\xeb\0\0\0\1\x20\0\0\x09" + bytes(7) + b"\1" + bytes(8)
+
 PACKETS = {
     "tcp-syn": (ETHERNET, ethernet(0x0800, ipv4(6, tcp(40000, 80, 2)))),
     "tcp-data": (RAW, ipv4(6, tcp(40000, 80, 16, b"hello"))),
@@ -72,6 +75,19 @@ PACKETS = {
     "sctp": (SLL, struct.pack("!HHH8sH", 0, 1, 6, b"", 0x0800) + ipv4(132, tcp(1, 2, 0))),
     "authenticated": (RAW, ipv4(51, struct.pack("!BB22x", 6, 4) + tcp(1, 2, 16))),
     "arp": (ETHERNET, ethernet(0x0806, bytes(28))),
+    "lldp-unknown": (ETHERNET, ethernet(0x894F, bytes(28))),
+    "stp": (ETHERNET, ethernet(38, b"\x42\x42\x03" + bytes(35))),
+    "snap": (ETHERNET, ethernet(36, b"\xaa\xaa\x03\0\0\0\x08\0" + ipv4(17, udp(1, 2)))),
+    "mpls": (ETHERNET, ethernet(0x8847, struct.pack("!II", 64, 320) + ipv4(17, udp(1, 2)))),
+    "pppoe": (ETHERNET, ethernet(0x8864, b"\x11\0\0\1\0\x1e\0\x21" + ipv4(17, udp(1, 2)))),
+    "vxlan-gpe": (RAW, ipv4(17, udp(1, 4790, b"\x0c\0\0\1\0\0\7\0" + ipv4(17, udp(1, 2))))),
+    "gtp": (RAW, ipv4(17, udp(1, 2152, GTP + ipv4(17, udp(1, 2))))),
+    "teredo": (RAW, ipv4(17, udp(3544, 2, bytes(8) + ipv6(17, udp(1, 2))))),
+    "erspan": (RAW, ipv4(47, ERSPAN + ethernet(0x0800, ipv4(17, udp(1, 2))))),
+    "segment-size": (RAW, ipv4(6, tcp(1, 2, 2)[:12] + b"\x60" + tcp(1, 2, 2)[13:] + b"\2\4\5\xb4")),
+    "jumbo": (RAW, ipv6(0, b"\x06\0\xc2\4\0\1\x86\xa0" + tcp(1, 2, 16))),
+    "quoted-tunnel": (RAW, ipv4(1, icmp(3, 4, ipv4(4, ipv4(17, udp(1, 53)))))),
+    "quoted-reply": (RAW, ipv4(1, icmp(11, 0, ipv4(1, icmp(0, 0))))),
     "offload": (RAW, ipv4(6, tcp(1, 2, 16))[:2] + bytes(2) + ipv4(6, tcp(1, 2, 16))[4:]),
 }
 
@@ -233,6 +249,7 @@ TABLE = {
     "fragments": b"\x00" + bytes.fromhex("00 21 01 01 01 00 16  00 21 01 03 01 00 16"),
     "two-sides": b"\x01"
     + bytes.fromhex("51 04 00 02 01 01 16  91 04 00 02 01 06 16  00 01 00 12 04 02 20"),
+    "super-packets": b"\x01" + bytes.fromhex("11 01 00 02 01 81 10  00 01 f0 10 01 01 10"),
     "echo-and-error": b"\x00" + bytes.fromhex("00 04 02 00 00 00 16  03 01 02 01 00 00 ff"),
 }
 

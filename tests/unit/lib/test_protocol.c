@@ -92,6 +92,20 @@ static void ports_are_written_as_people_read_them(void **state)
 					 proto == 136);
 }
 
+static void icmp_errors_have_names(void **state)
+{
+	(void)state;
+	assert_string_equal(bh_icmp_error_name(IPPROTO_ICMP, 3, 3), "port unreachable");
+	assert_string_equal(bh_icmp_error_name(IPPROTO_ICMP, 3, 4), "fragmentation needed");
+	assert_string_equal(bh_icmp_error_name(IPPROTO_ICMP, 3, 13), "administratively prohibited");
+	assert_string_equal(bh_icmp_error_name(IPPROTO_ICMP, 3, 77), "destination unreachable");
+	assert_string_equal(bh_icmp_error_name(IPPROTO_ICMPV6, 1, 4), "port unreachable");
+	assert_string_equal(bh_icmp_error_name(IPPROTO_ICMPV6, 2, 0), "packet too big");
+	assert_string_equal(bh_icmp_error_name(IPPROTO_ICMPV6, 3, 0), "time exceeded");
+	assert_null(bh_icmp_error_name(IPPROTO_ICMP, 8, 0));
+	assert_null(bh_icmp_error_name(IPPROTO_ICMPV6, 3 << 4, 3));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -99,6 +113,7 @@ int main(void)
 		cmocka_unit_test(names_are_those_people_use),
 		cmocka_unit_test(what_is_no_protocol_is_refused),
 		cmocka_unit_test(ports_are_written_as_people_read_them),
+		cmocka_unit_test(icmp_errors_have_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

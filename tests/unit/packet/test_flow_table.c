@@ -428,39 +428,6 @@ static void echo_is_opened_by_its_request(void **state)
 	close_fixture(f);
 }
 
-static void icmp_errors_refuse_what_they_quote(void **state)
-{
-	struct fixture *f = open_file();
-	struct bh_packet error = packet(IPPROTO_ICMP, B, 0, A, 3 << 8 | 3);
-
-	(void)state;
-	pass_udp(f, A, 5000, B, 53);
-	pass_udp(f, A, 5001, B, 53);
-	pass_udp(f, B, 53, A, 5001);
-	error.icmp_error = true;
-	error.quoted = (struct bh_flow_key) { addr(A), addr(B), 5000, 53, IPPROTO_UDP };
-	pass(f, &error); /* "too big" and its like refuse nothing */
-	error.unreachable = true;
-	error.quoted.sport = 5001;
-	pass(f, &error); /* answered before */
-	error.quoted = (struct bh_flow_key) { addr(B), addr(A), 53, 5000, IPPROTO_UDP };
-	pass(f, &error); /* about a packet that went back */
-	error.quoted = (struct bh_flow_key) { addr(C), addr(B), 1, 2, IPPROTO_UDP };
-	pass(f, &error); /* about a flow that nobody knows */
-	flush(f);
-	assert_int_equal(f->count, 3);
-	assert_int_equal(f->records[0].state, BH_FLOW_ATTEMPTED);
-	assert_int_equal(f->records[1].state, BH_FLOW_ANSWERED);
-
-	pass_udp(f, A, 5000, B, 53);
-	error.quoted = (struct bh_flow_key) { addr(A), addr(B), 5000, 53, IPPROTO_UDP };
-	pass(f, &error);
-	flush(f);
-	assert_int_equal(f->records[0].state, BH_FLOW_REFUSED);
-	assert_key(&f->records[1], B, 0, A, 3 << 8 | 3); /* the error is a flow of its own */
-	close_fixture(f);
-}
-
 /* --- two sides ----------------------------------------------------------------------------------
  */
 
@@ -1180,7 +1147,6 @@ int main(void)
 		cmocka_unit_test(udp_direction_needs_a_long_enough_watch),
 		cmocka_unit_test(loss_starts_the_watch_anew),
 		cmocka_unit_test(echo_is_opened_by_its_request),
-		cmocka_unit_test(icmp_errors_refuse_what_they_quote),
 		cmocka_unit_test(each_side_is_counted_by_itself),
 		cmocka_unit_test(flooded_copies_reach_nobody),
 		cmocka_unit_test(the_same_packet_on_a_bridge_is_a_copy),

@@ -70,7 +70,8 @@ static void a_flow_is_one_line_in_the_contracts_order(void **state)
 		"\"rx\":{\"packets\":3,\"bytes\":3000,\"delivered_packets\":3,"
 		"\"delivered_bytes\":3000},"
 		"\"state\":\"closed\",\"direction\":\"syn\",\"dns\":\"db.example\",\"sni\":null,"
-		"\"tunnel\":null,\"verdict\":\"delivered\",\"verdict_back\":\"unknown\",\"lossy\":"
+		"\"tunnel\":null,\"icmp_error\":null,\"verdict\":\"delivered\",\"verdict_back\":"
+		"\"unknown\",\"lossy\":"
 		"false}");
 }
 
@@ -94,7 +95,8 @@ static void a_files_flow_knows_one_side(void **state)
 		    "\"rx\":{\"packets\":0,\"bytes\":0,\"delivered_packets\":null,"
 		    "\"delivered_bytes\":null},"
 		    "\"state\":\"attempted\",\"direction\":\"unknown\",\"dns\":null,\"sni\":null,"
-		    "\"tunnel\":null,\"verdict\":\"unknown\",\"verdict_back\":\"unknown\","
+		    "\"tunnel\":null,\"icmp_error\":null,\"verdict\":\"unknown\",\"verdict_back\":"
+		    "\"unknown\","
 		    "\"lossy\":false}");
 }
 
@@ -125,6 +127,23 @@ static void nothing_arrived_is_zero_only_where_one_would_know(void **state)
 	assert_has(&flow, BH_FLOW_DENIED, "\"packets\":3,\"bytes\":300,\"delivered_packets\":0,");
 	assert_has(&flow, BH_FLOW_UNDELIVERED, "\"bytes\":300,\"delivered_packets\":0,");
 	assert_has(&flow, BH_FLOW_VERDICT_UNKNOWN, "\"bytes\":300,\"delivered_packets\":null,");
+}
+
+static void what_few_flows_have_is_told_where_they_have_it(void **state)
+{
+	struct bh_flow flow = a_flow();
+
+	(void)state;
+	flow.icmp_error = (struct bh_icmp_error) { .count = 2, .type = 3, .code = 4 };
+	assert_has(&flow, BH_FLOW_DELIVERED,
+		   "\"icmp_error\":{\"type\":3,\"code\":4,\"count\":2,"
+		   "\"what\":\"fragmentation needed\"}");
+	flow.icmp_error.type = 99;
+	assert_has(&flow, BH_FLOW_DELIVERED, "\"what\":null}");
+	flow.tx_segments = (struct bh_flow_segments) { .sent = 45, .delivered = 44 };
+	assert_has(&flow, BH_FLOW_DELIVERED, "\"delivered_bytes\":400,\"estimated_segments\":45}");
+	flow.tx.sent = (struct bh_tally) { 0 };
+	assert_has(&flow, BH_FLOW_DELIVERED, "\"delivered_bytes\":null,\"estimated_segments\":44}");
 }
 
 static void words_beyond_the_list_are_not_read(void **state)
@@ -200,6 +219,7 @@ int main(void)
 		cmocka_unit_test(a_files_flow_knows_one_side),
 		cmocka_unit_test(what_arrived_alone_is_what_is_counted),
 		cmocka_unit_test(nothing_arrived_is_zero_only_where_one_would_know),
+		cmocka_unit_test(what_few_flows_have_is_told_where_they_have_it),
 		cmocka_unit_test(words_beyond_the_list_are_not_read),
 		cmocka_unit_test(strings_are_escaped),
 		cmocka_unit_test(an_edge_is_as_documented),

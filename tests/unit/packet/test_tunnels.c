@@ -119,6 +119,101 @@ static void vxlan_carries_ethernet(void **state)
 	}
 }
 
+struct case_of_tunnel {
+	unsigned port; /* 0: GRE */
+	const char *header;
+	size_t length;
+	bool ethernet;
+	const char *tunnel;
+};
+
+static void put_tunnelled(struct bytes *b, const struct case_of_tunnel *c)
+{
+	size_t payload = c->length + (c->ethernet ? ETHERNET : 0) + INNER;
+
+	put_carrier(b, c->port != 0 ? IPPROTO_UDP : IPPROTO_GRE, (c->port != 0 ? 8 : 0) + payload);
+	if (c->port != 0)
+		put_udp(b, 50000, c->port, 0);
+	put(b, c->header, c->length);
+	if (c->ethernet)
+		put_ethernet(b, 0x0800);
+	put_inner(b);
+}
+
+static const struct case_of_tunnel rarer[] = {
+	{ 4790, "\x0c\0\0\x03\0\0\x2a\0", 8, true, "vxlan-gpe:42" },
+	{ 4790, "\x0c\0\0\x01\0\0\x2a\0", 8, false, "vxlan-gpe:42" },
+	{ 2152, "\x30\xff\0\x28\0\0\0\x07", 8, false, "gtp:7" },
+	{ 2152, "\x32\xff\0\x28\0\0\0\x07\0\x01\0\0", 12, false, "gtp:7" },
+	{ 2152, "\x34\xff\0\x28\0\0\0\x07\0\x01\0\x85\x01\0\0\0", 16, false, "gtp:7" },
+	{ 0, "\0\0\x88\xbe", 4, true, "erspan" },
+	{ 0, "\x10\0\x88\xbe\0\0\0\x01\x10\0\0\x09\0\0\0\0", 16, true, "erspan:9" },
+	{ 0, "\x10\0\x22\xeb\0\0\0\x01\x20\0\0\x09\0\0\0\0\0\0\0\0", 20, true, "erspan:9" },
+	{ 0, "\x10\0\x22\xeb\0\0\0\x01\x20\0\0\x09\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\0", 28, true,
+	  "erspan:9" },
+};
+
+static void rarer_tunnels_carry_too(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(rarer) / sizeof(rarer[0]); i++) {
+		struct bytes b = { 0 };
+		struct result r;
+
+		put_tunnelled(&b, &rarer[i]);
+		take(&b, &r);
+		assert_int_equal(r.count, 2);
+		assert_carried(&r.flows[1], rarer[i].tunnel);
+	}
+}
+
+/* Other messages of the same protocols, other versions, extensions without a length. */
+static void what_is_none_of_their_headers_carries_nothing(void **state)
+{
+	static const struct case_of_tunnel none[] = {
+		{ 4790, "\x08\0\0\x03\0\0\x2a\0", 8, true, NULL },
+		{ 4790, "\x0c\0\0\x04\0\0\x2a\0", 8, true, NULL },
+		{ 2152, "\x30\x01\0\x28\0\0\0\x07", 8, false, NULL },
+		{ 2152, "\x50\xff\0\x28\0\0\0\x07", 8, false, NULL },
+		{ 2152, "\x34\xff\0\x28\0\0\0\x07\0\x01\0\x85\0\0\0\0", 16, false, NULL },
+		{ 2152, "\x30\xff\0\x28\0\0\0\x07\0\0", 10, false, NULL },
+		{ 3544, "\0\0\0\0\0\0\0\0", 8, false, NULL }, /* IPv4 is no Teredo */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+		struct bytes b = { 0 };
+		struct result r;
+
+		put_tunnelled(&b, &none[i]);
+		take(&b, &r);
+		assert_int_equal(r.count, 1);
+	}
+}
+
+static void teredo_carries_ipv6_behind_its_indications(void **state)
+{
+	static const char *const headers[] = { "", "\0\0\x12\x34\1\2\3\4",
+					       "\0\1\0\0\1\2\3\4\5\6\7\x08\0" };
+	static const size_t lengths[] = { 0, 8, 13 };
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct bytes b = { 0 };
+		struct result r;
+
+		put_carrier(&b, IPPROTO_UDP, 8 + lengths[i] + 48);
+		put_udp(&b, 3544, 50000, 0); /* an answer: from the relay */
+		put(&b, headers[i], lengths[i]);
+		put_ipv6(&b, A6, B6, IPPROTO_UDP, 8);
+		put_udp(&b, 1, 2, 0);
+		take(&b, &r);
+		assert_int_equal(r.count, 2);
+		assert_string_equal(r.flows[1].tunnel, "teredo");
+		assert_int_equal(r.flows[1].tx.sent.bytes, 48);
+	}
+}
+
 /* DNS from port 4789, or anything else that only happens to go there. */
 static void what_is_no_vxlan_header_carries_nothing(void **state)
 {
@@ -142,7 +237,7 @@ static void arp_in_a_tunnel_is_counted(void **state)
 	put_vxlan(&b, 4789, 0x08, ETHERNET + 28);
 	put_ethernet(&b, 0x0806);
 	put_zeros(&b, 28);
-	assert_int_equal(take(&b, &r).undecoded[BH_NOT_IP], 1);
+	assert_int_equal(take(&b, &r).undecoded[BH_ARP], 1);
 	assert_int_equal(r.count, 1);
 }
 
@@ -322,6 +417,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(vxlan_carries_ethernet),
+		cmocka_unit_test(rarer_tunnels_carry_too),
+		cmocka_unit_test(what_is_none_of_their_headers_carries_nothing),
+		cmocka_unit_test(teredo_carries_ipv6_behind_its_indications),
 		cmocka_unit_test(what_is_no_vxlan_header_carries_nothing),
 		cmocka_unit_test(arp_in_a_tunnel_is_counted),
 		cmocka_unit_test(geneve_skips_its_options),
