@@ -19,13 +19,16 @@ import sys
 
 CATEGORIES = ("general", "l2encap", "linktype", "fragments", "tunnel")
 # What may stand before IP in a conversation that is compared, in tshark's words.
-LAYERS = {"eth", "vlan", "ieee8021ad", "raw", "sll", "sll2", "null"}
+LAYERS = {
+    "eth", "vlan", "ieee8021ad", "raw", "sll", "sll2", "null", "mpls", "pppoes", "ppp", "llc",
+}  # fmt: skip
 RAW = {"raw", "ip", "ipv6"}
 # What a tunnel may be made of, each with what it may stand behind.
 TUNNELS = {
     "ip": None, "ipv6": None, "ah": None, "ipv6.dstopts": None, "ipv6.hopopts": None,
     "ipv6.routing": None, "udp": {"ip", "ipv6"}, "vxlan": {"udp"}, "geneve": {"udp"},
-    "gre": {"ip", "ipv6"}, "eth": {"vxlan", "geneve", "gre"}, "vlan": {"eth", "vlan"},
+    "gre": {"ip", "ipv6"}, "erspan": {"gre"}, "gtp": {"udp"}, "teredo": {"udp"},
+    "eth": {"vxlan", "geneve", "gre", "erspan"}, "vlan": {"eth", "vlan"},
 }  # fmt: skip
 NUMBERS = {
     "icmp": 1, "igmp": 2, "ipip": 4, "tcp": 6, "udp": 17, "dccp": 33, "ipv6": 41, "gre": 47,
