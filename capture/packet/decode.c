@@ -77,6 +77,12 @@ static bool is_unreachable(uint8_t proto, uint8_t type, uint8_t code)
 	return proto == IPPROTO_ICMPV6 ? type == 1 : type == 3 && code != 4;
 }
 
+static bool is_discovery(uint8_t proto, uint8_t type)
+{
+	return proto == IPPROTO_ICMPV6 &&
+	       (type == BH_ND_SOLICITATION || type == BH_ND_ADVERTISEMENT);
+}
+
 static enum bh_undecoded decode_icmp(struct bh_cursor *c, struct bh_packet *out, bool quoted)
 {
 	uint8_t type, code;
@@ -88,9 +94,14 @@ static enum bh_undecoded decode_icmp(struct bh_cursor *c, struct bh_packet *out,
 	out->dport = (uint16_t)((request != 0 ? request : type) << 8 | (request != 0 ? 0 : code));
 	out->icmp_error = is_icmp_error(out->proto, type);
 	out->unreachable = is_unreachable(out->proto, type, code);
-	if (out->icmp_error && !quoted && bh_cursor_skip(c, 6)) {
+	if (quoted)
+		return BH_DECODED;
+	if (out->icmp_error && bh_cursor_skip(c, 6)) {
 		out->quoted = c->at;
 		out->quoted_captured = c->left;
+	} else if (is_discovery(out->proto, type) && bh_cursor_skip(c, 2)) {
+		out->neighbour = c->at;
+		out->neighbour_captured = c->left;
 	}
 	return BH_DECODED;
 }

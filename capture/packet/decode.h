@@ -42,6 +42,9 @@ enum { BH_TCP_FIN = 0x01, BH_TCP_SYN = 0x02, BH_TCP_RST = 0x04, BH_TCP_ACK = 0x1
 
 #define BH_DNS_PORT 53
 
+/* ICMPv6 types, RFC 4861. */
+enum { BH_ND_SOLICITATION = 135, BH_ND_ADVERTISEMENT = 136 };
+
 enum bh_tunnel {
 	BH_TUNNEL_NONE,
 	BH_TUNNEL_VXLAN,     /* RFC 7348; also on Linux' old port */
@@ -106,6 +109,10 @@ struct bh_packet {
 	const uint8_t *hello;
 	size_t hello_captured;
 	uint16_t ethertype; /* BH_UNKNOWN_ETHERTYPE only */
+	/* What ARP (BH_ARP; no addresses above then) or neighbour discovery says (neighbours.h);
+	 * likewise. */
+	const uint8_t *neighbour;
+	size_t neighbour_captured;
 	/* Not the decoder's: */
 	uint16_t tunnel; /* label of what carried it (tunnels.h); 0: nothing did */
 	bool astray;	 /* seen on its way to somebody whom it is not for */

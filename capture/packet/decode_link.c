@@ -129,7 +129,6 @@ static enum bh_undecoded decode_pppoe(struct bh_cursor *c, size_t wire, struct b
 static enum bh_undecoded kind_of(uint16_t type, struct bh_packet *out)
 {
 	switch (type) {
-	case TYPE_ARP:
 	case TYPE_RARP:
 		return BH_ARP;
 	case TYPE_IPX:
@@ -169,6 +168,10 @@ static enum bh_undecoded decode_ethertype(struct bh_cursor *c, uint16_t type, si
 		return decode_mpls(c, wire, out);
 	case TYPE_PPPOE_SESSION:
 		return decode_pppoe(c, wire, out);
+	case TYPE_ARP:
+		out->neighbour = c->at;
+		out->neighbour_captured = c->left;
+		return BH_ARP;
 	}
 	return kind_of(type, out);
 }

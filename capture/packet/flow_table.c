@@ -67,6 +67,8 @@ struct bh_flow_table {
 	void *user;
 	void (*show_dns)(void *user, const struct bh_packet *packet); /* NULL: nobody asks */
 	void *dns_user;
+	void (*show_neighbour)(void *user, const struct bh_packet *packet); /* likewise */
+	void *neighbour_user;
 	void (*show_claim)(void *user, uint64_t flow_id, const char *name); /* or NULL */
 	void *claim_user;
 	uint64_t seed; /* keeps hostile tuples from meeting in one place of the index */
@@ -814,6 +816,8 @@ void bh_flow_table_frame(struct bh_flow_table *t, int linktype, const uint8_t *d
 	struct bh_packet *p = next_place(t);
 	enum bh_undecoded kind = bh_decode(linktype, data, captured, wire, time, p);
 
+	if (p->neighbour != NULL && t->show_neighbour != NULL)
+		t->show_neighbour(t->neighbour_user, p);
 	if (kind != BH_DECODED) {
 		count_undecoded(t, kind, p);
 		return;
@@ -840,6 +844,14 @@ void bh_flow_table_show_claims(struct bh_flow_table *t,
 {
 	t->show_claim = show;
 	t->claim_user = user;
+}
+
+void bh_flow_table_show_neighbours(struct bh_flow_table *t,
+				   void (*show)(void *user, const struct bh_packet *packet),
+				   void *user)
+{
+	t->show_neighbour = show;
+	t->neighbour_user = user;
 }
 
 void bh_flow_table_undecoded(struct bh_flow_table *t, enum bh_undecoded kind)

@@ -90,6 +90,12 @@ void bh_flow_table_show_claims(struct bh_flow_table *table,
 			       void (*show)(void *user, uint64_t flow_id, const char *name),
 			       void *user);
 
+/* Shows each packet of bh_flow_table_frame() that is ARP or neighbour discovery
+ * (packet->neighbour); not those within tunnels, whose addresses are of another network. */
+void bh_flow_table_show_neighbours(struct bh_flow_table *table,
+				   void (*show)(void *user, const struct bh_packet *packet),
+				   void *user);
+
 /* Takes a decoded packet, at once. */
 void bh_flow_table_packet(struct bh_flow_table *table, const struct bh_packet *packet);
 void bh_flow_table_undecoded(struct bh_flow_table *table, enum bh_undecoded kind);

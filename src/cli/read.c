@@ -15,13 +15,16 @@
 #include "json.h"
 #include "map.h"
 #include "names.h"
+#include "neighbours.h"
 #include "protocol.h"
+#include "read_summary.h"
 #include "source.h"
 #include "table.h"
 #include "timefmt.h"
 
 #define NAMES_OF_ONE 10000 /* addresses that one client knows by name */
 #define NAMES_OF_ALL 1000000
+#define MOST_NEIGHBOURS 100000
 #define MOST_CLAIMS 1000000	   /* of flows that live at the same time */
 #define WRITE_AT_ONCE (256 * 1024) /* bytes */
 
@@ -30,6 +33,7 @@ struct reader {
 	struct bh_table *table; /* NULL: JSON */
 	struct bh_buffer lines;
 	struct bh_dns_watch *dns;
+	struct bh_neighbour_watch *neighbours;
 	struct bh_names *names;
 	struct bh_map *claims; /* id of a flow → what its client claims */
 	uint64_t claims_left_out;
@@ -88,6 +92,11 @@ static void on_names(void *user, const struct bh_packet *packet, const struct bh
 
 	for (size_t i = 0; i < count; i++)
 		bh_names_add(r->names, &client, &names[i]);
+}
+
+static void on_neighbour(void *user, const struct bh_packet *packet)
+{
+	bh_neighbour_watch_packet(((struct reader *)user)->neighbours, packet);
 }
 
 static void on_dns(void *user, const struct bh_packet *packet)
@@ -153,74 +162,6 @@ static void on_progress(void *user, uint64_t done, uint64_t total)
 		fprintf(stderr, "\r%3.0f %%", 100.0 * (double)done / (double)total);
 }
 
-static void add_ethertypes(struct bh_buffer *text, const struct bh_flow_table_stats *table)
-{
-	const char *between = " (";
-
-	for (size_t i = 0; i < BH_ETHERTYPES; i++) {
-		const struct bh_ethertype_count *e = &table->ethertypes[i];
-
-		if (e->count == 0)
-			continue;
-		bh_buffer_printf(text, "%s0x%04x: %" PRIu64, between, e->type, e->count);
-		between = ", ";
-	}
-	if (between[0] == ',')
-		bh_buffer_puts(text, ")");
-}
-
-static void add_counts(struct bh_buffer *text, const struct bh_flow_table_stats *table,
-		       const struct bh_dns_unread *dns, uint64_t claims_left_out)
-{
-	for (int i = BH_DECODED + 1; i < BH_UNDECODED_KINDS; i++) {
-		if (table->undecoded[i] == 0)
-			continue;
-		bh_buffer_printf(text, ", %" PRIu64 " %s", table->undecoded[i],
-				 bh_undecoded_name(i));
-		if (i == BH_UNKNOWN_ETHERTYPE)
-			add_ethertypes(text, table);
-	}
-	if (table->stray_errors > 0)
-		bh_buffer_printf(text, ", %" PRIu64 " ICMP errors about no flow of the file",
-				 table->stray_errors);
-	if (table->orphan_fragments > 0)
-		bh_buffer_printf(text, ", %" PRIu64 " fragments without their first",
-				 table->orphan_fragments);
-	if (table->unnoted > 0)
-		bh_buffer_printf(text,
-				 ", %" PRIu64 " errors or large packets noted on no flow for want "
-				 "of room",
-				 table->unnoted);
-	if (table->evicted > 0)
-		bh_buffer_printf(text, ", %" PRIu64 " flows ended early for want of room",
-				 table->evicted);
-	if (dns->streams > 0)
-		bh_buffer_printf(text, ", %" PRIu64 " DNS streams given up", dns->streams);
-	if (dns->fragments > 0)
-		bh_buffer_printf(text, ", %" PRIu64 " DNS answers in fragments not read",
-				 dns->fragments);
-	if (claims_left_out > 0)
-		bh_buffer_printf(text, ", %" PRIu64 " claimed names left out for want of room",
-				 claims_left_out);
-}
-
-/* What could be read and what could not, beside the flows. */
-static void print_summary(const char *path, const struct bh_file_stats *file,
-			  const struct bh_flow_table_stats *table, const struct bh_dns_unread *dns,
-			  uint64_t claims_left_out)
-{
-	struct bh_buffer text = { 0 };
-
-	bh_buffer_printf(&text, "%s: %" PRIu64 " packets, %" PRIu64 " flows", path, file->packets,
-			 table->flows);
-	add_counts(&text, table, dns, claims_left_out);
-	if (file->truncated)
-		bh_buffer_printf(&text, "\n%s: the rest cannot be read: %s", path, file->problem);
-	bh_harmless(text.data, "\n");
-	fprintf(stderr, "%s%s\n", isatty(STDERR_FILENO) ? "\r" : "", text.data);
-	bh_buffer_free(&text);
-}
-
 int bh_read_run(const struct bh_call *call, const char *path)
 {
 	struct bh_flow_table_config config = { .max_flows = 4000000,
@@ -237,7 +178,9 @@ int bh_read_run(const struct bh_call *call, const char *path)
 	reader.names = bh_names_new(NAMES_OF_ONE, NAMES_OF_ALL);
 	reader.dns = bh_dns_watch_new(false, on_names, &reader);
 	reader.claims = bh_map_new(free);
+	reader.neighbours = bh_neighbour_watch_new(MOST_NEIGHBOURS);
 	bh_flow_table_show_dns(table, on_dns, &reader);
+	bh_flow_table_show_neighbours(table, on_neighbour, &reader);
 	bh_flow_table_show_claims(table, on_claim, &reader);
 	int result = bh_file_source_read(path, table, &file, on_progress, NULL, &err);
 	struct bh_flow_table_stats stats = bh_flow_table_stats(table);
@@ -250,8 +193,14 @@ int bh_read_run(const struct bh_call *call, const char *path)
 		bh_table_print(reader.table, result == 0 ? "No flow." : NULL);
 	write_lines(&reader);
 	bh_buffer_free(&reader.lines);
-	if (result != 0)
-		return bh_complain(BH_EXIT_UNREACHABLE, "%s", err.text);
-	print_summary(path, &file, &stats, &dns, reader.claims_left_out);
-	return BH_EXIT_DONE;
+	if (result == 0)
+		bh_print_read_summary(
+			&(struct bh_read_summary) { .path = path,
+						    .file = &file,
+						    .table = &stats,
+						    .dns = &dns,
+						    .claims_left_out = reader.claims_left_out,
+						    .neighbours = reader.neighbours });
+	bh_neighbour_watch_free(reader.neighbours);
+	return result == 0 ? BH_EXIT_DONE : bh_complain(BH_EXIT_UNREACHABLE, "%s", err.text);
 }

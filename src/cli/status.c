@@ -56,6 +56,26 @@ static void print_loss(const cJSON *loss, bool color)
 	       bh_clock(bh_number(latest, "from"), from), bh_color_off(BH_YELLOW, color));
 }
 
+/* Frames that became no flow, by kind; nothing where there are none. */
+static void print_flowless(const cJSON *capture)
+{
+	const char *between = "no flow      ";
+	const cJSON *kind;
+	char count[16];
+
+	cJSON_ArrayForEach (kind, bh_get(capture, "undecoded")) {
+		if (!cJSON_IsNumber(kind) || kind->valuedouble <= 0)
+			continue;
+		printf("%s%s %s", between, bh_human(kind->valuedouble, count), kind->string);
+		between = ", ";
+	}
+	cJSON_ArrayForEach (kind, bh_get(capture, "ethertypes"))
+		if (cJSON_IsNumber(kind))
+			printf(", %s of them %s", bh_human(kind->valuedouble, count), kind->string);
+	if (between[0] == ',')
+		printf("\n");
+}
+
 static void print_identity(const cJSON *identity)
 {
 	const cJSON *runtime;
@@ -117,6 +137,7 @@ static void print_status(const struct bh_call *call, const cJSON *status)
 	printf("bulkhead %s on %s, up %s\n\n", bh_word(status, "version"), bh_word(status, "host"),
 	       bh_age((double)time(NULL) - bh_number(status, "started"), age));
 	print_capture(bh_get(status, "capture"));
+	print_flowless(bh_get(status, "capture"));
 	print_loss(bh_get(status, "loss"), call->color);
 	print_identity(bh_get(status, "identity"));
 	printf("learning     %.0f edges, windows of %s\n", bh_number(learning, "edges"),

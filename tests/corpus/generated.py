@@ -339,7 +339,7 @@ def packets_larger_than_the_wire(check):
 def what_is_no_ip(check):
     """tshark has no conversation of it; we count it by kind."""
     _, _, words = check.both("kinds", captures.ETHERNET, captures.not_ip())
-    for kind in ("arp", "lldp", "eapol", "macsec", "lacp", "pppoe", "stp"):
+    for kind in ("arp", "ARP requests", "lldp", "eapol", "macsec", "lacp", "pppoe", "stp"):
         check.require("kinds: 1 " + kind, ", 1 %s" % kind in words)
     check.require("kinds: the type itself", "1 unknown-ethertype (0x894f: 1)" in words)
 

@@ -7,6 +7,7 @@
 
 #include "address.h"
 #include "decode.h"
+#include "neighbours.h"
 
 static const int linktypes[] = { DLT_EN10MB, DLT_RAW,  DLT_LINUX_SLL, DLT_LINUX_SLL2,
 				 DLT_IPV4,   DLT_IPV6, DLT_NULL };
@@ -48,6 +49,19 @@ static void check_inner(const struct bh_packet *carrier)
 	}
 }
 
+static void check_neighbour(const struct bh_packet *p, enum bh_undecoded kind)
+{
+	struct bh_neighbour n;
+
+	if (p->neighbour == NULL)
+		return;
+	require(kind == BH_ARP || kind == BH_DECODED);
+	if (!bh_neighbour_decode(p, &n))
+		return;
+	require(n.kind < BH_NEIGHBOUR_KINDS && n.is_arp == (kind == BH_ARP));
+	require(n.addr.family == BH_NO_FAMILY || n.addr.family == (n.is_arp ? BH_IPV4 : BH_IPV6));
+}
+
 static void check_quoted(const struct bh_packet *error)
 {
 	struct bh_packet quoted;
@@ -72,6 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	enum bh_undecoded kind = bh_decode(linktype, data + 2, size - 2, wire, 1, &packet);
 	require(kind < BH_UNDECODED_KINDS);
+	check_neighbour(&packet, kind);
 	if (kind != BH_DECODED)
 		return 0;
 	check(&packet);

@@ -60,6 +60,8 @@ EXTENSIONS = (
 GTP = b"\x34\xff\0\x28\0\0\0\7\0\1\0\x85\1\0\0\0"
 ERSPAN = b"\x10\0\x22\xeb\0\0\0\1\x20\0\0\x09" + bytes(7) + b"\1" + bytes(8)
 
+ARP = b"\0\1\x08\0\6\4"
+
 PACKETS = {
     "tcp-syn": (ETHERNET, ethernet(0x0800, ipv4(6, tcp(40000, 80, 2)))),
     "tcp-data": (RAW, ipv4(6, tcp(40000, 80, 16, b"hello"))),
@@ -74,7 +76,10 @@ PACKETS = {
     "unreachable6": (RAW, ipv6(58, icmp(1, 4, ipv6(17, udp(1, 53))))),
     "sctp": (SLL, struct.pack("!HHH8sH", 0, 1, 6, b"", 0x0800) + ipv4(132, tcp(1, 2, 0))),
     "authenticated": (RAW, ipv4(51, struct.pack("!BB22x", 6, 4) + tcp(1, 2, 16))),
-    "arp": (ETHERNET, ethernet(0x0806, bytes(28))),
+    "arp": (ETHERNET, ethernet(0x0806, ARP + b"\0\1" + bytes(6) + A4 + bytes(6) + B4)),
+    "gratuitous": (ETHERNET, ethernet(0x0806, ARP + b"\0\2" + bytes(6) + A4 + bytes(6) + A4)),
+    "solicitation": (RAW, ipv6(58, icmp(135, 0, B6 + b"\1\1" + bytes(6)))),
+    "advertisement": (RAW, ipv6(58, icmp(136, 0, A6 + b"\x0e\1" + bytes(6) + b"\2\1" + bytes(6)))),
     "lldp-unknown": (ETHERNET, ethernet(0x894F, bytes(28))),
     "stp": (ETHERNET, ethernet(38, b"\x42\x42\x03" + bytes(35))),
     "snap": (ETHERNET, ethernet(36, b"\xaa\xaa\x03\0\0\0\x08\0" + ipv4(17, udp(1, 2)))),
