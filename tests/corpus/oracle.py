@@ -137,11 +137,16 @@ def is_compared(row):
     return row["category"] in CATEGORIES and row["conversations_exact"] == "1" and not mixed
 
 
+def is_read_stack(names):
+    """PPP is read within PPPoE, not as a link layer of its own."""
+    return set(names) <= LAYERS and ("ppp" not in names or "pppoes" in names)
+
+
 def is_readable(row, file_row):
     """Whether this decoder claims to read what stands before IP: "eth:vlan,eth"."""
     if row["l2"] == "":
         return link_types(file_row) <= RAW
-    return all(set(entry.split(":")) <= LAYERS for entry in row["l2"].split(","))
+    return all(is_read_stack(entry.split(":")) for entry in row["l2"].split(","))
 
 
 def is_read_tunnel(stack):
