@@ -719,6 +719,16 @@ static bool leads_to_endpoints(const struct bh_model *m, uint32_t ifindex)
 	return false;
 }
 
+bool bh_model_is_gateway(const struct bh_model *m, const struct bh_addr *addr)
+{
+	const struct host_addr *a;
+
+	for (size_t position = 0; (a = bh_map_next(m->host_addrs, &position)) != NULL;)
+		if (bh_addr_equal(&a->fact.addr, addr) && leads_to_endpoints(m, a->fact.ifindex))
+			return true;
+	return false;
+}
+
 /* An address of a containers' network that no container owns up to. */
 static bool is_unowned(const struct bh_model *m, const struct bh_addr *addr)
 {

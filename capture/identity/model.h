@@ -67,6 +67,9 @@ void bh_model_peer(const struct bh_model *model, uint32_t ifindex, const struct 
 		   int64_t time, struct bh_peer *peer, const struct bh_instance **instance,
 		   bool *spoofed);
 
+/* Whether the address is the host's on an interface behind which endpoints are: their gateway. */
+bool bh_model_is_gateway(const struct bh_model *model, const struct bh_addr *addr);
+
 /* Iterates over present instances, in no particular order: start with *position = 0; NULL ends. */
 const struct bh_instance *bh_model_next(const struct bh_model *model, size_t *position);
 

@@ -15,11 +15,14 @@ enum bh_peer_kind {
 	BH_PEER_METADATA,  /* 169.254.169.254 */
 	BH_PEER_MULTICAST, /* and broadcast */
 	BH_PEER_DEPARTED,  /* belonged to an endpoint that is gone */
+	BH_PEER_MASKED,	   /* somebody whose connections reach us as the host's */
+	BH_PEER_KINDS,
 };
 
 #define BH_PEER_NAME 256
 
-/* name: the workload's, "host", "world", "metadata", "multicast", or the address as text. */
+/* name: the workload's, "host", "world", "metadata", "multicast", the address as text; of one who
+ * is masked, by what. */
 struct bh_peer {
 	uint8_t kind; /* enum bh_peer_kind */
 	char name[BH_PEER_NAME];

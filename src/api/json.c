@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "address.h"
+#include "peer.h"
 #include "protocol.h"
 #include "timefmt.h"
 #include "utf8.h"
@@ -111,6 +112,19 @@ static void put_segments(struct bh_buffer *out, uint64_t estimate)
 		put_number(out, ",\"estimated_segments\":", estimate);
 }
 
+INLINE void put_via(struct bh_buffer *out, const struct bh_flow_key *via)
+{
+	char text[BH_ADDR_TEXT];
+
+	if (via == NULL) {
+		bh_buffer_puts(out, ",\"via\":null");
+		return;
+	}
+	put_word(out, ",\"via\":{\"ip\":\"", bh_addr_format(&via->dst, text));
+	put_number(out, ",\"port\":", via->dport);
+	bh_buffer_puts(out, "}");
+}
+
 /* Where the sender's side was not seen, what arrived is all there is to count; where the receiver's
  * was not, nobody knows what arrived. receiver_watched: nothing seen there means nothing came. */
 INLINE void put_half(struct bh_buffer *out, const char *before, const struct bh_flow_half *half,
@@ -177,6 +191,8 @@ void bh_json_flow(struct bh_buffer *out, const struct bh_flow *flow,
 	put_word(out, ",\"direction\":\"", WORD(directions, flow->direction));
 	put_text(out, ",\"dns\":", names->dns);
 	put_text(out, ",\"sni\":", names->sni);
+	put_via(out, names->via);
+	put_text(out, ",\"masked\":", names->masked);
 	put_text(out, ",\"tunnel\":", flow->tunnel[0] != '\0' ? flow->tunnel : NULL);
 	if (flow->icmp_error.count > 0) {
 		put_icmp_error(out, flow);
@@ -202,7 +218,9 @@ void bh_json_edge(struct bh_buffer *out, const struct bh_edge *edge, unsigned re
 {
 	char first[BH_TIME_TEXT], last[BH_TIME_TEXT], proto[BH_PROTOCOL_TEXT];
 
-	put_text(out, "{\"src\":", edge->src.name);
+	bool masked = edge->src.kind == BH_PEER_MASKED;
+
+	put_text(out, "{\"src\":", bh_peer_text(&edge->src));
 	put_text(out, ",\"dst\":", edge->dst.name);
 	bh_buffer_printf(out,
 			 ",\"proto\":\"%s\",\"port\":%u,\"first\":%s,\"last\":%s,"
@@ -214,5 +232,6 @@ void bh_json_edge(struct bh_buffer *out, const struct bh_edge *edge, unsigned re
 			 edge->lossy ? "true" : "false");
 	put_names(out, ",\"dns\":[", names, BH_CALLED_BY_DNS);
 	put_names(out, ",\"sni\":[", names, BH_CALLED_BY_CLAIM);
+	put_text(out, ",\"masked\":", masked ? edge->src.name : NULL);
 	bh_buffer_puts(out, "}");
 }

@@ -31,7 +31,13 @@ struct bh_live_flow {
 	char *sni;		/* whom it says that it speaks to; NULL: nobody */
 	uint64_t replica;	/* hash of the source instance, 0: no workload */
 	uint64_t counted_bytes; /* already told to the ledger */
-	uint8_t responder;	/* enum bh_responder: by who listens, of the flow as reported */
+	uint8_t responder;	/* enum bh_responder, of the flow as reported */
+	uint8_t told_by;	/* enum bh_direction: how the responder is known */
+	uint8_t tracking;	/* enum bh_tracking */
+	uint8_t tries;		/* questions to connection tracking that nobody answered */
+	int64_t asked;		/* monotonic: the last of them */
+	struct bh_join *joined; /* with the other leg of a translated connection; NULL: with none */
+	bool ended;		/* its last report is in the ledger */
 	bool learned;		/* its edge is in the ledger, … */
 	bool dns_kept;		/* … and so is what its destination is called */
 	bool sni_kept;
@@ -48,6 +54,16 @@ struct bh_live_flow {
 	uint64_t sequence; /* of its last report, for streams */
 	struct bh_live_flow *older, *newer; /* in order of their first report */
 	STAILQ_ENTRY(bh_live_flow) next_finished;
+	TAILQ_ENTRY(bh_live_flow) next_question;
+};
+
+/* What connection tracking was asked about a flow, and said. */
+enum bh_tracking {
+	BH_TRACKING_NONE, /* there was no reason to ask */
+	BH_TRACKING_WANTED,
+	BH_TRACKING_ASKED,
+	BH_TRACKING_UNTRACKED, /* nobody tracks it, or nobody does any more */
+	BH_TRACKING_TRACKED,
 };
 
 enum bh_enforcement {
@@ -85,6 +101,10 @@ struct bh_core {
 
 	struct bh_map *flows;	     /* id → struct bh_live_flow */
 	struct bh_map *flows_by_key; /* the newest of each tuple */
+	TAILQ_HEAD(, bh_live_flow) to_ask, asked; /* of connection tracking (core_conntrack.c) */
+	size_t questions_left;			  /* in this second */
+	bool tracks;		/* something in this namespace has connections tracked */
+	struct bh_map *joins;	/* tuple → what it is a leg of (core_join.c) */
 	struct bh_map *spoofs;	     /* ifindex → what was said of it lately (core_flows.c) */
 	struct bh_map *denials;	     /* of tuples that no flow has met yet (core_denials.c) */
 	int64_t forgotten;	     /* µs: of the latest flow that is not kept any more */
@@ -150,6 +170,7 @@ struct bh_tuple {
 };
 struct bh_tuple bh_tuple_of(const struct bh_flow_key *key);
 struct bh_flow_key bh_flow_key_turned(const struct bh_flow_key *key); /* the way back */
+bool bh_flow_key_equal(const struct bh_flow_key *a, const struct bh_flow_key *b);
 
 /* core_flows.c */
 void bh_core_flows(struct bh_core *core, const struct bh_flow *flows, size_t count);
@@ -171,8 +192,52 @@ void bh_core_flows_keep(const struct bh_core *core);
 /* What JSON shows as an end's workload; NULL where it has none. */
 const char *bh_core_peer_workload(const struct bh_peer *peer);
 
+/* Connection tracking has answered: the flow is looked at again, and learned. */
+void bh_core_flow_settled(struct bh_core *core, struct bh_live_flow *live);
 /* Looks again at flows whose opener is not known, after the news of who listens. */
 void bh_core_flows_tick(struct bh_core *core);
+
+/* core_conntrack.c */
+void bh_core_tracking_start(struct bh_core *core);
+/* A flow is new, or about to be forgotten. */
+void bh_core_tracking_add(struct bh_core *core, struct bh_live_flow *live);
+void bh_core_tracking_drop(struct bh_core *core, struct bh_live_flow *live);
+/* Sends questions that wait, as many as may be asked now. */
+void bh_core_tracking_ask(struct bh_core *core);
+void bh_core_tracking_tick(struct bh_core *core, int64_t now); /* monotonic */
+void bh_core_tracked(struct bh_core *core, const struct bh_msg_tracked *answers, size_t count);
+/* The answer came with another flow's. */
+void bh_core_tracking_answered(struct bh_core *core, struct bh_live_flow *live);
+/* The answer is not there yet. */
+bool bh_core_tracking_waits(const struct bh_live_flow *live);
+
+/* core_join.c */
+/* The flow runs the way of this entry, or will once it is turned, and is one leg of its connection.
+ */
+void bh_core_join(struct bh_core *core, struct bh_live_flow *live, const struct bh_tracked *entry);
+/* The same for a new flow of whose connection the other leg came first. */
+void bh_core_join_known(struct bh_core *core, struct bh_live_flow *live);
+void bh_core_join_leave(struct bh_core *core, struct bh_live_flow *live);
+/* A leg that another one shows. */
+bool bh_core_flow_is_hidden(const struct bh_live_flow *live);
+/* The leg that shows a joined flow's connection; NULL: it was forgotten. */
+struct bh_live_flow *bh_core_joined_shown(const struct bh_live_flow *live);
+/* Notes the latest report of a leg; and what it was, of any flow. */
+void bh_core_joined_take(struct bh_live_flow *live, const struct bh_flow *report);
+const struct bh_flow *bh_core_joined_report(const struct bh_live_flow *live);
+/* The connection as a whole, from the client to the server that it was led to. */
+struct bh_flow bh_core_joined_flow(const struct bh_live_flow *live);
+/* What the client named instead; NULL: the server itself. */
+const struct bh_flow_key *bh_core_joined_named(const struct bh_live_flow *live);
+
+/* core_masked.c */
+/* Where the host stands before a client whom nobody can know: then src is masked, and says why. */
+void bh_core_mask(struct bh_core *core, struct bh_live_flow *live);
+/* Whether the workload was reached by masked clients of whom the active policy says nothing; *edge:
+ * how. */
+bool bh_core_undecided(const struct bh_core *core, const char *workload, struct bh_edge *edge);
+/* The decisions that masked clients ask for, as lines of a proposal's comment. */
+void bh_core_describe_masked(const struct bh_core *core, struct bh_buffer *out);
 
 /* core_limits.c */
 /* What cannot be seen of any container: sentences, for coverage. */

@@ -8,6 +8,7 @@
 #include "core_api.h"
 #include "grow.h"
 #include "log.h"
+#include "peer.h"
 #include "protocol.h"
 #include "ruleset.h"
 #include "timefmt.h"
@@ -49,7 +50,7 @@ static bool read_filter(const struct bh_api_request *request, struct flow_filter
 static bool passes(const struct bh_core *core, const struct flow_filter *filter,
 		   const struct bh_live_flow *live)
 {
-	if (live->link_control)
+	if (live->link_control || bh_core_flow_is_hidden(live))
 		return false;
 	if (filter->workload[0] != '\0' && strcmp(filter->workload, live->src.name) != 0 &&
 	    strcmp(filter->workload, live->dst.name) != 0)
@@ -206,7 +207,8 @@ static const char *peer_kind_name(uint8_t kind)
 					     [BH_PEER_ADDRESS] = "address",
 					     [BH_PEER_METADATA] = "metadata",
 					     [BH_PEER_MULTICAST] = "multicast",
-					     [BH_PEER_DEPARTED] = "departed" };
+					     [BH_PEER_DEPARTED] = "departed",
+					     [BH_PEER_MASKED] = "masked" };
 
 	return names[kind];
 }
@@ -225,23 +227,25 @@ static void add_node(struct map_writer *w, const struct bh_peer *peer)
 {
 	bool workload = peer->kind == BH_PEER_WORKLOAD;
 
-	if (bh_map_get_text(w->known, peer->name) != NULL)
+	const char *id = bh_peer_text(peer);
+
+	if (bh_map_get_text(w->known, id) != NULL)
 		return;
 	cJSON *node = cJSON_CreateObject();
-	cJSON_AddStringToObject(node, "id", peer->name);
+	cJSON_AddStringToObject(node, "id", id);
 	cJSON_AddStringToObject(node, "kind", peer_kind_name(peer->kind));
 	bh_core_add_text(node, "mode",
 			 workload ? bh_mode_name(bh_core_mode(w->core, peer->name)) : NULL);
 	cJSON_AddNumberToObject(node, "instances",
 				workload ? (double)present_instances(w->core, peer->name) : 0);
 	cJSON_AddItemToArray(w->nodes, node);
-	bh_map_put_text(w->known, peer->name, node);
+	bh_map_put_text(w->known, id, node);
 }
 
 static void edge_key(const struct bh_peer *src, const struct bh_peer *dst, uint8_t proto,
 		     uint16_t port, char *out, size_t size)
 {
-	snprintf(out, size, "%s\n%s\n%u\n%u", src->name, dst->name, proto, port);
+	snprintf(out, size, "%s\n%s\n%u\n%u", bh_peer_text(src), bh_peer_text(dst), proto, port);
 }
 
 static cJSON *map_edge(struct map_writer *w, const struct bh_peer *src, const struct bh_peer *dst,
@@ -256,7 +260,7 @@ static cJSON *map_edge(struct map_writer *w, const struct bh_peer *src, const st
 	add_node(w, src);
 	add_node(w, dst);
 	edge = cJSON_CreateObject();
-	cJSON_AddStringToObject(edge, "src", src->name);
+	cJSON_AddStringToObject(edge, "src", bh_peer_text(src));
 	cJSON_AddStringToObject(edge, "dst", dst->name);
 	cJSON_AddStringToObject(edge, "proto", bh_protocol_format(proto, name));
 	cJSON_AddNumberToObject(edge, "port", port);

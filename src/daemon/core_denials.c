@@ -41,6 +41,8 @@ static struct bh_live_flow *find_flow(const struct bh_core *core, const struct b
 	struct bh_tuple t = bh_tuple_of(key);
 	struct bh_live_flow *live = bh_map_get(core->flows_by_key, &t, sizeof(t));
 
+	if (live != NULL && bh_core_flow_is_hidden(live))
+		live = bh_core_joined_shown(live);
 	return live != NULL && !live->flow.final ? live : NULL;
 }
 

@@ -14,6 +14,7 @@
 #include "core.h"
 #include "grow.h"
 #include "log.h"
+#include "peer.h"
 #include "protocol.h"
 #include "timefmt.h"
 
@@ -38,9 +39,15 @@ static bool is_carried(const struct bh_flow *flow)
 	return flow->tunnel[0] != '\0';
 }
 
-bool bh_core_flow_is_judged(const struct bh_live_flow *live)
+/* What may have an opener: all but what links say to each other, and what tunnels carry. */
+static bool is_of_applications(const struct bh_live_flow *live)
 {
 	return !live->link_control && !is_carried(&live->flow);
+}
+
+bool bh_core_flow_is_judged(const struct bh_live_flow *live)
+{
+	return is_of_applications(live) && !bh_core_flow_is_hidden(live);
 }
 
 static void append(struct bh_core *core, struct bh_live_flow *live)
@@ -75,6 +82,8 @@ static void forget(struct bh_core *core, struct bh_live_flow *live)
 	*(live->older != NULL ? &live->older->newer : &core->oldest) = live->newer;
 	*(live->newer != NULL ? &live->newer->older : &core->newest) = live->older;
 	forget_tuple(core, live);
+	bh_core_tracking_drop(core, live);
+	bh_core_attempt_over(core, live);
 	if (bh_map_get(core->flows, &live->flow.id, sizeof(live->flow.id)) == live)
 		bh_map_remove(core->flows, &live->flow.id, sizeof(live->flow.id));
 	bh_name_release(live->dns);
@@ -90,6 +99,15 @@ static int64_t last_seen(const struct bh_core *core, const struct bh_flow_key *k
 	return live != NULL ? live->flow.last : 0;
 }
 
+/* What was said of the tuple before its flow was known, either way. */
+static void meet_denials(struct bh_core *core, struct bh_live_flow *live)
+{
+	const struct bh_flow_key *there = &live->flow.key, back = bh_flow_key_turned(there);
+
+	live->denied = bh_core_denial_met(core, there) || live->denied;
+	live->denied_back = bh_core_denial_met(core, &back) || live->denied_back;
+}
+
 /* What is known of the tuple from before its flow, either way. */
 static void meet_past(struct bh_core *core, struct bh_live_flow *live)
 {
@@ -99,8 +117,7 @@ static void meet_past(struct bh_core *core, struct bh_live_flow *live)
 		return;
 	int64_t one = last_seen(core, there), other = last_seen(core, &back);
 	live->before = one > other ? one : other;
-	live->denied = bh_core_denial_met(core, there);
-	live->denied_back = bh_core_denial_met(core, &back);
+	meet_denials(core, live);
 }
 
 static struct bh_live_flow *make_live(struct bh_core *core, const struct bh_flow *flow)
@@ -113,6 +130,8 @@ static struct bh_live_flow *make_live(struct bh_core *core, const struct bh_flow
 	bh_map_put(core->flows, &flow->id, sizeof(flow->id), live);
 	note_tuple(core, live);
 	append(core, live);
+	bh_core_join_known(core, live);
+	bh_core_tracking_add(core, live);
 	return live;
 }
 
@@ -218,6 +237,7 @@ static void name_ends(struct bh_core *core, struct bh_live_flow *live)
 		live->src.kind = BH_PEER_WORLD;
 		bh_copy_text(live->src.name, sizeof(live->src.name), "world");
 	}
+	bh_core_mask(core, live);
 	bh_core_name_peer(core, live);
 	live->spoofed = src_spoofed && f->src_ifindex != 0 && !live->link_control;
 	if (live->spoofed && !was_spoofed)
@@ -271,7 +291,7 @@ static void learn(struct bh_core *core, struct bh_live_flow *live)
 				      .direction = f->direction,
 				      .answered = answered,
 				      .teaches = answered && !live->learned,
-				      .ends = f->final,
+				      .ends = f->final && !live->ended,
 				      .bytes = bytes > live->counted_bytes
 						       ? bytes - live->counted_bytes
 						       : 0,
@@ -284,6 +304,7 @@ static void learn(struct bh_core *core, struct bh_live_flow *live)
 	if (live->learned)
 		bh_core_keep_names(core, live);
 	live->counted_bytes = bytes;
+	live->ended = live->ended || f->final;
 }
 
 /* An end that may still get its name: the runtime has not spoken yet. */
@@ -292,19 +313,13 @@ static bool is_unnamed(const struct bh_live_flow *live)
 	return live->src.kind == BH_PEER_UNRESOLVED || live->dst.kind == BH_PEER_UNRESOLVED;
 }
 
-static bool same_tuple(const struct bh_flow_key *a, const struct bh_flow_key *b)
-{
-	struct bh_tuple x = bh_tuple_of(a), y = bh_tuple_of(b);
-
-	return memcmp(&x, &y, sizeof(x)) == 0;
-}
-
 /* Whether a report is of this flow; learning who opened it may have turned it round. */
 static bool is_of(const struct bh_live_flow *live, const struct bh_flow_key *reported)
 {
+	const struct bh_flow_key *key = &bh_core_joined_report(live)->key;
 	struct bh_flow_key turned = bh_flow_key_turned(reported);
 
-	return same_tuple(&live->flow.key, reported) || same_tuple(&live->flow.key, &turned);
+	return bh_flow_key_equal(key, reported) || bh_flow_key_equal(key, &turned);
 }
 
 static struct bh_flow turn(const struct bh_flow *f)
@@ -321,32 +336,58 @@ static struct bh_flow turn(const struct bh_flow *f)
 	return turned;
 }
 
-/* The flow is as reported, but for who opened it, where somebody's listening told. */
+/* What the flow is from now on; where it runs otherwise than before it is named anew. */
+static void replace(struct bh_core *core, struct bh_live_flow *live, const struct bh_flow *flow)
+{
+	bool turned = !bh_flow_key_equal(&flow->key, &live->flow.key);
+
+	if (turned)
+		forget_tuple(core, live);
+	live->flow = *flow;
+	live->flow.lossy = flow->lossy || flow->first <= core->sight_lost;
+	if (!turned)
+		return;
+	if (live->joined == NULL)
+		bh_core_unname_peer(live);
+	else
+		meet_denials(core, live);
+	note_tuple(core, live);
+	name_ends(core, live);
+}
+
+/* Connection tracking comes before listeners: while it is being asked, nobody else is. */
+static void find_opener(struct bh_core *core, struct bh_live_flow *live, const struct bh_flow *f)
+{
+	if (live->responder != BH_RESPONDER_UNKNOWN || bh_core_tracking_waits(live))
+		return;
+	live->responder = (uint8_t)bh_core_responder(core, f);
+	live->told_by = BH_DIRECTION_LISTENER;
+}
+
+/* The flow is as reported, but for who opened it, where connection tracking or somebody's listening
+ * told, and but for what another leg of the connection adds. */
 static void adopt(struct bh_core *core, struct bh_live_flow *live, const struct bh_flow *reported)
 {
 	struct bh_flow flow = *reported;
-	bool unknown = flow.direction == BH_DIRECTION_UNKNOWN && bh_core_flow_is_judged(live);
+	bool unknown = flow.direction == BH_DIRECTION_UNKNOWN && is_of_applications(live);
 
-	if (unknown && live->responder == BH_RESPONDER_UNKNOWN)
-		live->responder = bh_core_responder(core, &flow);
+	if (unknown)
+		find_opener(core, live, &flow);
 	if (unknown && live->responder == BH_RESPONDER_SRC)
 		flow = turn(&flow);
 	if (unknown && live->responder != BH_RESPONDER_UNKNOWN)
-		flow.direction = BH_DIRECTION_LISTENER;
-	bool turned = !same_tuple(&flow.key, &live->flow.key);
-	if (turned)
-		forget_tuple(core, live);
-	live->flow = flow;
-	live->flow.lossy = flow.lossy || flow.first <= core->sight_lost;
-	if (turned) {
-		bh_core_unname_peer(live);
-		note_tuple(core, live);
-		name_ends(core, live);
-	}
+		flow.direction = live->told_by;
+	if (live->joined != NULL)
+		bh_core_joined_take(live, &flow);
+	if (live->joined != NULL && !bh_core_flow_is_hidden(live))
+		flow = bh_core_joined_flow(live);
+	replace(core, live, &flow);
 }
 
 static void take_news(struct bh_core *core, struct bh_live_flow *live)
 {
+	if (bh_core_tracking_waits(live))
+		return;
 	live->sequence = ++core->flow_sequence;
 	/* While an end has no name, learning waits for it; the last report cannot wait. */
 	if (is_unnamed(live))
@@ -354,6 +395,31 @@ static void take_news(struct bh_core *core, struct bh_live_flow *live)
 	bh_core_verdict_observe(core, live);
 	if (bh_core_flow_is_judged(live) && (!is_unnamed(live) || live->flow.final))
 		learn(core, live);
+}
+
+/* What is news of one leg is news of the connection. */
+static void take_news_of_leg(struct bh_core *core, struct bh_live_flow *live)
+{
+	struct bh_live_flow *shown =
+		bh_core_flow_is_hidden(live) ? bh_core_joined_shown(live) : live;
+
+	if (shown == NULL)
+		return;
+	if (shown != live) {
+		struct bh_flow flow = bh_core_joined_flow(shown);
+
+		replace(core, shown, &flow);
+	}
+	take_news(core, shown);
+}
+
+void bh_core_flow_settled(struct bh_core *core, struct bh_live_flow *live)
+{
+	const struct bh_flow flow = *bh_core_joined_report(live);
+
+	adopt(core, live, &flow);
+	name_ends(core, live);
+	take_news_of_leg(core, live);
 }
 
 static void take_flow(struct bh_core *core, const struct bh_flow *flow)
@@ -370,7 +436,7 @@ static void take_flow(struct bh_core *core, const struct bh_flow *flow)
 		return;
 	}
 	adopt(core, live, flow);
-	take_news(core, live);
+	take_news_of_leg(core, live);
 	if (flow->final) {
 		bh_core_attempt_over(core, live);
 		bh_name_end(live->dns);
@@ -388,10 +454,10 @@ void bh_core_flows_tick(struct bh_core *core)
 	for (struct bh_live_flow *live = core->oldest; live != NULL; live = live->newer) {
 		if (live->flow.final || live->flow.direction != BH_DIRECTION_UNKNOWN)
 			continue;
-		const struct bh_flow flow = live->flow;
+		const struct bh_flow flow = *bh_core_joined_report(live);
 		adopt(core, live, &flow);
 		if (live->responder != BH_RESPONDER_UNKNOWN)
-			take_news(core, live);
+			take_news_of_leg(core, live);
 	}
 }
 
@@ -413,6 +479,7 @@ void bh_core_flows(struct bh_core *core, const struct bh_flow *flows, size_t cou
 {
 	for (size_t i = 0; i < count; i++)
 		take_flow(core, &flows[i]);
+	bh_core_tracking_ask(core);
 	trim_finished(core);
 	if (core->api != NULL)
 		bh_api_wake(core->api);
@@ -421,7 +488,7 @@ void bh_core_flows(struct bh_core *core, const struct bh_flow *flows, size_t cou
 /* Ends a flow without a last report of its own: what is known is a floor. */
 static void end_unheard(struct bh_core *core, const struct bh_live_flow *live)
 {
-	struct bh_flow last = live->flow;
+	struct bh_flow last = *bh_core_joined_report(live);
 
 	last.final = true;
 	last.lossy = true;
@@ -431,7 +498,7 @@ static void end_unheard(struct bh_core *core, const struct bh_live_flow *live)
 void bh_core_flows_orphaned(struct bh_core *core)
 {
 	for (struct bh_live_flow *live = core->oldest; live != NULL; live = live->newer)
-		if (!live->flow.final)
+		if (!bh_core_joined_report(live)->final)
 			end_unheard(core, live);
 	trim_finished(core);
 }
@@ -448,17 +515,20 @@ static int64_t longest_silence(const struct bh_core *core, const struct bh_flow 
 
 void bh_core_flows_sweep(struct bh_core *core, int64_t now)
 {
-	for (struct bh_live_flow *live = core->oldest; live != NULL; live = live->newer)
-		if (!live->flow.final && now - live->flow.last > longest_silence(core, &live->flow))
+	for (struct bh_live_flow *live = core->oldest; live != NULL; live = live->newer) {
+		const struct bh_flow *report = bh_core_joined_report(live);
+
+		if (!report->final && now - report->last > longest_silence(core, report))
 			end_unheard(core, live);
+	}
 	trim_finished(core);
 }
 
-/* Both ways, and not by us alone: something was said and taken up. */
+/* Both ways, and not by us alone: something was said and taken up. What is joined is tracked. */
 static bool is_open(const struct bh_live_flow *live)
 {
 	return !live->flow.final && !live->denied && !live->denied_back &&
-	       is_answered(&live->flow) && live->flow.state != BH_FLOW_CLOSED &&
+	       is_answered(&live->flow) && live->joined == NULL && live->flow.state != BH_FLOW_CLOSED &&
 	       bh_core_flow_is_judged(live);
 }
 
@@ -484,8 +554,8 @@ void bh_core_flows_keep(const struct bh_core *core)
 const char *bh_core_peer_workload(const struct bh_peer *peer)
 {
 	return peer->kind == BH_PEER_WORKLOAD || peer->kind == BH_PEER_HOST ||
-			       peer->kind == BH_PEER_WORLD
-		       ? peer->name
+			       peer->kind == BH_PEER_WORLD || peer->kind == BH_PEER_MASKED
+		       ? bh_peer_text(peer)
 		       : NULL;
 }
 
@@ -496,6 +566,8 @@ void bh_core_flow_json(const struct bh_core *core, const struct bh_live_flow *li
 				       .dst_workload = bh_core_peer_workload(&live->dst),
 				       .dns = live->dns != NULL ? bh_name_text(live->dns) : NULL,
 				       .sni = live->sni,
+				       .via = bh_core_joined_named(live),
+				       .masked = live->src.kind == BH_PEER_MASKED ? live->src.name : NULL,
 				       .verdict = (uint8_t)bh_core_flow_verdict(core, live),
 				       .verdict_back =
 					       (uint8_t)bh_core_flow_verdict_back(core, live),
@@ -511,6 +583,13 @@ struct bh_flow_key bh_flow_key_turned(const struct bh_flow_key *key)
 				      .sport = key->dport,
 				      .dport = key->sport,
 				      .proto = key->proto };
+}
+
+bool bh_flow_key_equal(const struct bh_flow_key *a, const struct bh_flow_key *b)
+{
+	struct bh_tuple x = bh_tuple_of(a), y = bh_tuple_of(b);
+
+	return memcmp(&x, &y, sizeof(x)) == 0;
 }
 
 struct bh_tuple bh_tuple_of(const struct bh_flow_key *key)

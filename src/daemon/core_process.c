@@ -116,6 +116,7 @@ static void on_tick(uv_timer_t *timer)
 
 	if (core->docker != NULL)
 		bh_docker_ops.tick(core->docker, now);
+	bh_core_tracking_tick(core, bh_time_monotonic());
 	bh_core_flows_tick(core);
 	bh_core_denials_tick(core, now);
 	bh_core_spoofs_tick(core, bh_time_monotonic());
@@ -318,6 +319,9 @@ static void take_report(struct bh_core *core, const struct bh_message *m)
 	case BH_MSG_LISTENERS:
 		bh_core_listeners(core, m->data);
 		break;
+	case BH_MSG_TRACKED:
+		bh_core_tracked(core, m->data, m->length / sizeof(struct bh_msg_tracked));
+		break;
 	case BH_MSG_RUNTIME_DATA:
 		runtime_data(core, m);
 		break;
@@ -439,6 +443,7 @@ static void start(struct bh_core *core, const struct bh_config *config)
 	core->flows_by_key = bh_map_new(NULL);
 	core->denials = bh_map_new(free);
 	core->listeners = bh_map_new(free);
+	bh_core_tracking_start(core);
 	core->spoofs = bh_map_new(free);
 	core->modes = bh_map_new(free);
 	core->kept = bh_map_new(bh_core_kept_free);

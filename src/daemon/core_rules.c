@@ -15,6 +15,7 @@
 #include "grow.h"
 #include "log.h"
 #include "propose.h"
+#include "protocol.h"
 #include "rules_wire.h"
 #include "ruleset.h"
 #include "timefmt.h"
@@ -394,6 +395,23 @@ static bool is_selected(const struct bh_core *core, const char *workload)
 	return false;
 }
 
+/* To be enforced is to refuse what no rule allows; of clients whom nobody knows, a person has to
+ * say that this is meant. */
+static int check_masked(const struct bh_core *core, const char *workload, struct bh_error *err)
+{
+	struct bh_edge edge;
+	char port[BH_PORT_TEXT];
+
+	if (!bh_core_undecided(core, workload, &edge))
+		return 0;
+	return bh_error_set(err, -EPERM,
+			    "%s is reached on %s by somebody who is not known (%s), and the active "
+			    "policy does not decide it; 'from: host, to: %s, ports: [%s]' lets in "
+			    "whoever comes that way",
+			    workload, bh_port_format(edge.proto, edge.port, port), edge.src.name,
+			    workload, port);
+}
+
 int bh_core_mode_allowed(const struct bh_core *core, const char *workload, uint8_t mode,
 			 struct bh_error *err)
 {
@@ -408,7 +426,7 @@ int bh_core_mode_allowed(const struct bh_core *core, const char *workload, uint8
 			"the active policy does not name %s: %s would refuse everything it "
 			"does; add it to the policy's workloads first",
 			workload, bh_mode_name(mode));
-	return 0;
+	return mode == BH_ENFORCE ? check_masked(core, workload, err) : 0;
 }
 
 int bh_core_set_mode(struct bh_core *core, const char *workload, uint8_t mode, const char *author,
@@ -478,7 +496,8 @@ struct bh_policy *bh_core_propose(struct bh_core *core)
 	const char **workloads = NULL;
 	size_t capacity = 0, count = 0;
 	const struct bh_instance *instance;
-	char header[256], when[BH_TIME_TEXT];
+	struct bh_buffer header = { 0 };
+	char when[BH_TIME_TEXT];
 
 	bh_ledger_each(core->ledger, collect_edge, &list);
 	for (size_t position = 0; (instance = bh_model_next(core->model, &position)) != NULL;) {
@@ -487,10 +506,11 @@ struct bh_policy *bh_core_propose(struct bh_core *core)
 		workloads = bh_grow(workloads, &capacity, count + 1, sizeof(*workloads));
 		workloads[count++] = instance->workload;
 	}
-	snprintf(header, sizeof(header),
-		 "Proposed by bulkhead %s on %s from %zu learned edges.\n"
-		 "What has not been seen yet is not in it: read it before you apply it.",
-		 BULKHEAD_VERSION, bh_time_format(bh_time_now(), when), list.count);
+	bh_buffer_printf(&header,
+			 "Proposed by bulkhead %s on %s from %zu learned edges.\n"
+			 "What has not been seen yet is not in it: read it before you apply it.",
+			 BULKHEAD_VERSION, bh_time_format(bh_time_now(), when), list.count);
+	bh_core_describe_masked(core, &header);
 	struct bh_propose_input input = { .edges = list.edges,
 					  .edge_count = list.count,
 					  .workloads = workloads,
@@ -498,8 +518,9 @@ struct bh_policy *bh_core_propose(struct bh_core *core)
 					  .labels = propose_labels,
 					  .names = propose_names,
 					  .user = core,
-					  .header = header };
+					  .header = header.data };
 	struct bh_policy *policy = bh_propose(&input);
+	bh_buffer_free(&header);
 	free(list.edges);
 	free(workloads);
 	return policy;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The kernel process: parent of the other two, the only one with privilege, and the only one that
- * talks to the kernel and to the runtimes' sockets. It parses rtnetlink and nothing else: no
+ * talks to the kernel and to the runtimes' sockets. It parses netlink and nothing else: no
  * packet, no HTTP, no policy. When a child dies it starts another; when it dies itself the rules
  * stay.
  */
@@ -24,6 +24,7 @@
 #include "foreign.h"
 #include "grow.h"
 #include "held_note.h"
+#include "kernel_lookup.h"
 #include "kernel_relay.h"
 #include "links.h"
 #include "listeners.h"
@@ -71,6 +72,7 @@ struct kernel {
 	struct bh_nflog *nflog;
 	struct bh_bridge_flags *bridges;
 	struct bh_relay *relay;
+	struct bh_lookup *lookup;
 	struct bh_ruleset *rules; /* in force; NULL: none applied by this process */
 	struct bh_rules_builder builder;
 	struct bh_map *facts; /* ifindex → struct bh_endpoint_fact: what to forget when it goes */
@@ -588,7 +590,6 @@ static void on_child_message(void *user, struct bh_channel *channel, const struc
 	struct child *child = user;
 	struct kernel *k = child->kernel;
 
-	(void)channel;
 	if (m->fd >= 0)
 		close(m->fd);
 	if (child == &k->core && m->type == BH_MSG_RUNTIME_GET)
@@ -597,6 +598,8 @@ static void on_child_message(void *user, struct bh_channel *channel, const struc
 		tell_listeners(k, *(const uint32_t *)m->data);
 	else if (child == &k->core && m->type == BH_MSG_FOREIGN_GET)
 		tell_foreign(k);
+	else if (child == &k->core && m->type == BH_MSG_TRACKED_GET)
+		bh_lookup_answer(k->lookup, channel, m);
 	else if (child == &k->core && m->type == BH_MSG_KEEP)
 		keep_connections(m);
 	else if (child == &k->core && m->type >= BH_MSG_RULES_BEGIN &&
@@ -793,7 +796,8 @@ static int open_kernel(struct kernel *k, struct bh_error *err)
 		return k->api_fd;
 	if ((k->links = bh_links_open(&links, &events, err)) == NULL ||
 	    (k->nft = bh_nft_open(&nft, err)) == NULL ||
-	    (k->nflog = bh_nflog_open((uint16_t)k->config.log_group, err)) == NULL)
+	    (k->nflog = bh_nflog_open((uint16_t)k->config.log_group, err)) == NULL ||
+	    (k->lookup = bh_lookup_new(err)) == NULL)
 		return err->code;
 	k->bridges = bh_bridge_flags_new(k->config.run_directory, k->links);
 	int result = bh_links_start(k->links, err);

@@ -181,6 +181,22 @@ static bool check_flow_key(const void *data)
 	return addr_ok(&key->src) && addr_ok(&key->dst) && key->src.family == key->dst.family;
 }
 
+static bool check_entry(const struct bh_tracked *t)
+{
+	return check_flow_key(&t->original) && check_flow_key(&t->reply) &&
+	       t->news <= BH_TRACKED_ENDED && t->start <= BH_TRACKED_START_MISSED &&
+	       flag_ok(&t->src_nat) && flag_ok(&t->dst_nat) && flag_ok(&t->seen_reply) &&
+	       flag_ok(&t->assured) && flag_ok(&t->counted);
+}
+
+static bool check_tracked(const void *data)
+{
+	const struct bh_msg_tracked *t = data;
+
+	return check_flow_key(&t->asked) && flag_ok(&t->found) && check_entry(&t->entry) &&
+	       t->entry.original.src.family == t->entry.reply.src.family;
+}
+
 /* Names are printed as they are: nothing but printable characters, in lower case, and no space. */
 static bool name_ok(const char name[BH_DNS_NAME])
 {
@@ -263,6 +279,7 @@ static const struct {
 	[BH_MSG_CAPTURE_STATE] = { "capture-state", ONE, sizeof(struct bh_msg_capture_state),
 				   check_capture_state },
 	[BH_MSG_LISTENERS] = { "listeners", ONE, sizeof(struct bh_listeners), check_listeners },
+	[BH_MSG_TRACKED] = { "tracked", ARRAY, sizeof(struct bh_msg_tracked), check_tracked },
 	[BH_MSG_RUNTIME_DATA] = { "runtime-data", OPEN, sizeof(uint32_t), NULL },
 	[BH_MSG_RUNTIME_END] = { "runtime-end", ONE, sizeof(struct bh_msg_runtime_end), NULL },
 	[BH_MSG_RULES_RESULT] = { "rules-result", ONE, sizeof(struct bh_msg_rules_result),
@@ -270,6 +287,7 @@ static const struct {
 	[BH_MSG_FOREIGN] = { "foreign", ONE, sizeof(struct bh_foreign), check_foreign },
 	[BH_MSG_FOREIGN_GET] = { "foreign-get", EMPTY, 0, NULL },
 	[BH_MSG_LISTENERS_GET] = { "listeners-get", ONE, sizeof(uint32_t), NULL },
+	[BH_MSG_TRACKED_GET] = { "tracked-get", ARRAY, sizeof(struct bh_flow_key), check_flow_key },
 	[BH_MSG_RUNTIME_GET] = { "runtime-get", ONE, sizeof(struct bh_msg_runtime_get),
 				 check_runtime_get },
 	[BH_MSG_KEEP] = { "keep", ARRAY, sizeof(struct bh_flow_key), check_flow_key },

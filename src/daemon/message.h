@@ -14,6 +14,7 @@
 #include "bulkhead/foreign.h"
 #include "bulkhead/name.h"
 #include "bulkhead/ruleset.h"
+#include "bulkhead/tracked.h"
 #include "dns_watch.h"
 #include "flow_table.h"
 #include "links.h"
@@ -46,12 +47,14 @@ enum bh_message_type {
 	BH_MSG_LOSS,	       /* struct bh_msg_loss */
 	BH_MSG_CAPTURE_STATE,  /* struct bh_msg_capture_state */
 	BH_MSG_LISTENERS,      /* struct bh_listeners */
+	BH_MSG_TRACKED,	       /* struct bh_msg_tracked[] */
 	BH_MSG_RUNTIME_DATA,   /* uint32_t request, then bytes of the reply */
 	BH_MSG_RUNTIME_END,    /* struct bh_msg_runtime_end */
 	BH_MSG_RULES_RESULT,   /* struct bh_msg_rules_result */
 
 	/* core → kernel */
 	BH_MSG_LISTENERS_GET,  /* uint32_t ifindex */
+	BH_MSG_TRACKED_GET,    /* struct bh_flow_key[] */
 	BH_MSG_RUNTIME_GET,    /* struct bh_msg_runtime_get */
 	BH_MSG_RULES_BEGIN,    /* struct bh_msg_rules_begin */
 	BH_MSG_RULES_CHAIN,    /* struct bh_msg_chain */
@@ -87,6 +90,13 @@ struct bh_msg_capture_state {
 	bool running;
 	uint32_t restarts;
 	uint32_t core_restarts; /* of the process that is told */
+};
+
+/* What connection tracking knows of one tuple that was asked for. */
+struct bh_msg_tracked {
+	struct bh_flow_key asked;
+	bool found; /* as it is or turned round, as original or as reply tuple */
+	struct bh_tracked entry;
 };
 
 struct bh_msg_runtime_get {

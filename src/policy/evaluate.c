@@ -11,6 +11,7 @@
 
 #include "address.h"
 #include "grow.h"
+#include "peer.h"
 #include "port.h"
 #include "protocol.h"
 
@@ -38,7 +39,7 @@ bool bh_policy_peer_matches(const struct bh_policy *policy, const struct bh_poli
 		return kind == BH_PEER_WORKLOAD &&
 		       has_labels(&policy->workloads[peer->workload], s);
 	case BH_POLICY_HOST:
-		return kind == BH_PEER_HOST;
+		return kind == BH_PEER_HOST || kind == BH_PEER_MASKED;
 	case BH_POLICY_WORLD:
 		return outside;
 	case BH_POLICY_PREFIX:
@@ -129,8 +130,8 @@ static void deny(const struct bh_question *q, struct bh_answer *a)
 	a->workload = egress ? q->src.peer->name : q->dst.peer->name;
 	a->blocked = src_mode == BH_ENFORCE || dst_mode == BH_ENFORCE;
 	a->audited = src_mode == BH_AUDIT || dst_mode == BH_AUDIT;
-	bh_copy_text(from, sizeof(from), q->src.peer->name);
-	bh_copy_text(to, sizeof(to), q->dst.peer->name);
+	bh_copy_text(from, sizeof(from), bh_peer_text(q->src.peer));
+	bh_copy_text(to, sizeof(to), bh_peer_text(q->dst.peer));
 	snprintf(a->reason, sizeof(a->reason), "no rule lets %s open %s to %s%s", from,
 		 bh_port_format(q->proto, q->port, port), to,
 		 q->direction_unknown ? ", nor the other way round" : "");

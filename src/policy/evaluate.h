@@ -47,8 +47,8 @@ void bh_policy_evaluate(const struct bh_policy *policy, const struct bh_question
 
 /* Whether a policy peer stands for this subject. World is every address outside; a prefix too
  * speaks of the outside alone, and gives no right over a workload or this host, whatever their
- * addresses. (As a destination, world leaves the metadata service out: bh_policy_evaluate() sees to
- * that.) */
+ * addresses. Whoever is masked comes to the rules as this host does. (As a destination, world
+ * leaves the metadata service out: bh_policy_evaluate() sees to that.) */
 bool bh_policy_peer_matches(const struct bh_policy *policy, const struct bh_policy_peer *peer,
 			    const struct bh_subject *subject);
 

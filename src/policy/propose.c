@@ -65,6 +65,7 @@ static bool is_vouched_for(const struct bh_peer *peer)
 	struct bh_addr addr;
 
 	return peer->kind != BH_PEER_UNRESOLVED && peer->kind != BH_PEER_DEPARTED &&
+	       peer->kind != BH_PEER_MASKED &&
 	       (peer->kind != BH_PEER_ADDRESS || bh_addr_parse(peer->name, &addr));
 }
 

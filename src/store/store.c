@@ -460,7 +460,7 @@ static void read_edge(sqlite3_stmt *q, void *context)
 	e.last_window = sqlite3_column_int64(q, 13);
 	e.lossy = sqlite3_column_int(q, 14) != 0;
 	/* Kinds that this version does not know would be read past their tables. */
-	if (e.src.kind <= BH_PEER_DEPARTED && e.dst.kind <= BH_PEER_DEPARTED)
+	if (e.src.kind < BH_PEER_KINDS && e.dst.kind < BH_PEER_KINDS)
 		c->edge(c->user, &e);
 }
 

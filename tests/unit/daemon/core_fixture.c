@@ -27,6 +27,7 @@ struct bh_core *core_fixture_new(int64_t keep_departed)
 	core->flows_by_key = bh_map_new(NULL);
 	core->denials = bh_map_new(free);
 	core->listeners = bh_map_new(free);
+	bh_core_tracking_start(core);
 	core->spoofs = bh_map_new(free);
 	core->modes = bh_map_new(free);
 	core->kept = bh_map_new(bh_core_kept_free);
@@ -42,11 +43,12 @@ void core_fixture_free(struct bh_core *core)
 	struct bh_map *maps[] = { core->flows,	    core->flows_by_key, core->denials,
 				  core->listeners,  core->spoofs,	core->modes,
 				  core->kept,	    core->leaks,	core->attempts,
-				  core->undelivered };
+				  core->undelivered, core->joins };
 	struct bh_live_flow *next;
 
 	for (struct bh_live_flow *live = core->oldest; live != NULL; live = next) {
 		next = live->newer;
+		bh_core_tracking_drop(core, live);
 		bh_name_release(live->dns);
 		free(live->sni);
 		free(live);

@@ -77,6 +77,33 @@ static void fields_are_checked(void **state)
 	assert_false(bh_message_check(BH_MSG_RULES_BINDINGS, &binding, sizeof(binding)));
 }
 
+static bool tracked_passes(const struct bh_msg_tracked *tracked)
+{
+	return bh_message_check(BH_MSG_TRACKED, tracked, sizeof(*tracked));
+}
+
+static void entries_are_checked(void **state)
+{
+	struct bh_msg_tracked good, t;
+
+	(void)state;
+	memset(&good, 0, sizeof(good));
+	assert_true(tracked_passes(&good));
+	assert_true(bh_message_check(BH_MSG_TRACKED_GET, &good.asked, sizeof(good.asked)));
+	t = good;
+	t.entry.original.src.family = t.entry.original.dst.family = BH_IPV4;
+	assert_false(tracked_passes(&t)); /* of two families */
+	t = good;
+	t.entry.start = BH_TRACKED_START_MISSED + 1;
+	assert_false(tracked_passes(&t));
+	t = good;
+	memset(&t.found, 2, 1);
+	assert_false(tracked_passes(&t));
+	t = good;
+	memset(&t.entry.dst_nat, 2, 1);
+	assert_false(tracked_passes(&t));
+}
+
 static bool names_pass(const struct bh_named *named)
 {
 	return bh_message_check(BH_MSG_NAMES, named, sizeof(*named));
@@ -441,6 +468,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lengths_are_checked),
 		cmocka_unit_test(fields_are_checked),
+		cmocka_unit_test(entries_are_checked),
 		cmocka_unit_test(names_are_checked),
 		cmocka_unit_test(claims_are_checked),
 		cmocka_unit_test(foreign_chains_are_checked),

@@ -70,7 +70,7 @@ static void a_flow_is_one_line_in_the_contracts_order(void **state)
 		"\"rx\":{\"packets\":3,\"bytes\":3000,\"delivered_packets\":3,"
 		"\"delivered_bytes\":3000},"
 		"\"state\":\"closed\",\"direction\":\"syn\",\"dns\":\"db.example\",\"sni\":null,"
-		"\"tunnel\":null,\"icmp_error\":null,\"verdict\":\"delivered\",\"verdict_back\":"
+		"\"via\":null,\"masked\":null,\"tunnel\":null,\"icmp_error\":null,\"verdict\":\"delivered\",\"verdict_back\":"
 		"\"unknown\",\"lossy\":"
 		"false}");
 }
@@ -95,7 +95,7 @@ static void a_files_flow_knows_one_side(void **state)
 		    "\"rx\":{\"packets\":0,\"bytes\":0,\"delivered_packets\":null,"
 		    "\"delivered_bytes\":null},"
 		    "\"state\":\"attempted\",\"direction\":\"unknown\",\"dns\":null,\"sni\":null,"
-		    "\"tunnel\":null,\"icmp_error\":null,\"verdict\":\"unknown\",\"verdict_back\":"
+		    "\"via\":null,\"masked\":null,\"tunnel\":null,\"icmp_error\":null,\"verdict\":\"unknown\",\"verdict_back\":"
 		    "\"unknown\","
 		    "\"lossy\":false}");
 }
@@ -208,7 +208,7 @@ static void an_edge_is_as_documented(void **state)
 			    "{\"src\":\"netns:web\",\"dst\":\"192.0.2.9\",\"proto\":\"udp\","
 			    "\"port\":53,\"first\":1.500000,\"last\":2.500000,\"connections\":7,"
 			    "\"answered\":6,\"bytes\":700,\"replicas\":3,\"windows\":2,"
-			    "\"lossy\":true,\"dns\":[\"a.example\",\"b.example\"],\"sni\":[]}");
+			    "\"lossy\":true,\"dns\":[\"a.example\",\"b.example\"],\"sni\":[],\"masked\":null}");
 	bh_buffer_free(&out);
 }
 

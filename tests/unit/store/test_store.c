@@ -234,9 +234,9 @@ static void edges_of_unknown_kind_are_left_out(void **state)
 	(void)state;
 	assert_int_equal(bh_store_save_edge(store, &edge, NULL), 0);
 	bh_store_close(store);
-	execute("INSERT INTO edges SELECT 8, 'x', dst_kind, dst, proto, port, first, last,"
+	execute("INSERT INTO edges SELECT 9, 'x', dst_kind, dst, proto, port, first, last,"
 		" connections, answered, bytes, replicas, windows, last_window, lossy FROM edges");
-	execute("INSERT INTO edges SELECT src_kind, 'y', 264, dst, proto, port, first, last,"
+	execute("INSERT INTO edges SELECT src_kind, 'y', 265, dst, proto, port, first, last,"
 		" connections, answered, bytes, replicas, windows, last_window, lossy FROM edges"
 		" WHERE src = 'web-1'");
 	store = open_store();

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A container that is reached from its own bridge's gateway is reached by the host – or by anybody
+ * for whom the host stands: behind a proxy on the host, or behind a translation that connection
+ * tracking has forgotten. Such a client is no client to be learned; it is masked until a person has
+ * decided about it.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "core.h"
+#include "protocol.h"
+#include "timefmt.h"
+
+void bh_core_mask(struct bh_core *core, struct bh_live_flow *live)
+{
+	const struct bh_flow *f = &live->flow;
+
+	if (live->src.kind != BH_PEER_HOST || live->dst.kind != BH_PEER_WORKLOAD ||
+	    live->joined != NULL || !bh_model_is_gateway(core->model, &f->key.src))
+		return;
+	/* Where nothing is tracked nothing is translated. */
+	if (live->tracking == BH_TRACKING_UNTRACKED && core->tracks) {
+		live->src.kind = BH_PEER_MASKED;
+		snprintf(live->src.name, sizeof(live->src.name),
+			 "the host's address, and connection tracking knows nothing of it");
+	}
+}
+
+/* --- what a person has to decide -------------------------------------------------------------- */
+
+struct search {
+	const struct bh_core *core;
+	const char *workload;
+	bool found;
+	struct bh_edge edge;
+};
+
+static bool is_allowed(const struct bh_core *core, const struct bh_edge *edge)
+{
+	struct bh_question question = { .proto = edge->proto, .port = edge->port };
+	struct bh_answer answer;
+
+	bh_core_peer_subject(core, &edge->src, &question.src);
+	bh_core_peer_subject(core, &edge->dst, &question.dst);
+	bh_policy_evaluate(core->policy, &question, &answer);
+	return answer.verdict == BH_ALLOW;
+}
+
+static void look_at_edge(void *user, const struct bh_edge *edge)
+{
+	struct search *s = user;
+
+	if (s->found || edge->src.kind != BH_PEER_MASKED ||
+	    strcmp(edge->dst.name, s->workload) != 0 || is_allowed(s->core, edge))
+		return;
+	s->found = true;
+	s->edge = *edge;
+}
+
+/* What audit only let pass is no edge, but was seen. */
+static void look_at_flow(struct search *s, const struct bh_live_flow *live)
+{
+	struct bh_edge edge = { .src = live->src,
+				.dst = live->dst,
+				.proto = live->flow.key.proto,
+				.port = live->flow.key.dport };
+
+	if (live->flow.answered)
+		look_at_edge(s, &edge);
+}
+
+bool bh_core_undecided(const struct bh_core *core, const char *workload, struct bh_edge *edge)
+{
+	struct search s = { .core = core, .workload = workload };
+
+	bh_ledger_each(core->ledger, look_at_edge, &s);
+	for (const struct bh_live_flow *live = core->oldest; live != NULL; live = live->newer)
+		look_at_flow(&s, live);
+	*edge = s.edge;
+	return s.found;
+}
+
+static void describe(void *user, const struct bh_edge *edge)
+{
+	char port[BH_PORT_TEXT], when[BH_TIME_TEXT];
+
+	if (edge->src.kind != BH_PEER_MASKED)
+		return;
+	bh_buffer_printf(
+		user,
+		"\nTo be decided: somebody opened %s of %s, who is not known (%s);"
+		"\n  %llu connections, the last on %s. To the rules it comes from the host:"
+		"\n  'from: host, to: %s, ports: [%s]' lets it in, with whoever else comes that "
+		"way."
+		"\n  Without it %s cannot be enforced.",
+		bh_port_format(edge->proto, edge->port, port), edge->dst.name, edge->src.name,
+		(unsigned long long)edge->connections, bh_time_format(edge->last, when),
+		edge->dst.name, port, edge->dst.name);
+}
+
+void bh_core_describe_masked(const struct bh_core *core, struct bh_buffer *out)
+{
+	bh_ledger_each(core->ledger, describe, out);
+}

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What connection tracking's answers make of flows: who opened them, and which of them are legs of
+ * one connection. */
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "address.h"
+#include "core_fixture.h"
+#include "grow.h"
+
+static int asked_fd; /* what the kernel process would read */
+
+static void on_message(void *user, struct bh_channel *channel, const struct bh_message *message)
+{
+	(void)user;
+	(void)channel;
+	(void)message;
+}
+
+static void on_closed(void *user, struct bh_channel *channel, const char *why)
+{
+	(void)user;
+	(void)channel;
+	(void)why;
+}
+
+static int make_asking_core(void **state)
+{
+	struct bh_channel_handlers handlers = { NULL, on_message, on_closed };
+	int fds[2];
+
+	make_core(state);
+	struct bh_core *core = *state;
+	uv_loop_init(&core->loop);
+	assert_int_equal(bh_channel_pair(fds), 0);
+	core->kernel = bh_channel_new(&core->loop, fds[0], &handlers, 1 << 20);
+	asked_fd = fds[1];
+	return 0;
+}
+
+static int free_asking_core(void **state)
+{
+	struct bh_core *core = *state;
+
+	bh_channel_free(core->kernel);
+	uv_run(&core->loop, UV_RUN_NOWAIT);
+	uv_loop_close(&core->loop);
+	close(asked_fd);
+	return free_core(state);
+}
+
+static struct bh_addr addr(const char *text)
+{
+	struct bh_addr a;
+
+	assert_true(bh_addr_parse(text, &a));
+	return a;
+}
+
+static struct bh_flow_key tuple(const char *src, uint16_t sport, const char *dst, uint16_t dport)
+{
+	return (struct bh_flow_key) { addr(src), addr(dst), sport, dport, IPPROTO_TCP };
+}
+
+static void add_endpoint(struct bh_core *core, uint32_t ifindex, const char *name,
+			 const char *address)
+{
+	struct bh_endpoint_fact fact;
+
+	memset(&fact, 0, sizeof(fact));
+	fact.ifindex = ifindex;
+	fact.netns_inode = ifindex;
+	fact.master_ifindex = 100;
+	fact.addr_count = 1;
+	fact.addrs[0] = addr(address);
+	fact.since = NOW - BH_SECOND;
+	bh_copy_text(fact.ifname, sizeof(fact.ifname), name);
+	snprintf(fact.netns_name, sizeof(fact.netns_name), "/run/netns/%s", name);
+	bh_model_endpoint(core->model, &fact, NOW - BH_SECOND);
+}
+
+static void add_host_addr(struct bh_core *core, uint32_t ifindex, const char *address)
+{
+	struct bh_host_addr fact = { .ifindex = ifindex,
+				     .addr = addr(address),
+				     .prefix_length = 24 };
+
+	bh_model_host_addr(core->model, &fact);
+}
+
+/* "web" 10.0.1.2 behind veth 7, "db" 10.0.2.3 behind veth 8, the host between them. */
+static void add_world(struct bh_core *core)
+{
+	add_endpoint(core, 7, "web", "10.0.1.2");
+	add_endpoint(core, 8, "db", "10.0.2.3");
+	add_host_addr(core, 100, "10.0.2.1");
+	add_host_addr(core, 1, "192.0.2.1");
+}
+
+/* web:40000 → 192.0.2.1:8080, of which the rest of the host makes 10.0.2.1:41000 → db:80. */
+static struct bh_flow leg_before(void)
+{
+	struct bh_flow f = make_flow(1, IPPROTO_TCP, 0);
+
+	f.key = tuple("10.0.1.2", 40000, "192.0.2.1", 8080);
+	f.src_ifindex = 7;
+	f.direction = BH_DIRECTION_SYN;
+	f.state = BH_FLOW_ESTABLISHED;
+	f.answered = f.established = true;
+	f.tx.sent = (struct bh_tally) { 5, 500 };
+	f.rx.delivered = (struct bh_tally) { 3, 300 };
+	return f;
+}
+
+static struct bh_flow leg_after(void)
+{
+	struct bh_flow f = leg_before();
+
+	f.id = 2;
+	f.key = tuple("10.0.2.1", 41000, "10.0.2.3", 80);
+	f.src_ifindex = 0;
+	f.dst_ifindex = 8;
+	f.tx = (struct bh_flow_half) { .delivered = { 4, 400 } };
+	f.rx = (struct bh_flow_half) { .sent = { 3, 310 } };
+	return f;
+}
+
+static struct bh_msg_tracked answer_to(const struct bh_flow *f)
+{
+	return (struct bh_msg_tracked) {
+		.asked = f->key,
+		.found = true,
+		.entry = { .original = tuple("10.0.1.2", 40000, "192.0.2.1", 8080),
+			   .reply = tuple("10.0.2.3", 80, "10.0.2.1", 41000),
+			   .id = 77,
+			   .start = BH_TRACKED_START_SEEN,
+			   .src_nat = true,
+			   .dst_nat = true }
+	};
+}
+
+static size_t shown(const struct bh_core *core)
+{
+	size_t count = 0;
+
+	for (const struct bh_live_flow *f = core->oldest; f != NULL; f = f->newer)
+		count += !bh_core_flow_is_hidden(f);
+	return count;
+}
+
+static void count_edge(void *user, const struct bh_edge *edge)
+{
+	struct bh_edge *last = user;
+
+	*last = *edge;
+}
+
+static void assert_joined(struct bh_core *core)
+{
+	struct bh_flow_key key = tuple("10.0.1.2", 40000, "10.0.2.3", 80);
+	const struct bh_live_flow *live = find(core, &key);
+	struct bh_edge edge;
+
+	assert_int_equal(shown(core), 1);
+	assert_non_null(live);
+	assert_false(bh_core_flow_is_hidden(live));
+	assert_string_equal(live->src.name, "netns:web");
+	assert_string_equal(live->dst.name, "netns:db");
+	assert_int_equal(live->flow.tx.sent.packets, 5);
+	assert_int_equal(live->flow.tx.delivered.packets, 4);
+	assert_int_equal(live->flow.rx.sent.bytes, 310);
+	assert_int_equal(live->flow.rx.delivered.bytes, 300);
+	assert_int_equal(bh_core_joined_named(live)->dport, 8080);
+	assert_int_equal(bh_ledger_count(core->ledger), 1);
+	bh_ledger_each(core->ledger, count_edge, &edge);
+	assert_string_equal(edge.src.name, "netns:web");
+	assert_string_equal(edge.dst.name, "netns:db");
+	assert_int_equal(edge.port, 80);
+	assert_int_equal(edge.connections, 1);
+	assert_int_equal(edge.bytes, 810);
+}
+
+static void both_legs_are_one_connection(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_flow flows[] = { leg_before(), leg_after() };
+	struct bh_msg_tracked answer = answer_to(&flows[0]);
+
+	add_world(core);
+	bh_core_flows(core, flows, 2);
+	assert_int_equal(bh_ledger_count(core->ledger), 0); /* until the answer is there */
+	bh_core_tracked(core, &answer, 1);
+	bh_core_flows(core, flows, 2);
+	assert_joined(core);
+}
+
+/* The answer comes with the second leg; the first follows when all of that is over. */
+static void the_server_may_come_first(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_flow before = leg_before(), after = leg_after();
+	struct bh_msg_tracked answer = answer_to(&after);
+
+	add_world(core);
+	bh_core_flows(core, &after, 1);
+	bh_core_tracked(core, &answer, 1);
+	assert_string_equal(core->newest->src.name, "netns:web");
+	after.final = before.final = true;
+	bh_core_flows(core, &after, 1);
+	bh_core_flows(core, &before, 1);
+	assert_joined(core);
+	assert_true(core->oldest->flow.final);
+}
+
+/* The next connection from the same port is another one. */
+static void a_port_that_comes_back_is_another_connection(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_flow flows[] = { leg_before(), leg_after() };
+	struct bh_msg_tracked answer = answer_to(&flows[0]);
+
+	add_world(core);
+	flows[0].final = flows[1].final = true;
+	bh_core_flows(core, flows, 2);
+	bh_core_tracked(core, &answer, 1);
+	flows[0].id = 3;
+	flows[0].first = flows[0].last = NOW + 60 * BH_SECOND;
+	bh_core_flows(core, flows, 1);
+	answer.entry.id = 78;
+	bh_core_tracked(core, &answer, 1);
+	assert_int_equal(shown(core), 2);
+	assert_int_equal(core->newest->flow.tx.delivered.packets, 0);
+}
+
+/* Both legs of many connections come and go; what joined them goes with them. */
+static void what_is_forgotten_leaves_nothing(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_flow flows[] = { leg_before(), leg_after() };
+	struct bh_msg_tracked answer = answer_to(&flows[0]);
+
+	add_world(core);
+	flows[0].final = flows[1].final = true;
+	bh_core_flows(core, flows, 2);
+	bh_core_tracked(core, &answer, 1);
+	assert_int_equal(bh_map_count(core->joins), 2);
+	for (uint64_t id = 10; id < 20020; id++) {
+		struct bh_flow filler = make_flow(id, IPPROTO_ICMP, 0);
+
+		filler.final = true;
+		bh_core_flows(core, &filler, 1);
+	}
+	assert_int_equal(bh_map_count(core->joins), 0);
+}
+
+/* db:80 → web:40000, heard when the connection was long open. */
+static struct bh_flow overheard(void)
+{
+	struct bh_flow f = leg_before();
+
+	f.key = tuple("10.0.2.3", 80, "10.0.1.2", 40000);
+	f.src_ifindex = 8;
+	f.dst_ifindex = 7;
+	f.direction = BH_DIRECTION_UNKNOWN;
+	return f;
+}
+
+static struct bh_msg_tracked plain_answer(const struct bh_flow *f, enum bh_tracked_start start)
+{
+	return (struct bh_msg_tracked) {
+		.asked = f->key,
+		.found = true,
+		.entry = { .original = tuple("10.0.1.2", 40000, "10.0.2.3", 80),
+			   .reply = tuple("10.0.2.3", 80, "10.0.1.2", 40000),
+			   .start = (uint8_t)start }
+	};
+}
+
+static void who_opened_it_is_known(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_flow flow = overheard();
+	struct bh_msg_tracked answer = plain_answer(&flow, BH_TRACKED_START_SEEN);
+
+	add_world(core);
+	bh_core_flows(core, &flow, 1);
+	bh_core_tracked(core, &answer, 1);
+	assert_int_equal(core->newest->flow.direction, BH_DIRECTION_CONNTRACK);
+	assert_int_equal(core->newest->flow.key.dport, 80);
+	assert_int_equal(core->newest->flow.rx.sent.packets, 5);
+	assert_int_equal(bh_ledger_count(core->ledger), 1);
+}
+
+static void what_was_picked_up_midstream_is_not_believed(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_flow flow = overheard();
+	struct bh_msg_tracked answer = plain_answer(&flow, BH_TRACKED_START_MISSED);
+
+	add_world(core);
+	bh_core_flows(core, &flow, 1);
+	bh_core_tracked(core, &answer, 1);
+	assert_int_equal(core->newest->flow.direction, BH_DIRECTION_UNKNOWN);
+	assert_int_equal(bh_ledger_count(core->ledger), 0);
+}
+
+/* An answer that never comes holds nothing up for ever. */
+static void who_is_not_answered_goes_on(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_flow flow = leg_before();
+	int64_t now = bh_time_monotonic();
+
+	add_world(core);
+	bh_core_flows(core, &flow, 1);
+	assert_true(bh_core_tracking_waits(core->newest));
+	for (int i = 1; i < 6; i++)
+		bh_core_tracking_tick(core, now + i * 60 * BH_SECOND);
+	assert_false(bh_core_tracking_waits(core->newest));
+	assert_int_equal(bh_ledger_count(core->ledger), 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_asking_core, free_asking_core)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(both_legs_are_one_connection),
+		TEST(the_server_may_come_first),
+		TEST(a_port_that_comes_back_is_another_connection),
+		TEST(what_is_forgotten_leaves_nothing),
+		TEST(who_opened_it_is_known),
+		TEST(what_was_picked_up_midstream_is_not_believed),
+		TEST(who_is_not_answered_goes_on),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
