@@ -18,6 +18,7 @@
 #include "grow.h"
 #include "http_reply.h"
 #include "map.h"
+#include "protocol.h"
 #include "runtime.h"
 #include "timefmt.h"
 
@@ -160,6 +161,45 @@ static void read_nets(struct bh_container *c, const cJSON *settings)
 			read_net(c, net->string, net);
 }
 
+/* "1" to "65535", and nothing else. */
+static bool read_port(const char *text, uint16_t *port)
+{
+	char *end;
+	unsigned long number = strtoul(text, &end, 10);
+
+	*port = (uint16_t)number;
+	return text[0] >= '0' && text[0] <= '9' && *end == '\0' && number > 0 && number <= 65535;
+}
+
+/* "80/tcp" */
+static bool read_own_port(const char *text, struct bh_published *published)
+{
+	char number[8];
+	size_t length = strcspn(text, "/");
+
+	if (text[length] != '/' || length >= sizeof(number))
+		return false;
+	snprintf(number, sizeof(number), "%.*s", (int)length, text);
+	return read_port(number, &published->port) &&
+	       bh_protocol_parse(text + length + 1, &published->proto);
+}
+
+/* {"80/tcp":[{"HostIp":"0.0.0.0","HostPort":"8080"}],"81/tcp":null} */
+static void read_published(struct bh_container *c, const cJSON *ports)
+{
+	const cJSON *port, *binding;
+
+	cJSON_ArrayForEach (port, ports) {
+		struct bh_published published;
+
+		if (port->string == NULL || !read_own_port(port->string, &published))
+			continue;
+		cJSON_ArrayForEach (binding, port)
+			if (read_port(text_of(binding, "HostPort"), &published.host_port))
+				bh_container_publish(c, &published);
+	}
+}
+
 /* --- containers ------------------------------------------------------------------------------- */
 
 static void state_container(struct docker *d, struct bh_container *c)
@@ -216,6 +256,8 @@ static void read_row(struct docker *d, const cJSON *row)
 	if (known != NULL) {
 		memcpy(c->netns_path, known->netns_path, sizeof(c->netns_path));
 		c->pid = known->pid;
+		for (size_t i = 0; i < known->published_count; i++)
+			bh_container_publish(c, &known->published[i]);
 	}
 	state_container(d, c);
 }
@@ -279,6 +321,7 @@ static void read_inspection(struct docker *d, const cJSON *json)
 	c->pid = cJSON_IsNumber(pid) ? pid->valueint : 0;
 	read_labels(c, member(member(json, "Config"), "Labels"));
 	read_nets(c, settings);
+	read_published(c, member(settings, "Ports"));
 	state_container(d, c);
 }
 

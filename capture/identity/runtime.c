@@ -22,6 +22,7 @@ void bh_container_free(struct bh_container *c)
 	}
 	free(c->labels);
 	free(c->nets);
+	free(c->published);
 	free(c);
 }
 
@@ -44,6 +45,22 @@ struct bh_container_net *bh_container_add_net(struct bh_container *c)
 	return net;
 }
 
+void bh_container_publish(struct bh_container *c, const struct bh_published *published)
+{
+	size_t capacity = c->published_count;
+
+	for (size_t i = 0; i < c->published_count; i++) {
+		const struct bh_published *known = &c->published[i];
+
+		if (known->proto == published->proto && known->port == published->port &&
+		    known->host_port == published->host_port)
+			return;
+	}
+	c->published =
+		bh_grow(c->published, &capacity, c->published_count + 1, sizeof(*c->published));
+	c->published[c->published_count++] = *published;
+}
+
 struct bh_container *bh_container_copy(const struct bh_container *from)
 {
 	struct bh_container *c = bh_container_new();
@@ -51,11 +68,14 @@ struct bh_container *bh_container_copy(const struct bh_container *from)
 	*c = *from;
 	c->labels = NULL;
 	c->nets = NULL;
-	c->label_count = c->net_count = 0;
+	c->published = NULL;
+	c->label_count = c->net_count = c->published_count = 0;
 	for (size_t i = 0; i < from->label_count; i++)
 		bh_container_add_label(c, from->labels[i].key, from->labels[i].value);
 	for (size_t i = 0; i < from->net_count; i++)
 		*bh_container_add_net(c) = from->nets[i];
+	for (size_t i = 0; i < from->published_count; i++)
+		bh_container_publish(c, &from->published[i]);
 	return c;
 }
 

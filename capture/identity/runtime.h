@@ -23,6 +23,13 @@ struct bh_container_net {
 	struct bh_addr addr6;
 };
 
+/* A port of the container that the runtime makes reachable under one of the host's. */
+struct bh_published {
+	uint8_t proto;
+	uint16_t port;
+	uint16_t host_port;
+};
+
 /* A container as its runtime describes it. Owned by whoever holds it; _free frees it whole. */
 struct bh_container {
 	uint8_t runtime;
@@ -37,6 +44,8 @@ struct bh_container {
 	size_t label_count;
 	struct bh_container_net *nets;
 	size_t net_count;
+	struct bh_published *published;
+	size_t published_count;
 };
 
 struct bh_container *bh_container_new(void);
@@ -44,6 +53,8 @@ struct bh_container *bh_container_copy(const struct bh_container *container);
 void bh_container_free(struct bh_container *container);
 void bh_container_add_label(struct bh_container *container, const char *key, const char *value);
 struct bh_container_net *bh_container_add_net(struct bh_container *container);
+/* Adds it where it is not there yet: each of the host's addresses has a line of its own. */
+void bh_container_publish(struct bh_container *container, const struct bh_published *published);
 const char *bh_container_label(const struct bh_container *container, const char *key); /* or NULL */
 
 /* "docker", "podman" …; "netns" for none. */

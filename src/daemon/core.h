@@ -99,15 +99,15 @@ struct bh_core {
 
 	struct bh_names *names; /* of peers outside, as DNS named them, by interface */
 
-	struct bh_map *flows;	     /* id → struct bh_live_flow */
-	struct bh_map *flows_by_key; /* the newest of each tuple */
+	struct bh_map *flows;			  /* id → struct bh_live_flow */
+	struct bh_map *flows_by_key;		  /* the newest of each tuple */
 	TAILQ_HEAD(, bh_live_flow) to_ask, asked; /* of connection tracking (core_conntrack.c) */
 	size_t questions_left;			  /* in this second */
 	bool tracks;		/* something in this namespace has connections tracked */
 	struct bh_map *joins;	/* tuple → what it is a leg of (core_join.c) */
-	struct bh_map *spoofs;	     /* ifindex → what was said of it lately (core_flows.c) */
-	struct bh_map *denials;	     /* of tuples that no flow has met yet (core_denials.c) */
-	int64_t forgotten;	     /* µs: of the latest flow that is not kept any more */
+	struct bh_map *spoofs;	/* ifindex → what was said of it lately (core_flows.c) */
+	struct bh_map *denials; /* of tuples that no flow has met yet (core_denials.c) */
+	int64_t forgotten;	/* µs: of the latest flow that is not kept any more */
 	struct bh_live_flow *oldest, *newest;
 	STAILQ_HEAD(, bh_live_flow) finished; /* kept for a while, in order of their end */
 	size_t finished_count;

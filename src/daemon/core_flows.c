@@ -528,8 +528,8 @@ void bh_core_flows_sweep(struct bh_core *core, int64_t now)
 static bool is_open(const struct bh_live_flow *live)
 {
 	return !live->flow.final && !live->denied && !live->denied_back &&
-	       is_answered(&live->flow) && live->joined == NULL && live->flow.state != BH_FLOW_CLOSED &&
-	       bh_core_flow_is_judged(live);
+	       is_answered(&live->flow) && live->joined == NULL &&
+	       live->flow.state != BH_FLOW_CLOSED && bh_core_flow_is_judged(live);
 }
 
 void bh_core_flows_keep(const struct bh_core *core)
@@ -562,16 +562,17 @@ const char *bh_core_peer_workload(const struct bh_peer *peer)
 void bh_core_flow_json(const struct bh_core *core, const struct bh_live_flow *live,
 		       struct bh_buffer *out)
 {
-	struct bh_flow_names names = { .src_workload = bh_core_peer_workload(&live->src),
-				       .dst_workload = bh_core_peer_workload(&live->dst),
-				       .dns = live->dns != NULL ? bh_name_text(live->dns) : NULL,
-				       .sni = live->sni,
-				       .via = bh_core_joined_named(live),
-				       .masked = live->src.kind == BH_PEER_MASKED ? live->src.name : NULL,
-				       .verdict = (uint8_t)bh_core_flow_verdict(core, live),
-				       .verdict_back =
-					       (uint8_t)bh_core_flow_verdict_back(core, live),
-				       .lossy = bh_core_flow_is_lossy(core, live) };
+	struct bh_flow_names names = {
+		.src_workload = bh_core_peer_workload(&live->src),
+		.dst_workload = bh_core_peer_workload(&live->dst),
+		.dns = live->dns != NULL ? bh_name_text(live->dns) : NULL,
+		.sni = live->sni,
+		.via = bh_core_joined_named(live),
+		.masked = live->src.kind == BH_PEER_MASKED ? live->src.name : NULL,
+		.verdict = (uint8_t)bh_core_flow_verdict(core, live),
+		.verdict_back = (uint8_t)bh_core_flow_verdict_back(core, live),
+		.lossy = bh_core_flow_is_lossy(core, live)
+	};
 
 	bh_json_flow(out, &live->flow, &names);
 }

@@ -2,15 +2,40 @@
 /*
  * A container that is reached from its own bridge's gateway is reached by the host – or by anybody
  * for whom the host stands: behind a proxy on the host, or behind a translation that connection
- * tracking has forgotten. Such a client is no client to be learned; it is masked until a person has
- * decided about it.
+ * tracking has forgotten. A port that a runtime publishes has such a proxy; its second connection
+ * is the proxy's own, and nothing in it says for whom. Such a client is no client to be learned; it
+ * is masked until a person has decided about it.
  */
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core.h"
 #include "protocol.h"
 #include "timefmt.h"
+
+/* The port that the flow leads to, if its container publishes it; NULL: it does not. */
+static const struct bh_published *published_as(const struct bh_core *core, const struct bh_flow *f)
+{
+	const struct bh_instance *i = bh_model_at(core->model, f->dst_ifindex, f->first);
+	const struct bh_container *c = i != NULL ? i->container : NULL;
+
+	for (size_t at = 0; c != NULL && at < c->published_count; at++)
+		if (c->published[at].port == f->key.dport && c->published[at].proto == f->key.proto)
+			return &c->published[at];
+	return NULL;
+}
+
+static void __attribute__((format(printf, 2, 3)))
+set_masked(struct bh_peer *peer, const char *format, ...)
+{
+	va_list arguments;
+
+	peer->kind = BH_PEER_MASKED;
+	va_start(arguments, format);
+	vsnprintf(peer->name, sizeof(peer->name), format, arguments);
+	va_end(arguments);
+}
 
 void bh_core_mask(struct bh_core *core, struct bh_live_flow *live)
 {
@@ -19,12 +44,13 @@ void bh_core_mask(struct bh_core *core, struct bh_live_flow *live)
 	if (live->src.kind != BH_PEER_HOST || live->dst.kind != BH_PEER_WORKLOAD ||
 	    live->joined != NULL || !bh_model_is_gateway(core->model, &f->key.src))
 		return;
+	const struct bh_published *published = published_as(core, f);
 	/* Where nothing is tracked nothing is translated. */
-	if (live->tracking == BH_TRACKING_UNTRACKED && core->tracks) {
-		live->src.kind = BH_PEER_MASKED;
-		snprintf(live->src.name, sizeof(live->src.name),
-			 "the host's address, and connection tracking knows nothing of it");
-	}
+	if (live->tracking == BH_TRACKING_UNTRACKED && core->tracks)
+		set_masked(&live->src, "connection tracking knows nothing of it");
+	else if (published != NULL)
+		set_masked(&live->src, "docker-proxy of host:%u, or the host itself",
+			   published->host_port);
 }
 
 /* --- what a person has to decide -------------------------------------------------------------- */

@@ -28,7 +28,8 @@ struct bh_propose_input {
  * what a server outside was called by those who went there: no selector, since a name is no
  * address; sorted, so that the same edges give the same bytes. Servers outside become their own /32
  * or /128, clients from outside the world; nothing else is widened. Left out: edges without an
- * answer, and those with an end that is unresolved, departed, masked or no address. The caller frees it. */
+ * answer, and those with an end that is unresolved, departed, masked or no address. The caller
+ * frees it. */
 struct bh_policy *bh_propose(const struct bh_propose_input *input);
 
 #endif

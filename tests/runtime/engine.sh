@@ -7,6 +7,8 @@ command -v busybox >/dev/null || skip "busybox-static is not installed"
 
 # What the engine is started by, where it is to see something of its own.
 engine_within=()
+# How else than by default it is to run.
+engine_options=()
 engine_pid=
 driver=overlay2
 
@@ -14,7 +16,8 @@ start_engine() {
 	rm -f "$scratch"/docker.pid "$scratch"/docker/run/containerd/containerd.pid
 	"${engine_within[@]}" nsenter --net="/run/netns/$host" dockerd --data-root "$scratch/docker/data" \
 		--exec-root "$scratch/docker/run" -H "unix://$scratch/docker.sock" \
-		-p "$scratch/docker.pid" --storage-driver "$driver" >>"$scratch/dockerd.log" 2>&1 &
+		-p "$scratch/docker.pid" --storage-driver "$driver" \
+		"${engine_options[@]}" >>"$scratch/dockerd.log" 2>&1 &
 	engine_pid=$!
 	eventually 30 d version
 }

@@ -40,9 +40,9 @@ struct bh_core *core_fixture_new(int64_t keep_departed)
 
 void core_fixture_free(struct bh_core *core)
 {
-	struct bh_map *maps[] = { core->flows,	    core->flows_by_key, core->denials,
-				  core->listeners,  core->spoofs,	core->modes,
-				  core->kept,	    core->leaks,	core->attempts,
+	struct bh_map *maps[] = { core->flows,	     core->flows_by_key, core->denials,
+				  core->listeners,   core->spoofs,	 core->modes,
+				  core->kept,	     core->leaks,	 core->attempts,
 				  core->undelivered, core->joins };
 	struct bh_live_flow *next;
 

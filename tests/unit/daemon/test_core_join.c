@@ -16,6 +16,9 @@
 #include "address.h"
 #include "core_fixture.h"
 #include "grow.h"
+#include "timefmt.h"
+
+#define NOW (INT64_C(1700000000) * BH_SECOND)
 
 static int asked_fd; /* what the kernel process would read */
 
@@ -38,8 +41,9 @@ static int make_asking_core(void **state)
 	struct bh_channel_handlers handlers = { NULL, on_message, on_closed };
 	int fds[2];
 
-	make_core(state);
-	struct bh_core *core = *state;
+	struct bh_core *core = core_fixture_new(BH_SECOND);
+
+	*state = core;
 	uv_loop_init(&core->loop);
 	assert_int_equal(bh_channel_pair(fds), 0);
 	core->kernel = bh_channel_new(&core->loop, fds[0], &handlers, 1 << 20);
@@ -55,7 +59,27 @@ static int free_asking_core(void **state)
 	uv_run(&core->loop, UV_RUN_NOWAIT);
 	uv_loop_close(&core->loop);
 	close(asked_fd);
-	return free_core(state);
+	core_fixture_free(core);
+	return 0;
+}
+
+static struct bh_flow make_flow(uint64_t id, uint8_t proto, uint16_t sport)
+{
+	struct bh_flow flow;
+
+	memset(&flow, 0, sizeof(flow));
+	flow.id = id;
+	flow.key.proto = proto;
+	flow.key.sport = sport;
+	flow.first = flow.last = NOW;
+	return flow;
+}
+
+static const struct bh_live_flow *find(const struct bh_core *core, const struct bh_flow_key *key)
+{
+	struct bh_tuple t = bh_tuple_of(key);
+
+	return bh_map_get(core->flows_by_key, &t, sizeof(t));
 }
 
 static struct bh_addr addr(const char *text)
@@ -157,7 +181,7 @@ static size_t shown(const struct bh_core *core)
 	return count;
 }
 
-static void count_edge(void *user, const struct bh_edge *edge)
+static void take_edge(void *user, const struct bh_edge *edge)
 {
 	struct bh_edge *last = user;
 
@@ -181,7 +205,7 @@ static void assert_joined(struct bh_core *core)
 	assert_int_equal(live->flow.rx.delivered.bytes, 300);
 	assert_int_equal(bh_core_joined_named(live)->dport, 8080);
 	assert_int_equal(bh_ledger_count(core->ledger), 1);
-	bh_ledger_each(core->ledger, count_edge, &edge);
+	bh_ledger_each(core->ledger, take_edge, &edge);
 	assert_string_equal(edge.src.name, "netns:web");
 	assert_string_equal(edge.dst.name, "netns:db");
 	assert_int_equal(edge.port, 80);
@@ -329,6 +353,122 @@ static void who_is_not_answered_goes_on(void **state)
 	assert_int_equal(bh_ledger_count(core->ledger), 1);
 }
 
+/* --- masked ----------------------------------------------------------------------------------- */
+
+static const char *learned_client(struct bh_core *core, struct bh_edge *edge)
+{
+	assert_int_equal(bh_ledger_count(core->ledger), 1);
+	bh_ledger_each(core->ledger, take_edge, edge);
+	return edge->src.name;
+}
+
+static void nothing_tracked_is_nothing_translated(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_flow flow = leg_after();
+	struct bh_msg_tracked answer = { .asked = flow.key };
+	struct bh_edge edge;
+
+	add_world(core);
+	bh_core_flows(core, &flow, 1);
+	bh_core_tracked(core, &answer, 1);
+	assert_string_equal(learned_client(core, &edge), "host");
+}
+
+static void what_was_forgotten_may_have_been_translated(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_flow flow = leg_after();
+	struct bh_msg_tracked answer = { .asked = flow.key };
+	struct bh_edge edge;
+
+	add_world(core);
+	core->tracks = true;
+	bh_core_flows(core, &flow, 1);
+	bh_core_tracked(core, &answer, 1);
+	assert_string_equal(learned_client(core, &edge), "connection tracking knows nothing of it");
+	assert_int_equal(edge.src.kind, BH_PEER_MASKED);
+}
+
+/* The entry of a connection that nobody translated: the host's own, or its proxy's. */
+static struct bh_msg_tracked untranslated(const struct bh_flow *f)
+{
+	return (struct bh_msg_tracked) { .asked = f->key,
+					 .found = true,
+					 .entry = { .original = f->key,
+						    .reply = bh_flow_key_turned(&f->key),
+						    .start = BH_TRACKED_START_SEEN } };
+}
+
+static void the_host_itself_is_known(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_flow flow = leg_after();
+	struct bh_msg_tracked answer = untranslated(&flow);
+	struct bh_edge edge;
+
+	add_world(core);
+	bh_core_flows(core, &flow, 1);
+	bh_core_tracked(core, &answer, 1);
+	assert_string_equal(learned_client(core, &edge), "host");
+}
+
+static void publish(struct bh_core *core, const char *netns, uint16_t port, uint16_t host_port)
+{
+	struct bh_published published = { IPPROTO_TCP, port, host_port };
+	struct bh_container *c = bh_container_new();
+
+	memset(c->id, 'a', 64);
+	bh_copy_text(c->name, sizeof(c->name), "db");
+	bh_copy_text(c->netns_path, sizeof(c->netns_path), netns);
+	bh_container_publish(c, &published);
+	bh_model_container(core->model, c, NOW);
+	bh_container_free(c);
+}
+
+static void a_proxy_masks_its_clients_until_that_is_decided(void **state)
+{
+	static const char rules[] = "bulkhead-policy: 1\nworkloads:\n  db:\n    "
+				    "bulkhead.name: db\nrules:\n  - from: %s\n    to: db\n    "
+				    "ports: [%d/tcp]\n";
+	static const struct {
+		const char *from;
+		int port;
+		bool undecided;
+	} cases[] = { { "world", 80, true }, { "host", 81, true }, { "host", 80, false } };
+	struct bh_core *core = *state;
+	struct bh_flow flow = leg_after();
+	struct bh_msg_tracked answer = untranslated(&flow);
+	struct bh_buffer comment = { 0 };
+	struct bh_edge edge, undecided;
+
+	add_world(core);
+	publish(core, "/run/netns/db", 80, 8080);
+	bh_core_flows(core, &flow, 1);
+	bh_core_tracked(core, &answer, 1);
+	assert_string_equal(learned_client(core, &edge),
+			    "docker-proxy of host:8080, or the host itself");
+	bh_core_describe_masked(core, &comment);
+	assert_non_null(strstr(comment.data, "To be decided"));
+	bh_buffer_free(&comment);
+	for (size_t i = 0; i < 3; i++) {
+		struct bh_error err = { 0 };
+		char text[512];
+
+		snprintf(text, sizeof(text), rules, cases[i].from, cases[i].port);
+		core->policy = bh_policy_parse(text, strlen(text), "test", &err);
+		if (core->policy == NULL)
+			fail_msg("%s", err.text);
+		assert_int_equal(bh_core_undecided(core, edge.dst.name, &undecided),
+				 cases[i].undecided);
+		assert_int_equal(bh_core_mode_allowed(core, edge.dst.name, BH_ENFORCE, &err) != 0,
+				 cases[i].undecided);
+		assert_int_equal(bh_core_mode_allowed(core, edge.dst.name, BH_AUDIT, &err), 0);
+		bh_policy_free(core->policy);
+		core->policy = NULL;
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_asking_core, free_asking_core)
 
 int main(void)
@@ -341,6 +481,10 @@ int main(void)
 		TEST(who_opened_it_is_known),
 		TEST(what_was_picked_up_midstream_is_not_believed),
 		TEST(who_is_not_answered_goes_on),
+		TEST(nothing_tracked_is_nothing_translated),
+		TEST(what_was_forgotten_may_have_been_translated),
+		TEST(the_host_itself_is_known),
+		TEST(a_proxy_masks_its_clients_until_that_is_decided),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

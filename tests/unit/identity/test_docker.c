@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <netinet/in.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -156,10 +157,23 @@ static void a_listing_names_containers(void **state)
 	      "\",\"Name\":\"/shop_web_1\",\"State\":{\"Running\":true,\"Pid\":41},"
 	      "\"Config\":{\"Image\":\"web:1\",\"Labels\":null},\"HostConfig\":null,"
 	      "\"NetworkSettings\":{\"SandboxKey\":\"/var/run/docker/netns/"
-	      "abc\",\"Networks\":{}}}");
+	      "abc\",\"Networks\":{},"
+	      "\"Ports\":{\"80/tcp\":[{\"HostIp\":\"0.0.0.0\",\"HostPort\":\"8080\"},"
+	      "{\"HostIp\":\"::\",\"HostPort\":\"8080\"}],\"81/tcp\":null,"
+	      "\"53/udp\":[{\"HostPort\":\"5353\"}],\"82\":[{\"HostPort\":\"1\"}],"
+	      "\"83/tcp\":[{\"HostPort\":\"65536\"},{\"HostPort\":7},{}]}}}");
 	c = bh_map_get_text(h.containers, ID_A);
 	assert_string_equal(c->netns_path, "/var/run/docker/netns/abc");
 	assert_int_equal(c->pid, 41);
+	assert_int_equal(c->published_count, 2);
+	assert_int_equal(c->published[0].port, 80);
+	assert_int_equal(c->published[0].host_port, 8080);
+	assert_int_equal(c->published[1].proto, IPPROTO_UDP);
+	assert_int_equal(c->published[1].host_port, 5353);
+	/* The next list does not say it, which does not mean that it is so no more. */
+	reply(docker, find(&h, BH_QUERY_CONTAINERS, ""), HEAD, LIST_A);
+	c = bh_map_get_text(h.containers, ID_A);
+	assert_int_equal(c->published_count, 2);
 	stop(&h, docker);
 }
 
