@@ -43,7 +43,12 @@ static bool may_know_more(const struct bh_live_flow *live)
 
 void bh_core_tracking_add(struct bh_core *core, struct bh_live_flow *live)
 {
-	if (core->kernel == NULL || live->joined != NULL || !may_know_more(live))
+	/* Without anybody to ask, as in the last second of our life, what may be a leg is not
+	 * learned.
+	 */
+	bool in_question = core->kernel != NULL || core->tracks;
+
+	if (!in_question || live->joined != NULL || !may_know_more(live))
 		return;
 	live->tracking = BH_TRACKING_WANTED;
 	TAILQ_INSERT_TAIL(&core->to_ask, live, next_question);

@@ -159,6 +159,10 @@ static struct bh_flow sum(const struct bh_flow *before, const struct bh_flow *af
 	f.dst_ifindex = after->dst_ifindex;
 	f.tx.delivered = after->tx.delivered;
 	f.rx.sent = after->rx.sent;
+	f.tx_segments.delivered = after->tx_segments.delivered;
+	f.rx_segments.sent = after->rx_segments.sent;
+	if (f.icmp_error.count == 0)
+		f.icmp_error = after->icmp_error;
 	f.answered = before->answered || after->answered;
 	f.established = before->established || after->established;
 	f.final = before->final && after->final;

@@ -121,20 +121,21 @@ reaches() {
 		    sys.exit(s.recv(10) != b"yes")
 	PYTHON
 }
-# everybody ACTION: runs `ACTION NAMESPACE ADDRESS PORT [udp]` for each connection that shall be.
-everybody() {
-	"$1" nat-client 10.81.9.1 8080
-	"$1" nat-client 10.81.9.1 8080 udp
-	"$1" nat-server 10.81.2.1 8080
-	"$1" nat-same 10.81.9.1 8080
-	"$1" nat-client 10.96.0.10 443
-	"$1" nat-client fd96::10 443
-	"$1" nat-client 10.81.2.2 84
-	"$1" nat-outside 10.81.9.1 8080
-	"$1" "$host" 10.81.9.1 8080
-}
-must_reach() {
-	reaches "$@" || fail "no answer: $*"
+# Every connection that shall be, at once: who, where to.
+connections=("nat-client 10.81.9.1 8080" "nat-client 10.81.9.1 8080 udp" "nat-server 10.81.2.1 8080"
+	"nat-same 10.81.9.1 8080" "nat-client 10.96.0.10 443" "nat-client fd96::10 443"
+	"nat-client 10.81.2.2 84" "nat-outside 10.81.9.1 8080" "$host 10.81.9.1 8080")
+everybody_reaches() {
+	local connection pids=()
+	for connection in "${connections[@]}"; do
+		# shellcheck disable=SC2086 # words
+		reaches $connection &
+		pids+=($!)
+	done
+	for connection in "${connections[@]}"; do
+		wait "${pids[0]}" || fail "no answer: $connection"
+		pids=("${pids[@]:1}")
+	done
 }
 
 step "a connection that is older than the daemon, whose server speaks first"
@@ -159,7 +160,7 @@ eventually 10 flow '(.src.port == 90 or .dst.port == 90) and .direction == "list
 flow '.direction == "conntrack"' >/dev/null && fail "what was picked up mid-stream was believed: $(bh flows)"
 
 step "each is one connection, between both ends"
-everybody must_reach
+everybody_reaches
 edge() {
 	bh edges --format json | jq -e --arg s "$1" --arg d "$2" --arg p "$3" --argjson n "$4" \
 		'.edges[] | select(.src == $s and .dst == $d and .proto == $p and .port == $n)'
@@ -190,16 +191,16 @@ bh policy propose >"$scratch/policy.yaml"
 bh policy apply "$scratch/policy.yaml" >/dev/null || fail "apply: $(cat "$scratch/policy.yaml")"
 bh mode all audit >/dev/null || fail "audit"
 eventually 10 status_is '.enforcement.state == "active"' || fail "no rules"
-everybody must_reach
+everybody_reaches
 bh events --format json --limit 100 | jq -e -s 'any(.[]; .kind == "would-deny") | not' >/dev/null ||
 	fail "audit would deny what was learned: $(bh events)"
 bh mode all enforce >/dev/null || fail "enforce"
 eventually 10 status_is '.modes.enforce == 3 and .enforcement.state == "active"' || fail "not enforced"
-everybody must_reach
+everybody_reaches
 must_not_reach() {
 	reaches "$@" && fail "got through: $*"
 }
 must_not_reach nat-client 10.81.9.1 8091
 must_not_reach nat-same 10.81.2.2 82
 must_not_reach nat-outside 10.81.2.2 84
-everybody must_reach
+everybody_reaches

@@ -63,18 +63,6 @@ static int free_asking_core(void **state)
 	return 0;
 }
 
-static struct bh_flow make_flow(uint64_t id, uint8_t proto, uint16_t sport)
-{
-	struct bh_flow flow;
-
-	memset(&flow, 0, sizeof(flow));
-	flow.id = id;
-	flow.key.proto = proto;
-	flow.key.sport = sport;
-	flow.first = flow.last = NOW;
-	return flow;
-}
-
 static const struct bh_live_flow *find(const struct bh_core *core, const struct bh_flow_key *key)
 {
 	struct bh_tuple t = bh_tuple_of(key);
@@ -133,10 +121,9 @@ static void add_world(struct bh_core *core)
 /* web:40000 → 192.0.2.1:8080, of which the rest of the host makes 10.0.2.1:41000 → db:80. */
 static struct bh_flow leg_before(void)
 {
-	struct bh_flow f = make_flow(1, IPPROTO_TCP, 0);
+	struct bh_flow f = { .id = 1, .first = NOW, .last = NOW, .src_ifindex = 7 };
 
 	f.key = tuple("10.0.1.2", 40000, "192.0.2.1", 8080);
-	f.src_ifindex = 7;
 	f.direction = BH_DIRECTION_SYN;
 	f.state = BH_FLOW_ESTABLISHED;
 	f.answered = f.established = true;
@@ -245,20 +232,29 @@ static void the_server_may_come_first(void **state)
 	assert_true(core->oldest->flow.final);
 }
 
+/* Both legs begin and end between two reports. */
+static void play_through(struct bh_core *core)
+{
+	struct bh_flow flows[] = { leg_before(), leg_after() };
+	struct bh_msg_tracked answer = answer_to(&flows[0]);
+
+	flows[0].final = flows[1].final = true;
+	bh_core_flows(core, flows, 2);
+	bh_core_tracked(core, &answer, 1);
+}
+
 /* The next connection from the same port is another one. */
 static void a_port_that_comes_back_is_another_connection(void **state)
 {
 	struct bh_core *core = *state;
-	struct bh_flow flows[] = { leg_before(), leg_after() };
-	struct bh_msg_tracked answer = answer_to(&flows[0]);
+	struct bh_flow again = leg_before();
+	struct bh_msg_tracked answer = answer_to(&again);
 
 	add_world(core);
-	flows[0].final = flows[1].final = true;
-	bh_core_flows(core, flows, 2);
-	bh_core_tracked(core, &answer, 1);
-	flows[0].id = 3;
-	flows[0].first = flows[0].last = NOW + 60 * BH_SECOND;
-	bh_core_flows(core, flows, 1);
+	play_through(core);
+	again.id = 3;
+	again.first = again.last = NOW + 60 * BH_SECOND;
+	bh_core_flows(core, &again, 1);
 	answer.entry.id = 78;
 	bh_core_tracked(core, &answer, 1);
 	assert_int_equal(shown(core), 2);
@@ -269,18 +265,13 @@ static void a_port_that_comes_back_is_another_connection(void **state)
 static void what_is_forgotten_leaves_nothing(void **state)
 {
 	struct bh_core *core = *state;
-	struct bh_flow flows[] = { leg_before(), leg_after() };
-	struct bh_msg_tracked answer = answer_to(&flows[0]);
 
 	add_world(core);
-	flows[0].final = flows[1].final = true;
-	bh_core_flows(core, flows, 2);
-	bh_core_tracked(core, &answer, 1);
+	play_through(core);
 	assert_int_equal(bh_map_count(core->joins), 2);
 	for (uint64_t id = 10; id < 20020; id++) {
-		struct bh_flow filler = make_flow(id, IPPROTO_ICMP, 0);
+		struct bh_flow filler = { .id = id, .key.proto = IPPROTO_ICMP, .final = true };
 
-		filler.final = true;
 		bh_core_flows(core, &filler, 1);
 	}
 	assert_int_equal(bh_map_count(core->joins), 0);
@@ -351,6 +342,23 @@ static void who_is_not_answered_goes_on(void **state)
 		bh_core_tracking_tick(core, now + i * 60 * BH_SECOND);
 	assert_false(bh_core_tracking_waits(core->newest));
 	assert_int_equal(bh_ledger_count(core->ledger), 1);
+}
+
+/* What ends after there is nobody to ask any more may be a leg, and is not learned for a
+ * connection. */
+static void the_last_second_teaches_no_leg(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_channel *kernel = core->kernel;
+	struct bh_flow flow = leg_before();
+
+	add_world(core);
+	core->tracks = true;
+	core->kernel = NULL;
+	flow.final = true;
+	bh_core_flows(core, &flow, 1);
+	assert_int_equal(bh_ledger_count(core->ledger), 0);
+	core->kernel = kernel;
 }
 
 /* --- masked ----------------------------------------------------------------------------------- */
@@ -481,6 +489,7 @@ int main(void)
 		TEST(who_opened_it_is_known),
 		TEST(what_was_picked_up_midstream_is_not_believed),
 		TEST(who_is_not_answered_goes_on),
+		TEST(the_last_second_teaches_no_leg),
 		TEST(nothing_tracked_is_nothing_translated),
 		TEST(what_was_forgotten_may_have_been_translated),
 		TEST(the_host_itself_is_known),

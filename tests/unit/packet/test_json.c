@@ -70,7 +70,8 @@ static void a_flow_is_one_line_in_the_contracts_order(void **state)
 		"\"rx\":{\"packets\":3,\"bytes\":3000,\"delivered_packets\":3,"
 		"\"delivered_bytes\":3000},"
 		"\"state\":\"closed\",\"direction\":\"syn\",\"dns\":\"db.example\",\"sni\":null,"
-		"\"via\":null,\"masked\":null,\"tunnel\":null,\"icmp_error\":null,\"verdict\":\"delivered\",\"verdict_back\":"
+		"\"via\":null,\"masked\":null,\"tunnel\":null,\"icmp_error\":null,\"verdict\":"
+		"\"delivered\",\"verdict_back\":"
 		"\"unknown\",\"lossy\":"
 		"false}");
 }
@@ -95,7 +96,8 @@ static void a_files_flow_knows_one_side(void **state)
 		    "\"rx\":{\"packets\":0,\"bytes\":0,\"delivered_packets\":null,"
 		    "\"delivered_bytes\":null},"
 		    "\"state\":\"attempted\",\"direction\":\"unknown\",\"dns\":null,\"sni\":null,"
-		    "\"via\":null,\"masked\":null,\"tunnel\":null,\"icmp_error\":null,\"verdict\":\"unknown\",\"verdict_back\":"
+		    "\"via\":null,\"masked\":null,\"tunnel\":null,\"icmp_error\":null,\"verdict\":"
+		    "\"unknown\",\"verdict_back\":"
 		    "\"unknown\","
 		    "\"lossy\":false}");
 }
