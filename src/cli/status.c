@@ -194,30 +194,34 @@ int bh_coverage_run(const struct bh_call *call)
 
 /* --- workloads -------------------------------------------------------------------------------- */
 
-static void join_addresses(const cJSON *addresses, struct bh_buffer *out)
+/* unknown: what stands where the answer has no list. */
+static void join_texts(const cJSON *texts, const char *unknown, struct bh_buffer *out)
 {
-	const cJSON *address;
+	const cJSON *text;
 
 	bh_buffer_clear(out);
-	cJSON_ArrayForEach (address, addresses)
-		if (cJSON_IsString(address))
+	bh_buffer_puts(out, cJSON_IsArray(texts) ? "" : unknown);
+	cJSON_ArrayForEach (text, texts)
+		if (cJSON_IsString(text))
 			bh_buffer_printf(out, "%s%s", out->length > 0 ? " " : "",
-					 address->valuestring);
-	bh_buffer_append(out, "", 0);
+					 text->valuestring);
 }
 
-static void add_instances(struct bh_table *table, const cJSON *row, struct bh_buffer *addresses)
+static void add_instances(struct bh_table *table, const cJSON *row, struct bh_buffer *addresses,
+			  struct bh_buffer *ports)
 {
 	const char *workload = bh_text(row, "workload");
 	const cJSON *instance;
 
 	cJSON_ArrayForEach (instance, bh_get(row, "instances")) {
-		join_addresses(bh_get(instance, "addresses"), addresses);
+		join_texts(bh_get(instance, "addresses"), "", addresses);
+		join_texts(bh_get(instance, "listens"), "?", ports);
 		const char *cells[] = { workload != NULL ? workload : "(unidentified)",
 					bh_text(row, "mode"),
 					bh_text(instance, "name"),
 					bh_text(instance, "ifname"),
 					addresses->data,
+					ports->data,
 					bh_text(row, "why") };
 
 		bh_table_row(table, workload != NULL ? BH_PLAIN : BH_YELLOW, cells);
@@ -226,18 +230,19 @@ static void add_instances(struct bh_table *table, const cJSON *row, struct bh_bu
 
 static void print_workloads(const struct bh_call *call, const cJSON *answer)
 {
-	static const char *const titles[] = { "WORKLOAD",  "MODE",	"INSTANCE",
-					      "INTERFACE", "ADDRESSES", "GROUPED BY" };
-	struct bh_table *table = bh_table_new(titles, 6, call->color);
-	struct bh_buffer addresses = { 0 };
+	static const char *const titles[] = { "WORKLOAD",  "MODE",    "INSTANCE",  "INTERFACE",
+					      "ADDRESSES", "LISTENS", "GROUPED BY" };
+	struct bh_table *table = bh_table_new(titles, 7, call->color);
+	struct bh_buffer addresses = { 0 }, ports = { 0 };
 	const cJSON *row;
 
-	bh_table_expendable(table, 5);
+	bh_table_expendable(table, 6);
 	bh_table_expendable(table, 3);
 	cJSON_ArrayForEach (row, bh_get(answer, "rows"))
-		add_instances(table, row, &addresses);
+		add_instances(table, row, &addresses, &ports);
 	bh_table_print(table, "No endpoint is known: no veth of this host leads to a container.");
 	bh_buffer_free(&addresses);
+	bh_buffer_free(&ports);
 }
 
 int bh_workloads_run(const struct bh_call *call)

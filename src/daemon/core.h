@@ -268,6 +268,10 @@ enum bh_responder { BH_RESPONDER_UNKNOWN, BH_RESPONDER_SRC, BH_RESPONDER_DST };
 /* Which end of a flow of unknown direction was there first, waiting; asks where it is not known. */
 enum bh_responder bh_core_responder(struct bh_core *core, const struct bh_flow *flow);
 void bh_core_listeners(struct bh_core *core, const struct bh_listeners *listeners);
+/* Looks where nobody looked for a while, a few endpoints at a time; now: monotonic. */
+void bh_core_listeners_tick(struct bh_core *core, int64_t now);
+/* ["80/tcp", …]; null as long as they are not known, or not all of them. */
+cJSON *bh_core_listeners_json(const struct bh_core *core, uint32_t ifindex);
 void bh_core_listeners_gone(struct bh_core *core, uint32_t ifindex);
 
 /* core_denials.c */

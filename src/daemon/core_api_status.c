@@ -329,7 +329,7 @@ void bh_core_handle_coverage(void *user, const struct bh_api_request *request,
 	cJSON_AddItemToObject(reply->json, "unseen", bh_core_limits(core));
 }
 
-static cJSON *instance_json(const struct bh_instance *instance)
+static cJSON *instance_json(const struct bh_core *core, const struct bh_instance *instance)
 {
 	cJSON *json = cJSON_CreateObject(), *addresses;
 	char text[BH_ADDR_TEXT];
@@ -340,6 +340,8 @@ static cJSON *instance_json(const struct bh_instance *instance)
 	for (uint8_t i = 0; i < instance->fact.addr_count; i++)
 		cJSON_AddItemToArray(addresses, cJSON_CreateString(bh_addr_format(
 							&instance->fact.addrs[i], text)));
+	cJSON_AddItemToObject(json, "listens",
+			      bh_core_listeners_json(core, instance->fact.ifindex));
 	bh_core_add_text(json, "image",
 			 instance->container != NULL ? instance->container->image : NULL);
 	bh_core_add_text(json, "container_id", instance->fact.container_id);
@@ -372,7 +374,7 @@ void bh_core_handle_workloads(void *user, const struct bh_api_request *request,
 			bh_map_put_text(rows, instance->workload, row);
 		}
 		cJSON_AddItemToArray(cJSON_GetObjectItem(row, "instances"),
-				     instance_json(instance));
+				     instance_json(core, instance));
 	}
 	bh_map_free(rows);
 }

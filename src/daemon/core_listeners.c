@@ -7,11 +7,16 @@
  */
 #include <netinet/in.h>
 
+#include <string.h>
+
 #include "core.h"
 #include "grow.h"
+#include "protocol.h"
 #include "timefmt.h"
 
 #define ASK_AGAIN (5 * BH_SECOND)
+#define LOOK_AGAIN (60 * BH_SECOND) /* where no flow depends on it */
+#define MOST_LOOKS 20		    /* a second */
 
 /* What is known of one endpoint. */
 struct known {
@@ -82,12 +87,48 @@ void bh_core_listeners(struct bh_core *core, const struct bh_listeners *listener
 
 	if (known == NULL) /* it went meanwhile */
 		return;
+	/* Flows are looked at again only where there is something new to them. */
+	core->listeners_new = core->listeners_new || !known->answered ||
+			      memcmp(&known->listeners, listeners, sizeof(*listeners)) != 0;
 	known->answered = true;
 	known->listeners = *listeners;
-	core->listeners_new = true;
 }
 
 void bh_core_listeners_gone(struct bh_core *core, uint32_t ifindex)
 {
 	bh_map_remove(core->listeners, &ifindex, sizeof(ifindex));
+}
+
+void bh_core_listeners_tick(struct bh_core *core, int64_t now)
+{
+	const struct bh_instance *instance;
+	size_t asked = 0;
+
+	for (size_t position = 0; asked < MOST_LOOKS && core->kernel != NULL &&
+				  (instance = bh_model_next(core->model, &position)) != NULL;) {
+		uint32_t ifindex = instance->fact.ifindex;
+		const struct known *known = bh_map_get(core->listeners, &ifindex, sizeof(ifindex));
+
+		if (known != NULL && now - known->asked < LOOK_AGAIN)
+			continue;
+		ask(core, ifindex);
+		asked++;
+	}
+}
+
+cJSON *bh_core_listeners_json(const struct bh_core *core, uint32_t ifindex)
+{
+	const struct known *known = bh_map_get(core->listeners, &ifindex, sizeof(ifindex));
+	char text[BH_PORT_TEXT];
+
+	if (known == NULL || !known->answered || !known->listeners.complete)
+		return cJSON_CreateNull();
+	cJSON *ports = cJSON_CreateArray();
+	for (uint16_t i = 0; i < known->listeners.count; i++) {
+		const struct bh_listener *l = &known->listeners.ports[i];
+
+		cJSON_AddItemToArray(ports,
+				     cJSON_CreateString(bh_port_format(l->proto, l->port, text)));
+	}
+	return ports;
 }

@@ -117,6 +117,7 @@ static void on_tick(uv_timer_t *timer)
 	if (core->docker != NULL)
 		bh_docker_ops.tick(core->docker, now);
 	bh_core_tracking_tick(core, bh_time_monotonic());
+	bh_core_listeners_tick(core, bh_time_monotonic());
 	bh_core_flows_tick(core);
 	bh_core_denials_tick(core, now);
 	bh_core_spoofs_tick(core, bh_time_monotonic());

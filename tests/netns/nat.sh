@@ -138,6 +138,15 @@ everybody_reaches() {
 	done
 }
 
+step "what listens"
+listens() {
+	bh workloads --format json | jq -e '.rows[] | select(.workload == "netns:nat-server") |
+		.instances[0].listens | index("80/tcp") and index("80/udp") and (index("81/tcp") | not)'
+}
+start_daemon
+eventually 10 listens || fail "the server's ports are not known: $(bh workloads --format json)"
+stop_daemon
+
 step "a connection that is older than the daemon, whose server speaks first"
 nsenter --net=/run/netns/nat-client python3 -c 'import socket, time
 c = socket.create_connection(("10.81.2.2", 90))
