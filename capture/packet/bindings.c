@@ -12,10 +12,23 @@ struct binding {
 	struct bh_addr addr;
 };
 
+#define RECENT 256 /* a power of two */
+
+/* An answer given lately: packets ask the same few questions again and again. */
+struct answer {
+	uint32_t ifindex; /* ANYWHERE: behind any interface */
+	struct bh_addr addr;
+	bool given;
+	bool yes;
+};
+
+#define ANYWHERE 0 /* no interface's number */
+
 struct bh_bindings {
-	struct bh_map *pairs;	   /* interface and address → struct binding */
-	struct bh_map *holdings;   /* address → size_t: on how many interfaces */
-	struct bh_map *interfaces; /* ifindex → this struct: it holds an address */
+	struct bh_map *pairs;	      /* interface and address → struct binding */
+	struct bh_map *holdings;      /* address → size_t: on how many interfaces */
+	struct bh_map *interfaces;    /* ifindex → this struct: it holds an address */
+	struct answer recent[RECENT]; /* good until a binding comes or goes */
 };
 
 /* A key without the struct's padding. */
@@ -52,10 +65,16 @@ void bh_bindings_free(struct bh_bindings *b)
 	free(b);
 }
 
+static void forget_answers(struct bh_bindings *b)
+{
+	memset(b->recent, 0, sizeof(b->recent));
+}
+
 void bh_bindings_add(struct bh_bindings *b, uint32_t ifindex, const struct bh_addr *addr)
 {
 	struct pair_key key = key_of(ifindex, addr);
 
+	forget_answers(b);
 	if (bh_map_get(b->pairs, &key, sizeof(key)) != NULL)
 		return;
 	struct binding *binding = bh_calloc(1, sizeof(*binding));
@@ -75,6 +94,7 @@ void bh_bindings_remove(struct bh_bindings *b, uint32_t ifindex)
 	struct binding *binding;
 
 	bh_map_remove(b->interfaces, &ifindex, sizeof(ifindex));
+	forget_answers(b);
 	for (size_t position = 0; (binding = bh_map_next(b->pairs, &position)) != NULL;) {
 		if (binding->ifindex != ifindex)
 			continue;
@@ -86,16 +106,43 @@ void bh_bindings_remove(struct bh_bindings *b, uint32_t ifindex)
 	}
 }
 
-bool bh_bindings_has(const struct bh_bindings *b, uint32_t ifindex, const struct bh_addr *addr)
+/* Where the answer to this question stands, or would stand. Neighbours' addresses differ in their
+ * last bytes. */
+static struct answer *place_of(struct bh_bindings *b, uint32_t ifindex, const struct bh_addr *addr)
+{
+	const uint8_t *last = addr->bytes + (addr->family == BH_IPV6 ? 12 : 0);
+	uint32_t low;
+
+	memcpy(&low, last, sizeof(low));
+	return &b->recent[(low + ifindex) * UINT32_C(2654435761) >> 24 & (RECENT - 1)];
+}
+
+static bool ask(const struct bh_bindings *b, uint32_t ifindex, const struct bh_addr *addr)
 {
 	struct pair_key key = key_of(ifindex, addr);
 
+	if (ifindex == ANYWHERE)
+		return bh_map_get(b->holdings, addr, sizeof(*addr)) != NULL;
 	return bh_map_get(b->pairs, &key, sizeof(key)) != NULL;
 }
 
-bool bh_bindings_local(const struct bh_bindings *b, const struct bh_addr *addr)
+static bool answer(struct bh_bindings *b, uint32_t ifindex, const struct bh_addr *addr)
 {
-	return bh_map_get(b->holdings, addr, sizeof(*addr)) != NULL;
+	struct answer *a = place_of(b, ifindex, addr);
+
+	if (!a->given || a->ifindex != ifindex || memcmp(&a->addr, addr, sizeof(*addr)) != 0)
+		*a = (struct answer) { ifindex, *addr, true, ask(b, ifindex, addr) };
+	return a->yes;
+}
+
+bool bh_bindings_has(struct bh_bindings *b, uint32_t ifindex, const struct bh_addr *addr)
+{
+	return ifindex != ANYWHERE && answer(b, ifindex, addr);
+}
+
+bool bh_bindings_local(struct bh_bindings *b, const struct bh_addr *addr)
+{
+	return answer(b, ANYWHERE, addr);
 }
 
 bool bh_bindings_watched(const struct bh_bindings *b, uint32_t ifindex)

@@ -14,10 +14,9 @@ void bh_bindings_add(struct bh_bindings *bindings, uint32_t ifindex, const struc
 void bh_bindings_remove(struct bh_bindings *bindings, uint32_t ifindex); /* all its addresses */
 
 /* Whether the address lives behind this interface; whether it lives behind any; whether any lives
- * behind this interface. */
-bool bh_bindings_has(const struct bh_bindings *bindings, uint32_t ifindex,
-		     const struct bh_addr *addr);
-bool bh_bindings_local(const struct bh_bindings *bindings, const struct bh_addr *addr);
+ * behind this interface. Made to be asked a few times a packet: recent answers are kept. */
+bool bh_bindings_has(struct bh_bindings *bindings, uint32_t ifindex, const struct bh_addr *addr);
+bool bh_bindings_local(struct bh_bindings *bindings, const struct bh_addr *addr);
 bool bh_bindings_watched(const struct bh_bindings *bindings, uint32_t ifindex);
 
 #endif
