@@ -21,8 +21,8 @@
 
 #define SNAPLEN 128
 #define START_SECONDS 1700000000
-#define STEP_USEC 20 /* between two packets: 50,000 a second */
-#define ALIVE 20000  /* connections at once */
+#define STEP_USEC 5 /* between two packets: no flow is silent for so long that it times out */
+#define ALIVE 20000 /* connections at once */
 
 enum { FIN = 0x01, SYN = 0x02, ACK = 0x10 };
 

@@ -102,21 +102,39 @@ command_of() {
 			daemonize: false
 			pcap_savefile: $file
 			pcap_savefile_delay: 1
+			pcap_savefile_wait: true
 			plugin_buffer_size: 102400
-			plugin_pipe_size: 102400000
+			plugin_pipe_size: 2000000000
 			aggregate: src_host, dst_host, src_port, dst_port, proto
 			plugins: print
 			print_output: csv
 			print_output_file: $scratch/out.csv
+			print_output_file_append: true
 			print_refresh_time: 600
-			print_cache_entries: 131101
+			print_cache_entries: 524309
 		END
-		command=(pmacctd -f "$scratch/pmacctd.conf")
+		command=(bash -c "drain_pmacctd '$scratch/pmacctd.conf'")
 		;;
 	# One record a flow, as the others: no status reports in between.
 	argus) command=(argus -X -S 86400 -r "$file" -w -) ;;
 	esac
 }
+
+# pmacctd ends with its file, and its plugin then forgets what it has not read. So it is made to wait at
+# the end, and is ended when no process of it has anything left to do.
+drain_pmacctd() {
+	local pid child now last=
+	pmacctd -f "$1" &
+	pid=$!
+	while sleep 2; do
+		now=$(for child in "$pid" $(pgrep -P "$pid"); do cat "/proc/$child/schedstat"; done | cut -d' ' -f1)
+		[ "$now" != "$last" ] || break
+		last=$now
+	done
+	kill -INT "$pid"
+	wait "$pid"
+}
+export -f drain_pmacctd
 
 # What the tool said of a capture, on its last run: flows, packets, bytes; - for what it does not say.
 told_by() {
@@ -138,10 +156,10 @@ told_by() {
 		nfdump -I -R "$scratch/out.d" | awk '/^Flows:/ { f = $2 } /^Packets:/ { p = $2 } /^Bytes:/ { b = $2 }
 			END { printf "%d %.0f %.0f\n", f, p, b }'
 		;;
-	# Of a capture smaller than its buffer it may write nothing at all.
+	# Each time its cache is full it writes what it has, with a heading: a record may come in parts.
 	pmacctd)
-		cat "$scratch/out.csv" 2>/dev/null | awk -F, 'NR > 1 { p += $(NF - 1); b += $NF }
-			END { printf "%d %.0f %.0f\n", (NR > 0 ? NR - 1 : 0), p, b }'
+		awk -F, '$NF ~ /^[0-9]+$/ { f += !seen[$1, $2, $3, $4, $5]++; p += $(NF - 1); b += $NF }
+			END { printf "%d %.0f %.0f\n", f, p, b }' "$scratch/out.csv"
 		;;
 	argus)
 		# The one record of argus itself counts as neither.
