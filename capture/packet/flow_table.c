@@ -136,7 +136,7 @@ struct bh_flow_table *bh_flow_table_new(const struct bh_flow_table_config *confi
 	t->config = *config;
 	t->sink = sink;
 	t->user = user;
-	t->next_id = 1;
+	t->next_id = config->first_id != 0 ? config->first_id : 1;
 	t->fresh = 1;
 	if (getrandom(&t->seed, sizeof(t->seed), 0) != sizeof(t->seed))
 		t->seed = (uint64_t)bh_time_now();

@@ -41,6 +41,7 @@ struct bh_flow_table_config {
 	int64_t idle_timeout;	  /* µs without a packet, for protocols without a close */
 	int64_t tcp_idle_timeout; /* established TCP */
 	int64_t closed_linger;	  /* after FIN/RST, for stragglers */
+	uint64_t first_id;	  /* ids of flows count up from here; 0 is as good as 1 */
 	int64_t report_interval;  /* a changed flow is reported at most this often (what is new,
 				     and what a direction first delivers, with the next tick);
 				     0: only when final */

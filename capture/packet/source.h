@@ -15,6 +15,8 @@ struct bh_live_config {
 	size_t ring_bytes; /* kernel buffer */
 	int snaplen; /* bytes of a packet from its IP header on; what is beyond is never copied, but
 		      * of packets that say names everything is (whole_filter.h) */
+	uint16_t fanout_group; /* 0: every packet is this source's; else it gets the share of a
+				* member (fanout.h), and reads nothing before _begin */
 };
 
 /* Needs CAP_NET_RAW while it opens, and nothing afterwards. `any`, DLT_LINUX_SLL2, TPACKET_V3,
@@ -28,6 +30,10 @@ int bh_live_source_fd(const struct bh_live_source *source); /* readable: call _r
  * negative errno. */
 int bh_live_source_exclude(struct bh_live_source *source, const uint32_t *ifindexes, size_t count,
 			   struct bh_error *err);
+
+/* A member of a group shares from the moment it opens, but the others may come later, and get what
+ * was its own before. Packets from this time on (µs since the epoch) are read. */
+void bh_live_source_begin(struct bh_live_source *source, int64_t time);
 
 /* Reads what is there into the table; returns packets read or a negative errno. */
 int bh_live_source_read(struct bh_live_source *source, struct bh_flow_table *table,

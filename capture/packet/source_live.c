@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "buffer.h"
+#include "fanout.h"
 #include "grow.h"
 #include "timefmt.h"
 #include "whole_filter.h"
@@ -29,6 +30,7 @@ struct bh_live_source {
 	pcap_t *pcap;
 	int linktype;
 	int snaplen;
+	int64_t begin;	       /* older packets are not read */
 	struct pcap_stat last; /* libpcap's counts at the previous look; they wrap at 32 bits */
 };
 
@@ -51,7 +53,10 @@ static int activate(struct bh_live_source *s, const struct bh_live_config *confi
 	if (pcap_setnonblock(s->pcap, 1, text) != 0)
 		return bh_error_set(err, -EIO, "%s", text);
 	s->linktype = pcap_datalink(s->pcap);
-	return 0;
+	s->begin = config->fanout_group != 0 ? INT64_MAX : 0;
+	return config->fanout_group != 0
+		       ? bh_fanout_join(pcap_fileno(s->pcap), config->fanout_group, err)
+		       : 0;
 }
 
 struct bh_live_source *bh_live_source_open(const struct bh_live_config *config,
@@ -158,9 +163,15 @@ int bh_live_source_exclude(struct bh_live_source *s, const uint32_t *ifindexes, 
 	return result;
 }
 
+void bh_live_source_begin(struct bh_live_source *s, int64_t time)
+{
+	s->begin = time;
+}
+
 struct turn {
 	struct bh_flow_table *table;
 	int linktype;
+	int64_t begin;
 };
 
 static void on_packet(u_char *user, const struct pcap_pkthdr *head, const u_char *bytes)
@@ -168,12 +179,14 @@ static void on_packet(u_char *user, const struct pcap_pkthdr *head, const u_char
 	struct turn *turn = (struct turn *)(void *)user;
 	int64_t time = (int64_t)head->ts.tv_sec * BH_SECOND + head->ts.tv_usec;
 
-	bh_flow_table_frame(turn->table, turn->linktype, bytes, head->caplen, head->len, time);
+	if (time >= turn->begin)
+		bh_flow_table_frame(turn->table, turn->linktype, bytes, head->caplen, head->len,
+				    time);
 }
 
 int bh_live_source_read(struct bh_live_source *s, struct bh_flow_table *table, struct bh_error *err)
 {
-	struct turn turn = { table, s->linktype };
+	struct turn turn = { table, s->linktype, s->begin };
 	int got = pcap_dispatch(s->pcap, TURN, on_packet, (u_char *)&turn);
 
 	if (got == PCAP_ERROR)

@@ -33,6 +33,7 @@
 
 struct capture {
 	uv_loop_t loop;
+	struct bh_msg_worker worker;
 	struct bh_channel *kernel;
 	struct bh_channel *core; /* NULL: no core to report to at the moment */
 	struct bh_live_source *source;
@@ -51,6 +52,7 @@ struct capture {
 	int64_t started;
 	int64_t stats_due;		  /* monotonic */
 	struct bh_msg_capture_stats told; /* as of when core was last there */
+	bool has_begun;			  /* every worker has its share */
 	int exit_status;
 };
 
@@ -174,26 +176,35 @@ static void watch_packets(struct capture *c)
 	uv_timer_start(&c->tick, on_tick, TICK_MS, TICK_MS);
 }
 
+/* What one of the workers has of a whole. */
+static int64_t share_of(const struct capture *c, int64_t whole)
+{
+	return whole / c->worker.count;
+}
+
 /* What this process may map beside what it has now. Under a flood the table evicts; whatever grows
  * in spite of that ends this process, not the machine. */
-static size_t memory_for(const struct bh_config *config, const struct bh_flow_table_config *table)
+static size_t memory_for(const struct bh_live_config *live,
+			 const struct bh_flow_table_config *table)
 {
-	return (size_t)config->ring_bytes + bh_flow_table_most_bytes(table) +
-	       bh_dns_watch_most_bytes() + 2 * (size_t)QUEUE_LIMIT + MEMORY_SLACK;
+	return live->ring_bytes + bh_flow_table_most_bytes(table) + bh_dns_watch_most_bytes() +
+	       2 * (size_t)QUEUE_LIMIT + MEMORY_SLACK;
 }
 
 /* Opens everything that needs privilege, then drops all of it and shuts itself in. */
-static int open_and_drop(struct capture *c, const struct bh_config *config, size_t memory,
-			 struct bh_error *err)
+static int open_and_drop(struct capture *c, const struct bh_config *config,
+			 const struct bh_flow_table_config *table, struct bh_error *err)
 {
-	struct bh_live_config live = { .ring_bytes = (size_t)config->ring_bytes,
-				       .snaplen = (int)config->snaplen };
+	struct bh_live_config live = { .ring_bytes = (size_t)share_of(c, config->ring_bytes),
+				       .snaplen = (int)config->snaplen,
+				       .fanout_group = c->worker.group };
 	char empty[BH_CONFIG_TEXT + 16];
 	struct bh_user user;
 
 	bh_sandbox_empty_path(config->run_directory, empty, sizeof(empty));
 	if (bh_user_find(config->capture_user, &user, err) != 0 ||
-	    bh_sandbox_limit(memory, bh_log_file_most(config->run_directory), err) != 0)
+	    bh_sandbox_limit(memory_for(&live, table), bh_log_file_most(config->run_directory),
+			     err) != 0)
 		return err->code;
 	c->source = bh_live_source_open(&live, err);
 	if (c->source == NULL)
@@ -205,18 +216,21 @@ static int open_and_drop(struct capture *c, const struct bh_config *config, size
 
 static void start(struct capture *c, const struct bh_config *config)
 {
-	struct bh_flow_table_config table = { .max_flows = (size_t)config->max_flows,
-					      .idle_timeout = config->idle_timeout,
-					      .tcp_idle_timeout = config->tcp_idle_timeout,
-					      .closed_linger = 5 * BH_SECOND,
-					      .report_interval = config->report_interval,
-					      .live = true };
+	struct bh_flow_table_config table = {
+		.max_flows = (size_t)share_of(c, config->max_flows),
+		.idle_timeout = config->idle_timeout,
+		.tcp_idle_timeout = config->tcp_idle_timeout,
+		.closed_linger = 5 * BH_SECOND,
+		.report_interval = config->report_interval,
+		.first_id = ((uint64_t)c->worker.number << BH_WORKER_SHIFT) + 1,
+		.live = true
+	};
 	struct bh_error err = { 0 };
 
 	bh_log_open("capture", (enum bh_log_level)config->log_level);
 	if (c->source != NULL)
 		return; /* a second configuration: nothing here changes while it runs */
-	if (open_and_drop(c, config, memory_for(config, &table), &err) != 0) {
+	if (open_and_drop(c, config, &table, &err) != 0) {
 		bh_log(BH_LOG_ERROR, "%s", err.text);
 		stop(c, 2);
 		return;
@@ -226,6 +240,21 @@ static void start(struct capture *c, const struct bh_config *config)
 	bh_flow_table_show_dns(c->table, on_dns, c);
 	bh_flow_table_show_claims(c->table, on_claim, c);
 	watch_packets(c);
+	bh_channel_send(c->kernel, BH_MSG_JOINED, NULL, 0, NULL, 0, -1);
+}
+
+/* Some packets that were another's are this worker's now, and the other way round: nobody can go on
+ * with what it has. Every flow ends here, its counts a floor; what goes on is a new one. */
+static void reshuffle(struct capture *c, int64_t time)
+{
+	if (c->has_begun) {
+		bh_flow_table_mark_loss(c->table);
+		bh_flow_table_flush(c->table);
+		send_batch(c);
+	} else if (c->worker.group != 0) {
+		bh_live_source_begin(c->source, time);
+	}
+	c->has_begun = true;
 }
 
 static void bind_endpoint(struct capture *c, const struct bh_endpoint_fact *fact)
@@ -299,6 +328,10 @@ static void on_kernel_message(void *user, struct bh_channel *channel, const stru
 		start(c, m->data);
 		return;
 	}
+	if (m->type == BH_MSG_WORKER) {
+		c->worker = *(const struct bh_msg_worker *)m->data;
+		return;
+	}
 	if (m->type == BH_MSG_PEER) {
 		meet_core(c, m->fd);
 		return;
@@ -317,6 +350,9 @@ static void on_kernel_message(void *user, struct bh_channel *channel, const stru
 		break;
 	case BH_MSG_NFLOG:
 		report_denial(c, m);
+		break;
+	case BH_MSG_SHARES:
+		reshuffle(c, *(const int64_t *)m->data);
 		break;
 	default:
 		bh_log(BH_LOG_WARNING, "kernel sent %s; ignored", bh_message_name(m->type));

@@ -22,6 +22,7 @@ enum kind {
 	LIST,
 	SWITCH, /* true, false */
 	NUMBER,
+	COUNT, /* a number, or "auto": 0 */
 	BYTES, /* a number, or with KiB, MiB, GiB */
 	DURATION,
 	WORD, /* one of words[] */
@@ -52,6 +53,7 @@ static const struct key keys[] = {
 	{ "api.operator_group", TEXT, AT(operator_group), 0, 0, NULL },
 	{ "interfaces.uplinks", LIST, AT(uplinks), 0, 0, NULL },
 	{ "capture.ring", BYTES, AT(ring_bytes), 1 << 20, 1 << 30, NULL },
+	{ "capture.workers", COUNT, AT(workers), 1, BH_MOST_WORKERS, NULL },
 	{ "capture.snaplen", NUMBER, AT(snaplen), 128, 65535, NULL },
 	{ "capture.max_flows", NUMBER, AT(max_flows), 1000, 50000000, NULL },
 	{ "capture.idle_timeout", DURATION, AT(idle_timeout), BH_SECOND, DAY, NULL },
@@ -93,6 +95,7 @@ void bh_config_defaults(struct bh_config *c)
 		.api_socket = "/run/bulkhead/api.sock",
 		.operator_group = "bulkhead",
 		.ring_bytes = 32 << 20,
+		.workers = 1,
 		.snaplen = 256,
 		.max_flows = 200000,
 		.idle_timeout = 60 * BH_SECOND,
@@ -153,6 +156,10 @@ static const char *expectation(const struct key *key, char *out, size_t size)
 		break;
 	case NUMBER:
 		snprintf(out, size, "a number from %lld to %lld", (long long)key->least,
+			 (long long)key->most);
+		break;
+	case COUNT:
+		snprintf(out, size, "a number from %lld to %lld, or auto", (long long)key->least,
 			 (long long)key->most);
 		break;
 	case BYTES:
@@ -218,6 +225,14 @@ static bool read_quantity(const struct key *key, const char *text, int64_t *out)
 	return read && *out >= key->least && *out <= key->most;
 }
 
+static bool read_count(const struct key *key, const char *text, int64_t *out)
+{
+	if (strcmp(text, "auto") != 0)
+		return read_quantity(key, text, out);
+	*out = 0;
+	return true;
+}
+
 static bool read_text(const struct key *key, const char *text, char *out)
 {
 	if (key->kind == OPTIONAL_PATH && (strcmp(text, "off") == 0 || strcmp(text, "false") == 0))
@@ -259,6 +274,8 @@ static bool read_value(const struct key *key, const struct bh_yaml *node, char *
 		return read_switch(node->text, (bool *)(void *)field);
 	case WORD:
 		return read_word(key, node->text, (int64_t *)(void *)field);
+	case COUNT:
+		return read_count(key, node->text, (int64_t *)(void *)field);
 	case NUMBER:
 	case BYTES:
 	case DURATION:

@@ -23,6 +23,8 @@ enum bh_table_protection {
 	BH_TABLE_OWNER,
 };
 
+#define BH_MOST_WORKERS 16 /* capture processes */
+
 struct bh_config {
 	char state_directory[BH_CONFIG_TEXT];
 	char run_directory[BH_CONFIG_TEXT];
@@ -33,6 +35,7 @@ struct bh_config {
 	char operator_group[BH_CONFIG_TEXT]; /* "": root alone */
 	struct bh_config_list uplinks;	     /* shell patterns of interface names */
 	int64_t ring_bytes;
+	int64_t workers; /* capture processes; 0: as many as there are processors */
 	int64_t snaplen;
 	int64_t max_flows;
 	int64_t idle_timeout; /* µs, as all durations here */

@@ -66,6 +66,14 @@ enum bh_tracking {
 	BH_TRACKING_TRACKED,
 };
 
+/* A capture process, as core sees it (core_capture.c). */
+struct bh_core_worker {
+	struct bh_core *core;
+	struct bh_channel *channel; /* NULL while it restarts */
+	struct bh_msg_capture_stats stats;
+	uv_timer_t missing; /* runs while there is no channel */
+};
+
 enum bh_enforcement {
 	BH_ENFORCEMENT_OFF,	 /* no workload audits or enforces */
 	BH_ENFORCEMENT_STARTING, /* sent, not confirmed yet */
@@ -77,7 +85,7 @@ struct bh_core {
 	uv_loop_t loop;
 	struct bh_config config;
 	struct bh_channel *kernel;
-	struct bh_channel *capture; /* NULL while capture restarts */
+	struct bh_core_worker workers[BH_MOST_WORKERS]; /* capture, as often as configured */
 	int64_t started;
 
 	struct bh_model *model;
@@ -150,7 +158,7 @@ struct bh_core {
 	int64_t sight_lost;	 /* µs: when flows last passed unseen, or may have; 0: never */
 	struct bh_msg_loss loss; /* as last told by the kernel process */
 	bool loss_known;	 /* it spoke at all */
-	struct bh_msg_capture_stats capture_stats;
+	struct bh_msg_capture_stats capture_stats; /* of all workers together */
 	struct bh_msg_capture_state capture_state;
 	bool capture_state_known;
 
@@ -159,8 +167,7 @@ struct bh_core {
 	uv_timer_t api_timer;
 	uv_timer_t tick;
 	uv_timer_t stop_timer;
-	uv_timer_t capture_timer; /* runs while there is no channel to capture */
-	bool stopping;		  /* what is still in the channels is not heard */
+	bool stopping; /* what is still in the channels is not heard */
 	int exit_status;
 };
 
@@ -175,7 +182,7 @@ bool bh_flow_key_equal(const struct bh_flow_key *a, const struct bh_flow_key *b)
 /* core_flows.c */
 void bh_core_flows(struct bh_core *core, const struct bh_flow *flows, size_t count);
 /* Ends what a dead capture process left open; its flow ids mean nothing to the next one. */
-void bh_core_flows_orphaned(struct bh_core *core);
+void bh_core_flows_orphaned(struct bh_core *core, uint32_t worker);
 /* Ends flows that capture has forgotten long ago: their last report found no room in the channel.
  */
 void bh_core_flows_sweep(struct bh_core *core, int64_t now);
@@ -238,6 +245,16 @@ void bh_core_mask(struct bh_core *core, struct bh_live_flow *live);
 bool bh_core_undecided(const struct bh_core *core, const char *workload, struct bh_edge *edge);
 /* The decisions that masked clients ask for, as lines of a proposal's comment. */
 void bh_core_describe_masked(const struct bh_core *core, struct bh_buffer *out);
+
+/* core_process.c */
+void bh_core_stop(struct bh_core *core, int status);
+
+/* core_capture.c */
+void bh_core_capture_init(struct bh_core *core);
+/* fd: the channel to this worker, or −1; taken over. */
+void bh_core_meet_capture(struct bh_core *core, uint32_t worker, int fd);
+void bh_core_capture_state(struct bh_core *core, const struct bh_msg_capture_state *state);
+bool bh_core_hears_capture(const struct bh_core *core); /* any of them */
 
 /* core_limits.c */
 /* What cannot be seen of any container: sentences, for coverage. */
@@ -357,7 +374,8 @@ void bh_core_foreign_ask(struct bh_core *core);
 void bh_core_lost(struct bh_core *core, enum bh_loss_kind kind, uint64_t count);
 /* Totals of the other processes, which grow. The first word of each is where it begins. */
 void bh_core_loss_take(struct bh_core *core, const struct bh_msg_loss *loss);
-void bh_core_loss_stats(struct bh_core *core, const struct bh_msg_capture_stats *stats);
+void bh_core_loss_stats(struct bh_core *core, const struct bh_msg_capture_stats *before,
+			const struct bh_msg_capture_stats *stats);
 /* Tells of intervals that are over by then. */
 void bh_core_loss_tick(struct bh_core *core, int64_t now);
 /* Whether something of it may have been lost: its counts are a floor. */

@@ -57,13 +57,20 @@ static void add_ethertype(cJSON *json, const struct bh_ethertype_count *counted)
 	cJSON_AddNumberToObject(json, name, (double)counted->count);
 }
 
+/* Whether every capture process is there. */
+static bool is_whole(const struct bh_core *core)
+{
+	return core->capture_state.running > 0 &&
+	       core->capture_state.running == core->capture_state.workers;
+}
+
 static cJSON *capture_json(const struct bh_core *core)
 {
 	const struct bh_msg_capture_stats *s = &core->capture_stats;
 	cJSON *json = cJSON_CreateObject(), *kinds;
 
-	cJSON_AddStringToObject(json, "state",
-				core->capture_state.running ? "running" : "restarting");
+	cJSON_AddStringToObject(json, "state", is_whole(core) ? "running" : "restarting");
+	cJSON_AddNumberToObject(json, "workers", core->capture_state.workers);
 	cJSON_AddNumberToObject(json, "restarts", core->capture_state.restarts);
 	cJSON_AddNumberToObject(json, "packets", (double)s->table.packets);
 	cJSON_AddNumberToObject(json, "dropped", (double)s->dropped);
@@ -237,8 +244,11 @@ cJSON *bh_core_unknown(const struct bh_core *core)
 	say_missing_names(core, list);
 	if (core->store_why[0] != '\0')
 		say(list, "nothing is stored (%s): a restart would forget it", core->store_why);
-	if (!core->capture_state.running)
+	if (core->capture_state.running == 0)
 		say(list, "capture is not running: nothing is seen at the moment");
+	else if (!is_whole(core))
+		say(list, "%u of %u capture processes run: what is another's share is not seen",
+		    core->capture_state.running, core->capture_state.workers);
 	bh_core_loss_say(core, list);
 	say_unread_names(&core->capture_stats.dns, list);
 	say_unnoted(&core->capture_stats.table, list);

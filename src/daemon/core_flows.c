@@ -495,10 +495,11 @@ static void end_unheard(struct bh_core *core, const struct bh_live_flow *live)
 	take_flow(core, &last);
 }
 
-void bh_core_flows_orphaned(struct bh_core *core)
+void bh_core_flows_orphaned(struct bh_core *core, uint32_t worker)
 {
 	for (struct bh_live_flow *live = core->oldest; live != NULL; live = live->newer)
-		if (!bh_core_joined_report(live)->final)
+		if (!bh_core_joined_report(live)->final &&
+		    bh_core_joined_report(live)->id >> BH_WORKER_SHIFT == worker)
 			end_unheard(core, live);
 	trim_finished(core);
 }

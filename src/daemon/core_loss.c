@@ -48,10 +48,9 @@ void bh_core_loss_take(struct bh_core *core, const struct bh_msg_loss *loss)
 	core->loss_known = true;
 }
 
-void bh_core_loss_stats(struct bh_core *core, const struct bh_msg_capture_stats *stats)
+void bh_core_loss_stats(struct bh_core *core, const struct bh_msg_capture_stats *before,
+			const struct bh_msg_capture_stats *stats)
 {
-	const struct bh_msg_capture_stats *before = &core->capture_stats;
-
 	if (stats->started != before->started)
 		before = stats;
 	bh_core_lost(core, BH_LOSS_PACKETS, grown(before->dropped, stats->dropped));
@@ -60,7 +59,6 @@ void bh_core_loss_stats(struct bh_core *core, const struct bh_msg_capture_stats 
 	bh_core_lost(core, BH_LOSS_NAMES, grown(before->unsent_names, stats->unsent_names));
 	bh_core_lost(core, BH_LOSS_CLAIMS, grown(before->unsent_claims, stats->unsent_claims));
 	bh_core_lost(core, BH_LOSS_DENIALS, grown(before->unsent_denials, stats->unsent_denials));
-	core->capture_stats = *stats;
 }
 
 bool bh_core_flow_is_lossy(const struct bh_core *core, const struct bh_live_flow *live)

@@ -24,12 +24,11 @@
 
 #define QUEUE_LIMIT (64u << 20)
 #define LAST_WORDS_MS 1000
-#define CAPTURE_MISSING_MS 5000
 #define NAMES_OF_ONE 1000 /* addresses of an interface's peers */
 #define NAMES_OF_ALL 50000
 #define SWEEP_INTERVAL (60 * BH_SECOND)
 
-static void stop(struct bh_core *core, int status)
+void bh_core_stop(struct bh_core *core, int status)
 {
 	core->exit_status = status;
 	core->stopping = true;
@@ -163,84 +162,6 @@ static void lose_endpoint(struct bh_core *core, uint32_t ifindex)
 	bh_core_listeners_gone(core, ifindex);
 }
 
-static void take_capture_state(struct bh_core *core, const struct bh_msg_capture_state *state)
-{
-	const struct bh_msg_capture_state *before = &core->capture_state;
-
-	if (!core->capture_state_known) {
-		bh_core_lost(core, BH_LOSS_CORE, state->core_restarts > 0);
-	} else if (before->running && !state->running) {
-		bh_core_lost(core, BH_LOSS_CAPTURE, 1);
-		bh_core_event(core, "capture", "capture ended; nothing is seen until it is back");
-	} else if (!before->running && state->running && state->restarts > 0) {
-		core->sight_lost = bh_time_now();
-		bh_core_event(core, "capture", "capture is back");
-	}
-	core->capture_state = *state;
-	core->capture_state_known = true;
-}
-
-static void on_capture_message(void *user, struct bh_channel *channel, const struct bh_message *m)
-{
-	struct bh_core *core = user;
-
-	(void)channel;
-	if (m->fd >= 0)
-		close(m->fd);
-	if (m->type == BH_MSG_FLOWS)
-		bh_core_flows(core, m->data, m->length / sizeof(struct bh_flow));
-	else if (m->type == BH_MSG_NAMES)
-		bh_core_names(core, m->data, m->length / sizeof(struct bh_named));
-	else if (m->type == BH_MSG_CLAIMS)
-		bh_core_claims(core, m->data, m->length / sizeof(struct bh_claim));
-	else if (m->type == BH_MSG_DENIAL)
-		bh_core_denial(core, m->data);
-	else if (m->type == BH_MSG_CAPTURE_STATS)
-		bh_core_loss_stats(core, m->data);
-	else
-		bh_log(BH_LOG_WARNING, "capture sent %s; ignored", bh_message_name(m->type));
-}
-
-/* A capture process that died is followed by another within a second. If none comes, one that broke
- * the protocol still runs, and nobody hears it. */
-static void on_capture_missing(uv_timer_t *timer)
-{
-	struct bh_core *core = timer->data;
-
-	if (core->kernel != NULL)
-		bh_channel_send(core->kernel, BH_MSG_CAPTURE_LOST, NULL, 0, NULL, 0, -1);
-}
-
-static void on_capture_closed(void *user, struct bh_channel *channel, const char *why)
-{
-	struct bh_core *core = user;
-
-	bh_log(BH_LOG_INFO, "channel to capture: %s", why);
-	bh_channel_free(channel);
-	if (core->capture != channel)
-		return;
-	core->capture = NULL;
-	uv_timer_start(&core->capture_timer, on_capture_missing, CAPTURE_MISSING_MS,
-		       CAPTURE_MISSING_MS);
-	bh_core_flows_orphaned(core);
-	if (core->kernel == NULL) /* its last words are heard: this process may end too */
-		stop(core, 0);
-}
-
-static void meet_capture(struct bh_core *core, int fd)
-{
-	struct bh_channel_handlers handlers = { core, on_capture_message, on_capture_closed };
-
-	if (fd < 0)
-		return;
-	if (core->capture != NULL) {
-		bh_channel_free(core->capture);
-		bh_core_flows_orphaned(core);
-	}
-	uv_timer_stop(&core->capture_timer);
-	core->capture = bh_channel_new(&core->loop, fd, &handlers, QUEUE_LIMIT);
-}
-
 static void start(struct bh_core *core, const struct bh_config *config);
 
 static void end_scan(struct bh_core *core)
@@ -258,7 +179,7 @@ static void start_api(struct bh_core *core, int fd)
 		return;
 	if (bh_core_api_start(core, fd, &err) != 0) {
 		bh_log(BH_LOG_ERROR, "API: %s", err.text);
-		stop(core, 2);
+		bh_core_stop(core, 2);
 		return;
 	}
 	bh_channel_send(core->kernel, BH_MSG_READY, NULL, 0, NULL, 0, -1);
@@ -306,7 +227,7 @@ static void take_report(struct bh_core *core, const struct bh_message *m)
 {
 	switch (m->type) {
 	case BH_MSG_PEER:
-		meet_capture(core, m->fd);
+		bh_core_meet_capture(core, *(const uint32_t *)m->data, m->fd);
 		break;
 	case BH_MSG_API_SOCKET:
 		start_api(core, m->fd);
@@ -315,7 +236,7 @@ static void take_report(struct bh_core *core, const struct bh_message *m)
 		bh_core_loss_take(core, m->data);
 		break;
 	case BH_MSG_CAPTURE_STATE:
-		take_capture_state(core, m->data);
+		bh_core_capture_state(core, m->data);
 		break;
 	case BH_MSG_LISTENERS:
 		bh_core_listeners(core, m->data);
@@ -367,7 +288,7 @@ static void on_kernel_message(void *user, struct bh_channel *channel, const stru
 
 static void on_last_words_over(uv_timer_t *timer)
 {
-	stop(timer->data, 0);
+	bh_core_stop(timer->data, 0);
 }
 
 /* The parent is gone or wants us gone. capture was told the same and still sends what it has. */
@@ -378,8 +299,8 @@ static void on_kernel_closed(void *user, struct bh_channel *channel, const char 
 	(void)why;
 	bh_channel_free(channel);
 	core->kernel = NULL;
-	if (core->capture == NULL || core->model == NULL)
-		stop(core, 0);
+	if (!bh_core_hears_capture(core) || core->model == NULL)
+		bh_core_stop(core, 0);
 	else
 		uv_timer_start(&core->stop_timer, on_last_words_over, LAST_WORDS_MS, 0);
 }
@@ -455,7 +376,7 @@ static void start(struct bh_core *core, const struct bh_config *config)
 	core->undelivered = bh_edge_notes_new();
 	if (open_state(core, &err) != 0) {
 		bh_log(BH_LOG_ERROR, "%s", err.text);
-		stop(core, 2);
+		bh_core_stop(core, 2);
 		return;
 	}
 	uv_timer_start(&core->tick, on_tick, 1000, 1000);
@@ -465,8 +386,7 @@ int bh_core_main(void)
 {
 	struct bh_core *core = bh_calloc(1, sizeof(*core));
 	struct bh_channel_handlers handlers = { core, on_kernel_message, on_kernel_closed };
-	uv_timer_t *timers[] = { &core->rules_timer, &core->tick, &core->stop_timer,
-				 &core->capture_timer };
+	uv_timer_t *timers[] = { &core->rules_timer, &core->tick, &core->stop_timer };
 	struct bh_error err = { 0 };
 
 	signal(SIGINT, SIG_IGN); /* the terminal's Ctrl-C is the parent's to handle */
@@ -484,6 +404,7 @@ int bh_core_main(void)
 		uv_timer_init(&core->loop, timers[i]);
 		timers[i]->data = core;
 	}
+	bh_core_capture_init(core);
 	core->kernel = bh_channel_new(&core->loop, BH_CHILD_FD, &handlers, QUEUE_LIMIT);
 	uv_run(&core->loop, UV_RUN_DEFAULT);
 	if (core->store != NULL) {

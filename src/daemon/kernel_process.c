@@ -62,6 +62,7 @@ struct child {
 	uint32_t starts;
 	int64_t started;   /* monotonic */
 	uint32_t failures; /* ends within the first seconds, one after the other */
+	bool joined;	   /* capture: it has its share of the packets */
 };
 
 struct kernel {
@@ -78,7 +79,8 @@ struct kernel {
 	struct bh_map *facts; /* ifindex → struct bh_endpoint_fact: what to forget when it goes */
 	struct bh_map *processes;  /* namespace's inode → int32_t *: one of its processes */
 	struct bh_map *host_links; /* ifindex → struct bh_host_link: what capture leaves out */
-	struct child capture;
+	struct child workers[BH_MOST_WORKERS]; /* capture, once or several times */
+	uint32_t worker_count;
 	struct child core;
 	uv_poll_t link_polls[LINK_FDS];
 	uv_poll_t nflog_poll;
@@ -112,9 +114,15 @@ static void tell(struct child *child, uint16_t type, const void *data, size_t le
 	uv_process_kill(&child->process, SIGKILL);
 }
 
-static void tell_both(struct kernel *k, uint16_t type, const void *data, size_t length)
+static void tell_workers(struct kernel *k, uint16_t type, const void *data, size_t length)
 {
-	tell(&k->capture, type, data, length);
+	for (uint32_t i = 0; i < k->worker_count; i++)
+		tell(&k->workers[i], type, data, length);
+}
+
+static void tell_all(struct kernel *k, uint16_t type, const void *data, size_t length)
+{
+	tell_workers(k, type, data, length);
 	tell(&k->core, type, data, length);
 }
 
@@ -125,10 +133,15 @@ static uint32_t restarts(const struct child *child)
 
 static void tell_capture_state(struct kernel *k)
 {
-	struct bh_msg_capture_state state = { .running = k->capture.alive,
-					      .restarts = restarts(&k->capture),
+	struct bh_msg_capture_state state = { .workers = k->worker_count,
 					      .core_restarts = restarts(&k->core) };
 
+	for (uint32_t i = 0; i < k->worker_count; i++) {
+		const struct child *worker = &k->workers[i];
+
+		state.running += worker->alive;
+		state.restarts += restarts(worker);
+	}
 	tell(&k->core, BH_MSG_CAPTURE_STATE, &state, sizeof(state));
 }
 
@@ -241,7 +254,7 @@ static void on_endpoint(void *user, const struct bh_endpoint_fact *fact)
 	}
 	*known = *fact;
 	schedule_note(k);
-	tell_both(k, BH_MSG_ENDPOINT, fact, sizeof(*fact));
+	tell_all(k, BH_MSG_ENDPOINT, fact, sizeof(*fact));
 }
 
 static void on_endpoint_gone(void *user, uint32_t ifindex)
@@ -254,7 +267,7 @@ static void on_endpoint_gone(void *user, uint32_t ifindex)
 	forget_addresses(k, known, NULL);
 	bh_map_remove(k->facts, &ifindex, sizeof(ifindex));
 	schedule_note(k);
-	tell_both(k, BH_MSG_ENDPOINT_GONE, &ifindex, sizeof(ifindex));
+	tell_all(k, BH_MSG_ENDPOINT_GONE, &ifindex, sizeof(ifindex));
 }
 
 static void on_host_addr(void *user, const struct bh_host_addr *addr)
@@ -283,7 +296,7 @@ static void on_exclude_due(uv_timer_t *timer)
 	while ((link = bh_map_next(k->host_links, &position)) != NULL)
 		if (is_excluded(k, link) && count < sizeof(list) / sizeof(list[0]))
 			list[count++] = link->ifindex;
-	tell(&k->capture, BH_MSG_EXCLUDE, list, count * sizeof(list[0]));
+	tell_workers(k, BH_MSG_EXCLUDE, list, count * sizeof(list[0]));
 }
 
 /* Links change in bursts; the filter is replaced once for each. */
@@ -393,11 +406,20 @@ static void repeat_facts(struct kernel *k)
 
 /* --- denials ---------------------------------------------------------------------------------- */
 
+/* One of the workers, any: a denial is a matter of its own. */
+static struct bh_channel *some_worker(const struct kernel *k)
+{
+	for (uint32_t i = 0; i < k->worker_count; i++)
+		if (k->workers[i].channel != NULL)
+			return k->workers[i].channel;
+	return NULL;
+}
+
 /* A flood of denials leaves half of the queue to facts. */
 static void on_nflog_message(void *user, const void *bytes, size_t length)
 {
 	struct kernel *k = user;
-	struct bh_channel *channel = k->capture.channel;
+	struct bh_channel *channel = some_worker(k);
 
 	if (channel == NULL || bh_channel_queued(channel) > QUEUE_LIMIT / 2 ||
 	    bh_channel_send(channel, BH_MSG_NFLOG, bytes, length, NULL, 0, -1) != 0)
@@ -531,16 +553,53 @@ static const char *describe_end(int64_t status, int signal_number, char *text, s
 	return text;
 }
 
+static bool any_alive(const struct kernel *k)
+{
+	for (uint32_t i = 0; i < k->worker_count; i++)
+		if (k->workers[i].alive)
+			return true;
+	return k->core.alive;
+}
+
+static bool is_worker(const struct child *child)
+{
+	return child != &child->kernel->core;
+}
+
+/* The kernel shares among those who are there: one more or less, and packets of the same flow go to
+ * another. */
+static void tell_shares(struct kernel *k)
+{
+	int64_t now = bh_time_now();
+
+	if (k->worker_count > 1)
+		tell_workers(k, BH_MSG_SHARES, &now, sizeof(now));
+}
+
+/* Nobody begins before everybody has its share. */
+static void on_joined(struct child *worker)
+{
+	struct kernel *k = worker->kernel;
+
+	worker->joined = true;
+	for (uint32_t i = 0; i < k->worker_count; i++)
+		if (!k->workers[i].joined)
+			return;
+	tell_shares(k);
+}
+
 static void on_child_exit(uv_process_t *process, int64_t status, int signal_number)
 {
 	struct child *child = process->data;
 	struct kernel *k = child->kernel;
 
-	child->alive = false;
+	bool shared = child->joined;
+
+	child->alive = child->joined = false;
 	lose_channel(child);
 	uv_close((uv_handle_t *)process, NULL);
 	if (k->stopping) {
-		if (!k->capture.alive && !k->core.alive)
+		if (!any_alive(k))
 			uv_stop(&k->loop);
 		return;
 	}
@@ -559,6 +618,8 @@ static void on_child_exit(uv_process_t *process, int64_t status, int signal_numb
 		uv_stop(&k->loop);
 		return;
 	}
+	if (shared)
+		tell_shares(k);
 	tell_capture_state(k);
 	uv_timer_start(&child->restart, on_restart_due, RESTART_MS, 0);
 }
@@ -577,12 +638,12 @@ static void on_child_closed(void *user, struct bh_channel *channel, const char *
 }
 
 /* core does not hear it any more: its successor gets a channel of its own. */
-static void end_capture(struct kernel *k)
+static void end_worker(struct kernel *k, uint32_t number)
 {
-	if (!k->capture.alive || k->stopping)
+	if (number >= k->worker_count || !k->workers[number].alive || k->stopping)
 		return;
 	bh_log(BH_LOG_WARNING, "capture broke its channel to core; it is ended");
-	uv_process_kill(&k->capture.process, SIGKILL);
+	uv_process_kill(&k->workers[number].process, SIGKILL);
 }
 
 static void on_child_message(void *user, struct bh_channel *channel, const struct bh_message *m)
@@ -608,23 +669,54 @@ static void on_child_message(void *user, struct bh_channel *channel, const struc
 	else if (child == &k->core && m->type == BH_MSG_READY)
 		notify(k, "ready\n");
 	else if (child == &k->core && m->type == BH_MSG_CAPTURE_LOST)
-		end_capture(k);
+		end_worker(k, *(const uint32_t *)m->data);
+	else if (is_worker(child) && m->type == BH_MSG_JOINED)
+		on_joined(child);
 	else
 		bh_log(BH_LOG_WARNING, "%s sent %s; ignored", child->name,
 		       bh_message_name(m->type));
 }
 
-/* Gives both children the two ends of a fresh channel. */
-static void introduce(struct kernel *k)
+/* Gives a worker and core the two ends of a fresh channel. */
+static void introduce(struct kernel *k, uint32_t number)
 {
+	struct bh_channel *worker = k->workers[number].channel;
 	int fds[2];
 
-	if (k->capture.channel == NULL || k->core.channel == NULL || bh_channel_pair(fds) != 0)
+	if (worker == NULL || k->core.channel == NULL || bh_channel_pair(fds) != 0)
 		return;
-	bh_channel_send(k->capture.channel, BH_MSG_PEER, NULL, 0, NULL, 0, fds[0]);
-	bh_channel_send(k->core.channel, BH_MSG_PEER, NULL, 0, NULL, 0, fds[1]);
+	bh_channel_send(worker, BH_MSG_PEER, &number, sizeof(number), NULL, 0, fds[0]);
+	bh_channel_send(k->core.channel, BH_MSG_PEER, &number, sizeof(number), NULL, 0, fds[1]);
 	close(fds[0]);
 	close(fds[1]);
+}
+
+static uint32_t number_of(const struct child *worker)
+{
+	return (uint32_t)(worker - worker->kernel->workers);
+}
+
+/* A worker meets core; core meets every worker. */
+static void introduce_child(struct child *child)
+{
+	struct kernel *k = child->kernel;
+
+	if (is_worker(child))
+		introduce(k, number_of(child));
+	else
+		for (uint32_t i = 0; i < k->worker_count; i++)
+			introduce(k, i);
+}
+
+static void tell_worker(struct child *worker)
+{
+	struct bh_msg_worker which = { .number = number_of(worker),
+				       .count = worker->kernel->worker_count };
+
+	/* Groups are told apart by number, within a network namespace: as processes are. */
+	if (which.count > 1)
+		which.group = (uint16_t)(getpid() % UINT16_MAX + 1);
+	tell(worker, BH_MSG_WORKER, &which, sizeof(which));
 }
 
 static int spawn(struct child *child, int child_fd)
@@ -679,14 +771,16 @@ static void start_child(struct child *child)
 	child->starts++;
 	child->started = bh_time_monotonic();
 	child->channel = bh_channel_new(&k->loop, fds[0], &handlers, QUEUE_LIMIT);
+	if (is_worker(child))
+		tell_worker(child);
 	tell(child, BH_MSG_CONFIG, &k->config, sizeof(k->config));
 	if (child == &k->core) {
 		bh_relay_attach(k->relay, child->channel);
 		bh_channel_send(child->channel, BH_MSG_API_SOCKET, NULL, 0, NULL, 0, k->api_fd);
 		tell(child, BH_MSG_LOSS, &k->loss, sizeof(k->loss));
 	}
-	introduce(k);
-	/* The other child hears it all again, which changes nothing for it. */
+	introduce_child(child);
+	/* The others hear it all again, which changes nothing for them. */
 	repeat_facts(k);
 	tell_capture_state(k);
 }
@@ -705,8 +799,9 @@ static void on_stop_overdue(uv_timer_t *timer)
 {
 	struct kernel *k = timer->data;
 
-	if (k->capture.alive)
-		uv_process_kill(&k->capture.process, SIGKILL);
+	for (uint32_t i = 0; i < k->worker_count; i++)
+		if (k->workers[i].alive)
+			uv_process_kill(&k->workers[i].process, SIGKILL);
 	if (k->core.alive)
 		uv_process_kill(&k->core.process, SIGKILL);
 }
@@ -722,9 +817,10 @@ static void on_signal(uv_signal_t *handle, int number)
 	bh_log(BH_LOG_INFO, "stopping; the rules stay in force");
 	k->stopping = true;
 	uv_timer_start(&k->stop_timer, on_stop_overdue, STOP_MS, 0);
-	lose_channel(&k->capture);
+	for (uint32_t i = 0; i < k->worker_count; i++)
+		lose_channel(&k->workers[i]);
 	lose_channel(&k->core);
-	if (!k->capture.alive && !k->core.alive)
+	if (!any_alive(k))
 		uv_stop(&k->loop);
 }
 
@@ -831,6 +927,13 @@ static void watch_descriptors(struct kernel *k)
 	}
 }
 
+static uint32_t count_workers(const struct bh_config *config)
+{
+	int64_t wanted = config->workers != 0 ? config->workers : sysconf(_SC_NPROCESSORS_ONLN);
+
+	return wanted < 1 ? 1 : wanted > BH_MOST_WORKERS ? BH_MOST_WORKERS : (uint32_t)wanted;
+}
+
 static void init(struct kernel *k, const struct bh_config *config, int notify_fd)
 {
 	uv_timer_t *timers[] = { &k->links_timer, &k->exclude_timer, &k->note_timer, &k->stop_timer,
@@ -848,7 +951,9 @@ static void init(struct kernel *k, const struct bh_config *config, int notify_fd
 		timers[i]->data = k;
 	}
 	k->relay = bh_relay_new(&k->loop, &k->config);
-	init_child(k, &k->capture, "capture");
+	k->worker_count = count_workers(config);
+	for (uint32_t i = 0; i < k->worker_count; i++)
+		init_child(k, &k->workers[i], "capture");
 	init_child(k, &k->core, "core");
 }
 
@@ -869,7 +974,8 @@ int bh_kernel_main(const struct bh_config *config, int notify_fd)
 	schedule_links(k);
 	uv_timer_start(&k->log_timer, on_log_due, LOG_MS, LOG_MS);
 	start_child(&k->core);
-	start_child(&k->capture);
+	for (uint32_t i = 0; i < k->worker_count; i++)
+		start_child(&k->workers[i]);
 	uv_run(&k->loop, UV_RUN_DEFAULT);
 	unlink(k->config.api_socket);
 	bh_log(BH_LOG_INFO, "stopped");

@@ -88,9 +88,28 @@ static bool check_netns(const void *data)
 	return TEXT_OK(f->name) && TEXT_OK(f->container_id) && f->runtime < BH_RUNTIMES;
 }
 
+static bool check_worker_number(const void *data)
+{
+	return *(const uint32_t *)data < BH_MOST_WORKERS;
+}
+
+static bool check_worker(const void *data)
+{
+	const struct bh_msg_worker *w = data;
+
+	return w->count <= BH_MOST_WORKERS && w->number < w->count;
+}
+
 static bool check_capture_state(const void *data)
 {
-	return flag_ok(&((const struct bh_msg_capture_state *)data)->running);
+	const struct bh_msg_capture_state *s = data;
+
+	return s->workers <= BH_MOST_WORKERS && s->running <= s->workers;
+}
+
+static bool check_time(const void *data)
+{
+	return time_ok(*(const int64_t *)data);
 }
 
 static bool check_runtime_get(const void *data)
@@ -260,11 +279,14 @@ static const struct {
 	bool (*check)(const void *item);
 } forms[BH_MSG_TYPES] = {
 	[BH_MSG_CONFIG] = { "config", ONE, sizeof(struct bh_config), check_config },
-	[BH_MSG_PEER] = { "peer", EMPTY, 0, NULL },
+	[BH_MSG_PEER] = { "peer", ONE, sizeof(uint32_t), check_worker_number },
 	[BH_MSG_ENDPOINT] = { "endpoint", ONE, sizeof(struct bh_endpoint_fact), check_endpoint },
 	[BH_MSG_ENDPOINT_GONE] = { "endpoint-gone", ONE, sizeof(uint32_t), NULL },
 	[BH_MSG_EXCLUDE] = { "exclude", ARRAY, sizeof(uint32_t), NULL },
 	[BH_MSG_NFLOG] = { "nflog", OPEN, 1, NULL },
+	[BH_MSG_WORKER] = { "worker", ONE, sizeof(struct bh_msg_worker), check_worker },
+	[BH_MSG_SHARES] = { "shares", ONE, sizeof(int64_t), check_time },
+	[BH_MSG_JOINED] = { "joined", EMPTY, 0, NULL },
 	[BH_MSG_API_SOCKET] = { "api-socket", EMPTY, 0, NULL },
 	[BH_MSG_SCAN_BEGIN] = { "scan-begin", EMPTY, 0, NULL },
 	[BH_MSG_SCAN_END] = { "scan-end", EMPTY, 0, NULL },
@@ -301,7 +323,7 @@ static const struct {
 	[BH_MSG_RULES_BRIDGES] = { "rules-bridges", ARRAY, sizeof(struct bh_bridge), check_bridge },
 	[BH_MSG_RULES_COMMIT] = { "rules-commit", ONE, sizeof(uint64_t), NULL },
 	[BH_MSG_READY] = { "ready", EMPTY, 0, NULL },
-	[BH_MSG_CAPTURE_LOST] = { "capture-lost", EMPTY, 0, NULL },
+	[BH_MSG_CAPTURE_LOST] = { "capture-lost", ONE, sizeof(uint32_t), check_worker_number },
 	[BH_MSG_FLOWS] = { "flows", ARRAY, sizeof(struct bh_flow), check_flow },
 	[BH_MSG_DENIAL] = { "denial", ONE, sizeof(struct bh_denial), check_denial },
 	[BH_MSG_CAPTURE_STATS] = { "capture-stats", ONE, sizeof(struct bh_msg_capture_stats),

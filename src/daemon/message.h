@@ -23,16 +23,25 @@
 #define BH_MESSAGE_VERSION 5
 #define BH_MESSAGE_MAX 65536 /* bytes, header included */
 
+/* The number of the capture process that saw a flow is in the flow's id, above so many bits: ids go
+ * through JSON, where whole numbers end at 2^53. */
+#define BH_WORKER_SHIFT 48
+
 enum bh_message_type {
 	/* kernel → capture and core */
-	BH_MSG_CONFIG = 1,    /* struct bh_config */
-	BH_MSG_PEER,	      /* + descriptor: the channel between capture and core */
-	BH_MSG_ENDPOINT,      /* struct bh_endpoint_fact */
+	BH_MSG_CONFIG = 1, /* struct bh_config */
+	BH_MSG_PEER,	   /* uint32_t worker, + descriptor: its channel to core, or core's to it */
+	BH_MSG_ENDPOINT,   /* struct bh_endpoint_fact */
 	BH_MSG_ENDPOINT_GONE, /* uint32_t ifindex */
 
 	/* kernel → capture */
 	BH_MSG_EXCLUDE, /* uint32_t ifindexes[] */
 	BH_MSG_NFLOG,	/* one netlink message, unread */
+	BH_MSG_WORKER,	/* struct bh_msg_worker, before the configuration */
+	BH_MSG_SHARES,	/* int64_t µs since the epoch: who has which share changed before then */
+
+	/* capture → kernel */
+	BH_MSG_JOINED, /* it has its share of the packets */
 
 	/* kernel → core */
 	BH_MSG_API_SOCKET,     /* + descriptor: bound and listening */
@@ -65,7 +74,7 @@ enum bh_message_type {
 	BH_MSG_RULES_COMMIT,   /* uint64_t serial */
 	BH_MSG_KEEP,	       /* struct bh_flow_key[]: established, whatever the rules will be */
 	BH_MSG_READY,	       /* the API answers */
-	BH_MSG_CAPTURE_LOST,   /* the channel to capture was closed, and no other came */
+	BH_MSG_CAPTURE_LOST,   /* uint32_t worker: its channel was closed, and no other came */
 
 	/* capture → core */
 	BH_MSG_FLOWS,	      /* struct bh_flow[] */
@@ -86,8 +95,15 @@ struct bh_msg_loss {
 	uint64_t denials_lost; /* NFLOG messages that did not reach capture */
 };
 
+struct bh_msg_worker {
+	uint32_t number; /* from 0 on */
+	uint32_t count;	 /* how many share the packets */
+	uint16_t group;	 /* that they share in (fanout.h); 0: one has it all */
+};
+
 struct bh_msg_capture_state {
-	bool running;
+	uint32_t workers;
+	uint32_t running; /* of them */
 	uint32_t restarts;
 	uint32_t core_restarts; /* of the process that is told */
 };

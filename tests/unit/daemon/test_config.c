@@ -29,7 +29,7 @@ static void documented_file_is_the_defaults(void **state)
 	memset(&defaults, 0, sizeof(defaults));
 	bh_config_defaults(&defaults);
 	/* A value that the file does not set would show. */
-	read.max_flows = read.snaplen = read.keep_events = -1;
+	read.workers = read.max_flows = read.snaplen = read.keep_events = -1;
 	assert_int_equal(bh_config_load(&read, CONFIG_FILE, &err), 0);
 	assert_memory_equal(&read.uplinks, &defaults.uplinks, sizeof(read.uplinks));
 	assert_memory_equal(&read.netns_directories, &defaults.netns_directories,
@@ -44,6 +44,7 @@ static void documented_file_is_the_defaults(void **state)
 	SAME_TEXT(api_socket);
 	SAME_TEXT(operator_group);
 	SAME_NUMBER(ring_bytes);
+	SAME_NUMBER(workers);
 	SAME_NUMBER(snaplen);
 	SAME_NUMBER(max_flows);
 	SAME_NUMBER(idle_timeout);
@@ -68,7 +69,8 @@ static void values_are_read(void **state)
 
 	(void)state;
 	assert_int_equal(parse(&c,
-			       "capture: {ring: 64MiB, max_flows: 5000, idle_timeout: 1m30s}\n"
+			       "capture: {ring: 64MiB, max_flows: 5000, idle_timeout: 1m30s, "
+			       "workers: auto}\n"
 			       "interfaces:\n  uplinks: [ext0]\n"
 			       "runtimes: {docker: off}\n"
 			       "enforcement: {posture: closed, table_protection: plain}\n"
@@ -77,6 +79,7 @@ static void values_are_read(void **state)
 			 0);
 	assert_int_equal(c.ring_bytes, 64 << 20);
 	assert_int_equal(c.max_flows, 5000);
+	assert_int_equal(c.workers, 0);
 	assert_int_equal(c.idle_timeout, 90 * BH_SECOND);
 	assert_int_equal(c.uplinks.count, 1);
 	assert_string_equal(c.uplinks.items[0], "ext0");
@@ -111,6 +114,10 @@ static const struct {
 	{ "capture: {snaplen: 70000}",
 	  "test.yaml:1:11: capture.snaplen: found \"70000\", expected a "
 	  "number from 128 to 65535" },
+	{ "capture: {workers: 17}", "test.yaml:1:11: capture.workers: found \"17\", expected a "
+				    "number from 1 to 16, or auto" },
+	{ "capture: {workers: 0}", "test.yaml:1:11: capture.workers: found \"0\", expected a "
+				   "number from 1 to 16, or auto" },
 	{ "capture: [1]", "test.yaml:1:1: capture: found a list, expected a map of its keys" },
 	{ "capture: {ring: 3}",
 	  "test.yaml:1:11: capture.ring: found \"3\", expected a size from 1MiB "

@@ -291,13 +291,16 @@ static void descriptors_travel(void **state)
 {
 	static struct pair p;
 	int pipe_fds[2];
+	uint32_t worker = 1;
 	char byte = 0;
 
 	(void)state;
 	open_pair(&p, 1 << 20);
 	assert_int_equal(pipe(pipe_fds), 0);
 	p.b.expected = 1;
-	assert_int_equal(bh_channel_send(p.left, BH_MSG_PEER, NULL, 0, NULL, 0, pipe_fds[1]), 0);
+	assert_int_equal(
+		bh_channel_send(p.left, BH_MSG_PEER, &worker, sizeof(worker), NULL, 0, pipe_fds[1]),
+		0);
 	uv_run(&p.loop, UV_RUN_DEFAULT);
 	assert_true(p.b.fd >= 0);
 	assert_int_equal(write(p.b.fd, "x", 1), 1);

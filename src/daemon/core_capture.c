@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the capture processes report, each on a channel of its own; one may end and come back while
+ * the others go on. */
+#include <unistd.h>
+
+#include "core.h"
+#include "log.h"
+#include "timefmt.h"
+
+#define QUEUE_LIMIT (1u << 20) /* core says nothing to capture */
+#define MISSING_MS 5000	       /* from the end of a channel until core asks for another */
+
+/* One of several, or the only one. */
+static void say_ended(struct bh_core *core, const struct bh_msg_capture_state *state)
+{
+	bh_core_lost(core, BH_LOSS_CAPTURE, 1);
+	if (state->workers > 1)
+		bh_core_event(core, "capture",
+			      "a part of capture ended; less is seen until it is back");
+	else
+		bh_core_event(core, "capture", "capture ended; nothing is seen until it is back");
+}
+
+void bh_core_capture_state(struct bh_core *core, const struct bh_msg_capture_state *state)
+{
+	const struct bh_msg_capture_state *before = &core->capture_state;
+
+	if (!core->capture_state_known) {
+		bh_core_lost(core, BH_LOSS_CORE, state->core_restarts > 0);
+	} else if (state->running < before->running) {
+		say_ended(core, state);
+	} else if (state->running > before->running && state->restarts > 0) {
+		core->sight_lost = bh_time_now();
+		bh_core_event(core, "capture", "%s is back",
+			      state->workers > 1 ? "a part of capture" : "capture");
+	}
+	core->capture_state = *state;
+	core->capture_state_known = true;
+}
+
+static void add_ethertype(struct bh_ethertype_count sums[BH_ETHERTYPES],
+			  const struct bh_ethertype_count *counted)
+{
+	for (size_t i = 0; i < BH_ETHERTYPES && counted->count > 0; i++) {
+		if (sums[i].count > 0 && sums[i].type != counted->type)
+			continue;
+		sums[i].type = counted->type;
+		sums[i].count += counted->count;
+		return;
+	}
+}
+
+static void add(struct bh_msg_capture_stats *sum, const struct bh_msg_capture_stats *s)
+{
+	sum->received += s->received;
+	sum->dropped += s->dropped;
+	sum->unsent_flows += s->unsent_flows;
+	sum->unsent_denials += s->unsent_denials;
+	sum->unsent_names += s->unsent_names;
+	sum->unsent_claims += s->unsent_claims;
+	sum->table.packets += s->table.packets;
+	sum->table.flows += s->table.flows;
+	sum->table.evicted += s->table.evicted;
+	sum->table.orphan_fragments += s->table.orphan_fragments;
+	sum->table.undelivered_copies += s->table.undelivered_copies;
+	sum->table.stray_errors += s->table.stray_errors;
+	sum->table.unnoted += s->table.unnoted;
+	sum->table.active += s->table.active;
+	sum->dns.streams += s->dns.streams;
+	sum->dns.fragments += s->dns.fragments;
+	for (int i = 0; i < BH_UNDECODED_KINDS; i++)
+		sum->table.undecoded[i] += s->table.undecoded[i];
+	for (int i = 0; i < BH_ETHERTYPES; i++)
+		add_ethertype(sum->table.ethertypes, &s->table.ethertypes[i]);
+}
+
+static void take_stats(struct bh_core_worker *worker, const struct bh_msg_capture_stats *stats)
+{
+	struct bh_core *core = worker->core;
+
+	bh_core_loss_stats(core, &worker->stats, stats);
+	worker->stats = *stats;
+	core->capture_stats = (struct bh_msg_capture_stats) { 0 };
+	for (size_t i = 0; i < BH_MOST_WORKERS; i++)
+		add(&core->capture_stats, &core->workers[i].stats);
+}
+
+static void on_message(void *user, struct bh_channel *channel, const struct bh_message *m)
+{
+	struct bh_core_worker *worker = user;
+	struct bh_core *core = worker->core;
+
+	(void)channel;
+	if (m->fd >= 0)
+		close(m->fd);
+	if (m->type == BH_MSG_FLOWS)
+		bh_core_flows(core, m->data, m->length / sizeof(struct bh_flow));
+	else if (m->type == BH_MSG_NAMES)
+		bh_core_names(core, m->data, m->length / sizeof(struct bh_named));
+	else if (m->type == BH_MSG_CLAIMS)
+		bh_core_claims(core, m->data, m->length / sizeof(struct bh_claim));
+	else if (m->type == BH_MSG_DENIAL)
+		bh_core_denial(core, m->data);
+	else if (m->type == BH_MSG_CAPTURE_STATS)
+		take_stats(worker, m->data);
+	else
+		bh_log(BH_LOG_WARNING, "capture sent %s; ignored", bh_message_name(m->type));
+}
+
+static uint32_t number_of(const struct bh_core_worker *worker)
+{
+	return (uint32_t)(worker - worker->core->workers);
+}
+
+/* A capture process that died is followed by another within a second. If none comes, one that broke
+ * the protocol still runs, and nobody hears it. */
+static void on_missing(uv_timer_t *timer)
+{
+	struct bh_core_worker *worker = timer->data;
+	uint32_t number = number_of(worker);
+
+	if (worker->core->kernel != NULL)
+		bh_channel_send(worker->core->kernel, BH_MSG_CAPTURE_LOST, &number, sizeof(number),
+				NULL, 0, -1);
+}
+
+static void on_closed(void *user, struct bh_channel *channel, const char *why)
+{
+	struct bh_core_worker *worker = user;
+	struct bh_core *core = worker->core;
+
+	bh_log(BH_LOG_INFO, "channel to capture: %s", why);
+	bh_channel_free(channel);
+	if (worker->channel != channel)
+		return;
+	worker->channel = NULL;
+	uv_timer_start(&worker->missing, on_missing, MISSING_MS, MISSING_MS);
+	bh_core_flows_orphaned(core, number_of(worker));
+	/* Their last words are heard: this process may end too. */
+	if (core->kernel == NULL && !bh_core_hears_capture(core))
+		bh_core_stop(core, 0);
+}
+
+void bh_core_capture_init(struct bh_core *core)
+{
+	for (size_t i = 0; i < BH_MOST_WORKERS; i++) {
+		core->workers[i].core = core;
+		uv_timer_init(&core->loop, &core->workers[i].missing);
+		core->workers[i].missing.data = &core->workers[i];
+	}
+}
+
+bool bh_core_hears_capture(const struct bh_core *core)
+{
+	for (size_t i = 0; i < BH_MOST_WORKERS; i++)
+		if (core->workers[i].channel != NULL)
+			return true;
+	return false;
+}
+
+void bh_core_meet_capture(struct bh_core *core, uint32_t number, int fd)
+{
+	struct bh_core_worker *worker = &core->workers[number];
+	struct bh_channel_handlers handlers = { worker, on_message, on_closed };
+
+	if (fd < 0)
+		return;
+	if (worker->channel != NULL) {
+		bh_channel_free(worker->channel);
+		bh_core_flows_orphaned(core, number);
+	}
+	uv_timer_stop(&worker->missing);
+	worker->channel = bh_channel_new(&core->loop, fd, &handlers, QUEUE_LIMIT);
+}
