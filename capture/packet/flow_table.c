@@ -92,6 +92,7 @@ struct bh_flow_table {
 	struct bh_tunnels *tunnels;
 	struct bh_flow_table_stats stats;
 	uint64_t next_id;
+	bool partial; /* packets are left out on purpose */
 	bool watching;
 	int64_t now;		/* of the last packet or tick */
 	int64_t watching_since; /* without a gap in which an opening packet could be missed */
@@ -345,7 +346,7 @@ static struct bh_flow_entry *open_flow(struct bh_flow_table *t, const struct sta
 	const struct bh_packet *p = &s->packet;
 	struct bh_flow_entry *e = allocate(t);
 	struct bh_flow_watch watch = {
-		.from_start = p->time - t->watching_since >= t->config.idle_timeout,
+		.from_start = !t->partial && p->time - t->watching_since >= t->config.idle_timeout,
 		.would_know = t->config.live && bh_bindings_local(t->bindings, &p->dst)
 	};
 
@@ -354,6 +355,7 @@ static struct bh_flow_entry *open_flow(struct bh_flow_table *t, const struct sta
 	e->tuple = s->tuple;
 	e->hash = s->hash;
 	e->id = t->next_id++;
+	e->lossy = t->partial;
 	e->first = p->time;
 	e->last = p->time;
 	bh_flow_orient(e, p, s->backward, &watch);
@@ -950,6 +952,12 @@ void bh_flow_table_mark_loss(struct bh_flow_table *t)
 		for (uint32_t n = t->lists[i].oldest; n != 0; n = t->entries[n].newer)
 			t->entries[n].lossy = true;
 	note_gap(t);
+}
+
+void bh_flow_table_partial(struct bh_flow_table *t, bool partial)
+{
+	bh_flow_table_mark_loss(t);
+	t->partial = partial;
 }
 
 /* --- bindings --------------------------------------------------------------------------------- */

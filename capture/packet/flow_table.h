@@ -112,6 +112,10 @@ void bh_flow_table_flush(struct bh_flow_table *table);
  * (see Direction). */
 void bh_flow_table_mark_loss(struct bh_flow_table *table);
 
+/* Whether from now on packets are left out on purpose: flows that are open then, or open
+ * meanwhile, are marked as lossy, and no packet passes for an opening one that might not be. */
+void bh_flow_table_partial(struct bh_flow_table *table, bool partial);
+
 /* Which addresses live behind which host interface; a packet outbound there counts as delivered
  * only where its destination is bound to it (multicast and broadcast count nowhere). */
 void bh_flow_table_bind(struct bh_flow_table *table, uint32_t ifindex, const struct bh_addr *addr);

@@ -8,6 +8,7 @@
 
 #include "bulkhead/error.h"
 #include "flow_table.h"
+#include "live_filter.h"
 
 struct bh_live_source;
 
@@ -15,6 +16,7 @@ struct bh_live_config {
 	size_t ring_bytes; /* kernel buffer */
 	int snaplen; /* bytes of a packet from its IP header on; what is beyond is never copied, but
 		      * of packets that say names everything is (whole_filter.h) */
+	enum bh_copy copy;
 	uint16_t fanout_group; /* 0: every packet is this source's; else it gets the share of a
 				* member (fanout.h), and reads nothing before _begin */
 };
@@ -30,6 +32,9 @@ int bh_live_source_fd(const struct bh_live_source *source); /* readable: call _r
  * negative errno. */
 int bh_live_source_exclude(struct bh_live_source *source, const uint32_t *ifindexes, size_t count,
 			   struct bh_error *err);
+
+/* From now on so much is copied. 0 or negative errno, and it is as it was. */
+int bh_live_source_copy(struct bh_live_source *source, enum bh_copy copy, struct bh_error *err);
 
 /* A member of a group shares from the moment it opens, but the others may come later, and get what
  * was its own before. Packets from this time on (µs since the epoch) are read. */

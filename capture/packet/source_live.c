@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * One handle on `any` sees every interface, those to come as well, and says of each packet where it
- * was. What is no container's is left out in the kernel: a filter that libpcap cannot hand over it
- * would apply itself, after copying every packet of the uplink. Such a filter is refused instead.
- *
- * What a filter returns is the number of bytes that are kept of a packet: of one whose payload says
- * names all of them (whole_filter.h); of every other one its headers.
- */
+/* One handle on `any` sees every interface, those to come as well, and says of each packet where it
+ * was. libpcap hands out pointers into the ring that the kernel writes to: nothing is copied. */
 #include "source.h"
 
 #include <errno.h>
@@ -15,22 +9,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "buffer.h"
 #include "fanout.h"
 #include "grow.h"
 #include "timefmt.h"
-#include "whole_filter.h"
 
 /* One turn of reading takes at most this many packets: timers are due as well. */
 #define TURN 4096
-#define BPF_MAXINSNS 4096 /* linux/bpf_common.h, which does not go with pcap's */
-#define WHOLE 65536	  /* more bytes than IP counts in a packet */
+#define WHOLE 65536 /* more bytes than IP counts in a packet: the filter says how much is kept */
 
 struct bh_live_source {
 	pcap_t *pcap;
 	int linktype;
 	int snaplen;
-	int64_t begin;	       /* older packets are not read */
+	int64_t begin;	    /* older packets are not read */
+	uint32_t *excluded; /* ifindexes, as the filter in force has them */
+	size_t excluded_count;
+	enum bh_copy copy;
 	struct pcap_stat last; /* libpcap's counts at the previous look; they wrap at 32 bits */
 };
 
@@ -39,7 +33,7 @@ static int activate(struct bh_live_source *s, const struct bh_live_config *confi
 {
 	char text[PCAP_ERRBUF_SIZE] = "";
 
-	pcap_set_snaplen(s->pcap, WHOLE); /* the kernel's filter says how much of it is kept */
+	pcap_set_snaplen(s->pcap, WHOLE);
 	pcap_set_buffer_size(s->pcap,
 			     config->ring_bytes < INT_MAX ? (int)config->ring_bytes : INT_MAX);
 	pcap_set_timeout(s->pcap, 100); /* ms until a block that is not full is handed over */
@@ -66,6 +60,7 @@ struct bh_live_source *bh_live_source_open(const struct bh_live_config *config,
 	struct bh_live_source *s = bh_calloc(1, sizeof(*s));
 
 	s->snaplen = config->snaplen;
+	s->copy = config->copy;
 	s->pcap = pcap_create("any", text);
 	if (s->pcap == NULL)
 		bh_error_set(err, -EIO, "%s", text);
@@ -81,6 +76,7 @@ void bh_live_source_close(struct bh_live_source *s)
 		return;
 	if (s->pcap != NULL)
 		pcap_close(s->pcap);
+	free(s->excluded);
 	free(s);
 }
 
@@ -89,77 +85,37 @@ int bh_live_source_fd(const struct bh_live_source *s)
 	return pcap_get_selectable_fd(s->pcap);
 }
 
-static int compile_exclusion(struct bh_live_source *s, const uint32_t *ifindexes, size_t count,
-			     struct bpf_program *program, struct bh_error *err)
+static int install_filter(struct bh_live_source *s, const uint32_t *excluded, size_t count,
+			  enum bh_copy copy, struct bh_error *err)
 {
-	struct bh_buffer text = { 0 };
+	struct bh_live_filter filter = {
+		.excluded = excluded, .excluded_count = count, .snaplen = s->snaplen, .copy = copy
+	};
 
-	for (size_t i = 0; i < count; i++)
-		bh_buffer_printf(&text, "%s ifindex %u", i == 0 ? "not (" : " or", ifindexes[i]);
-	bh_buffer_puts(&text, count > 0 ? ")" : "");
-	int result = pcap_compile(s->pcap, program, text.data, 1, PCAP_NETMASK_UNKNOWN);
-	bh_buffer_free(&text);
-	return result != 0 ? bh_error_set(err, -EINVAL, "%s", pcap_geterr(s->pcap)) : 0;
-}
-
-static bool is_return(const struct bpf_insn *step)
-{
-	return BPF_CLASS(step->code) == BPF_RET && BPF_RVAL(step->code) == BPF_K;
-}
-
-/* One filter of two: what the first one keeps goes on to the second, which keeps the whole of what
- * it matches and the headers of the rest. */
-static void join(struct bpf_program *both, const struct bpf_program *first,
-		 const struct bpf_program *second, int snaplen)
-{
-	both->bf_len = first->bf_len + second->bf_len;
-	both->bf_insns = bh_calloc(both->bf_len, sizeof(both->bf_insns[0]));
-	for (u_int i = 0; i < first->bf_len; i++) {
-		struct bpf_insn step = first->bf_insns[i];
-
-		if (is_return(&step) && step.k != 0) /* a jump counts from the step behind it */
-			step = (struct bpf_insn)BPF_STMT(BPF_JMP | BPF_JA, first->bf_len - i - 1);
-		both->bf_insns[i] = step;
-	}
-	for (u_int i = 0; i < second->bf_len; i++) {
-		struct bpf_insn step = second->bf_insns[i];
-
-		if (is_return(&step))
-			step.k = step.k != 0 ? WHOLE : (bpf_u_int32)snaplen;
-		both->bf_insns[first->bf_len + i] = step;
-	}
-}
-
-static int install(struct bh_live_source *s, struct bpf_program *program, size_t count,
-		   struct bh_error *err)
-{
-	if (program->bf_len > BPF_MAXINSNS)
-		return bh_error_set(err, -E2BIG,
-				    "leaving out %zu interfaces takes %u steps, and the kernel's "
-				    "filters have %d at most; leave out fewer",
-				    count, program->bf_len, BPF_MAXINSNS);
-	if (pcap_setfilter(s->pcap, program) != 0)
-		return bh_error_set(err, -EIO, "%s", pcap_geterr(s->pcap));
-	return 0;
+	return bh_live_filter_install(s->pcap, &filter, err);
 }
 
 int bh_live_source_exclude(struct bh_live_source *s, const uint32_t *ifindexes, size_t count,
 			   struct bh_error *err)
 {
-	struct bpf_program exclusion, names, both;
-	int result = compile_exclusion(s, ifindexes, count, &exclusion, err);
+	int result = install_filter(s, ifindexes, count, s->copy, err);
 
 	if (result != 0)
 		return result;
-	if (pcap_compile(s->pcap, &names, BH_WHOLE_FILTER, 1, PCAP_NETMASK_UNKNOWN) != 0) {
-		pcap_freecode(&exclusion);
-		return bh_error_set(err, -EINVAL, "%s", pcap_geterr(s->pcap));
-	}
-	join(&both, &exclusion, &names, s->snaplen);
-	pcap_freecode(&exclusion);
-	pcap_freecode(&names);
-	result = install(s, &both, count, err);
-	free(both.bf_insns);
+	free(s->excluded);
+	s->excluded = bh_calloc(count + 1, sizeof(s->excluded[0]));
+	s->excluded_count = count;
+	for (size_t i = 0; i < count; i++)
+		s->excluded[i] = ifindexes[i];
+	return 0;
+}
+
+int bh_live_source_copy(struct bh_live_source *s, enum bh_copy copy, struct bh_error *err)
+{
+	int result = install_filter(s, s->excluded, s->excluded_count, copy, err);
+
+	if (result == 0)
+		s->copy = copy;
 	return result;
 }
 

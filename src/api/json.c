@@ -169,6 +169,17 @@ static void put_icmp_error(struct bh_buffer *out, const struct bh_flow *flow)
 	bh_buffer_puts(out, "}");
 }
 
+static void put_no_counts(struct bh_buffer *out)
+{
+	static const char *const ways[] = { "},\"tx\":{", "},\"rx\":{" };
+
+	for (int i = 0; i < 2; i++) {
+		bh_buffer_puts(out, ways[i]);
+		bh_buffer_puts(out, "\"packets\":null,\"bytes\":null,"
+				    "\"delivered_packets\":null,\"delivered_bytes\":null");
+	}
+}
+
 /* A word for a number that may come from elsewhere. */
 #define WORD(words, number)                                                                        \
 	((number) < sizeof(words) / sizeof((words)[0]) ? (words)[number] : (words)[0])
@@ -186,7 +197,10 @@ void bh_json_flow(struct bh_buffer *out, const struct bh_flow *flow,
 	put_word(out, ",\"proto\":\"", bh_protocol_format(flow->key.proto, proto));
 	put_end(out, ",\"src\":{\"ip\":\"", &flow->key.src, flow->key.sport, names->src_workload);
 	put_end(out, "},\"dst\":{\"ip\":\"", &flow->key.dst, flow->key.dport, names->dst_workload);
-	put_halves(out, flow, names->verdict);
+	if (names->uncounted)
+		put_no_counts(out);
+	else
+		put_halves(out, flow, names->verdict);
 	put_word(out, "},\"state\":\"", WORD(states, flow->state));
 	put_word(out, ",\"direction\":\"", WORD(directions, flow->direction));
 	put_text(out, ",\"dns\":", names->dns);

@@ -25,6 +25,7 @@ struct bh_flow_names {
 	uint8_t verdict;	       /* enum bh_flow_verdict: of the initiator's direction … */
 	uint8_t verdict_back;	       /* … and of the way back */
 	bool lossy;		       /* beside what the record itself says */
+	bool uncounted;		       /* packets and bytes are not known */
 };
 
 /* Appends one flow as a JSON object without a newline, keys in the contract's order. */

@@ -62,9 +62,8 @@ static enum bh_color verdict_color(const char *verdict)
 
 static void fill_flow_row(const cJSON *flow, struct flow_row *row)
 {
-	const cJSON *dst = bh_get(flow, "dst");
-	double bytes =
-		bh_number(bh_get(flow, "tx"), "bytes") + bh_number(bh_get(flow, "rx"), "bytes");
+	const cJSON *dst = bh_get(flow, "dst"), *tx = bh_get(flow, "tx");
+	double bytes = bh_number(tx, "bytes") + bh_number(bh_get(flow, "rx"), "bytes");
 
 	row->cells[0] = bh_clock(bh_number(flow, "last"), row->time);
 	row->cells[1] = end_name(bh_get(flow, "src"));
@@ -73,7 +72,7 @@ static void fill_flow_row(const cJSON *flow, struct flow_row *row)
 	row->cells[4] = bh_word(flow, "state");
 	row->cells[5] = bh_word(flow, "verdict");
 	row->cells[6] = bh_word(flow, "direction");
-	row->cells[7] = bh_human(bytes, row->bytes);
+	row->cells[7] = cJSON_IsNull(bh_get(tx, "bytes")) ? "?" : bh_human(bytes, row->bytes);
 }
 
 static void print_flow(void *user, char *line)

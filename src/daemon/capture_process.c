@@ -8,9 +8,11 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <uv.h>
 
+#include "budget.h"
 #include "channel.h"
 #include "claim_queue.h"
 #include "dns_watch.h"
@@ -37,6 +39,7 @@ struct capture {
 	struct bh_channel *kernel;
 	struct bh_channel *core; /* NULL: no core to report to at the moment */
 	struct bh_live_source *source;
+	struct bh_budget budget;
 	struct bh_flow_table *table;
 	struct bh_dns_watch *dns;
 	uv_poll_t source_poll;
@@ -117,6 +120,8 @@ static struct bh_msg_capture_stats stats_now(struct capture *c)
 	stats.unsent_names = c->unsent_names;
 	stats.unsent_claims = c->claims.lost;
 	stats.dns = bh_dns_watch_unread(c->dns, bh_time_now());
+	stats.copy = c->budget.copy;
+	stats.throttled = c->budget.copy > c->budget.least;
 	return stats;
 }
 
@@ -152,9 +157,37 @@ static void note_loss(struct capture *c)
 		bh_flow_table_mark_loss(c->table);
 }
 
+static int64_t cpu_time(void)
+{
+	struct timespec spent;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
+	return (int64_t)spent.tv_sec * BH_SECOND + spent.tv_nsec / 1000;
+}
+
+/* Sees less, or more again, to stay within the processor time that it may use. */
+static void keep_budget(struct capture *c)
+{
+	uint8_t before = c->budget.copy,
+		copy = bh_budget_look(&c->budget, bh_time_monotonic(), cpu_time());
+	struct bh_error err = { 0 };
+
+	if (copy == before)
+		return;
+	if (bh_live_source_copy(c->source, (enum bh_copy)copy, &err) != 0) {
+		bh_log(BH_LOG_WARNING, "the filter cannot be replaced: %s", err.text);
+		c->budget.copy = before;
+		return;
+	}
+	bh_flow_table_partial(c->table, copy > c->budget.least);
+	send_stats(c);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
 	struct capture *c = timer->data;
+
+	keep_budget(c);
 
 	note_loss(c);
 	bh_flow_table_tick(c->table, bh_time_now());
@@ -197,6 +230,8 @@ static int open_and_drop(struct capture *c, const struct bh_config *config,
 {
 	struct bh_live_config live = { .ring_bytes = (size_t)share_of(c, config->ring_bytes),
 				       .snaplen = (int)config->snaplen,
+				       .copy = config->mode == BH_CAPTURE_CONTROL ? BH_COPY_CONTROL
+										  : BH_COPY_ALL,
 				       .fanout_group = c->worker.group };
 	char empty[BH_CONFIG_TEXT + 16];
 	struct bh_user user;
@@ -207,6 +242,7 @@ static int open_and_drop(struct capture *c, const struct bh_config *config,
 			     err) != 0)
 		return err->code;
 	c->source = bh_live_source_open(&live, err);
+	bh_budget_init(&c->budget, share_of(c, config->cpu * (BH_SECOND / 100)), live.copy);
 	if (c->source == NULL)
 		return bh_error_wrap(err, "capture on any");
 	if (bh_sandbox_enclose(empty, err) != 0 || bh_privileges_drop_all(&user, err) != 0)

@@ -37,6 +37,7 @@ struct key {
 };
 
 static const char *const log_levels[] = { "error", "warning", "info", "debug", NULL };
+static const char *const capture_modes[] = { "full", "control", NULL };
 static const char *const postures[] = { "open", "audit", "closed", NULL };
 static const char *const protections[] = { "plain", "owner", NULL };
 
@@ -53,6 +54,8 @@ static const struct key keys[] = {
 	{ "api.operator_group", TEXT, AT(operator_group), 0, 0, NULL },
 	{ "interfaces.uplinks", LIST, AT(uplinks), 0, 0, NULL },
 	{ "capture.ring", BYTES, AT(ring_bytes), 1 << 20, 1 << 30, NULL },
+	{ "capture.mode", WORD, AT(mode), 0, 0, capture_modes },
+	{ "capture.cpu", NUMBER, AT(cpu), 0, 100 * BH_MOST_WORKERS, NULL },
 	{ "capture.workers", COUNT, AT(workers), 1, BH_MOST_WORKERS, NULL },
 	{ "capture.snaplen", NUMBER, AT(snaplen), 128, 65535, NULL },
 	{ "capture.max_flows", NUMBER, AT(max_flows), 1000, 50000000, NULL },

@@ -23,6 +23,11 @@ enum bh_table_protection {
 	BH_TABLE_OWNER,
 };
 
+enum bh_capture_mode {
+	BH_CAPTURE_FULL,
+	BH_CAPTURE_CONTROL, /* of TCP what opens and ends connections (live_filter.h) */
+};
+
 #define BH_MOST_WORKERS 16 /* capture processes */
 
 struct bh_config {
@@ -35,6 +40,8 @@ struct bh_config {
 	char operator_group[BH_CONFIG_TEXT]; /* "": root alone */
 	struct bh_config_list uplinks;	     /* shell patterns of interface names */
 	int64_t ring_bytes;
+	int64_t mode;	 /* enum bh_capture_mode */
+	int64_t cpu;	 /* percent of a processor that capture may use; 0: without limit */
 	int64_t workers; /* capture processes; 0: as many as there are processors */
 	int64_t snaplen;
 	int64_t max_flows;

@@ -254,6 +254,8 @@ void bh_core_capture_init(struct bh_core *core);
 /* fd: the channel to this worker, or −1; taken over. */
 void bh_core_meet_capture(struct bh_core *core, uint32_t worker, int fd);
 void bh_core_capture_state(struct bh_core *core, const struct bh_msg_capture_state *state);
+/* What capture copies at the moment, in words. */
+const char *bh_core_copied(const struct bh_core *core);
 bool bh_core_hears_capture(const struct bh_core *core); /* any of them */
 
 /* core_limits.c */

@@ -79,6 +79,8 @@ static cJSON *capture_json(const struct bh_core *core)
 	cJSON_AddNumberToObject(json, "unsent", (double)s->unsent_flows);
 	cJSON_AddNumberToObject(json, "dns_streams_given_up", (double)s->dns.streams);
 	cJSON_AddNumberToObject(json, "dns_fragments", (double)s->dns.fragments);
+	cJSON_AddStringToObject(json, "copies", bh_copy_name(s->copy));
+	cJSON_AddBoolToObject(json, "throttled", s->throttled);
 	kinds = cJSON_AddObjectToObject(json, "undecoded");
 	for (int i = BH_DECODED + 1; i < BH_UNDECODED_KINDS; i++)
 		cJSON_AddNumberToObject(kinds, bh_undecoded_name(i), (double)s->table.undecoded[i]);
@@ -174,6 +176,17 @@ static void say_unread_names(const struct bh_dns_unread *dns, cJSON *list)
 		    dns->fragments);
 }
 
+static void say_what_is_copied(const struct bh_core *core, cJSON *list)
+{
+	if (core->capture_stats.throttled)
+		say(list,
+		    "to stay within capture.cpu capture sees less: %s; what is counted is a part",
+		    bh_core_copied(core));
+	else if (core->config.mode == BH_CAPTURE_CONTROL)
+		say(list, "capture.mode is control: packets and bytes of TCP connections are not "
+			  "counted");
+}
+
 static void say_unnoted(const struct bh_flow_table_stats *table, cJSON *list)
 {
 	if (table->unnoted > 0)
@@ -249,6 +262,7 @@ cJSON *bh_core_unknown(const struct bh_core *core)
 	else if (!is_whole(core))
 		say(list, "%u of %u capture processes run: what is another's share is not seen",
 		    core->capture_state.running, core->capture_state.workers);
+	say_what_is_copied(core, list);
 	bh_core_loss_say(core, list);
 	say_unread_names(&core->capture_stats.dns, list);
 	say_unnoted(&core->capture_stats.table, list);

@@ -74,15 +74,59 @@ static void add(struct bh_msg_capture_stats *sum, const struct bh_msg_capture_st
 		add_ethertype(sum->table.ethertypes, &s->table.ethertypes[i]);
 }
 
+/* What one of several gave up is given up of the whole. */
+static void add_copy(struct bh_msg_capture_stats *sum, const struct bh_msg_capture_stats *s)
+{
+	if (s->copy > sum->copy)
+		sum->copy = s->copy;
+	sum->throttled |= s->throttled;
+}
+
+static const char *copied(uint8_t copy)
+{
+	static const char *const texts[BH_COPY_KINDS] = {
+		"every packet",
+		"of TCP only what opens and ends connections, everything else",
+		"of TCP only what opens and ends connections, and one packet in 16 of what is "
+		"neither TCP nor DNS",
+		"one packet in 16 of what opens and ends TCP connections and of everything else "
+		"but DNS",
+	};
+
+	return texts[copy];
+}
+
+const char *bh_core_copied(const struct bh_core *core)
+{
+	return copied(core->capture_stats.copy);
+}
+
+static void report_copy(struct bh_core *core, const struct bh_msg_capture_stats *before,
+			const struct bh_msg_capture_stats *now)
+{
+	if (now->throttled || before->throttled)
+		core->sight_lost = bh_time_now();
+	if (now->copy > before->copy && now->throttled)
+		bh_core_event(core, "capture",
+			      "to stay within capture.cpu capture sees less: %s; what is counted "
+			      "is a part",
+			      copied(now->copy));
+	else if (now->copy < before->copy)
+		bh_core_event(core, "capture", "capture sees more again: %s", copied(now->copy));
+}
+
 static void take_stats(struct bh_core_worker *worker, const struct bh_msg_capture_stats *stats)
 {
 	struct bh_core *core = worker->core;
 
 	bh_core_loss_stats(core, &worker->stats, stats);
+	report_copy(core, &worker->stats, stats);
 	worker->stats = *stats;
 	core->capture_stats = (struct bh_msg_capture_stats) { 0 };
-	for (size_t i = 0; i < BH_MOST_WORKERS; i++)
+	for (size_t i = 0; i < BH_MOST_WORKERS; i++) {
 		add(&core->capture_stats, &core->workers[i].stats);
+		add_copy(&core->capture_stats, &core->workers[i].stats);
+	}
 }
 
 static void on_message(void *user, struct bh_channel *channel, const struct bh_message *m)

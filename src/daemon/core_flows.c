@@ -244,6 +244,15 @@ static void name_ends(struct bh_core *core, struct bh_live_flow *live)
 		report_spoof(core, f);
 }
 
+#define DNS_PORT 53
+
+/* Of such a connection only the packets that open and end it are seen (live_filter.h). */
+static bool is_uncounted(const struct bh_core *core, const struct bh_flow *f)
+{
+	return core->config.mode == BH_CAPTURE_CONTROL && f->key.proto == IPPROTO_TCP &&
+	       !is_carried(f) && f->key.sport != DNS_PORT && f->key.dport != DNS_PORT;
+}
+
 static uint64_t total_bytes(const struct bh_flow_half *half)
 {
 	return half->sent.packets > 0 ? half->sent.bytes : half->delivered.bytes;
@@ -281,7 +290,7 @@ static void learn(struct bh_core *core, struct bh_live_flow *live)
 {
 	const struct bh_flow *f = &live->flow;
 	bool answered = is_answered(f);
-	uint64_t bytes = total_bytes(&f->tx) + total_bytes(&f->rx);
+	uint64_t bytes = is_uncounted(core, f) ? 0 : total_bytes(&f->tx) + total_bytes(&f->rx);
 	struct bh_contact contact = { .src = &live->src,
 				      .dst = &live->dst,
 				      .proto = f->key.proto,
@@ -572,7 +581,8 @@ void bh_core_flow_json(const struct bh_core *core, const struct bh_live_flow *li
 		.masked = live->src.kind == BH_PEER_MASKED ? live->src.name : NULL,
 		.verdict = (uint8_t)bh_core_flow_verdict(core, live),
 		.verdict_back = (uint8_t)bh_core_flow_verdict_back(core, live),
-		.lossy = bh_core_flow_is_lossy(core, live)
+		.lossy = bh_core_flow_is_lossy(core, live),
+		.uncounted = is_uncounted(core, &live->flow)
 	};
 
 	bh_json_flow(out, &live->flow, &names);

@@ -251,7 +251,9 @@ static bool check_denial(const void *data)
 
 static bool check_capture_stats(const void *data)
 {
-	return time_ok(((const struct bh_msg_capture_stats *)data)->started);
+	const struct bh_msg_capture_stats *s = data;
+
+	return time_ok(s->started) && s->copy < BH_COPY_KINDS && flag_ok(&s->throttled);
 }
 
 static bool check_port(const void *data, size_t length)

@@ -18,6 +18,7 @@
 #include "dns_watch.h"
 #include "flow_table.h"
 #include "links.h"
+#include "live_filter.h"
 
 /* Grows whenever a body changes its form. */
 #define BH_MESSAGE_VERSION 5
@@ -169,6 +170,8 @@ struct bh_msg_capture_stats {
 	uint64_t unsent_names;
 	uint64_t unsent_claims;
 	struct bh_dns_unread dns;
+	uint8_t copy;	/* enum bh_copy */
+	bool throttled; /* less is copied than was asked for, to stay within capture.cpu */
 };
 
 struct bh_message {

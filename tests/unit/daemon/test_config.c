@@ -29,7 +29,7 @@ static void documented_file_is_the_defaults(void **state)
 	memset(&defaults, 0, sizeof(defaults));
 	bh_config_defaults(&defaults);
 	/* A value that the file does not set would show. */
-	read.workers = read.max_flows = read.snaplen = read.keep_events = -1;
+	read.workers = read.mode = read.cpu = read.max_flows = read.snaplen = read.keep_events = -1;
 	assert_int_equal(bh_config_load(&read, CONFIG_FILE, &err), 0);
 	assert_memory_equal(&read.uplinks, &defaults.uplinks, sizeof(read.uplinks));
 	assert_memory_equal(&read.netns_directories, &defaults.netns_directories,
@@ -45,6 +45,8 @@ static void documented_file_is_the_defaults(void **state)
 	SAME_TEXT(operator_group);
 	SAME_NUMBER(ring_bytes);
 	SAME_NUMBER(workers);
+	SAME_NUMBER(mode);
+	SAME_NUMBER(cpu);
 	SAME_NUMBER(snaplen);
 	SAME_NUMBER(max_flows);
 	SAME_NUMBER(idle_timeout);
@@ -70,7 +72,8 @@ static void values_are_read(void **state)
 	(void)state;
 	assert_int_equal(parse(&c,
 			       "capture: {ring: 64MiB, max_flows: 5000, idle_timeout: 1m30s, "
-			       "workers: auto}\n"
+			       "workers: auto,\n"
+			       "  mode: control, cpu: 25}\n"
 			       "interfaces:\n  uplinks: [ext0]\n"
 			       "runtimes: {docker: off}\n"
 			       "enforcement: {posture: closed, table_protection: plain}\n"
@@ -80,6 +83,8 @@ static void values_are_read(void **state)
 	assert_int_equal(c.ring_bytes, 64 << 20);
 	assert_int_equal(c.max_flows, 5000);
 	assert_int_equal(c.workers, 0);
+	assert_int_equal(c.mode, BH_CAPTURE_CONTROL);
+	assert_int_equal(c.cpu, 25);
 	assert_int_equal(c.idle_timeout, 90 * BH_SECOND);
 	assert_int_equal(c.uplinks.count, 1);
 	assert_string_equal(c.uplinks.items[0], "ext0");

@@ -51,6 +51,26 @@ static void assert_has(const struct bh_flow *flow, uint8_t verdict, const char *
 	bh_buffer_free(&out);
 }
 
+static void what_is_not_counted_is_null(void **state)
+{
+	struct bh_flow flow = a_flow();
+	struct bh_flow_names names = { .verdict = BH_FLOW_DELIVERED, .uncounted = true };
+
+	(void)state;
+	assert_flow(&flow, &names,
+		    "{\"first\":1795488442.000017,\"last\":1795488443.500000,\"proto\":\"tcp\","
+		    "\"src\":{\"ip\":\"10.0.0.1\",\"port\":40000,\"workload\":null},"
+		    "\"dst\":{\"ip\":\"10.0.0.2\",\"port\":80,\"workload\":null},"
+		    "\"tx\":{\"packets\":null,\"bytes\":null,"
+		    "\"delivered_packets\":null,\"delivered_bytes\":null},"
+		    "\"rx\":{\"packets\":null,\"bytes\":null,"
+		    "\"delivered_packets\":null,\"delivered_bytes\":null},"
+		    "\"state\":\"closed\",\"direction\":\"syn\",\"dns\":null,\"sni\":null,\"via\":"
+		    "null,\"masked\":null,"
+		    "\"tunnel\":null,\"icmp_error\":null,"
+		    "\"verdict\":\"delivered\",\"verdict_back\":\"unknown\",\"lossy\":false}");
+}
+
 static void a_flow_is_one_line_in_the_contracts_order(void **state)
 {
 	struct bh_flow flow = a_flow();
@@ -218,6 +238,7 @@ static void an_edge_is_as_documented(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_not_counted_is_null),
 		cmocka_unit_test(a_flow_is_one_line_in_the_contracts_order),
 		cmocka_unit_test(a_files_flow_knows_one_side),
 		cmocka_unit_test(what_arrived_alone_is_what_is_counted),
