@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * minimal FILE: the least that a flow monitor has to do. It reads Ethernet through libpcap, finds
- * the tuple of TCP and UDP over IPv4 and IPv6, and counts packets and bytes each way in a hash
- * table (XXH3, linear probing, doubled when two thirds full). No state, no time, no fragments, no
- * options between IPv6 and the ports, no record of the single flow.
+ * minimal FILE, minimal --live SNAPLEN: the least that a flow monitor has to do. It reads Ethernet
+ * from a file, or what passes any interface until SIGTERM, through libpcap, finds the tuple of TCP
+ * and UDP over IPv4 and IPv6, and counts packets and bytes each way in a hash table (XXH3, linear
+ * probing, doubled when two thirds full). No state, no time, no fragments, no options between IPv6
+ * and the ports, no record of the single flow.
  */
 #include <inttypes.h>
 #include <pcap/pcap.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,6 +19,7 @@
 #include <xxhash.h>
 
 #define FIRST_SLOTS 65536
+#define RING (32 << 20)
 
 /* The lower end first. Compared and hashed as bytes: no padding. */
 struct key {
@@ -33,6 +36,8 @@ struct slot {
 struct table {
 	struct slot *slots;
 	size_t mask, flows;
+	size_t link_header; /* before IP, bytes */
+	size_t ethertype;   /* where in it */
 };
 
 static bool is_free(const struct slot *s)
@@ -112,14 +117,14 @@ static void take(struct table *t, const uint8_t *addresses, size_t size, uint8_t
 static void on_packet(u_char *user, const struct pcap_pkthdr *head, const u_char *frame)
 {
 	struct table *t = (struct table *)user;
-	const uint8_t *ip = frame + 14;
-	size_t left = head->caplen > 14 ? head->caplen - 14 : 0;
+	const uint8_t *ip = frame + t->link_header;
+	size_t left = head->caplen > t->link_header ? head->caplen - t->link_header : 0;
 
-	if (left >= 20 && get16(frame + 12) == 0x0800) {
+	if (left >= 20 && get16(frame + t->ethertype) == 0x0800) {
 		size_t header = (size_t)(ip[0] & 15) * 4;
 
 		take(t, ip + 12, 4, ip[9], left >= header + 4 ? ip + header : NULL, get16(ip + 2));
-	} else if (left >= 40 && get16(frame + 12) == 0x86dd) {
+	} else if (left >= 40 && get16(frame + t->ethertype) == 0x86dd) {
 		take(t, ip + 8, 16, ip[6], left >= 44 ? ip + 40 : NULL, 40u + get16(ip + 4));
 	}
 }
@@ -136,19 +141,61 @@ static void print_sums(const struct table *t)
 	       t->flows, bytes);
 }
 
+/* Files lose nothing, and have no such counts. */
+static void print_losses(pcap_t *pcap)
+{
+	struct pcap_stat stats;
+
+	if (pcap_stats(pcap, &stats) == 0)
+		printf("{\"dropped\":%u}\n", stats.ps_drop);
+}
+
+static pcap_t *source;
+
+static void end(int signal)
+{
+	(void)signal;
+	pcap_breakloop(source);
+}
+
+static pcap_t *open_live(int snaplen, char *problem)
+{
+	pcap_t *pcap = pcap_create("any", problem);
+
+	if (pcap == NULL)
+		return NULL;
+	pcap_set_snaplen(pcap, snaplen);
+	pcap_set_buffer_size(pcap, RING);
+	pcap_set_timeout(pcap, 100);
+	if (pcap_activate(pcap) < 0 || pcap_set_datalink(pcap, DLT_LINUX_SLL2) != 0) {
+		snprintf(problem, PCAP_ERRBUF_SIZE, "%s", pcap_geterr(pcap));
+		pcap_close(pcap);
+		return NULL;
+	}
+	return pcap;
+}
+
 int main(int argc, char **argv)
 {
-	char problem[PCAP_ERRBUF_SIZE] = "usage: minimal FILE";
-	struct table t = { 0 };
-	pcap_t *pcap = argc == 2 ? pcap_open_offline(argv[1], problem) : NULL;
+	char problem[PCAP_ERRBUF_SIZE] = "usage: minimal FILE | minimal --live SNAPLEN";
+	struct table t = { .link_header = 14, .ethertype = 12 };
 
+	if (argc == 3 && strcmp(argv[1], "--live") == 0) {
+		source = open_live(atoi(argv[2]), problem);
+		t.link_header = 20;
+		t.ethertype = 0;
+		signal(SIGTERM, end);
+	} else if (argc == 2) {
+		source = pcap_open_offline(argv[1], problem);
+	}
 	allocate(&t, FIRST_SLOTS);
-	if (pcap == NULL || pcap_loop(pcap, -1, on_packet, (u_char *)&t) != 0) {
-		fprintf(stderr, "minimal: %s\n", pcap != NULL ? pcap_geterr(pcap) : problem);
+	if (source == NULL || pcap_loop(source, -1, on_packet, (u_char *)&t) == PCAP_ERROR) {
+		fprintf(stderr, "minimal: %s\n", source != NULL ? pcap_geterr(source) : problem);
 		return 1;
 	}
-	pcap_close(pcap);
 	print_sums(&t);
+	print_losses(source);
+	pcap_close(source);
 	free(t.slots);
 	return 0;
 }
