@@ -11,9 +11,9 @@
 #include "grow.h"
 #include "timefmt.h"
 
-#define PROGRESS_EVERY 65536  /* packets */
-#define TICK (BH_SECOND / 10) /* of packet time */
-#define READ_AT_ONCE (256 * 1024)
+#define PROGRESS_EVERY 65536	 /* packets */
+#define TICK (BH_SECOND / 10)	 /* of packet time */
+#define READ_AT_ONCE (32 * 1024) /* what is read next lies in the first cache still */
 
 static int64_t packet_time(const struct pcap_pkthdr *head)
 {
