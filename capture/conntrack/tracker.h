@@ -5,11 +5,11 @@
  * bh_tracker_find(), for the time that the kernel takes to look.
  *
  * News are dear: the kernel makes a message of each, and reading them takes 0.19 s of a processor a
- * second at 11,700 new connections a second; 1,000 lookups a second take 0.01 s, a dump every 5 s
- * of such a table 0.02 s (bench/tracking.sh, medians of 7 rounds). An entry of TCP stays for 120 s
- * after its end, 10 s after a reset; one of UDP for 30 s after its last packet. So a dump every few
- * seconds, or a lookup within them, misses only what was deleted by hand: by dockerd, say, when a
- * container goes.
+ * second at 11,700 new connections a second; 1,000 lookups a second take 0.01 s (bench/tracking.sh,
+ * medians of 7 rounds of a second, each of which begins with an empty table; what a dump of a full
+ * one takes was not measured). An entry of TCP stays for 120 s after its end, 10 s after a reset;
+ * one of UDP for 30 s after its last packet. So a dump every few seconds, or a lookup within them,
+ * misses only what was deleted by hand: by dockerd, say, when a container goes.
  */
 #ifndef BH_TRACKER_H
 #define BH_TRACKER_H
