@@ -194,9 +194,13 @@ static void read_published(struct bh_container *c, const cJSON *ports)
 
 		if (port->string == NULL || !read_own_port(port->string, &published))
 			continue;
-		cJSON_ArrayForEach (binding, port)
-			if (read_port(text_of(binding, "HostPort"), &published.host_port))
-				bh_container_publish(c, &published);
+		cJSON_ArrayForEach (binding, port) {
+			if (!read_port(text_of(binding, "HostPort"), &published.host_port))
+				continue;
+			if (!bh_addr_parse(text_of(binding, "HostIp"), &published.host_addr))
+				published.host_addr = (struct bh_addr) { 0 };
+			bh_container_publish(c, &published);
+		}
 	}
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
 #include "grow.h"
 
 struct bh_container *bh_container_new(void)
@@ -53,12 +54,21 @@ void bh_container_publish(struct bh_container *c, const struct bh_published *pub
 		const struct bh_published *known = &c->published[i];
 
 		if (known->proto == published->proto && known->port == published->port &&
-		    known->host_port == published->host_port)
+		    known->host_port == published->host_port &&
+		    bh_addr_equal(&known->host_addr, &published->host_addr))
 			return;
 	}
 	c->published =
 		bh_grow(c->published, &capacity, c->published_count + 1, sizeof(*c->published));
 	c->published[c->published_count++] = *published;
+}
+
+bool bh_published_covers(const struct bh_published *published, const struct bh_addr *addr)
+{
+	const struct bh_addr *own = &published->host_addr;
+
+	return own->family == 0 || bh_addr_equal(own, addr) ||
+	       (own->family == addr->family && bh_addr_is_unspecified(own));
 }
 
 struct bh_container *bh_container_copy(const struct bh_container *from)

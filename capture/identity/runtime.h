@@ -28,6 +28,7 @@ struct bh_published {
 	uint8_t proto;
 	uint16_t port;
 	uint16_t host_port;
+	struct bh_addr host_addr; /* unspecified: all of its family; family 0: all */
 };
 
 /* A container as its runtime describes it. Owned by whoever holds it; _free frees it whole. */
@@ -53,8 +54,10 @@ struct bh_container *bh_container_copy(const struct bh_container *container);
 void bh_container_free(struct bh_container *container);
 void bh_container_add_label(struct bh_container *container, const char *key, const char *value);
 struct bh_container_net *bh_container_add_net(struct bh_container *container);
-/* Adds it where it is not there yet: each of the host's addresses has a line of its own. */
+/* Adds it where it is not there yet. */
 void bh_container_publish(struct bh_container *container, const struct bh_published *published);
+/* Whether whoever connects to this address of the host may be meant. */
+bool bh_published_covers(const struct bh_published *published, const struct bh_addr *addr);
 const char *bh_container_label(const struct bh_container *container, const char *key); /* or NULL */
 
 /* "docker", "podman" …; "netns" for none. */

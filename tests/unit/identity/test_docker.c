@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
 #include "grow.h"
 #include "map.h"
 #include "runtime.h"
@@ -159,21 +160,29 @@ static void a_listing_names_containers(void **state)
 	      "\"NetworkSettings\":{\"SandboxKey\":\"/var/run/docker/netns/"
 	      "abc\",\"Networks\":{},"
 	      "\"Ports\":{\"80/tcp\":[{\"HostIp\":\"0.0.0.0\",\"HostPort\":\"8080\"},"
-	      "{\"HostIp\":\"::\",\"HostPort\":\"8080\"}],\"81/tcp\":null,"
+	      "{\"HostIp\":\"::\",\"HostPort\":\"8080\"},"
+	      "{\"HostIp\":\"192.0.2.1\",\"HostPort\":\"8081\"}],\"81/tcp\":null,"
 	      "\"53/udp\":[{\"HostPort\":\"5353\"}],\"82\":[{\"HostPort\":\"1\"}],"
 	      "\"83/tcp\":[{\"HostPort\":\"65536\"},{\"HostPort\":7},{}]}}}");
 	c = bh_map_get_text(h.containers, ID_A);
 	assert_string_equal(c->netns_path, "/var/run/docker/netns/abc");
 	assert_int_equal(c->pid, 41);
-	assert_int_equal(c->published_count, 2);
+	assert_int_equal(c->published_count, 4);
 	assert_int_equal(c->published[0].port, 80);
 	assert_int_equal(c->published[0].host_port, 8080);
-	assert_int_equal(c->published[1].proto, IPPROTO_UDP);
-	assert_int_equal(c->published[1].host_port, 5353);
+	assert_int_equal(c->published[3].proto, IPPROTO_UDP);
+	assert_int_equal(c->published[3].host_port, 5353);
+	struct bh_addr one, other;
+	assert_true(bh_addr_parse("192.0.2.1", &one) && bh_addr_parse("192.0.2.2", &other));
+	assert_true(bh_published_covers(&c->published[0], &other));
+	assert_false(bh_published_covers(&c->published[1], &other));
+	assert_true(bh_published_covers(&c->published[2], &one));
+	assert_false(bh_published_covers(&c->published[2], &other));
+	assert_true(bh_published_covers(&c->published[3], &other));
 	/* The next list does not say it, which does not mean that it is so no more. */
 	reply(docker, find(&h, BH_QUERY_CONTAINERS, ""), HEAD, LIST_A);
 	c = bh_map_get_text(h.containers, ID_A);
-	assert_int_equal(c->published_count, 2);
+	assert_int_equal(c->published_count, 4);
 	stop(&h, docker);
 }
 
