@@ -44,6 +44,14 @@ struct bh_edge {
 	bool lossy;	     /* something was lost while it was learned */
 };
 
+#define BH_EDGE_CLIENTS 8
+
+/* Whom the masked source of an edge seems to have stood for: the first few workloads. */
+struct bh_edge_clients {
+	char names[BH_EDGE_CLIENTS][BH_PEER_NAME];
+	size_t count;
+};
+
 /* How a name for a peer outside came about. */
 enum bh_calling {
 	BH_CALLED_BY_DNS,   /* an answer that the source received */

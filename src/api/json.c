@@ -228,7 +228,7 @@ static void put_names(struct bh_buffer *out, const char *before, const struct bh
 }
 
 void bh_json_edge(struct bh_buffer *out, const struct bh_edge *edge, unsigned replicas,
-		  const struct bh_edge_names *names)
+		  const struct bh_edge_names *names, const struct bh_edge_clients *clients)
 {
 	char first[BH_TIME_TEXT], last[BH_TIME_TEXT], proto[BH_PROTOCOL_TEXT];
 
@@ -247,5 +247,8 @@ void bh_json_edge(struct bh_buffer *out, const struct bh_edge *edge, unsigned re
 	put_names(out, ",\"dns\":[", names, BH_CALLED_BY_DNS);
 	put_names(out, ",\"sni\":[", names, BH_CALLED_BY_CLAIM);
 	put_text(out, ",\"masked\":", masked ? edge->src.name : NULL);
-	bh_buffer_puts(out, "}");
+	bh_buffer_puts(out, ",\"clients\":[");
+	for (size_t i = 0; i < clients->count; i++)
+		put_text(out, i > 0 ? "," : "", clients->names[i]);
+	bh_buffer_puts(out, "]}");
 }

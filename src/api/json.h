@@ -37,6 +37,6 @@ void bh_json_string(struct bh_buffer *out, const char *text);
 
 /* Appends one edge as a JSON object. */
 void bh_json_edge(struct bh_buffer *out, const struct bh_edge *edge, unsigned replicas,
-		  const struct bh_edge_names *names);
+		  const struct bh_edge_names *names, const struct bh_edge_clients *clients);
 
 #endif

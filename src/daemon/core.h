@@ -37,9 +37,10 @@ struct bh_live_flow {
 	uint8_t tries;		/* questions to connection tracking that nobody answered */
 	int64_t asked;		/* monotonic: the last of them */
 	struct bh_join *joined; /* with the other leg of a translated connection; NULL: with none */
-	bool ended;		/* its last report is in the ledger */
-	bool learned;		/* its edge is in the ledger, … */
-	bool dns_kept;		/* … and so is what its destination is called */
+	struct bh_proxied *proxied; /* as a leg of a proxy's connections; NULL: it is none */
+	bool ended;		    /* its last report is in the ledger */
+	bool learned;		    /* its edge is in the ledger, … */
+	bool dns_kept;		    /* … and so is what its destination is called */
 	bool sni_kept;
 	bool denied;	  /* by us, as NFLOG said: the way there … */
 	bool denied_back; /* … or back */
@@ -111,11 +112,12 @@ struct bh_core {
 	struct bh_map *flows_by_key;		  /* the newest of each tuple */
 	TAILQ_HEAD(, bh_live_flow) to_ask, asked; /* of connection tracking (core_conntrack.c) */
 	size_t questions_left;			  /* in this second */
-	bool tracks;		/* something in this namespace has connections tracked */
-	struct bh_map *joins;	/* tuple → what it is a leg of (core_join.c) */
-	struct bh_map *spoofs;	/* ifindex → what was said of it lately (core_flows.c) */
-	struct bh_map *denials; /* of tuples that no flow has met yet (core_denials.c) */
-	int64_t forgotten;	/* µs: of the latest flow that is not kept any more */
+	bool tracks;		    /* something in this namespace has connections tracked */
+	struct bh_map *joins;	    /* tuple → what it is a leg of (core_join.c) */
+	struct bh_proxies *proxies; /* their legs (core_proxy.c) */
+	struct bh_map *spoofs;	    /* ifindex → what was said of it lately (core_flows.c) */
+	struct bh_map *denials;	    /* of tuples that no flow has met yet (core_denials.c) */
+	int64_t forgotten;	    /* µs: of the latest flow that is not kept any more */
 	struct bh_live_flow *oldest, *newest;
 	STAILQ_HEAD(, bh_live_flow) finished; /* kept for a while, in order of their end */
 	size_t finished_count;
@@ -240,6 +242,8 @@ const struct bh_flow_key *bh_core_joined_named(const struct bh_live_flow *live);
 /* core_masked.c */
 /* Where the host stands before a client whom nobody can know: then src is masked, and says why. */
 void bh_core_mask(struct bh_core *core, struct bh_live_flow *live);
+/* Whether the client is masked because he may have come by the proxy of a published port. */
+bool bh_core_masked_by_proxy(const struct bh_core *core, const struct bh_live_flow *live);
 /* Whether the workload was reached by masked clients of whom the active policy says nothing; *edge:
  * how. */
 bool bh_core_undecided(const struct bh_core *core, const char *workload, struct bh_edge *edge);
@@ -257,6 +261,26 @@ void bh_core_capture_state(struct bh_core *core, const struct bh_msg_capture_sta
 /* What capture copies at the moment, in words. */
 const char *bh_core_copied(const struct bh_core *core);
 bool bh_core_hears_capture(const struct bh_core *core); /* any of them */
+
+/* core_proxy.c */
+struct bh_proxies *bh_proxies_new(void);
+/* Once every flow has left. */
+void bh_proxies_free(struct bh_proxies *proxies);
+/* With each report, once both ends are named: notes what may be a leg. */
+void bh_core_proxy_note(struct bh_core *core, struct bh_live_flow *live);
+void bh_core_proxy_leave(struct bh_core *core, struct bh_live_flow *live);
+/* Pairs what was noted long enough ago; now: monotonic. */
+void bh_core_proxy_tick(struct bh_core *core, int64_t now);
+/* A server's leg that is shown as the end of its client's. */
+bool bh_core_proxy_shows_other(const struct bh_live_flow *live);
+/* The leg whose destination and delivery stand for this flow's: its server's; else the flow itself.
+ */
+const struct bh_live_flow *bh_core_proxied_end(const struct bh_live_flow *live);
+/* What masks the client, and whom it seems to be; NULL where he is not masked. */
+const char *bh_core_masked_reason(const struct bh_live_flow *live);
+/* Whose connections those of a masked edge were paired with, since core started; never NULL. */
+const struct bh_edge_clients *bh_core_proxy_clients(const struct bh_core *core,
+						    const struct bh_edge *edge);
 
 /* core_limits.c */
 /* What cannot be seen of any container: sentences, for coverage. */

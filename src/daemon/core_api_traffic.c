@@ -50,13 +50,14 @@ static bool read_filter(const struct bh_api_request *request, struct flow_filter
 static bool passes(const struct bh_core *core, const struct flow_filter *filter,
 		   const struct bh_live_flow *live)
 {
-	if (live->link_control || bh_core_flow_is_hidden(live))
+	if (live->link_control || bh_core_flow_is_hidden(live) || bh_core_proxy_shows_other(live))
 		return false;
+	const struct bh_live_flow *end = bh_core_proxied_end(live);
 	if (filter->workload[0] != '\0' && strcmp(filter->workload, live->src.name) != 0 &&
-	    strcmp(filter->workload, live->dst.name) != 0)
+	    strcmp(filter->workload, end->dst.name) != 0)
 		return false;
 	return filter->verdict[0] == '\0' ||
-	       strcmp(filter->verdict, verdicts[bh_core_flow_verdict(core, live)]) == 0;
+	       strcmp(filter->verdict, verdicts[bh_core_flow_verdict(core, end)]) == 0;
 }
 
 struct flow_stream {
@@ -150,7 +151,7 @@ void bh_core_handle_flows(void *user, const struct bh_api_request *request,
 
 struct edge_writer {
 	struct bh_buffer text;
-	const struct bh_called *called;
+	const struct bh_core *core;
 	const char *workload; /* NULL: all */
 	size_t count;
 };
@@ -164,17 +165,17 @@ static void write_edge(void *user, const struct bh_edge *edge)
 		return;
 	struct bh_edge_names names;
 
-	bh_called_get(w->called, edge->src.name, edge->dst.name, &names);
+	bh_called_get(w->core->called, edge->src.name, edge->dst.name, &names);
 	bh_buffer_puts(&w->text, w->count++ > 0 ? ",\n" : "\n");
-	bh_json_edge(&w->text, edge, bh_edge_replicas(edge), &names);
+	bh_json_edge(&w->text, edge, bh_edge_replicas(edge), &names,
+		     bh_core_proxy_clients(w->core, edge));
 }
 
 void bh_core_handle_edges(void *user, const struct bh_api_request *request,
 			  struct bh_api_reply *reply)
 {
 	const struct bh_core *core = user;
-	struct edge_writer writer = { .called = core->called,
-				      .workload = bh_api_query(request, "workload") };
+	struct edge_writer writer = { .core = core, .workload = bh_api_query(request, "workload") };
 
 	bh_buffer_puts(&writer.text, "[");
 	bh_ledger_each(core->ledger, write_edge, &writer);
@@ -279,10 +280,20 @@ static void set_number(cJSON *object, const char *key, double value)
 	cJSON_ReplaceItemInObject(object, key, cJSON_CreateNumber(value));
 }
 
+static void add_clients(cJSON *json, const struct bh_edge_clients *clients)
+{
+	cJSON *list = clients->count > 0 ? cJSON_AddArrayToObject(json, "clients") : NULL;
+
+	for (size_t i = 0; i < clients->count; i++)
+		cJSON_AddItemToArray(list, cJSON_CreateString(clients->names[i]));
+}
+
 static void add_map_edge(void *user, const struct bh_edge *edge)
 {
-	cJSON *json = map_edge(user, &edge->src, &edge->dst, edge->proto, edge->port);
+	struct map_writer *w = user;
+	cJSON *json = map_edge(w, &edge->src, &edge->dst, edge->proto, edge->port);
 
+	add_clients(json, bh_core_proxy_clients(w->core, edge));
 	set_number(json, "connections", (double)edge->connections);
 	set_number(json, "answered", (double)edge->answered);
 	set_number(json, "bytes", (double)edge->bytes);

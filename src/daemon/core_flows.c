@@ -83,6 +83,7 @@ static void forget(struct bh_core *core, struct bh_live_flow *live)
 	*(live->newer != NULL ? &live->newer->older : &core->newest) = live->older;
 	forget_tuple(core, live);
 	bh_core_tracking_drop(core, live);
+	bh_core_proxy_leave(core, live);
 	bh_core_attempt_over(core, live);
 	if (bh_map_get(core->flows, &live->flow.id, sizeof(live->flow.id)) == live)
 		bh_map_remove(core->flows, &live->flow.id, sizeof(live->flow.id));
@@ -446,6 +447,7 @@ static void take_flow(struct bh_core *core, const struct bh_flow *flow)
 	}
 	adopt(core, live, flow);
 	take_news_of_leg(core, live);
+	bh_core_proxy_note(core, live);
 	if (flow->final) {
 		bh_core_attempt_over(core, live);
 		bh_name_end(live->dns);
@@ -572,20 +574,24 @@ const char *bh_core_peer_workload(const struct bh_peer *peer)
 void bh_core_flow_json(const struct bh_core *core, const struct bh_live_flow *live,
 		       struct bh_buffer *out)
 {
+	const struct bh_live_flow *end = bh_core_proxied_end(live);
+	struct bh_flow flow = live->flow;
 	struct bh_flow_names names = {
 		.src_workload = bh_core_peer_workload(&live->src),
-		.dst_workload = bh_core_peer_workload(&live->dst),
+		.dst_workload = bh_core_peer_workload(&end->dst),
 		.dns = live->dns != NULL ? bh_name_text(live->dns) : NULL,
 		.sni = live->sni,
-		.via = bh_core_joined_named(live),
-		.masked = live->src.kind == BH_PEER_MASKED ? live->src.name : NULL,
-		.verdict = (uint8_t)bh_core_flow_verdict(core, live),
+		.via = end != live ? &live->flow.key : bh_core_joined_named(live),
+		.masked = bh_core_masked_reason(live),
+		.verdict = (uint8_t)bh_core_flow_verdict(core, end),
 		.verdict_back = (uint8_t)bh_core_flow_verdict_back(core, live),
-		.lossy = bh_core_flow_is_lossy(core, live),
+		.lossy = bh_core_flow_is_lossy(core, live) || bh_core_flow_is_lossy(core, end),
 		.uncounted = is_uncounted(core, &live->flow)
 	};
 
-	bh_json_flow(out, &live->flow, &names);
+	flow.key.dst = end->flow.key.dst;
+	flow.key.dport = end->flow.key.dport;
+	bh_json_flow(out, &flow, &names);
 }
 
 struct bh_flow_key bh_flow_key_turned(const struct bh_flow_key *key)

@@ -37,6 +37,18 @@ set_masked(struct bh_peer *peer, const char *format, ...)
 	va_end(arguments);
 }
 
+/* Where nothing is tracked nothing is translated, and there is nothing to forget. */
+static bool tracking_forgot(const struct bh_core *core, const struct bh_live_flow *live)
+{
+	return live->tracking == BH_TRACKING_UNTRACKED && core->tracks;
+}
+
+bool bh_core_masked_by_proxy(const struct bh_core *core, const struct bh_live_flow *live)
+{
+	return live->src.kind == BH_PEER_MASKED && !tracking_forgot(core, live) &&
+	       published_as(core, &live->flow) != NULL;
+}
+
 void bh_core_mask(struct bh_core *core, struct bh_live_flow *live)
 {
 	const struct bh_flow *f = &live->flow;
@@ -45,8 +57,7 @@ void bh_core_mask(struct bh_core *core, struct bh_live_flow *live)
 	    live->joined != NULL || !bh_model_is_gateway(core->model, &f->key.src))
 		return;
 	const struct bh_published *published = published_as(core, f);
-	/* Where nothing is tracked nothing is translated. */
-	if (live->tracking == BH_TRACKING_UNTRACKED && core->tracks)
+	if (tracking_forgot(core, live))
 		set_masked(&live->src, "connection tracking knows nothing of it");
 	else if (published != NULL)
 		set_masked(&live->src, "docker-proxy of host:%u, or the host itself",
@@ -107,14 +118,30 @@ bool bh_core_undecided(const struct bh_core *core, const char *workload, struct 
 	return s.found;
 }
 
+struct description {
+	const struct bh_core *core;
+	struct bh_buffer *out;
+};
+
+static void describe_clients(struct bh_buffer *out, const struct bh_edge_clients *clients)
+{
+	for (size_t i = 0; i < clients->count; i++)
+		bh_buffer_printf(out, "%s%s",
+				 i > 0 ? ", " : "\n  Just before, the proxy was called by ",
+				 clients->names[i]);
+	if (clients->count > 0)
+		bh_buffer_puts(out, ": evidence, and no proof.");
+}
+
 static void describe(void *user, const struct bh_edge *edge)
 {
+	const struct description *d = user;
 	char port[BH_PORT_TEXT], when[BH_TIME_TEXT];
 
 	if (edge->src.kind != BH_PEER_MASKED)
 		return;
 	bh_buffer_printf(
-		user,
+		d->out,
 		"\nTo be decided: somebody opened %s of %s, who is not known (%s);"
 		"\n  %llu connections, the last on %s. To the rules it comes from the host:"
 		"\n  'from: host, to: %s, ports: [%s]' lets it in, with whoever else comes that "
@@ -123,9 +150,12 @@ static void describe(void *user, const struct bh_edge *edge)
 		bh_port_format(edge->proto, edge->port, port), edge->dst.name, edge->src.name,
 		(unsigned long long)edge->connections, bh_time_format(edge->last, when),
 		edge->dst.name, port, edge->dst.name);
+	describe_clients(d->out, bh_core_proxy_clients(d->core, edge));
 }
 
 void bh_core_describe_masked(const struct bh_core *core, struct bh_buffer *out)
 {
-	bh_ledger_each(core->ledger, describe, out);
+	struct description d = { core, out };
+
+	bh_ledger_each(core->ledger, describe, &d);
 }

@@ -116,6 +116,7 @@ static void on_tick(uv_timer_t *timer)
 	if (core->docker != NULL)
 		bh_docker_ops.tick(core->docker, now);
 	bh_core_tracking_tick(core, bh_time_monotonic());
+	bh_core_proxy_tick(core, bh_time_monotonic());
 	bh_core_listeners_tick(core, bh_time_monotonic());
 	bh_core_flows_tick(core);
 	bh_core_denials_tick(core, now);
@@ -366,6 +367,7 @@ static void start(struct bh_core *core, const struct bh_config *config)
 	core->denials = bh_map_new(free);
 	core->listeners = bh_map_new(free);
 	bh_core_tracking_start(core);
+	core->proxies = bh_proxies_new();
 	core->spoofs = bh_map_new(free);
 	core->modes = bh_map_new(free);
 	core->kept = bh_map_new(bh_core_kept_free);

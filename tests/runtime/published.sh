@@ -91,6 +91,7 @@ connected() {
 	status_is '.identity.runtimes[0].state == "connected"' && knows db && knows web
 }
 eventually 20 connected || fail "not connected again"
+proxied_since=$(date +%s)
 reaches_at_last() {
 	reaches web 10.88.0.1 8080
 }
@@ -100,10 +101,24 @@ edge masked compose:shop/db 80 | jq -e '.masked | startswith("docker-proxy of ho
 	fail "the reason is not given: $(edge masked compose:shop/db 80)"
 edge compose:shop/web host 8080 >/dev/null || fail "web is not seen to go to the host"
 
+step "to whoever looks, web's connection is one flow through the proxy"
+shown_as_one() {
+	must_reach web 10.88.0.1 8080
+	bh flows --format json | jq -e -s 'any(.[]; .src.workload == "compose:shop/web" and
+		.dst.workload == "compose:shop/db" and .dst.port == 80 and .verdict == "delivered" and
+		.via == {ip: "10.88.0.1", port: 8080} and .masked == null and
+		.tx.packets > 0 and .tx.delivered_packets == null and .first > $since)' --argjson since "$proxied_since"
+}
+eventually 30 shown_as_one || fail "no pair: $(bh flows)"
+edge masked compose:shop/db 80 | jq -e '.clients == ["compose:shop/web"]' >/dev/null ||
+	fail "the client is not named: $(edge masked compose:shop/db 80)"
+
 step "the proposal names the decision; without it db is not enforced"
 bh policy propose >"$scratch/policy.yaml"
 grep -q '^# To be decided: somebody opened 80/tcp of compose:shop/db' "$scratch/policy.yaml" ||
 	fail "the proposal is silent: $(cat "$scratch/policy.yaml")"
+grep -q '^# .*the proxy was called by compose:shop/web' "$scratch/policy.yaml" ||
+	fail "the proposal does not name the client: $(cat "$scratch/policy.yaml")"
 # As if nobody had ever seen the host itself there.
 python3 - "$scratch/policy.yaml" <<-'PYTHON'
 	import re, sys

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core_fixture.h"
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
 #include "grow.h"
 
 struct bh_core *core_fixture_new(int64_t keep_departed)
@@ -28,6 +30,7 @@ struct bh_core *core_fixture_new(int64_t keep_departed)
 	core->denials = bh_map_new(free);
 	core->listeners = bh_map_new(free);
 	bh_core_tracking_start(core);
+	core->proxies = bh_proxies_new();
 	core->spoofs = bh_map_new(free);
 	core->modes = bh_map_new(free);
 	core->kept = bh_map_new(bh_core_kept_free);
@@ -49,6 +52,7 @@ void core_fixture_free(struct bh_core *core)
 	for (struct bh_live_flow *live = core->oldest; live != NULL; live = next) {
 		next = live->newer;
 		bh_core_tracking_drop(core, live);
+		bh_core_proxy_leave(core, live);
 		bh_name_release(live->dns);
 		free(live->sni);
 		free(live);
@@ -57,12 +61,79 @@ void core_fixture_free(struct bh_core *core)
 	bh_force_free(core->force);
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
 		bh_map_free(maps[i]);
+	bh_proxies_free(core->proxies);
 	bh_store_close(core->store);
 	bh_names_free(core->names);
 	bh_ledger_free(core->ledger);
 	bh_called_free(core->called);
 	bh_model_free(core->model);
 	free(core);
+}
+
+struct bh_addr core_fixture_addr(const char *text)
+{
+	struct bh_addr a;
+
+	if (!bh_addr_parse(text, &a))
+		abort();
+	return a;
+}
+
+struct bh_flow_key core_fixture_tuple(const char *src, uint16_t sport, const char *dst,
+				      uint16_t dport)
+{
+	return (struct bh_flow_key) { core_fixture_addr(src), core_fixture_addr(dst), sport, dport,
+				      IPPROTO_TCP };
+}
+
+void core_fixture_endpoint(struct bh_core *core, uint32_t ifindex, const char *name,
+			   const char *address)
+{
+	struct bh_endpoint_fact fact;
+
+	memset(&fact, 0, sizeof(fact));
+	fact.ifindex = ifindex;
+	fact.netns_inode = ifindex;
+	fact.master_ifindex = 100;
+	fact.addr_count = 1;
+	fact.addrs[0] = core_fixture_addr(address);
+	fact.since = CORE_FIXTURE_NOW - BH_SECOND;
+	bh_copy_text(fact.ifname, sizeof(fact.ifname), name);
+	snprintf(fact.netns_name, sizeof(fact.netns_name), "/run/netns/%s", name);
+	bh_model_endpoint(core->model, &fact, CORE_FIXTURE_NOW - BH_SECOND);
+}
+
+void core_fixture_host_addr(struct bh_core *core, uint32_t ifindex, const char *address)
+{
+	struct bh_host_addr fact = { .ifindex = ifindex,
+				     .addr = core_fixture_addr(address),
+				     .prefix_length = 24 };
+
+	bh_model_host_addr(core->model, &fact);
+}
+
+void core_fixture_world(struct bh_core *core)
+{
+	core_fixture_endpoint(core, 7, "web", "10.0.1.2");
+	core_fixture_endpoint(core, 8, "db", "10.0.2.3");
+	core_fixture_host_addr(core, 100, "10.0.2.1");
+	core_fixture_host_addr(core, 1, "192.0.2.1");
+}
+
+void core_fixture_publish(struct bh_core *core, const char *netns, uint16_t port,
+			  uint16_t host_port)
+{
+	struct bh_published published = { .proto = IPPROTO_TCP,
+					  .port = port,
+					  .host_port = host_port };
+	struct bh_container *c = bh_container_new();
+
+	memset(c->id, 'a', 64);
+	bh_copy_text(c->name, sizeof(c->name), "db");
+	bh_copy_text(c->netns_path, sizeof(c->netns_path), netns);
+	bh_container_publish(c, &published);
+	bh_model_container(core->model, c, CORE_FIXTURE_NOW);
+	bh_container_free(c);
 }
 
 struct counter {

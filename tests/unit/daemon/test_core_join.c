@@ -13,12 +13,11 @@
 
 #include <cmocka.h>
 
-#include "address.h"
 #include "core_fixture.h"
 #include "grow.h"
 #include "timefmt.h"
 
-#define NOW (INT64_C(1700000000) * BH_SECOND)
+#define NOW CORE_FIXTURE_NOW
 
 static int asked_fd; /* what the kernel process would read */
 
@@ -70,60 +69,12 @@ static const struct bh_live_flow *find(const struct bh_core *core, const struct 
 	return bh_map_get(core->flows_by_key, &t, sizeof(t));
 }
 
-static struct bh_addr addr(const char *text)
-{
-	struct bh_addr a;
-
-	assert_true(bh_addr_parse(text, &a));
-	return a;
-}
-
-static struct bh_flow_key tuple(const char *src, uint16_t sport, const char *dst, uint16_t dport)
-{
-	return (struct bh_flow_key) { addr(src), addr(dst), sport, dport, IPPROTO_TCP };
-}
-
-static void add_endpoint(struct bh_core *core, uint32_t ifindex, const char *name,
-			 const char *address)
-{
-	struct bh_endpoint_fact fact;
-
-	memset(&fact, 0, sizeof(fact));
-	fact.ifindex = ifindex;
-	fact.netns_inode = ifindex;
-	fact.master_ifindex = 100;
-	fact.addr_count = 1;
-	fact.addrs[0] = addr(address);
-	fact.since = NOW - BH_SECOND;
-	bh_copy_text(fact.ifname, sizeof(fact.ifname), name);
-	snprintf(fact.netns_name, sizeof(fact.netns_name), "/run/netns/%s", name);
-	bh_model_endpoint(core->model, &fact, NOW - BH_SECOND);
-}
-
-static void add_host_addr(struct bh_core *core, uint32_t ifindex, const char *address)
-{
-	struct bh_host_addr fact = { .ifindex = ifindex,
-				     .addr = addr(address),
-				     .prefix_length = 24 };
-
-	bh_model_host_addr(core->model, &fact);
-}
-
-/* "web" 10.0.1.2 behind veth 7, "db" 10.0.2.3 behind veth 8, the host between them. */
-static void add_world(struct bh_core *core)
-{
-	add_endpoint(core, 7, "web", "10.0.1.2");
-	add_endpoint(core, 8, "db", "10.0.2.3");
-	add_host_addr(core, 100, "10.0.2.1");
-	add_host_addr(core, 1, "192.0.2.1");
-}
-
 /* web:40000 → 192.0.2.1:8080, of which the rest of the host makes 10.0.2.1:41000 → db:80. */
 static struct bh_flow leg_before(void)
 {
 	struct bh_flow f = { .id = 1, .first = NOW, .last = NOW, .src_ifindex = 7 };
 
-	f.key = tuple("10.0.1.2", 40000, "192.0.2.1", 8080);
+	f.key = core_fixture_tuple("10.0.1.2", 40000, "192.0.2.1", 8080);
 	f.direction = BH_DIRECTION_SYN;
 	f.state = BH_FLOW_ESTABLISHED;
 	f.answered = f.established = true;
@@ -137,7 +88,7 @@ static struct bh_flow leg_after(void)
 	struct bh_flow f = leg_before();
 
 	f.id = 2;
-	f.key = tuple("10.0.2.1", 41000, "10.0.2.3", 80);
+	f.key = core_fixture_tuple("10.0.2.1", 41000, "10.0.2.3", 80);
 	f.src_ifindex = 0;
 	f.dst_ifindex = 8;
 	f.tx = (struct bh_flow_half) { .delivered = { 4, 400 } };
@@ -150,8 +101,8 @@ static struct bh_msg_tracked answer_to(const struct bh_flow *f)
 	return (struct bh_msg_tracked) {
 		.asked = f->key,
 		.found = true,
-		.entry = { .original = tuple("10.0.1.2", 40000, "192.0.2.1", 8080),
-			   .reply = tuple("10.0.2.3", 80, "10.0.2.1", 41000),
+		.entry = { .original = core_fixture_tuple("10.0.1.2", 40000, "192.0.2.1", 8080),
+			   .reply = core_fixture_tuple("10.0.2.3", 80, "10.0.2.1", 41000),
 			   .id = 77,
 			   .start = BH_TRACKED_START_SEEN,
 			   .src_nat = true,
@@ -177,7 +128,7 @@ static void take_edge(void *user, const struct bh_edge *edge)
 
 static void assert_joined(struct bh_core *core)
 {
-	struct bh_flow_key key = tuple("10.0.1.2", 40000, "10.0.2.3", 80);
+	struct bh_flow_key key = core_fixture_tuple("10.0.1.2", 40000, "10.0.2.3", 80);
 	const struct bh_live_flow *live = find(core, &key);
 	struct bh_edge edge;
 
@@ -206,7 +157,7 @@ static void both_legs_are_one_connection(void **state)
 	struct bh_flow flows[] = { leg_before(), leg_after() };
 	struct bh_msg_tracked answer = answer_to(&flows[0]);
 
-	add_world(core);
+	core_fixture_world(core);
 	bh_core_flows(core, flows, 2);
 	assert_int_equal(bh_ledger_count(core->ledger), 0); /* until the answer is there */
 	bh_core_tracked(core, &answer, 1);
@@ -221,7 +172,7 @@ static void the_server_may_come_first(void **state)
 	struct bh_flow before = leg_before(), after = leg_after();
 	struct bh_msg_tracked answer = answer_to(&after);
 
-	add_world(core);
+	core_fixture_world(core);
 	bh_core_flows(core, &after, 1);
 	bh_core_tracked(core, &answer, 1);
 	assert_string_equal(core->newest->src.name, "netns:web");
@@ -250,7 +201,7 @@ static void a_port_that_comes_back_is_another_connection(void **state)
 	struct bh_flow again = leg_before();
 	struct bh_msg_tracked answer = answer_to(&again);
 
-	add_world(core);
+	core_fixture_world(core);
 	play_through(core);
 	again.id = 3;
 	again.first = again.last = NOW + 60 * BH_SECOND;
@@ -266,7 +217,7 @@ static void what_is_forgotten_leaves_nothing(void **state)
 {
 	struct bh_core *core = *state;
 
-	add_world(core);
+	core_fixture_world(core);
 	play_through(core);
 	assert_int_equal(bh_map_count(core->joins), 2);
 	for (uint64_t id = 10; id < 20020; id++) {
@@ -282,7 +233,7 @@ static struct bh_flow overheard(void)
 {
 	struct bh_flow f = leg_before();
 
-	f.key = tuple("10.0.2.3", 80, "10.0.1.2", 40000);
+	f.key = core_fixture_tuple("10.0.2.3", 80, "10.0.1.2", 40000);
 	f.src_ifindex = 8;
 	f.dst_ifindex = 7;
 	f.direction = BH_DIRECTION_UNKNOWN;
@@ -294,8 +245,8 @@ static struct bh_msg_tracked plain_answer(const struct bh_flow *f, enum bh_track
 	return (struct bh_msg_tracked) {
 		.asked = f->key,
 		.found = true,
-		.entry = { .original = tuple("10.0.1.2", 40000, "10.0.2.3", 80),
-			   .reply = tuple("10.0.2.3", 80, "10.0.1.2", 40000),
+		.entry = { .original = core_fixture_tuple("10.0.1.2", 40000, "10.0.2.3", 80),
+			   .reply = core_fixture_tuple("10.0.2.3", 80, "10.0.1.2", 40000),
 			   .start = (uint8_t)start }
 	};
 }
@@ -306,7 +257,7 @@ static void who_opened_it_is_known(void **state)
 	struct bh_flow flow = overheard();
 	struct bh_msg_tracked answer = plain_answer(&flow, BH_TRACKED_START_SEEN);
 
-	add_world(core);
+	core_fixture_world(core);
 	bh_core_flows(core, &flow, 1);
 	bh_core_tracked(core, &answer, 1);
 	assert_int_equal(core->newest->flow.direction, BH_DIRECTION_CONNTRACK);
@@ -321,7 +272,7 @@ static void what_was_picked_up_midstream_is_not_believed(void **state)
 	struct bh_flow flow = overheard();
 	struct bh_msg_tracked answer = plain_answer(&flow, BH_TRACKED_START_MISSED);
 
-	add_world(core);
+	core_fixture_world(core);
 	bh_core_flows(core, &flow, 1);
 	bh_core_tracked(core, &answer, 1);
 	assert_int_equal(core->newest->flow.direction, BH_DIRECTION_UNKNOWN);
@@ -335,7 +286,7 @@ static void who_is_not_answered_goes_on(void **state)
 	struct bh_flow flow = leg_before();
 	int64_t now = bh_time_monotonic();
 
-	add_world(core);
+	core_fixture_world(core);
 	bh_core_flows(core, &flow, 1);
 	assert_true(bh_core_tracking_waits(core->newest));
 	for (int i = 1; i < 6; i++)
@@ -352,7 +303,7 @@ static void the_last_second_teaches_no_leg(void **state)
 	struct bh_channel *kernel = core->kernel;
 	struct bh_flow flow = leg_before();
 
-	add_world(core);
+	core_fixture_world(core);
 	core->tracks = true;
 	core->kernel = NULL;
 	flow.final = true;
@@ -377,7 +328,7 @@ static void nothing_tracked_is_nothing_translated(void **state)
 	struct bh_msg_tracked answer = { .asked = flow.key };
 	struct bh_edge edge;
 
-	add_world(core);
+	core_fixture_world(core);
 	bh_core_flows(core, &flow, 1);
 	bh_core_tracked(core, &answer, 1);
 	assert_string_equal(learned_client(core, &edge), "host");
@@ -390,7 +341,7 @@ static void what_was_forgotten_may_have_been_translated(void **state)
 	struct bh_msg_tracked answer = { .asked = flow.key };
 	struct bh_edge edge;
 
-	add_world(core);
+	core_fixture_world(core);
 	core->tracks = true;
 	bh_core_flows(core, &flow, 1);
 	bh_core_tracked(core, &answer, 1);
@@ -415,23 +366,10 @@ static void the_host_itself_is_known(void **state)
 	struct bh_msg_tracked answer = untranslated(&flow);
 	struct bh_edge edge;
 
-	add_world(core);
+	core_fixture_world(core);
 	bh_core_flows(core, &flow, 1);
 	bh_core_tracked(core, &answer, 1);
 	assert_string_equal(learned_client(core, &edge), "host");
-}
-
-static void publish(struct bh_core *core, const char *netns, uint16_t port, uint16_t host_port)
-{
-	struct bh_published published = { IPPROTO_TCP, port, host_port };
-	struct bh_container *c = bh_container_new();
-
-	memset(c->id, 'a', 64);
-	bh_copy_text(c->name, sizeof(c->name), "db");
-	bh_copy_text(c->netns_path, sizeof(c->netns_path), netns);
-	bh_container_publish(c, &published);
-	bh_model_container(core->model, c, NOW);
-	bh_container_free(c);
 }
 
 static void a_proxy_masks_its_clients_until_that_is_decided(void **state)
@@ -450,8 +388,8 @@ static void a_proxy_masks_its_clients_until_that_is_decided(void **state)
 	struct bh_buffer comment = { 0 };
 	struct bh_edge edge, undecided;
 
-	add_world(core);
-	publish(core, "/run/netns/db", 80, 8080);
+	core_fixture_world(core);
+	core_fixture_publish(core, "/run/netns/db", 80, 8080);
 	bh_core_flows(core, &flow, 1);
 	bh_core_tracked(core, &answer, 1);
 	assert_string_equal(learned_client(core, &edge),

@@ -222,16 +222,18 @@ static void an_edge_is_as_documented(void **state)
 				.windows = 2,
 				.lossy = true };
 	struct bh_edge_names names = { .names = { { "a.example", "b.example" } }, .counts = { 2 } };
+	struct bh_edge_clients clients = { .names = { "netns:web" }, .count = 1 };
 	struct bh_buffer out = { 0 };
 
 	(void)state;
-	bh_json_edge(&out, &edge, 3, &names);
+	bh_json_edge(&out, &edge, 3, &names, &clients);
 	assert_string_equal(
 		out.data,
 		"{\"src\":\"netns:web\",\"dst\":\"192.0.2.9\",\"proto\":\"udp\","
 		"\"port\":53,\"first\":1.500000,\"last\":2.500000,\"connections\":7,"
 		"\"answered\":6,\"bytes\":700,\"replicas\":3,\"windows\":2,"
-		"\"lossy\":true,\"dns\":[\"a.example\",\"b.example\"],\"sni\":[],\"masked\":null}");
+		"\"lossy\":true,\"dns\":[\"a.example\",\"b.example\"],\"sni\":[],\"masked\":null,"
+		"\"clients\":[\"netns:web\"]}");
 	bh_buffer_free(&out);
 }
 
