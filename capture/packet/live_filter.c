@@ -106,6 +106,17 @@ struct parts {
 	struct bpf_program whole;
 };
 
+/* What is no longer than the headers' share is kept as it is, and not asked what it holds: a load
+ * beyond a packet's end, which a short one would meet, drops it unseen and uncounted. */
+#define BREVITY_STEPS 3
+
+static void append_brevity(struct bpf_program *all, struct outcome headers)
+{
+	append_step(all, (struct bpf_insn)BPF_STMT(BPF_LD | BPF_W | BPF_LEN, 0));
+	append_step(all, (struct bpf_insn)BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, headers.value, 1, 0));
+	append_step(all, (struct bpf_insn)BPF_STMT(BPF_RET | BPF_K, headers.value));
+}
+
 static struct bpf_program join(const struct parts *parts, int snaplen)
 {
 	const struct outcome nothing = { true, 0 }, whole = { true, WHOLE },
@@ -116,12 +127,14 @@ static struct bpf_program join(const struct parts *parts, int snaplen)
 	uint32_t whole_at = samples ? chance_at + (uint32_t)CHANCE_STEPS : spared_at;
 	struct bpf_program all = { 0 };
 
-	all.bf_insns = bh_calloc(whole_at + parts->whole.bf_len, sizeof(all.bf_insns[0]));
+	all.bf_insns =
+		bh_calloc(whole_at + BREVITY_STEPS + parts->whole.bf_len, sizeof(all.bf_insns[0]));
 	append(&all, &parts->choice, (struct outcome) { false, spared_at }, nothing);
 	append(&all, &parts->spared, (struct outcome) { false, whole_at },
 	       (struct outcome) { false, chance_at });
 	for (size_t i = 0; samples && i < CHANCE_STEPS; i++)
 		append_step(&all, chance[i]);
+	append_brevity(&all, headers);
 	append(&all, &parts->whole, whole, headers);
 	return all;
 }

@@ -262,6 +262,23 @@ static void dns_alone_is_captured_whole(void **state)
 }
 
 /* The name stands behind what is kept of other packets. */
+/* A filter that reads beyond the end of a packet drops it, and nobody hears of it. */
+static void packets_too_short_for_ports_are_counted(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int i = 0; i < 2; i++) {
+		struct bytes b = { 0 };
+
+		put_ethernet(&b, 0x0800);
+		put_ipv4(&b, "10.9.0.1", "10.9.0.2", i == 0 ? IPPROTO_UDP : IPPROTO_TCP, 2);
+		put_zeros(&b, 2);
+		assert_int_equal(send(f->fd, b.data, b.length, 0), b.length);
+	}
+	assert_int_equal(read_all(f), 4); /* on both interfaces */
+	assert_int_equal(bh_flow_table_stats(f->table).undecoded[BH_MALFORMED], 4);
+}
+
 static void send_hello(const struct fixture *f, bool ip6)
 {
 	struct bytes hello = { 0 }, b = { 0 };
@@ -396,6 +413,8 @@ int main(void)
 						close_fixture),
 		cmocka_unit_test_setup_teardown(dns_alone_is_captured_whole, open_fixture,
 						close_fixture),
+		cmocka_unit_test_setup_teardown(packets_too_short_for_ports_are_counted,
+						open_fixture, close_fixture),
 		cmocka_unit_test_setup_teardown(a_hello_is_captured_whole, open_fixture,
 						close_fixture),
 		cmocka_unit_test_setup_teardown(of_tcp_only_control_is_copied, open_fixture,
