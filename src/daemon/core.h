@@ -115,7 +115,7 @@ struct bh_core {
 	bool tracks;		    /* something in this namespace has connections tracked */
 	struct bh_map *joins;	    /* tuple → what it is a leg of (core_join.c) */
 	struct bh_proxies *proxies; /* their legs (core_proxy.c) */
-	struct bh_map *spoofs;	    /* ifindex → what was said of it lately (core_flows.c) */
+	struct bh_map *spoofs;	    /* what was said of them lately (talk_limit.h) */
 	struct bh_map *denials;	    /* of tuples that no flow has met yet (core_denials.c) */
 	int64_t forgotten;	    /* µs: of the latest flow that is not kept any more */
 	struct bh_live_flow *oldest, *newest;

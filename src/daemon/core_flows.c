@@ -16,11 +16,10 @@
 #include "log.h"
 #include "peer.h"
 #include "protocol.h"
+#include "talk_limit.h"
 #include "timefmt.h"
 
 #define KEEP_FINISHED 20000
-#define MOST_SPOOFS 20 /* events an interface in … */
-#define SPOOF_WINDOW (10 * BH_SECOND)
 #define SWEEP_SLACK (60 * BH_SECOND)
 
 /* Neighbour discovery, router solicitation, multicast listeners, IGMP: what links need to work. The
@@ -152,68 +151,30 @@ static void name_by_address(const struct bh_addr *addr, struct bh_peer *peer)
 	bh_addr_format(addr, peer->name);
 }
 
-/* What one interface was said to have forged lately. */
-struct spoof_note {
-	uint32_t ifindex;
-	int64_t since;
-	unsigned said;
-	uint64_t unsaid;
-	char who[BH_PEER_NAME];
-};
-
-/* What was held back since the note began, in one sentence. */
-static void say_unsaid(struct bh_core *core, struct spoof_note *note)
-{
-	if (note->unsaid > 0)
-		bh_core_event(core, "spoof",
-			      "%s went on to open %" PRIu64
-			      " connections as somebody whose address it does not hold",
-			      note->who, note->unsaid);
-	note->unsaid = 0;
-}
-
-/* An interface of which too much was said keeps its peace for a while: a flood of false senders
- * must not drive every other event out of the store. */
-static bool may_say_spoof(struct bh_core *core, uint32_t ifindex, const char *who, int64_t now)
-{
-	struct spoof_note *note = bh_map_get(core->spoofs, &ifindex, sizeof(ifindex));
-
-	if (note == NULL) {
-		note = bh_calloc(1, sizeof(*note));
-		*note = (struct spoof_note) { .ifindex = ifindex, .since = now };
-		bh_copy_text(note->who, sizeof(note->who), who);
-		bh_map_put(core->spoofs, &ifindex, sizeof(ifindex), note);
-	}
-	bool say = note->said < MOST_SPOOFS;
-	note->said += say;
-	note->unsaid += !say;
-	return say;
-}
-
 static void report_spoof(struct bh_core *core, const struct bh_flow *f)
 {
 	const struct bh_instance *who = bh_model_at(core->model, f->src_ifindex, f->first);
 	char address[BH_ADDR_TEXT];
 
-	if (may_say_spoof(core, f->src_ifindex, who != NULL ? who->name : "?", bh_time_monotonic()))
+	if (bh_talk_allows(core->spoofs, f->src_ifindex, who != NULL ? who->name : "?",
+			   bh_time_monotonic()))
 		bh_core_event(core, "spoof",
 			      "%s (interface %s) sends as %s, which it does not hold",
 			      who != NULL ? who->name : "?", who != NULL ? who->fact.ifname : "?",
 			      bh_addr_format(&f->key.src, address));
 }
 
+static void sum_up_spoofs(void *user, const char *who, uint64_t unsaid)
+{
+	bh_core_event(user, "spoof",
+		      "%s went on to open %" PRIu64
+		      " connections as somebody whose address it does not hold",
+		      who, unsaid);
+}
+
 void bh_core_spoofs_tick(struct bh_core *core, int64_t now)
 {
-	struct spoof_note *note;
-
-	for (size_t position = 0; (note = bh_map_next(core->spoofs, &position)) != NULL;) {
-		uint32_t ifindex = note->ifindex;
-
-		if (now - note->since < SPOOF_WINDOW)
-			continue;
-		say_unsaid(core, note);
-		bh_map_remove(core->spoofs, &ifindex, sizeof(ifindex));
-	}
+	bh_talk_tick(core->spoofs, now, sum_up_spoofs, core);
 }
 
 /* Names both ends, as far as they are known by now. */
