@@ -639,15 +639,31 @@ const struct bh_instance *bh_model_at(const struct bh_model *m, uint32_t ifindex
 	return i != NULL ? &i->shown : NULL;
 }
 
-const struct bh_instance *bh_model_holder(const struct bh_model *m, const struct bh_addr *addr,
-					  int64_t time)
+const struct bh_instance *bh_model_next_holder(const struct bh_model *m, const struct bh_addr *addr,
+					       int64_t time, size_t *position)
 {
 	const struct group *h = bh_map_get(m->holders, addr, sizeof(*addr));
 
-	for (size_t at = 0; h != NULL && at < h->count; at++)
-		if (held_at(h->items[at], addr, time))
-			return &h->items[at]->shown;
+	while (h != NULL && *position < h->count) {
+		const struct instance *i = h->items[(*position)++];
+
+		if (held_at(i, addr, time))
+			return &i->shown;
+	}
 	return NULL;
+}
+
+const struct bh_instance *bh_model_holder(const struct bh_model *m, const struct bh_addr *addr,
+					  int64_t time)
+{
+	size_t position = 0;
+
+	return bh_model_next_holder(m, addr, time, &position);
+}
+
+bool bh_model_held(const struct bh_instance *instance, const struct bh_addr *addr, int64_t time)
+{
+	return held_at((const struct instance *)(const void *)instance, addr, time);
 }
 
 /* Who held it last, where nobody holds it at that time: present ones first, then the latest. */
@@ -681,14 +697,20 @@ static void set_instance_peer(struct bh_peer *peer, const struct bh_instance *i)
 	snprintf(peer->name, sizeof(peer->name), "unidentified:%.200s", i->name);
 }
 
-static bool is_host_addr(const struct bh_model *m, const struct bh_addr *addr)
+bool bh_model_host_holds(const struct bh_model *m, const struct bh_addr *addr, uint32_t ifindex)
 {
 	const struct host_addr *a;
 
 	for (size_t position = 0; (a = bh_map_next(m->host_addrs, &position)) != NULL;)
-		if (bh_addr_equal(&a->fact.addr, addr))
+		if (bh_addr_equal(&a->fact.addr, addr) &&
+		    (ifindex == 0 || a->fact.ifindex == ifindex))
 			return true;
-	return bh_addr_is_loopback(addr);
+	return false;
+}
+
+static bool is_host_addr(const struct bh_model *m, const struct bh_addr *addr)
+{
+	return bh_model_host_holds(m, addr, 0) || bh_addr_is_loopback(addr);
 }
 
 /* The last address of an IPv4 network that the host is part of. */

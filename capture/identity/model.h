@@ -58,6 +58,16 @@ const struct bh_instance *bh_model_at(const struct bh_model *model, uint32_t ifi
 const struct bh_instance *bh_model_holder(const struct bh_model *model, const struct bh_addr *addr,
 					  int64_t time);
 
+/* Iterates over the instances that held the address at that time, like bh_model_next(). */
+const struct bh_instance *bh_model_next_holder(const struct bh_model *model,
+					       const struct bh_addr *addr, int64_t time,
+					       size_t *position);
+/* Whether this instance, of a model, held the address at that time. */
+bool bh_model_held(const struct bh_instance *instance, const struct bh_addr *addr, int64_t time);
+/* Whether the address is the host's own at present, on that interface; ifindex 0: on any. */
+bool bh_model_host_holds(const struct bh_model *model, const struct bh_addr *addr,
+			 uint32_t ifindex);
+
 /*
  * Who stands at an end of a flow. ifindex: the host veth it was seen on, 0: none. Identity comes
  * from the veth; an address that the veth's instance does not hold gives kind UNRESOLVED and
