@@ -130,6 +130,13 @@ no_leak() {
 	status_is '.enforcement.leaks == 0' || fail "status counts leaks where there are none"
 }
 
+# claims_told JQ: of every event about a claimed address (ARP, neighbour discovery) the expression holds.
+claims_told() {
+	has_event "has(\"claim\") and ($1 | not)" &&
+		fail "a claim is told that is none: $(bh events --format json --limit 2000 | jq -r 'select(has("claim")) | .text')"
+	return 0
+}
+
 on_host() {
 	nsenter --net="/run/netns/$host" "$@"
 }

@@ -20,6 +20,7 @@
 #include "grow.h"
 #include "log.h"
 #include "log_file.h"
+#include "neighbour_queue.h"
 #include "nflog_decode.h"
 #include "privileges.h"
 #include "process.h"
@@ -47,6 +48,7 @@ struct capture {
 	struct bh_flow batch[FLOWS_ROOM];
 	size_t batched;
 	struct bh_claim_queue claims;
+	struct bh_neighbour_queue neighbours;
 	uint64_t received;
 	uint64_t dropped;
 	uint64_t unsent_flows;
@@ -106,6 +108,11 @@ static void on_dns(void *user, const struct bh_packet *packet)
 	bh_dns_watch_packet(((struct capture *)user)->dns, packet);
 }
 
+static void on_neighbour(void *user, const struct bh_packet *packet)
+{
+	bh_neighbour_queue_add(&((struct capture *)user)->neighbours, packet);
+}
+
 static struct bh_msg_capture_stats stats_now(struct capture *c)
 {
 	struct bh_msg_capture_stats stats = { .started = c->started };
@@ -119,6 +126,8 @@ static struct bh_msg_capture_stats stats_now(struct capture *c)
 	stats.unsent_denials = c->unsent_denials;
 	stats.unsent_names = c->unsent_names;
 	stats.unsent_claims = c->claims.lost;
+	stats.unsent_neighbours = c->neighbours.lost;
+	stats.neighbours = c->neighbours.seen;
 	stats.dns = bh_dns_watch_unread(c->dns, bh_time_now());
 	stats.copy = c->budget.copy;
 	stats.throttled = c->budget.copy > c->budget.least;
@@ -193,6 +202,7 @@ static void on_tick(uv_timer_t *timer)
 	bh_flow_table_tick(c->table, bh_time_now());
 	send_batch(c);
 	bh_claim_queue_send(&c->claims, c->core);
+	bh_neighbour_queue_send(&c->neighbours, c->core);
 	if (bh_time_monotonic() >= c->stats_due) {
 		c->stats_due = bh_time_monotonic() + BH_SECOND;
 		send_stats(c);
@@ -275,6 +285,7 @@ static void start(struct capture *c, const struct bh_config *config)
 	c->dns = bh_dns_watch_new(true, on_names, c);
 	bh_flow_table_show_dns(c->table, on_dns, c);
 	bh_flow_table_show_claims(c->table, on_claim, c);
+	bh_flow_table_show_neighbours(c->table, on_neighbour, c);
 	watch_packets(c);
 	bh_channel_send(c->kernel, BH_MSG_JOINED, NULL, 0, NULL, 0, -1);
 }

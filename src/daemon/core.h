@@ -117,7 +117,8 @@ struct bh_core {
 	struct bh_proxies *proxies; /* their legs (core_proxy.c) */
 	struct bh_map *spoofs;	    /* what was said of them lately (talk_limit.h) */
 	struct bh_map *denials;	    /* of tuples that no flow has met yet (core_denials.c) */
-	int64_t forgotten;	    /* µs: of the latest flow that is not kept any more */
+	struct bh_neighbourhood *neighbourhood; /* who claims which address */
+	int64_t forgotten; /* µs: of the latest flow that is not kept any more */
 	struct bh_live_flow *oldest, *newest;
 	STAILQ_HEAD(, bh_live_flow) finished; /* kept for a while, in order of their end */
 	size_t finished_count;
@@ -305,6 +306,14 @@ void bh_core_unname_peer(struct bh_live_flow *live);
 size_t bh_core_names_missing(const struct bh_core *core, struct bh_buffer *who);
 /* What TLS clients say, after the flows in which they say it. */
 void bh_core_claims(struct bh_core *core, const struct bh_claim *claims, size_t count);
+
+/* core_neighbours.c */
+struct bh_neighbourhood *bh_neighbourhood_new(void);
+void bh_neighbourhood_free(struct bh_neighbourhood *neighbourhood);
+/* Who claimed which address, by ARP or neighbour discovery, on which interface. */
+void bh_core_neighbours(struct bh_core *core, const struct bh_msg_neighbour *claims, size_t count);
+/* Judges the claims that have waited for the kernel's facts long enough. now: monotonic. */
+void bh_core_neighbours_tick(struct bh_core *core, int64_t now);
 
 /* core_listeners.c */
 enum bh_responder { BH_RESPONDER_UNKNOWN, BH_RESPONDER_SRC, BH_RESPONDER_DST };

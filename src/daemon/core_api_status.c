@@ -81,6 +81,9 @@ static cJSON *capture_json(const struct bh_core *core)
 	cJSON_AddNumberToObject(json, "dns_fragments", (double)s->dns.fragments);
 	cJSON_AddStringToObject(json, "copies", bh_copy_name(s->copy));
 	cJSON_AddBoolToObject(json, "throttled", s->throttled);
+	kinds = cJSON_AddObjectToObject(json, "neighbours");
+	cJSON_AddNumberToObject(kinds, "arp", (double)s->neighbours.arp);
+	cJSON_AddNumberToObject(kinds, "discovery", (double)s->neighbours.discovery);
 	kinds = cJSON_AddObjectToObject(json, "undecoded");
 	for (int i = BH_DECODED + 1; i < BH_UNDECODED_KINDS; i++)
 		cJSON_AddNumberToObject(kinds, bh_undecoded_name(i), (double)s->table.undecoded[i]);

@@ -58,6 +58,9 @@ static void add(struct bh_msg_capture_stats *sum, const struct bh_msg_capture_st
 	sum->unsent_denials += s->unsent_denials;
 	sum->unsent_names += s->unsent_names;
 	sum->unsent_claims += s->unsent_claims;
+	sum->unsent_neighbours += s->unsent_neighbours;
+	sum->neighbours.arp += s->neighbours.arp;
+	sum->neighbours.discovery += s->neighbours.discovery;
 	sum->table.packets += s->table.packets;
 	sum->table.flows += s->table.flows;
 	sum->table.evicted += s->table.evicted;
@@ -143,6 +146,8 @@ static void on_message(void *user, struct bh_channel *channel, const struct bh_m
 		bh_core_names(core, m->data, m->length / sizeof(struct bh_named));
 	else if (m->type == BH_MSG_CLAIMS)
 		bh_core_claims(core, m->data, m->length / sizeof(struct bh_claim));
+	else if (m->type == BH_MSG_NEIGHBOURS)
+		bh_core_neighbours(core, m->data, m->length / sizeof(struct bh_msg_neighbour));
 	else if (m->type == BH_MSG_DENIAL)
 		bh_core_denial(core, m->data);
 	else if (m->type == BH_MSG_CAPTURE_STATS)

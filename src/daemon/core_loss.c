@@ -58,6 +58,8 @@ void bh_core_loss_stats(struct bh_core *core, const struct bh_msg_capture_stats 
 	bh_core_lost(core, BH_LOSS_FLOWS, grown(before->unsent_flows, stats->unsent_flows));
 	bh_core_lost(core, BH_LOSS_NAMES, grown(before->unsent_names, stats->unsent_names));
 	bh_core_lost(core, BH_LOSS_CLAIMS, grown(before->unsent_claims, stats->unsent_claims));
+	bh_core_lost(core, BH_LOSS_NEIGHBOURS,
+		     grown(before->unsent_neighbours, stats->unsent_neighbours));
 	bh_core_lost(core, BH_LOSS_DENIALS, grown(before->unsent_denials, stats->unsent_denials));
 }
 

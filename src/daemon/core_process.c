@@ -121,6 +121,7 @@ static void on_tick(uv_timer_t *timer)
 	bh_core_flows_tick(core);
 	bh_core_denials_tick(core, now);
 	bh_core_spoofs_tick(core, bh_time_monotonic());
+	bh_core_neighbours_tick(core, bh_time_monotonic());
 	bh_core_loss_tick(core, now);
 	bh_force_tick(core->force, now);
 	bh_core_leaks_tick(core, bh_time_monotonic());
@@ -369,6 +370,7 @@ static void start(struct bh_core *core, const struct bh_config *config)
 	bh_core_tracking_start(core);
 	core->proxies = bh_proxies_new();
 	core->spoofs = bh_map_new(free);
+	core->neighbourhood = bh_neighbourhood_new();
 	core->modes = bh_map_new(free);
 	core->kept = bh_map_new(bh_core_kept_free);
 	core->remembered = bh_map_new(free);

@@ -28,6 +28,11 @@ static const struct {
 			     " name that a TLS client claimed was lost between capture and core",
 			     "%" PRIu64
 			     " names that TLS clients claimed were lost between capture and core" },
+	[BH_LOSS_NEIGHBOURS] = { "neighbours",
+				 "%" PRIu64 " claim of an address, by ARP or neighbour discovery, "
+				 "was not looked at (too many at once)",
+				 "%" PRIu64 " claims of addresses, by ARP or neighbour discovery, "
+				 "were not looked at (too many at once)" },
 	[BH_LOSS_DENIALS] = { "denials",
 			      "%" PRIu64 " denial was lost on its way (too many at once, or a "
 			      "process was away): it is no event",

@@ -240,6 +240,14 @@ static bool check_claim(const void *data)
 	return name_ok(((const struct bh_claim *)data)->name);
 }
 
+static bool check_neighbour(const void *data)
+{
+	const struct bh_msg_neighbour *n = data;
+
+	return time_ok(n->time) && n->said.kind < BH_NEIGHBOUR_KINDS && flag_ok(&n->said.is_arp) &&
+	       n->said.addr.family == (n->said.is_arp ? BH_IPV4 : BH_IPV6);
+}
+
 static bool check_denial(const void *data)
 {
 	const struct bh_denial *d = data;
@@ -332,6 +340,8 @@ static const struct {
 				   check_capture_stats },
 	[BH_MSG_NAMES] = { "names", ARRAY, sizeof(struct bh_named), check_named },
 	[BH_MSG_CLAIMS] = { "claims", ARRAY, sizeof(struct bh_claim), check_claim },
+	[BH_MSG_NEIGHBOURS] = { "neighbours", ARRAY, sizeof(struct bh_msg_neighbour),
+				check_neighbour },
 };
 
 static bool length_ok(enum form form, size_t size, size_t length)

@@ -19,6 +19,7 @@
 #include "flow_table.h"
 #include "links.h"
 #include "live_filter.h"
+#include "neighbours.h"
 
 /* Grows whenever a body changes its form. */
 #define BH_MESSAGE_VERSION 5
@@ -87,6 +88,9 @@ enum bh_message_type {
 	/* core → kernel, and its answer: the chains of others */
 	BH_MSG_FOREIGN_GET, /* nothing */
 	BH_MSG_FOREIGN,	    /* struct bh_foreign */
+
+	/* capture → core */
+	BH_MSG_NEIGHBOURS, /* struct bh_msg_neighbour[] */
 
 	BH_MSG_TYPES,
 };
@@ -159,6 +163,19 @@ struct bh_msg_rules_result {
 	char text[1024]; /* of the error */
 };
 
+/* An address that was claimed by ARP or neighbour discovery, by what came in from an interface. */
+struct bh_msg_neighbour {
+	int64_t time; /* µs */
+	uint32_t ifindex;
+	struct bh_neighbour said; /* has an address */
+};
+
+/* How many such frames came in. */
+struct bh_msg_neighbour_counts {
+	uint64_t arp;
+	uint64_t discovery;
+};
+
 /* Sent to a new core at once, as it stood when the one before left, and then every second. */
 struct bh_msg_capture_stats {
 	int64_t started; /* µs: which process speaks; the counts are since then */
@@ -169,6 +186,8 @@ struct bh_msg_capture_stats {
 	uint64_t unsent_denials;
 	uint64_t unsent_names;
 	uint64_t unsent_claims;
+	uint64_t unsent_neighbours; /* too many within a second, or no room */
+	struct bh_msg_neighbour_counts neighbours;
 	struct bh_dns_unread dns;
 	uint8_t copy;	/* enum bh_copy */
 	bool throttled; /* less is copied than was asked for, to stay within capture.cpu */

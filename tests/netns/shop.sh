@@ -72,6 +72,9 @@ said '.kind == "denied" and .src.workload == "netns:lab-web" and .dst.workload =
 	>/dev/null || fail "nobody said who was denied, and by which rule's absence"
 undisturbed
 no_leak
+has_event 'has("claim") and .proto == "arp"' || fail "nobody tells of the poisoned neighbour tables"
+has_event 'has("claim") and .proto == "nd"' || fail "nobody tells of the poisoned IPv6 neighbour tables"
+claims_told '.kind == "spoof" and .workload == "netns:lab-web"'
 
 step "an address taken from a neighbour gives none of its rights"
 thief="$host-thief"
@@ -259,5 +262,6 @@ eventually 15 status_is '.enforcement.state == "active"' || fail "the rules were
 remembered 10.77.0.51 && fail "the new job goes on with the old one's conversation"
 remembered 10.77.0.31 || fail "the cache's conversation was forgotten"
 no_leak
+claims_told ".kind == \"spoof\" and (.workload == \"netns:lab-web\" or .workload == \"netns:$thief\")"
 has_event '.kind == "undelivered"' && fail "something else is blamed: $(bh events | grep undelivered)"
 echo "$tried probes, none got through"

@@ -211,3 +211,4 @@ start_engine || fail "the engine does not come back"
 eventually 20 status_is '.identity.runtimes[0].state == "connected"' || fail "not reconnected"
 
 no_leak
+claims_told false

@@ -32,6 +32,7 @@ struct bh_core *core_fixture_new(int64_t keep_departed)
 	bh_core_tracking_start(core);
 	core->proxies = bh_proxies_new();
 	core->spoofs = bh_map_new(free);
+	core->neighbourhood = bh_neighbourhood_new();
 	core->modes = bh_map_new(free);
 	core->kept = bh_map_new(bh_core_kept_free);
 	core->force = bh_force_new();
@@ -64,6 +65,7 @@ void core_fixture_free(struct bh_core *core)
 	bh_proxies_free(core->proxies);
 	bh_store_close(core->store);
 	bh_names_free(core->names);
+	bh_neighbourhood_free(core->neighbourhood);
 	bh_ledger_free(core->ledger);
 	bh_called_free(core->called);
 	bh_model_free(core->model);

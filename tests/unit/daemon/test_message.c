@@ -161,6 +161,39 @@ static void claims_are_checked(void **state)
 	assert_false(bh_message_check(BH_MSG_CLAIMS, claims, sizeof(claims)));
 }
 
+static bool neighbour_passes(const struct bh_msg_neighbour *neighbour)
+{
+	return bh_message_check(BH_MSG_NEIGHBOURS, neighbour, sizeof(*neighbour));
+}
+
+static void neighbours_are_checked(void **state)
+{
+	struct bh_msg_neighbour good, neighbour;
+
+	(void)state;
+	memset(&good, 0, sizeof(good));
+	good.said.is_arp = true;
+	good.said.addr.family = BH_IPV4;
+	assert_true(neighbour_passes(&good));
+	assert_false(bh_message_check(BH_MSG_NEIGHBOURS, &good, sizeof(good) - 1));
+	neighbour = good;
+	neighbour.said.is_arp = false;
+	assert_false(neighbour_passes(&neighbour)); /* IPv4 by neighbour discovery */
+	neighbour.said.addr.family = BH_IPV6;
+	assert_true(neighbour_passes(&neighbour));
+	neighbour.said.addr.family = BH_NO_FAMILY;
+	assert_false(neighbour_passes(&neighbour));
+	neighbour = good;
+	neighbour.said.kind = BH_NEIGHBOUR_KINDS;
+	assert_false(neighbour_passes(&neighbour));
+	neighbour = good;
+	neighbour.time = INT64_MIN;
+	assert_false(neighbour_passes(&neighbour));
+	neighbour = good;
+	memset(&neighbour.said.is_arp, 2, 1); /* neither true nor false */
+	assert_false(neighbour_passes(&neighbour));
+}
+
 /* One end of a channel under test: what it received. */
 struct receiver {
 	uv_loop_t *loop;
@@ -474,6 +507,7 @@ int main(void)
 		cmocka_unit_test(entries_are_checked),
 		cmocka_unit_test(names_are_checked),
 		cmocka_unit_test(claims_are_checked),
+		cmocka_unit_test(neighbours_are_checked),
 		cmocka_unit_test(foreign_chains_are_checked),
 		cmocka_unit_test(order_survives_a_full_socket),
 		cmocka_unit_test(a_full_queue_refuses),

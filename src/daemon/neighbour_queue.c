@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "neighbour_queue.h"
+
+#include "timefmt.h"
+
+/* A message holds a whole second's worth. */
+_Static_assert(BH_NEIGHBOURS_A_SECOND <= BH_CHANNEL_ROOM(sizeof(struct bh_msg_neighbour)),
+	       "claims do not fit into one message");
+
+static bool is_taken(struct bh_neighbour_queue *q, int64_t time)
+{
+	if (time / BH_SECOND != q->second) {
+		q->second = time / BH_SECOND;
+		q->taken = 0;
+	}
+	if (q->taken == BH_NEIGHBOURS_A_SECOND || q->count == BH_NEIGHBOURS_A_SECOND)
+		return false;
+	q->taken++;
+	return true;
+}
+
+void bh_neighbour_queue_add(struct bh_neighbour_queue *q, const struct bh_packet *p)
+{
+	struct bh_neighbour said;
+
+	if (p->outgoing || p->ifindex == 0 || !bh_neighbour_decode(p, &said))
+		return;
+	*(said.is_arp ? &q->seen.arp : &q->seen.discovery) += 1;
+	if (said.addr.family == BH_NO_FAMILY)
+		return;
+	if (!is_taken(q, p->time)) {
+		q->lost++;
+		return;
+	}
+	q->claims[q->count++] = (struct bh_msg_neighbour) { p->time, p->ifindex, said };
+}
+
+void bh_neighbour_queue_send(struct bh_neighbour_queue *q, struct bh_channel *channel)
+{
+	if (q->count > 0 &&
+	    (channel == NULL || bh_channel_send(channel, BH_MSG_NEIGHBOURS, q->claims,
+						q->count * sizeof(q->claims[0]), NULL, 0, -1) != 0))
+		q->lost += q->count;
+	q->count = 0;
+}
