@@ -112,7 +112,7 @@ static void put_segments(struct bh_buffer *out, uint64_t estimate)
 		put_number(out, ",\"estimated_segments\":", estimate);
 }
 
-INLINE void put_via(struct bh_buffer *out, const struct bh_flow_key *via)
+INLINE void put_via(struct bh_buffer *out, const struct bh_flow_key *via, bool proxied)
 {
 	char text[BH_ADDR_TEXT];
 
@@ -122,7 +122,7 @@ INLINE void put_via(struct bh_buffer *out, const struct bh_flow_key *via)
 	}
 	put_word(out, ",\"via\":{\"ip\":\"", bh_addr_format(&via->dst, text));
 	put_number(out, ",\"port\":", via->dport);
-	bh_buffer_puts(out, "}");
+	bh_buffer_puts(out, proxied ? ",\"proxy\":true}" : "}");
 }
 
 /* Where the sender's side was not seen, what arrived is all there is to count; where the receiver's
@@ -205,7 +205,7 @@ void bh_json_flow(struct bh_buffer *out, const struct bh_flow *flow,
 	put_word(out, ",\"direction\":\"", WORD(directions, flow->direction));
 	put_text(out, ",\"dns\":", names->dns);
 	put_text(out, ",\"sni\":", names->sni);
-	put_via(out, names->via);
+	put_via(out, names->via, names->proxied);
 	put_text(out, ",\"masked\":", names->masked);
 	put_text(out, ",\"tunnel\":", flow->tunnel[0] != '\0' ? flow->tunnel : NULL);
 	if (flow->icmp_error.count > 0) {

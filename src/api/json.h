@@ -21,6 +21,7 @@ struct bh_flow_names {
 	const char *dns;
 	const char *sni;	       /* a claim of the client */
 	const struct bh_flow_key *via; /* whose dst the client named; NULL: the flow's own */
+	bool proxied;		       /* via is a proxy's, and led to a connection of its own */
 	const char *masked;	       /* why the client is not known; NULL: it is */
 	uint8_t verdict;	       /* enum bh_flow_verdict: of the initiator's direction … */
 	uint8_t verdict_back;	       /* … and of the way back */

@@ -52,9 +52,10 @@ static bool read_optional(const cJSON *json, const char *key, const char **text)
 static uint8_t kind_of(const char *workload, const struct bh_addr *addr)
 {
 	if (workload != NULL)
-		return strcmp(workload, "host") == 0	? BH_PEER_HOST
-		       : strcmp(workload, "world") == 0 ? BH_PEER_WORLD
-							: BH_PEER_WORKLOAD;
+		return strcmp(workload, "host") == 0	 ? BH_PEER_HOST
+		       : strcmp(workload, "world") == 0	 ? BH_PEER_WORLD
+		       : strcmp(workload, "masked") == 0 ? BH_PEER_MASKED
+							 : BH_PEER_WORKLOAD;
 	return bh_addr_is_metadata(addr)    ? BH_PEER_METADATA
 	       : bh_addr_is_multicast(addr) ? BH_PEER_MULTICAST
 	       : bh_addr_is_private(addr)   ? BH_PEER_UNRESOLVED
@@ -97,6 +98,23 @@ static bool read_end(const cJSON *flow, const char *key, struct bh_peer *peer,
 	return true;
 }
 
+static bool read_proxy(const cJSON *json, struct bh_recorded_flow *out, struct bh_error *err)
+{
+	const cJSON *via = cJSON_GetObjectItemCaseSensitive(json, "via");
+	struct bh_question *q = &out->question;
+
+	out->proxied = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(via, "proxy"));
+	if (!out->proxied)
+		return true;
+	out->onward = *q;
+	if (!read_end(json, "via", &out->proxy, &q->dst, &q->port, err))
+		return false;
+	out->proxy.kind = BH_PEER_HOST;
+	bh_copy_text(out->proxy.name, sizeof(out->proxy.name), "host");
+	out->onward.src = q->dst;
+	return true;
+}
+
 static bool read_flow(const cJSON *json, struct bh_recorded_flow *out, struct bh_error *err)
 {
 	struct bh_question *q = &out->question;
@@ -116,7 +134,8 @@ static bool read_flow(const cJSON *json, struct bh_recorded_flow *out, struct bh
 	}
 	q->direction_unknown = direction != NULL && strcmp(direction, "unknown") == 0;
 	return read_end(json, "src", &out->src, &q->src, &q->source_port, err) &&
-	       read_end(json, "dst", &out->dst, &q->dst, &q->port, err);
+	       read_end(json, "dst", &out->dst, &q->dst, &q->port, err) &&
+	       read_proxy(json, out, err);
 }
 
 bool bh_recorded_flow_parse(const char *line, struct bh_recorded_flow *out, struct bh_error *err)

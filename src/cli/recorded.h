@@ -8,7 +8,10 @@
 
 struct bh_recorded_flow {
 	struct bh_peer src, dst;
+	struct bh_peer proxy;	     /* the host, where proxied */
 	struct bh_question question; /* points into this record */
+	bool proxied;		     /* then question is of src and the proxy, … */
+	struct bh_question onward; /* … and this of the proxy and dst: rules meet two connections */
 };
 
 /* One line of JSON. False and *err (what is wrong with it) where it is no flow. A record names

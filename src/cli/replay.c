@@ -20,41 +20,41 @@ struct replay {
 	size_t line, flows, allowed, blocked, uncertain;
 };
 
-static void print_json(const struct bh_recorded_flow *flow, const char *verdict, const char *reason)
+static void print_json(const struct bh_question *q, const char *verdict, const char *reason)
 {
 	struct bh_buffer line = { 0 };
 	char proto[BH_PROTOCOL_TEXT];
 
 	bh_buffer_puts(&line, "{\"src\":");
-	bh_json_string(&line, flow->src.name);
+	bh_json_string(&line, q->src.peer->name);
 	bh_buffer_puts(&line, ",\"dst\":");
-	bh_json_string(&line, flow->dst.name);
+	bh_json_string(&line, q->dst.peer->name);
 	bh_buffer_printf(&line, ",\"proto\":\"%s\",\"port\":%u,\"verdict\":\"%s\",\"reason\":",
-			 bh_protocol_format(flow->question.proto, proto), flow->question.port,
-			 verdict);
+			 bh_protocol_format(q->proto, proto), q->port, verdict);
 	bh_json_string(&line, reason);
 	printf("%s}\n", line.data);
 	bh_buffer_free(&line);
 }
 
-static void print_text(struct bh_recorded_flow *flow, const char *verdict, char *reason, bool color)
+static void print_text(const struct bh_question *q, const char *verdict, char *reason, bool color)
 {
 	enum bh_color shade = strcmp(verdict, "deny") == 0 ? BH_RED : BH_YELLOW;
+	struct bh_peer src = *q->src.peer, dst = *q->dst.peer;
 	char port[BH_PORT_TEXT];
 
-	bh_harmless(flow->src.name, "");
-	bh_harmless(flow->dst.name, "");
+	bh_harmless(src.name, "");
+	bh_harmless(dst.name, "");
 	bh_harmless(reason, "");
 	printf("%s%-9s%s  %s → %s  %s: %s\n", bh_color_on(shade, color), verdict,
-	       bh_color_off(shade, color), flow->src.name, flow->dst.name,
-	       bh_port_format(flow->question.proto, flow->question.port, port), reason);
+	       bh_color_off(shade, color), src.name, dst.name,
+	       bh_port_format(q->proto, q->port, port), reason);
 }
 
-static void judge(struct replay *r, struct bh_recorded_flow *flow)
+static void judge(struct replay *r, const struct bh_question *question)
 {
 	struct bh_answer answer;
 
-	bh_policy_evaluate(r->policy, &flow->question, &answer);
+	bh_policy_evaluate(r->policy, question, &answer);
 	r->flows++;
 	r->allowed += answer.verdict == BH_ALLOW;
 	r->blocked += answer.verdict == BH_DENY;
@@ -63,9 +63,16 @@ static void judge(struct replay *r, struct bh_recorded_flow *flow)
 		return;
 	const char *verdict = answer.verdict == BH_DENY ? "deny" : "uncertain";
 	if (r->call->json)
-		print_json(flow, verdict, answer.reason);
+		print_json(question, verdict, answer.reason);
 	else
-		print_text(flow, verdict, answer.reason, r->call->color);
+		print_text(question, verdict, answer.reason, r->call->color);
+}
+
+static void judge_flow(struct replay *r, const struct bh_recorded_flow *flow)
+{
+	judge(r, &flow->question);
+	if (flow->proxied)
+		judge(r, &flow->onward);
 }
 
 static int replay_lines(struct replay *r, FILE *file)
@@ -80,7 +87,7 @@ static int replay_lines(struct replay *r, FILE *file)
 		if (line[0] == '\n')
 			continue;
 		if (bh_recorded_flow_parse(line, &flow, &err))
-			judge(r, &flow);
+			judge_flow(r, &flow);
 		else
 			result = bh_complain(BH_EXIT_UNREACHABLE,
 					     "%s:%zu: %s; each line is a flow as `bulkhead flows "

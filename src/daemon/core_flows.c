@@ -543,6 +543,7 @@ void bh_core_flow_json(const struct bh_core *core, const struct bh_live_flow *li
 		.dns = live->dns != NULL ? bh_name_text(live->dns) : NULL,
 		.sni = live->sni,
 		.via = end != live ? &live->flow.key : bh_core_joined_named(live),
+		.proxied = end != live,
 		.masked = bh_core_masked_reason(live),
 		.verdict = (uint8_t)bh_core_flow_verdict(core, end),
 		.verdict_back = (uint8_t)bh_core_flow_verdict_back(core, live),

@@ -106,7 +106,7 @@ shown_as_one() {
 	must_reach web 10.88.0.1 8080
 	bh flows --format json | jq -e -s 'any(.[]; .src.workload == "compose:shop/web" and
 		.dst.workload == "compose:shop/db" and .dst.port == 80 and .verdict == "delivered" and
-		.via == {ip: "10.88.0.1", port: 8080} and .masked == null and
+		.via == {ip: "10.88.0.1", port: 8080, proxy: true} and .masked == null and
 		.tx.packets > 0 and .tx.delivered_packets == null and .first > $since)' --argjson since "$proxied_since"
 }
 eventually 30 shown_as_one || fail "no pair: $(bh flows)"

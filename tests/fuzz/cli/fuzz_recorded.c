@@ -36,6 +36,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (answer.reason[0] == '\0' || flow.question.src.addr.family == BH_NO_FAMILY ||
 		    flow.question.dst.addr.family == BH_NO_FAMILY)
 			abort();
+		if (flow.proxied)
+			bh_policy_evaluate(policy, &flow.onward, &answer);
 	} else if (err.text[0] == '\0') {
 		abort();
 	}

@@ -65,6 +65,7 @@ static void ends_without_a_workload(void **state)
 		{ END("ff02::fb", "5353", "null"), BH_PEER_MULTICAST, "ff02::fb" },
 		{ END("10.0.0.1", "1", "\"host\""), BH_PEER_HOST, "host" },
 		{ END("203.0.113.9", "1", "\"world\""), BH_PEER_WORLD, "world" },
+		{ END("10.0.0.1", "1", "\"masked\""), BH_PEER_MASKED, "masked" },
 	};
 	struct bh_recorded_flow flow;
 	char line[300];
@@ -147,6 +148,32 @@ static void what_is_no_flow(void **state)
 	}
 }
 
+#define VIA(via)                                                                                   \
+	"{\"proto\":\"tcp\",\"src\":" WEB                                                          \
+	",\"dst\":" END("10.0.0.3", "80", "\"netns:db\"") ",\"via\":" via "}"
+
+/* The rules meet a proxy's two connections; those of a translation they meet as one. */
+static void a_proxy_is_two_questions(void **state)
+{
+	struct bh_recorded_flow flow;
+	struct bh_error err = { 0 };
+
+	(void)state;
+	parse(VIA("{\"ip\":\"10.0.0.1\",\"port\":8080,\"proxy\":true}"), &flow);
+	assert_true(flow.proxied);
+	assert_ptr_equal(flow.question.src.peer, &flow.src);
+	assert_int_equal(flow.question.dst.peer->kind, BH_PEER_HOST);
+	assert_int_equal(flow.question.port, 8080);
+	assert_int_equal(flow.onward.src.peer->kind, BH_PEER_HOST);
+	assert_ptr_equal(flow.onward.dst.peer, &flow.dst);
+	assert_int_equal(flow.onward.port, 80);
+	parse(VIA("{\"ip\":\"10.0.0.1\",\"port\":8080}"), &flow);
+	assert_false(flow.proxied);
+	assert_int_equal(flow.question.port, 80);
+	assert_false(bh_recorded_flow_parse(VIA("{\"ip\":\"x\",\"proxy\":true}"), &flow, &err));
+	assert_string_equal(err.text, "via.ip: an address expected");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -155,6 +182,7 @@ int main(void)
 		cmocka_unit_test(unknown_direction),
 		cmocka_unit_test(odd_names_of_workloads),
 		cmocka_unit_test(what_is_no_flow),
+		cmocka_unit_test(a_proxy_is_two_questions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -153,7 +153,7 @@ static void both_legs_are_shown_as_one(void **state)
 	assert_shown(core, 1,
 		     "\"tx\":{\"packets\":5,\"bytes\":500,\"delivered_packets\":null,"
 		     "\"delivered_bytes\":null},\"rx\":{\"packets\":3,\"bytes\":300,");
-	assert_shown(core, 1, "\"via\":{\"ip\":\"192.0.2.1\",\"port\":8080}");
+	assert_shown(core, 1, "\"via\":{\"ip\":\"192.0.2.1\",\"port\":8080,\"proxy\":true}");
 	assert_shown(core, 1, "\"verdict\":\"delivered\"");
 }
 
