@@ -1,21 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "neighbour_queue.h"
 
+#include <string.h>
+
 #include "timefmt.h"
 
 /* A message holds a whole second's worth. */
 _Static_assert(BH_NEIGHBOURS_A_SECOND <= BH_CHANNEL_ROOM(sizeof(struct bh_msg_neighbour)),
 	       "claims do not fit into one message");
 
-static bool is_taken(struct bh_neighbour_queue *q, int64_t time)
+static void begin_second(struct bh_neighbour_queue *q, int64_t second)
 {
-	if (time / BH_SECOND != q->second) {
-		q->second = time / BH_SECOND;
-		q->taken = 0;
-	}
-	if (q->taken == BH_NEIGHBOURS_A_SECOND || q->count == BH_NEIGHBOURS_A_SECOND)
+	q->second = second;
+	q->taken = 0;
+	memset(q->of_one, 0, sizeof(q->of_one));
+}
+
+static bool is_taken(struct bh_neighbour_queue *q, uint32_t ifindex, int64_t time)
+{
+	uint16_t *of_one = &q->of_one[ifindex % BH_NEIGHBOUR_SLOTS];
+
+	if (time / BH_SECOND != q->second)
+		begin_second(q, time / BH_SECOND);
+	if (q->taken == BH_NEIGHBOURS_A_SECOND || q->count == BH_NEIGHBOURS_A_SECOND ||
+	    *of_one == BH_NEIGHBOURS_OF_ONE)
 		return false;
 	q->taken++;
+	*of_one += 1;
 	return true;
 }
 
@@ -28,7 +39,7 @@ void bh_neighbour_queue_add(struct bh_neighbour_queue *q, const struct bh_packet
 	*(said.is_arp ? &q->seen.arp : &q->seen.discovery) += 1;
 	if (said.addr.family == BH_NO_FAMILY)
 		return;
-	if (!is_taken(q, p->time)) {
+	if (!is_taken(q, p->ifindex, p->time)) {
 		q->lost++;
 		return;
 	}

@@ -7,14 +7,17 @@
 #include "channel.h"
 #include "message.h"
 
-#define BH_NEIGHBOURS_A_SECOND 1000
+#define BH_NEIGHBOURS_A_SECOND 1000 /* in all, … */
+#define BH_NEIGHBOURS_OF_ONE 200    /* … and of one interface: nobody drowns the others' claims */
+#define BH_NEIGHBOUR_SLOTS 256 /* interfaces whose numbers agree in the last 8 bits share one */
 
 /* Zero-initialise. */
 struct bh_neighbour_queue {
 	struct bh_msg_neighbour claims[BH_NEIGHBOURS_A_SECOND];
-	size_t count;	/* of those that wait */
-	int64_t second; /* of the claims' time, … */
-	size_t taken;	/* … and how many were taken in it */
+	size_t count;			     /* of those that wait */
+	int64_t second;			     /* of the claims' time, … */
+	size_t taken;			     /* … how many were taken in it, … */
+	uint16_t of_one[BH_NEIGHBOUR_SLOTS]; /* … and of whom */
 	struct bh_msg_neighbour_counts seen;
 	uint64_t lost; /* over the limit, or for want of room in the channel */
 };

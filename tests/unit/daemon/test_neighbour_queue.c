@@ -65,11 +65,19 @@ static void so_many_a_second_and_no_more(void **state)
 	struct bh_packet p = packet(announcement, BH_SECOND);
 
 	(void)state;
-	for (int i = 0; i < BH_NEIGHBOURS_A_SECOND + 10; i++)
+	for (int i = 0; i < BH_NEIGHBOURS_OF_ONE + 10; i++)
 		bh_neighbour_queue_add(&q, &p);
+	assert_int_equal(q.count, BH_NEIGHBOURS_OF_ONE);
 	assert_int_equal(q.lost, 10);
+	while (q.count < BH_NEIGHBOURS_A_SECOND) { /* others are heard */
+		p.ifindex = 6 + (uint32_t)q.count % 10;
+		bh_neighbour_queue_add(&q, &p);
+	}
+	assert_int_equal(q.lost, 10);
+	bh_neighbour_queue_add(&q, &p);
+	assert_int_equal(q.lost, 11);
 	bh_neighbour_queue_send(&q, NULL); /* nobody hears */
-	assert_int_equal(q.lost, BH_NEIGHBOURS_A_SECOND + 10);
+	assert_int_equal(q.lost, BH_NEIGHBOURS_A_SECOND + 11);
 	assert_int_equal(q.count, 0);
 	bh_neighbour_queue_add(&q, &p);
 	assert_int_equal(q.count, 0);
