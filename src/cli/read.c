@@ -60,18 +60,27 @@ static struct bh_table *new_table(const struct bh_call *call)
 	return table;
 }
 
+static const char *destination(const struct bh_flow *f, const struct bh_flow_names *names,
+			       char out[BH_NAMED_TEXT])
+{
+	char address[BH_ADDR_TEXT];
+
+	if (names->dns != NULL)
+		return bh_named_format(names->dns, bh_addr_format(&f->key.dst, address), out);
+	if (names->sni != NULL)
+		return bh_claimed_format(names->sni, bh_addr_format(&f->key.dst, address), out);
+	return bh_addr_format(&f->key.dst, out);
+}
+
 static void add_flow_row(struct bh_table *table, const struct bh_flow *f,
 			 const struct bh_flow_names *names)
 {
-	char src[BH_ADDR_TEXT], dst[BH_ADDR_TEXT], port[BH_PORT_TEXT], from[16],
-		first[BH_TIME_TEXT];
-	char packets[16], bytes[16], named[BH_NAMED_TEXT];
+	char src[BH_ADDR_TEXT], port[BH_PORT_TEXT], from[16], first[BH_TIME_TEXT];
+	char packets[16], bytes[16], dst[BH_NAMED_TEXT];
 	const char *cells[] = { bh_time_format(f->first, first),
 				bh_addr_format(&f->key.src, src),
 				from,
-				names->dns != NULL   ? bh_named_format(names->dns, dst, named)
-				: names->sni != NULL ? bh_claimed_format(names->sni, dst, named)
-						     : dst,
+				destination(f, names, dst),
 				bh_port_format(f->key.proto, f->key.dport, port),
 				bh_flow_state_name(f->state),
 				bh_direction_name(f->direction),
@@ -79,7 +88,6 @@ static void add_flow_row(struct bh_table *table, const struct bh_flow *f,
 					 packets),
 				bh_human((double)(f->tx.sent.bytes + f->rx.sent.bytes), bytes) };
 
-	bh_addr_format(&f->key.dst, dst);
 	snprintf(from, sizeof(from), "%u", f->key.sport);
 	bh_table_row(table, BH_PLAIN, cells);
 }

@@ -223,6 +223,8 @@ runs 0 flows --read "$corpus/pcap/names.pcap" --format json
 prints_json 'select(.dst.port == 443) | .dns == "db.example"'
 runs 0 flows --read "$corpus/pcap/names.pcap"
 prints "db.example (10.0.0.2)"
+runs 0 flows --read "$corpus/pcap/hello.pcap"
+prints '10.0.0.2 "shop.example" (claimed)'
 size=$(stat -c %s "$corpus/pcap/connection.pcap")
 for ((length = 0; length < size; length += 37)); do
 	head -c "$length" "$corpus/pcap/connection.pcap" >"$scratch/cut.pcap"
