@@ -206,6 +206,14 @@ static enum bh_tracked_news news_of(const struct nlmsghdr *message)
 									 : BH_TRACKED_FOUND;
 }
 
+/* mnl_nlmsg_ok() takes lengths from 2^31 on for negative ones, and mnl_attr_parse() reads up to the
+ * aligned end. */
+static bool is_whole(const struct nlmsghdr *message, size_t length)
+{
+	return length >= sizeof(*message) && message->nlmsg_len >= sizeof(*message) &&
+	       MNL_ALIGN((size_t)message->nlmsg_len) <= length;
+}
+
 static bool is_entry(const struct nlmsghdr *message)
 {
 	uint16_t type = NFNL_MSG_TYPE(message->nlmsg_type);
@@ -228,7 +236,7 @@ bool bh_entry_read(const void *bytes, size_t length, struct bh_tracked *out)
 	const struct nlmsghdr *message = bytes;
 	struct attributes a = { .shape = &entry_shape };
 
-	if (length > INT32_MAX || !mnl_nlmsg_ok(message, (int)length) || !is_entry(message))
+	if (!is_whole(message, length) || !is_entry(message))
 		return false;
 	mnl_attr_parse(message, sizeof(struct nfgenmsg), sort, &a);
 	*out = (struct bh_tracked) { .id = get_be32(a.slots[CTA_ID]),

@@ -208,6 +208,11 @@ static void what_is_no_entry_is_refused(void **state)
 	m = begin(buffer, IPCTNL_MSG_CT_NEW, 0);
 	put_published(m);
 	assert_false(bh_entry_read(m, m->nlmsg_len - 1, &t));
+	size_t whole = m->nlmsg_len;
+	m->nlmsg_len = (uint32_t)whole - 1; /* its attributes end in padding that is not there */
+	assert_false(bh_entry_read(m, whole - 1, &t));
+	m->nlmsg_len = 0x80000000;
+	assert_false(bh_entry_read(m, whole, &t));
 }
 
 int main(void)
