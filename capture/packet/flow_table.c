@@ -945,18 +945,24 @@ void bh_flow_table_flush(struct bh_flow_table *t)
 	t->stats.orphan_fragments += bh_fragments_clear(t->fragments);
 }
 
-void bh_flow_table_mark_loss(struct bh_flow_table *t)
+static bool was_over(const struct bh_flow_entry *e, int64_t when)
+{
+	return (e->state == BH_FLOW_CLOSED || e->state == BH_FLOW_REFUSED) && e->last < when;
+}
+
+void bh_flow_table_mark_loss(struct bh_flow_table *t, int64_t since)
 {
 	drain(t);
 	for (int i = 0; i < LISTS; i++)
 		for (uint32_t n = t->lists[i].oldest; n != 0; n = t->entries[n].newer)
-			t->entries[n].lossy = true;
+			if (!was_over(&t->entries[n], since))
+				t->entries[n].lossy = true;
 	note_gap(t);
 }
 
 void bh_flow_table_partial(struct bh_flow_table *t, bool partial)
 {
-	bh_flow_table_mark_loss(t);
+	bh_flow_table_mark_loss(t, t->now);
 	t->partial = partial;
 }
 

@@ -55,6 +55,7 @@ struct capture {
 	uint64_t unsent_denials;
 	uint64_t unsent_names;
 	int64_t started;
+	int64_t loss_read;		  /* µs: when loss was last asked for */
 	int64_t stats_due;		  /* monotonic */
 	struct bh_msg_capture_stats told; /* as of when core was last there */
 	bool has_begun;			  /* every worker has its share */
@@ -158,12 +159,14 @@ static void on_packets(uv_poll_t *poll, int status, int events)
 static void note_loss(struct capture *c)
 {
 	uint64_t received = 0, dropped = 0;
+	int64_t now = bh_time_now();
 
 	bh_live_source_loss(c->source, &received, &dropped);
 	c->received += received;
 	c->dropped += dropped;
 	if (dropped > 0)
-		bh_flow_table_mark_loss(c->table);
+		bh_flow_table_mark_loss(c->table, c->loss_read);
+	c->loss_read = now;
 }
 
 static int64_t cpu_time(void)
@@ -295,7 +298,7 @@ static void start(struct capture *c, const struct bh_config *config)
 static void reshuffle(struct capture *c, int64_t time)
 {
 	if (c->has_begun) {
-		bh_flow_table_mark_loss(c->table);
+		bh_flow_table_mark_loss(c->table, time);
 		bh_flow_table_flush(c->table);
 		send_batch(c);
 	} else if (c->worker.group != 0) {

@@ -159,6 +159,7 @@ struct bh_core {
 	struct bh_loss_ring losses;
 	uint64_t losses_told;	 /* intervals of which an event told */
 	int64_t sight_lost;	 /* µs: when flows last passed unseen, or may have; 0: never */
+	int64_t reports_lost;	 /* µs: when the same befell what is told of flows; 0: never */
 	struct bh_msg_loss loss; /* as last told by the kernel process */
 	bool loss_known;	 /* it spoke at all */
 	struct bh_msg_capture_stats capture_stats; /* of all workers together */

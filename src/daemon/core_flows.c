@@ -315,7 +315,7 @@ static void replace(struct bh_core *core, struct bh_live_flow *live, const struc
 	if (turned)
 		forget_tuple(core, live);
 	live->flow = *flow;
-	live->flow.lossy = flow->lossy || flow->first <= core->sight_lost;
+	live->flow.lossy = flow->lossy || flow->first <= core->reports_lost;
 	if (!turned)
 		return;
 	if (live->joined == NULL)

@@ -14,9 +14,7 @@
 #define MINUTE (60 * BH_SECOND)
 #define HOUR (60 * MINUTE)
 
-/* Losses after which flows may have passed unseen, or under a wrong name. A packet that the ring
- * lost is marked by capture on the flows of that moment; here it ends the time of unbroken sight.
- */
+/* Losses after which flows may have passed unseen, or under a wrong name. */
 static bool blinds(enum bh_loss_kind kind)
 {
 	return kind == BH_LOSS_PACKETS || kind == BH_LOSS_FLOWS || kind == BH_LOSS_NETLINK ||
@@ -28,8 +26,12 @@ void bh_core_lost(struct bh_core *core, enum bh_loss_kind kind, uint64_t count)
 	int64_t now = bh_time_now();
 
 	bh_loss_add(&core->losses, kind, count, now);
-	if (count > 0 && blinds(kind))
-		core->sight_lost = now;
+	if (count == 0 || !blinds(kind))
+		return;
+	core->sight_lost = now;
+	/* Capture itself marks the flows that packets may be missing from. */
+	if (kind != BH_LOSS_PACKETS)
+		core->reports_lost = now;
 }
 
 static uint64_t grown(uint64_t before, uint64_t now)
@@ -63,9 +65,19 @@ void bh_core_loss_stats(struct bh_core *core, const struct bh_msg_capture_stats 
 	bh_core_lost(core, BH_LOSS_DENIALS, grown(before->unsent_denials, stats->unsent_denials));
 }
 
+static bool is_over(const struct bh_flow *flow)
+{
+	return flow->state == BH_FLOW_CLOSED || flow->state == BH_FLOW_REFUSED;
+}
+
+/* Capture's mark comes with the flow's next report; until then it is as lossy as the time that it
+ * was open in. */
 bool bh_core_flow_is_lossy(const struct bh_core *core, const struct bh_live_flow *live)
 {
-	return live->flow.lossy || (!live->flow.final && live->flow.first <= core->sight_lost);
+	const struct bh_flow *f = &live->flow;
+
+	return f->lossy || (!f->final && (f->first <= core->reports_lost ||
+					  (f->first <= core->sight_lost && !is_over(f))));
 }
 
 /* --- as JSON ---------------------------------------------------------------------------------- */

@@ -121,7 +121,7 @@ static void act(struct bh_flow_table *table, uint8_t what, int64_t now)
 		bh_flow_table_unbind(table, what >> 6);
 		break;
 	case 3:
-		bh_flow_table_mark_loss(table);
+		bh_flow_table_mark_loss(table, now);
 		break;
 	}
 }

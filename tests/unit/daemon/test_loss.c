@@ -101,11 +101,13 @@ static void totals_count_once_whichever_process_speaks(void **state)
 	report(core, &stats);
 	assert_int_equal(totals[BH_LOSS_PACKETS], 7);
 	assert_true(core->sight_lost > 0);
+	assert_int_equal(core->reports_lost, 0); /* capture knows which flows these touch */
 	stats.dropped = 9;
 	stats.unsent_flows = 1;
 	report(core, &stats);
 	assert_int_equal(totals[BH_LOSS_PACKETS], 9);
 	assert_int_equal(totals[BH_LOSS_FLOWS], 1);
+	assert_true(core->reports_lost > 0);
 	/* Another capture begins at nothing, and says so first. */
 	stats = (struct bh_msg_capture_stats) { .started = NOW + BH_SECOND };
 	report(core, &stats);
@@ -149,6 +151,11 @@ static void flows_alive_in_a_loss_carry_it(void **state)
 	core.sight_lost = NOW - 1;
 	assert_false(bh_core_flow_is_lossy(&core, &live));
 	core.sight_lost = NOW + 1;
+	assert_true(bh_core_flow_is_lossy(&core, &live));
+	/* Packets were lost after it was closed; but what was told of it may be lost all the same. */
+	live.flow.state = BH_FLOW_CLOSED;
+	assert_false(bh_core_flow_is_lossy(&core, &live));
+	core.reports_lost = NOW + 1;
 	assert_true(bh_core_flow_is_lossy(&core, &live));
 	/* It was over by then. */
 	live.flow.final = true;

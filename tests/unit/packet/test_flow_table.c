@@ -391,7 +391,7 @@ static void loss_starts_the_watch_anew(void **state)
 	bh_flow_table_tick(f->table, START);
 	f->now += 100 * S;
 	pass_udp(f, A, 5000, B, 53);
-	bh_flow_table_mark_loss(f->table);
+	bh_flow_table_mark_loss(f->table, 0);
 	pass_udp(f, A, 5001, B, 53);
 	f->now += 61 * S;
 	pass_udp(f, A, 5002, B, 53);
@@ -402,6 +402,30 @@ static void loss_starts_the_watch_anew(void **state)
 	assert_int_equal(f->records[1].direction, BH_DIRECTION_UNKNOWN);
 	assert_false(f->records[1].lossy);
 	assert_int_equal(f->records[2].direction, BH_DIRECTION_SYN);
+	close_fixture(f);
+}
+
+static void loss_does_not_touch_what_was_closed_before(void **state)
+{
+	struct fixture *f = open_file();
+
+	(void)state;
+	pass_tcp(f, A, 5000, B, 80, SYN);
+	pass_tcp(f, B, 80, A, 5000, SYN | ACK);
+	pass_tcp(f, A, 5000, B, 80, ACK | FIN);
+	pass_tcp(f, B, 80, A, 5000, ACK | FIN);
+	pass_tcp(f, A, 5001, B, 80, SYN);
+	f->now += S;
+	bh_flow_table_mark_loss(f->table, f->now);
+	/* This one was closed after whatever was lost. */
+	pass_tcp(f, A, 5002, B, 80, SYN);
+	pass_tcp(f, B, 80, A, 5002, ACK | RST);
+	bh_flow_table_mark_loss(f->table, f->now - S);
+	flush(f);
+	assert_int_equal(f->count, 3);
+	assert_false(f->records[0].lossy);
+	assert_true(f->records[1].lossy);
+	assert_true(f->records[2].lossy);
 	close_fixture(f);
 }
 
@@ -1146,6 +1170,7 @@ int main(void)
 		cmocka_unit_test(a_server_may_open_on_an_old_tuple),
 		cmocka_unit_test(udp_direction_needs_a_long_enough_watch),
 		cmocka_unit_test(loss_starts_the_watch_anew),
+		cmocka_unit_test(loss_does_not_touch_what_was_closed_before),
 		cmocka_unit_test(echo_is_opened_by_its_request),
 		cmocka_unit_test(each_side_is_counted_by_itself),
 		cmocka_unit_test(flooded_copies_reach_nobody),
