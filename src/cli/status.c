@@ -2,12 +2,12 @@
 /* What state things are in, and who is there: status, coverage, workloads. */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "answer.h"
 #include "client.h"
 #include "command.h"
 #include "table.h"
+#include "timefmt.h"
 
 /* --- status ----------------------------------------------------------------------------------- */
 
@@ -135,7 +135,7 @@ static void print_status(const struct bh_call *call, const cJSON *status)
 	char age[BH_TIME_TEXT];
 
 	printf("bulkhead %s on %s, up %s\n\n", bh_word(status, "version"), bh_word(status, "host"),
-	       bh_age((double)time(NULL) - bh_number(status, "started"), age));
+	       bh_age((double)bh_time_now() / BH_SECOND - bh_number(status, "started"), age));
 	print_capture(bh_get(status, "capture"));
 	print_flowless(bh_get(status, "capture"));
 	print_loss(bh_get(status, "loss"), call->color);
