@@ -14,10 +14,12 @@
 #include "evaluate.h"
 #include "json.h"
 #include "ledger.h"
+#include "live_flows.h"
 #include "loss_ring.h"
 #include "map.h"
 #include "model.h"
 #include "names.h"
+#include "peers.h"
 #include "policy.h"
 #include "server.h"
 #include "store.h"
@@ -25,8 +27,8 @@
 /* A flow that is alive, or ended not long ago, with what core knows about it. */
 struct bh_live_flow {
 	struct bh_flow flow;
-	struct bh_peer src;
-	struct bh_peer dst;
+	const struct bh_peer *src; /* both of core->peers */
+	const struct bh_peer *dst;
 	struct bh_name *dns;	/* what the source was told that it is called; NULL: nothing */
 	char *sni;		/* whom it says that it speaks to; NULL: nobody */
 	uint64_t replica;	/* hash of the source instance, 0: no workload */
@@ -53,6 +55,10 @@ struct bh_live_flow {
 	bool spoofed;
 	bool link_control; /* neighbour discovery and the like: no traffic of the application */
 	uint64_t sequence; /* of its last report, for streams */
+	uint32_t number;   /* this and what follows: live_flows.c */
+	uint32_t tuple_hash;
+	bool found_by_id;
+	bool found_by_tuple;
 	struct bh_live_flow *older, *newer; /* in order of their first report */
 	STAILQ_ENTRY(bh_live_flow) next_finished;
 	TAILQ_ENTRY(bh_live_flow) next_question;
@@ -108,8 +114,8 @@ struct bh_core {
 
 	struct bh_names *names; /* of peers outside, as DNS named them, by interface */
 
-	struct bh_map *flows;			  /* id → struct bh_live_flow */
-	struct bh_map *flows_by_key;		  /* the newest of each tuple */
+	struct bh_live_flows *flows;
+	struct bh_peers *peers;			  /* of flows */
 	TAILQ_HEAD(, bh_live_flow) to_ask, asked; /* of connection tracking (core_conntrack.c) */
 	size_t questions_left;			  /* in this second */
 	bool tracks;		    /* something in this namespace has connections tracked */
@@ -243,7 +249,8 @@ const struct bh_flow_key *bh_core_joined_named(const struct bh_live_flow *live);
 
 /* core_masked.c */
 /* Where the host stands before a client whom nobody can know: then src is masked, and says why. */
-void bh_core_mask(struct bh_core *core, struct bh_live_flow *live);
+void bh_core_mask(const struct bh_core *core, const struct bh_live_flow *live, struct bh_peer *src,
+		  const struct bh_peer *dst);
 /* Whether the client is masked because he may have come by the proxy of a published port. */
 bool bh_core_masked_by_proxy(const struct bh_core *core, const struct bh_live_flow *live);
 /* Whether the workload was reached by masked clients of whom the active policy says nothing; *edge:

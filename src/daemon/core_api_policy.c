@@ -216,8 +216,8 @@ static void check_edge(void *user, const struct bh_edge *edge)
  * the kernel will not ask whether it was learned. */
 static void check_flow(struct checker *c, const struct bh_live_flow *f)
 {
-	struct bh_edge edge = { .src = f->src,
-				.dst = f->dst,
+	struct bh_edge edge = { .src = *f->src,
+				.dst = *f->dst,
 				.proto = f->flow.key.proto,
 				.port = f->flow.key.dport,
 				.last = f->flow.last,
@@ -228,8 +228,8 @@ static void check_flow(struct checker *c, const struct bh_live_flow *f)
 					.direction_unknown =
 						f->flow.direction == BH_DIRECTION_UNKNOWN };
 
-	bh_core_peer_subject(c->core, &f->src, &question.src);
-	bh_core_peer_subject(c->core, &f->dst, &question.dst);
+	bh_core_peer_subject(c->core, f->src, &question.src);
+	bh_core_peer_subject(c->core, f->dst, &question.dst);
 	question.src.addr = f->flow.key.src;
 	question.dst.addr = f->flow.key.dst;
 	judge(c, &edge, &question);

@@ -221,11 +221,10 @@ static void say_missing_names(const struct bh_core *core, cJSON *list)
 /* Connections that are open now, and teach nothing as long as they last. */
 static size_t count_undirected(const struct bh_core *core)
 {
-	const struct bh_live_flow *live;
 	size_t count = 0;
 
-	for (size_t position = 0; (live = bh_map_next(core->flows, &position)) != NULL;)
-		count += live->flow.direction == BH_DIRECTION_UNKNOWN &&
+	for (const struct bh_live_flow *live = core->oldest; live != NULL; live = live->newer)
+		count += live->found_by_id && live->flow.direction == BH_DIRECTION_UNKNOWN &&
 			 bh_core_flow_is_judged(live);
 	return count;
 }

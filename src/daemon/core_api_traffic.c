@@ -53,8 +53,8 @@ static bool passes(const struct bh_core *core, const struct flow_filter *filter,
 	if (live->link_control || bh_core_flow_is_hidden(live) || bh_core_proxy_shows_other(live))
 		return false;
 	const struct bh_live_flow *end = bh_core_proxied_end(live);
-	if (filter->workload[0] != '\0' && strcmp(filter->workload, live->src.name) != 0 &&
-	    strcmp(filter->workload, end->dst.name) != 0)
+	if (filter->workload[0] != '\0' && strcmp(filter->workload, live->src->name) != 0 &&
+	    strcmp(filter->workload, end->dst->name) != 0)
 		return false;
 	return filter->verdict[0] == '\0' ||
 	       strcmp(filter->verdict, verdicts[bh_core_flow_verdict(core, end)]) == 0;
@@ -306,7 +306,7 @@ static void add_denied(struct map_writer *w)
 	for (const struct bh_live_flow *f = w->core->oldest; f != NULL; f = f->newer) {
 		if (!f->denied && !f->denied_back)
 			continue;
-		cJSON *json = map_edge(w, &f->src, &f->dst, f->flow.key.proto, f->flow.key.dport);
+		cJSON *json = map_edge(w, f->src, f->dst, f->flow.key.proto, f->flow.key.dport);
 
 		set_number(json, "denied", cJSON_GetObjectItem(json, "denied")->valuedouble + 1);
 	}

@@ -152,8 +152,8 @@ static void settle(struct bh_core *core, struct bh_live_flow *live, const struct
 void bh_core_tracked(struct bh_core *core, const struct bh_msg_tracked *answers, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		struct bh_tuple t = bh_tuple_of(&answers[i].asked);
-		struct bh_live_flow *live = bh_map_get(core->flows_by_key, &t, sizeof(t));
+		struct bh_live_flow *live =
+			bh_live_flows_newest(core->flows, &answers[i].asked).there;
 
 		if (live != NULL && live->tracking == BH_TRACKING_ASKED)
 			settle(core, live, answers[i].found ? &answers[i].entry : NULL);

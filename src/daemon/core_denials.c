@@ -36,11 +36,9 @@ void bh_core_denials_tick(struct bh_core *core, int64_t now)
 	}
 }
 
-static struct bh_live_flow *find_flow(const struct bh_core *core, const struct bh_flow_key *key)
+/* The flow that is shown for it, if it goes on. */
+static struct bh_live_flow *shown(struct bh_live_flow *live)
 {
-	struct bh_tuple t = bh_tuple_of(key);
-	struct bh_live_flow *live = bh_map_get(core->flows_by_key, &t, sizeof(t));
-
 	if (live != NULL && bh_core_flow_is_hidden(live))
 		live = bh_core_joined_shown(live);
 	return live != NULL && !live->flow.final ? live : NULL;
@@ -50,8 +48,8 @@ static struct bh_live_flow *find_flow(const struct bh_core *core, const struct b
  * its flow comes: the two travel by different roads. */
 static void mark_flow(struct bh_core *core, const struct bh_denial *d)
 {
-	struct bh_flow_key back = bh_flow_key_turned(&d->key);
-	struct bh_live_flow *there = find_flow(core, &d->key), *other = find_flow(core, &back);
+	struct bh_newest newest = bh_live_flows_newest(core->flows, &d->key);
+	struct bh_live_flow *there = shown(newest.there), *other = shown(newest.back);
 
 	if (there != NULL)
 		there->denied = true;

@@ -20,6 +20,7 @@
 #include "timefmt.h"
 
 #define KEEP_FINISHED 20000
+#define AHEAD 4 /* reports, while what they need comes from memory */
 #define SWEEP_SLACK (60 * BH_SECOND)
 
 /* Neighbour discovery, router solicitation, multicast listeners, IGMP: what links need to work. The
@@ -59,43 +60,22 @@ static void append(struct bh_core *core, struct bh_live_flow *live)
 	core->newest = live;
 }
 
-/* A tuple within a tunnel is not the one that our rules judge. */
-static void note_tuple(struct bh_core *core, struct bh_live_flow *live)
-{
-	struct bh_tuple t = bh_tuple_of(&live->flow.key);
-
-	if (!is_carried(&live->flow))
-		bh_map_put(core->flows_by_key, &t, sizeof(t), live);
-}
-
-static void forget_tuple(struct bh_core *core, const struct bh_live_flow *live)
-{
-	struct bh_tuple t = bh_tuple_of(&live->flow.key);
-
-	if (bh_map_get(core->flows_by_key, &t, sizeof(t)) == live)
-		bh_map_remove(core->flows_by_key, &t, sizeof(t));
-}
-
 static void forget(struct bh_core *core, struct bh_live_flow *live)
 {
 	*(live->older != NULL ? &live->older->newer : &core->oldest) = live->newer;
 	*(live->newer != NULL ? &live->newer->older : &core->newest) = live->older;
-	forget_tuple(core, live);
 	bh_core_tracking_drop(core, live);
 	bh_core_proxy_leave(core, live);
 	bh_core_attempt_over(core, live);
-	if (bh_map_get(core->flows, &live->flow.id, sizeof(live->flow.id)) == live)
-		bh_map_remove(core->flows, &live->flow.id, sizeof(live->flow.id));
+	bh_peers_release(core->peers, live->src);
+	bh_peers_release(core->peers, live->dst);
 	bh_name_release(live->dns);
 	free(live->sni);
-	free(live);
+	bh_live_flows_remove(core->flows, live);
 }
 
-static int64_t last_seen(const struct bh_core *core, const struct bh_flow_key *key)
+static int64_t last_seen(const struct bh_live_flow *live)
 {
-	struct bh_tuple t = bh_tuple_of(key);
-	const struct bh_live_flow *live = bh_map_get(core->flows_by_key, &t, sizeof(t));
-
 	return live != NULL ? live->flow.last : 0;
 }
 
@@ -108,27 +88,28 @@ static void meet_denials(struct bh_core *core, struct bh_live_flow *live)
 	live->denied_back = bh_core_denial_met(core, &back) || live->denied_back;
 }
 
-/* What is known of the tuple from before its flow, either way. */
-static void meet_past(struct bh_core *core, struct bh_live_flow *live)
+/* A tuple within a tunnel is not the one that our rules judge. Of any other, what is known of it
+ * from before its flow, either way. */
+static void note_tuple(struct bh_core *core, struct bh_live_flow *live)
 {
-	const struct bh_flow_key *there = &live->flow.key, back = bh_flow_key_turned(there);
-
 	if (is_carried(&live->flow))
 		return;
-	int64_t one = last_seen(core, there), other = last_seen(core, &back);
+	struct bh_newest past = bh_live_flows_note_tuple(core->flows, live);
+	int64_t one = last_seen(past.there), other = last_seen(past.back);
 	live->before = one > other ? one : other;
 	meet_denials(core, live);
 }
 
+static const struct bh_peer unresolved = { .kind = BH_PEER_UNRESOLVED };
+
 static struct bh_live_flow *make_live(struct bh_core *core, const struct bh_flow *flow)
 {
-	struct bh_live_flow *live = bh_calloc(1, sizeof(*live));
+	struct bh_live_flow *live = bh_live_flows_add(core->flows, flow);
 
-	live->flow = *flow;
 	live->link_control = is_link_control(&flow->key);
-	meet_past(core, live);
-	bh_map_put(core->flows, &flow->id, sizeof(flow->id), live);
 	note_tuple(core, live);
+	live->src = bh_peers_get(core->peers, &unresolved);
+	live->dst = bh_peers_get(core->peers, &unresolved);
 	append(core, live);
 	bh_core_join_known(core, live);
 	bh_core_tracking_add(core, live);
@@ -177,6 +158,17 @@ void bh_core_spoofs_tick(struct bh_core *core, int64_t now)
 	bh_talk_tick(core->spoofs, now, sum_up_spoofs, core);
 }
 
+static void set_peers(struct bh_core *core, struct bh_live_flow *live, const struct bh_peer *src,
+		      const struct bh_peer *dst)
+{
+	const struct bh_peer *old_src = live->src, *old_dst = live->dst;
+
+	live->src = bh_peers_get(core->peers, src);
+	live->dst = bh_peers_get(core->peers, dst);
+	bh_peers_release(core->peers, old_src);
+	bh_peers_release(core->peers, old_dst);
+}
+
 /* Names both ends, as far as they are known by now. */
 static void name_ends(struct bh_core *core, struct bh_live_flow *live)
 {
@@ -184,22 +176,23 @@ static void name_ends(struct bh_core *core, struct bh_live_flow *live)
 	const struct bh_instance *source = NULL;
 	bool src_spoofed = false, dst_spoofed = false, was_spoofed = live->spoofed;
 
+	struct bh_peer src, dst;
+
 	if (is_carried(f)) {
-		name_by_address(&f->key.src, &live->src);
-		name_by_address(&f->key.dst, &live->dst);
+		name_by_address(&f->key.src, &src);
+		name_by_address(&f->key.dst, &dst);
+		set_peers(core, live, &src, &dst);
 		return;
 	}
-	bh_model_peer(core->model, f->src_ifindex, &f->key.src, f->first, &live->src, &source,
+	bh_model_peer(core->model, f->src_ifindex, &f->key.src, f->first, &src, &source,
 		      &src_spoofed);
-	bh_model_peer(core->model, f->dst_ifindex, &f->key.dst, f->first, &live->dst, NULL,
-		      &dst_spoofed);
+	bh_model_peer(core->model, f->dst_ifindex, &f->key.dst, f->first, &dst, NULL, &dst_spoofed);
 	live->replica = replica_hash(source);
 	/* Clients from outside are one peer, whatever their number. */
-	if (live->src.kind == BH_PEER_ADDRESS) {
-		live->src.kind = BH_PEER_WORLD;
-		bh_copy_text(live->src.name, sizeof(live->src.name), "world");
-	}
-	bh_core_mask(core, live);
+	if (src.kind == BH_PEER_ADDRESS)
+		src = (struct bh_peer) { .kind = BH_PEER_WORLD, .name = "world" };
+	bh_core_mask(core, live, &src, &dst);
+	set_peers(core, live, &src, &dst);
 	bh_core_name_peer(core, live);
 	live->spoofed = src_spoofed && f->src_ifindex != 0 && !live->link_control;
 	if (live->spoofed && !was_spoofed)
@@ -238,8 +231,8 @@ static bool is_against_policy(const struct bh_core *core, const struct bh_live_f
 
 	if (core->policy == NULL)
 		return false;
-	bh_core_peer_subject(core, &live->src, &question.src);
-	bh_core_peer_subject(core, &live->dst, &question.dst);
+	bh_core_peer_subject(core, live->src, &question.src);
+	bh_core_peer_subject(core, live->dst, &question.dst);
 	question.src.addr = key->src;
 	question.dst.addr = key->dst;
 	if (question.src.mode == BH_LEARN && question.dst.mode == BH_LEARN)
@@ -253,8 +246,8 @@ static void learn(struct bh_core *core, struct bh_live_flow *live)
 	const struct bh_flow *f = &live->flow;
 	bool answered = is_answered(f);
 	uint64_t bytes = is_uncounted(core, f) ? 0 : total_bytes(&f->tx) + total_bytes(&f->rx);
-	struct bh_contact contact = { .src = &live->src,
-				      .dst = &live->dst,
+	struct bh_contact contact = { .src = live->src,
+				      .dst = live->dst,
 				      .proto = f->key.proto,
 				      .port = f->key.dport,
 				      .replica = live->replica,
@@ -281,7 +274,7 @@ static void learn(struct bh_core *core, struct bh_live_flow *live)
 /* An end that may still get its name: the runtime has not spoken yet. */
 static bool is_unnamed(const struct bh_live_flow *live)
 {
-	return live->src.kind == BH_PEER_UNRESOLVED || live->dst.kind == BH_PEER_UNRESOLVED;
+	return live->src->kind == BH_PEER_UNRESOLVED || live->dst->kind == BH_PEER_UNRESOLVED;
 }
 
 /* Whether a report is of this flow; learning who opened it may have turned it round. */
@@ -313,7 +306,7 @@ static void replace(struct bh_core *core, struct bh_live_flow *live, const struc
 	bool turned = !bh_flow_key_equal(&flow->key, &live->flow.key);
 
 	if (turned)
-		forget_tuple(core, live);
+		bh_live_flows_forget_tuple(core->flows, live);
 	live->flow = *flow;
 	live->flow.lossy = flow->lossy || flow->first <= core->reports_lost;
 	if (!turned)
@@ -322,7 +315,8 @@ static void replace(struct bh_core *core, struct bh_live_flow *live, const struc
 		bh_core_unname_peer(live);
 	else
 		meet_denials(core, live);
-	note_tuple(core, live);
+	if (!is_carried(flow))
+		bh_live_flows_note_tuple(core->flows, live);
 	name_ends(core, live);
 }
 
@@ -395,7 +389,7 @@ void bh_core_flow_settled(struct bh_core *core, struct bh_live_flow *live)
 
 static void take_flow(struct bh_core *core, const struct bh_flow *flow)
 {
-	struct bh_live_flow *live = bh_map_get(core->flows, &flow->id, sizeof(flow->id));
+	struct bh_live_flow *live = bh_live_flows_find(core->flows, flow->id);
 
 	if (live == NULL) {
 		live = make_live(core, flow);
@@ -412,7 +406,7 @@ static void take_flow(struct bh_core *core, const struct bh_flow *flow)
 	if (flow->final) {
 		bh_core_attempt_over(core, live);
 		bh_name_end(live->dns);
-		bh_map_remove(core->flows, &flow->id, sizeof(flow->id));
+		bh_live_flows_end(core->flows, live);
 		STAILQ_INSERT_TAIL(&core->finished, live, next_finished);
 		core->finished_count++;
 	}
@@ -449,8 +443,11 @@ static void trim_finished(struct bh_core *core)
 
 void bh_core_flows(struct bh_core *core, const struct bh_flow *flows, size_t count)
 {
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		if (i + AHEAD < count)
+			bh_live_flows_prefetch(core->flows, &flows[i + AHEAD]);
 		take_flow(core, &flows[i]);
+	}
 	bh_core_tracking_ask(core);
 	trim_finished(core);
 	if (core->api != NULL)
@@ -538,8 +535,8 @@ void bh_core_flow_json(const struct bh_core *core, const struct bh_live_flow *li
 	const struct bh_live_flow *end = bh_core_proxied_end(live);
 	struct bh_flow flow = live->flow;
 	struct bh_flow_names names = {
-		.src_workload = bh_core_peer_workload(&live->src),
-		.dst_workload = bh_core_peer_workload(&end->dst),
+		.src_workload = bh_core_peer_workload(live->src),
+		.dst_workload = bh_core_peer_workload(end->dst),
 		.dns = live->dns != NULL ? bh_name_text(live->dns) : NULL,
 		.sni = live->sni,
 		.via = end != live ? &live->flow.key : bh_core_joined_named(live),
@@ -567,9 +564,9 @@ struct bh_flow_key bh_flow_key_turned(const struct bh_flow_key *key)
 
 bool bh_flow_key_equal(const struct bh_flow_key *a, const struct bh_flow_key *b)
 {
-	struct bh_tuple x = bh_tuple_of(a), y = bh_tuple_of(b);
-
-	return memcmp(&x, &y, sizeof(x)) == 0;
+	return a->sport == b->sport && a->dport == b->dport && a->proto == b->proto &&
+	       memcmp(&a->src, &b->src, sizeof(a->src)) == 0 &&
+	       memcmp(&a->dst, &b->dst, sizeof(a->dst)) == 0;
 }
 
 struct bh_tuple bh_tuple_of(const struct bh_flow_key *key)

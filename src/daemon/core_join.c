@@ -70,8 +70,7 @@ static void enter(struct bh_join *j, enum leg leg, struct bh_live_flow *live)
 /* The other leg may wait for the same answer. */
 static void enter_other(struct bh_core *core, struct bh_join *j, enum leg leg)
 {
-	struct bh_tuple t = bh_tuple_of(&j->keys[leg]);
-	struct bh_live_flow *live = bh_map_get(core->flows_by_key, &t, sizeof(t));
+	struct bh_live_flow *live = bh_live_flows_newest(core->flows, &j->keys[leg]).there;
 
 	if (live == NULL || j->legs[leg] != NULL || !bh_core_tracking_waits(live))
 		return;

@@ -45,22 +45,23 @@ static bool tracking_forgot(const struct bh_core *core, const struct bh_live_flo
 
 bool bh_core_masked_by_proxy(const struct bh_core *core, const struct bh_live_flow *live)
 {
-	return live->src.kind == BH_PEER_MASKED && !tracking_forgot(core, live) &&
+	return live->src->kind == BH_PEER_MASKED && !tracking_forgot(core, live) &&
 	       published_as(core, &live->flow) != NULL;
 }
 
-void bh_core_mask(struct bh_core *core, struct bh_live_flow *live)
+void bh_core_mask(const struct bh_core *core, const struct bh_live_flow *live, struct bh_peer *src,
+		  const struct bh_peer *dst)
 {
 	const struct bh_flow *f = &live->flow;
 
-	if (live->src.kind != BH_PEER_HOST || live->dst.kind != BH_PEER_WORKLOAD ||
-	    live->joined != NULL || !bh_model_is_gateway(core->model, &f->key.src))
+	if (src->kind != BH_PEER_HOST || dst->kind != BH_PEER_WORKLOAD || live->joined != NULL ||
+	    !bh_model_is_gateway(core->model, &f->key.src))
 		return;
 	const struct bh_published *published = published_as(core, f);
 	if (tracking_forgot(core, live))
-		set_masked(&live->src, "connection tracking knows nothing of it");
+		set_masked(src, "connection tracking knows nothing of it");
 	else if (published != NULL)
-		set_masked(&live->src, "docker-proxy of host:%u, or the host itself",
+		set_masked(src, "docker-proxy of host:%u, or the host itself",
 			   published->host_port);
 }
 
@@ -98,8 +99,8 @@ static void look_at_edge(void *user, const struct bh_edge *edge)
 /* What audit only let pass is no edge, but was seen. */
 static void look_at_flow(struct search *s, const struct bh_live_flow *live)
 {
-	struct bh_edge edge = { .src = live->src,
-				.dst = live->dst,
+	struct bh_edge edge = { .src = *live->src,
+				.dst = *live->dst,
 				.proto = live->flow.key.proto,
 				.port = live->flow.key.dport };
 

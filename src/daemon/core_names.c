@@ -52,7 +52,7 @@ void bh_core_names_gone(struct bh_core *core, uint32_t ifindex)
 
 void bh_core_name_peer(struct bh_core *core, struct bh_live_flow *live)
 {
-	if (live->dns != NULL || live->flow.src_ifindex == 0 || live->dst.kind != BH_PEER_ADDRESS)
+	if (live->dns != NULL || live->flow.src_ifindex == 0 || live->dst->kind != BH_PEER_ADDRESS)
 		return;
 	live->dns = find_name(core, &live->flow);
 	bh_name_use(live->dns);
@@ -60,9 +60,9 @@ void bh_core_name_peer(struct bh_core *core, struct bh_live_flow *live)
 
 void bh_core_keep_names(struct bh_core *core, struct bh_live_flow *live)
 {
-	const char *src = live->src.name, *dst = live->dst.name;
+	const char *src = live->src->name, *dst = live->dst->name;
 
-	if (live->dst.kind != BH_PEER_ADDRESS)
+	if (live->dst->kind != BH_PEER_ADDRESS)
 		return;
 	if (live->dns != NULL && !live->dns_kept)
 		bh_called_note(core->called, src, dst, BH_CALLED_BY_DNS, bh_name_text(live->dns),
@@ -87,8 +87,7 @@ void bh_core_unname_peer(struct bh_live_flow *live)
 void bh_core_claims(struct bh_core *core, const struct bh_claim *claims, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		struct bh_live_flow *live =
-			bh_map_get(core->flows, &claims[i].flow, sizeof(claims[i].flow));
+		struct bh_live_flow *live = bh_live_flows_find(core->flows, claims[i].flow);
 
 		if (live == NULL || live->sni != NULL)
 			continue;
@@ -118,7 +117,7 @@ static bool is_unnamed_server(const struct bh_live_flow *live)
 {
 	const struct bh_flow *f = &live->flow;
 
-	return live->dst.kind == BH_PEER_ADDRESS && live->src.kind == BH_PEER_WORKLOAD &&
+	return live->dst->kind == BH_PEER_ADDRESS && live->src->kind == BH_PEER_WORKLOAD &&
 	       live->dns == NULL && f->answered && f->key.dport != BH_DNS_PORT;
 }
 
@@ -145,7 +144,7 @@ size_t bh_core_names_missing(const struct bh_core *core, struct bh_buffer *who)
 		const struct bh_instance *source =
 			bh_model_at(core->model, live->flow.src_ifindex, live->flow.first);
 		if (source != NULL && source->until == 0 && !was_told_anything(core, source))
-			list_workload(seen, live->src.name, who);
+			list_workload(seen, live->src->name, who);
 	}
 	size_t count = bh_map_count(seen);
 	bh_map_free(seen);

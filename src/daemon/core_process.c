@@ -363,8 +363,8 @@ static void start(struct bh_core *core, const struct bh_config *config)
 	core->called = bh_called_new(ledger.max_edges);
 	STAILQ_INIT(&core->finished);
 	core->names = bh_names_new(NAMES_OF_ONE, NAMES_OF_ALL);
-	core->flows = bh_map_new(NULL);
-	core->flows_by_key = bh_map_new(NULL);
+	core->flows = bh_live_flows_new();
+	core->peers = bh_peers_new();
 	core->denials = bh_map_new(free);
 	core->listeners = bh_map_new(free);
 	bh_core_tracking_start(core);

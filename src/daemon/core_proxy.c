@@ -88,8 +88,8 @@ static bool leads_anywhere(const struct bh_core *core, const struct bh_flow_key 
 /* An end that nobody owns up to may yet turn out to be a client. */
 static bool is_client(const struct bh_core *core, const struct bh_live_flow *live)
 {
-	return live->dst.kind == BH_PEER_HOST &&
-	       (live->src.kind == BH_PEER_WORKLOAD || live->src.kind == BH_PEER_UNRESOLVED) &&
+	return live->dst->kind == BH_PEER_HOST &&
+	       (live->src->kind == BH_PEER_WORKLOAD || live->src->kind == BH_PEER_UNRESOLVED) &&
 	       leads_anywhere(core, &live->flow.key);
 }
 
@@ -162,7 +162,7 @@ static struct bh_edge_clients *clients_of(struct bh_core *core, const struct bh_
 {
 	struct bh_buffer key = { 0 };
 
-	edge_key(&key, &server->src, &server->dst, server->flow.key.proto, server->flow.key.dport);
+	edge_key(&key, server->src, server->dst, server->flow.key.proto, server->flow.key.dport);
 	struct bh_edge_clients *clients = bh_map_get_text(core->proxies->edges, key.data);
 	if (clients == NULL) {
 		clients = bh_calloc(1, sizeof(*clients));
@@ -230,7 +230,7 @@ static struct candidates look_for_clients(const struct bh_core *core,
 			continue;
 		if (found.first == NULL || leg->live->flow.first < found.first->live->flow.first)
 			found.first = leg;
-		add_client(&found.names, leg->live->src.name);
+		add_client(&found.names, leg->live->src->name);
 		found.unsettled = found.unsettled || bh_core_tracking_waits(leg->live);
 	}
 	return found;
@@ -252,7 +252,7 @@ static void pair(struct bh_core *core, struct bh_proxied *client, struct bh_prox
 	stop_waiting(core->proxies, client);
 	client->other = server;
 	server->other = client;
-	add_client(clients_of(core, server->live), client->live->src.name);
+	add_client(clients_of(core, server->live), client->live->src->name);
 	client->live->sequence = ++core->flow_sequence;
 }
 
@@ -269,7 +269,7 @@ static bool decide(struct bh_core *core, struct bh_proxied *server)
 	struct candidates found = look_for_clients(core, live);
 	if (found.unsettled)
 		return false;
-	if (found.first == NULL || found.first->live->src.kind != BH_PEER_WORKLOAD)
+	if (found.first == NULL || found.first->live->src->kind != BH_PEER_WORKLOAD)
 		return true;
 	server->reason = reason_for(&found.first->live->flow.key, &found.names);
 	if (found.names.count == 1)
@@ -326,8 +326,8 @@ const struct bh_live_flow *bh_core_proxied_end(const struct bh_live_flow *live)
 
 const char *bh_core_masked_reason(const struct bh_live_flow *live)
 {
-	if (live->src.kind != BH_PEER_MASKED)
+	if (live->src->kind != BH_PEER_MASKED)
 		return NULL;
 	return live->proxied != NULL && live->proxied->reason != NULL ? live->proxied->reason
-								      : live->src.name;
+								      : live->src->name;
 }

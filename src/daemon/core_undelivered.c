@@ -38,7 +38,7 @@ static void forget(struct bh_core *core, const struct bh_live_flow *live)
 static void note_undelivered(struct bh_core *core, const struct bh_live_flow *live)
 {
 	struct bh_edge_note *note =
-		bh_edge_notes_count(core->undelivered, &live->src, &live->dst, &live->flow);
+		bh_edge_notes_count(core->undelivered, live->src, live->dst, &live->flow);
 
 	note->routed = bh_core_flow_is_routed(core, live);
 }

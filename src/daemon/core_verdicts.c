@@ -133,14 +133,14 @@ static enum judgement judge(const struct bh_core *core, const struct bh_live_flo
 					.direction_unknown = !opened,
 					.source_port = f->key.sport };
 
-	if (!bh_core_flow_is_judged(live) || live->spoofed || live->dst.kind != BH_PEER_WORKLOAD ||
+	if (!bh_core_flow_is_judged(live) || live->spoofed || live->dst->kind != BH_PEER_WORKLOAD ||
 	    is_dhcp(&f->key))
 		return UNCLEAR;
 	if (bh_force_none(core->force, since))
 		return UNOPPOSED;
-	if (!make_subject(core, &live->src, f->src_ifindex, &f->key.src, f->last, since,
+	if (!make_subject(core, live->src, f->src_ifindex, &f->key.src, f->last, since,
 			  &question.src) ||
-	    !make_subject(core, &live->dst, f->dst_ifindex, &f->key.dst, f->last, since,
+	    !make_subject(core, live->dst, f->dst_ifindex, &f->key.dst, f->last, since,
 			  &question.dst))
 		return UNCLEAR;
 	enum judgement judgement = ask(core, &question, since, basis);
@@ -198,8 +198,8 @@ static cJSON *leak_json(const struct bh_live_flow *live, const struct basis *bas
 
 	cJSON_AddStringToObject(json, "proto", bh_protocol_format(f->key.proto, proto));
 	cJSON_AddNumberToObject(json, "port", f->key.dport);
-	cJSON_AddItemToObject(json, "src", bh_core_end_json(&live->src, &f->key.src, f->key.sport));
-	cJSON_AddItemToObject(json, "dst", bh_core_end_json(&live->dst, &f->key.dst, f->key.dport));
+	cJSON_AddItemToObject(json, "src", bh_core_end_json(live->src, &f->key.src, f->key.sport));
+	cJSON_AddItemToObject(json, "dst", bh_core_end_json(live->dst, &f->key.dst, f->key.dport));
 	cJSON_AddStringToObject(json, "side", basis->side == BH_EGRESS ? "egress" : "ingress");
 	cJSON_AddStringToObject(json, "workload", basis->workload);
 	cJSON_AddStringToObject(json, "mode", bh_mode_name(BH_ENFORCE));
@@ -217,8 +217,8 @@ static void say_leak(struct bh_core *core, const struct bh_live_flow *live,
 	const struct bh_flow_key *key = &live->flow.key;
 	char port[BH_PORT_TEXT], text[1400];
 
-	snprintf(text, sizeof(text), "%s → %s %s was delivered, and is denied: %s", live->src.name,
-		 live->dst.name, bh_port_format(key->proto, key->dport, port), basis->reason);
+	snprintf(text, sizeof(text), "%s → %s %s was delivered, and is denied: %s", live->src->name,
+		 live->dst->name, bh_port_format(key->proto, key->dport, port), basis->reason);
 	bh_log(BH_LOG_ERROR, "leak: %s", text);
 	bh_core_event_json(core, "leak", text, leak_json(live, basis));
 }
@@ -226,7 +226,7 @@ static void say_leak(struct bh_core *core, const struct bh_live_flow *live,
 static void note_leak(struct bh_core *core, struct bh_live_flow *live, const struct basis *basis)
 {
 	struct bh_edge_note *note =
-		bh_edge_notes_count(core->leaks, &live->src, &live->dst, &live->flow);
+		bh_edge_notes_count(core->leaks, live->src, live->dst, &live->flow);
 
 	live->leaked = true;
 	core->leak_count++;
@@ -344,7 +344,7 @@ static bool may_be_translated(const struct bh_core *core, const struct bh_live_f
 {
 	const struct bh_flow *f = &live->flow;
 
-	if (live->src.kind != BH_PEER_WORKLOAD || live->dst.kind != BH_PEER_WORKLOAD)
+	if (live->src->kind != BH_PEER_WORKLOAD || live->dst->kind != BH_PEER_WORKLOAD)
 		return true;
 	return bh_core_flow_is_routed(core, live) &&
 	       (f->key.proto != IPPROTO_TCP || f->rx.delivered.packets > 0);
@@ -404,7 +404,7 @@ enum bh_flow_verdict bh_core_flow_verdict_back(const struct bh_core *core,
 		return BH_FLOW_DENIED;
 	if (f->rx.delivered.packets > 0)
 		return BH_FLOW_DELIVERED;
-	if (f->rx.sent.packets == 0 || live->src.kind != BH_PEER_WORKLOAD)
+	if (f->rx.sent.packets == 0 || live->src->kind != BH_PEER_WORKLOAD)
 		return BH_FLOW_VERDICT_UNKNOWN;
 	return undelivered(core, live, &f->key.src);
 }

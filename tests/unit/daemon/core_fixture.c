@@ -25,8 +25,8 @@ struct bh_core *core_fixture_new(int64_t keep_departed)
 		abort();
 	STAILQ_INIT(&core->finished);
 	core->names = bh_names_new(10, 100);
-	core->flows = bh_map_new(NULL);
-	core->flows_by_key = bh_map_new(NULL);
+	core->flows = bh_live_flows_new();
+	core->peers = bh_peers_new();
 	core->denials = bh_map_new(free);
 	core->listeners = bh_map_new(free);
 	bh_core_tracking_start(core);
@@ -44,10 +44,9 @@ struct bh_core *core_fixture_new(int64_t keep_departed)
 
 void core_fixture_free(struct bh_core *core)
 {
-	struct bh_map *maps[] = { core->flows,	     core->flows_by_key, core->denials,
-				  core->listeners,   core->spoofs,	 core->modes,
-				  core->kept,	     core->leaks,	 core->attempts,
-				  core->undelivered, core->joins };
+	struct bh_map *maps[] = { core->denials,  core->listeners,   core->spoofs,
+				  core->modes,	  core->kept,	     core->leaks,
+				  core->attempts, core->undelivered, core->joins };
 	struct bh_live_flow *next;
 
 	for (struct bh_live_flow *live = core->oldest; live != NULL; live = next) {
@@ -56,8 +55,9 @@ void core_fixture_free(struct bh_core *core)
 		bh_core_proxy_leave(core, live);
 		bh_name_release(live->dns);
 		free(live->sni);
-		free(live);
 	}
+	bh_live_flows_free(core->flows);
+	bh_peers_free(core->peers);
 	bh_force_retire(core->force, core->policy);
 	bh_force_free(core->force);
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)

@@ -47,9 +47,7 @@ static struct bh_flow make_flow(uint64_t id, uint8_t proto, uint16_t sport)
 
 static const struct bh_live_flow *find(const struct bh_core *core, const struct bh_flow_key *key)
 {
-	struct bh_tuple tuple = bh_tuple_of(key);
-
-	return bh_map_get(core->flows_by_key, &tuple, sizeof(tuple));
+	return bh_live_flows_newest(core->flows, key).there;
 }
 
 /* A capture process that lies must not leave a tuple that points at a flow which is gone. */
@@ -89,14 +87,14 @@ static void flows_that_are_heard_of_no_more_end(void **state)
 	bh_core_flows(core, &udp, 1);
 	bh_core_flows(core, &tcp, 1);
 	bh_core_flows_sweep(core, NOW + core->config.idle_timeout);
-	assert_int_equal(bh_map_count(core->flows), 2);
+	assert_int_equal(bh_live_flows_open(core->flows), 2);
 	bh_core_flows_sweep(core, later);
-	assert_int_equal(bh_map_count(core->flows), 1);
+	assert_int_equal(bh_live_flows_open(core->flows), 1);
 	assert_true(find(core, &udp.key)->flow.final);
 	assert_true(find(core, &udp.key)->flow.lossy);
 	assert_false(find(core, &tcp.key)->flow.final);
 	bh_core_flows_sweep(core, later + core->config.tcp_idle_timeout);
-	assert_int_equal(bh_map_count(core->flows), 0);
+	assert_int_equal(bh_live_flows_open(core->flows), 0);
 	assert_int_equal(core->finished_count, 2);
 }
 
@@ -115,7 +113,7 @@ static void what_a_tunnel_carries_is_shown_and_nothing_else(void **state)
 	bh_core_flows(core, &carried, 1);
 	const struct bh_live_flow *shown = core->newest;
 	assert_string_equal(shown->flow.tunnel, "vxlan:42");
-	assert_null(bh_core_peer_workload(&shown->src));
+	assert_null(bh_core_peer_workload(shown->src));
 	assert_false(bh_core_flow_is_judged(shown));
 	assert_true(bh_core_flow_is_judged(core->oldest));
 	assert_ptr_equal(find(core, &plain.key), core->oldest);
@@ -282,9 +280,7 @@ static void peers_outside_are_called_what_the_source_was_told(void **state)
 	assert_true(is_called(core, &unseen, NULL));
 	strcpy(carried.tunnel, "gre");
 	bh_core_flows(core, &carried, 1);
-	assert_null(
-		((struct bh_live_flow *)bh_map_get(core->flows, &carried.id, sizeof(carried.id)))
-			->dns);
+	assert_null(bh_live_flows_find(core->flows, carried.id)->dns);
 	/* The answer has run out, but a flow that it named lives on, and so does the name. */
 	bh_core_flows(core, &late, 1);
 	assert_true(is_called(core, &late, "pay.example"));
@@ -375,7 +371,7 @@ static void claims_are_shown_as_such(void **state)
 	bh_core_claims(core, claims, 2);
 	assert_true(has_json(core, &flow, "\"dns\":null,\"sni\":\"shop.example\""));
 	assert_true(has_json(core, &other, "\"dns\":null,\"sni\":null"));
-	assert_string_equal(find(core, &flow.key)->dst.name, "203.0.113.9");
+	assert_string_equal(find(core, &flow.key)->dst->name, "203.0.113.9");
 	strcpy(claims[0].name, "other.example"); /* the first one stays */
 	bh_core_claims(core, claims, 1);
 	assert_true(has_json(core, &flow, "\"sni\":\"shop.example\""));
@@ -396,7 +392,7 @@ static void edges_keep_what_their_ends_are_called(void **state)
 	attach(core, 7, 5, "");
 	told(core, 7, "pay.example", NOW);
 	bh_core_flows(core, &unlearned, 1); /* nobody answers */
-	workload = find(core, &unlearned.key)->src.name;
+	workload = find(core, &unlearned.key)->src->name;
 	bh_called_get(core->called, workload, "203.0.113.9", &names);
 	assert_int_equal(names.counts[BH_CALLED_BY_DNS], 0);
 	flow.direction = BH_DIRECTION_SYN;
@@ -427,7 +423,7 @@ static void who_has_no_names_is_listed(void **state)
 	bh_core_flows(core, &flow, 1);
 	bh_core_flows(core, &resolver, 1);
 	assert_int_equal(bh_core_names_missing(core, &who), 1);
-	assert_string_equal(who.data, find(core, &flow.key)->src.name);
+	assert_string_equal(who.data, find(core, &flow.key)->src->name);
 	told(core, 7, "pay.example", NOW + 2);
 	assert_int_equal(bh_core_names_missing(core, &who), 0);
 	bh_buffer_free(&who);

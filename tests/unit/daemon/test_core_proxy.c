@@ -94,7 +94,7 @@ static void decide(struct bh_core *core)
 
 static const struct bh_live_flow *live(const struct bh_core *core, uint64_t id)
 {
-	return bh_map_get(core->flows, &id, sizeof(id));
+	return bh_live_flows_find(core->flows, id);
 }
 
 static void assert_shown(const struct bh_core *core, uint64_t id, const char *part)
@@ -172,7 +172,7 @@ static void both_legs_teach_what_they_are(void **state)
 	edge = masked_edge(core);
 	assert_int_equal(bh_ledger_count(core->ledger), 2);
 	assert_string_equal(edge.src.name, "docker-proxy of host:8080, or the host itself");
-	assert_string_equal(live(core, 1)->dst.name, "host");
+	assert_string_equal(live(core, 1)->dst->name, "host");
 	assert_int_equal(bh_core_proxy_clients(core, &edge)->count, 1);
 	assert_string_equal(bh_core_proxy_clients(core, &edge)->names[0], "netns:web");
 	bh_core_describe_masked(core, &comment);
@@ -334,7 +334,7 @@ static void what_is_translated_has_no_proxy(void **state)
 
 	report(core, web_calls(1, NOW));
 	report(core, server);
-	bh_core_join(core, bh_map_get(core->flows, &server.id, sizeof(server.id)), &entry);
+	bh_core_join(core, bh_live_flows_find(core->flows, server.id), &entry);
 	decide(core);
 	assert_alone(core, 2);
 }

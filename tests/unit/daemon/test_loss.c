@@ -152,7 +152,8 @@ static void flows_alive_in_a_loss_carry_it(void **state)
 	assert_false(bh_core_flow_is_lossy(&core, &live));
 	core.sight_lost = NOW + 1;
 	assert_true(bh_core_flow_is_lossy(&core, &live));
-	/* Packets were lost after it was closed; but what was told of it may be lost all the same. */
+	/* Packets were lost after it was closed; but what was told of it may be lost all the same.
+	 */
 	live.flow.state = BH_FLOW_CLOSED;
 	assert_false(bh_core_flow_is_lossy(&core, &live));
 	core.reports_lost = NOW + 1;

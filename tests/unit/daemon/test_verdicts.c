@@ -163,9 +163,9 @@ static struct bh_flow undelivered(uint64_t id, int64_t first)
 static const struct bh_live_flow *report(struct bh_core *core, struct bh_flow flow)
 {
 	bh_core_flows(core, &flow, 1);
-	return bh_map_get(core->flows, &flow.id, sizeof(flow.id)) != NULL
-		       ? bh_map_get(core->flows, &flow.id, sizeof(flow.id))
-		       : core->newest;
+	const struct bh_live_flow *open = bh_live_flows_find(core->flows, flow.id);
+
+	return open != NULL ? open : core->newest;
 }
 
 static bool leaks(struct bh_core *core, struct bh_flow flow)

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "peers.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "grow.h"
+#include "map.h"
+
+struct kept {
+	struct bh_peer peer; /* first: whoever has it has this */
+	size_t users;
+};
+
+struct bh_peers {
+	struct bh_map *kept; /* kind and name, which follow each other → struct kept */
+};
+
+_Static_assert(offsetof(struct bh_peer, name) == sizeof(uint8_t), "kind and name are one key");
+
+struct bh_peers *bh_peers_new(void)
+{
+	struct bh_peers *peers = bh_calloc(1, sizeof(*peers));
+
+	peers->kept = bh_map_new(free);
+	return peers;
+}
+
+void bh_peers_free(struct bh_peers *peers)
+{
+	if (peers == NULL)
+		return;
+	bh_map_free(peers->kept);
+	free(peers);
+}
+
+static size_t key_length(const struct bh_peer *peer)
+{
+	return sizeof(peer->kind) + strlen(peer->name);
+}
+
+const struct bh_peer *bh_peers_get(struct bh_peers *peers, const struct bh_peer *like)
+{
+	struct kept *kept = bh_map_get(peers->kept, like, key_length(like));
+
+	if (kept == NULL) {
+		kept = bh_calloc(1, sizeof(*kept));
+		kept->peer = *like;
+		bh_map_put(peers->kept, like, key_length(like), kept);
+	}
+	kept->users++;
+	return &kept->peer;
+}
+
+void bh_peers_release(struct bh_peers *peers, const struct bh_peer *peer)
+{
+	struct kept *kept = (struct kept *)peer;
+
+	if (--kept->users == 0)
+		bh_map_remove(peers->kept, peer, key_length(peer));
+}
+
+size_t bh_peers_count(const struct bh_peers *peers)
+{
+	return bh_map_count(peers->kept);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Peers that many flows have in common, each kept once, as long as somebody has it. */
+#ifndef BH_PEERS_H
+#define BH_PEERS_H
+
+#include "bulkhead/edge.h"
+
+struct bh_peers;
+
+struct bh_peers *bh_peers_new(void);
+void bh_peers_free(struct bh_peers *peers); /* whoever still has some; may be NULL */
+
+/* The one that equals it; to be released as often as it was got. */
+const struct bh_peer *bh_peers_get(struct bh_peers *peers, const struct bh_peer *like);
+void bh_peers_release(struct bh_peers *peers, const struct bh_peer *peer);
+
+size_t bh_peers_count(const struct bh_peers *peers);
+
+#endif
