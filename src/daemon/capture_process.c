@@ -393,7 +393,7 @@ static void on_kernel_message(void *user, struct bh_channel *channel, const stru
 		bind_endpoint(c, m->data);
 		break;
 	case BH_MSG_ENDPOINT_GONE:
-		bh_flow_table_unbind(c->table, *(const uint32_t *)m->data);
+		bh_flow_table_unbind(c->table, ((const struct bh_msg_gone *)m->data)->ifindex);
 		break;
 	case BH_MSG_EXCLUDE:
 		exclude(c, m);

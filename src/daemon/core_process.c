@@ -156,12 +156,12 @@ static void take_endpoint(struct bh_core *core, const struct bh_endpoint_fact *f
 		report_endpoint(core, fact->ifindex, true);
 }
 
-static void lose_endpoint(struct bh_core *core, uint32_t ifindex)
+static void lose_endpoint(struct bh_core *core, const struct bh_msg_gone *gone)
 {
-	report_endpoint(core, ifindex, false);
-	bh_core_names_gone(core, ifindex);
-	bh_model_endpoint_gone(core->model, ifindex, bh_time_now());
-	bh_core_listeners_gone(core, ifindex);
+	report_endpoint(core, gone->ifindex, false);
+	bh_core_names_gone(core, gone->ifindex);
+	bh_model_endpoint_gone(core->model, gone->ifindex, gone->time);
+	bh_core_listeners_gone(core, gone->ifindex);
 }
 
 static void start(struct bh_core *core, const struct bh_config *config);
@@ -195,7 +195,7 @@ static bool take_fact(struct bh_core *core, const struct bh_message *m)
 		take_endpoint(core, m->data);
 		return true;
 	case BH_MSG_ENDPOINT_GONE:
-		lose_endpoint(core, *(const uint32_t *)m->data);
+		lose_endpoint(core, m->data);
 		return true;
 	case BH_MSG_HOST_ADDR:
 		bh_model_host_addr(core->model, m->data);

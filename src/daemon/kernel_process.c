@@ -261,13 +261,14 @@ static void on_endpoint_gone(void *user, uint32_t ifindex)
 {
 	struct kernel *k = user;
 	const struct bh_endpoint_fact *known = bh_map_get(k->facts, &ifindex, sizeof(ifindex));
+	const struct bh_msg_gone gone = { .time = bh_time_now(), .ifindex = ifindex };
 
 	if (known == NULL)
 		return;
 	forget_addresses(k, known, NULL);
 	bh_map_remove(k->facts, &ifindex, sizeof(ifindex));
 	schedule_note(k);
-	tell_all(k, BH_MSG_ENDPOINT_GONE, &ifindex, sizeof(ifindex));
+	tell_all(k, BH_MSG_ENDPOINT_GONE, &gone, sizeof(gone));
 }
 
 static void on_host_addr(void *user, const struct bh_host_addr *addr)

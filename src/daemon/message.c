@@ -112,6 +112,11 @@ static bool check_time(const void *data)
 	return time_ok(*(const int64_t *)data);
 }
 
+static bool check_gone(const void *data)
+{
+	return time_ok(((const struct bh_msg_gone *)data)->time);
+}
+
 static bool check_runtime_get(const void *data)
 {
 	const struct bh_msg_runtime_get *g = data;
@@ -291,7 +296,7 @@ static const struct {
 	[BH_MSG_CONFIG] = { "config", ONE, sizeof(struct bh_config), check_config },
 	[BH_MSG_PEER] = { "peer", ONE, sizeof(uint32_t), check_worker_number },
 	[BH_MSG_ENDPOINT] = { "endpoint", ONE, sizeof(struct bh_endpoint_fact), check_endpoint },
-	[BH_MSG_ENDPOINT_GONE] = { "endpoint-gone", ONE, sizeof(uint32_t), NULL },
+	[BH_MSG_ENDPOINT_GONE] = { "endpoint-gone", ONE, sizeof(struct bh_msg_gone), check_gone },
 	[BH_MSG_EXCLUDE] = { "exclude", ARRAY, sizeof(uint32_t), NULL },
 	[BH_MSG_NFLOG] = { "nflog", OPEN, 1, NULL },
 	[BH_MSG_WORKER] = { "worker", ONE, sizeof(struct bh_msg_worker), check_worker },

@@ -22,7 +22,7 @@
 #include "neighbours.h"
 
 /* Grows whenever a body changes its form. */
-#define BH_MESSAGE_VERSION 5
+#define BH_MESSAGE_VERSION 6
 #define BH_MESSAGE_MAX 65536 /* bytes, header included */
 
 /* The number of the capture process that saw a flow is in the flow's id, above so many bits: ids go
@@ -34,7 +34,7 @@ enum bh_message_type {
 	BH_MSG_CONFIG = 1, /* struct bh_config */
 	BH_MSG_PEER,	   /* uint32_t worker, + descriptor: its channel to core, or core's to it */
 	BH_MSG_ENDPOINT,   /* struct bh_endpoint_fact */
-	BH_MSG_ENDPOINT_GONE, /* uint32_t ifindex */
+	BH_MSG_ENDPOINT_GONE, /* struct bh_msg_gone */
 
 	/* kernel → capture */
 	BH_MSG_EXCLUDE, /* uint32_t ifindexes[] */
@@ -93,6 +93,11 @@ enum bh_message_type {
 	BH_MSG_NEIGHBOURS, /* struct bh_msg_neighbour[] */
 
 	BH_MSG_TYPES,
+};
+
+struct bh_msg_gone {
+	int64_t time; /* µs: when it went; another may have come before this is heard */
+	uint32_t ifindex;
 };
 
 struct bh_msg_loss {

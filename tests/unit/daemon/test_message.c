@@ -20,16 +20,16 @@
 static void lengths_are_checked(void **state)
 {
 	struct bh_flow flows[2];
-	uint32_t ifindex = 3;
+	struct bh_msg_gone gone = { .ifindex = 3 };
 
 	(void)state;
 	memset(flows, 0, sizeof(flows));
 	assert_true(bh_message_check(BH_MSG_FLOWS, flows, sizeof(flows)));
 	assert_false(bh_message_check(BH_MSG_FLOWS, flows, sizeof(flows) - 1));
-	assert_true(bh_message_check(BH_MSG_ENDPOINT_GONE, &ifindex, 4));
-	assert_false(bh_message_check(BH_MSG_ENDPOINT_GONE, &ifindex, 3));
+	assert_true(bh_message_check(BH_MSG_ENDPOINT_GONE, &gone, sizeof(gone)));
+	assert_false(bh_message_check(BH_MSG_ENDPOINT_GONE, &gone, sizeof(gone) - 1));
 	assert_true(bh_message_check(BH_MSG_SCAN_BEGIN, NULL, 0));
-	assert_false(bh_message_check(BH_MSG_SCAN_BEGIN, &ifindex, 4));
+	assert_false(bh_message_check(BH_MSG_SCAN_BEGIN, &gone, 4));
 	assert_false(bh_message_check(0, NULL, 0));
 	assert_false(bh_message_check(BH_MSG_TYPES, NULL, 0));
 	assert_false(bh_message_check(65535, NULL, 0));
