@@ -52,6 +52,26 @@ static inline bool bh_cursor_carve(struct bh_cursor *c, size_t count, struct bh_
 	return bh_cursor_skip(c, count);
 }
 
+/* The next count bytes, to be read by bh_read_…(): one check for a header of fixed fields. NULL:
+ * there are not so many. */
+static inline const uint8_t *bh_cursor_take(struct bh_cursor *c, size_t count)
+{
+	const uint8_t *taken = c->at;
+
+	return bh_cursor_skip(c, count) ? taken : NULL;
+}
+
+static inline uint16_t bh_read_u16(const uint8_t *at)
+{
+	return (uint16_t)(at[0] << 8 | at[1]);
+}
+
+static inline uint32_t bh_read_u32(const uint8_t *at)
+{
+	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 |
+	       (uint32_t)at[3];
+}
+
 static inline bool bh_cursor_u8(struct bh_cursor *c, uint8_t *out)
 {
 	return bh_cursor_bytes(c, out, 1);
@@ -61,7 +81,7 @@ static inline bool bh_cursor_u16(struct bh_cursor *c, uint16_t *out)
 {
 	if (c->left < 2)
 		return false;
-	*out = (uint16_t)(c->at[0] << 8 | c->at[1]);
+	*out = bh_read_u16(c->at);
 	return bh_cursor_skip(c, 2);
 }
 
@@ -69,8 +89,7 @@ static inline bool bh_cursor_u32(struct bh_cursor *c, uint32_t *out)
 {
 	if (c->left < 4)
 		return false;
-	*out = (uint32_t)c->at[0] << 24 | (uint32_t)c->at[1] << 16 | (uint32_t)c->at[2] << 8 |
-	       (uint32_t)c->at[3];
+	*out = bh_read_u32(c->at);
 	return bh_cursor_skip(c, 4);
 }
 

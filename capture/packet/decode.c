@@ -214,12 +214,16 @@ static void find_segment_size(struct bh_cursor c, struct bh_packet *out)
 /* length: of the segment by the IP header, which may be more than was captured. */
 static void decode_tcp_rest(struct bh_cursor *c, size_t length, struct bh_packet *out)
 {
-	uint8_t offset;
+	const uint8_t *fields = bh_cursor_take(c, 10);
 
-	if (!bh_cursor_u32(c, &out->tcp_seq) || !bh_cursor_u32(c, &out->tcp_ack) ||
-	    !bh_cursor_u8(c, &offset) || !bh_cursor_u8(c, &out->tcp_flags))
+	if (fields == NULL) { /* errors quote less, but the sequence number as a rule */
+		bh_cursor_u32(c, &out->tcp_seq);
 		return;
-	size_t header = (size_t)(offset >> 4) * 4;
+	}
+	out->tcp_seq = bh_read_u32(fields);
+	out->tcp_ack = bh_read_u32(fields + 4);
+	out->tcp_flags = fields[9];
+	size_t header = (size_t)(fields[8] >> 4) * 4;
 	if (length < header || header < TCP_HEADER)
 		return;
 	out->tcp_payload = (uint32_t)(length - header);
@@ -241,6 +245,8 @@ static void decode_content(struct bh_cursor *c, size_t length, struct bh_packet 
 static enum bh_undecoded decode_transport(struct bh_cursor *c, size_t length, struct bh_packet *out,
 					  bool quoted)
 {
+	const uint8_t *ports;
+
 	if (out->fragment && !out->first_fragment)
 		return BH_DECODED;
 	switch (out->proto) {
@@ -252,8 +258,11 @@ static enum bh_undecoded decode_transport(struct bh_cursor *c, size_t length, st
 	case IPPROTO_UDPLITE:
 	case IPPROTO_SCTP:
 	case IPPROTO_DCCP:
-		if (!bh_cursor_u16(c, &out->sport) || !bh_cursor_u16(c, &out->dport))
+		ports = bh_cursor_take(c, 4);
+		if (ports == NULL)
 			return BH_TRUNCATED;
+		out->sport = bh_read_u16(ports);
+		out->dport = bh_read_u16(ports + 2);
 		if (out->proto == IPPROTO_TCP)
 			decode_tcp_rest(c, length, out);
 	}
@@ -352,21 +361,21 @@ static enum bh_undecoded decode_payload(const struct bh_cursor *c, size_t length
 static enum bh_undecoded decode_ipv4(struct bh_cursor *c, size_t wire, struct bh_packet *out,
 				     bool quoted)
 {
-	uint8_t first;
-	uint16_t total, id, fragment;
+	const uint8_t *fields = bh_cursor_take(c, 20);
 
-	if (!bh_cursor_u8(c, &first) || !bh_cursor_skip(c, 1) || !bh_cursor_u16(c, &total) ||
-	    !bh_cursor_u16(c, &id) || !bh_cursor_u16(c, &fragment) || !bh_cursor_skip(c, 1) ||
-	    !bh_cursor_u8(c, &out->proto) || !bh_cursor_skip(c, 2) ||
-	    !bh_cursor_bytes(c, out->src.bytes, 4) || !bh_cursor_bytes(c, out->dst.bytes, 4))
+	if (fields == NULL)
 		return BH_TRUNCATED;
-	size_t header = (size_t)(first & 0x0f) * 4;
+	size_t header = (size_t)(fields[0] & 0x0f) * 4;
+	uint16_t total = bh_read_u16(fields + 2), fragment = bh_read_u16(fields + 6);
+	out->proto = fields[9];
+	memcpy(out->src.bytes, fields + 12, 4);
+	memcpy(out->dst.bytes, fields + 16, 4);
 	/* A length of 0 is left for the network card to fill in (segmentation offload). */
 	out->ip_bytes = total != 0 ? total : (uint32_t)wire;
 	if (header < 20 || out->ip_bytes < header)
 		return BH_MALFORMED;
 	out->src.family = out->dst.family = BH_IPV4;
-	note_fragment(out, fragment & 0x1fff, (fragment & 0x2000) != 0, id);
+	note_fragment(out, fragment & 0x1fff, (fragment & 0x2000) != 0, bh_read_u16(fields + 4));
 	out->fragment_proto = out->proto;
 	if (!bh_cursor_skip(c, header - 20))
 		return BH_TRUNCATED;
@@ -404,14 +413,15 @@ static bool find_jumbo_length(struct bh_cursor c, size_t *length)
 static enum bh_undecoded decode_ipv6(struct bh_cursor *c, size_t wire, struct bh_packet *out,
 				     bool quoted)
 {
-	uint16_t payload_length;
+	const uint8_t *fields = bh_cursor_take(c, 40);
 
-	if (!bh_cursor_skip(c, 4) || !bh_cursor_u16(c, &payload_length) ||
-	    !bh_cursor_u8(c, &out->proto) || !bh_cursor_skip(c, 1) ||
-	    !bh_cursor_bytes(c, out->src.bytes, 16) || !bh_cursor_bytes(c, out->dst.bytes, 16))
+	if (fields == NULL)
 		return BH_TRUNCATED;
+	out->proto = fields[6];
+	memcpy(out->src.bytes, fields + 8, 16);
+	memcpy(out->dst.bytes, fields + 24, 16);
 	out->src.family = out->dst.family = BH_IPV6;
-	size_t length = payload_length;
+	size_t length = bh_read_u16(fields + 4);
 	size_t rest = wire > 40 ? wire - 40 : 0;
 	/* 0 is a jumbogram's length, or left for the network card; unless nothing is to follow. */
 	if (length == 0 && out->proto == IPPROTO_HOPOPTS && find_jumbo_length(*c, &length)) {

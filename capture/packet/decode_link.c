@@ -197,11 +197,11 @@ static enum bh_undecoded decode_type(struct bh_cursor *c, uint16_t type, size_t 
 
 static enum bh_undecoded decode_ethernet(struct bh_cursor *c, size_t wire, struct bh_packet *out)
 {
-	uint16_t type;
+	const uint8_t *header = bh_cursor_take(c, 14);
 
-	if (!bh_cursor_skip(c, 12) || !bh_cursor_u16(c, &type))
+	if (header == NULL)
 		return BH_TRUNCATED;
-	return decode_type(c, type, less(wire, 14), out);
+	return decode_type(c, bh_read_u16(header + 12), less(wire, 14), out);
 }
 
 /* --- Linux' cooked headers -------------------------------------------------------------------- */
@@ -230,14 +230,13 @@ static enum bh_undecoded decode_sll(struct bh_cursor *c, size_t wire, struct bh_
 /* www.tcpdump.org/linktypes/LINKTYPE_LINUX_SLL2.html */
 static enum bh_undecoded decode_sll2(struct bh_cursor *c, size_t wire, struct bh_packet *out)
 {
-	uint16_t type;
-	uint8_t packet_type;
+	const uint8_t *header = bh_cursor_take(c, 20);
 
-	if (!bh_cursor_u16(c, &type) || !bh_cursor_skip(c, 2) || !bh_cursor_u32(c, &out->ifindex) ||
-	    !bh_cursor_skip(c, 2) || !bh_cursor_u8(c, &packet_type) || !bh_cursor_skip(c, 9))
+	if (header == NULL)
 		return BH_TRUNCATED;
-	out->outgoing = packet_type == PACKET_WENT_OUT;
-	return decode_cooked(c, type, less(wire, 20), out);
+	out->ifindex = bh_read_u32(header + 4);
+	out->outgoing = header[10] == PACKET_WENT_OUT;
+	return decode_cooked(c, bh_read_u16(header), less(wire, 20), out);
 }
 
 /* --- the rest --------------------------------------------------------------------------------- */

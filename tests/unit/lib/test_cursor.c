@@ -77,6 +77,21 @@ static void a_carved_cursor_keeps_to_its_bounds(void **state)
 	assert_int_equal(next, 0x0405);
 }
 
+static void a_header_is_taken_as_a_whole_or_not_at_all(void **state)
+{
+	struct bh_cursor c = bh_cursor_over(bytes, sizeof(bytes));
+	const uint8_t *header = bh_cursor_take(&c, 6);
+
+	(void)state;
+	assert_ptr_equal(header, bytes);
+	assert_int_equal(bh_read_u16(header), 0x0102);
+	assert_int_equal(bh_read_u32(header + 2), 0x03040506);
+	assert_ptr_equal(c.at, bytes + 6);
+	assert_int_equal(c.left, sizeof(bytes) - 6);
+	assert_null(bh_cursor_take(&c, sizeof(bytes) - 5));
+	assert_ptr_equal(c.at, bytes + 6);
+}
+
 /* No bytes are no bytes, wherever they are not: the sanitizer watches the arithmetic. */
 static void nothing_can_be_read_of_nothing(void **state)
 {
@@ -97,6 +112,7 @@ int main(void)
 		cmocka_unit_test(numbers_are_read_in_network_order),
 		cmocka_unit_test(a_failed_read_moves_nothing),
 		cmocka_unit_test(a_carved_cursor_keeps_to_its_bounds),
+		cmocka_unit_test(a_header_is_taken_as_a_whole_or_not_at_all),
 		cmocka_unit_test(nothing_can_be_read_of_nothing),
 	};
 
