@@ -1,36 +1,45 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "flow_entry.h"
 
+#include <endian.h>
 #include <string.h>
 
 #include "address.h"
 #include "flow_state.h"
 #include "grow.h"
 
-static bool is_lower(const struct bh_packet *p)
+static uint64_t half_of(const uint8_t *bytes)
 {
-	int order = memcmp(p->src.bytes, p->dst.bytes, sizeof(p->src.bytes));
+	uint64_t half;
 
-	return order < 0 || (order == 0 && p->sport <= p->dport);
+	memcpy(&half, bytes, sizeof(half));
+	return be64toh(half);
 }
 
-struct bh_flow_tuple bh_flow_tuple_of(const struct bh_packet *p, bool *backward)
+/* Whether the packet goes from the higher end to the lower one. Without jumps: it is no more
+ * likely than its opposite. */
+static bool is_descending(const struct bh_packet *p)
 {
-	bool icmp = bh_is_icmp(p->proto);
-	struct bh_flow_tuple t = { .proto = p->proto,
-				   .family = p->src.family,
-				   .tunnel = p->tunnel };
+	uint64_t src = half_of(p->src.bytes), src_rest = half_of(p->src.bytes + 8);
+	uint64_t dst = half_of(p->dst.bytes), dst_rest = half_of(p->dst.bytes + 8);
+	bool same = (src == dst) & (src_rest == dst_rest);
 
-	*backward = icmp ? p->icmp_reply : !is_lower(p);
-	memcpy(t.low, *backward ? p->dst.bytes : p->src.bytes, sizeof(t.low));
-	memcpy(t.high, *backward ? p->src.bytes : p->dst.bytes, sizeof(t.high));
-	if (icmp) {
-		t.high_port = p->dport;
-		return t;
-	}
-	t.low_port = *backward ? p->dport : p->sport;
-	t.high_port = *backward ? p->sport : p->dport;
-	return t;
+	return (src > dst) | ((src == dst) & (src_rest > dst_rest)) |
+	       (same & (p->sport > p->dport));
+}
+
+bool bh_flow_tuple_of(const struct bh_packet *p, struct bh_flow_tuple *out)
+{
+	bool icmp = bh_is_icmp(p->proto), backward = icmp ? p->icmp_reply : is_descending(p);
+
+	memcpy(out->low, backward ? p->dst.bytes : p->src.bytes, sizeof(out->low));
+	memcpy(out->high, backward ? p->src.bytes : p->dst.bytes, sizeof(out->high));
+	out->low_port = icmp ? 0 : backward ? p->dport : p->sport;
+	out->high_port = icmp || !backward ? p->dport : p->sport;
+	out->proto = p->proto;
+	out->family = p->src.family;
+	out->tunnel = p->tunnel;
+	return backward;
 }
 
 static void orient(const struct bh_flow_entry *e, struct bh_flow_key *key)

@@ -34,7 +34,7 @@ struct bh_flow_entry {
 	uint32_t seen_on[2][2]; /* ifindex, by [going back][going out]; 0: not seen there */
 	uint32_t older, newer;	/* in its list by age; newer also links free entries */
 	uint32_t due_before, due_after;
-	uint32_t placed; /* ms, wraps: when it took its place in the list by age */
+	uint32_t placed; /* wraps: when it took its place in the list by age */
 	uint8_t state;	 /* enum bh_flow_state */
 	uint8_t list : 3;
 	uint8_t segment_size : 4; /* number of it (segments.h) */
@@ -58,8 +58,8 @@ struct bh_flow_entry {
 _Static_assert(sizeof(struct bh_flow_tuple) == 40, "padding would be compared");
 _Static_assert(sizeof(struct bh_flow_entry) == 176, "memory a flow");
 
-/* The packet's tuple; *backward: it goes from high to low. */
-struct bh_flow_tuple bh_flow_tuple_of(const struct bh_packet *packet, bool *backward);
+/* The packet's tuple. True: it goes from high to low. */
+bool bh_flow_tuple_of(const struct bh_packet *packet, struct bh_flow_tuple *out);
 
 /* The record, whole; tunnel: text of what carried it, "" where nothing did. */
 void bh_flow_entry_record(const struct bh_flow_entry *entry, const char *tunnel, bool final,

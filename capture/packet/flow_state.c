@@ -6,15 +6,11 @@
  * to a question that nobody asked. Protocols that say nothing at all (UDP and the rest) are opened
  * by their first packet only once the watcher has watched for longer than such a flow may be silent
  * and still be the same flow.
+ *
+ * Most packets change nothing here, and then nothing is written: a flag that is read while another
+ * one of its word is on its way to memory keeps the processor waiting.
  */
 #include "flow_state.h"
-
-#include <netinet/in.h>
-
-bool bh_is_icmp(uint8_t proto)
-{
-	return proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6;
-}
 
 static bool has(const struct bh_packet *p, uint8_t flag)
 {
@@ -81,7 +77,8 @@ static void reset(struct bh_flow_entry *flow, bool forward, bool from_sender)
 
 static void answer(struct bh_flow_entry *flow, enum bh_flow_state state)
 {
-	flow->answered = true;
+	if (!flow->answered)
+		flow->answered = true;
 	if (flow->state == BH_FLOW_ATTEMPTED || flow->state == BH_FLOW_REFUSED)
 		flow->state = (uint8_t)state;
 }
@@ -90,7 +87,8 @@ static void advance_forward(struct bh_flow_entry *flow, const struct bh_packet *
 {
 	if (has(p, BH_TCP_SYN))
 		return;
-	flow->past_syn = true;
+	if (!flow->past_syn)
+		flow->past_syn = true;
 	if (flow->state == BH_FLOW_ANSWERED)
 		flow->state = BH_FLOW_ESTABLISHED;
 }
@@ -104,6 +102,14 @@ static void advance_back(struct bh_flow_entry *flow, const struct bh_packet *p)
 		answer(flow, BH_FLOW_ESTABLISHED);
 }
 
+static void finish(struct bh_flow_entry *flow, bool forward)
+{
+	if (forward)
+		flow->fin_tx = true;
+	else
+		flow->fin_rx = true;
+}
+
 static void advance_tcp(struct bh_flow_entry *flow, const struct bh_packet *p, bool forward,
 			bool from_sender)
 {
@@ -115,9 +121,10 @@ static void advance_tcp(struct bh_flow_entry *flow, const struct bh_packet *p, b
 		advance_forward(flow, p);
 	else
 		advance_back(flow, p);
-	flow->established |= flow->state == BH_FLOW_ESTABLISHED;
-	flow->fin_tx |= forward && has(p, BH_TCP_FIN);
-	flow->fin_rx |= !forward && has(p, BH_TCP_FIN);
+	if (flow->state == BH_FLOW_ESTABLISHED && !flow->established)
+		flow->established = true;
+	if (has(p, BH_TCP_FIN))
+		finish(flow, forward);
 	if (flow->fin_tx && flow->fin_rx && flow->answered)
 		flow->state = BH_FLOW_CLOSED;
 }

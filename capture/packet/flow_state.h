@@ -3,6 +3,8 @@
 #ifndef BH_FLOW_STATE_H
 #define BH_FLOW_STATE_H
 
+#include <netinet/in.h>
+
 #include "flow_entry.h"
 
 /* What the watcher knows when a flow's first packet comes. */
@@ -25,6 +27,9 @@ bool bh_flow_is_reopened(const struct bh_flow_entry *flow, const struct bh_packe
 void bh_flow_advance(struct bh_flow_entry *flow, const struct bh_packet *packet, bool forward,
 		     bool from_sender);
 
-bool bh_is_icmp(uint8_t proto);
+static inline bool bh_is_icmp(uint8_t proto)
+{
+	return proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6;
+}
 
 #endif

@@ -44,7 +44,7 @@
 
 #define FRAGMENT_SWEEP BH_SECOND
 #define BATCH 16
-#define PLACE_SHARE 16 /* of a timeout: for so long an entry keeps its place */
+#define PLACE_SHARE 16 /* of a timeout: how long an entry keeps its place */
 
 /* In order of who has to go first when the table is full. */
 enum list { SINGLE, HALF_OPEN, CLOSED, CONNECTIONLESS, ESTABLISHED, LISTS };
@@ -80,6 +80,7 @@ struct bh_flow_table {
 	int64_t youngest; /* first packet of the flow opened last */
 	struct entry_list lists[LISTS];
 	int64_t timeouts[LISTS];
+	uint32_t place_times[LISTS];  /* for so long an entry keeps its place */
 	uint32_t due_first, due_last; /* changed, and not reported since */
 	int64_t reported;	      /* when the last round of reports was */
 	struct staged batch[BATCH];
@@ -129,6 +130,12 @@ size_t bh_flow_table_most_bytes(const struct bh_flow_table_config *config)
 	       config->max_flows * sizeof(struct bh_flow_entry *); /* a flush sorts them */
 }
 
+/* A clock for places: 1,024 µs, wraps. */
+static uint32_t place_time(int64_t now)
+{
+	return (uint32_t)(now >> 10);
+}
+
 struct bh_flow_table *bh_flow_table_new(const struct bh_flow_table_config *config,
 					bh_flow_sink sink, void *user)
 {
@@ -147,6 +154,8 @@ struct bh_flow_table *bh_flow_table_new(const struct bh_flow_table_config *confi
 	t->timeouts[CONNECTIONLESS] = config->idle_timeout;
 	t->timeouts[CLOSED] = config->closed_linger;
 	t->timeouts[ESTABLISHED] = config->tcp_idle_timeout;
+	for (int i = 0; i < LISTS; i++)
+		t->place_times[i] = place_time(t->timeouts[i] / PLACE_SHARE);
 	t->extras = bh_flow_extras_new(config->max_flows);
 	t->fragments = bh_fragments_new(t->seed);
 	t->bindings = bh_bindings_new();
@@ -205,12 +214,6 @@ static struct bh_flow_entry *find(const struct bh_flow_table *t, uint32_t hash,
 }
 
 /* --- lists by age ----------------------------------------------------------------------------- */
-
-/* A clock for places: ms, wraps. */
-static uint32_t place_time(int64_t now)
-{
-	return (uint32_t)(now / 1000);
-}
 
 static void unlink_entry(struct bh_flow_table *t, struct bh_flow_entry *e)
 {
@@ -381,8 +384,7 @@ static void touch(struct bh_flow_table *t, struct bh_flow_entry *e, int64_t now)
 
 	if (now > e->last)
 		e->last = now;
-	if (list != e->list ||
-	    place_time(e->last) - e->placed >= place_time(t->timeouts[list] / PLACE_SHARE)) {
+	if (list != e->list || place_time(e->last) - e->placed >= t->place_times[list]) {
 		unlink_entry(t, e);
 		place(t, e, list);
 	}
@@ -448,6 +450,15 @@ static void count_segments(struct bh_flow_table *t, struct bh_flow_entry *e,
 	*(delivery ? &beyond->delivered : &beyond->sent) += segments - 1;
 }
 
+/* Written once, for the reason that flow_state.c has. */
+static void note_came_in(struct bh_flow_entry *e, bool forward)
+{
+	if (forward && !e->came_in_tx)
+		e->came_in_tx = true;
+	else if (!forward && !e->came_in_rx)
+		e->came_in_rx = true;
+}
+
 /* In a file, what goes out was delivered only if it is seen coming in as well; else this host sent
  * it itself. */
 static void count(struct bh_flow_table *t, struct bh_flow_entry *e, const struct bh_packet *p,
@@ -455,8 +466,8 @@ static void count(struct bh_flow_table *t, struct bh_flow_entry *e, const struct
 {
 	struct bh_flow_half *half = forward ? &e->tx : &e->rx;
 
-	e->came_in_tx |= forward && !p->outgoing;
-	e->came_in_rx |= !forward && !p->outgoing;
+	if (!p->outgoing)
+		note_came_in(e, forward);
 	if (p->ifindex != 0)
 		e->seen_on[!forward][p->outgoing] = p->ifindex;
 	bool came_in = forward ? e->came_in_tx : e->came_in_rx;
@@ -650,8 +661,8 @@ static void refuse(struct bh_flow_table *t, struct bh_flow_entry *e, int64_t now
 static bool take_error_about(struct bh_flow_table *t, const struct bh_packet *error,
 			     const struct bh_packet *quoted)
 {
-	bool backward;
-	struct bh_flow_tuple tuple = bh_flow_tuple_of(quoted, &backward);
+	struct bh_flow_tuple tuple;
+	bool backward = bh_flow_tuple_of(quoted, &tuple);
 	struct bh_flow_entry *e = find(t, hash_tuple(t, &tuple), &tuple);
 	bool forward = e != NULL && backward == e->initiator_is_high;
 
@@ -719,6 +730,17 @@ static void take(struct bh_flow_table *t, const struct staged *s)
 
 /* --- batches ---------------------------------------------------------------------------------- */
 
+/* Of the whole batch first, so that a tuple is not hashed while it is on its way to memory. */
+static void name_flows(struct bh_flow_table *t)
+{
+	for (size_t i = 0; i < t->staged; i++)
+		t->batch[i].backward = bh_flow_tuple_of(&t->batch[i].packet, &t->batch[i].tuple);
+	for (size_t i = 0; i < t->staged; i++) {
+		t->batch[i].hash = hash_tuple(t, &t->batch[i].tuple);
+		bh_flow_index_prefetch(&t->index, t->batch[i].hash);
+	}
+}
+
 /* The entries of the whole batch are on their way before the first is needed. */
 static void prefetch_entries(const struct bh_flow_table *t)
 {
@@ -736,6 +758,7 @@ static void prefetch_entries(const struct bh_flow_table *t)
 
 static void drain(struct bh_flow_table *t)
 {
+	name_flows(t);
 	prefetch_entries(t);
 	for (size_t i = 0; i < t->staged; i++)
 		take(t, &t->batch[i]);
@@ -750,14 +773,11 @@ static struct bh_packet *next_place(struct bh_flow_table *t)
 /* The packet in the next place of the batch is complete. */
 static void stage(struct bh_flow_table *t)
 {
-	struct staged *s = &t->batch[t->staged];
+	const struct bh_packet *p = next_place(t);
 
 	t->stats.packets++;
-	s->tuple = bh_flow_tuple_of(&s->packet, &s->backward);
-	s->hash = hash_tuple(t, &s->tuple);
-	bh_flow_index_prefetch(&t->index, s->hash);
 	/* What it says has to be read before the packet's bytes are gone. */
-	if (++t->staged == BATCH || s->packet.hello != NULL || s->packet.quoted != NULL)
+	if (++t->staged == BATCH || p->hello != NULL || p->quoted != NULL)
 		drain(t);
 }
 
