@@ -35,7 +35,7 @@ bool bh_addr_parse(const char *text, struct bh_addr *out)
 }
 
 /* inet_ntop() prints each of the four through sprintf(), which a million flows feel. */
-static char *format_ipv4(const uint8_t *bytes, char *out)
+static char *put_ipv4(const uint8_t *bytes, char *out)
 {
 	char *to = out;
 
@@ -47,16 +47,22 @@ static char *format_ipv4(const uint8_t *bytes, char *out)
 		*to++ = (char)('0' + bytes[i] % 10);
 		*to++ = i < 3 ? '.' : '\0';
 	}
-	return out;
+	return to - 1;
+}
+
+char *bh_addr_put(const struct bh_addr *addr, char out[BH_ADDR_TEXT])
+{
+	if (addr->family == BH_IPV4)
+		return put_ipv4(addr->bytes, out);
+	if (bh_addr_size(addr->family) == 0 ||
+	    inet_ntop(os_family(addr->family), addr->bytes, out, BH_ADDR_TEXT) == NULL)
+		strcpy(out, "-");
+	return out + strlen(out);
 }
 
 char *bh_addr_format(const struct bh_addr *addr, char out[BH_ADDR_TEXT])
 {
-	if (addr->family == BH_IPV4)
-		return format_ipv4(addr->bytes, out);
-	if (bh_addr_size(addr->family) == 0 ||
-	    inet_ntop(os_family(addr->family), addr->bytes, out, BH_ADDR_TEXT) == NULL)
-		strcpy(out, "-");
+	bh_addr_put(addr, out);
 	return out;
 }
 

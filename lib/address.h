@@ -13,6 +13,8 @@ struct bh_addr bh_addr_from_bytes(enum bh_family family, const void *bytes);
 bool bh_addr_parse(const char *text, struct bh_addr *out);
 /* RFC 5952 for IPv6; "-" where there is no address; returns out. */
 char *bh_addr_format(const struct bh_addr *addr, char out[BH_ADDR_TEXT]);
+/* The same, but returns where the text ends. */
+char *bh_addr_put(const struct bh_addr *addr, char out[BH_ADDR_TEXT]);
 bool bh_addr_equal(const struct bh_addr *a, const struct bh_addr *b);
 /* Total order: family, then bytes. */
 int bh_addr_compare(const struct bh_addr *a, const struct bh_addr *b);

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "digits.h"
 #include "grow.h"
 
 void bh_buffer_reserve(struct bh_buffer *b, size_t more)
@@ -28,13 +27,6 @@ void bh_buffer_printf(struct bh_buffer *b, const char *format, ...)
 		b->length += (size_t)length;
 	}
 	va_end(again);
-}
-
-void bh_buffer_number(struct bh_buffer *b, uint64_t number)
-{
-	char digits[20], *end = digits + sizeof(digits), *at = bh_digits(end, number, 1);
-
-	bh_buffer_append(b, at, (size_t)(end - at));
 }
 
 void bh_buffer_consume(struct bh_buffer *b, size_t count)

@@ -19,7 +19,7 @@ struct bh_buffer {
 void bh_buffer_reserve(struct bh_buffer *b, size_t more);
 
 /* These two are inline so that a literal's length is known when they are compiled, and appending it
- * costs a few stores: millions of records are written through them. */
+ * costs a few stores. */
 static inline void bh_buffer_append(struct bh_buffer *b, const void *data, size_t length)
 {
 	if (b->capacity - b->length <= length)
@@ -37,8 +37,6 @@ static inline void bh_buffer_puts(struct bh_buffer *b, const char *text)
 
 void bh_buffer_printf(struct bh_buffer *b, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-/* In decimal; where millions are written, printf's price shows. */
-void bh_buffer_number(struct bh_buffer *b, uint64_t number);
 
 /* Drops the first count bytes (at most length). */
 void bh_buffer_consume(struct bh_buffer *b, size_t count);

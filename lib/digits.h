@@ -28,4 +28,43 @@ static inline char *bh_digits(char *end, uint64_t number, int least)
 	return at;
 }
 
+static inline int bh_count_digits(uint64_t number)
+{
+	static const uint64_t least[] = { /* number of one digit more */
+					  0,
+					  UINT64_C(10),
+					  UINT64_C(100),
+					  UINT64_C(1000),
+					  UINT64_C(10000),
+					  UINT64_C(100000),
+					  UINT64_C(1000000),
+					  UINT64_C(10000000),
+					  UINT64_C(100000000),
+					  UINT64_C(1000000000),
+					  UINT64_C(10000000000),
+					  UINT64_C(100000000000),
+					  UINT64_C(1000000000000),
+					  UINT64_C(10000000000000),
+					  UINT64_C(100000000000000),
+					  UINT64_C(1000000000000000),
+					  UINT64_C(10000000000000000),
+					  UINT64_C(100000000000000000),
+					  UINT64_C(1000000000000000000),
+					  UINT64_C(10000000000000000000)
+	};
+	int bits = 64 - __builtin_clzll(number | 1);
+	int digits = bits * 1233 >> 12; /* 1233 / 4096 is the logarithm of 2, nearly */
+
+	return digits + (number >= least[digits]);
+}
+
+/* Writes number at `at`, where there is room for 20 bytes; answers where it ends. */
+static inline char *bh_put_number(char *at, uint64_t number)
+{
+	int digits = bh_count_digits(number);
+
+	bh_digits(at + digits, number, 1);
+	return at + digits;
+}
+
 #endif

@@ -52,18 +52,23 @@ char *bh_time_format(int64_t time, char out[BH_TIME_TEXT])
 	return out;
 }
 
-char *bh_time_seconds(int64_t time, char out[BH_TIME_TEXT])
+char *bh_time_put_seconds(int64_t time, char out[BH_TIME_TEXT])
 {
 	uint64_t left = time < 0 ? 0 - (uint64_t)time : (uint64_t)time;
-	char text[BH_TIME_TEXT], *at = text + sizeof(text);
+	char *at = out;
 
-	*--at = '\0';
-	at = bh_digits(at, left % BH_SECOND, 6);
-	*--at = '.';
-	at = bh_digits(at, left / BH_SECOND, 1);
 	if (time < 0)
-		*--at = '-';
-	return memcpy(out, at, (size_t)(text + sizeof(text) - at));
+		*at++ = '-';
+	at = bh_put_number(at, left / BH_SECOND);
+	*at++ = '.';
+	bh_digits(at + 6, left % BH_SECOND, 6);
+	return at + 6;
+}
+
+char *bh_time_seconds(int64_t time, char out[BH_TIME_TEXT])
+{
+	*bh_time_put_seconds(time, out) = '\0';
+	return out;
 }
 
 static int64_t unit_seconds(char unit)

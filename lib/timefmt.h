@@ -17,6 +17,8 @@ char *bh_time_format(int64_t time, char out[BH_TIME_TEXT]);
 
 /* Decimal seconds to the microsecond: "1795488442.736517"; returns out. */
 char *bh_time_seconds(int64_t time, char out[BH_TIME_TEXT]);
+/* The same without a NUL; returns its end. */
+char *bh_time_put_seconds(int64_t time, char out[BH_TIME_TEXT]);
 
 /* "90s", "15m", "1h30m", "7d", or a bare number of seconds, as configuration files and options
  * write a duration. False where the text is none, or overflows. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "address.h"
+#include "digits.h"
 #include "peer.h"
 #include "protocol.h"
 #include "timefmt.h"
@@ -56,128 +57,144 @@ void bh_json_string(struct bh_buffer *out, const char *text)
 	bh_buffer_puts(out, "\"");
 }
 
-/* Millions of flows are written through these. before: a literal – the comma, the key and its colon
- * – whose length inlining makes known, so that it costs a few stores. */
+/* --- flows ------------------------------------------------------------------------------------ */
+
+/*
+ * Millions of flows are written through these. Room is made at once for all of a flow but the texts
+ * that come from outside; each function writes at `at` and answers where it ended, which a register
+ * holds. before: a literal – the comma, the key and its colon – whose length inlining makes known,
+ * so that it costs a few stores.
+ */
 #define INLINE static inline __attribute__((always_inline))
 
-INLINE void put_text(struct bh_buffer *out, const char *before, const char *text)
+/* More than a flow takes whose numbers have all their digits, texts from outside left out. */
+#define FLOW_ROOM 2048
+
+#define WORD_ROOM 16 /* of a word that we have: what is copied, whatever its length */
+
+INLINE char *put(char *at, const char *literal)
 {
-	bh_buffer_puts(out, before);
-	if (text != NULL)
-		bh_json_string(out, text);
-	else
-		bh_buffer_puts(out, "null");
+	size_t length = strlen(literal);
+
+	memcpy(at, literal, length);
+	return at + length;
 }
 
-/* A text that is known to need no escapes. */
-INLINE void put_word(struct bh_buffer *out, const char *before, const char *word)
+/* From outside, of any length; makes room anew. */
+static char *put_string(struct bh_buffer *out, char *at, const char *text)
 {
-	bh_buffer_puts(out, before);
-	bh_buffer_puts(out, word);
-	bh_buffer_puts(out, "\"");
+	out->length = (size_t)(at - out->data);
+	bh_json_string(out, text);
+	bh_buffer_reserve(out, FLOW_ROOM);
+	return out->data + out->length;
 }
 
-INLINE void put_number(struct bh_buffer *out, const char *before, uint64_t number)
+INLINE char *put_text(struct bh_buffer *out, char *at, const char *before, const char *text)
 {
-	bh_buffer_puts(out, before);
-	bh_buffer_number(out, number);
+	at = put(at, before);
+	return text != NULL ? put_string(out, at, text) : put(at, "null");
+}
+
+INLINE char *put_word(char *at, const char *before, const char word[WORD_ROOM])
+{
+	at = put(at, before);
+	memcpy(at, word, WORD_ROOM);
+	return put(at + strlen(word), "\"");
+}
+
+INLINE char *put_number(char *at, const char *before, uint64_t number)
+{
+	return bh_put_number(put(at, before), number);
 }
 
 /* A flow of one packet has one time. */
-INLINE void put_times(struct bh_buffer *out, const struct bh_flow *flow)
+INLINE char *put_times(char *at, const struct bh_flow *flow)
 {
-	char first[BH_TIME_TEXT], last[BH_TIME_TEXT];
+	char *first = put(at, "{\"first\":"), *end = bh_time_put_seconds(flow->first, first);
+	size_t length = (size_t)(end - first);
 
-	bh_time_seconds(flow->first, first);
-	bh_buffer_puts(out, "{\"first\":");
-	bh_buffer_puts(out, first);
-	bh_buffer_puts(out, ",\"last\":");
-	bh_buffer_puts(out, flow->last == flow->first ? first : bh_time_seconds(flow->last, last));
+	at = put(end, ",\"last\":");
+	if (flow->last != flow->first)
+		return bh_time_put_seconds(flow->last, at);
+	memcpy(at, first, length);
+	return at + length;
 }
 
-INLINE void put_end(struct bh_buffer *out, const char *before, const struct bh_addr *addr,
-		    uint16_t port, const char *workload)
+INLINE char *put_end(struct bh_buffer *out, char *at, const char *before,
+		     const struct bh_addr *addr, uint16_t port, const char *workload)
 {
-	char text[BH_ADDR_TEXT];
-
-	put_word(out, before, bh_addr_format(addr, text));
-	put_number(out, ",\"port\":", port);
-	put_text(out, ",\"workload\":", workload);
+	at = bh_addr_put(addr, put(at, before));
+	at = put_number(at, "\",\"port\":", port);
+	return put_text(out, at, ",\"workload\":", workload);
 }
 
 /* Only where packets and segments differ. */
-static void put_segments(struct bh_buffer *out, uint64_t estimate)
+INLINE char *put_segments(char *at, uint64_t estimate)
 {
-	if (estimate != 0)
-		put_number(out, ",\"estimated_segments\":", estimate);
+	return estimate != 0 ? put_number(at, ",\"estimated_segments\":", estimate) : at;
 }
 
-INLINE void put_via(struct bh_buffer *out, const struct bh_flow_key *via, bool proxied)
+INLINE char *put_via(char *at, const struct bh_flow_key *via, bool proxied)
 {
-	char text[BH_ADDR_TEXT];
-
-	if (via == NULL) {
-		bh_buffer_puts(out, ",\"via\":null");
-		return;
-	}
-	put_word(out, ",\"via\":{\"ip\":\"", bh_addr_format(&via->dst, text));
-	put_number(out, ",\"port\":", via->dport);
-	bh_buffer_puts(out, proxied ? ",\"proxy\":true}" : "}");
+	if (via == NULL)
+		return put(at, ",\"via\":null");
+	at = bh_addr_put(&via->dst, put(at, ",\"via\":{\"ip\":\""));
+	at = put_number(at, "\",\"port\":", via->dport);
+	return put(at, proxied ? ",\"proxy\":true}" : "}");
 }
 
 /* Where the sender's side was not seen, what arrived is all there is to count; where the receiver's
  * was not, nobody knows what arrived. receiver_watched: nothing seen there means nothing came. */
-INLINE void put_half(struct bh_buffer *out, const char *before, const struct bh_flow_half *half,
-		     const struct bh_flow_segments *segments, bool receiver_watched)
+INLINE char *put_half(char *at, const char *before, const struct bh_flow_half *half,
+		      const struct bh_flow_segments *segments, bool receiver_watched)
 {
 	bool receiver_alone = half->sent.packets == 0 && half->delivered.packets > 0;
 	const struct bh_tally *sent = receiver_alone ? &half->delivered : &half->sent;
 
-	put_number(out, before, sent->packets);
-	put_number(out, ",\"bytes\":", sent->bytes);
+	at = put_number(at, before, sent->packets);
+	at = put_number(at, ",\"bytes\":", sent->bytes);
 	if (receiver_alone || (half->delivered.packets == 0 && !receiver_watched)) {
-		bh_buffer_puts(out, ",\"delivered_packets\":null,\"delivered_bytes\":null");
+		at = put(at, ",\"delivered_packets\":null,\"delivered_bytes\":null");
 	} else {
-		put_number(out, ",\"delivered_packets\":", half->delivered.packets);
-		put_number(out, ",\"delivered_bytes\":", half->delivered.bytes);
+		at = put_number(at, ",\"delivered_packets\":", half->delivered.packets);
+		at = put_number(at, ",\"delivered_bytes\":", half->delivered.bytes);
 	}
-	put_segments(out, receiver_alone ? segments->delivered : segments->sent);
+	return put_segments(at, receiver_alone ? segments->delivered : segments->sent);
 }
 
 /* A verdict says that core knows the sides apart; a file's reader does not. The responder of a flow
  * that never reached it was still watched where the verdict says so. */
-static void put_halves(struct bh_buffer *out, const struct bh_flow *flow, uint8_t verdict)
+static char *put_halves(char *at, const struct bh_flow *flow, uint8_t verdict)
 {
 	bool judged = verdict != BH_FLOW_VERDICT_UNKNOWN;
 	bool stopped = verdict == BH_FLOW_UNDELIVERED || verdict == BH_FLOW_DENIED;
 
-	put_half(out, "},\"tx\":{\"packets\":", &flow->tx, &flow->tx_segments,
-		 stopped || (judged && flow->dst_ifindex != 0));
-	put_half(out, "},\"rx\":{\"packets\":", &flow->rx, &flow->rx_segments,
-		 judged && flow->src_ifindex != 0);
+	at = put_half(at, "},\"tx\":{\"packets\":", &flow->tx, &flow->tx_segments,
+		      stopped || (judged && flow->dst_ifindex != 0));
+	return put_half(at, "},\"rx\":{\"packets\":", &flow->rx, &flow->rx_segments,
+			judged && flow->src_ifindex != 0);
 }
 
-static void put_icmp_error(struct bh_buffer *out, const struct bh_flow *flow)
+static char *put_icmp_error(struct bh_buffer *out, char *at, const struct bh_flow *flow)
 {
 	const struct bh_icmp_error *e = &flow->icmp_error;
 	uint8_t proto = flow->key.src.family == BH_IPV6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
 
-	put_number(out, ",\"icmp_error\":{\"type\":", e->type);
-	put_number(out, ",\"code\":", e->code);
-	put_number(out, ",\"count\":", e->count);
-	put_text(out, ",\"what\":", bh_icmp_error_name(proto, e->type, e->code));
-	bh_buffer_puts(out, "}");
+	if (e->count == 0)
+		return put(at, ",\"icmp_error\":null");
+	at = put_number(at, ",\"icmp_error\":{\"type\":", e->type);
+	at = put_number(at, ",\"code\":", e->code);
+	at = put_number(at, ",\"count\":", e->count);
+	at = put_text(out, at, ",\"what\":", bh_icmp_error_name(proto, e->type, e->code));
+	return put(at, "}");
 }
 
-static void put_no_counts(struct bh_buffer *out)
+static char *put_no_counts(char *at)
 {
-	static const char *const ways[] = { "},\"tx\":{", "},\"rx\":{" };
-
-	for (int i = 0; i < 2; i++) {
-		bh_buffer_puts(out, ways[i]);
-		bh_buffer_puts(out, "\"packets\":null,\"bytes\":null,"
-				    "\"delivered_packets\":null,\"delivered_bytes\":null");
-	}
+	at = put(at, "},\"tx\":{\"packets\":null,\"bytes\":null,"
+		     "\"delivered_packets\":null,\"delivered_bytes\":null");
+	return put(at, "},\"rx\":{\"packets\":null,\"bytes\":null,"
+		       "\"delivered_packets\":null,\"delivered_bytes\":null");
 }
 
 /* A word for a number that may come from elsewhere. */
@@ -187,43 +204,54 @@ static void put_no_counts(struct bh_buffer *out)
 void bh_json_flow(struct bh_buffer *out, const struct bh_flow *flow,
 		  const struct bh_flow_names *names)
 {
-	static const char *const states[] = { "attempted", "answered", "established", "refused",
-					      "closed" };
-	static const char *const directions[] = { "unknown", "syn", "conntrack", "listener" };
-	static const char *const verdicts[] = { "unknown", "delivered", "undelivered", "denied" };
-	char proto[BH_PROTOCOL_TEXT];
+	static const char states[][WORD_ROOM] = { "attempted", "answered", "established", "refused",
+						  "closed" };
+	static const char directions[][WORD_ROOM] = { "unknown", "syn", "conntrack", "listener" };
+	static const char verdicts[][WORD_ROOM] = { "unknown", "delivered", "undelivered",
+						    "denied" };
+	char proto[WORD_ROOM] = "";
 
-	put_times(out, flow);
-	put_word(out, ",\"proto\":\"", bh_protocol_format(flow->key.proto, proto));
-	put_end(out, ",\"src\":{\"ip\":\"", &flow->key.src, flow->key.sport, names->src_workload);
-	put_end(out, "},\"dst\":{\"ip\":\"", &flow->key.dst, flow->key.dport, names->dst_workload);
-	if (names->uncounted)
-		put_no_counts(out);
-	else
-		put_halves(out, flow, names->verdict);
-	put_word(out, "},\"state\":\"", WORD(states, flow->state));
-	put_word(out, ",\"direction\":\"", WORD(directions, flow->direction));
-	put_text(out, ",\"dns\":", names->dns);
-	put_text(out, ",\"sni\":", names->sni);
-	put_via(out, names->via, names->proxied);
-	put_text(out, ",\"masked\":", names->masked);
-	put_text(out, ",\"tunnel\":", flow->tunnel[0] != '\0' ? flow->tunnel : NULL);
-	if (flow->icmp_error.count > 0) {
-		put_icmp_error(out, flow);
-		put_word(out, ",\"verdict\":\"", WORD(verdicts, names->verdict));
-	} else
-		put_word(out, ",\"icmp_error\":null,\"verdict\":\"",
-			 WORD(verdicts, names->verdict));
-	put_word(out, ",\"verdict_back\":\"", WORD(verdicts, names->verdict_back));
-	bh_buffer_puts(out, flow->lossy || names->lossy ? ",\"lossy\":true}" : ",\"lossy\":false}");
+	_Static_assert(sizeof(proto) >= BH_PROTOCOL_TEXT, "room for a protocol's name");
+	bh_buffer_reserve(out, FLOW_ROOM);
+	char *at = put_times(out->data + out->length, flow);
+	at = put_word(at, ",\"proto\":\"", bh_protocol_format(flow->key.proto, proto));
+	at = put_end(out, at, ",\"src\":{\"ip\":\"", &flow->key.src, flow->key.sport,
+		     names->src_workload);
+	at = put_end(out, at, "},\"dst\":{\"ip\":\"", &flow->key.dst, flow->key.dport,
+		     names->dst_workload);
+	at = names->uncounted ? put_no_counts(at) : put_halves(at, flow, names->verdict);
+	at = put_word(at, "},\"state\":\"", WORD(states, flow->state));
+	at = put_word(at, ",\"direction\":\"", WORD(directions, flow->direction));
+	at = put_text(out, at, ",\"dns\":", names->dns);
+	at = put_text(out, at, ",\"sni\":", names->sni);
+	at = put_via(at, names->via, names->proxied);
+	at = put_text(out, at, ",\"masked\":", names->masked);
+	at = put_text(out, at, ",\"tunnel\":", flow->tunnel[0] != '\0' ? flow->tunnel : NULL);
+	at = put_icmp_error(out, at, flow);
+	at = put_word(at, ",\"verdict\":\"", WORD(verdicts, names->verdict));
+	at = put_word(at, ",\"verdict_back\":\"", WORD(verdicts, names->verdict_back));
+	at = put(at, flow->lossy || names->lossy ? ",\"lossy\":true}" : ",\"lossy\":false}");
+	*at = '\0';
+	out->length = (size_t)(at - out->data);
 }
 
-static void put_names(struct bh_buffer *out, const char *before, const struct bh_edge_names *names,
-		      enum bh_calling how)
+/* --- edges ------------------------------------------------------------------------------------ */
+
+static void append_text(struct bh_buffer *out, const char *before, const char *text)
+{
+	bh_buffer_puts(out, before);
+	if (text != NULL)
+		bh_json_string(out, text);
+	else
+		bh_buffer_puts(out, "null");
+}
+
+static void append_names(struct bh_buffer *out, const char *before,
+			 const struct bh_edge_names *names, enum bh_calling how)
 {
 	bh_buffer_puts(out, before);
 	for (size_t i = 0; i < names->counts[how]; i++)
-		put_text(out, i > 0 ? "," : "", names->names[how][i]);
+		append_text(out, i > 0 ? "," : "", names->names[how][i]);
 	bh_buffer_puts(out, "]");
 }
 
@@ -234,8 +262,8 @@ void bh_json_edge(struct bh_buffer *out, const struct bh_edge *edge, unsigned re
 
 	bool masked = edge->src.kind == BH_PEER_MASKED;
 
-	put_text(out, "{\"src\":", bh_peer_text(&edge->src));
-	put_text(out, ",\"dst\":", edge->dst.name);
+	append_text(out, "{\"src\":", bh_peer_text(&edge->src));
+	append_text(out, ",\"dst\":", edge->dst.name);
 	bh_buffer_printf(out,
 			 ",\"proto\":\"%s\",\"port\":%u,\"first\":%s,\"last\":%s,"
 			 "\"connections\":%" PRIu64 ",\"answered\":%" PRIu64 ",\"bytes\":%" PRIu64
@@ -244,11 +272,11 @@ void bh_json_edge(struct bh_buffer *out, const struct bh_edge *edge, unsigned re
 			 bh_time_seconds(edge->first, first), bh_time_seconds(edge->last, last),
 			 edge->connections, edge->answered, edge->bytes, replicas, edge->windows,
 			 edge->lossy ? "true" : "false");
-	put_names(out, ",\"dns\":[", names, BH_CALLED_BY_DNS);
-	put_names(out, ",\"sni\":[", names, BH_CALLED_BY_CLAIM);
-	put_text(out, ",\"masked\":", masked ? edge->src.name : NULL);
+	append_names(out, ",\"dns\":[", names, BH_CALLED_BY_DNS);
+	append_names(out, ",\"sni\":[", names, BH_CALLED_BY_CLAIM);
+	append_text(out, ",\"masked\":", masked ? edge->src.name : NULL);
 	bh_buffer_puts(out, ",\"clients\":[");
 	for (size_t i = 0; i < clients->count; i++)
-		put_text(out, i > 0 ? "," : "", clients->names[i]);
+		append_text(out, i > 0 ? "," : "", clients->names[i]);
 	bh_buffer_puts(out, "]}");
 }

@@ -237,6 +237,36 @@ static void an_edge_is_as_documented(void **state)
 	bh_buffer_free(&out);
 }
 
+/* Room is made once for everything but texts from outside: json.c's FLOW_ROOM. */
+static void the_longest_flow_fits_into_its_room(void **state)
+{
+	const struct bh_tally most = { UINT64_MAX, UINT64_MAX };
+	struct bh_flow flow = {
+		.first = INT64_MIN,
+		.last = INT64_MIN + 1,
+		.tx = { most, most },
+		.rx = { most, most },
+		.tx_segments = { UINT64_MAX, UINT64_MAX },
+		.rx_segments = { UINT64_MAX, UINT64_MAX },
+		.icmp_error = { UINT32_MAX, 1, 1 },
+		.state = BH_FLOW_ESTABLISHED,
+		.direction = BH_DIRECTION_CONNTRACK,
+	};
+	struct bh_flow_names names = { .via = &flow.key,
+				       .proxied = true,
+				       .verdict = BH_FLOW_UNDELIVERED,
+				       .verdict_back = BH_FLOW_UNDELIVERED };
+	struct bh_buffer out = { 0 };
+
+	(void)state;
+	memset(&flow.key, 0xff, sizeof(flow.key));
+	flow.key.src.family = flow.key.dst.family = BH_IPV6;
+	bh_json_flow(&out, &flow, &names);
+	assert_in_range(out.length, 900, 2047);
+	assert_int_equal(out.length, strlen(out.data));
+	bh_buffer_free(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -248,6 +278,7 @@ int main(void)
 		cmocka_unit_test(what_few_flows_have_is_told_where_they_have_it),
 		cmocka_unit_test(words_beyond_the_list_are_not_read),
 		cmocka_unit_test(strings_are_escaped),
+		cmocka_unit_test(the_longest_flow_fits_into_its_room),
 		cmocka_unit_test(an_edge_is_as_documented),
 	};
 
