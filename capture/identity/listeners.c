@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "listeners.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "buffer.h"
+
+#define PAGE 4096	   /* no machine has smaller ones */
+#define LONGEST_RECORD 256 /* bytes, and more than any has */
 #define MOST_LINES 20000   /* a namespace full of connections must not hold up the reader */
 #define TCP_LISTENING 0x0a /* include/net/tcp_states.h */
 #define UDP_UNCONNECTED 0x07
@@ -64,17 +69,46 @@ static bool is_in(const char *proc, int32_t pid, uint64_t inode)
 	return sscanf(text, "net:[%" SCNu64 "]", &found) == 1 && found == inode;
 }
 
+/* Before the kernel says that there is no more it walks through its table of all namespaces'
+ * connections: milliseconds. So it is not asked again where it has said so: of its records it
+ * answers as many as a page holds, and a page with room for another one is the last. */
+static bool read_records(int fd, struct bh_buffer *out)
+{
+	char page[PAGE];
+	ssize_t got;
+
+	do {
+		got = read(fd, page, sizeof(page));
+		if (got < 0 || out->length > (size_t)MOST_LINES * LONGEST_RECORD)
+			return false;
+		bh_buffer_append(out, page, (size_t)got);
+	} while (got + LONGEST_RECORD > PAGE);
+	return true;
+}
+
+static bool parse_records(const struct bh_buffer *records, uint8_t proto, struct bh_listeners *out)
+{
+	FILE *file = records->length > 0 ? fmemopen(records->data, records->length, "r") : NULL;
+	bool whole = file != NULL && bh_listeners_parse(file, proto, out);
+
+	if (file != NULL)
+		fclose(file);
+	return whole;
+}
+
 static bool read_file(const char *proc, int32_t pid, const char *name, uint8_t proto,
 		      struct bh_listeners *out)
 {
+	struct bh_buffer records = { 0 };
 	char path[300];
 
 	snprintf(path, sizeof(path), "%s/%" PRId32 "/net/%s", proc, pid, name);
-	FILE *file = fopen(path, "re");
-	if (file == NULL)
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
 		return false;
-	bool whole = bh_listeners_parse(file, proto, out);
-	fclose(file);
+	bool whole = read_records(fd, &records) && parse_records(&records, proto, out);
+	close(fd);
+	bh_buffer_free(&records);
 	return whole;
 }
 

@@ -115,6 +115,31 @@ static void this_process_listens(void **state)
 	assert_false(has(&l, IPPROTO_TCP, ntohs(address.sin_port)));
 }
 
+/* More records than a page holds: each of them is read. */
+static void many_sockets_are_read_page_by_page(void **state)
+{
+	enum { SOCKETS = 100 };
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	socklen_t length = sizeof(address);
+	static struct bh_listeners l;
+	int fds[SOCKETS];
+
+	(void)state;
+	for (int i = 0; i < SOCKETS; i++) {
+		fds[i] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		assert_int_equal(bind(fds[i], (struct sockaddr *)&address, sizeof(address)), 0);
+	}
+	bh_listeners_read("/proc", getpid(), own_inode(), &l);
+	assert_true(l.complete);
+	for (int i = 0; i < SOCKETS; i++) {
+		struct sockaddr_in bound;
+
+		assert_int_equal(getsockname(fds[i], (struct sockaddr *)&bound, &length), 0);
+		assert_true(has(&l, IPPROTO_UDP, ntohs(bound.sin_port)));
+		close(fds[i]);
+	}
+}
+
 static void a_process_of_another_namespace_is_not_asked(void **state)
 {
 	static struct bh_listeners l;
@@ -135,6 +160,7 @@ int main(void)
 		cmocka_unit_test(what_does_not_fit_is_said),
 		cmocka_unit_test(junk_is_passed_over),
 		cmocka_unit_test(this_process_listens),
+		cmocka_unit_test(many_sockets_are_read_page_by_page),
 		cmocka_unit_test(a_process_of_another_namespace_is_not_asked),
 	};
 
