@@ -520,6 +520,12 @@ static bool is_from_sender(const struct bh_flow_table *t, const struct bh_packet
 	return !t->config.live || !p->outgoing || !bh_bindings_local(t->bindings, &p->src);
 }
 
+/* Whether bh_flow_advance() asks for it: of what asks, opens or resets. */
+static bool depends_on_sender(const struct bh_packet *p)
+{
+	return bh_is_icmp(p->proto) || (p->tcp_flags & (BH_TCP_SYN | BH_TCP_RST)) != 0;
+}
+
 /* A flow whose opener was not seen to send is one behind address translation – or one that somebody
  * outside opened in the opener's name. Where the opener then turns up on this very tuple nothing
  * was translated: unless it asks now, it never did. */
@@ -607,7 +613,7 @@ static bool take_packet(struct bh_flow_table *t, const struct staged *s)
 			bh_segment_sizes_note(&t->segment_sizes, e->segment_size, p->tcp_mss) & 15;
 	count(t, e, p, forward, &seen);
 	doubt_opener(e, p, forward);
-	bh_flow_advance(e, p, forward, is_from_sender(t, p));
+	bh_flow_advance(e, p, forward, !depends_on_sender(p) || is_from_sender(t, p));
 	touch(t, e, p->time);
 	if (p->hello != NULL && forward)
 		take_hello(t, e, p);
