@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "accounting.h"
 #include "bridge_flags.h"
 #include "config.h"
 #include "grow.h"
@@ -384,6 +385,8 @@ int bh_daemon_panic(struct bh_error *err)
 		return err->code;
 	end_daemon(&config);
 	int result = restore_bridges(&config, err);
+	int restored = bh_accounting_restore(config.run_directory, err);
+	result = result != 0 ? result : restored;
 	int removed = bh_nft_remove(err);
 	return removed != 0 ? removed : result;
 }

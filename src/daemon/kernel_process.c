@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "accounting.h"
 #include "address.h"
 #include "bridge_flags.h"
 #include "channel.h"
@@ -45,6 +46,7 @@
 #define EARLY (10 * BH_SECOND)
 #define MOST_FAILURES 1000
 #define LOG_MS 5000
+#define ACCOUNTING_MS 5000
 #define NOTE_MS 50
 #define LINK_FDS 8
 
@@ -91,6 +93,8 @@ struct kernel {
 	uv_timer_t stop_timer;
 	uv_timer_t log_timer;
 	struct bh_msg_loss loss;
+	uv_timer_t accounting_timer;
+	struct bh_msg_accounting accounting; /* capture.mode: control */
 	int api_fd;
 	int notify_fd;
 	bool stopping;
@@ -443,6 +447,61 @@ static void on_nflog_readable(uv_poll_t *poll, int status, int events)
 		tell(&k->core, BH_MSG_LOSS, &k->loss, sizeof(k->loss));
 }
 
+/* --- connection tracking's counters ----------------------------------------------------------- */
+
+static bool needs_accounting(const struct kernel *k)
+{
+	return k->config.mode == BH_CAPTURE_CONTROL;
+}
+
+static void tell_accounting(struct kernel *k)
+{
+	if (needs_accounting(k))
+		tell(&k->core, BH_MSG_ACCOUNTING, &k->accounting, sizeof(k->accounting));
+}
+
+/* Where the module comes later, or somebody switches it off, it is switched on again. */
+static void keep_accounting(struct kernel *k)
+{
+	const struct bh_msg_accounting before = k->accounting;
+	struct bh_error err = { 0 };
+	bool changed;
+
+	k->accounting.on = bh_accounting_on(k->config.run_directory, &changed, &err) == 0;
+	bh_copy_text(k->accounting.why, sizeof(k->accounting.why), err.text);
+	if (changed)
+		bh_log(BH_LOG_INFO, "connection tracking counts packets and bytes from now on");
+	if (k->accounting.on == before.on && strcmp(k->accounting.why, before.why) == 0)
+		return;
+	if (!k->accounting.on)
+		bh_log(BH_LOG_WARNING, "connection tracking does not count: %s", err.text);
+	tell_accounting(k);
+}
+
+static void on_accounting_due(uv_timer_t *timer)
+{
+	keep_accounting(timer->data);
+}
+
+static void restore_accounting(const struct kernel *k)
+{
+	struct bh_error err = { 0 };
+
+	if (bh_accounting_restore(k->config.run_directory, &err) != 0)
+		bh_log(BH_LOG_WARNING, "connection tracking goes on counting: %s", err.text);
+}
+
+/* What an earlier run, in another mode, left on is not wanted any more. */
+static void start_accounting(struct kernel *k)
+{
+	if (!needs_accounting(k)) {
+		restore_accounting(k);
+		return;
+	}
+	keep_accounting(k);
+	uv_timer_start(&k->accounting_timer, on_accounting_due, ACCOUNTING_MS, ACCOUNTING_MS);
+}
+
 /* --- rules ------------------------------------------------------------------------------------ */
 
 static int apply(struct kernel *k, struct bh_ruleset *rules, struct bh_msg_rules_result *result)
@@ -779,6 +838,7 @@ static void start_child(struct child *child)
 		bh_relay_attach(k->relay, child->channel);
 		bh_channel_send(child->channel, BH_MSG_API_SOCKET, NULL, 0, NULL, 0, k->api_fd);
 		tell(child, BH_MSG_LOSS, &k->loss, sizeof(k->loss));
+		tell_accounting(k);
 	}
 	introduce_child(child);
 	/* The others hear it all again, which changes nothing for them. */
@@ -937,8 +997,8 @@ static uint32_t count_workers(const struct bh_config *config)
 
 static void init(struct kernel *k, const struct bh_config *config, int notify_fd)
 {
-	uv_timer_t *timers[] = { &k->links_timer, &k->exclude_timer, &k->note_timer, &k->stop_timer,
-				 &k->log_timer };
+	uv_timer_t *timers[] = { &k->links_timer, &k->exclude_timer, &k->note_timer,
+				 &k->stop_timer,  &k->log_timer,     &k->accounting_timer };
 
 	k->config = *config;
 	k->notify_fd = notify_fd;
@@ -973,11 +1033,13 @@ int bh_kernel_main(const struct bh_config *config, int notify_fd)
 	}
 	watch_descriptors(k);
 	schedule_links(k);
+	start_accounting(k);
 	uv_timer_start(&k->log_timer, on_log_due, LOG_MS, LOG_MS);
 	start_child(&k->core);
 	for (uint32_t i = 0; i < k->worker_count; i++)
 		start_child(&k->workers[i]);
 	uv_run(&k->loop, UV_RUN_DEFAULT);
+	restore_accounting(k);
 	unlink(k->config.api_socket);
 	bh_log(BH_LOG_INFO, "stopped");
 	return k->exit_status;

@@ -221,6 +221,13 @@ static bool check_tracked(const void *data)
 	       t->entry.original.src.family == t->entry.reply.src.family;
 }
 
+static bool check_accounting(const void *data)
+{
+	const struct bh_msg_accounting *a = data;
+
+	return flag_ok(&a->on) && TEXT_OK(a->why);
+}
+
 /* Names are printed as they are: nothing but printable characters, in lower case, and no space. */
 static bool name_ok(const char name[BH_DNS_NAME])
 {
@@ -347,6 +354,8 @@ static const struct {
 	[BH_MSG_CLAIMS] = { "claims", ARRAY, sizeof(struct bh_claim), check_claim },
 	[BH_MSG_NEIGHBOURS] = { "neighbours", ARRAY, sizeof(struct bh_msg_neighbour),
 				check_neighbour },
+	[BH_MSG_ACCOUNTING] = { "accounting", ONE, sizeof(struct bh_msg_accounting),
+				check_accounting },
 };
 
 static bool length_ok(enum form form, size_t size, size_t length)

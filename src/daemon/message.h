@@ -92,6 +92,9 @@ enum bh_message_type {
 	/* capture → core */
 	BH_MSG_NEIGHBOURS, /* struct bh_msg_neighbour[] */
 
+	/* kernel → core, with capture.mode: control */
+	BH_MSG_ACCOUNTING, /* struct bh_msg_accounting */
+
 	BH_MSG_TYPES,
 };
 
@@ -123,6 +126,12 @@ struct bh_msg_tracked {
 	struct bh_flow_key asked;
 	bool found; /* as it is or turned round, as original or as reply tuple */
 	struct bh_tracked entry;
+};
+
+/* Whether connection tracking counts packets and bytes. */
+struct bh_msg_accounting {
+	bool on;
+	char why[256]; /* it is not */
 };
 
 struct bh_msg_runtime_get {

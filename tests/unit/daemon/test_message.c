@@ -104,6 +104,21 @@ static void entries_are_checked(void **state)
 	assert_false(tracked_passes(&t));
 }
 
+static void accounting_is_checked(void **state)
+{
+	struct bh_msg_accounting accounting;
+
+	(void)state;
+	memset(&accounting, 0, sizeof(accounting));
+	assert_true(bh_message_check(BH_MSG_ACCOUNTING, &accounting, sizeof(accounting)));
+	assert_false(bh_message_check(BH_MSG_ACCOUNTING, &accounting, sizeof(accounting) - 1));
+	memset(accounting.why, 'x', sizeof(accounting.why));
+	assert_false(bh_message_check(BH_MSG_ACCOUNTING, &accounting, sizeof(accounting)));
+	memset(&accounting, 2, 1);
+	accounting.why[0] = '\0';
+	assert_false(bh_message_check(BH_MSG_ACCOUNTING, &accounting, sizeof(accounting)));
+}
+
 static bool names_pass(const struct bh_named *named)
 {
 	return bh_message_check(BH_MSG_NAMES, named, sizeof(*named));
@@ -505,6 +520,7 @@ int main(void)
 		cmocka_unit_test(lengths_are_checked),
 		cmocka_unit_test(fields_are_checked),
 		cmocka_unit_test(entries_are_checked),
+		cmocka_unit_test(accounting_is_checked),
 		cmocka_unit_test(names_are_checked),
 		cmocka_unit_test(claims_are_checked),
 		cmocka_unit_test(neighbours_are_checked),
