@@ -28,6 +28,8 @@ struct bh_peer {
 	char name[BH_PEER_NAME];
 };
 
+#define BH_BYTES_UNKNOWN UINT64_MAX
+
 struct bh_edge {
 	struct bh_peer src;
 	struct bh_peer dst;
@@ -37,7 +39,7 @@ struct bh_edge {
 	int64_t last;
 	uint64_t connections; /* answered and not */
 	uint64_t answered;
-	uint64_t bytes;	     /* both directions, as sent */
+	uint64_t bytes;	     /* both directions, as sent; BH_BYTES_UNKNOWN: not all were counted */
 	uint64_t replicas;   /* bitmap over hashes of the source's replicas */
 	uint32_t windows;    /* distinct time windows with an answered connection */
 	int64_t last_window; /* index of the newest of them */

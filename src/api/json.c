@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "address.h"
@@ -189,12 +190,31 @@ static char *put_icmp_error(struct bh_buffer *out, char *at, const struct bh_flo
 	return put(at, "}");
 }
 
-static char *put_no_counts(char *at)
+/* tracked: what connection tracking, which knows nothing of delivery, counted there and back; NULL:
+ * nothing. */
+static char *put_tracked(char *at, const struct bh_tally *tracked)
 {
-	at = put(at, "},\"tx\":{\"packets\":null,\"bytes\":null,"
-		     "\"delivered_packets\":null,\"delivered_bytes\":null");
-	return put(at, "},\"rx\":{\"packets\":null,\"bytes\":null,"
-		       "\"delivered_packets\":null,\"delivered_bytes\":null");
+	static const char *const ways[] = { "},\"tx\":{", "},\"rx\":{" };
+
+	for (int i = 0; i < 2; i++) {
+		at = put(at, ways[i]);
+		if (tracked != NULL) {
+			at = put_number(at, "\"packets\":", tracked[i].packets);
+			at = put_number(at, ",\"bytes\":", tracked[i].bytes);
+		} else {
+			at = put(at, "\"packets\":null,\"bytes\":null");
+		}
+		at = put(at, ",\"delivered_packets\":null,\"delivered_bytes\":null");
+	}
+	return at;
+}
+
+static char *put_counter(char *at, const struct bh_flow_names *names)
+{
+	if (!names->uncounted)
+		return put(at, ",\"counted_by\":\"capture\"}");
+	return put(at, names->tracked != NULL ? ",\"counted_by\":\"conntrack\"}"
+					      : ",\"counted_by\":null}");
 }
 
 /* A word for a number that may come from elsewhere. */
@@ -219,7 +239,8 @@ void bh_json_flow(struct bh_buffer *out, const struct bh_flow *flow,
 		     names->src_workload);
 	at = put_end(out, at, "},\"dst\":{\"ip\":\"", &flow->key.dst, flow->key.dport,
 		     names->dst_workload);
-	at = names->uncounted ? put_no_counts(at) : put_halves(at, flow, names->verdict);
+	at = names->uncounted ? put_tracked(at, names->tracked)
+			      : put_halves(at, flow, names->verdict);
 	at = put_word(at, "},\"state\":\"", WORD(states, flow->state));
 	at = put_word(at, ",\"direction\":\"", WORD(directions, flow->direction));
 	at = put_text(out, at, ",\"dns\":", names->dns);
@@ -230,7 +251,8 @@ void bh_json_flow(struct bh_buffer *out, const struct bh_flow *flow,
 	at = put_icmp_error(out, at, flow);
 	at = put_word(at, ",\"verdict\":\"", WORD(verdicts, names->verdict));
 	at = put_word(at, ",\"verdict_back\":\"", WORD(verdicts, names->verdict_back));
-	at = put(at, flow->lossy || names->lossy ? ",\"lossy\":true}" : ",\"lossy\":false}");
+	at = put(at, flow->lossy || names->lossy ? ",\"lossy\":true" : ",\"lossy\":false");
+	at = put_counter(at, names);
 	*at = '\0';
 	out->length = (size_t)(at - out->data);
 }
@@ -260,17 +282,20 @@ void bh_json_edge(struct bh_buffer *out, const struct bh_edge *edge, unsigned re
 {
 	char first[BH_TIME_TEXT], last[BH_TIME_TEXT], proto[BH_PROTOCOL_TEXT];
 
+	char bytes[24] = "null";
 	bool masked = edge->src.kind == BH_PEER_MASKED;
 
+	if (edge->bytes != BH_BYTES_UNKNOWN)
+		snprintf(bytes, sizeof(bytes), "%" PRIu64, edge->bytes);
 	append_text(out, "{\"src\":", bh_peer_text(&edge->src));
 	append_text(out, ",\"dst\":", edge->dst.name);
 	bh_buffer_printf(out,
 			 ",\"proto\":\"%s\",\"port\":%u,\"first\":%s,\"last\":%s,"
-			 "\"connections\":%" PRIu64 ",\"answered\":%" PRIu64 ",\"bytes\":%" PRIu64
+			 "\"connections\":%" PRIu64 ",\"answered\":%" PRIu64 ",\"bytes\":%s"
 			 ",\"replicas\":%u,\"windows\":%" PRIu32 ",\"lossy\":%s",
 			 bh_protocol_format(edge->proto, proto), edge->port,
 			 bh_time_seconds(edge->first, first), bh_time_seconds(edge->last, last),
-			 edge->connections, edge->answered, edge->bytes, replicas, edge->windows,
+			 edge->connections, edge->answered, bytes, replicas, edge->windows,
 			 edge->lossy ? "true" : "false");
 	append_names(out, ",\"dns\":[", names, BH_CALLED_BY_DNS);
 	append_names(out, ",\"sni\":[", names, BH_CALLED_BY_CLAIM);

@@ -19,14 +19,15 @@ struct bh_flow_names {
 	const char *src_workload;
 	const char *dst_workload;
 	const char *dns;
-	const char *sni;	       /* a claim of the client */
-	const struct bh_flow_key *via; /* whose dst the client named; NULL: the flow's own */
-	bool proxied;		       /* via is a proxy's, and led to a connection of its own */
-	const char *masked;	       /* why the client is not known; NULL: it is */
-	uint8_t verdict;	       /* enum bh_flow_verdict: of the initiator's direction … */
-	uint8_t verdict_back;	       /* … and of the way back */
-	bool lossy;		       /* beside what the record itself says */
-	bool uncounted;		       /* packets and bytes are not known */
+	const char *sni;		/* a claim of the client */
+	const struct bh_flow_key *via;	/* whose dst the client named; NULL: the flow's own */
+	bool proxied;			/* via is a proxy's, and led to a connection of its own */
+	const char *masked;		/* why the client is not known; NULL: it is */
+	uint8_t verdict;		/* enum bh_flow_verdict: of the initiator's direction … */
+	uint8_t verdict_back;		/* … and of the way back */
+	bool lossy;			/* beside what the record itself says */
+	bool uncounted;			/* capture did not count it; … */
+	const struct bh_tally *tracked; /* … connection tracking did: tx, rx; NULL: nor did that */
 };
 
 /* Appends one flow as a JSON object without a newline, keys in the contract's order. */

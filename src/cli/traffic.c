@@ -60,6 +60,12 @@ static enum bh_color verdict_color(const char *verdict)
 						     : BH_PLAIN;
 }
 
+/* counted: what has its bytes, or says that they are not known. */
+static const char *bytes_cell(const cJSON *counted, double bytes, char out[16])
+{
+	return cJSON_IsNull(bh_get(counted, "bytes")) ? "?" : bh_human(bytes, out);
+}
+
 static void fill_flow_row(const cJSON *flow, struct flow_row *row)
 {
 	const cJSON *dst = bh_get(flow, "dst"), *tx = bh_get(flow, "tx");
@@ -72,7 +78,7 @@ static void fill_flow_row(const cJSON *flow, struct flow_row *row)
 	row->cells[4] = bh_word(flow, "state");
 	row->cells[5] = bh_word(flow, "verdict");
 	row->cells[6] = bh_word(flow, "direction");
-	row->cells[7] = cJSON_IsNull(bh_get(tx, "bytes")) ? "?" : bh_human(bytes, row->bytes);
+	row->cells[7] = bytes_cell(tx, bytes, row->bytes);
 }
 
 static void print_flow(void *user, char *line)
@@ -179,7 +185,7 @@ static void add_edge_row(struct bh_table *table, const cJSON *edge)
 				bh_human(bh_number(edge, "answered"), numbers[1]),
 				bh_human(bh_number(edge, "windows"), numbers[2]),
 				bh_human(bh_number(edge, "replicas"), numbers[3]),
-				bh_human(bh_number(edge, "bytes"), numbers[4]) };
+				bytes_cell(edge, bh_number(edge, "bytes"), numbers[4]) };
 
 	bh_table_row(table, cJSON_IsTrue(bh_get(edge, "lossy")) ? BH_YELLOW : BH_PLAIN, cells);
 }

@@ -39,10 +39,11 @@ struct bh_live_flow {
 	uint8_t tries;		/* questions to connection tracking that nobody answered */
 	int64_t asked;		/* monotonic: the last of them */
 	struct bh_join *joined; /* with the other leg of a translated connection; NULL: with none */
-	struct bh_proxied *proxied; /* as a leg of a proxy's connections; NULL: it is none */
-	bool ended;		    /* its last report is in the ledger */
-	bool learned;		    /* its edge is in the ledger, … */
-	bool dns_kept;		    /* … and so is what its destination is called */
+	struct bh_counting *counting; /* by connection tracking (core_counts.c); NULL: not needed */
+	struct bh_proxied *proxied;   /* as a leg of a proxy's connections; NULL: it is none */
+	bool ended;		      /* its last report is in the ledger */
+	bool learned;		      /* its edge is in the ledger, … */
+	bool dns_kept;		      /* … and so is what its destination is called */
 	bool sni_kept;
 	bool denied;	  /* by us, as NFLOG said: the way there … */
 	bool denied_back; /* … or back */
@@ -121,8 +122,11 @@ struct bh_core {
 	bool tracks;		    /* something in this namespace has connections tracked */
 	struct bh_map *joins;	    /* tuple → what it is a leg of (core_join.c) */
 	struct bh_proxies *proxies; /* their legs (core_proxy.c) */
-	struct bh_map *spoofs;	    /* what was said of them lately (talk_limit.h) */
-	struct bh_map *denials;	    /* of tuples that no flow has met yet (core_denials.c) */
+	struct bh_counts *counts;   /* what connection tracking counts; NULL: capture does */
+	struct bh_msg_accounting accounting; /* … unless it does not */
+	bool accounting_known;
+	struct bh_map *spoofs;	/* what was said of them lately (talk_limit.h) */
+	struct bh_map *denials; /* of tuples that no flow has met yet (core_denials.c) */
 	struct bh_neighbourhood *neighbourhood; /* who claims which address */
 	int64_t forgotten; /* µs: of the latest flow that is not kept any more */
 	struct bh_live_flow *oldest, *newest;
@@ -227,6 +231,34 @@ void bh_core_tracked(struct bh_core *core, const struct bh_msg_tracked *answers,
 void bh_core_tracking_answered(struct bh_core *core, struct bh_live_flow *live);
 /* The answer is not there yet. */
 bool bh_core_tracking_waits(const struct bh_live_flow *live);
+
+/* Connection tracking counted something: the flow is news again, and learned. */
+void bh_core_flow_counted(struct bh_core *core, struct bh_live_flow *live);
+
+/* core_counts.c: TCP connections of which capture copies too little to count them */
+struct bh_counts *bh_counts_new(void);
+/* Once every flow has left. */
+void bh_counts_free(struct bh_counts *counts);
+bool bh_core_count_is_needed(const struct bh_core *core, const struct bh_flow *flow);
+/* With each report of a flow that is shown, and before it is forgotten. */
+void bh_core_count_news(struct bh_core *core, struct bh_live_flow *live);
+void bh_core_count_leave(struct bh_core *core, struct bh_live_flow *live);
+void bh_core_count_answer(struct bh_core *core, const struct bh_msg_tracked *answer);
+/* now: monotonic. Asks about those whose turn it is; after bh_core_tracking_tick(), which renews
+ * what may be asked. */
+void bh_core_counts_tick(struct bh_core *core, int64_t now);
+/* Nobody answers any more: what waits is settled as it is. */
+void bh_core_counts_end(struct bh_core *core);
+/* It is over, and its counts are still being asked for. */
+bool bh_core_count_waits(const struct bh_core *core, const struct bh_live_flow *live);
+/* False: not known (yet). */
+bool bh_core_counted(const struct bh_live_flow *live, struct bh_tally *tx, struct bh_tally *rx);
+/* It is over, and nobody counted it. */
+bool bh_core_count_is_missing(const struct bh_core *core, const struct bh_live_flow *live);
+/* Adds to the flow what its packets did not say: that it was established, that it goes on. */
+void bh_core_count_complete(struct bh_live_flow *live);
+/* Connections that nobody counted, since core started. */
+uint64_t bh_core_counts_missed(const struct bh_core *core);
 
 /* core_join.c */
 /* The flow runs the way of this entry, or will once it is turned, and is one leg of its connection.

@@ -185,9 +185,27 @@ static void say_what_is_copied(const struct bh_core *core, cJSON *list)
 		say(list,
 		    "to stay within capture.cpu capture sees less: %s; what is counted is a part",
 		    bh_core_copied(core));
-	else if (core->config.mode == BH_CAPTURE_CONTROL)
-		say(list, "capture.mode is control: packets and bytes of TCP connections are not "
-			  "counted");
+}
+
+/* What capture.mode: control leaves to connection tracking. */
+static void say_what_is_not_counted(const struct bh_core *core, cJSON *list)
+{
+	uint64_t missed = bh_core_counts_missed(core);
+
+	if (core->config.mode != BH_CAPTURE_CONTROL)
+		return;
+	say(list, "capture.mode is control: which packets and bytes of TCP connections were "
+		  "delivered is not counted");
+	if (core->accounting_known && !core->accounting.on)
+		say(list,
+		    "packets and bytes of new TCP connections are not counted: connection tracking "
+		    "cannot be told to count (%s)",
+		    core->accounting.why);
+	if (missed > 0)
+		say(list,
+		    "packets and bytes of %" PRIu64 " TCP connection%s that ended are not counted: "
+		    "connection tracking did not see them",
+		    missed, missed == 1 ? "" : "s");
 }
 
 static void say_unnoted(const struct bh_flow_table_stats *table, cJSON *list)
@@ -265,6 +283,7 @@ cJSON *bh_core_unknown(const struct bh_core *core)
 		say(list, "%u of %u capture processes run: what is another's share is not seen",
 		    core->capture_state.running, core->capture_state.workers);
 	say_what_is_copied(core, list);
+	say_what_is_not_counted(core, list);
 	bh_core_loss_say(core, list);
 	say_unread_names(&core->capture_stats.dns, list);
 	say_unnoted(&core->capture_stats.table, list);

@@ -296,7 +296,10 @@ static void add_map_edge(void *user, const struct bh_edge *edge)
 	add_clients(json, bh_core_proxy_clients(w->core, edge));
 	set_number(json, "connections", (double)edge->connections);
 	set_number(json, "answered", (double)edge->answered);
-	set_number(json, "bytes", (double)edge->bytes);
+	if (edge->bytes == BH_BYTES_UNKNOWN)
+		cJSON_ReplaceItemInObject(json, "bytes", cJSON_CreateNull());
+	else
+		set_number(json, "bytes", (double)edge->bytes);
 	set_number(json, "last", (double)edge->last / BH_SECOND);
 }
 

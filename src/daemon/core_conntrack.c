@@ -155,6 +155,7 @@ void bh_core_tracked(struct bh_core *core, const struct bh_msg_tracked *answers,
 		struct bh_live_flow *live =
 			bh_live_flows_newest(core->flows, &answers[i].asked).there;
 
+		bh_core_count_answer(core, &answers[i]);
 		if (live != NULL && live->tracking == BH_TRACKING_ASKED)
 			settle(core, live, answers[i].found ? &answers[i].entry : NULL);
 	}

@@ -64,6 +64,7 @@ static void forget(struct bh_core *core, struct bh_live_flow *live)
 {
 	*(live->older != NULL ? &live->older->newer : &core->oldest) = live->newer;
 	*(live->newer != NULL ? &live->newer->older : &core->newest) = live->older;
+	bh_core_count_leave(core, live);
 	bh_core_tracking_drop(core, live);
 	bh_core_proxy_leave(core, live);
 	bh_core_attempt_over(core, live);
@@ -199,18 +200,20 @@ static void name_ends(struct bh_core *core, struct bh_live_flow *live)
 		report_spoof(core, f);
 }
 
-#define DNS_PORT 53
-
-/* Of such a connection only the packets that open and end it are seen (live_filter.h). */
-static bool is_uncounted(const struct bh_core *core, const struct bh_flow *f)
-{
-	return core->config.mode == BH_CAPTURE_CONTROL && f->key.proto == IPPROTO_TCP &&
-	       !is_carried(f) && f->key.sport != DNS_PORT && f->key.dport != DNS_PORT;
-}
-
 static uint64_t total_bytes(const struct bh_flow_half *half)
 {
 	return half->sent.packets > 0 ? half->sent.bytes : half->delivered.bytes;
+}
+
+/* As far as they are known. */
+static uint64_t bytes_of(const struct bh_core *core, const struct bh_live_flow *live)
+{
+	struct bh_tally tx = { 0 }, rx = { 0 };
+
+	if (!bh_core_count_is_needed(core, &live->flow))
+		return total_bytes(&live->flow.tx) + total_bytes(&live->flow.rx);
+	bh_core_counted(live, &tx, &rx);
+	return tx.bytes + rx.bytes;
 }
 
 /* Answered in the sense of the ledger. Who probes for open ports, or in another's name, gets its
@@ -245,7 +248,7 @@ static void learn(struct bh_core *core, struct bh_live_flow *live)
 {
 	const struct bh_flow *f = &live->flow;
 	bool answered = is_answered(f);
-	uint64_t bytes = is_uncounted(core, f) ? 0 : total_bytes(&f->tx) + total_bytes(&f->rx);
+	uint64_t bytes = bytes_of(core, live);
 	struct bh_contact contact = { .src = live->src,
 				      .dst = live->dst,
 				      .proto = f->key.proto,
@@ -259,15 +262,17 @@ static void learn(struct bh_core *core, struct bh_live_flow *live)
 				      .bytes = bytes > live->counted_bytes
 						       ? bytes - live->counted_bytes
 						       : 0,
+				      .uncounted = bh_core_count_is_missing(core, live),
 				      .denied = live->denied || live->denied_back ||
 						(!live->learned && is_against_policy(core, live)),
 				      .lossy = bh_core_flow_is_lossy(core, live) };
 
 	if (bh_ledger_observe(core->ledger, &contact) == BH_LEARNED)
 		live->learned = true;
-	if (live->learned)
+	if (live->learned) {
 		bh_core_keep_names(core, live);
-	live->counted_bytes = bytes;
+		live->counted_bytes = bytes;
+	}
 	live->ended = live->ended || f->final;
 }
 
@@ -309,6 +314,7 @@ static void replace(struct bh_core *core, struct bh_live_flow *live, const struc
 		bh_live_flows_forget_tuple(core->flows, live);
 	live->flow = *flow;
 	live->flow.lossy = flow->lossy || flow->first <= core->reports_lost;
+	bh_core_count_complete(live);
 	if (!turned)
 		return;
 	if (live->joined == NULL)
@@ -349,17 +355,35 @@ static void adopt(struct bh_core *core, struct bh_live_flow *live, const struct 
 	replace(core, live, &flow);
 }
 
+static void teach(struct bh_core *core, struct bh_live_flow *live)
+{
+	if (bh_core_flow_is_judged(live) && (!is_unnamed(live) || live->flow.final) &&
+	    !bh_core_count_waits(core, live))
+		learn(core, live);
+}
+
 static void take_news(struct bh_core *core, struct bh_live_flow *live)
 {
 	if (bh_core_tracking_waits(live))
 		return;
 	live->sequence = ++core->flow_sequence;
+	bh_core_count_news(core, live);
 	/* While an end has no name, learning waits for it; the last report cannot wait. */
 	if (is_unnamed(live))
 		name_ends(core, live);
 	bh_core_verdict_observe(core, live);
-	if (bh_core_flow_is_judged(live) && (!is_unnamed(live) || live->flow.final))
-		learn(core, live);
+	teach(core, live);
+}
+
+void bh_core_flow_counted(struct bh_core *core, struct bh_live_flow *live)
+{
+	bh_core_count_complete(live);
+	if (bh_core_tracking_waits(live))
+		return;
+	live->sequence = ++core->flow_sequence;
+	teach(core, live);
+	if (core->api != NULL)
+		bh_api_wake(core->api);
 }
 
 /* What is news of one leg is news of the connection. */
@@ -534,6 +558,9 @@ void bh_core_flow_json(const struct bh_core *core, const struct bh_live_flow *li
 {
 	const struct bh_live_flow *end = bh_core_proxied_end(live);
 	struct bh_flow flow = live->flow;
+	struct bh_tally tracked[2];
+	bool needed = bh_core_count_is_needed(core, &live->flow);
+	bool counted = needed && bh_core_counted(live, &tracked[0], &tracked[1]);
 	struct bh_flow_names names = {
 		.src_workload = bh_core_peer_workload(live->src),
 		.dst_workload = bh_core_peer_workload(end->dst),
@@ -545,7 +572,8 @@ void bh_core_flow_json(const struct bh_core *core, const struct bh_live_flow *li
 		.verdict = (uint8_t)bh_core_flow_verdict(core, end),
 		.verdict_back = (uint8_t)bh_core_flow_verdict_back(core, live),
 		.lossy = bh_core_flow_is_lossy(core, live) || bh_core_flow_is_lossy(core, end),
-		.uncounted = is_uncounted(core, &live->flow)
+		.uncounted = needed,
+		.tracked = counted ? tracked : NULL
 	};
 
 	flow.key.dst = end->flow.key.dst;

@@ -116,6 +116,7 @@ static void on_tick(uv_timer_t *timer)
 	if (core->docker != NULL)
 		bh_docker_ops.tick(core->docker, now);
 	bh_core_tracking_tick(core, bh_time_monotonic());
+	bh_core_counts_tick(core, bh_time_monotonic());
 	bh_core_proxy_tick(core, bh_time_monotonic());
 	bh_core_listeners_tick(core, bh_time_monotonic());
 	bh_core_flows_tick(core);
@@ -246,6 +247,10 @@ static void take_report(struct bh_core *core, const struct bh_message *m)
 	case BH_MSG_TRACKED:
 		bh_core_tracked(core, m->data, m->length / sizeof(struct bh_msg_tracked));
 		break;
+	case BH_MSG_ACCOUNTING:
+		core->accounting = *(const struct bh_msg_accounting *)m->data;
+		core->accounting_known = true;
+		break;
 	case BH_MSG_RUNTIME_DATA:
 		runtime_data(core, m);
 		break;
@@ -301,6 +306,7 @@ static void on_kernel_closed(void *user, struct bh_channel *channel, const char 
 	(void)why;
 	bh_channel_free(channel);
 	core->kernel = NULL;
+	bh_core_counts_end(core);
 	if (!bh_core_hears_capture(core) || core->model == NULL)
 		bh_core_stop(core, 0);
 	else
@@ -368,6 +374,8 @@ static void start(struct bh_core *core, const struct bh_config *config)
 	core->denials = bh_map_new(free);
 	core->listeners = bh_map_new(free);
 	bh_core_tracking_start(core);
+	if (config->mode == BH_CAPTURE_CONTROL)
+		core->counts = bh_counts_new();
 	core->proxies = bh_proxies_new();
 	core->spoofs = bh_map_new(free);
 	core->neighbourhood = bh_neighbourhood_new();

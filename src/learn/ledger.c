@@ -134,7 +134,10 @@ static void update(struct bh_ledger *l, struct entry *e, const struct bh_contact
 	struct bh_edge *edge = &e->edge;
 	int64_t window = window_of(l, c->time);
 
-	edge->bytes += c->bytes;
+	if (c->uncounted)
+		edge->bytes = BH_BYTES_UNKNOWN;
+	else if (edge->bytes != BH_BYTES_UNKNOWN)
+		edge->bytes += c->bytes;
 	edge->lossy = edge->lossy || c->lossy;
 	if (c->time < edge->first)
 		edge->first = c->time;

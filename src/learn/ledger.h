@@ -44,6 +44,7 @@ struct bh_contact {
 	bool teaches;	/* answered, and no report before was learned: the connection counts now */
 	bool ends;	/* its last report */
 	uint64_t bytes; /* since the previous report, both directions */
+	bool uncounted; /* nobody knows how many bytes it had */
 	bool denied;	/* by the policy in force, even if it passed because it is only audited */
 	bool lossy;
 };

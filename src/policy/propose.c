@@ -214,7 +214,10 @@ static void add_evidence(struct evidence *v, const struct bh_edge *e)
 
 	v->connections += e->connections;
 	v->answered += e->answered;
-	v->bytes += e->bytes;
+	if (e->bytes == BH_BYTES_UNKNOWN || v->bytes == BH_BYTES_UNKNOWN)
+		v->bytes = BH_BYTES_UNKNOWN;
+	else
+		v->bytes += e->bytes;
 	v->replicas |= e->replicas;
 	v->windows = e->windows > v->windows ? e->windows : v->windows;
 	v->first = fresh || e->first < v->first ? e->first : v->first;
@@ -233,6 +236,10 @@ static void put_bytes(struct bh_buffer *out, uint64_t bytes)
 	double value = (double)bytes;
 	size_t unit = 0;
 
+	if (bytes == BH_BYTES_UNKNOWN) {
+		bh_buffer_puts(out, "bytes not counted");
+		return;
+	}
 	if (bytes < 1000) {
 		bh_buffer_printf(out, "%" PRIu64 " B", bytes);
 		return;

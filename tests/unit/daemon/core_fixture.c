@@ -51,6 +51,7 @@ void core_fixture_free(struct bh_core *core)
 
 	for (struct bh_live_flow *live = core->oldest; live != NULL; live = next) {
 		next = live->newer;
+		bh_core_count_leave(core, live);
 		bh_core_tracking_drop(core, live);
 		bh_core_proxy_leave(core, live);
 		bh_name_release(live->dns);
@@ -62,6 +63,7 @@ void core_fixture_free(struct bh_core *core)
 	bh_force_free(core->force);
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
 		bh_map_free(maps[i]);
+	bh_counts_free(core->counts);
 	bh_proxies_free(core->proxies);
 	bh_store_close(core->store);
 	bh_names_free(core->names);

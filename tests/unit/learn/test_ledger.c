@@ -107,6 +107,22 @@ static void an_answered_connection_makes_an_edge(void **state)
 	bh_ledger_free(NULL);
 }
 
+/* One connection that nobody counted, and what the edge carried in all is not known. */
+static void what_was_not_counted_leaves_bytes_unknown(void **state)
+{
+	struct bh_ledger *ledger = bh_ledger_new(&config);
+	struct bh_contact c = contact(), uncounted = contact();
+
+	(void)state;
+	assert_learned(ledger, &c);
+	uncounted.uncounted = true;
+	assert_learned(ledger, &uncounted);
+	assert_true(only(ledger).bytes == BH_BYTES_UNKNOWN);
+	assert_learned(ledger, &c);
+	assert_true(only(ledger).bytes == BH_BYTES_UNKNOWN);
+	bh_ledger_free(ledger);
+}
+
 static void every_known_direction_teaches(void **state)
 {
 	static const uint8_t known[] = { BH_DIRECTION_SYN, BH_DIRECTION_CONNTRACK,
@@ -587,6 +603,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_answered_connection_makes_an_edge),
+		cmocka_unit_test(what_was_not_counted_leaves_bytes_unknown),
 		cmocka_unit_test(every_known_direction_teaches),
 		cmocka_unit_test(each_part_of_the_key_makes_another_edge),
 		cmocka_unit_test(a_connection_counts_once),

@@ -68,7 +68,24 @@ static void what_is_not_counted_is_null(void **state)
 		    "\"state\":\"closed\",\"direction\":\"syn\",\"dns\":null,\"sni\":null,\"via\":"
 		    "null,\"masked\":null,"
 		    "\"tunnel\":null,\"icmp_error\":null,"
-		    "\"verdict\":\"delivered\",\"verdict_back\":\"unknown\",\"lossy\":false}");
+		    "\"verdict\":\"delivered\",\"verdict_back\":\"unknown\",\"lossy\":false,"
+		    "\"counted_by\":null}");
+}
+
+static void what_connection_tracking_counted_is_told_so(void **state)
+{
+	const struct bh_tally tracked[] = { { 7, 700 }, { 6, 60000 } };
+	struct bh_flow flow = a_flow();
+	struct bh_flow_names names = { .uncounted = true, .tracked = tracked };
+	struct bh_buffer out = { 0 };
+
+	(void)state;
+	bh_json_flow(&out, &flow, &names);
+	assert_non_null(strstr(out.data, "\"tx\":{\"packets\":7,\"bytes\":700,"
+					 "\"delivered_packets\":null,\"delivered_bytes\":null},"
+					 "\"rx\":{\"packets\":6,\"bytes\":60000,"));
+	assert_non_null(strstr(out.data, ",\"counted_by\":\"conntrack\"}"));
+	bh_buffer_free(&out);
 }
 
 static void a_flow_is_one_line_in_the_contracts_order(void **state)
@@ -93,7 +110,7 @@ static void a_flow_is_one_line_in_the_contracts_order(void **state)
 		"\"via\":null,\"masked\":null,\"tunnel\":null,\"icmp_error\":null,\"verdict\":"
 		"\"delivered\",\"verdict_back\":"
 		"\"unknown\",\"lossy\":"
-		"false}");
+		"false,\"counted_by\":\"capture\"}");
 }
 
 static void a_files_flow_knows_one_side(void **state)
@@ -119,7 +136,7 @@ static void a_files_flow_knows_one_side(void **state)
 		    "\"via\":null,\"masked\":null,\"tunnel\":null,\"icmp_error\":null,\"verdict\":"
 		    "\"unknown\",\"verdict_back\":"
 		    "\"unknown\","
-		    "\"lossy\":false}");
+		    "\"lossy\":false,\"counted_by\":\"capture\"}");
 }
 
 static void what_arrived_alone_is_what_is_counted(void **state)
@@ -271,6 +288,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_not_counted_is_null),
+		cmocka_unit_test(what_connection_tracking_counted_is_told_so),
 		cmocka_unit_test(a_flow_is_one_line_in_the_contracts_order),
 		cmocka_unit_test(a_files_flow_knows_one_side),
 		cmocka_unit_test(what_arrived_alone_is_what_is_counted),
