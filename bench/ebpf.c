@@ -3,7 +3,8 @@
  * ebpf OBJECT INTERFACE...: attaches the flow counter of ebpf_kernel.c to both ways of each
  * interface and reads its map once a second, as whoever reports flows has to. Until SIGTERM; then
  * it prints how many packets were counted. Its own CPU time is that of the reading: the counting
- * is done, and paid, by those who send.
+ * is done, and paid, by those who send. How long it took the kernel adds up meanwhile, and tells in
+ * /proc/PID/fdinfo of the programs (run_time_ns).
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -93,6 +94,8 @@ int main(int argc, char **argv)
 	struct bpf_object *object = bpf_object__open(argv[1]);
 	if (object == NULL || bpf_object__load(object) != 0)
 		fail("ebpf: the program does not load");
+	if (bpf_enable_stats(BPF_STATS_RUN_TIME) < 0)
+		fail("ebpf: its time is not told");
 	signal(SIGTERM, end);
 	for (int i = 2; i < argc; i++)
 		attach_both(object, argv[i]);

@@ -10,6 +10,7 @@
  *     tcp, udp  COUNT round trips of a small message, by one connection, by one socket
  *     small     COUNT small UDP packets of a few flows, RATE a second (0: as fast as it goes)
  *     fresh     the same, but every packet is a flow of its own (1,600,000 at most)
+ *     stream    COUNT small TCP packets, by a few connections that stand, RATE a second
  *
  * Prints one JSON object: what was done, in how many seconds, how many of it a second, the CPU
  * seconds of this process, and of round trips the median and the 99th percentile in µs.
@@ -19,6 +20,7 @@
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,7 +33,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SINK_TCP = 7001, ONCE_TCP, ECHO_TCP, ECHO_UDP, SINK_UDP };
+enum { SINK_TCP = 7001, ONCE_TCP, ECHO_TCP, STREAM_TCP, ECHO_UDP, SINK_UDP };
 
 #define BULK_CHUNK (128 << 10)
 #define MESSAGE 64 /* bytes of a request, an answer, a small packet's payload */
@@ -150,6 +152,28 @@ static void serve_connections(int fd, void (*serve)(int fd))
 	}
 }
 
+/* Takes what comes on many at once. */
+static void serve_streams(int listener)
+{
+	struct pollfd fds[FEW_FLOWS + 1] = { { .fd = listener, .events = POLLIN } };
+	static char room[BULK_CHUNK];
+	nfds_t count = 1;
+
+	for (;;) {
+		fds[0].events = count <= FEW_FLOWS ? POLLIN : 0;
+		poll(fds, count, -1);
+		for (nfds_t i = count - 1; i > 0; i--) {
+			if (fds[i].revents == 0 || read(fds[i].fd, room, sizeof(room)) > 0)
+				continue;
+			close(fds[i].fd);
+			fds[i] = fds[--count];
+		}
+		if (fds[0].revents != 0)
+			fds[count++] = (struct pollfd) { .fd = accept(listener, NULL, NULL),
+							 .events = POLLIN };
+	}
+}
+
 static void serve_datagrams(int fd, bool echo)
 {
 	struct sockaddr_in from;
@@ -173,6 +197,8 @@ static void serve_port(const char *text, int port)
 		serve_connections(listen_on(SOCK_STREAM, text, port), answer_once);
 	if (port == ECHO_TCP)
 		serve_connections(listen_on(SOCK_STREAM, text, port), answer_all);
+	if (port == STREAM_TCP)
+		serve_streams(listen_on(SOCK_STREAM, text, port));
 	serve_datagrams(listen_on(SOCK_DGRAM, text, port), port == ECHO_UDP);
 }
 
@@ -314,6 +340,29 @@ static void packets(const char *text, uint64_t count, uint64_t rate, bool fresh)
 	}
 }
 
+static void stream(const char *text, uint64_t count, uint64_t rate)
+{
+	static const char message[MESSAGE];
+	int fds[FEW_FLOWS];
+	char end;
+
+	for (int i = 0; i < FEW_FLOWS; i++)
+		fds[i] = connect_to(SOCK_STREAM, text, STREAM_TCP);
+	double start = now();
+	for (uint64_t sent = 0; sent < count; sent++) {
+		if (write(fds[sent % FEW_FLOWS], message, sizeof(message)) != sizeof(message))
+			fail("write");
+		if (sent % BATCH == 0)
+			keep_pace(start, sent, rate);
+	}
+	for (int i = 0; i < FEW_FLOWS; i++) {
+		shutdown(fds[i], SHUT_WR);
+		if (read(fds[i], &end, 1) != 0)
+			fail("the end of a stream");
+		close(fds[i]);
+	}
+}
+
 static int run(const char *mode, const char *text, uint64_t count, uint64_t rate)
 {
 	double start = now();
@@ -329,6 +378,8 @@ static int run(const char *mode, const char *text, uint64_t count, uint64_t rate
 		round_trips(connect_to(SOCK_DGRAM, text, ECHO_UDP), count);
 	else if (strcmp(mode, "small") == 0 || strcmp(mode, "fresh") == 0)
 		packets(text, count, rate, mode[0] == 'f');
+	else if (strcmp(mode, "stream") == 0)
+		stream(text, count, rate);
 	else
 		return 2;
 	double took = now() - start;
@@ -348,7 +399,8 @@ int main(int argc, char **argv)
 		status = run(argv[1], argv[2], strtoull(argv[3], NULL, 10),
 			     argc == 5 ? strtoull(argv[4], NULL, 10) : 0);
 	if (status == 2)
-		fputs("usage: load serve ADDRESS | load bulk|connect|tcp|udp|small|fresh ADDRESS "
+		fputs("usage: load serve ADDRESS | load bulk|connect|tcp|udp|small|fresh|stream "
+		      "ADDRESS "
 		      "COUNT [RATE]\n",
 		      stderr);
 	return status;
