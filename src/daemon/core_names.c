@@ -131,7 +131,7 @@ static void list_workload(struct bh_map *seen, const char *workload, struct bh_b
 	if (count < MOST_LISTED)
 		bh_buffer_printf(who, "%s%s", count > 0 ? ", " : "", workload);
 	else if (count == MOST_LISTED)
-		bh_buffer_puts(who, ", â¦");
+		bh_buffer_puts(who, ", …");
 }
 
 size_t bh_core_names_missing(const struct bh_core *core, struct bh_buffer *who)

@@ -429,6 +429,23 @@ static void who_has_no_names_is_listed(void **state)
 	bh_buffer_free(&who);
 }
 
+static void of_many_who_have_no_names_few_are_listed(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_buffer who = { 0 };
+
+	for (uint32_t i = 0; i < 7; i++) {
+		struct bh_flow flow = outward(1 + i, 7 + i, NOW + 1);
+
+		attach(core, 7 + i, 5 + i, "");
+		flow.answered = true;
+		bh_core_flows(core, &flow, 1);
+	}
+	assert_int_equal(bh_core_names_missing(core, &who), 7);
+	assert_non_null(strstr(who.data, ", …"));
+	bh_buffer_free(&who);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -446,6 +463,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(edges_keep_what_their_ends_are_called, make_core,
 						free_core),
 		cmocka_unit_test_setup_teardown(who_has_no_names_is_listed, make_core, free_core),
+		cmocka_unit_test_setup_teardown(of_many_who_have_no_names_few_are_listed, make_core,
+						free_core),
 		cmocka_unit_test_setup_teardown(claims_are_shown_as_such, make_core, free_core),
 		cmocka_unit_test_setup_teardown(flows_that_are_heard_of_no_more_end, make_core,
 						free_core),
