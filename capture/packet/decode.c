@@ -166,7 +166,8 @@ static void find_hello(struct bh_cursor c, size_t length, struct bh_packet *out)
 
 /* --- what is carried -------------------------------------------------------------------------- */
 
-/* What a whole packet carries; a fragment's is not put together. */
+/* Fragments are not put together: what the first one of a carrier begins with says all that is
+ * counted of the packet within. */
 static void decode_carried(struct bh_cursor *c, size_t length, struct bh_packet *out)
 {
 	switch (out->proto) {
@@ -266,10 +267,9 @@ static enum bh_undecoded decode_transport(struct bh_cursor *c, size_t length, st
 		if (out->proto == IPPROTO_TCP)
 			decode_tcp_rest(c, length, out);
 	}
-	if (out->fragment)
-		return BH_DECODED;
-	/* What an error quotes is nobody's answer, and opens nothing. */
-	if (quoted)
+	/* What an error quotes is nobody's answer, and opens nothing; a message in fragments is not
+	 * read. */
+	if (quoted || out->fragment)
 		decode_carried(c, length, out);
 	else
 		decode_content(c, length, out);

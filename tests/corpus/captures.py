@@ -284,6 +284,17 @@ def tunnels():
     return packets
 
 
+def tunnels_in_fragments():
+    """The outer header was cut to fit a smaller wire; what it carries is one packet all the same."""
+    wraps = carriers()
+    packets = []
+    for ident, name in enumerate(("vxlan", "geneve-options", "gre", "gre-all", "gretap", "ipip")):
+        inner = ipv4(A, B, UDP, udp(7000 + ident, 9, some_bytes(100) + bytes(400)))
+        whole = wraps[name](inner)
+        packets += fragments4(ident + 1, whole[20:], 240, OUT_A, OUT_B, whole[9])
+    return packets
+
+
 # --- errors ---------------------------------------------------------------------------------------
 
 
@@ -367,6 +378,7 @@ def make(seed):
         "errors-of-tunnels": (ETHERNET, [ethernet(p) for p in errors_of_tunnels()]),
         "super-packets": (ETHERNET, [ethernet(p) for p in super_packets()]),
         "tunnels": (ETHERNET, [ethernet(p) for p in tunnels()]),
+        "tunnels-in-fragments": (ETHERNET, [ethernet(p) for p in tunnels_in_fragments()]),
     }
 
 

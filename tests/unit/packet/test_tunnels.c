@@ -350,6 +350,35 @@ static void a_cut_inner_packet_is_counted(void **state)
 	assert_int_equal(r.count, 1);
 }
 
+/* The packet within a carrier that was cut into fragments: its header stands in the first. */
+static void a_carrier_in_fragments_carries_one_packet(void **state)
+{
+	const size_t there = 8 + 8 + ETHERNET + INNER, more = 400;
+	struct result r = { 0 };
+	struct bh_flow_table *table = new_table(&r, false);
+	struct bytes b = { 0 }, rest = { 0 };
+
+	(void)state;
+	put_vxlan(&b, 4789, 0x08, ETHERNET + INNER);
+	b.data[ETHERNET + 6] = 0x20; /* more fragments */
+	put_ethernet(&b, 0x0800);
+	put_ipv4(&b, IN_A, IN_B, IPPROTO_TCP, 20 + more);
+	put_tcp(&b, 1000, 80, BH_TCP_SYN, 1, 0);
+	put_carrier(&rest, IPPROTO_UDP, more);
+	rest.data[ETHERNET + 7] = (uint8_t)(there / 8);
+	put_zeros(&rest, more);
+	bh_flow_table_frame(table, DLT_EN10MB, b.data, b.length, b.length, START);
+	bh_flow_table_frame(table, DLT_EN10MB, rest.data, rest.length, rest.length, START);
+	bh_flow_table_flush(table);
+	bh_flow_table_free(table);
+	assert_int_equal(r.count, 2);
+	assert_int_equal(r.flows[0].tx.sent.packets, 2);
+	assert_string_equal(r.flows[1].tunnel, "vxlan:42");
+	assert_int_equal(r.flows[1].key.dport, 80);
+	assert_int_equal(r.flows[1].tx.sent.packets, 1);
+	assert_int_equal(r.flows[1].tx.sent.bytes, INNER + more);
+}
+
 /* The same addresses behind two tunnels are two pairs of hosts. */
 static void tunnels_keep_their_flows_apart(void **state)
 {
@@ -428,6 +457,7 @@ int main(void)
 		cmocka_unit_test(families_have_names_of_their_own),
 		cmocka_unit_test(nesting_has_an_end),
 		cmocka_unit_test(a_cut_inner_packet_is_counted),
+		cmocka_unit_test(a_carrier_in_fragments_carries_one_packet),
 		cmocka_unit_test(tunnels_keep_their_flows_apart),
 		cmocka_unit_test(what_is_carried_arrives_with_its_carrier),
 	};
