@@ -404,7 +404,9 @@ enum bh_flow_verdict bh_core_flow_verdict_back(const struct bh_core *core,
 		return BH_FLOW_DENIED;
 	if (f->rx.delivered.packets > 0)
 		return BH_FLOW_DELIVERED;
-	if (f->rx.sent.packets == 0 || live->src->kind != BH_PEER_WORKLOAD)
+	/* Who never sent under this tuple has another one, and gets its answers there. */
+	if (f->rx.sent.packets == 0 || f->tx.sent.packets == 0 ||
+	    live->src->kind != BH_PEER_WORKLOAD)
 		return BH_FLOW_VERDICT_UNKNOWN;
 	return undelivered(core, live, &f->key.src);
 }

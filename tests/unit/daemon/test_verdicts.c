@@ -456,6 +456,21 @@ static void the_way_back_has_a_verdict_of_its_own(void **state)
 	assert_int_equal(bh_core_flow_verdict_back(core, live), BH_FLOW_DELIVERED);
 }
 
+/* Behind a published port, where nobody tracks the connection any more: the client knows the
+ * host's address. */
+static void an_answer_to_another_tuple_is_not_undelivered(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_flow flow = delivered(1, NOW + 1);
+
+	no_rules(core);
+	flow.tx.sent = (struct bh_tally) { 0 };
+	flow.rx.sent = (struct bh_tally) { 1, 40 };
+	const struct bh_live_flow *live = report(core, flow);
+	assert_int_equal(bh_core_flow_verdict(core, live), BH_FLOW_DELIVERED);
+	assert_int_equal(bh_core_flow_verdict_back(core, live), BH_FLOW_VERDICT_UNKNOWN);
+}
+
 int main(void)
 {
 #define A_TEST(name) cmocka_unit_test_setup_teardown(name, make_core, free_core)
@@ -474,6 +489,7 @@ int main(void)
 		A_TEST(what_never_arrives_is_undelivered_where_it_would_be_seen),
 		A_TEST(what_may_be_translated_is_unknown),
 		A_TEST(the_way_back_has_a_verdict_of_its_own),
+		A_TEST(an_answer_to_another_tuple_is_not_undelivered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
