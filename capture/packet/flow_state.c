@@ -38,6 +38,13 @@ static bool is_answer(const struct bh_packet *p)
 	return is_syn_ack(p) || p->icmp_reply;
 }
 
+/* An answer's receiver is who asked. A reset that its sender never sent is a firewall's: it goes to
+ * whom that refused, whose own packet may have had another tuple still. */
+static bool is_for_opener(const struct bh_packet *p, const struct bh_flow_watch *watch)
+{
+	return is_answer(p) || (has(p, BH_TCP_RST) && !watch->from_sender);
+}
+
 static bool opener_is_known(const struct bh_packet *p, const struct bh_flow_watch *watch)
 {
 	if (is_question(p))
@@ -51,8 +58,7 @@ void bh_flow_orient(struct bh_flow_entry *flow, const struct bh_packet *p, bool 
 		    const struct bh_flow_watch *watch)
 {
 	flow->direction = opener_is_known(p, watch) ? BH_DIRECTION_SYN : BH_DIRECTION_UNKNOWN;
-	/* An answer's receiver is who asked. */
-	flow->initiator_is_high = backward != is_answer(p);
+	flow->initiator_is_high = backward != is_for_opener(p, watch);
 	flow->isn_known = is_syn(p) || is_syn_ack(p);
 	flow->isn = is_syn(p) ? p->tcp_seq : p->tcp_ack - 1;
 }

@@ -9,8 +9,9 @@
 
 /* What the watcher knows when a flow's first packet comes. */
 struct bh_flow_watch {
-	bool from_start; /* an older flow of this tuple would have been seen, or be over */
-	bool would_know; /* the packet's receiver is watched: what it sends is seen first */
+	bool from_start;  /* an older flow of this tuple would have been seen, or be over */
+	bool would_know;  /* the packet's receiver is watched: what it sends is seen first */
+	bool from_sender; /* as in bh_flow_advance() */
 };
 
 /* Who opened the flow, from its first packet. backward: it goes from high to low. */

@@ -344,13 +344,20 @@ static struct bh_flow_entry *allocate(struct bh_flow_table *t)
 	return e;
 }
 
+/* Whether what the packet says comes from whom it names as its sender. */
+static bool is_from_sender(const struct bh_flow_table *t, const struct bh_packet *p)
+{
+	return !t->config.live || !p->outgoing || !bh_bindings_local(t->bindings, &p->src);
+}
+
 static struct bh_flow_entry *open_flow(struct bh_flow_table *t, const struct staged *s)
 {
 	const struct bh_packet *p = &s->packet;
 	struct bh_flow_entry *e = allocate(t);
 	struct bh_flow_watch watch = {
 		.from_start = !t->partial && p->time - t->watching_since >= t->config.idle_timeout,
-		.would_know = t->config.live && bh_bindings_local(t->bindings, &p->dst)
+		.would_know = t->config.live && bh_bindings_local(t->bindings, &p->dst),
+		.from_sender = is_from_sender(t, p)
 	};
 
 	t->unordered |= number_of(t, e) + 1 != t->fresh || p->time < t->youngest;
@@ -513,12 +520,6 @@ static struct bh_tally claim_fragments(struct bh_flow_table *t, const struct bh_
 }
 
 /* --- packets ---------------------------------------------------------------------------------- */
-
-/* Whether what the packet says comes from whom it names as its sender. */
-static bool is_from_sender(const struct bh_flow_table *t, const struct bh_packet *p)
-{
-	return !t->config.live || !p->outgoing || !bh_bindings_local(t->bindings, &p->src);
-}
 
 /* Whether bh_flow_advance() asks for it: of what asks, opens or resets. */
 static bool depends_on_sender(const struct bh_packet *p)

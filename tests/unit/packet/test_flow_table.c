@@ -552,6 +552,26 @@ static void a_rst_that_the_peer_never_sent_refuses_nothing(void **state)
 	close_fixture(f);
 }
 
+/* The rules reset a connection to a published port in the server's name: the client asked the host.
+ */
+static void a_rst_that_nobody_sent_is_of_whom_it_goes_to(void **state)
+{
+	struct fixture *f = open_live();
+
+	(void)state;
+	pass_by(f, tcp(B, 80, A, 40000, RST | ACK), 0, VETH_A);
+	pass_by(f, tcp(B, 80, A, 40001, RST | ACK), VETH_B, VETH_A); /* its own: nobody knows */
+	flush(f);
+	assert_int_equal(f->count, 2);
+	assert_key(&f->records[0], A, 40000, B, 80);
+	assert_int_equal(f->records[0].direction, BH_DIRECTION_UNKNOWN);
+	assert_int_equal(f->records[0].state, BH_FLOW_ATTEMPTED);
+	assert_half(&f->records[0].tx, 0, 0);
+	assert_half(&f->records[0].rx, 0, 1);
+	assert_key(&f->records[1], B, 80, A, 40001);
+	close_fixture(f);
+}
+
 static void an_answer_that_nobody_asked_for_teaches_nothing(void **state)
 {
 	struct fixture *f = open_live();
@@ -1177,6 +1197,7 @@ int main(void)
 		cmocka_unit_test(the_same_packet_on_a_bridge_is_a_copy),
 		cmocka_unit_test(one_side_alone_is_one_side),
 		cmocka_unit_test(a_rst_that_the_peer_never_sent_refuses_nothing),
+		cmocka_unit_test(a_rst_that_nobody_sent_is_of_whom_it_goes_to),
 		cmocka_unit_test(an_answer_that_nobody_asked_for_teaches_nothing),
 		cmocka_unit_test(a_stranger_cannot_touch_anothers_flow),
 		cmocka_unit_test(a_strangers_flow_gives_way_to_the_true_holders),
