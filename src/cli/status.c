@@ -57,6 +57,23 @@ static void print_loss(const cJSON *loss, bool color)
 }
 
 /* Frames that became no flow, by kind; nothing where there are none. */
+/* Which types those were that the decoder does not know. */
+static void print_ethertypes(const cJSON *types)
+{
+	const char *between = " (";
+	const cJSON *type;
+	char count[16];
+
+	cJSON_ArrayForEach (type, types) {
+		if (!cJSON_IsNumber(type))
+			continue;
+		printf("%s%s: %s", between, type->string, bh_human(type->valuedouble, count));
+		between = ", ";
+	}
+	if (between[0] == ',')
+		printf(")");
+}
+
 static void print_flowless(const cJSON *capture)
 {
 	const char *between = "no flow      ";
@@ -68,10 +85,9 @@ static void print_flowless(const cJSON *capture)
 			continue;
 		printf("%s%s %s", between, bh_human(kind->valuedouble, count), kind->string);
 		between = ", ";
+		if (strcmp(kind->string, "unknown-ethertype") == 0)
+			print_ethertypes(bh_get(capture, "ethertypes"));
 	}
-	cJSON_ArrayForEach (kind, bh_get(capture, "ethertypes"))
-		if (cJSON_IsNumber(kind))
-			printf(", %s of them %s", bh_human(kind->valuedouble, count), kind->string);
 	if (between[0] == ',')
 		printf("\n");
 }

@@ -366,7 +366,18 @@ script -qec "'$bulkhead' map --format json" /dev/null >"$scratch/out" </dev/null
 COLUMNS=80 "$bulkhead" policy propose >"$scratch/out"
 grep -q $'\xe2\x80\xae' "$scratch/out" || fail "COLUMNS changed a document"
 
+step "what status says of frames that became no flow"
+jq -n '{"/v1/status": [200, ({capture: {undecoded: {arp: 3, "unknown-ethertype": 2, malformed: 1},
+	ethertypes: {"0x894f": 2}}} | tojson)]}' >"$scratch/answers.json" || fail "jq"
+python3 "$here/stand_in.py" "$scratch/sock-status" "$scratch/answers.json" <"$scratch/alive" 9>&- &
+for ((i = 0; i < 50; i++)); do
+	[ -S "$scratch/sock-status" ] && break
+	sleep 0.1
+done
+runs 0 --socket "$scratch/sock-status" status
+prints "3 arp, 2 unknown-ethertype (0x894f: 2), 1 malformed"
+
 exec 9>&-
-wait "$stand_in"
+wait
 stand_in=
 [ $failures = 0 ]
