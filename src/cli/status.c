@@ -56,7 +56,6 @@ static void print_loss(const cJSON *loss, bool color)
 	       bh_clock(bh_number(latest, "from"), from), bh_color_off(BH_YELLOW, color));
 }
 
-/* Frames that became no flow, by kind; nothing where there are none. */
 /* Which types those were that the decoder does not know. */
 static void print_ethertypes(const cJSON *types)
 {
@@ -74,6 +73,7 @@ static void print_ethertypes(const cJSON *types)
 		printf(")");
 }
 
+/* Frames that became no flow, by kind; nothing where there are none. */
 static void print_flowless(const cJSON *capture)
 {
 	const char *between = "no flow      ";
