@@ -196,6 +196,12 @@ bulkhead_status() {
 	"$build/src/cli/bulkhead" --socket "$scratch/run/api.sock" status --format json 2>/dev/null
 }
 
+# Seconds: what starting takes is none of the first load's. In its first minute (idle_timeout)
+# bulkhead asks connection tracking about whatever may be older than itself.
+settling() {
+	case $1 in bulkhead*) echo 62 ;; *) echo 2 ;; esac
+}
+
 start_monitor() {
 	local command ready until=$((SECONDS + 15))
 
@@ -208,7 +214,7 @@ start_monitor() {
 		[ $SECONDS -lt $until ] || die "$1 does not start: $(tail -n 3 "$scratch/errors")"
 		sleep 0.1
 	done
-	sleep 2 # what starting takes is none of the first load's
+	sleep "$(settling "$1")"
 }
 
 stop_monitor() {
