@@ -20,7 +20,8 @@ echo_at() {
 		s = socket.create_server(("10.99.0.2", int(sys.argv[1])))
 		while True:
 			c, _ = s.accept()
-			c.sendall(c.recv(1))' "$1" &
+			with c:
+				c.sendall(c.recv(1))' "$1" &
 	at_end "kill $! 2>/dev/null"
 }
 connect() { # PORT
@@ -38,6 +39,10 @@ flow_is() { # PORT LOSSY
 	bh flows --format json | jq -e -s --argjson p "$1" --argjson l "$2" \
 		'[.[] | select(.dst.port == $p)] | length > 0 and all(.lossy == $l)'
 }
+is_closed() { # PORT
+	bh flows --format json | jq -e -s --argjson p "$1" \
+		'[.[] | select(.dst.port == $p).state] | any(. == "closed") and all(. == "closed" or . == "refused")'
+}
 for port in 81 82 83; do
 	echo_at $port
 done
@@ -45,6 +50,7 @@ done
 step "without loss nobody speaks of it"
 eventually 5 connect 81 || fail "no connection"
 eventually 5 edge_is 81 false || fail "the edge is not learned, or said to be lossy"
+eventually 5 is_closed 81 || fail "the connection is not seen to its end"
 flow_is 81 false >/dev/null || fail "a flow is said to be lossy"
 status_is '.loss | (.total | add) == 0 and .intervals == []' || fail "status speaks of loss"
 bh status | grep -q '^lost ' && fail "status speaks of loss in words"
