@@ -13,13 +13,15 @@
 #include "timefmt.h"
 
 #define STREAMS 4
-#define BYTES 200000 /* of a stream */
+#define BYTES 200000		 /* of a stream */
+#define SILENCE (10 * BH_SECOND) /* dns_stream.c's patience */
 
 struct run {
 	struct bh_dns_streams *streams;
 	uint64_t given_up;
 	enum { FRESH, FOLLOWED, ADRIFT } state[STREAMS]; /* followed: from its SYN on */
 	size_t reached[STREAMS];			 /* what the messages so far took of it */
+	int64_t last[STREAMS];
 };
 
 /* The same for all: messages of growing lengths, so that the last ones are the longest there are.
@@ -62,7 +64,7 @@ static bool take(void *user, const struct bh_packet *p, const uint8_t *data, siz
 	return true;
 }
 
-/* What was given up begins anew anywhere; so does what was silent for long. */
+/* What was given up begins anew anywhere. */
 static void lose_all(struct run *run)
 {
 	for (size_t i = 0; i < STREAMS; i++)
@@ -99,8 +101,10 @@ static bool next_segment(struct bh_cursor *c, int64_t *now, struct run *run)
 				     .dns_captured = cut ? length / 2 : length };
 	if (run->state[p.dport] == FRESH)
 		run->state[p.dport] = opens ? FOLLOWED : ADRIFT;
-	if (wait > 100)
-		lose_all(run);
+	/* What was silent for long begins anew, too. */
+	if (run->last[p.dport] != 0 && *now - run->last[p.dport] > SILENCE)
+		run->state[p.dport] = ADRIFT;
+	run->last[p.dport] = *now;
 	bh_dns_streams_segment(run->streams, &p);
 	uint64_t given_up = bh_dns_streams_given_up(run->streams, *now);
 	if (given_up != run->given_up)
