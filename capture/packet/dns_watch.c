@@ -42,6 +42,7 @@ struct bh_dns_watch {
 	void *user;
 	uint64_t seed;
 	uint64_t fragments;
+	uint64_t refused;
 	struct bh_dns_streams *streams;
 	struct bh_dns_message message;
 	struct bh_named names[BH_DNS_ADDRESSES];
@@ -79,7 +80,8 @@ size_t bh_dns_watch_most_bytes(void)
 
 struct bh_dns_unread bh_dns_watch_unread(struct bh_dns_watch *w, int64_t now)
 {
-	return (struct bh_dns_unread) { bh_dns_streams_given_up(w->streams, now), w->fragments };
+	return (struct bh_dns_unread) { bh_dns_streams_given_up(w->streams, now), w->fragments,
+					w->refused };
 }
 
 /* --- queries ---------------------------------------------------------------------------------- */
@@ -126,8 +128,8 @@ static void note_query(struct bh_dns_watch *w, const struct exchange *x, int64_t
 		(struct query) { hash_of(w, x, &w->message), time };
 }
 
-/* Whether somebody asked for it; answers yes once. */
-static bool was_asked(struct bh_dns_watch *w, const struct exchange *x, int64_t time)
+/* The query that it answers, or NULL. */
+static struct query *find_query(struct bh_dns_watch *w, const struct exchange *x, int64_t time)
 {
 	struct ring *ring = ring_of(w, x);
 	uint64_t hash = hash_of(w, x, &w->message);
@@ -135,13 +137,10 @@ static bool was_asked(struct bh_dns_watch *w, const struct exchange *x, int64_t 
 	for (size_t i = 0; i < RING_ROOM; i++) {
 		struct query *q = &ring->queries[i];
 
-		if (q->hash != hash)
-			continue;
-		q->hash = 0;
-		if (time - q->time <= PATIENCE && q->time - time <= PATIENCE)
-			return true;
+		if (q->hash == hash && time - q->time <= PATIENCE && q->time - time <= PATIENCE)
+			return q;
 	}
-	return false;
+	return NULL;
 }
 
 /* --- answers ---------------------------------------------------------------------------------- */
@@ -180,12 +179,23 @@ static void take_message(struct bh_dns_watch *w, const struct bh_packet *p, cons
 			      .port = response ? p->dport : p->sport,
 			      .proto = p->proto };
 
-	if (!bh_dns_read(data, length, &w->message) || w->message.response != response)
+	bool read = bh_dns_read(data, length, &w->message);
+	if (w->message.response != response || w->message.question_count == 0)
 		return;
-	if (!response)
-		note_query(w, &x, p->time);
-	else if (was_asked(w, &x, p->time))
-		tell(w, p);
+	if (!response) {
+		if (read)
+			note_query(w, &x, p->time);
+		return;
+	}
+	struct query *query = find_query(w, &x, p->time);
+	if (query == NULL)
+		return;
+	if (!read) {
+		w->refused++; /* the true one may yet come */
+		return;
+	}
+	query->hash = 0; /* it counts once */
+	tell(w, p);
 }
 
 /* By the header's first bits alone: what else the protocol carries, updates and transfers of zones,

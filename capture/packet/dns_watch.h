@@ -19,6 +19,7 @@ struct bh_dns_watch;
 struct bh_dns_unread {
 	uint64_t streams;   /* over TCP, given up in the middle of a message */
 	uint64_t fragments; /* datagrams from port 53 that came in fragments */
+	uint64_t refused;   /* answers to what was asked, doubtful in some part (dns.h) */
 };
 
 /* packet: the response; its receiver is who was told. All names are of one message. */

@@ -57,6 +57,9 @@ static void add_counts(struct bh_buffer *text, const struct bh_flow_table_stats 
 	if (dns->fragments > 0)
 		bh_buffer_printf(text, ", %" PRIu64 " DNS answers in fragments not read",
 				 dns->fragments);
+	if (dns->refused > 0)
+		bh_buffer_printf(text, ", %" PRIu64 " doubtful DNS answers not believed",
+				 dns->refused);
 	if (claims_left_out > 0)
 		bh_buffer_printf(text, ", %" PRIu64 " claimed names left out for want of room",
 				 claims_left_out);

@@ -79,6 +79,7 @@ static cJSON *capture_json(const struct bh_core *core)
 	cJSON_AddNumberToObject(json, "unsent", (double)s->unsent_flows);
 	cJSON_AddNumberToObject(json, "dns_streams_given_up", (double)s->dns.streams);
 	cJSON_AddNumberToObject(json, "dns_fragments", (double)s->dns.fragments);
+	cJSON_AddNumberToObject(json, "dns_refused", (double)s->dns.refused);
 	cJSON_AddStringToObject(json, "copies", bh_copy_name(s->copy));
 	cJSON_AddBoolToObject(json, "throttled", s->throttled);
 	kinds = cJSON_AddObjectToObject(json, "neighbours");
@@ -177,6 +178,12 @@ static void say_unread_names(const struct bh_dns_unread *dns, cJSON *list)
 		    "%" PRIu64 " DNS answers came in fragments, which are not read: what they may "
 		    "have named has no name",
 		    dns->fragments);
+	if (dns->refused > 0)
+		say(list,
+		    "%" PRIu64
+		    " DNS answers were doubtful (broken, a chain of CNAMEs in a loop) and "
+		    "not believed: what they may have named has no name",
+		    dns->refused);
 }
 
 static void say_what_is_copied(const struct bh_core *core, cJSON *list)

@@ -71,6 +71,7 @@ static void add(struct bh_msg_capture_stats *sum, const struct bh_msg_capture_st
 	sum->table.active += s->table.active;
 	sum->dns.streams += s->dns.streams;
 	sum->dns.fragments += s->dns.fragments;
+	sum->dns.refused += s->dns.refused;
 	for (int i = 0; i < BH_UNDECODED_KINDS; i++)
 		sum->table.undecoded[i] += s->table.undecoded[i];
 	for (int i = 0; i < BH_ETHERTYPES; i++)

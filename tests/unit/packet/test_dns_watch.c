@@ -290,6 +290,29 @@ static void answers_in_fragments_are_counted(void **state)
 	bh_dns_watch_free(watch);
 }
 
+static void doubtful_answers_to_what_was_asked_are_counted(void **state)
+{
+	struct told told = { 0 };
+	struct bh_dns_watch *watch = bh_dns_watch_new(true, note, &told);
+	struct what q = query, whole = answer_to(query), cut = whole, other = whole;
+
+	(void)state;
+	cut.cut = 1;
+	other.cut = 1;
+	other.id = 100;
+	send_packet(watch, &q, 1);
+	send_packet(watch, &other, 1); /* nobody's */
+	assert_int_equal(bh_dns_watch_unread(watch, whole.time).refused, 0);
+	send_packet(watch, &cut, 1);
+	assert_int_equal(bh_dns_watch_unread(watch, whole.time).refused, 1);
+	assert_int_equal(told.calls, 0);
+	send_packet(watch, &whole, 1); /* what forged the other one does not keep it away */
+	assert_int_equal(told.calls, 1);
+	send_packet(watch, &cut, 1);
+	assert_int_equal(bh_dns_watch_unread(watch, whole.time).refused, 1);
+	bh_dns_watch_free(watch);
+}
+
 /* A container that asks without end forgets its own questions, not its neighbour's. */
 static void floods_stay_at_home(void **state)
 {
@@ -361,6 +384,7 @@ int main(void)
 		cmocka_unit_test(segments_hold_whole_messages),
 		cmocka_unit_test(messages_come_in_several_segments),
 		cmocka_unit_test(answers_in_fragments_are_counted),
+		cmocka_unit_test(doubtful_answers_to_what_was_asked_are_counted),
 		cmocka_unit_test(floods_stay_at_home),
 		cmocka_unit_test(files_need_no_interfaces),
 	};
