@@ -108,8 +108,8 @@ void bh_flow_table_tick(struct bh_flow_table *table, int64_t now);
 /* Ends and reports every flow, in order of its first packet (end of a file, orderly stop). */
 void bh_flow_table_flush(struct bh_flow_table *table);
 
-/* Packets were lost at or after `since` (µs since the epoch): marks every flow as lossy that was not
- * closed or refused before, and starts the watch for opening packets anew (see Direction). */
+/* Packets were lost at or after `since` (µs since the epoch): marks every flow as lossy that was
+ * not closed or refused before, and starts the watch for opening packets anew (see Direction). */
 void bh_flow_table_mark_loss(struct bh_flow_table *table, int64_t since);
 
 /* Whether from now on packets are left out on purpose: flows that are open then, or open
