@@ -164,20 +164,22 @@ all_told() {
 }
 eventually 20 all_told
 lost=$(bh status --format json | jq '.capture | .dropped + .evicted + .unsent')
-# account WHO COLUMN PORT PROTO
+# account WHO COLUMN PORT PROTO [LATE-COLUMN]: a connection whose first SYN came before its container was
+# known, and was refused, teaches nothing, even if its next one is let in.
 account() {
-	local made told
+	local made told late=0
 	made=$(made "$1" "$2") told=$(told "$1" "$3" "$4")
-	report "| $1 $3/$4 | $made | $told |"
-	[ "$made" -gt 0 ] && [ "$told" -le "$made" ] && [ $((made - told)) -le "$lost" ]
+	[ $# = 4 ] || late=$(made "$1" "$5")
+	report "| $1 $3/$4 | $made | $late | $told |"
+	[ "$made" -gt 0 ] && [ "$told" -le "$made" ] && [ $((made - told)) -le $((lost + late)) ]
 }
 report "$((864000 / share)) connections and $jobs short-lived containers in $seconds seconds; $lost packets, flows or"
 report "reports lost by bulkhead's own count."
 report
-report "| connections | made | counted |"
-report "|---|---|---|"
+report "| connections | made | of them, not with the first SYN | counted |"
+report "|---|---|---|---|"
 for who in regular job; do
-	account $who 1 8080 tcp && account $who 2 5300 udp || fail "connections are gone, and nobody says so"
+	account $who 1 8080 tcp 3 && account $who 2 5300 udp || fail "connections are gone, and nobody says so"
 done
 
 step "nothing grows"

@@ -5,7 +5,8 @@
 visitor.py serve READY            answers TCP on 8080 and UDP on 5300, both families, until it is ended
 visitor.py visit COUNT RATE HOST [REFUSED-PORT]
                                   COUNT exchanges at RATE a second, three quarters TCP connections and
-                                  one UDP, and an attempt on REFUSED-PORT; prints what succeeded: "TCP UDP"
+                                  one UDP, and an attempt on REFUSED-PORT; prints what succeeded, and how many of
+                                  the TCP connections did not at once: "TCP UDP LATE"
 """
 import itertools
 import selectors
@@ -51,8 +52,16 @@ def serve(ready):
                 answer_tcp(key.fileobj, selector)
 
 
+# A SYN is sent again after a second.
+LATE = 0.9
+late = 0
+
+
 def ask_tcp(host):
+    global late
+    begun = time.monotonic()
     with socket.create_connection((host, TCP_PORT), 5) as connection:
+        late += time.monotonic() - begun > LATE
         connection.sendall(QUESTION)
         left = len(ANSWER)
         while left > 0:
@@ -96,7 +105,7 @@ def visit(count, rate, host, refused=None):
         ahead = begun + (i + 1) / rate - time.monotonic()
         if ahead > 0:
             time.sleep(ahead)
-    print(done[ask_tcp], done[ask_udp])
+    print(done[ask_tcp], done[ask_udp], late)
     if refused is not None:
         with socket.socket(socket.AF_INET) as knocker:
             knocker.settimeout(5)
