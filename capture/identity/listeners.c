@@ -71,7 +71,8 @@ static bool is_in(const char *proc, int32_t pid, uint64_t inode)
 
 /* Before the kernel says that there is no more it walks through its table of all namespaces'
  * connections: milliseconds. So it is not asked again where it has said so: of its records it
- * answers as many as a page holds, and a page with room for another one is the last. */
+ * answers as many as a page holds, and a page with room for another one is the last. False: not
+ * all of them are read. */
 static bool read_records(int fd, struct bh_buffer *out)
 {
 	char page[PAGE];
@@ -106,7 +107,9 @@ static bool read_file(const char *proc, int32_t pid, const char *name, uint8_t p
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
-	bool whole = read_records(fd, &records) && parse_records(&records, proto, out);
+	bool whole = read_records(fd, &records);
+	/* Those that listen come first: what was read in part names them. */
+	whole = parse_records(&records, proto, out) && whole;
 	close(fd);
 	bh_buffer_free(&records);
 	return whole;

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -140,6 +141,41 @@ static void many_sockets_are_read_page_by_page(void **state)
 	}
 }
 
+/* lines: of connections, behind a socket that listens on 5432. */
+static void write_table(const char *path, unsigned lines)
+{
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	fputs(HEAD "   0: 00000000:1538 00000000:0000 0A 00000000:00000000 00:00000000\n", file);
+	while (lines-- > 0)
+		fputs("   1: 0500580A:1539 0600580A:9C40 01 00000000:00000000 00:00000000\n", file);
+	assert_int_equal(fclose(file), 0);
+}
+
+/* Connections without end do not hide who listens. */
+static void what_is_read_in_part_names_who_listens(void **state)
+{
+	static const char *const tables[] = { "tcp", "tcp6", "udp", "udp6" };
+	char proc[] = "/tmp/test-listeners-XXXXXX", path[300];
+	static struct bh_listeners l;
+
+	(void)state;
+	assert_non_null(mkdtemp(proc));
+	snprintf(path, sizeof(path), "mkdir -p %s/7/ns %s/7/net && ln -s 'net:[5]' %s/7/ns/net",
+		 proc, proc, proc);
+	assert_int_equal(system(path), 0);
+	for (size_t i = 0; i < 4; i++) {
+		snprintf(path, sizeof(path), "%s/7/net/%s", proc, tables[i]);
+		write_table(path, i == 0 ? 100000 : 0);
+	}
+	bh_listeners_read(proc, 7, 5, &l);
+	snprintf(path, sizeof(path), "rm -r %s", proc);
+	assert_int_equal(system(path), 0);
+	assert_false(l.complete);
+	assert_true(has(&l, IPPROTO_TCP, 5432));
+}
+
 static void a_process_of_another_namespace_is_not_asked(void **state)
 {
 	static struct bh_listeners l;
@@ -161,6 +197,7 @@ int main(void)
 		cmocka_unit_test(junk_is_passed_over),
 		cmocka_unit_test(this_process_listens),
 		cmocka_unit_test(many_sockets_are_read_page_by_page),
+		cmocka_unit_test(what_is_read_in_part_names_who_listens),
 		cmocka_unit_test(a_process_of_another_namespace_is_not_asked),
 	};
 
