@@ -350,6 +350,14 @@ static bool is_from_sender(const struct bh_flow_table *t, const struct bh_packet
 	return !t->config.live || !p->outgoing || !bh_bindings_local(t->bindings, &p->src);
 }
 
+/* The same where flow_state.c asks for it, which is of what asks, opens or resets. */
+static bool is_from_sender_if_asked(const struct bh_flow_table *t, const struct bh_packet *p)
+{
+	bool asked = bh_is_icmp(p->proto) || (p->tcp_flags & (BH_TCP_SYN | BH_TCP_RST)) != 0;
+
+	return !asked || is_from_sender(t, p);
+}
+
 static struct bh_flow_entry *open_flow(struct bh_flow_table *t, const struct staged *s)
 {
 	const struct bh_packet *p = &s->packet;
@@ -357,7 +365,7 @@ static struct bh_flow_entry *open_flow(struct bh_flow_table *t, const struct sta
 	struct bh_flow_watch watch = {
 		.from_start = !t->partial && p->time - t->watching_since >= t->config.idle_timeout,
 		.would_know = t->config.live && bh_bindings_local(t->bindings, &p->dst),
-		.from_sender = is_from_sender(t, p)
+		.from_sender = is_from_sender_if_asked(t, p)
 	};
 
 	t->unordered |= number_of(t, e) + 1 != t->fresh || p->time < t->youngest;
@@ -521,12 +529,6 @@ static struct bh_tally claim_fragments(struct bh_flow_table *t, const struct bh_
 
 /* --- packets ---------------------------------------------------------------------------------- */
 
-/* Whether bh_flow_advance() asks for it: of what asks, opens or resets. */
-static bool depends_on_sender(const struct bh_packet *p)
-{
-	return bh_is_icmp(p->proto) || (p->tcp_flags & (BH_TCP_SYN | BH_TCP_RST)) != 0;
-}
-
 /* A flow whose opener was not seen to send is one behind address translation – or one that somebody
  * outside opened in the opener's name. Where the opener then turns up on this very tuple nothing
  * was translated: unless it asks now, it never did. */
@@ -614,7 +616,7 @@ static bool take_packet(struct bh_flow_table *t, const struct staged *s)
 			bh_segment_sizes_note(&t->segment_sizes, e->segment_size, p->tcp_mss) & 15;
 	count(t, e, p, forward, &seen);
 	doubt_opener(e, p, forward);
-	bh_flow_advance(e, p, forward, !depends_on_sender(p) || is_from_sender(t, p));
+	bh_flow_advance(e, p, forward, is_from_sender_if_asked(t, p));
 	touch(t, e, p->time);
 	if (p->hello != NULL && forward)
 		take_hello(t, e, p);
