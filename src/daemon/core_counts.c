@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #include "core.h"
+#include "decode.h"
 #include "grow.h"
 #include "timefmt.h"
 
@@ -24,7 +25,6 @@
 #define LAST_WAIT (2 * BH_SECOND)   /* after a close, for what is still on its way */
 #define ANSWER_WAIT (5 * BH_SECOND) /* then the question was lost */
 #define PATIENCE (8 * BH_SECOND)    /* of a closed one: entries of reset ones go after ten */
-#define DNS_PORT 53
 
 TAILQ_HEAD(queue, bh_counting);
 
@@ -140,7 +140,7 @@ static void ask_last(struct bh_counts *counts, struct bh_counting *c)
 bool bh_core_count_is_needed(const struct bh_core *core, const struct bh_flow *f)
 {
 	return core->config.mode == BH_CAPTURE_CONTROL && f->key.proto == IPPROTO_TCP &&
-	       f->tunnel[0] == '\0' && f->key.sport != DNS_PORT && f->key.dport != DNS_PORT &&
+	       f->tunnel[0] == '\0' && f->key.sport != BH_DNS_PORT && f->key.dport != BH_DNS_PORT &&
 	       (f->answered || f->direction != BH_DIRECTION_SYN);
 }
 
