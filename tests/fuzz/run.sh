@@ -22,5 +22,5 @@ if [ -n "${BULKHEAD_REPORTS:-}" ]; then
 	echo "| ${harness##*/} | $seconds | ${runs:--} | ${covered:--} | $outcome |" \
 		>"$BULKHEAD_REPORTS/${harness##*/}.row"
 fi
-# libFuzzer ends with 77, which here means "skipped".
+# Any failure is 1: libFuzzer ends with 77 where a harness aborts, and meson would call that skipped.
 [ $status = 0 ]
