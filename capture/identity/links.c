@@ -436,7 +436,7 @@ static bool all_known(const struct bh_links *l)
 	for (size_t position = 0; (s = bh_map_next(l->spaces, &position)) != NULL;)
 		/* A name that an engine gave says nothing: the container's id is still to come. */
 		if (s->fact.container_id[0] == '\0' &&
-		    (s->fact.name[0] == '\0' || strstr(s->fact.name, "/docker/") != NULL))
+		    (s->fact.name[0] == '\0' || bh_netns_name_is_made_up(s->fact.name)))
 			return false;
 	return true;
 }

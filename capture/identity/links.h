@@ -33,6 +33,10 @@ struct bh_netns_fact {
 	int32_t pid; /* one of its processes, 0: none */
 };
 
+/* Whether a runtime made the name of a namespace up for a container of its own: Docker's folder,
+ * Podman's "netns-<uuid>", CNI's "cni-<uuid>". It says nothing about who that is. */
+bool bh_netns_name_is_made_up(const char *path);
+
 struct bh_links_events {
 	void *user;
 	/* Appeared or changed; the whole fact each time. */

@@ -942,7 +942,9 @@ static void add_container_row(const struct bh_model *m, struct rows *rows,
 	} else if (owner != c && has_instance(m, owner->id)) {
 		row->coverage = BH_OBSERVABLE;
 		snprintf(row->why, sizeof(row->why),
-			 "shares the network of %s: seen and filtered as one with it", owner->name);
+			 "shares the network of %s%s: seen and filtered as one with it",
+			 owner->pod[0] != '\0' ? "pod " : "",
+			 owner->pod[0] != '\0' ? owner->pod : owner->name);
 	} else if (strcmp(c->network_mode, "host") == 0) {
 		snprintf(row->why, sizeof(row->why),
 			 "runs in the host's network: its traffic cannot be "
@@ -962,7 +964,7 @@ static void add_netns_row(const struct bh_model *m, struct rows *rows,
 	const struct instance *i;
 	const char *slash = strrchr(n->name, '/');
 
-	if (slash == NULL || strstr(n->name, "/docker/") != NULL)
+	if (slash == NULL || bh_netns_name_is_made_up(n->name))
 		return;
 	for (size_t position = 0; (i = bh_map_next(m->present, &position)) != NULL;)
 		if (i->shown.fact.netns_inode == n->inode)

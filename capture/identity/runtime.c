@@ -36,6 +36,18 @@ void bh_container_add_label(struct bh_container *c, const char *key, const char 
 		(struct bh_label) { .key = bh_strdup(key), .value = bh_strdup(value) };
 }
 
+void bh_container_set_label(struct bh_container *c, const char *key, const char *value)
+{
+	for (size_t i = 0; i < c->label_count; i++) {
+		if (strcmp(c->labels[i].key, key) != 0)
+			continue;
+		free(c->labels[i].value);
+		c->labels[i].value = bh_strdup(value);
+		return;
+	}
+	bh_container_add_label(c, key, value);
+}
+
 struct bh_container_net *bh_container_add_net(struct bh_container *c)
 {
 	size_t capacity = c->net_count;
@@ -89,6 +101,51 @@ struct bh_container *bh_container_copy(const struct bh_container *from)
 	return c;
 }
 
+static bool nets_equal(const struct bh_container *a, const struct bh_container *b)
+{
+	for (size_t i = 0; i < a->net_count; i++) {
+		const struct bh_container_net *x = &a->nets[i], *y = &b->nets[i];
+
+		if (strcmp(x->name, y->name) != 0 ||
+		    memcmp(&x->mac, &y->mac, sizeof(x->mac)) != 0 ||
+		    !bh_addr_equal(&x->addr4, &y->addr4) || !bh_addr_equal(&x->addr6, &y->addr6))
+			return false;
+	}
+	return true;
+}
+
+static bool labels_equal(const struct bh_container *a, const struct bh_container *b)
+{
+	for (size_t i = 0; i < a->label_count; i++)
+		if (strcmp(a->labels[i].key, b->labels[i].key) != 0 ||
+		    strcmp(a->labels[i].value, b->labels[i].value) != 0)
+			return false;
+	return true;
+}
+
+static bool published_equal(const struct bh_container *a, const struct bh_container *b)
+{
+	for (size_t i = 0; i < a->published_count; i++) {
+		const struct bh_published *x = &a->published[i], *y = &b->published[i];
+
+		if (x->proto != y->proto || x->port != y->port || x->host_port != y->host_port ||
+		    !bh_addr_equal(&x->host_addr, &y->host_addr))
+			return false;
+	}
+	return true;
+}
+
+bool bh_container_equal(const struct bh_container *a, const struct bh_container *b)
+{
+	return a->runtime == b->runtime && a->pid == b->pid && a->running == b->running &&
+	       strcmp(a->id, b->id) == 0 && strcmp(a->name, b->name) == 0 &&
+	       strcmp(a->image, b->image) == 0 && strcmp(a->pod, b->pod) == 0 &&
+	       strcmp(a->network_mode, b->network_mode) == 0 &&
+	       strcmp(a->netns_path, b->netns_path) == 0 && a->label_count == b->label_count &&
+	       a->net_count == b->net_count && a->published_count == b->published_count &&
+	       labels_equal(a, b) && nets_equal(a, b) && published_equal(a, b);
+}
+
 const char *bh_container_label(const struct bh_container *c, const char *key)
 {
 	for (size_t i = 0; i < c->label_count; i++)
@@ -104,6 +161,11 @@ const char *bh_runtime_name(uint8_t runtime)
 	return runtime < BH_RUNTIMES ? names[runtime] : "?";
 }
 
+const struct bh_runtime_ops *const bh_back_ends[BH_RUNTIMES] = {
+	[BH_RUNTIME_DOCKER] = &bh_docker_ops,
+	[BH_RUNTIME_PODMAN] = &bh_podman_ops,
+};
+
 static bool is_id(const char *text)
 {
 	return strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
@@ -114,7 +176,7 @@ bool bh_runtime_request_text(uint8_t runtime, uint8_t query, const char *argumen
 {
 	char path[256];
 
-	if (runtime != BH_RUNTIME_DOCKER)
+	if (runtime != BH_RUNTIME_DOCKER && runtime != BH_RUNTIME_PODMAN)
 		return false;
 	switch (query) {
 	case BH_QUERY_CONTAINERS:
@@ -131,6 +193,12 @@ bool bh_runtime_request_text(uint8_t runtime, uint8_t query, const char *argumen
 		snprintf(path, sizeof(path),
 			 "/events?filters=%%7B%%22type%%22%%3A%%5B%%22container%%22"
 			 "%%2C%%22network%%22%%5D%%7D");
+		break;
+	case BH_QUERY_PODS:
+		if (runtime != BH_RUNTIME_PODMAN)
+			return false;
+		/* Of its own API Podman has no address without a version. */
+		snprintf(path, sizeof(path), "/v4.0.0/libpod/pods/json");
 		break;
 	default:
 		return false;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Container runtimes, each behind the same operations, one file each. A back end runs in core: it
- * asks for one of a few fixed queries (the kernel process owns the sockets and writes the
- * requests), reads the raw replies, and states containers. Runtimes add names and labels; nothing
- * waits for them.
+ * asks for one of a few fixed queries (the kernel process owns the sockets and opens the files: it
+ * writes the requests, and passes on what comes), reads the raw replies, and states containers.
+ * Runtimes add names and labels; nothing waits for them, and none needs to be there.
  */
 #ifndef BH_RUNTIME_H
 #define BH_RUNTIME_H
@@ -37,6 +37,7 @@ struct bh_container {
 	char id[BH_CONTAINER_ID];
 	char name[256];
 	char image[256];
+	char pod[256];			/* whose network it holds for all of the pod; "": of none */
 	char network_mode[128];		/* "host", "none", "container:<id>", a network's name */
 	char netns_path[BH_NETNS_NAME]; /* Docker's SandboxKey */
 	int32_t pid;
@@ -52,12 +53,16 @@ struct bh_container {
 struct bh_container *bh_container_new(void);
 struct bh_container *bh_container_copy(const struct bh_container *container);
 void bh_container_free(struct bh_container *container);
+/* Whether both say the same; what there is several of has to be in the same order. */
+bool bh_container_equal(const struct bh_container *a, const struct bh_container *b);
 void bh_container_add_label(struct bh_container *container, const char *key, const char *value);
 struct bh_container_net *bh_container_add_net(struct bh_container *container);
 /* Adds it where it is not there yet. */
 void bh_container_publish(struct bh_container *container, const struct bh_published *published);
 /* Whether whoever connects to this address of the host may be meant. */
 bool bh_published_covers(const struct bh_published *published, const struct bh_addr *addr);
+/* The same, in place of a label of this key that is there. */
+void bh_container_set_label(struct bh_container *container, const char *key, const char *value);
 const char *bh_container_label(const struct bh_container *container, const char *key); /* or NULL */
 
 /* "docker", "podman" …; "netns" for none. */
@@ -70,6 +75,8 @@ enum bh_runtime_query {
 	BH_QUERY_INSPECT,    /* argument: container id */
 	BH_QUERY_NETWORK,    /* argument: network id */
 	BH_QUERY_EVENTS,     /* a stream that ends only with the daemon */
+	BH_QUERY_PODS,
+	BH_QUERY_FILES, /* what the runtime keeps on disk: a stream (file_stream.h) without end */
 	BH_QUERIES,
 };
 
@@ -77,6 +84,12 @@ enum bh_runtime_query {
  * none) is not one of ours. */
 bool bh_runtime_request_text(uint8_t runtime, uint8_t query, const char *argument, char *out,
 			     size_t size);
+
+enum bh_runtime_state {
+	BH_RUNTIME_ABSENT,	/* neither its socket nor its files are there: not installed */
+	BH_RUNTIME_UNREACHABLE, /* it is there, and does not answer */
+	BH_RUNTIME_CONNECTED,
+};
 
 /* What a back end may use. */
 struct bh_runtime_host {
@@ -87,13 +100,12 @@ struct bh_runtime_host {
 			  const char *argument);
 	void (*container)(void *user, const struct bh_container *container);
 	void (*container_gone)(void *user, uint8_t runtime, const char *id);
-	/* The first full listing is in (ok), or the runtime cannot be reached (why). Called on each
-	 * change of that. */
-	void (*state)(void *user, uint8_t runtime, bool ok, const char *why);
+	/* The first full listing is in (CONNECTED; why: NULL, or how it is known), or the runtime
+	 * cannot be asked (why). Called on each change of that. */
+	void (*state)(void *user, uint8_t runtime, enum bh_runtime_state state, const char *why);
 };
 
 struct bh_runtime_ops {
-	const char *name;
 	uint8_t runtime;
 	void *(*start)(const struct bh_runtime_host *host, int64_t now);
 	void (*data)(void *state, uint32_t request, const void *bytes, size_t length, int64_t now);
@@ -105,5 +117,9 @@ struct bh_runtime_ops {
 };
 
 extern const struct bh_runtime_ops bh_docker_ops;
+extern const struct bh_runtime_ops bh_podman_ops;
+
+/* By runtime; NULL where there is no back end. */
+extern const struct bh_runtime_ops *const bh_back_ends[BH_RUNTIMES];
 
 #endif

@@ -35,7 +35,10 @@ static void name_container(struct bh_instance *i)
 	const char *swarm = bh_container_label(c, "com.docker.swarm.service.name");
 	char text[240];
 
-	bh_copy_text(i->name, sizeof(i->name), c->name[0] != '\0' ? c->name : c->id);
+	bh_copy_text(i->name, sizeof(i->name),
+		     c->pod[0] != '\0'	  ? c->pod
+		     : c->name[0] != '\0' ? c->name
+					  : c->id);
 	if (label != NULL) {
 		set(i, "label bulkhead.workload", "label", label);
 	} else if (project != NULL && service != NULL) {
@@ -43,6 +46,8 @@ static void name_container(struct bh_instance *i)
 		set(i, "Compose project and service", "compose", text);
 	} else if (swarm != NULL) {
 		set(i, "Swarm service", "swarm", swarm);
+	} else if (c->pod[0] != '\0') {
+		set(i, "pod", "pod", c->pod);
 	} else if (c->image[0] != '\0' && strncmp(c->image, "sha256:", 7) != 0) {
 		bare_image(c->image, text, sizeof(text));
 		set(i, "image without its tag", "image", text);
@@ -77,6 +82,24 @@ static void name_netns(struct bh_instance *i, const char *base, bool ordinals)
 	    "netns", group);
 }
 
+/* "…01234567-89ab-cdef-0123-456789abcdef" */
+static bool is_prefixed_uuid(const char *text, const char *prefix)
+{
+	size_t length = strlen(prefix);
+
+	return strncmp(text, prefix, length) == 0 && strlen(text + length) == 36 &&
+	       strspn(text + length, "0123456789abcdef-") == 36;
+}
+
+bool bh_netns_name_is_made_up(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return strstr(path, "/docker/") != NULL ||
+	       (slash != NULL &&
+		(is_prefixed_uuid(slash, "/netns-") || is_prefixed_uuid(slash, "/cni-")));
+}
+
 void bh_workload_name(struct bh_instance *i, bool netns_ordinals)
 {
 	const char *slash = strrchr(i->fact.netns_name, '/');
@@ -90,7 +113,7 @@ void bh_workload_name(struct bh_instance *i, bool netns_ordinals)
 	if (i->fact.container_id[0] != '\0')
 		snprintf(i->name, sizeof(i->name), "%s:%.12s", bh_runtime_name(i->fact.runtime),
 			 i->fact.container_id);
-	else if (slash != NULL && strstr(i->fact.netns_name, "/docker/") == NULL)
+	else if (slash != NULL && !bh_netns_name_is_made_up(i->fact.netns_name))
 		name_netns(i, slash + 1, netns_ordinals);
 	else
 		bh_copy_text(i->name, sizeof(i->name), i->fact.ifname);

@@ -99,7 +99,8 @@ static void print_identity(const cJSON *identity)
 	printf("identity     %.0f endpoints, %.0f unidentified", bh_number(identity, "endpoints"),
 	       bh_number(identity, "unidentified"));
 	cJSON_ArrayForEach (runtime, bh_get(identity, "runtimes"))
-		printf(", %s %s", bh_word(runtime, "name"), bh_word(runtime, "state"));
+		if (strcmp(bh_word(runtime, "state"), "absent") != 0)
+			printf(", %s %s", bh_word(runtime, "name"), bh_word(runtime, "state"));
 	printf("\n");
 }
 

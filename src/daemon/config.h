@@ -52,6 +52,8 @@ struct bh_config {
 	bool netns_ordinals;
 	int64_t keep_departed;
 	char docker_socket[BH_CONFIG_TEXT]; /* "": not asked */
+	char podman_socket[BH_CONFIG_TEXT];
+	char podman_storage[BH_CONFIG_TEXT]; /* "": not read */
 	int64_t window;
 	int64_t window_offset;
 	int64_t max_edges;

@@ -82,6 +82,14 @@ struct bh_core_worker {
 	uv_timer_t missing; /* runs while there is no channel */
 };
 
+/* A runtime, as core sees it (core_runtimes.c). */
+struct bh_core_runtime {
+	void *back_end; /* its state; NULL: not configured, or not started yet */
+	bool known;	/* it answered, or cannot be asked: either way nothing waits for it */
+	uint8_t state;	/* enum bh_runtime_state */
+	char why[256];	/* it is not connected; or how it is known though it does not answer */
+};
+
 enum bh_enforcement {
 	BH_ENFORCEMENT_OFF,	 /* no workload audits or enforces */
 	BH_ENFORCEMENT_STARTING, /* sent, not confirmed yet */
@@ -97,15 +105,11 @@ struct bh_core {
 	int64_t started;
 
 	struct bh_model *model;
-	bool scanned;	   /* the kernel's facts are in, all of them */
-	void *docker;	   /* the back end's state; NULL: not configured */
-	bool docker_known; /* it answered, or cannot be reached: either way nothing waits for it */
-	bool docker_ok;
-	char docker_why[256];
+	bool scanned; /* the kernel's facts are in, all of them */
+	struct bh_core_runtime runtimes[BH_RUNTIMES];
 	uint32_t next_request;
 
-	struct bh_map
-		*remembered; /* ids recalled from the store that no runtime has mentioned yet */
+	struct bh_map *remembered; /* id → what core_memory.c recalled of it */
 	struct bh_store *store;
 	bool store_dirty;    /* a transaction is open */
 	char store_why[512]; /* the store does not take what it should keep; "": it does */
@@ -475,11 +479,22 @@ void bh_core_store_failed(struct bh_core *core, const struct bh_error *err);
 /* Writes what changed since the last call. */
 void bh_core_store_save(struct bh_core *core);
 
+/* core_runtimes.c */
+void bh_core_runtimes_start(struct bh_core *core); /* once the kernel's facts are in; or again */
+void bh_core_runtimes_tick(struct bh_core *core, int64_t now);
+void bh_core_runtime_data(struct bh_core *core, const struct bh_message *message);
+void bh_core_runtime_end(struct bh_core *core, const struct bh_msg_runtime_end *end);
+bool bh_core_runtimes_known(const struct bh_core *core); /* each answered, or cannot be asked */
+/* "off", "absent", "unreachable", "connected" */
+const char *bh_core_runtime_state(const struct bh_core *core, uint8_t runtime);
+/* Adds a sentence for each runtime whose containers are here, and that cannot be asked. */
+void bh_core_runtimes_say(const struct bh_core *core, cJSON *list);
+
 /* core_memory.c */
 void bh_core_remember(struct bh_core *core, const struct bh_container *container);
 void bh_core_forget(struct bh_core *core, const char *id);
 int bh_core_recall(struct bh_core *core, struct bh_error *err);
-void bh_core_forget_unmentioned(struct bh_core *core, int64_t now);
+void bh_core_forget_unmentioned(struct bh_core *core, uint8_t runtime, int64_t now);
 
 /* core_api.c */
 int bh_core_api_start(struct bh_core *core, int listen_fd, struct bh_error *err);

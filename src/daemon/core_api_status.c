@@ -108,20 +108,23 @@ static void count_instances(const struct bh_core *core, size_t *all, size_t *uni
 
 static cJSON *identity_json(const struct bh_core *core)
 {
-	cJSON *json = cJSON_CreateObject(), *docker = cJSON_CreateObject();
+	cJSON *json = cJSON_CreateObject(), *runtimes;
 	size_t all, unidentified;
 
 	count_instances(core, &all, &unidentified);
 	cJSON_AddNumberToObject(json, "endpoints", (double)all);
 	cJSON_AddNumberToObject(json, "unidentified", (double)unidentified);
 	cJSON_AddNumberToObject(json, "overruns", (double)core->loss.netlink_overruns);
-	cJSON_AddStringToObject(docker, "name", "docker");
-	cJSON_AddStringToObject(docker, "state",
-				core->docker == NULL ? "off"
-				: core->docker_ok    ? "connected"
-						     : "unreachable");
-	bh_core_add_text(docker, "why", core->docker_why);
-	cJSON_AddItemToArray(cJSON_AddArrayToObject(json, "runtimes"), docker);
+	runtimes = cJSON_AddArrayToObject(json, "runtimes");
+	for (uint8_t i = 0; i < BH_RUNTIMES; i++) {
+		if (bh_back_ends[i] == NULL)
+			continue;
+		cJSON *runtime = cJSON_CreateObject();
+		cJSON_AddStringToObject(runtime, "name", bh_runtime_name(i));
+		cJSON_AddStringToObject(runtime, "state", bh_core_runtime_state(core, i));
+		bh_core_add_text(runtime, "why", core->runtimes[i].why);
+		cJSON_AddItemToArray(runtimes, runtime);
+	}
 	return json;
 }
 
@@ -267,11 +270,7 @@ cJSON *bh_core_unknown(const struct bh_core *core)
 	bh_model_coverage(core->model, count_uncovered, &uncovered);
 	if (!core->scanned)
 		say(list, "the host's interfaces have not been read yet");
-	if (core->docker != NULL && !core->docker_ok)
-		say(list,
-		    "docker cannot be asked (%s): containers that are new or changed have no "
-		    "names",
-		    core->docker_why[0] != '\0' ? core->docker_why : "no answer yet");
+	bh_core_runtimes_say(core, list);
 	if (unidentified > 0)
 		say(list, "%zu of %zu endpoints belong to no workload that is known", unidentified,
 		    all);

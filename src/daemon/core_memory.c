@@ -13,6 +13,12 @@
 #include "grow.h"
 #include "log.h"
 
+/* Recalled from the store, and not mentioned by its runtime yet. */
+struct remembered {
+	char id[BH_CONTAINER_ID];
+	uint8_t runtime;
+};
+
 static void add_labels(cJSON *json, const struct bh_container *c)
 {
 	cJSON *labels = cJSON_AddObjectToObject(json, "labels");
@@ -29,6 +35,7 @@ static char *encode(const struct bh_container *c)
 	cJSON_AddStringToObject(json, "id", c->id);
 	cJSON_AddStringToObject(json, "name", c->name);
 	cJSON_AddStringToObject(json, "image", c->image);
+	cJSON_AddStringToObject(json, "pod", c->pod);
 	cJSON_AddStringToObject(json, "network_mode", c->network_mode);
 	cJSON_AddBoolToObject(json, "running", c->running);
 	add_labels(json, c);
@@ -62,6 +69,7 @@ static struct bh_container *decode(const char *text)
 	copy_member(json, "id", c->id, sizeof(c->id));
 	copy_member(json, "name", c->name, sizeof(c->name));
 	copy_member(json, "image", c->image, sizeof(c->image));
+	copy_member(json, "pod", c->pod, sizeof(c->pod));
 	copy_member(json, "network_mode", c->network_mode, sizeof(c->network_mode));
 	c->running = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "running"));
 	cJSON_ArrayForEach (label, cJSON_GetObjectItemCaseSensitive(json, "labels"))
@@ -99,7 +107,10 @@ static void recall(void *user, const char *id, const char *text)
 
 	if (c != NULL && strcmp(c->id, id) == 0) {
 		bh_model_container(core->model, c, core->started);
-		bh_map_put_text(core->remembered, id, bh_strdup(id));
+		struct remembered *it = bh_calloc(1, sizeof(*it));
+		memcpy(it->id, c->id, sizeof(it->id));
+		it->runtime = c->runtime;
+		bh_map_put_text(core->remembered, id, it);
 	}
 	bh_container_free(c);
 }
@@ -110,14 +121,17 @@ int bh_core_recall(struct bh_core *core, struct bh_error *err)
 }
 
 /* The runtime listed everything there is: what it did not mention is gone. */
-void bh_core_forget_unmentioned(struct bh_core *core, int64_t now)
+void bh_core_forget_unmentioned(struct bh_core *core, uint8_t runtime, int64_t now)
 {
-	char *id;
+	const struct remembered *it;
+	char id[BH_CONTAINER_ID];
 
-	for (size_t position = 0; (id = bh_map_next(core->remembered, &position)) != NULL;) {
+	for (size_t position = 0; (it = bh_map_next(core->remembered, &position)) != NULL;) {
+		if (it->runtime != runtime)
+			continue;
+		memcpy(id, it->id, sizeof(id));
 		bh_model_container_gone(core->model, id, now);
 		bh_core_forget(core, id);
+		bh_map_remove_text(core->remembered, id);
 	}
-	bh_map_free(core->remembered);
-	core->remembered = bh_map_new(free);
 }

@@ -18,7 +18,6 @@
 #include "privileges.h"
 #include "process.h"
 #include "ruleset.h"
-#include "runtime.h"
 #include "sandbox.h"
 #include "timefmt.h"
 
@@ -35,77 +34,6 @@ void bh_core_stop(struct bh_core *core, int status)
 	uv_stop(&core->loop);
 }
 
-/* --- runtimes --------------------------------------------------------------------------------- */
-
-static uint32_t runtime_query(void *user, uint8_t runtime, enum bh_runtime_query query,
-			      const char *argument)
-{
-	struct bh_core *core = user;
-	struct bh_msg_runtime_get get = { .request = ++core->next_request,
-					  .runtime = runtime,
-					  .query = (uint8_t)query };
-
-	bh_copy_text(get.argument, sizeof(get.argument), argument != NULL ? argument : "");
-	bh_channel_send(core->kernel, BH_MSG_RUNTIME_GET, &get, sizeof(get), NULL, 0, -1);
-	return get.request;
-}
-
-static void runtime_container(void *user, const struct bh_container *container)
-{
-	struct bh_core *core = user;
-
-	bh_model_container(core->model, container, bh_time_now());
-	bh_core_remember(core, container);
-}
-
-static void runtime_container_gone(void *user, uint8_t runtime, const char *id)
-{
-	struct bh_core *core = user;
-
-	(void)runtime;
-	bh_model_container_gone(core->model, id, bh_time_now());
-	bh_core_forget(core, id);
-}
-
-static void runtime_state(void *user, uint8_t runtime, bool ok, const char *why)
-{
-	struct bh_core *core = user;
-
-	core->docker_known = true;
-	core->docker_ok = ok;
-	if (ok)
-		bh_core_forget_unmentioned(core, bh_time_now());
-	bh_copy_text(core->docker_why, sizeof(core->docker_why), !ok && why != NULL ? why : "");
-	bh_core_event(core, "runtime", ok ? "%s answers; its containers are known%s" : "%s: %s",
-		      bh_runtime_name(runtime), ok ? "" : core->docker_why);
-	bh_core_rules_touch(core);
-}
-
-static void start_runtimes(struct bh_core *core)
-{
-	struct bh_runtime_host host = { core, runtime_query, runtime_container,
-					runtime_container_gone, runtime_state };
-
-	if (core->docker == NULL && core->config.docker_socket[0] != '\0')
-		core->docker = bh_docker_ops.start(&host, bh_time_now());
-}
-
-static void runtime_data(struct bh_core *core, const struct bh_message *m)
-{
-	uint32_t request;
-
-	memcpy(&request, m->data, sizeof(request));
-	if (core->docker != NULL)
-		bh_docker_ops.data(core->docker, request, (const char *)m->data + sizeof(request),
-				   m->length - sizeof(request), bh_time_now());
-}
-
-static void runtime_end(struct bh_core *core, const struct bh_msg_runtime_end *end)
-{
-	if (core->docker != NULL)
-		bh_docker_ops.end(core->docker, end->request, end->error, bh_time_now());
-}
-
 /* --- the once-a-second work ------------------------------------------------------------------- */
 
 static void on_tick(uv_timer_t *timer)
@@ -113,8 +41,7 @@ static void on_tick(uv_timer_t *timer)
 	struct bh_core *core = timer->data;
 	int64_t now = bh_time_now();
 
-	if (core->docker != NULL)
-		bh_docker_ops.tick(core->docker, now);
+	bh_core_runtimes_tick(core, now);
 	bh_core_tracking_tick(core, bh_time_monotonic());
 	bh_core_counts_tick(core, bh_time_monotonic());
 	bh_core_proxy_tick(core, bh_time_monotonic());
@@ -171,7 +98,7 @@ static void end_scan(struct bh_core *core)
 {
 	bh_model_end_scan(core->model, bh_time_now());
 	core->scanned = true;
-	start_runtimes(core);
+	bh_core_runtimes_start(core);
 }
 
 static void start_api(struct bh_core *core, int fd)
@@ -252,10 +179,10 @@ static void take_report(struct bh_core *core, const struct bh_message *m)
 		core->accounting_known = true;
 		break;
 	case BH_MSG_RUNTIME_DATA:
-		runtime_data(core, m);
+		bh_core_runtime_data(core, m);
 		break;
 	case BH_MSG_RUNTIME_END:
-		runtime_end(core, m->data);
+		bh_core_runtime_end(core, m->data);
 		break;
 	case BH_MSG_FOREIGN:
 		bh_core_foreign(core, m->data);

@@ -175,7 +175,7 @@ static struct bh_ruleset *compile(struct bh_core *core)
 
 static bool identity_is_known(const struct bh_core *core)
 {
-	return core->scanned && (core->docker == NULL || core->docker_known);
+	return core->scanned && bh_core_runtimes_known(core);
 }
 
 static void send_rules(struct bh_core *core)

@@ -7,6 +7,7 @@
 #include <sys/queue.h>
 
 #include "grow.h"
+#include "kernel_files.h"
 #include "runtime.h"
 
 #define CHUNK 16384
@@ -16,6 +17,8 @@ struct request {
 	TAILQ_ENTRY(request) next;
 	struct bh_relay *relay;
 	uint32_t id;
+	uint8_t runtime;
+	struct bh_files *files; /* NULL: it is one to a socket */
 	uv_pipe_t pipe;
 	uv_connect_t connect;
 	uv_write_t write;
@@ -46,9 +49,9 @@ static void on_closed(uv_handle_t *handle)
 	free(handle->data);
 }
 
-static void tell_end(struct bh_relay *relay, uint32_t id, int error)
+static void tell_end(struct bh_relay *relay, uint32_t id, uint8_t runtime, int error)
 {
-	struct bh_msg_runtime_end end = { .request = id, .error = error };
+	struct bh_msg_runtime_end end = { .request = id, .runtime = runtime, .error = error };
 
 	if (relay->core != NULL)
 		bh_channel_send(relay->core, BH_MSG_RUNTIME_END, &end, sizeof(end), NULL, 0, -1);
@@ -62,13 +65,18 @@ static int as_errno(ssize_t status)
 
 static void finish(struct request *r, ssize_t status, bool tell)
 {
-	if (uv_is_closing((uv_handle_t *)&r->pipe))
+	if (r->files == NULL && uv_is_closing((uv_handle_t *)&r->pipe))
 		return;
 	TAILQ_REMOVE(&r->relay->requests, r, next);
 	r->relay->count--;
 	if (tell)
-		tell_end(r->relay, r->id, as_errno(status));
-	uv_close((uv_handle_t *)&r->pipe, on_closed);
+		tell_end(r->relay, r->id, r->runtime, as_errno(status));
+	if (r->files == NULL) {
+		uv_close((uv_handle_t *)&r->pipe, on_closed);
+		return;
+	}
+	bh_files_close(r->files);
+	free(r);
 }
 
 void bh_relay_attach(struct bh_relay *relay, struct bh_channel *core)
@@ -86,6 +94,16 @@ static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 	*buf = uv_buf_init(r->chunk, sizeof(r->chunk));
 }
 
+/* A reply with a hole in it is worse than none: where one finds no room the back end starts over.
+ */
+static bool pass_on(const struct request *r, const void *bytes, size_t length)
+{
+	struct bh_msg_runtime_data head = { .request = r->id, .runtime = r->runtime };
+
+	return r->relay->core == NULL || bh_channel_send(r->relay->core, BH_MSG_RUNTIME_DATA, &head,
+							 sizeof(head), bytes, length, -1) == 0;
+}
+
 static void on_reply(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
 {
 	struct request *r = stream->data;
@@ -94,11 +112,8 @@ static void on_reply(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
 		finish(r, got, true);
 		return;
 	}
-	/* A reply with a hole in it is worse than none: the back end starts over. The runtime is
-	 * never left waiting for us to read. */
-	if (got > 0 && r->relay->core != NULL &&
-	    bh_channel_send(r->relay->core, BH_MSG_RUNTIME_DATA, &r->id, sizeof(r->id), buf->base,
-			    (size_t)got, -1) != 0)
+	/* The runtime is never left waiting for us to read. */
+	if (got > 0 && !pass_on(r, buf->base, (size_t)got))
 		finish(r, -ENOBUFS, true);
 }
 
@@ -126,30 +141,83 @@ static void on_connected(uv_connect_t *connect, int status)
 
 static const char *socket_of(const struct bh_relay *relay, uint8_t runtime)
 {
-	return runtime == BH_RUNTIME_DOCKER ? relay->config->docker_socket : "";
+	switch (runtime) {
+	case BH_RUNTIME_DOCKER:
+		return relay->config->docker_socket;
+	case BH_RUNTIME_PODMAN:
+		return relay->config->podman_socket;
+	default:
+		return "";
+	}
+}
+
+static struct request *new_request(struct bh_relay *relay, const struct bh_msg_runtime_get *get)
+{
+	struct request *r = bh_calloc(1, sizeof(*r));
+
+	r->relay = relay;
+	r->id = get->request;
+	r->runtime = get->runtime;
+	return r;
+}
+
+static void begin(struct request *r)
+{
+	TAILQ_INSERT_TAIL(&r->relay->requests, r, next);
+	r->relay->count++;
+}
+
+/* --- files ------------------------------------------------------------------------------------ */
+
+static bool on_file_data(void *user, const void *bytes, size_t length)
+{
+	return pass_on(user, bytes, length);
+}
+
+static void on_files_end(void *user, int error)
+{
+	finish(user, error, true);
+}
+
+static void get_files(struct bh_relay *relay, const struct bh_msg_runtime_get *get)
+{
+	struct request *r = new_request(relay, get);
+	struct bh_files_events events = { r, on_file_data, on_files_end };
+
+	r->files = bh_files_watch(relay->loop, relay->config, get->runtime, &events);
+	begin(r);
+}
+
+/* --- sockets ---------------------------------------------------------------------------------- */
+
+static void get_reply(struct bh_relay *relay, const struct bh_msg_runtime_get *get,
+		      const char *socket)
+{
+	struct request *r = new_request(relay, get);
+
+	if (!bh_runtime_request_text(get->runtime, get->query, get->argument, r->text,
+				     sizeof(r->text))) {
+		free(r);
+		tell_end(relay, get->request, get->runtime, -EINVAL);
+		return;
+	}
+	r->connect.data = r;
+	uv_pipe_init(relay->loop, &r->pipe, 0);
+	r->pipe.data = r;
+	begin(r);
+	uv_pipe_connect(&r->connect, &r->pipe, socket, on_connected);
 }
 
 void bh_relay_get(struct bh_relay *relay, const struct bh_msg_runtime_get *get)
 {
 	const char *socket = socket_of(relay, get->runtime);
 
-	if (*socket == '\0' || relay->count >= MOST_REQUESTS) {
-		tell_end(relay, get->request, *socket == '\0' ? -ENOENT : -EBUSY);
-		return;
-	}
-	struct request *r = bh_calloc(1, sizeof(*r));
-	if (!bh_runtime_request_text(get->runtime, get->query, get->argument, r->text,
-				     sizeof(r->text))) {
-		free(r);
-		tell_end(relay, get->request, -EINVAL);
-		return;
-	}
-	r->relay = relay;
-	r->id = get->request;
-	r->connect.data = r;
-	uv_pipe_init(relay->loop, &r->pipe, 0);
-	r->pipe.data = r;
-	TAILQ_INSERT_TAIL(&relay->requests, r, next);
-	relay->count++;
-	uv_pipe_connect(&r->connect, &r->pipe, socket, on_connected);
+	if (relay->count >= MOST_REQUESTS)
+		tell_end(relay, get->request, get->runtime, -EBUSY);
+	else if (get->query == BH_QUERY_FILES)
+		get_files(relay, get);
+	else if (*socket == '\0')
+		tell_end(relay, get->request, get->runtime, -ENOENT);
+	else
+		get_reply(relay, get, socket);
 }

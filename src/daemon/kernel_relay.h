@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The runtimes' sockets: writes one of the fixed requests, passes the reply on unread. */
+/* The runtimes' sockets and files: writes one of the fixed requests, or opens files in fixed
+ * places, and passes on unread what comes. */
 #ifndef BH_KERNEL_RELAY_H
 #define BH_KERNEL_RELAY_H
 

@@ -50,6 +50,7 @@ static bool check_config(const void *data)
 	return TEXT_OK(c->state_directory) && TEXT_OK(c->run_directory) &&
 	       TEXT_OK(c->capture_user) && TEXT_OK(c->core_user) && TEXT_OK(c->api_socket) &&
 	       TEXT_OK(c->operator_group) && TEXT_OK(c->docker_socket) &&
+	       TEXT_OK(c->podman_socket) && TEXT_OK(c->podman_storage) &&
 	       flag_ok(&c->netns_ordinals) && check_list(&c->uplinks) &&
 	       check_list(&c->netns_directories);
 }
@@ -115,6 +116,16 @@ static bool check_time(const void *data)
 static bool check_gone(const void *data)
 {
 	return time_ok(((const struct bh_msg_gone *)data)->time);
+}
+
+static bool check_runtime_data(const void *data)
+{
+	return ((const struct bh_msg_runtime_data *)data)->runtime < BH_RUNTIMES;
+}
+
+static bool check_runtime_end(const void *data)
+{
+	return ((const struct bh_msg_runtime_end *)data)->runtime < BH_RUNTIMES;
 }
 
 static bool check_runtime_get(const void *data)
@@ -324,8 +335,10 @@ static const struct {
 				   check_capture_state },
 	[BH_MSG_LISTENERS] = { "listeners", ONE, sizeof(struct bh_listeners), check_listeners },
 	[BH_MSG_TRACKED] = { "tracked", ARRAY, sizeof(struct bh_msg_tracked), check_tracked },
-	[BH_MSG_RUNTIME_DATA] = { "runtime-data", OPEN, sizeof(uint32_t), NULL },
-	[BH_MSG_RUNTIME_END] = { "runtime-end", ONE, sizeof(struct bh_msg_runtime_end), NULL },
+	[BH_MSG_RUNTIME_DATA] = { "runtime-data", OPEN, sizeof(struct bh_msg_runtime_data),
+				  check_runtime_data },
+	[BH_MSG_RUNTIME_END] = { "runtime-end", ONE, sizeof(struct bh_msg_runtime_end),
+				 check_runtime_end },
 	[BH_MSG_RULES_RESULT] = { "rules-result", ONE, sizeof(struct bh_msg_rules_result),
 				  check_rules_result },
 	[BH_MSG_FOREIGN] = { "foreign", ONE, sizeof(struct bh_foreign), check_foreign },
@@ -383,7 +396,8 @@ bool bh_message_check(uint16_t type, const void *data, size_t length)
 	if (forms[type].check == NULL)
 		return true;
 	const char *item = data;
-	for (size_t at = 0; at < length; at += forms[type].size)
+	size_t end = forms[type].form == OPEN ? forms[type].size : length;
+	for (size_t at = 0; at < end; at += forms[type].size)
 		if (!forms[type].check(item + at))
 			return false;
 	return true;

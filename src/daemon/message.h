@@ -22,7 +22,7 @@
 #include "neighbours.h"
 
 /* Grows whenever a body changes its form. */
-#define BH_MESSAGE_VERSION 7
+#define BH_MESSAGE_VERSION 8
 #define BH_MESSAGE_MAX 65536 /* bytes, header included */
 
 /* The number of the capture process that saw a flow is in the flow's id, above so many bits: ids go
@@ -59,7 +59,7 @@ enum bh_message_type {
 	BH_MSG_CAPTURE_STATE,  /* struct bh_msg_capture_state */
 	BH_MSG_LISTENERS,      /* struct bh_listeners */
 	BH_MSG_TRACKED,	       /* struct bh_msg_tracked[] */
-	BH_MSG_RUNTIME_DATA,   /* uint32_t request, then bytes of the reply */
+	BH_MSG_RUNTIME_DATA,   /* struct bh_msg_runtime_data, then bytes of the reply */
 	BH_MSG_RUNTIME_END,    /* struct bh_msg_runtime_end */
 	BH_MSG_RULES_RESULT,   /* struct bh_msg_rules_result */
 
@@ -141,8 +141,14 @@ struct bh_msg_runtime_get {
 	char argument[BH_CONTAINER_ID];
 };
 
+struct bh_msg_runtime_data {
+	uint32_t request;
+	uint32_t runtime;
+};
+
 struct bh_msg_runtime_end {
 	uint32_t request;
+	uint32_t runtime;
 	int32_t error; /* negative errno, 0: complete */
 };
 

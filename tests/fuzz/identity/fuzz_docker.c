@@ -39,11 +39,11 @@ static void on_gone(void *user, uint8_t runtime, const char *id)
 		abort();
 }
 
-static void on_state(void *user, uint8_t runtime, bool ok, const char *why)
+static void on_state(void *user, uint8_t runtime, enum bh_runtime_state state, const char *why)
 {
 	(void)user;
 	(void)runtime;
-	if (!ok && why == NULL)
+	if (state != BH_RUNTIME_CONNECTED && why == NULL)
 		abort();
 }
 

@@ -67,13 +67,13 @@ static void on_gone(void *user, uint8_t runtime, const char *id)
 	bh_map_remove_text(h->containers, id);
 }
 
-static void on_state(void *user, uint8_t runtime, bool ok, const char *why)
+static void on_state(void *user, uint8_t runtime, enum bh_runtime_state state, const char *why)
 {
 	struct host *h = user;
 
 	(void)runtime;
-	h->ok += ok;
-	h->not_ok += !ok;
+	h->ok += state == BH_RUNTIME_CONNECTED;
+	h->not_ok += state != BH_RUNTIME_CONNECTED;
 	bh_copy_text(h->why, sizeof(h->why), why != NULL ? why : "");
 }
 

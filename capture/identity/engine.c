@@ -1,0 +1,650 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The event stream is opened first, then everything is listed, so that nothing falls between. An
+ * event only says that something may have changed: the container is then looked at again, whatever
+ * the event was. Docker's `network connect` comes hundreds of milliseconds before the first packet,
+ * `start` after it; at `connect` the network itself is asked, which knows name, MAC and addresses
+ * already. When the stream ends everything starts over.
+ *
+ * Podman says the same in its own way: it has pods, whose network an infra container holds, and its
+ * network events name the container where Docker's name the network.
+ */
+#include "engine.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "address.h"
+#include "buffer.h"
+#include "grow.h"
+#include "http_reply.h"
+#include "map.h"
+#include "protocol.h"
+#include "runtime.h"
+#include "timefmt.h"
+
+#define LIMIT (16u << 20) /* of a listing, and of one event's line */
+#define RESYNC (60 * BH_SECOND)
+#define RETRY_LEAST (BH_SECOND / 2)
+#define RETRY_MOST (10 * BH_SECOND)
+#define PATIENCE (10 * BH_SECOND) /* with a listing; an engine that hangs takes connections */
+
+struct request {
+	uint32_t id;
+	enum bh_runtime_query query;
+	char argument[BH_CONTAINER_ID];
+	struct bh_http_reply reply;
+	int64_t asked;
+	bool failed;
+	bool again; /* something happened meanwhile: what comes back may be older than that */
+};
+
+/* Of a pod; by the id of its infra container. */
+struct pod {
+	char name[256];
+	struct bh_container *labels; /* a container that has nothing but the pod's */
+};
+
+struct bh_engine {
+	struct bh_runtime_host host;
+	uint8_t runtime;
+	const char *name;
+	struct bh_map *requests;   /* by id */
+	struct bh_map *containers; /* id → struct bh_container */
+	uint32_t events;	   /* the stream's request; 0: none */
+	struct bh_map *pods;
+	uint8_t state; /* enum bh_runtime_state */
+	bool stated;
+	int64_t retry_at; /* 0: not waiting */
+	int64_t retry_after;
+	int64_t resync_at;
+	int64_t now; /* of the call under way */
+};
+
+static void free_request(void *value)
+{
+	struct request *r = value;
+
+	bh_http_reply_free(&r->reply);
+	free(r);
+}
+
+static void free_container(void *value)
+{
+	bh_container_free(value);
+}
+
+static uint32_t ask(struct bh_engine *e, enum bh_runtime_query query, const char *argument)
+{
+	struct request *r = bh_calloc(1, sizeof(*r));
+
+	r->query = query;
+	r->reply.limit = LIMIT;
+	r->asked = e->now;
+	bh_copy_text(r->argument, sizeof(r->argument), argument);
+	r->id = e->host.query(e->host.user, e->runtime, query, argument);
+	bh_map_put(e->requests, &r->id, sizeof(r->id), r);
+	return r->id;
+}
+
+static struct request *outstanding(const struct bh_engine *e, enum bh_runtime_query query,
+				   const char *argument)
+{
+	struct request *r;
+
+	for (size_t position = 0; (r = bh_map_next(e->requests, &position)) != NULL;)
+		if (r->query == query && strcmp(r->argument, argument) == 0)
+			return r;
+	return NULL;
+}
+
+/* Not twice at a time: a burst of events is one look, and one more when that is over. */
+static void inspect(struct bh_engine *e, const char *id)
+{
+	struct request *r = outstanding(e, BH_QUERY_INSPECT, id);
+
+	if (r != NULL)
+		r->again = true;
+	else
+		ask(e, BH_QUERY_INSPECT, id);
+}
+
+/* --- JSON: any member may be missing, null or of another type --------------------------------- */
+
+static const cJSON *member(const cJSON *json, const char *key)
+{
+	return cJSON_GetObjectItemCaseSensitive(json, key);
+}
+
+static const char *text_of(const cJSON *json, const char *key)
+{
+	const char *text = cJSON_GetStringValue(member(json, key));
+
+	return text != NULL ? text : "";
+}
+
+static bool is_id(const char *text)
+{
+	return strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
+}
+
+static void copy_name(struct bh_container *c, const char *name)
+{
+	bh_copy_text(c->name, sizeof(c->name), name[0] == '/' ? name + 1 : name);
+}
+
+static void read_labels(struct bh_container *c, const cJSON *labels)
+{
+	const cJSON *label;
+
+	cJSON_ArrayForEach (label, labels)
+		if (cJSON_IsString(label) && label->string != NULL)
+			bh_container_add_label(c, label->string, label->valuestring);
+}
+
+static void read_address(struct bh_addr *out, const char *text, uint8_t family)
+{
+	struct bh_addr addr;
+	char bare[BH_ADDR_TEXT];
+
+	/* Networks write "10.0.0.2/16", containers "10.0.0.2". */
+	snprintf(bare, sizeof(bare), "%.*s", (int)strcspn(text, "/"), text);
+	if (bh_addr_parse(bare, &addr) && addr.family == family)
+		*out = addr;
+}
+
+static void read_net(struct bh_container *c, const char *name, const cJSON *json)
+{
+	struct bh_container_net *net = bh_container_add_net(c);
+
+	bh_copy_text(net->name, sizeof(net->name), name);
+	bh_mac_parse(text_of(json, "MacAddress"), &net->mac);
+	read_address(&net->addr4, text_of(json, "IPAddress"), BH_IPV4);
+	read_address(&net->addr6, text_of(json, "GlobalIPv6Address"), BH_IPV6);
+}
+
+static void read_nets(struct bh_container *c, const cJSON *settings)
+{
+	const cJSON *net;
+
+	cJSON_ArrayForEach (net, member(settings, "Networks"))
+		if (cJSON_IsObject(net) && net->string != NULL)
+			read_net(c, net->string, net);
+}
+
+/* "1" to "65535", and nothing else. */
+static bool read_port(const char *text, uint16_t *port)
+{
+	char *end;
+	unsigned long number = strtoul(text, &end, 10);
+
+	*port = (uint16_t)number;
+	return text[0] >= '0' && text[0] <= '9' && *end == '\0' && number > 0 && number <= 65535;
+}
+
+/* "80/tcp" */
+static bool read_own_port(const char *text, struct bh_published *published)
+{
+	char number[8];
+	size_t length = strcspn(text, "/");
+
+	if (text[length] != '/' || length >= sizeof(number))
+		return false;
+	snprintf(number, sizeof(number), "%.*s", (int)length, text);
+	return read_port(number, &published->port) &&
+	       bh_protocol_parse(text + length + 1, &published->proto);
+}
+
+/* {"80/tcp":[{"HostIp":"0.0.0.0","HostPort":"8080"}],"81/tcp":null} */
+static void read_published(struct bh_container *c, const cJSON *ports)
+{
+	const cJSON *port, *binding;
+
+	cJSON_ArrayForEach (port, ports) {
+		struct bh_published published;
+
+		if (port->string == NULL || !read_own_port(port->string, &published))
+			continue;
+		cJSON_ArrayForEach (binding, port) {
+			if (!read_port(text_of(binding, "HostPort"), &published.host_port))
+				continue;
+			if (!bh_addr_parse(text_of(binding, "HostIp"), &published.host_addr))
+				published.host_addr = (struct bh_addr) { 0 };
+			bh_container_publish(c, &published);
+		}
+	}
+}
+
+/* --- containers ------------------------------------------------------------------------------- */
+
+/* What holds a pod's network is the pod, whatever image it was made of. */
+static void name_pod(const struct bh_engine *e, struct bh_container *c)
+{
+	const struct pod *pod = bh_map_get_text(e->pods, c->id);
+
+	if (pod == NULL)
+		return;
+	bh_copy_text(c->pod, sizeof(c->pod), pod->name);
+	for (size_t i = 0; i < pod->labels->label_count; i++)
+		bh_container_set_label(c, pod->labels->labels[i].key, pod->labels->labels[i].value);
+}
+
+static void state_container(struct bh_engine *e, struct bh_container *c)
+{
+	name_pod(e, c);
+	bh_map_put_text(e->containers, c->id, c);
+	e->host.container(e->host.user, c);
+}
+
+static void lose_container(struct bh_engine *e, const char *id)
+{
+	char copy[BH_CONTAINER_ID];
+
+	bh_copy_text(copy, sizeof(copy), id); /* it may be the container's own text */
+	if (bh_map_remove_text(e->containers, copy))
+		e->host.container_gone(e->host.user, e->runtime, copy);
+}
+
+static struct bh_container *new_container(const struct bh_engine *e, const char *id)
+{
+	struct bh_container *c = bh_container_new();
+
+	c->runtime = e->runtime;
+	bh_copy_text(c->id, sizeof(c->id), id);
+	return c;
+}
+
+/* The name of its own; legacy links give a container further ones, "/web/db". */
+static const char *own_name(const cJSON *names)
+{
+	const cJSON *name;
+
+	cJSON_ArrayForEach (name, names)
+		if (cJSON_IsString(name) && strrchr(name->valuestring, '/') == name->valuestring)
+			return name->valuestring;
+	return "";
+}
+
+/* One row of the listing. What an inspection found before stays, where the listing does not say. */
+static void read_row(struct bh_engine *e, const cJSON *row)
+{
+	const char *id = text_of(row, "Id");
+	const struct bh_container *known = bh_map_get_text(e->containers, id);
+
+	if (!is_id(id))
+		return;
+	struct bh_container *c = new_container(e, id);
+	copy_name(c, own_name(member(row, "Names")));
+	bh_copy_text(c->image, sizeof(c->image), text_of(row, "Image"));
+	c->running = strcmp(text_of(row, "State"), "running") == 0;
+	bh_copy_text(c->network_mode, sizeof(c->network_mode),
+		     text_of(member(row, "HostConfig"), "NetworkMode"));
+	read_labels(c, member(row, "Labels"));
+	read_nets(c, member(row, "NetworkSettings"));
+	if (known != NULL) {
+		memcpy(c->netns_path, known->netns_path, sizeof(c->netns_path));
+		c->pid = known->pid;
+		for (size_t i = 0; i < known->published_count; i++)
+			bh_container_publish(c, &known->published[i]);
+	}
+	state_container(e, c);
+}
+
+static void lose_unlisted(struct bh_engine *e, const cJSON *list)
+{
+	struct bh_map *listed = bh_map_new(NULL);
+	const struct bh_container *c;
+	const cJSON *row;
+
+	cJSON_ArrayForEach (row, list)
+		bh_map_put_text(listed, text_of(row, "Id"), e);
+	for (size_t position = 0; (c = bh_map_next(e->containers, &position)) != NULL;)
+		if (bh_map_get_text(listed, c->id) == NULL)
+			lose_container(e, c->id);
+	bh_map_free(listed);
+}
+
+static void set_state(struct bh_engine *e, enum bh_runtime_state state, const char *why)
+{
+	if (e->stated && e->state == state)
+		return;
+	e->stated = true;
+	e->state = (uint8_t)state;
+	e->host.state(e->host.user, e->runtime, state, why);
+}
+
+__attribute__((format(printf, 2, 3))) static void lose_engine(struct bh_engine *e,
+							      const char *format, ...)
+{
+	char why[200], text[300];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(why, sizeof(why), format, arguments);
+	va_end(arguments);
+	snprintf(text, sizeof(text), "%s%s", e->name, why);
+	set_state(e, BH_RUNTIME_UNREACHABLE, text);
+}
+
+static void read_list(struct bh_engine *e, const cJSON *list)
+{
+	const cJSON *row;
+
+	if (!cJSON_IsArray(list)) {
+		lose_engine(e, "'s list of containers is not a list");
+		return;
+	}
+	lose_unlisted(e, list);
+	cJSON_ArrayForEach (row, list) {
+		read_row(e, row);
+		if (is_id(text_of(row, "Id")) && strcmp(text_of(row, "State"), "running") == 0)
+			inspect(e, text_of(row, "Id"));
+	}
+	e->retry_after = RETRY_LEAST;
+	set_state(e, BH_RUNTIME_CONNECTED, NULL);
+}
+
+static void read_inspection(struct bh_engine *e, const cJSON *json)
+{
+	const cJSON *settings = member(json, "NetworkSettings"), *state = member(json, "State");
+	const cJSON *pid = member(state, "Pid");
+	const char *id = text_of(json, "Id");
+
+	if (!is_id(id))
+		return;
+	struct bh_container *c = new_container(e, id);
+	copy_name(c, text_of(json, "Name"));
+	bh_copy_text(c->image, sizeof(c->image), text_of(member(json, "Config"), "Image"));
+	bh_copy_text(c->network_mode, sizeof(c->network_mode),
+		     text_of(member(json, "HostConfig"), "NetworkMode"));
+	bh_copy_text(c->netns_path, sizeof(c->netns_path), text_of(settings, "SandboxKey"));
+	c->running = cJSON_IsTrue(member(state, "Running"));
+	c->pid = cJSON_IsNumber(pid) ? pid->valueint : 0;
+	read_labels(c, member(member(json, "Config"), "Labels"));
+	read_nets(c, settings);
+	read_published(c, member(settings, "Ports"));
+	state_container(e, c);
+}
+
+/* A network's own view: addresses of a container that has not started yet. */
+static void read_network(struct bh_engine *e, const cJSON *json)
+{
+	const char *name = text_of(json, "Name");
+	const cJSON *entry;
+
+	cJSON_ArrayForEach (entry, member(json, "Containers")) {
+		const struct bh_container *known =
+			entry->string != NULL ? bh_map_get_text(e->containers, entry->string)
+					      : NULL;
+
+		if (known == NULL)
+			continue;
+		struct bh_container *c = bh_container_copy(known);
+		struct bh_container_net *net = NULL;
+		for (size_t i = 0; i < c->net_count; i++)
+			if (strcmp(c->nets[i].name, name) == 0)
+				net = &c->nets[i];
+		if (net == NULL)
+			net = bh_container_add_net(c);
+		bh_copy_text(net->name, sizeof(net->name), name);
+		bh_mac_parse(text_of(entry, "MacAddress"), &net->mac);
+		read_address(&net->addr4, text_of(entry, "IPv4Address"), BH_IPV4);
+		read_address(&net->addr6, text_of(entry, "IPv6Address"), BH_IPV6);
+		state_container(e, c);
+	}
+}
+
+/* --- pods ------------------------------------------------------------------------------------- */
+
+static bool has_pods(const struct bh_engine *e)
+{
+	return e->runtime == BH_RUNTIME_PODMAN;
+}
+
+static void free_pod(void *value)
+{
+	struct pod *pod = value;
+
+	bh_container_free(pod->labels);
+	free(pod);
+}
+
+static void read_pod(struct bh_engine *e, const cJSON *json)
+{
+	const char *infra = text_of(json, "InfraId");
+
+	if (!is_id(infra))
+		return;
+	struct pod *pod = bh_calloc(1, sizeof(*pod));
+	bh_copy_text(pod->name, sizeof(pod->name), text_of(json, "Name"));
+	pod->labels = bh_container_new();
+	read_labels(pod->labels, member(json, "Labels"));
+	bh_map_put_text(e->pods, infra, pod);
+	/* What was stated without its pod's name is stated again. */
+	const struct bh_container *known = bh_map_get_text(e->containers, infra);
+	if (known != NULL && strcmp(known->pod, pod->name) != 0)
+		state_container(e, bh_container_copy(known));
+}
+
+static void read_pods(struct bh_engine *e, const cJSON *list)
+{
+	const cJSON *pod;
+
+	cJSON_ArrayForEach (pod, list)
+		read_pod(e, pod);
+}
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+static void read_network_event(struct bh_engine *e, const cJSON *event, const cJSON *actor)
+{
+	const char *container = text_of(member(actor, "Attributes"), "container");
+	const char *action = text_of(event, "Action");
+
+	if (strcmp(action, "connect") != 0 && strcmp(action, "disconnect") != 0)
+		return;
+	if (has_pods(e))
+		container = text_of(actor, "ID");
+	if (is_id(container))
+		inspect(e, container);
+	if (!has_pods(e) && is_id(text_of(actor, "ID")) && strcmp(action, "connect") == 0)
+		ask(e, BH_QUERY_NETWORK, text_of(actor, "ID"));
+}
+
+/* What happens in a container, or to somebody looking at it, changes nothing about who it is. */
+static bool is_chatter(const char *action)
+{
+	static const char *const starts[] = { "exec_", "health_status", "top", "attach", "resize" };
+
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++)
+		if (strncmp(action, starts[i], strlen(starts[i])) == 0)
+			return true;
+	return false;
+}
+
+static void read_event(struct bh_engine *e, const cJSON *event)
+{
+	const cJSON *actor = member(event, "Actor");
+	const char *type = text_of(event, "Type"), *action = text_of(event, "Action");
+	const char *id = text_of(actor, "ID");
+
+	if (strcmp(type, "network") == 0) {
+		read_network_event(e, event, actor);
+		return;
+	}
+	if (strcmp(type, "container") != 0 || !is_id(id) || is_chatter(action))
+		return;
+	if (*text_of(member(actor, "Attributes"), "podId") != '\0' &&
+	    outstanding(e, BH_QUERY_PODS, "") == NULL)
+		ask(e, BH_QUERY_PODS, "");
+	if (strcmp(action, "destroy") == 0 || strcmp(action, "remove") == 0)
+		lose_container(e, id);
+	else
+		inspect(e, id);
+}
+
+/* One JSON object a line; the last one may not be complete yet. */
+static void read_events(struct bh_engine *e, struct bh_buffer *body)
+{
+	char *newline;
+
+	while (body->length > 0 && (newline = memchr(body->data, '\n', body->length)) != NULL) {
+		size_t length = (size_t)(newline - body->data);
+		cJSON *event = cJSON_ParseWithLength(body->data, length);
+
+		if (event != NULL)
+			read_event(e, event);
+		cJSON_Delete(event);
+		bh_buffer_consume(body, length + 1);
+	}
+}
+
+/* --- replies ---------------------------------------------------------------------------------- */
+
+/* What is known stays known: containers live on while the engine is away. */
+static void start_over(struct bh_engine *e)
+{
+	e->events = 0;
+	bh_map_free(e->requests);
+	e->requests = bh_map_new(free_request);
+	e->retry_at = e->now + e->retry_after;
+	e->retry_after = e->retry_after * 2 < RETRY_MOST ? e->retry_after * 2 : RETRY_MOST;
+}
+
+/* A reply that was lost is made up for before long. */
+static void lose_reply(struct bh_engine *e, const struct request *r)
+{
+	if (r->query == BH_QUERY_CONTAINERS)
+		lose_engine(e, " does not list its containers");
+	if (e->resync_at > e->now + RETRY_MOST)
+		e->resync_at = e->now + RETRY_MOST;
+}
+
+static void read_reply(struct bh_engine *e, const struct request *r)
+{
+	cJSON *json = cJSON_ParseWithLength(r->reply.body.data != NULL ? r->reply.body.data : "",
+					    r->reply.body.length);
+
+	if (r->query == BH_QUERY_CONTAINERS && (r->reply.status != 200 || json == NULL))
+		lose_reply(e, r);
+	else if (r->query == BH_QUERY_CONTAINERS)
+		read_list(e, json);
+	else if (r->query == BH_QUERY_INSPECT && r->reply.status == 404)
+		lose_container(e, r->argument);
+	else if (r->query == BH_QUERY_INSPECT && json != NULL)
+		read_inspection(e, json);
+	else if (r->query == BH_QUERY_NETWORK && json != NULL)
+		read_network(e, json);
+	else if (r->query == BH_QUERY_PODS && r->reply.status == 200)
+		read_pods(e, json);
+	cJSON_Delete(json);
+}
+
+static void connect_all(struct bh_engine *e)
+{
+	e->retry_at = 0;
+	e->resync_at = e->now + RESYNC;
+	e->events = ask(e, BH_QUERY_EVENTS, "");
+	if (has_pods(e))
+		ask(e, BH_QUERY_PODS, "");
+	ask(e, BH_QUERY_CONTAINERS, "");
+}
+
+void bh_engine_data(struct bh_engine *e, uint32_t id, const void *bytes, size_t length, int64_t now)
+{
+	struct request *r = bh_map_get(e->requests, &id, sizeof(id));
+	struct bh_error err = { 0 };
+
+	e->now = now;
+	if (r == NULL || r->failed)
+		return;
+	r->failed = bh_http_reply_feed(&r->reply, bytes, length, &err) != 0;
+	if (id != e->events)
+		return;
+	if (r->failed || (r->reply.status != 0 && r->reply.status != 200)) {
+		start_over(e);
+		lose_engine(e, ": %s",
+			    err.text[0] != '\0' ? err.text : "it refuses its event stream");
+	} else {
+		read_events(e, &r->reply.body);
+	}
+}
+
+/* A socket that is not there belongs to an engine that is not installed, or not started. */
+static void end_events(struct bh_engine *e, int error)
+{
+	/* To look for a socket costs nothing, and containers start as soon as their engine does. */
+	if (error == -ENOENT)
+		e->retry_after = RETRY_LEAST;
+	start_over(e);
+	if (error == -ENOENT)
+		set_state(e, BH_RUNTIME_ABSENT, "its socket is not there");
+	else
+		lose_engine(e, "'s socket: %s",
+			    error != 0 ? strerror(-error) : "closed by the engine");
+}
+
+void bh_engine_end(struct bh_engine *e, uint32_t id, int error, int64_t now)
+{
+	const struct request *r = bh_map_get(e->requests, &id, sizeof(id));
+	char again[BH_CONTAINER_ID];
+
+	e->now = now;
+	if (r == NULL)
+		return;
+	if (id == e->events) {
+		end_events(e, error);
+		return;
+	}
+	if (error == 0 && !r->failed)
+		read_reply(e, r);
+	else
+		lose_reply(e, r);
+	bh_copy_text(again, sizeof(again), r->again ? r->argument : "");
+	bh_map_remove(e->requests, &id, sizeof(id));
+	if (again[0] != '\0')
+		inspect(e, again);
+}
+
+void bh_engine_tick(struct bh_engine *e, int64_t now)
+{
+	const struct request *listing = outstanding(e, BH_QUERY_CONTAINERS, "");
+
+	e->now = now;
+	if (e->retry_at != 0 && now >= e->retry_at) {
+		connect_all(e);
+	} else if (listing != NULL && now - listing->asked >= PATIENCE) {
+		lose_engine(e, " takes connections, and does not answer");
+	} else if (listing == NULL && e->events != 0 && now >= e->resync_at) {
+		e->resync_at = now + RESYNC;
+		ask(e, BH_QUERY_CONTAINERS, "");
+	}
+}
+
+struct bh_engine *bh_engine_start(const struct bh_runtime_host *host, uint8_t runtime, int64_t now)
+{
+	struct bh_engine *e = bh_calloc(1, sizeof(*e));
+
+	e->host = *host;
+	e->runtime = runtime;
+	e->name = bh_runtime_name(runtime);
+	e->now = now;
+	e->requests = bh_map_new(free_request);
+	e->containers = bh_map_new(free_container);
+	e->pods = bh_map_new(free_pod);
+	e->retry_after = RETRY_LEAST;
+	connect_all(e);
+	return e;
+}
+
+void bh_engine_stop(struct bh_engine *e)
+{
+	bh_map_free(e->requests);
+	bh_map_free(e->containers);
+	bh_map_free(e->pods);
+	free(e);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The runtimes' back ends (capture/identity/runtime.h), and what they say: names, labels. */
+#include "core.h"
+#include "grow.h"
+#include "json.h"
+#include "runtime.h"
+#include "timefmt.h"
+
+static uint32_t query(void *user, uint8_t runtime, enum bh_runtime_query what, const char *argument)
+{
+	struct bh_core *core = user;
+	struct bh_msg_runtime_get get = { .request = ++core->next_request,
+					  .runtime = runtime,
+					  .query = (uint8_t)what };
+
+	bh_copy_text(get.argument, sizeof(get.argument), argument != NULL ? argument : "");
+	bh_channel_send(core->kernel, BH_MSG_RUNTIME_GET, &get, sizeof(get), NULL, 0, -1);
+	return get.request;
+}
+
+static void on_container(void *user, const struct bh_container *container)
+{
+	struct bh_core *core = user;
+
+	bh_model_container(core->model, container, bh_time_now());
+	bh_core_remember(core, container);
+}
+
+static void on_container_gone(void *user, uint8_t runtime, const char *id)
+{
+	struct bh_core *core = user;
+
+	(void)runtime;
+	bh_model_container_gone(core->model, id, bh_time_now());
+	bh_core_forget(core, id);
+}
+
+static void on_state(void *user, uint8_t runtime, enum bh_runtime_state state, const char *why)
+{
+	struct bh_core *core = user;
+	struct bh_core_runtime *r = &core->runtimes[runtime];
+	bool came = state == BH_RUNTIME_CONNECTED,
+	     left = r->known && r->state == BH_RUNTIME_CONNECTED;
+
+	if (r->known && r->state == state && strcmp(r->why, why != NULL ? why : "") == 0)
+		return;
+	r->known = true;
+	r->state = (uint8_t)state;
+	bh_copy_text(r->why, sizeof(r->why), why != NULL ? why : "");
+	if (came)
+		bh_core_forget_unmentioned(core, runtime, bh_time_now());
+	if (came)
+		bh_core_event(core, "runtime", "%s answers; its containers are known%s%s",
+			      bh_runtime_name(runtime), r->why[0] != '\0' ? ": " : "", r->why);
+	else if (left || state == BH_RUNTIME_UNREACHABLE)
+		bh_core_event(core, "runtime", "%s: %s", bh_runtime_name(runtime), r->why);
+	bh_core_rules_touch(core);
+}
+
+static bool is_configured(const struct bh_config *config, uint8_t runtime)
+{
+	switch (runtime) {
+	case BH_RUNTIME_DOCKER:
+		return config->docker_socket[0] != '\0';
+	case BH_RUNTIME_PODMAN:
+		return config->podman_socket[0] != '\0' || config->podman_storage[0] != '\0';
+	default:
+		return false;
+	}
+}
+
+void bh_core_runtimes_start(struct bh_core *core)
+{
+	struct bh_runtime_host host = { core, query, on_container, on_container_gone, on_state };
+
+	for (uint8_t i = 0; i < BH_RUNTIMES; i++)
+		if (bh_back_ends[i] != NULL && core->runtimes[i].back_end == NULL &&
+		    is_configured(&core->config, i))
+			core->runtimes[i].back_end = bh_back_ends[i]->start(&host, bh_time_now());
+}
+
+void bh_core_runtimes_tick(struct bh_core *core, int64_t now)
+{
+	for (uint8_t i = 0; i < BH_RUNTIMES; i++)
+		if (core->runtimes[i].back_end != NULL)
+			bh_back_ends[i]->tick(core->runtimes[i].back_end, now);
+}
+
+void bh_core_runtime_data(struct bh_core *core, const struct bh_message *m)
+{
+	const struct bh_msg_runtime_data *head = m->data;
+
+	if (core->runtimes[head->runtime].back_end != NULL)
+		bh_back_ends[head->runtime]->data(core->runtimes[head->runtime].back_end,
+						  head->request, head + 1,
+						  m->length - sizeof(*head), bh_time_now());
+}
+
+void bh_core_runtime_end(struct bh_core *core, const struct bh_msg_runtime_end *end)
+{
+	if (core->runtimes[end->runtime].back_end != NULL)
+		bh_back_ends[end->runtime]->end(core->runtimes[end->runtime].back_end, end->request,
+						end->error, bh_time_now());
+}
+
+bool bh_core_runtimes_known(const struct bh_core *core)
+{
+	for (uint8_t i = 0; i < BH_RUNTIMES; i++)
+		if (core->runtimes[i].back_end != NULL && !core->runtimes[i].known)
+			return false;
+	return true;
+}
+
+const char *bh_core_runtime_state(const struct bh_core *core, uint8_t runtime)
+{
+	static const char *const states[] = { "absent", "unreachable", "connected" };
+	const struct bh_core_runtime *r = &core->runtimes[runtime];
+
+	return r->back_end == NULL ? "off" : r->known ? states[r->state] : "unreachable";
+}
+
+/* Endpoints that a cgroup says are this runtime's. */
+static bool has_endpoints(const struct bh_core *core, uint8_t runtime)
+{
+	const struct bh_instance *instance;
+
+	for (size_t position = 0; (instance = bh_model_next(core->model, &position)) != NULL;)
+		if (instance->fact.runtime == runtime)
+			return true;
+	return false;
+}
+
+void bh_core_runtimes_say(const struct bh_core *core, cJSON *list)
+{
+	for (uint8_t i = 0; i < BH_RUNTIMES; i++) {
+		const struct bh_core_runtime *r = &core->runtimes[i];
+		char text[512];
+
+		if (bh_back_ends[i] == NULL || (r->known && r->state == BH_RUNTIME_CONNECTED) ||
+		    !(has_endpoints(core, i) ||
+		      (r->back_end != NULL && r->known && r->state == BH_RUNTIME_UNREACHABLE)))
+			continue;
+		snprintf(
+			text, sizeof(text),
+			"%s cannot be asked (%s): containers that are new or changed have no names",
+			bh_runtime_name(i),
+			r->back_end == NULL ? "it is switched off in the configuration"
+			: r->why[0] != '\0' ? r->why
+					    : "no answer yet");
+		cJSON_AddItemToArray(list, cJSON_CreateString(text));
+	}
+}

@@ -1,0 +1,120 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A real Podman: without its service, with it, and the change between the two; pods.
+
+# In a mount namespace of its own: what serves names to Podman's networks keeps its files in /run/containers,
+# wherever all else is.
+[ "$(id -u)" != 0 ] || [ -n "${APART:-}" ] || APART=1 exec unshare -m --propagation private "$0"
+# shellcheck source=tests/common.sh
+. "$(dirname "$0")/../common.sh"
+# shellcheck source=tests/runtime/podman_engine.sh
+. "$(dirname "$0")/podman_engine.sh"
+
+make_host "bhtest-podman-$$"
+write_config "runtimes: {docker: off, podman: $scratch/podman.sock, podman_storage: $scratch/podman/root}"
+configure_podman
+start_daemon
+
+runtime_is() {
+	status_is ".identity.runtimes[] | select(.name == \"podman\") | $1"
+}
+eventually 10 runtime_is '.state == "absent"' || fail "Podman is taken to be there before it ever ran"
+status_is '[.unknown[] | select(contains("podman"))] == []' || fail "what is not installed is missed"
+
+import_image
+p network create --ipv6 --subnet 10.90.0.0/24 --subnet fd90::/64 shop >/dev/null || fail "podman network"
+
+# run SERVICE NAME COMMAND: a container as podman-compose would label it.
+run() {
+	p run -d --name "$2" --network shop --network-alias "$1" --label com.docker.compose.project=shop \
+		--label "com.docker.compose.service=$1" localhost/shop:1 /bin/sh -c "$3" >/dev/null 2>&1 ||
+		fail "container $2"
+}
+
+# instance_is WORKLOAD NAME: an instance of this name belongs to the workload.
+instance_is() {
+	bh workloads --format json | jq -e --arg w "$1" --arg n "$2" \
+		'.rows[] | select(.workload == $w) | .instances[] | select(.name == $n)' >/dev/null
+}
+
+covered() {
+	bh coverage --format json | jq -e --arg n "$1" ".rows[] | select(.name == \$n) | $2" >/dev/null
+}
+
+has_edge() {
+	bh edges --format json | jq -e --arg s "$1" --arg d "$2" --argjson p "$3" \
+		'.edges[] | select(.src == $s and .dst == $d and .port == $p and .answered > 0)' >/dev/null
+}
+
+address() {
+	p inspect -f '{{(index .NetworkSettings.Networks "shop").IPAddress}}' "$1"
+}
+
+step "without the service: names, labels and addresses are read from disk"
+run db shop_db_1 'exec nc -ll -p 5432 -e cat'
+eventually 10 runtime_is '.state == "connected" and (.why | contains("on disk"))' ||
+	fail "the state on disk is not read: $(bh status --format json | jq -c .identity)"
+eventually 10 instance_is compose:shop/db shop_db_1 || fail "db is not known: $(bh workloads)"
+run web shop_web_1 "while :; do echo ask | timeout 2 nc $(address shop_db_1) 5432; sleep 0.3; done"
+eventually 10 has_edge compose:shop/web compose:shop/db 5432 || fail "no edge web -> db: $(bh edges)"
+unnamed=$(bh flows --format json --limit 5000 | jq -c 'select(.dst.port == 5432 and
+	(.src.workload == null or .dst.workload == null))' | head -n 3)
+[ -z "$unnamed" ] || fail "flows without a name: $unnamed"
+
+step "a pod is one workload, and its containers are in it"
+p pod create --name front --network shop --label team=pay >/dev/null 2>&1 || fail "podman pod create"
+p run -d --pod front --name one localhost/shop:1 nc -ll -p 8080 -e cat >/dev/null 2>&1 || fail "container one"
+p run -d --pod front --name two localhost/shop:1 sleep 100000 >/dev/null 2>&1 || fail "container two"
+p run -d --network host --name hosted localhost/shop:1 sleep 100000 >/dev/null 2>&1 || fail "container hosted"
+eventually 10 instance_is pod:front front || fail "the pod is not known: $(bh workloads)"
+for name in one two; do
+	eventually 10 covered $name '.coverage == "observable" and (.why | contains("pod front"))' ||
+		fail "$name is not known to be in the pod: $(bh coverage)"
+done
+eventually 10 covered hosted '.coverage == "neither" and (.why | contains("host"))' ||
+	fail "a container in the host's network is not told of: $(bh coverage)"
+
+step "with the service, which comes later"
+start_service
+eventually 20 runtime_is '.state == "connected" and .why == null' ||
+	fail "the service is not used: $(bh status --format json | jq -c .identity) $(tail -n 3 "$scratch/service.log")"
+for it in "compose:shop/db shop_db_1" "compose:shop/web shop_web_1" "pod:front front"; do
+	read -r workload name <<<"$it"
+	instance_is "$workload" "$name" || fail "$name changed with the way in which it is known: $(bh workloads)"
+done
+run db shop_db_2 'exec nc -ll -p 5432 -e cat'
+eventually 15 instance_is compose:shop/db shop_db_2 || fail "a new container is not known by the service"
+p rename shop_db_2 shop_db_9 2>/dev/null || fail "podman rename"
+eventually 15 instance_is compose:shop/db shop_db_9 || fail "the new name is not known: $(bh workloads)"
+p pod create --name back --network shop >/dev/null 2>&1 || fail "podman pod create"
+p run -d --pod back --name three localhost/shop:1 sleep 100000 >/dev/null 2>&1 || fail "container three"
+eventually 15 instance_is pod:back back || fail "a new pod is not known by the service: $(bh workloads)"
+
+step "without it again: nobody becomes a stranger"
+stop_service
+eventually 10 runtime_is '.state == "connected" and (.why | contains("on disk"))' || fail "the disk does not take over"
+for it in "compose:shop/db shop_db_9" "compose:shop/web shop_web_1" "pod:front front" "pod:back back"; do
+	read -r workload name <<<"$it"
+	instance_is "$workload" "$name" || fail "$name is a stranger without the service: $(bh workloads)"
+done
+p rm -f -t 0 shop_db_9 >/dev/null 2>&1
+gone() {
+	! bh coverage --format json | jq -e '.rows[] | select(.name == "shop_db_9")' >/dev/null
+}
+eventually 10 gone || fail "a removed container is still told of: $(bh coverage)"
+
+step "enforced: what was learned goes on, the rest is refused"
+bh policy propose >"$scratch/policy.yaml" || fail "no proposal"
+bh policy apply "$scratch/policy.yaml" >/dev/null || fail "apply"
+bh mode all enforce >/dev/null || fail "enforce"
+eventually 10 status_is '.enforcement.state == "active"' || fail "no rules in the kernel"
+# connects CONTAINER ADDRESS PORT: whether a connection is answered.
+connects() {
+	[ -n "$(p exec "$1" sh -c "echo probe | timeout 2 nc $2 $3" 2>/dev/null)" ]
+}
+eventually 10 connects shop_web_1 "$(address shop_db_1)" 5432 || fail "enforcement broke web"
+front=$(bh workloads --format json | jq -r '.rows[] | select(.workload == "pod:front") | .instances[0].addresses[0]')
+connects shop_web_1 "$front" 8080 && fail "web reached the pod"
+eventually 10 has_event '.kind == "denied" and .src.workload == "compose:shop/web" and .dst.workload == "pod:front"' ||
+	fail "nobody said that web was denied"
+no_leak
