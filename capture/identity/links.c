@@ -4,6 +4,12 @@
  * veths whose other end lies in another namespace, with the addresses of that end. Messages change
  * the picture, settle() states what differs. When messages are lost the picture is drawn again from
  * a dump, and settle() states the difference all the same.
+ *
+ * A namespace's number goes to the next one as soon as it is free. What is read under a number – a
+ * dump, the inode that a scan found – may therefore be of another namespace than the one whose
+ * links lead there in the picture. The kernel tells when a number comes free and is given out, and
+ * these messages are heard before anything that was read is believed: it counts only where the
+ * number was the same one's all the time.
  */
 #include "links.h"
 
@@ -38,6 +44,8 @@ struct inner {
 /* A namespace that some link of the host leads into. */
 struct space {
 	int32_t nsid;
+	uint32_t born;		   /* the scan after which it was entered */
+	bool changed;		   /* since its links were stated */
 	struct bh_map *inners;	   /* by ifindex */
 	struct bh_netns_fact fact; /* inode 0: nothing leads there yet */
 };
@@ -45,6 +53,8 @@ struct space {
 struct host_link {
 	uint32_t ifindex;
 	struct bh_rtnl_link raw;
+	bool changed;		      /* since it was stated */
+	bool doubtful;		      /* the number of the namespace that it leads into was freed */
 	bool gone;		      /* settle() states it and lets it go */
 	bool stated;		      /* as a link */
 	struct bh_host_link link;     /* as it was stated */
@@ -64,15 +74,21 @@ struct bh_links {
 	struct bh_map *spaces;	   /* nsid → struct space */
 	struct bh_map *host_addrs; /* (ifindex, address) → struct bh_host_addr */
 	struct bh_map *netns;	   /* inode → struct bh_netns_fact, as stated */
-	uint64_t overruns;
-	int64_t next_scan; /* monotonic; −1: nothing to look for */
-	unsigned scans;	   /* since something new was to be found */
+	bool doubts;		   /* some link is doubtful */
+	bool all_changed;	   /* every link is to be looked at by settle() */
+	uint64_t overruns, overruns_told;
+	bool redrawn;	    /* the picture is another one since the scan under way began */
+	uint32_t scan;	    /* counts them */
+	int64_t next_scan;  /* monotonic; −1: nothing to look for */
+	unsigned fruitless; /* scans since something new was to be found */
 };
 
 /* How long after the last look for processes the next one comes, in ms. A container's first process
  * enters its namespace milliseconds to seconds after the link appears. */
 static const unsigned scan_after[] = { 0, 20, 50, 100, 200, 400, 800, 1500, 3000, 6000, 12000 };
 #define SCANS (sizeof(scan_after) / sizeof(scan_after[0]))
+
+#define MOST_TRIES 10 /* under churn; what is left then is the next message's */
 
 static void free_space(void *value)
 {
@@ -98,30 +114,36 @@ static struct inner *inner_of(struct space *s, uint32_t ifindex)
 
 static void want_scan(struct bh_links *l)
 {
-	l->scans = 0;
+	l->fruitless = 0;
 	l->next_scan = bh_time_monotonic();
 }
 
 static const struct bh_rtnl_handlers *handlers(struct bh_links *l, struct bh_rtnl_handlers *out);
 
-/* A namespace is read when the first link leads there; from then on it sends its own news. */
-static struct space *space_of(struct bh_links *l, int32_t nsid)
+static struct space *space_of(const struct bh_links *l, int32_t nsid)
 {
-	struct space *s = bh_map_get(l->spaces, &nsid, sizeof(nsid));
+	return nsid >= 0 ? bh_map_get(l->spaces, &nsid, sizeof(nsid)) : NULL;
+}
+
+/* A namespace is read when the first link leads there; from then on it sends its own news. One that
+ * died in between answers with an error; its links are on their way out too. */
+static bool enter_space(struct bh_links *l, int32_t nsid)
+{
+	struct space *s = bh_calloc(1, sizeof(*s));
 	struct bh_rtnl_handlers h;
 
-	if (s != NULL)
-		return s;
-	s = bh_calloc(1, sizeof(*s));
 	s->nsid = nsid;
+	s->born = l->scan;
+	s->changed = true;
 	s->inners = bh_map_new(free);
 	bh_map_put(l->spaces, &nsid, sizeof(nsid), s);
-	/* A namespace that died in between answers with an error; its links are on their way out
-	 * too. */
-	bh_rtnl_dump_links(l->requests, nsid, handlers(l, &h));
-	bh_rtnl_dump_addresses(l->requests, nsid, handlers(l, &h));
+	if (bh_rtnl_dump_links(l->requests, nsid, handlers(l, &h)) != 0 ||
+	    bh_rtnl_dump_addresses(l->requests, nsid, handlers(l, &h)) != 0) {
+		bh_map_remove(l->spaces, &nsid, sizeof(nsid));
+		return false;
+	}
 	want_scan(l);
-	return s;
+	return true;
 }
 
 static void take_host_link(struct bh_links *l, const struct bh_rtnl_link *raw, bool gone)
@@ -135,7 +157,12 @@ static void take_host_link(struct bh_links *l, const struct bh_rtnl_link *raw, b
 		known->ifindex = raw->ifindex;
 		bh_map_put(l->links, &raw->ifindex, sizeof(raw->ifindex), known);
 	}
+	/* Its ports are known by its name. */
+	l->all_changed = l->all_changed || (raw->bridge && memcmp(known->raw.ifname, raw->ifname,
+								  sizeof(raw->ifname)) != 0);
 	known->raw = *raw;
+	known->changed = true;
+	known->doubtful = false;
 	known->gone = gone;
 	known->seen = true;
 }
@@ -148,9 +175,10 @@ static void on_link(void *user, int32_t nsid, const struct bh_rtnl_link *raw, bo
 		take_host_link(l, raw, gone);
 		return;
 	}
-	struct space *s = bh_map_get(l->spaces, &nsid, sizeof(nsid));
+	struct space *s = space_of(l, nsid);
 	if (s == NULL)
 		return;
+	s->changed = true;
 	if (gone)
 		bh_map_remove(s->inners, &raw->ifindex, sizeof(raw->ifindex));
 	else
@@ -224,22 +252,28 @@ static void on_address(void *user, int32_t nsid, const struct bh_rtnl_address *a
 		take_host_address(l, a, gone);
 		return;
 	}
-	struct space *s = bh_map_get(l->spaces, &nsid, sizeof(nsid));
+	struct space *s = space_of(l, nsid);
 	if (s == NULL || bh_addr_is_loopback(&a->addr))
 		return;
+	s->changed = true;
 	if (gone)
 		remove_inner_address(inner_of(s, a->ifindex), &a->addr);
 	else
 		add_inner_address(inner_of(s, a->ifindex), a);
 }
 
-/* The number that a namespace had is free; the next one may get it at once. */
+/* The number that a namespace had is free, or the next one's. Where links lead that led there, the
+ * kernel is asked: a veth goes some time after its namespace. */
 static void on_nsid(void *user, int32_t nsid, bool gone)
 {
 	struct bh_links *l = user;
+	struct host_link *h;
 
 	(void)gone;
 	bh_map_remove(l->spaces, &nsid, sizeof(nsid));
+	for (size_t position = 0; (h = bh_map_next(l->links, &position)) != NULL;)
+		if (h->raw.peer_nsid == nsid)
+			l->doubts = h->doubtful = h->changed = true;
 	l->next_scan = l->next_scan < 0 ? bh_time_monotonic() : l->next_scan;
 }
 
@@ -247,6 +281,56 @@ static const struct bh_rtnl_handlers *handlers(struct bh_links *l, struct bh_rtn
 {
 	*out = (struct bh_rtnl_handlers) { l, on_link, on_address, on_nsid };
 	return out;
+}
+
+/* Asks the kernel where doubtful links lead. One that has gone is told of by a message to come. */
+static void resolve_doubts(struct bh_links *l)
+{
+	struct bh_rtnl_handlers h;
+	struct host_link *link;
+
+	if (!l->doubts)
+		return;
+	l->doubts = false;
+	for (size_t position = 0; (link = bh_map_next(l->links, &position)) != NULL;) {
+		if (!link->doubtful)
+			continue;
+		link->doubtful = false;
+		if (bh_rtnl_get_link(l->requests, link->ifindex, handlers(l, &h)) != 0)
+			link->raw.peer_nsid = BH_NO_NSID;
+	}
+}
+
+static bool leads_to_unread(const struct bh_links *l, const struct host_link *h)
+{
+	return !h->gone && h->raw.veth && h->raw.peer_nsid >= 0 &&
+	       space_of(l, h->raw.peer_nsid) == NULL;
+}
+
+/* Enters the namespaces that links lead into; false: there was none to enter. */
+static bool enter_spaces(struct bh_links *l)
+{
+	const struct host_link *h;
+	bool any = false;
+
+	for (size_t position = 0; (h = bh_map_next(l->links, &position)) != NULL;)
+		if (h->changed && leads_to_unread(l, h))
+			any = enter_space(l, h->raw.peer_nsid) || any;
+	return any;
+}
+
+static void hear(struct bh_links *l);
+
+/* Completes the picture. A number may have changed hands before its namespace was read; then that
+ * is among the news that wait by now. */
+static void complete(struct bh_links *l)
+{
+	for (int tries = 0; tries < MOST_TRIES; tries++) {
+		hear(l);
+		resolve_doubts(l);
+		if (!enter_spaces(l))
+			return;
+	}
 }
 
 /* --- stating what differs --------------------------------------------------------------------- */
@@ -311,14 +395,15 @@ static void copy_bridge_name(const struct bh_links *l, const struct host_link *h
 }
 
 /* Fills *fact for a veth that leads into a namespace whose end is known. */
-static bool make_fact(struct bh_links *l, const struct host_link *h, struct bh_endpoint_fact *fact)
+static bool make_fact(const struct bh_links *l, const struct host_link *h,
+		      struct bh_endpoint_fact *fact)
 {
-	memset(fact, 0, sizeof(*fact));
-	if (h->gone || !h->raw.veth || h->raw.peer_nsid < 0)
-		return false;
 	const struct space *s = space_of(l, h->raw.peer_nsid);
-	const struct inner *i = bh_map_get(s->inners, &h->raw.peer, sizeof(h->raw.peer));
-	if (i == NULL)
+	const struct inner *i =
+		s != NULL ? bh_map_get(s->inners, &h->raw.peer, sizeof(h->raw.peer)) : NULL;
+
+	memset(fact, 0, sizeof(*fact));
+	if (h->gone || !h->raw.veth || i == NULL)
 		return false;
 	fact->ifindex = h->raw.ifindex;
 	fact->master_ifindex = h->raw.master;
@@ -359,31 +444,44 @@ static void state_endpoint(struct bh_links *l, struct host_link *h)
 	l->events.endpoint(l->events.user, &fact);
 }
 
+static bool is_unsettled(const struct bh_links *l, const struct host_link *h)
+{
+	const struct space *s = h->changed ? NULL : space_of(l, h->raw.peer_nsid);
+
+	return l->all_changed || h->changed || (s != NULL && s->changed);
+}
+
+static void settle_link(struct bh_links *l, struct host_link *h)
+{
+	uint32_t ifindex = h->ifindex;
+
+	/* A namespace that could not be read is read with the next news. */
+	h->changed = leads_to_unread(l, h);
+	state_endpoint(l, h);
+	if (!h->gone)
+		return;
+	if (h->stated)
+		l->events.link_gone(l->events.user, ifindex);
+	bh_map_remove(l->links, &ifindex, sizeof(ifindex));
+}
+
 static void settle(struct bh_links *l)
 {
 	struct host_link *h;
+	struct space *s;
 
 	for (size_t position = 0; (h = bh_map_next(l->links, &position)) != NULL;)
-		if (!h->gone)
+		if (h->changed && !h->gone)
 			state_link(l, h);
-	for (size_t position = 0; (h = bh_map_next(l->links, &position)) != NULL;) {
-		uint32_t ifindex = h->ifindex;
-
-		state_endpoint(l, h);
-		if (!h->gone)
-			continue;
-		if (h->stated)
-			l->events.link_gone(l->events.user, ifindex);
-		bh_map_remove(l->links, &ifindex, sizeof(ifindex));
-	}
+	for (size_t position = 0; (h = bh_map_next(l->links, &position)) != NULL;)
+		if (is_unsettled(l, h))
+			settle_link(l, h);
+	for (size_t position = 0; (s = bh_map_next(l->spaces, &position)) != NULL;)
+		s->changed = false;
+	l->all_changed = false;
 }
 
 /* --- namespaces and processes ----------------------------------------------------------------- */
-
-struct scan_result {
-	struct bh_links *links;
-	struct bh_map *seen; /* inodes */
-};
 
 static void state_netns(struct bh_links *l, const struct bh_netns_fact *fact)
 {
@@ -403,14 +501,21 @@ static void state_netns(struct bh_links *l, const struct bh_netns_fact *fact)
 
 static void on_found(void *user, const struct bh_netns_fact *fact)
 {
-	struct scan_result *result = user;
-	struct bh_links *l = result->links;
-	struct space *s =
-		fact->nsid >= 0 ? bh_map_get(l->spaces, &fact->nsid, sizeof(fact->nsid)) : NULL;
+	struct bh_netns_fact *copy = bh_calloc(1, sizeof(*copy));
 
-	bh_map_put(result->seen, &fact->inode, sizeof(fact->inode), l);
-	if (s != NULL)
+	*copy = *fact;
+	bh_map_put(user, &copy->inode, sizeof(copy->inode), copy);
+}
+
+/* Whose a namespace is. Found while its number was given to another one, it may be that one's. */
+static void take_found(struct bh_links *l, const struct bh_netns_fact *fact)
+{
+	struct space *s = space_of(l, fact->nsid);
+
+	if (s != NULL && s->born < l->scan && memcmp(&s->fact, fact, sizeof(*fact)) != 0) {
 		s->fact = *fact;
+		s->changed = true;
+	}
 	state_netns(l, fact);
 }
 
@@ -448,20 +553,49 @@ static void watch_directories(struct bh_links *l)
 				  IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_ATTRIB | IN_CLOSE_WRITE);
 }
 
+/* One look. What it finds is believed where the news that came meanwhile do not contradict it. */
+static void look(struct bh_links *l)
+{
+	struct bh_map *found = bh_map_new(free);
+	const struct bh_netns_fact *fact;
+
+	complete(l);
+	l->redrawn = false;
+	l->scan++;
+	bh_netns_scan((const char *const *)l->directories, l->config.proc, l->requests, true,
+		      on_found, found);
+	complete(l);
+	for (size_t position = 0; (fact = bh_map_next(found, &position)) != NULL;)
+		take_found(l, fact);
+	drop_unseen(l, found);
+	bh_map_free(found);
+}
+
+/* Once things are right again. */
+static void tell_overruns(struct bh_links *l)
+{
+	if (l->overruns == l->overruns_told)
+		return;
+	l->overruns_told = l->overruns;
+	l->events.overrun(l->events.user, l->overruns);
+}
+
+/* Nothing is stated before the namespaces have their names and processes: after an overrun an
+ * endpoint would be a stranger for a moment, and without its rules. */
 static void scan(struct bh_links *l)
 {
-	struct scan_result result = { l, bh_map_new(NULL) };
+	int tries = 0;
 
 	watch_directories(l); /* one that did not exist may do now */
-	bh_netns_scan((const char *const *)l->directories, l->config.proc, l->requests, true,
-		      on_found, &result);
-	drop_unseen(l, result.seen);
-	bh_map_free(result.seen);
+	do
+		look(l);
+	while (l->redrawn && ++tries < MOST_TRIES);
 	settle(l);
-	l->scans++;
-	l->next_scan = all_known(l) || l->scans >= SCANS
+	tell_overruns(l);
+	l->fruitless++;
+	l->next_scan = all_known(l) || l->fruitless >= SCANS
 			       ? -1
-			       : bh_time_monotonic() + scan_after[l->scans] * INT64_C(1000);
+			       : bh_time_monotonic() + scan_after[l->fruitless] * INT64_C(1000);
 }
 
 /* --- start and overruns ----------------------------------------------------------------------- */
@@ -487,19 +621,8 @@ static void drop_unseen_addresses(struct bh_links *l, struct bh_map *before)
 	}
 }
 
-static void enter_spaces(struct bh_links *l)
-{
-	const struct host_link *h;
-
-	for (size_t position = 0; (h = bh_map_next(l->links, &position)) != NULL;)
-		if (!h->gone && h->raw.veth && h->raw.peer_nsid >= 0)
-			space_of(l, h->raw.peer_nsid);
-}
-
-/* Draws the picture anew; what it does not show any more is gone. Nothing is stated before the
- * namespaces have their names and processes again: an endpoint would be a stranger for a moment,
- * and without its rules. */
-static void rescan(struct bh_links *l)
+/* Draws the picture anew; what it does not show any more is gone. */
+static void redraw(struct bh_links *l)
 {
 	struct bh_map *addresses_before = l->host_addrs;
 	struct host_link *h;
@@ -510,13 +633,31 @@ static void rescan(struct bh_links *l)
 	l->spaces = bh_map_new(free_space);
 	l->host_addrs = bh_map_new(free);
 	dump(l);
-	for (size_t position = 0; (h = bh_map_next(l->links, &position)) != NULL;)
+	for (size_t position = 0; (h = bh_map_next(l->links, &position)) != NULL;) {
 		h->gone = !h->seen;
+		h->changed = true;
+	}
 	drop_unseen_addresses(l, addresses_before);
 	bh_map_free(addresses_before);
-	enter_spaces(l);
-	l->scans = 0;
-	scan(l);
+	l->redrawn = true;
+}
+
+/* Takes in what waits. Where messages were lost, those that are left are older than what is drawn
+ * then, and speak of links that may be no more: they are heard first. */
+static void hear(struct bh_links *l)
+{
+	struct bh_rtnl_handlers h;
+	uint64_t before = l->overruns;
+
+	for (int tries = 0; tries < MOST_TRIES; tries++) {
+		if (bh_rtnl_read(l->news, handlers(l, &h)) != -ENOBUFS)
+			break;
+		l->overruns++;
+	}
+	if (l->overruns == before)
+		return;
+	redraw(l);
+	want_scan(l);
 }
 
 struct bh_links *bh_links_open(const struct bh_links_config *config,
@@ -572,7 +713,6 @@ int bh_links_start(struct bh_links *l, struct bh_error *err)
 	if (result != 0)
 		return bh_error_set(err, result, "rtnetlink: links cannot be read: %s",
 				    strerror(-result));
-	settle(l);
 	want_scan(l);
 	scan(l);
 	return 0;
@@ -603,16 +743,14 @@ static bool read_notifications(struct bh_links *l)
 
 void bh_links_read(struct bh_links *l)
 {
-	struct bh_rtnl_handlers h;
-
 	if (read_notifications(l))
 		want_scan(l);
-	if (bh_rtnl_read(l->news, handlers(l, &h)) == -ENOBUFS) {
-		l->overruns++;
-		rescan(l);
-		l->events.overrun(l->events.user, l->overruns);
-	}
-	settle(l);
+	l->redrawn = false;
+	complete(l);
+	if (l->redrawn)
+		scan(l);
+	else
+		settle(l);
 }
 
 int64_t bh_links_wait(const struct bh_links *l)

@@ -335,6 +335,18 @@ int bh_rtnl_dump_addresses(int fd, int32_t nsid, const struct bh_rtnl_handlers *
 	return transact(fd, request, nsid, handlers);
 }
 
+int bh_rtnl_get_link(int fd, uint32_t ifindex, const struct bh_rtnl_handlers *handlers)
+{
+	_Alignas(struct nlmsghdr) char buffer[128];
+	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
+
+	request->nlmsg_type = RTM_GETLINK;
+	request->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+	struct ifinfomsg *head = mnl_nlmsg_put_extra_header(request, sizeof(*head));
+	head->ifi_index = (int)ifindex;
+	return transact(fd, request, BH_NO_NSID, handlers);
+}
+
 static void take_nsid(void *user, int32_t nsid, bool gone)
 {
 	(void)gone;

@@ -55,6 +55,9 @@ int bh_rtnl_read(int fd, const struct bh_rtnl_handlers *handlers);
 int bh_rtnl_dump_links(int fd, int32_t nsid, const struct bh_rtnl_handlers *handlers);
 int bh_rtnl_dump_addresses(int fd, int32_t nsid, const struct bh_rtnl_handlers *handlers);
 
+/* One of the host's links, as it is now. 0 or negative errno (−ENODEV: there is none). */
+int bh_rtnl_get_link(int fd, uint32_t ifindex, const struct bh_rtnl_handlers *handlers);
+
 /* The id of the namespace that an open file stands for; BH_NO_NSID: it has none here. */
 int32_t bh_rtnl_nsid_of(int fd, int netns_fd);
 

@@ -12,17 +12,33 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <unistd.h>
 
 #include "links.h"
 
 #define DIRECTORY "/run/links"
 #define SMALL_BUFFER 4096
 
+#define MOST 64
+
 struct seen {
 	int endpoints, unnamed, gone;
 	uint64_t overruns;
 	struct bh_endpoint_fact last;
+	uint32_t nameless; /* this interface leads to nobody who has a name */
+	int misnamed;
+	/* The endpoints as they were stated last. */
+	struct bh_endpoint_fact present[MOST];
+	size_t present_count;
 };
+
+static struct bh_endpoint_fact *find(struct seen *seen, uint32_t ifindex)
+{
+	for (size_t i = 0; i < seen->present_count; i++)
+		if (seen->present[i].ifindex == ifindex)
+			return &seen->present[i];
+	return NULL;
+}
 
 static void on_endpoint(void *user, const struct bh_endpoint_fact *fact)
 {
@@ -30,13 +46,30 @@ static void on_endpoint(void *user, const struct bh_endpoint_fact *fact)
 
 	seen->endpoints++;
 	seen->unnamed += fact->netns_name[0] == '\0';
+	seen->misnamed += fact->ifindex == seen->nameless && fact->netns_name[0] != '\0';
 	seen->last = *fact;
+	struct bh_endpoint_fact *known = find(seen, fact->ifindex);
+	if (known == NULL) {
+		assert_in_range(seen->present_count, 0, MOST - 1);
+		known = &seen->present[seen->present_count++];
+	}
+	*known = *fact;
 }
 
 static void on_gone(void *user, uint32_t ifindex)
 {
+	struct seen *seen = user;
+	struct bh_endpoint_fact *known = find(seen, ifindex);
+
+	seen->gone++;
+	if (known != NULL)
+		*known = seen->present[--seen->present_count];
+}
+
+static void on_link_gone(void *user, uint32_t ifindex)
+{
 	(void)ifindex;
-	((struct seen *)user)->gone++;
+	(void)user;
 }
 
 static void on_overrun(void *user, uint64_t count)
@@ -81,8 +114,8 @@ static struct bh_links *open_links(struct seen *seen)
 	static const char *const directories[] = { DIRECTORY, NULL };
 	struct bh_links_config config = { directories, "/proc", SMALL_BUFFER };
 	struct bh_links_events events = {
-		seen,	 on_endpoint, on_gone,	on_addr,       on_addr,
-		on_link, on_gone,     on_netns, on_netns_gone, on_overrun,
+		seen,	 on_endpoint,  on_gone,	 on_addr,	on_addr,
+		on_link, on_link_gone, on_netns, on_netns_gone, on_overrun,
 	};
 	struct bh_error err = { 0 };
 
@@ -115,9 +148,103 @@ static void lost_messages_take_no_name_away(void **state)
 	bh_links_close(l);
 }
 
+/* Everything that waits, and the searches that are due soon. */
+static void follow(struct bh_links *l)
+{
+	bh_links_read(l);
+	while (bh_links_wait(l) >= 0 && bh_links_wait(l) < 300000) {
+		usleep((useconds_t)bh_links_wait(l));
+		bh_links_tick(l);
+		bh_links_read(l);
+	}
+}
+
+/* The one that followed knows what one that looks for the first time sees. */
+static void assert_equals_fresh_scan(struct seen *seen)
+{
+	struct seen fresh;
+	struct bh_links *l = open_links(&fresh);
+
+	follow(l);
+	assert_int_equal(seen->present_count, fresh.present_count);
+	for (size_t i = 0; i < fresh.present_count; i++) {
+		struct bh_endpoint_fact *known = find(seen, fresh.present[i].ifindex);
+
+		assert_non_null(known);
+		known->since = fresh.present[i].since;
+		assert_memory_equal(known, &fresh.present[i], sizeof(*known));
+	}
+	bh_links_close(l);
+}
+
+static void overflow(void)
+{
+	run("for i in $(seq 200); do echo addr add 10.9.2.$i/32 dev lo; done | ip -batch -");
+	run("ip addr flush to 10.9.2.0/24 dev lo");
+}
+
+/* What waited when messages were lost is older than the scan that follows. */
+static void lost_messages_leave_no_ghosts(void **state)
+{
+	struct seen seen;
+	struct bh_links *l = open_links(&seen);
+
+	(void)state;
+	follow(l);
+	run("ip link add ghost0 type veth peer name ghost1 netns " DIRECTORY "/alpha");
+	uint32_t ghost = if_nametoindex("ghost0");
+	overflow();
+	run("ip link del ghost0");
+	follow(l);
+	assert_true(seen.overruns > 0);
+	assert_null(find(&seen, ghost));
+	assert_equals_fresh_scan(&seen);
+	bh_links_close(l);
+}
+
+/* A namespace that nothing names, and the next one, which gets its number and has a name: the scan
+ * comes before the news. */
+static void a_reused_number_names_nobody_else(void **state)
+{
+	struct seen seen;
+	struct bh_links *l = open_links(&seen);
+
+	(void)state;
+	follow(l);
+	run("mkdir -p /run/elsewhere && touch /run/elsewhere/first && "
+	    "unshare --net=/run/elsewhere/first true");
+	run("ip link add first0 type veth peer name eth0 netns /run/elsewhere/first");
+	uint32_t first = if_nametoindex("first0");
+	follow(l);
+	assert_non_null(find(&seen, first));
+	int32_t number = find(&seen, first)->nsid;
+	assert_string_equal(find(&seen, first)->netns_name, "");
+
+	run("umount /run/elsewhere/first && rm /run/elsewhere/first");
+	while (if_nametoindex("first0") != 0)
+		usleep(10000);
+	run("touch " DIRECTORY "/second && unshare --net=" DIRECTORY "/second true");
+	run("ip link add second0 type veth peer name eth0 netns " DIRECTORY "/second");
+	uint32_t second = if_nametoindex("second0");
+	seen.nameless = first;
+	usleep((useconds_t)bh_links_wait(l));
+	bh_links_tick(l);
+	assert_int_equal(seen.misnamed, 0);
+	follow(l);
+	assert_int_equal(seen.misnamed, 0);
+	assert_null(find(&seen, first));
+	assert_non_null(find(&seen, second));
+	assert_int_equal(find(&seen, second)->nsid, number);
+	assert_string_equal(find(&seen, second)->netns_name, DIRECTORY "/second");
+	assert_equals_fresh_scan(&seen);
+	bh_links_close(l);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(lost_messages_take_no_name_away) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(lost_messages_take_no_name_away),
+					    cmocka_unit_test(lost_messages_leave_no_ghosts),
+					    cmocka_unit_test(a_reused_number_names_nobody_else) };
 
 	if (unshare(CLONE_NEWNET | CLONE_NEWNS) != 0 ||
 	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) {
