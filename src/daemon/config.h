@@ -51,6 +51,7 @@ struct bh_config {
 	struct bh_config_list netns_directories;
 	bool netns_ordinals;
 	int64_t keep_departed;
+	int64_t receive_buffer;		    /* bytes, of the socket that follows links */
 	char docker_socket[BH_CONFIG_TEXT]; /* "": not asked */
 	char podman_socket[BH_CONFIG_TEXT];
 	char podman_storage[BH_CONFIG_TEXT]; /* "": not read */

@@ -932,7 +932,7 @@ static int open_kernel(struct kernel *k, struct bh_error *err)
 	const char *directories[BH_CONFIG_LIST + 1] = { 0 };
 	struct bh_links_config links = { .netns_dirs = directories,
 					 .proc = "/proc",
-					 .receive_buffer = 8 << 20 };
+					 .receive_buffer = (int)k->config.receive_buffer };
 	struct bh_links_events events = { .user = k,
 					  .endpoint = on_endpoint,
 					  .endpoint_gone = on_endpoint_gone,

@@ -54,6 +54,7 @@ static void documented_file_is_the_defaults(void **state)
 	SAME_NUMBER(report_interval);
 	SAME_NUMBER(netns_ordinals);
 	SAME_NUMBER(keep_departed);
+	SAME_NUMBER(receive_buffer);
 	SAME_TEXT(docker_socket);
 	SAME_NUMBER(window);
 	SAME_NUMBER(window_offset);
@@ -77,7 +78,7 @@ static void values_are_read(void **state)
 			       "interfaces:\n  uplinks: [ext0]\n"
 			       "runtimes: {docker: off}\n"
 			       "enforcement: {posture: closed, table_protection: plain}\n"
-			       "identity: {netns_ordinals: false}\n",
+			       "identity: {netns_ordinals: false, receive_buffer: 64KiB}\n",
 			       &err),
 			 0);
 	assert_int_equal(c.ring_bytes, 64 << 20);
@@ -92,6 +93,7 @@ static void values_are_read(void **state)
 	assert_int_equal(c.posture, 2);
 	assert_int_equal(c.table_protection, BH_TABLE_PLAIN);
 	assert_false(c.netns_ordinals);
+	assert_int_equal(c.receive_buffer, 64 << 10);
 }
 
 static void json_and_empty_files_are_read(void **state)
