@@ -15,9 +15,12 @@
 #include "address.h"
 #include "grow.h"
 #include "map.h"
+#include "timefmt.h"
 #include "workload.h"
 
 #define OPEN_END INT64_MAX
+#define JUST_GONE (10 * BH_SECOND)
+#define LATE (5 * BH_SECOND) /* how long after the first packet a fact may come, at most */
 
 struct hold {
 	struct bh_addr addr;
@@ -59,6 +62,7 @@ struct bh_model {
 	struct bh_model_config config;
 	struct instance_list instances; /* present ones and departed ones, oldest first */
 	struct bh_map *present;		/* ifindex → struct instance */
+	struct bh_map *attachments;	/* ifindex → struct group: who is or was behind it */
 	struct bh_map *holders;		/* address → struct group: who holds or held it */
 	struct bh_map *spaces;		/* nsid → struct group: of present ones */
 	struct bh_map *containers;	/* id → struct bh_container */
@@ -89,6 +93,7 @@ struct bh_model *bh_model_new(const struct bh_model_config *config)
 	m->config = *config;
 	TAILQ_INIT(&m->instances);
 	m->present = bh_map_new(NULL);
+	m->attachments = bh_map_new(free_group);
 	m->holders = bh_map_new(free_group);
 	m->spaces = bh_map_new(free_group);
 	m->containers = bh_map_new(free_container);
@@ -116,6 +121,7 @@ void bh_model_free(struct bh_model *m)
 		free_instance(i);
 	}
 	bh_map_free(m->present);
+	bh_map_free(m->attachments);
 	bh_map_free(m->holders);
 	bh_map_free(m->spaces);
 	bh_map_free(m->containers);
@@ -146,15 +152,47 @@ static bool holds_now(const struct bh_endpoint_fact *fact, const struct bh_addr 
 	return false;
 }
 
+/* The address of a net that an endpoint holds; NULL: none. */
+static const struct bh_addr *common_addr(const struct bh_container_net *net,
+					 const struct bh_endpoint_fact *fact)
+{
+	if (net->addr4.family != 0 && holds_now(fact, &net->addr4))
+		return &net->addr4;
+	return net->addr6.family != 0 && holds_now(fact, &net->addr6) ? &net->addr6 : NULL;
+}
+
+/* Whether the net was, or may have been, that of an instance which has gone: of the container's own
+ * and the engine has not said since that it was given out again, or of somebody's whose name never
+ * came. Engines give MAC and address to the next container at once, and speak late. */
+static bool may_be_over(const struct bh_model *m, const struct bh_container *c,
+			const struct bh_container_net *net, const struct bh_addr *addr,
+			const struct bh_endpoint_fact *fact)
+{
+	const struct group *h = bh_map_get(m->holders, addr, sizeof(*addr));
+
+	for (size_t at = 0; h != NULL && at < h->count; at++) {
+		const struct bh_instance *i = &h->items[at]->shown;
+		const char *id = i->container != NULL ? i->container->id : i->fact.container_id;
+
+		if (i->until == 0 || memcmp(&i->fact.mac, &net->mac, sizeof(net->mac)) != 0)
+			continue;
+		if (id[0] == '\0' ? fact->since - i->until < JUST_GONE
+				  : strcmp(id, c->id) == 0 && net->since <= i->until)
+			return true;
+	}
+	return false;
+}
+
 /* MAC and address together, as the engine gave them out. */
-static bool has_net(const struct bh_container *c, const struct bh_endpoint_fact *fact)
+static bool has_net(const struct bh_model *m, const struct bh_container *c,
+		    const struct bh_endpoint_fact *fact)
 {
 	for (size_t i = 0; i < c->net_count; i++) {
 		const struct bh_container_net *net = &c->nets[i];
+		const struct bh_addr *addr = common_addr(net, fact);
 
-		if (memcmp(&net->mac, &fact->mac, sizeof(net->mac)) == 0 &&
-		    ((net->addr4.family != 0 && holds_now(fact, &net->addr4)) ||
-		     (net->addr6.family != 0 && holds_now(fact, &net->addr6))))
+		if (addr != NULL && memcmp(&net->mac, &fact->mac, sizeof(net->mac)) == 0 &&
+		    !may_be_over(m, c, net, addr, fact))
 			return true;
 	}
 	return false;
@@ -185,7 +223,7 @@ static const struct bh_container *by_circumstance(const struct bh_model *m,
 		    strcmp(run_path(c->netns_path), run_path(fact->netns_name)) == 0)
 			return c;
 	for (size_t position = 0; (c = bh_map_next(m->containers, &position)) != NULL;)
-		if (has_net(c, fact) && !is_taken(m, c, fact))
+		if (has_net(m, c, fact) && !is_taken(m, c, fact))
 			return c;
 	return NULL;
 }
@@ -348,6 +386,7 @@ static void drop_departed(struct bh_model *m, int64_t now)
 		TAILQ_REMOVE(&m->instances, i, next);
 		for (size_t at = 0; at < i->hold_count; at++)
 			leave_group(m->holders, &i->holds[at].addr, sizeof(i->holds[at].addr), i);
+		leave_group(m->attachments, &i->shown.fact.ifindex, sizeof(uint32_t), i);
 		free_instance(i);
 	}
 }
@@ -370,6 +409,7 @@ static struct instance *begin_instance(struct bh_model *m, const struct bh_endpo
 	i->shown.fact = *fact;
 	TAILQ_INSERT_TAIL(&m->instances, i, next);
 	bh_map_put(m->present, &fact->ifindex, sizeof(fact->ifindex), i);
+	enter_group(m->attachments, &fact->ifindex, sizeof(fact->ifindex), i);
 	return i;
 }
 
@@ -496,12 +536,31 @@ static void keep_image(struct bh_container *container, const struct bh_container
 		memcpy(container->image, known->image, sizeof(container->image));
 }
 
+static bool is_same_net(const struct bh_container_net *a, const struct bh_container_net *b)
+{
+	return memcmp(&a->mac, &b->mac, sizeof(a->mac)) == 0 &&
+	       bh_addr_equal(&a->addr4, &b->addr4) && bh_addr_equal(&a->addr6, &b->addr6);
+}
+
+static void date_nets(struct bh_container *container, const struct bh_container *known, int64_t now)
+{
+	for (size_t i = 0; i < container->net_count; i++) {
+		struct bh_container_net *net = &container->nets[i];
+
+		net->since = now;
+		for (size_t at = 0; known != NULL && at < known->net_count; at++)
+			if (is_same_net(net, &known->nets[at]))
+				net->since = known->nets[at].since;
+	}
+}
+
 void bh_model_container(struct bh_model *m, const struct bh_container *container, int64_t now)
 {
 	struct bh_container *copy = bh_container_copy(container);
+	const struct bh_container *known = bh_map_get_text(m->containers, copy->id);
 
-	(void)now;
-	keep_image(copy, bh_map_get_text(m->containers, copy->id));
+	keep_image(copy, known);
+	date_nets(copy, known, now);
 	bh_map_put_text(m->containers, copy->id, copy);
 	join_concerned(m, copy);
 	name_departed(m, copy);
@@ -628,15 +687,18 @@ static bool covers(const struct bh_instance *i, int64_t time)
 
 const struct bh_instance *bh_model_at(const struct bh_model *m, uint32_t ifindex, int64_t time)
 {
-	const struct instance *i = bh_map_get(m->present, &ifindex, sizeof(ifindex));
+	const struct group *group = bh_map_get(m->attachments, &ifindex, sizeof(ifindex));
+	const struct bh_instance *next = NULL;
 
-	if (i != NULL && i->shown.fact.since <= time)
-		return &i->shown;
-	const struct instance *departed;
-	TAILQ_FOREACH_REVERSE(departed, &m->instances, instance_list, next)
-	if (departed->shown.fact.ifindex == ifindex && covers(&departed->shown, time))
-		return &departed->shown;
-	return i != NULL ? &i->shown : NULL;
+	for (size_t at = 0; group != NULL && at < group->count; at++) {
+		const struct bh_instance *i = &group->items[at]->shown;
+
+		if (covers(i, time))
+			return i;
+		if (i->fact.since > time && (next == NULL || i->fact.since < next->fact.since))
+			next = i;
+	}
+	return next;
 }
 
 const struct bh_instance *bh_model_next_holder(const struct bh_model *m, const struct bh_addr *addr,
@@ -666,8 +728,60 @@ bool bh_model_held(const struct bh_instance *instance, const struct bh_addr *add
 	return held_at((const struct instance *)(const void *)instance, addr, time);
 }
 
-/* Who held it last, where nobody holds it at that time: present ones first, then the latest. */
-static const struct bh_instance *other_holder(const struct bh_model *m, const struct bh_addr *addr)
+/* What is known comes a little later than what it tells of, both when an address is got and when it
+ * is lost: it may have been held before it is known to be, … */
+static bool may_have_held(const struct instance *i, const struct bh_addr *addr, int64_t time)
+{
+	for (size_t at = 0; at < i->hold_count; at++)
+		if (bh_addr_equal(&i->holds[at].addr, addr) && time >= i->holds[at].from - LATE &&
+		    time < i->holds[at].until)
+			return true;
+	return false;
+}
+
+/* … and may be somebody else's before it is known not to be: somebody's who came and went before he
+ * was known at all. */
+static bool held_certainly(const struct instance *i, const struct bh_addr *addr, int64_t time)
+{
+	for (size_t at = 0; at < i->hold_count; at++)
+		if (bh_addr_equal(&i->holds[at].addr, addr) && time >= i->holds[at].from &&
+		    time < i->holds[at].until - LATE)
+			return true;
+	return false;
+}
+
+/* Whether one is as good as the other: replicas of a workload. */
+static bool are_alike(const struct bh_instance *a, const struct bh_instance *b)
+{
+	return a->workload[0] != '\0' && strcmp(a->workload, b->workload) == 0;
+}
+
+/* Who held it for certain, of several alike any. NULL: nobody may have. *doubtful: somebody may
+ * have, and nobody can say who. */
+static const struct bh_instance *
+certain_holder(const struct bh_model *m, const struct bh_addr *addr, int64_t time, bool *doubtful)
+{
+	const struct group *h = bh_map_get(m->holders, addr, sizeof(*addr));
+	const struct bh_instance *any = NULL, *certain = NULL;
+	bool alike = true;
+
+	for (size_t at = 0; h != NULL && at < h->count; at++) {
+		const struct instance *i = h->items[at];
+
+		if (!may_have_held(i, addr, time))
+			continue;
+		alike = alike && (any == NULL || are_alike(any, &i->shown));
+		any = &i->shown;
+		if (held_certainly(i, addr, time))
+			certain = &i->shown;
+	}
+	*doubtful = any != NULL && (certain == NULL || !alike);
+	return certain;
+}
+
+/* Who held it last before that time, of those who are not there any more. */
+static const struct bh_instance *former_holder(const struct bh_model *m, const struct bh_addr *addr,
+					       int64_t time)
 {
 	const struct group *h = bh_map_get(m->holders, addr, sizeof(*addr));
 	const struct bh_instance *best = NULL;
@@ -675,7 +789,7 @@ static const struct bh_instance *other_holder(const struct bh_model *m, const st
 	for (size_t at = 0; h != NULL && at < h->count; at++) {
 		const struct bh_instance *i = &h->items[at]->shown;
 
-		if (best == NULL || i->until == 0 || (best->until != 0 && i->until > best->until))
+		if (i->until != 0 && i->until <= time && (best == NULL || i->until > best->until))
 			best = i;
 	}
 	return best;
@@ -787,26 +901,59 @@ static void name_stranger(const struct bh_model *m, const struct bh_addr *addr,
 		set_peer(peer, BH_PEER_ADDRESS, text);
 }
 
+/* Nobody's veth tells: the address is all there is. */
 static const struct bh_instance *by_address(const struct bh_model *m, const struct bh_addr *addr,
 					    int64_t time, struct bh_peer *peer)
 {
-	const struct bh_instance *i = bh_model_holder(m, addr, time);
-	bool host = i == NULL && is_host_addr(m, addr);
-	const struct bh_instance *other = i == NULL && !host ? other_holder(m, addr) : NULL;
+	char text[BH_ADDR_TEXT];
+	bool doubtful;
+	const struct bh_instance *i = certain_holder(m, addr, time, &doubtful), *former;
 
-	if (i != NULL) {
-		set_instance_peer(peer, i);
-	} else if (other != NULL && other->until == 0) {
-		/* It holds the address now, and its fact came a moment after the packet. */
-		set_instance_peer(peer, other);
-		i = other;
-	} else if (other != NULL) {
-		set_peer(peer, BH_PEER_DEPARTED,
-			 other->workload[0] != '\0' ? other->workload : other->name);
-	} else {
-		name_stranger(m, addr, peer);
+	if (doubtful) {
+		snprintf(peer->name, sizeof(peer->name), "uncertain:%s",
+			 bh_addr_format(addr, text));
+		peer->kind = BH_PEER_UNRESOLVED;
+		return NULL;
 	}
+	if (i != NULL)
+		set_instance_peer(peer, i);
+	else if (!is_host_addr(m, addr) && (former = former_holder(m, addr, time)) != NULL)
+		set_peer(peer, BH_PEER_DEPARTED,
+			 former->workload[0] != '\0' ? former->workload : former->name);
+	else
+		name_stranger(m, addr, peer);
 	return i;
+}
+
+/* It went before its addresses of that family were read. */
+static bool is_unread(const struct bh_instance *i, uint8_t family)
+{
+	for (uint8_t at = 0; at < i->fact.addr_count; at++)
+		if (i->fact.addrs[at].family == family)
+			return false;
+	return i->until != 0;
+}
+
+static const struct bh_instance *by_veth(const struct bh_instance *i, const struct bh_addr *addr,
+					 int64_t time, struct bh_peer *peer, bool *spoofed)
+{
+	char text[BH_ADDR_TEXT];
+
+	if (held_at((const struct instance *)(const void *)i, addr, time) ||
+	    holds_now(&i->fact, addr) || bh_addr_is_unspecified(addr) ||
+	    is_unread(i, addr->family)) {
+		set_instance_peer(peer, i);
+		return i;
+	}
+	*spoofed = true;
+	set_peer(peer, BH_PEER_UNRESOLVED, bh_addr_format(addr, text));
+	return NULL;
+}
+
+/* A veth that went before anything was read of it: it was somebody's, and no address says whose. */
+static bool went_unread(const struct bh_model *m, uint32_t ifindex)
+{
+	return ifindex != 0 && bh_map_get(m->links, &ifindex, sizeof(ifindex)) == NULL;
 }
 
 void bh_model_peer(const struct bh_model *m, uint32_t ifindex, const struct bh_addr *addr,
@@ -814,19 +961,19 @@ void bh_model_peer(const struct bh_model *m, uint32_t ifindex, const struct bh_a
 		   bool *spoofed)
 {
 	const struct bh_instance *i = ifindex != 0 ? bh_model_at(m, ifindex, time) : NULL;
-	char text[BH_ADDR_TEXT];
 
 	*peer = (struct bh_peer) { 0 };
 	*spoofed = false;
-	if (i == NULL) {
-		i = by_address(m, addr, time, peer);
-	} else if (held_at((const struct instance *)i, addr, time) || holds_now(&i->fact, addr) ||
-		   bh_addr_is_unspecified(addr)) {
-		set_instance_peer(peer, i);
+	if (i != NULL) {
+		i = by_veth(i, addr, time, peer, spoofed);
 	} else {
-		*spoofed = true;
-		set_peer(peer, BH_PEER_UNRESOLVED, bh_addr_format(addr, text));
-		i = NULL;
+		i = by_address(m, addr, time, peer);
+		if (i != NULL && went_unread(m, ifindex)) {
+			snprintf(peer->name, sizeof(peer->name), "unidentified:interface %u",
+				 ifindex);
+			peer->kind = BH_PEER_UNRESOLVED;
+			i = NULL;
+		}
 	}
 	if (instance != NULL)
 		*instance = peer->kind == BH_PEER_WORKLOAD ? i : NULL;

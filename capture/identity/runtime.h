@@ -21,6 +21,7 @@ struct bh_container_net {
 	struct bh_mac mac;
 	struct bh_addr addr4; /* family 0: none */
 	struct bh_addr addr6;
+	int64_t since; /* µs: since when it is stated like this without a break; the model's */
 };
 
 /* A port of the container that the runtime makes reachable under one of the host's. */

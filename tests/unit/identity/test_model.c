@@ -102,23 +102,53 @@ static void late_names_hold_from_the_beginning(void **state)
 	bh_model_free(m);
 }
 
-/* Another container gets the address, and even the interface number is the next one. */
+#define SECOND INT64_C(1000000)
+
+/* Another container gets the address, and even the interface number is the next one. The veth says
+ * whose a packet is; where none is known the address does, but about the time at which it changed
+ * hands: what is known comes late. */
 static void a_reused_address_belongs_to_who_held_it_then(void **state)
 {
-	struct bh_model *m = new_model();
-	struct bh_endpoint_fact a = fact(7, "10.0.0.2", 100), b = fact(8, "10.0.0.2", 201);
+	struct bh_model_config config = { .keep_departed = 600 * SECOND };
+	struct bh_model *m = bh_model_new(&config);
+	struct bh_endpoint_fact a = fact(7, "10.0.0.2", 100 * SECOND),
+				b = fact(8, "10.0.0.2", 200 * SECOND + 2);
 
 	(void)state;
 	strcpy(a.container_id, ID_A);
 	strcpy(b.container_id, ID_B);
 	state_container(m, compose(ID_A, "web"));
 	state_container(m, compose(ID_B, "db"));
-	bh_model_endpoint(m, &a, 100);
-	bh_model_endpoint_gone(m, 7, 200);
-	expect(m, 0, "10.0.0.2", 200, BH_PEER_DEPARTED, "compose:shop/web");
-	bh_model_endpoint(m, &b, 201);
-	expect(m, 0, "10.0.0.2", 150, BH_PEER_WORKLOAD, "compose:shop/web");
-	expect(m, 0, "10.0.0.2", 250, BH_PEER_WORKLOAD, "compose:shop/db");
+	bh_model_endpoint(m, &a, a.since);
+	bh_model_endpoint_gone(m, 7, 200 * SECOND);
+	expect(m, 0, "10.0.0.2", 200 * SECOND, BH_PEER_DEPARTED, "compose:shop/web");
+	expect(m, 0, "10.0.0.2", 199 * SECOND, BH_PEER_UNRESOLVED, "uncertain:10.0.0.2");
+	bh_model_endpoint(m, &b, b.since);
+	expect(m, 7, "10.0.0.2", 99 * SECOND, BH_PEER_WORKLOAD, "compose:shop/web");
+	expect(m, 7, "10.0.0.2", 200 * SECOND - 1, BH_PEER_WORKLOAD, "compose:shop/web");
+	expect(m, 8, "10.0.0.2", 200 * SECOND, BH_PEER_WORKLOAD, "compose:shop/db");
+	expect(m, 0, "10.0.0.2", 150 * SECOND, BH_PEER_WORKLOAD, "compose:shop/web");
+	expect(m, 0, "10.0.0.2", 200 * SECOND - 1, BH_PEER_UNRESOLVED, "uncertain:10.0.0.2");
+	expect(m, 0, "10.0.0.2", 200 * SECOND, BH_PEER_UNRESOLVED, "uncertain:10.0.0.2");
+	expect(m, 0, "10.0.0.2", 250 * SECOND, BH_PEER_WORKLOAD, "compose:shop/db");
+	/* An interface that is not there any more, and of which nothing was ever known. */
+	expect(m, 9, "10.0.0.2", 250 * SECOND, BH_PEER_UNRESOLVED, "unidentified:interface 9");
+	bh_model_free(m);
+}
+
+/* One that went before its addresses were read does not lie about them. */
+static void who_went_unread_is_no_liar(void **state)
+{
+	struct bh_model *m = new_model();
+	struct bh_endpoint_fact f = fact(7, "10.0.0.2", 100);
+
+	(void)state;
+	f.addr_count = 0;
+	strcpy(f.container_id, ID_A);
+	state_container(m, compose(ID_A, "web"));
+	bh_model_endpoint(m, &f, 100);
+	bh_model_endpoint_gone(m, 7, 110);
+	expect(m, 7, "10.0.0.2", 105, BH_PEER_WORKLOAD, "compose:shop/web");
 	bh_model_free(m);
 }
 
@@ -212,6 +242,60 @@ static void what_is_left_of_a_container_is_not_the_next_one(void **state)
 	expect(m, 7, "10.0.0.2", 210, BH_PEER_UNRESOLVED, "unidentified:veth7");
 	state_container(m, compose(ID_B, "db"));
 	expect(m, 7, "10.0.0.2", 210, BH_PEER_UNRESOLVED, "unidentified:veth7");
+	bh_model_free(m);
+}
+
+static void give_net(struct bh_container *c, const struct bh_endpoint_fact *f)
+{
+	struct bh_container_net *net = bh_container_add_net(c);
+
+	net->mac = f->mac;
+	net->addr4 = f->addrs[0];
+}
+
+/* MAC and address go to the next container while the engine still says that they are the one's
+ * before: nobody is taken for that one any more. Once they are given to it again, it is. */
+static void a_net_that_was_given_back_names_nobody(void **state)
+{
+	struct bh_model *m = new_model();
+	struct bh_container *c = compose(ID_A, "web");
+	struct bh_endpoint_fact f = fact(7, "10.0.0.2", 100), next = fact(8, "10.0.0.2", 210),
+				again = fact(9, "10.0.0.2", 410);
+
+	(void)state;
+	next.mac = again.mac = f.mac;
+	give_net(c, &f);
+	bh_model_container(m, c, 90);
+	bh_model_endpoint(m, &f, 100);
+	expect(m, 7, "10.0.0.2", 100, BH_PEER_WORKLOAD, "compose:shop/web");
+	bh_model_endpoint_gone(m, 7, 200);
+	bh_model_endpoint(m, &next, 210);
+	bh_model_container(m, c, 220);
+	expect(m, 8, "10.0.0.2", 220, BH_PEER_UNRESOLVED, "unidentified:veth8");
+	bh_model_endpoint_gone(m, 8, 300);
+	c->net_count = 0;
+	bh_model_container(m, c, 310);
+	c->net_count = 1;
+	bh_model_endpoint(m, &again, 410);
+	/* The one between had no name, and the engine's word may be about that one. */
+	bh_model_container(m, c, 420);
+	expect(m, 9, "10.0.0.2", 420, BH_PEER_UNRESOLVED, "unidentified:veth9");
+	strcpy(again.container_id, ID_A);
+	again.runtime = BH_RUNTIME_DOCKER;
+	bh_model_endpoint(m, &again, 430);
+	expect(m, 9, "10.0.0.2", 420, BH_PEER_WORKLOAD, "compose:shop/web");
+	bh_model_endpoint_gone(m, 9, 500);
+	/* A restart with the same address, of which the engine tells. */
+	c->net_count = 0;
+	bh_model_container(m, c, 510);
+	c->net_count = 1;
+	bh_model_container(m, c, 2000);
+	f = fact(10, "10.0.0.2", 2000);
+	f.mac = next.mac;
+	f.since = 2000 + 11 * INT64_C(1000000);
+	bh_model_endpoint(m, &f, f.since);
+	expect(m, 10, "10.0.0.2", f.since, BH_PEER_WORKLOAD, "compose:shop/web");
+	bh_container_free(c);
 	bh_model_free(m);
 }
 
@@ -420,9 +504,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(late_names_hold_from_the_beginning),
 		cmocka_unit_test(a_reused_address_belongs_to_who_held_it_then),
+		cmocka_unit_test(who_went_unread_is_no_liar),
 		cmocka_unit_test(another_id_is_another_instance),
 		cmocka_unit_test(circumstances_name_a_container_without_process),
 		cmocka_unit_test(a_cgroup_overrules_circumstances),
+		cmocka_unit_test(a_net_that_was_given_back_names_nobody),
 		cmocka_unit_test(what_is_left_of_a_container_is_not_the_next_one),
 		cmocka_unit_test(a_shared_namespace_is_its_owners),
 		cmocka_unit_test(a_tag_that_moves_on_changes_no_workload),
