@@ -122,11 +122,13 @@ INLINE char *put_times(char *at, const struct bh_flow *flow)
 }
 
 INLINE char *put_end(struct bh_buffer *out, char *at, const char *before,
-		     const struct bh_addr *addr, uint16_t port, const char *workload)
+		     const struct bh_addr *addr, uint16_t port, const char *workload,
+		     const char *why)
 {
 	at = bh_addr_put(addr, put(at, before));
 	at = put_number(at, "\",\"port\":", port);
-	return put_text(out, at, ",\"workload\":", workload);
+	at = put_text(out, at, ",\"workload\":", workload);
+	return why != NULL ? put_text(out, at, ",\"why\":", why) : at;
 }
 
 /* Only where packets and segments differ. */
@@ -236,9 +238,9 @@ void bh_json_flow(struct bh_buffer *out, const struct bh_flow *flow,
 	char *at = put_times(out->data + out->length, flow);
 	at = put_word(at, ",\"proto\":\"", bh_protocol_format(flow->key.proto, proto));
 	at = put_end(out, at, ",\"src\":{\"ip\":\"", &flow->key.src, flow->key.sport,
-		     names->src_workload);
+		     names->src_workload, names->src_why);
 	at = put_end(out, at, "},\"dst\":{\"ip\":\"", &flow->key.dst, flow->key.dport,
-		     names->dst_workload);
+		     names->dst_workload, names->dst_why);
 	at = names->uncounted ? put_tracked(at, names->tracked)
 			      : put_halves(at, flow, names->verdict);
 	at = put_word(at, "},\"state\":\"", WORD(states, flow->state));

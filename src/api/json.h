@@ -16,6 +16,8 @@ enum bh_flow_verdict {
 
 /* What core knows about a flow beyond the record; NULL names print as null. */
 struct bh_flow_names {
+	const char *src_why; /* why an end has no workload; NULL: it has, or is none of ours */
+	const char *dst_why;
 	const char *src_workload;
 	const char *dst_workload;
 	const char *dns;

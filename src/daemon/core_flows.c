@@ -6,6 +6,7 @@
  */
 #include <inttypes.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -553,15 +554,32 @@ const char *bh_core_peer_workload(const struct bh_peer *peer)
 		       : NULL;
 }
 
+#define WHY_ROOM (BH_PEER_NAME + 16)
+
+/* Why an end of our networks has no workload; NULL: it has, or is none of ours. */
+static const char *why_unnamed(const struct bh_peer *peer, char room[WHY_ROOM])
+{
+	if (peer->kind == BH_PEER_DEPARTED) {
+		snprintf(room, WHY_ROOM, "departed:%s", peer->name);
+		return room;
+	}
+	if (peer->kind != BH_PEER_UNRESOLVED)
+		return NULL;
+	return strncmp(peer->name, "un", 2) == 0 ? peer->name : "unheld"; /* the address */
+}
+
 void bh_core_flow_json(const struct bh_core *core, const struct bh_live_flow *live,
 		       struct bh_buffer *out)
 {
 	const struct bh_live_flow *end = bh_core_proxied_end(live);
 	struct bh_flow flow = live->flow;
 	struct bh_tally tracked[2];
+	char why[2][WHY_ROOM];
 	bool needed = bh_core_count_is_needed(core, &live->flow);
 	bool counted = needed && bh_core_counted(live, &tracked[0], &tracked[1]);
 	struct bh_flow_names names = {
+		.src_why = why_unnamed(live->src, why[0]),
+		.dst_why = why_unnamed(end->dst, why[1]),
 		.src_workload = bh_core_peer_workload(live->src),
 		.dst_workload = bh_core_peer_workload(end->dst),
 		.dns = live->dns != NULL ? bh_name_text(live->dns) : NULL,
