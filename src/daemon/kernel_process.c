@@ -391,14 +391,22 @@ static void on_links_due(uv_timer_t *timer)
 	schedule_links(k);
 }
 
+/* An error on a netlink socket is an overrun, which reading it tells of and clears. libuv takes it
+ * for the end, and does not watch the socket any more. */
+static void watch_on(uv_poll_t *poll, int status, uv_poll_cb on_readable)
+{
+	if (status < 0)
+		uv_poll_start(poll, UV_READABLE, on_readable);
+}
+
 static void on_links_readable(uv_poll_t *poll, int status, int events)
 {
 	struct kernel *k = poll->data;
 
-	(void)status; /* an error on a netlink socket is an overrun, which _read handles */
 	(void)events;
 	bh_links_read(k->links);
 	schedule_links(k);
+	watch_on(poll, status, on_links_readable);
 }
 
 static void repeat_facts(struct kernel *k)
@@ -437,7 +445,6 @@ static void on_nflog_readable(uv_poll_t *poll, int status, int events)
 	struct bh_error err = { 0 };
 	uint64_t lost = 0, before = k->loss.denials_lost;
 
-	(void)status;
 	(void)events;
 	int got = bh_nflog_read(k->nflog, on_nflog_message, k, &lost, &err);
 	if (got < 0 && got != -ENOBUFS)
@@ -445,6 +452,7 @@ static void on_nflog_readable(uv_poll_t *poll, int status, int events)
 	k->loss.denials_lost += lost;
 	if (k->loss.denials_lost > before)
 		tell(&k->core, BH_MSG_LOSS, &k->loss, sizeof(k->loss));
+	watch_on(poll, status, on_nflog_readable);
 }
 
 /* --- connection tracking's counters ----------------------------------------------------------- */
