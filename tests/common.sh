@@ -187,9 +187,58 @@ child() {
 	pgrep -P "$daemon_pid" -f -- "--child $1"
 }
 
+# start_fresh: a second daemon, which knows nothing, in the same host; it changes nothing there.
+# It asks the engines that YAML names.
+start_fresh() {
+	mkdir -p "$scratch/fresh"
+	cat >"$scratch/fresh.yaml" <<-YAML
+		state_directory: $scratch/fresh/state
+		run_directory: $scratch/fresh/run
+		api: {socket: $scratch/fresh/run/api.sock}
+		enforcement: {log_group: 5071}
+		$(grep -E '^(runtimes|identity):' "$scratch/bulkhead.yaml" | sed 's/, *receive_buffer: [^,}]*//')
+	YAML
+	nsenter --net="/run/netns/$host" "$bulkhead" daemon --foreground --config "$scratch/fresh.yaml" \
+		>"$scratch/fresh.log" 2>&1 &
+	fresh_pid=$!
+	at_end stop_fresh
+	eventually 15 "$bulkhead" --socket "$scratch/fresh/run/api.sock" status || fail "the second daemon does not answer"
+}
+
+stop_fresh() {
+	[ -n "${fresh_pid:-}" ] || return 0
+	kill "$fresh_pid" 2>/dev/null
+	wait "$fresh_pid" 2>/dev/null
+	fresh_pid=
+	rm -rf "$scratch/fresh"
+}
+
+# model_of SOCKET: who is there, as that daemon says; all but the time since when, and who listens, which
+# is looked up now and then.
+model_of() {
+	"$bulkhead" --socket "$1" workloads --format json | jq -S '[.rows[] |
+		{workload, why, instances: (.instances | map(del(.since, .listens)) | sort_by(.ifname))}] | sort_by(.workload)'
+	"$bulkhead" --socket "$1" coverage --format json | jq -S '.rows | sort'
+	"$bulkhead" --socket "$1" status --format json | jq -S '.identity | del(.overruns)'
+}
+
+same_model() {
+	model_of "$scratch/run/api.sock" >"$scratch/model" && model_of "$scratch/fresh/run/api.sock" >"$scratch/fresh-model" &&
+		[ -s "$scratch/model" ] && cmp "$scratch/model" "$scratch/fresh-model"
+}
+
+# same_as_fresh: what the daemon knows is what one that looks for the first time finds.
+same_as_fresh() {
+	start_fresh
+	eventually 30 same_model ||
+		fail "the daemon's picture differs from a fresh one: $(diff "$scratch/model" "$scratch/fresh-model")"
+	stop_fresh
+}
+
 show_state() {
 	echo "---- log of the daemon (end)"
 	tail -n 40 "$scratch/daemon.log" 2>/dev/null
+	[ ! -e "$scratch/fresh.log" ] || tail -n 20 "$scratch/fresh.log"
 	echo "---- status"
 	bh status 2>&1 | head -n 60
 	echo "---- events"

@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Namespaces that come and go as fast as they can be made, each with the address, the MAC and, as the
+# kernel sees fit, the inode and the number of one before it. Each uses a port of its own, so that it is
+# known who sent what: no flow is attributed to anybody else, and the daemon's picture is that of one
+# that looks for the first time.
+# shellcheck source=tests/common.sh
+. "$(dirname "$0")/../common.sh"
+churn="$(dirname "$0")/../churn.py"
+
+count=90
+[ -n "${BULKHEAD_FULL:-}" ] && count=3000
+lanes=3
+
+make_host "churn-$$"
+spaces=$scratch/netns
+mkdir "$spaces"
+# shellcheck disable=SC2016 # for eval
+at_end 'for space in "$spaces"/*; do umount "$space"; done 2>/dev/null'
+write_config "$(
+	cat <<-YAML
+		runtimes: {docker: off}
+		identity: {netns_directories: [$spaces]}
+		events: {keep: 20000}
+	YAML
+)"
+add_bridge br0 10.94.0.254/24
+
+within() {
+	nsenter --net="$spaces/$1" "${@:2}"
+}
+# add NAME LANE: a namespace with the lane's address and MAC.
+add() {
+	touch "$spaces/$1"
+	unshare --net="$spaces/$1" true
+	ip -n "$host" link add "v$1" type veth peer name eth0 netns "$spaces/$1" address "02:00:00:00:00:0$2"
+	ip -n "$host" link set "v$1" master br0 up
+	within "$1" ip -batch - <<-IP
+		address add 10.94.0.$2/24 dev eth0
+		link set lo up
+		link set eth0 up
+	IP
+}
+remove() {
+	umount "$spaces/$1"
+	rm "$spaces/$1"
+}
+# Says its number over TCP, hears from the server, and sends a datagram, all by ports of its own.
+visit() {
+	within "$1" timeout 10 bash -c "exec 3<>/dev/tcp/10.94.0.9/$((10000 + $2)) && echo $2 >&3 &&
+		read -r -t 5 <&3 && echo $2 >/dev/udp/10.94.0.9/$((10000 + $2))" 2>/dev/null
+}
+# lane NUMBER: its share of them, one after the other.
+lane() {
+	local number visited=0
+	for number in $(seq "$1" "$lanes" "$count"); do
+		add "j$number" "$1"
+		visit "j$number" "$number" && visited=$((visited + 1))
+		remove "j$number"
+	done
+	echo "$visited" >"$scratch/visited-$1"
+}
+
+add server 9
+within server nft -f - <<-NFT || fail "the server's ports"
+	table ip led {
+		chain ports {
+			type nat hook prerouting priority -100;
+			tcp dport 10000-60000 redirect to :7
+			udp dport 10000-60000 redirect to :7
+		}
+	}
+NFT
+start_daemon
+nsenter --net="$spaces/server" python3 "$churn" serve "$scratch/serving" &
+at_end "kill $! 2>/dev/null"
+eventually 10 test -e "$scratch/serving" || fail "the server does not start"
+knows 1
+
+step "$count namespaces, $lanes at a time"
+began=$(date +%s%N)
+pids=()
+for number in $(seq $lanes); do
+	lane "$number" &
+	pids+=($!)
+done
+wait "${pids[@]}"
+visited=$(awk '{ n += $1 } END { print n }' "$scratch"/visited-*)
+echo "$visited of $count were served, $((count * 1000000000 / ($(date +%s%N) - began))) a second"
+[ "$visited" -gt $((count * 9 / 10)) ] || fail "the test itself does not work"
+
+step "no flow is another's, and few have no name"
+sleep 3 # the last reports
+bh flows --format json --limit 100000 >"$scratch/flows"
+python3 "$churn" check netns:server netns:j 40 <"$scratch/flows" || fail "who sent what is not known"
+bh edges --format json | jq -c .unlearned
+status_is '.loss.total.packets == null or .loss.total.packets == 0' || echo "some packets were lost"
+
+step "the picture is that of a first look"
+same_as_fresh
