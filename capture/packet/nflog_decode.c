@@ -106,8 +106,17 @@ static void read_time(struct bh_cursor c, struct bh_denial *out)
 		out->time = (int64_t)words[1] * BH_SECOND + words[3];
 }
 
+/* struct nfulnl_msg_packet_hw: the address' length, two bytes of padding, the address. */
+static void read_mac(struct bh_cursor c, struct bh_denial *out)
+{
+	uint16_t length;
+
+	if (bh_cursor_u16(&c, &length) && length == sizeof(out->mac.bytes) && bh_cursor_skip(&c, 2))
+		bh_cursor_bytes(&c, out->mac.bytes, sizeof(out->mac.bytes));
+}
+
 struct parts {
-	struct bh_cursor prefix, payload, time;
+	struct bh_cursor prefix, payload, time, hardware;
 	uint32_t in, out, physical_in, physical_out;
 	uint16_t ethertype;
 };
@@ -126,6 +135,9 @@ static void take_attribute(struct parts *parts, uint16_t type, struct bh_cursor 
 		break;
 	case NFULA_TIMESTAMP:
 		parts->time = value;
+		break;
+	case NFULA_HWADDR:
+		parts->hardware = value;
 		break;
 	case NFULA_IFINDEX_INDEV:
 		bh_cursor_u32(&value, &parts->in);
@@ -188,6 +200,7 @@ bool bh_nflog_decode(const void *bytes, size_t length, int64_t now, struct bh_de
 	out->ethertype = parts.ethertype;
 	out->in_ifindex = parts.physical_in != 0 ? parts.physical_in : parts.in;
 	out->out_ifindex = parts.physical_out != 0 ? parts.physical_out : parts.out;
+	read_mac(parts.hardware, out);
 	read_time(parts.time, out);
 	decode_payload(parts.payload, out);
 	return true;

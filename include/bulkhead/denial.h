@@ -26,6 +26,7 @@ struct bh_denial {
 	uint32_t in_ifindex; /* physical port where the kernel says it, else the logical device; 0:
 				none */
 	uint32_t out_ifindex;
+	struct bh_mac mac; /* the frame's sender, as it says; all zero: not known */
 };
 
 #endif

@@ -204,8 +204,19 @@ void bh_core_flows_orphaned(struct bh_core *core, uint32_t worker);
 /* Ends flows that capture has forgotten long ago: their last report found no room in the channel.
  */
 void bh_core_flows_sweep(struct bh_core *core, int64_t now);
-/* now: monotonic. */
-void bh_core_spoofs_tick(struct bh_core *core, int64_t now);
+/* core_spoofs.c */
+/* Tells of a flow whose sender does not hold the address that it sends as. */
+void bh_core_spoof(struct bh_core *core, const struct bh_flow *flow, const struct bh_peer *dst);
+void bh_core_spoofs_tick(struct bh_core *core, int64_t now); /* now: monotonic */
+/* Whose the address was at that time, besides this instance's (may be NULL): a workload's or an
+ * instance's name, "host", or NULL: nobody is known to have held it. */
+const char *bh_core_owner(const struct bh_core *core, const struct bh_addr *addr, int64_t time,
+			  const struct bh_instance *besides);
+/* The same of a MAC, at present. */
+const char *bh_core_mac_owner(const struct bh_core *core, const struct bh_mac *mac,
+			      const struct bh_instance *besides);
+/* null for NULL and "". */
+cJSON *bh_core_text_json(const char *text);
 void bh_core_flow_json(const struct bh_core *core, const struct bh_live_flow *flow,
 		       struct bh_buffer *out);
 /* Whether policy and learning have to do with it: not what links need to work, nor what a tunnel

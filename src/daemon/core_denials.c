@@ -128,8 +128,33 @@ static const char *event_kind(const struct bh_denial *d)
 	return kinds[d->kind];
 }
 
-static cJSON *denial_json(const struct bh_denial *d, const struct bh_peer *src,
-			  const struct bh_peer *dst, const char *workload, const char *reason)
+/* Who sent a frame that lies: on the way in the port's own workload, whose chain spoke; on the way
+ * out the chain is the receiver's, and only the interface says who sent it. NULL: not known. */
+static const char *liar(const struct bh_core *core, const struct bh_denial *d, const char *workload)
+{
+	const struct bh_instance *sender =
+		d->in_ifindex != 0 ? bh_model_at(core->model, d->in_ifindex, d->time) : NULL;
+
+	if (sender != NULL)
+		return sender->workload[0] != '\0' ? sender->workload : sender->name;
+	return d->side == BH_EGRESS ? workload : NULL;
+}
+
+/* Whose the address is that it claims, IP's or else the MAC; NULL: its own, or nobody's. */
+static const char *slandered(const struct bh_core *core, const struct bh_denial *d)
+{
+	const struct bh_instance *sender =
+		d->in_ifindex != 0 ? bh_model_at(core->model, d->in_ifindex, d->time) : NULL;
+
+	if (d->key.src.family == BH_NO_FAMILY ||
+	    (sender != NULL && bh_model_held(sender, &d->key.src, d->time)))
+		return bh_core_mac_owner(core, &d->mac, sender);
+	return bh_core_owner(core, &d->key.src, d->time, sender);
+}
+
+static cJSON *denial_json(const struct bh_core *core, const struct bh_denial *d,
+			  const struct bh_peer *src, const struct bh_peer *dst,
+			  const char *workload, const char *reason)
 {
 	cJSON *json = cJSON_CreateObject();
 	char proto[BH_PROTOCOL_TEXT];
@@ -143,21 +168,13 @@ static cJSON *denial_json(const struct bh_denial *d, const struct bh_peer *src,
 	cJSON_AddStringToObject(json, "side", d->side == BH_EGRESS ? "egress" : "ingress");
 	cJSON_AddItemToObject(json, "workload",
 			      workload != NULL ? cJSON_CreateString(workload) : cJSON_CreateNull());
+	if (d->kind == BH_SPOOFED) {
+		cJSON_AddItemToObject(json, "sender", bh_core_text_json(liar(core, d, workload)));
+		cJSON_AddItemToObject(json, "other", bh_core_text_json(slandered(core, d)));
+	}
 	cJSON_AddBoolToObject(json, "dropped", d->dropped);
 	cJSON_AddStringToObject(json, "reason", reason);
 	return json;
-}
-
-/* Who sent a frame that lies: on the way in the port's own workload, whose chain spoke; on the way
- * out the chain is the receiver's, and only the interface says who sent it. */
-static const char *liar(const struct bh_core *core, const struct bh_denial *d, const char *workload)
-{
-	const struct bh_instance *sender =
-		d->in_ifindex != 0 ? bh_model_at(core->model, d->in_ifindex, d->time) : NULL;
-
-	if (sender != NULL)
-		return sender->workload[0] != '\0' ? sender->workload : sender->name;
-	return d->side == BH_EGRESS && workload != NULL ? workload : "an endpoint";
 }
 
 /* The line a person reads. */
@@ -166,11 +183,13 @@ static void denial_text(const struct bh_core *core, const struct bh_denial *d,
 			const char *reason, char *out, size_t size)
 {
 	char port[BH_PORT_TEXT], from[BH_ADDR_TEXT], to[BH_ADDR_TEXT];
+	const char *who = liar(core, d, workload), *other = slandered(core, d);
 
 	if (d->kind == BH_SPOOFED)
-		snprintf(out, size, "%s sent a frame that claims %s → %s; it %s",
-			 liar(core, d, workload), bh_addr_format(&d->key.src, from),
-			 bh_addr_format(&d->key.dst, to),
+		snprintf(out, size, "%s sent a frame that claims %s%s%s%s → %s; it %s",
+			 who != NULL ? who : "an endpoint", bh_addr_format(&d->key.src, from),
+			 other != NULL ? " (" : "", other != NULL ? other : "",
+			 other != NULL ? ")" : "", bh_addr_format(&d->key.dst, to),
 			 d->dropped ? "was dropped" : "passed (audit)");
 	else
 		snprintf(out, size, "%s → %s %s %s: %s", src->name, dst->name,
@@ -191,5 +210,6 @@ void bh_core_denial(struct bh_core *core, const struct bh_denial *d)
 	name_peer(core, d->out_ifindex, &d->key.dst, d->time, &dst);
 	explain(core, d, &src, &dst, reason, sizeof(reason));
 	denial_text(core, d, &src, &dst, workload, reason, text, sizeof(text));
-	bh_core_event_json(core, event_kind(d), text, denial_json(d, &src, &dst, workload, reason));
+	bh_core_event_json(core, event_kind(d), text,
+			   denial_json(core, d, &src, &dst, workload, reason));
 }

@@ -17,7 +17,6 @@
 #include "log.h"
 #include "peer.h"
 #include "protocol.h"
-#include "talk_limit.h"
 #include "timefmt.h"
 
 #define KEEP_FINISHED 20000
@@ -134,32 +133,6 @@ static void name_by_address(const struct bh_addr *addr, struct bh_peer *peer)
 	bh_addr_format(addr, peer->name);
 }
 
-static void report_spoof(struct bh_core *core, const struct bh_flow *f)
-{
-	const struct bh_instance *who = bh_model_at(core->model, f->src_ifindex, f->first);
-	char address[BH_ADDR_TEXT];
-
-	if (bh_talk_allows(core->spoofs, f->src_ifindex, who != NULL ? who->name : "?",
-			   bh_time_monotonic()))
-		bh_core_event(core, "spoof",
-			      "%s (interface %s) sends as %s, which it does not hold",
-			      who != NULL ? who->name : "?", who != NULL ? who->fact.ifname : "?",
-			      bh_addr_format(&f->key.src, address));
-}
-
-static void sum_up_spoofs(void *user, const char *who, uint64_t unsaid)
-{
-	bh_core_event(user, "spoof",
-		      "%s went on to open %" PRIu64
-		      " connections as somebody whose address it does not hold",
-		      who, unsaid);
-}
-
-void bh_core_spoofs_tick(struct bh_core *core, int64_t now)
-{
-	bh_talk_tick(core->spoofs, now, sum_up_spoofs, core);
-}
-
 static void set_peers(struct bh_core *core, struct bh_live_flow *live, const struct bh_peer *src,
 		      const struct bh_peer *dst)
 {
@@ -198,7 +171,7 @@ static void name_ends(struct bh_core *core, struct bh_live_flow *live)
 	bh_core_name_peer(core, live);
 	live->spoofed = src_spoofed && f->src_ifindex != 0 && !live->link_control;
 	if (live->spoofed && !was_spoofed)
-		report_spoof(core, f);
+		bh_core_spoof(core, f, live->dst);
 }
 
 static uint64_t total_bytes(const struct bh_flow_half *half)

@@ -100,11 +100,14 @@ static void assert_addr(const struct bh_addr *addr, const char *want)
 
 static void a_denied_packet_is_read_whole(void **state)
 {
+	const struct nfulnl_msg_packet_hw hardware = { .hw_addrlen = htons(6),
+						       .hw_addr = { 2, 0, 0, 0, 0, 7 } };
 	struct bytes b = message(), packet = syn();
 	struct bh_denial d;
 
 	(void)state;
 	hardware_protocol(&b, 0x0800);
+	attribute(&b, NFULA_HWADDR, &hardware, sizeof(hardware));
 	prefix(&b, "bh:DENY:e:" HASH);
 	attribute_u32(&b, NFULA_IFINDEX_INDEV, 3);
 	attribute_u32(&b, NFULA_IFINDEX_OUTDEV, 3);
@@ -120,6 +123,7 @@ static void a_denied_packet_is_read_whole(void **state)
 	assert_int_equal(d.ethertype, 0x0800);
 	assert_int_equal(d.in_ifindex, 11); /* the port, not its bridge */
 	assert_int_equal(d.out_ifindex, 3);
+	assert_memory_equal(d.mac.bytes, hardware.hw_addr, 6);
 	assert_addr(&d.key.src, "10.0.0.1");
 	assert_addr(&d.key.dst, "10.0.0.2");
 	assert_int_equal(d.key.sport, 40000);
