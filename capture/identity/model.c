@@ -950,12 +950,6 @@ static const struct bh_instance *by_veth(const struct bh_instance *i, const stru
 	return NULL;
 }
 
-/* A veth that went before anything was read of it: it was somebody's, and no address says whose. */
-static bool went_unread(const struct bh_model *m, uint32_t ifindex)
-{
-	return ifindex != 0 && bh_map_get(m->links, &ifindex, sizeof(ifindex)) == NULL;
-}
-
 void bh_model_peer(const struct bh_model *m, uint32_t ifindex, const struct bh_addr *addr,
 		   int64_t time, struct bh_peer *peer, const struct bh_instance **instance,
 		   bool *spoofed)
@@ -968,7 +962,9 @@ void bh_model_peer(const struct bh_model *m, uint32_t ifindex, const struct bh_a
 		i = by_veth(i, addr, time, peer, spoofed);
 	} else {
 		i = by_address(m, addr, time, peer);
-		if (i != NULL && went_unread(m, ifindex)) {
+		/* It came by a veth of which nothing is known yet, or ever was: somebody's, and no
+		 * address says whose. */
+		if (i != NULL && ifindex != 0) {
 			snprintf(peer->name, sizeof(peer->name), "unidentified:interface %u",
 				 ifindex);
 			peer->kind = BH_PEER_UNRESOLVED;
