@@ -1,0 +1,126 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The awkward cases on a real Docker engine: each is observed and attributed, or honestly refused in
+# `coverage` with a reason and what to do.
+# shellcheck source=tests/common.sh
+. "$(dirname "$0")/../common.sh"
+# shellcheck source=tests/runtime/engine.sh
+. "$(dirname "$0")/engine.sh"
+
+make_host "bhtest-awkward-$$"
+write_config "runtimes: {docker: $scratch/docker.sock}"
+open_engine
+import_image
+# What macvlan hangs from; it leads nowhere.
+ip -n "$host" link add under0 type veth peer name under1
+ip -n "$host" link set under0 up
+ip -n "$host" link set under1 up
+d network create --subnet 10.85.0.0/24 front >/dev/null || fail "network front"
+d network create --subnet 10.85.1.0/24 --internal inside >/dev/null || fail "network inside"
+d network create --ipv6 --subnet 10.85.2.0/24 --subnet fd85::/64 six >/dev/null || fail "network six"
+d network create -d macvlan --subnet 10.85.3.0/24 -o parent=under0 flat >/dev/null || fail "network flat"
+
+# start NAME NETWORK COMMAND
+start() {
+	d run -d --init --name "$1" --network "$2" --label "bulkhead.workload=$1" shop:1 sh -c "$3" >/dev/null ||
+		fail "container $1"
+}
+# Each of these is there long before bulkhead is.
+serve='nc -ll -p 8000 -e echo hello'
+start server front "$serve"
+d network connect inside server
+d network connect six server
+start twice front 'sleep 100000'
+d network connect inside twice
+start hidden inside 'sleep 100000'
+start sixth six 'sleep 100000'
+# By the API itself: clients and engines of different age disagree about the option.
+curl -sf --unix-socket "$scratch/docker.sock" -H 'Content-Type: application/json' -o "$scratch/created" \
+	-d '{"Image": "shop:1", "Cmd": ["sleep", "100000"], "MacAddress": "02:de:ad:00:00:01",
+		"Labels": {"bulkhead.workload": "ownmac"}, "HostConfig": {"NetworkMode": "front", "Init": true}}' \
+	'http://docker/v1.41/containers/create?name=ownmac' || fail "container ownmac"
+d start ownmac >/dev/null || fail "container ownmac"
+[ "$(d inspect -f '{{.NetworkSettings.Networks.front.MacAddress}}' ownmac)" = 02:de:ad:00:00:01 ] ||
+	fail "the test is wrong: the MAC is another one"
+start outer front 'nc -ll -p 8001 -e echo outer'
+start inner container:outer 'nc -ll -p 8002 -e echo inner'
+start open host 'nc -ll -p 8003 -e echo open'
+start alone none 'sleep 100000'
+start flat flat 'sleep 100000'
+sleep 12 # longer than any search for something new lasts
+start_daemon
+eventually 15 status_is '.identity.runtimes[0].state == "connected"' || fail "docker is not connected"
+
+address() { # CONTAINER NETWORK [FIELD]
+	d inspect -f "{{(index .NetworkSettings.Networks \"$2\").${3:-IPAddress}}}" "$1"
+}
+asks() { # CONTAINER ADDRESS PORT
+	[ -n "$(d exec "$1" timeout 3 nc "$2" "$3" </dev/null)" ]
+}
+# flow JQ: there is a flow of which the expression holds.
+flow() {
+	bh flows --format json --limit 10000 | jq -e -s "any(.[]; $1)"
+}
+# attributed FROM TO ADDRESS PORT: the flow between them is named on both ends.
+attributed() {
+	flow ".src.workload == \"label:$1\" and .dst.workload == \"label:$2\" and .dst.ip == \"$3\" and .dst.port == $4"
+}
+visits() { # FROM TO ADDRESS PORT
+	asks "$1" "$3" "$4" || fail "$1 does not reach $2 at $3"
+	eventually 10 attributed "$@" || fail "the flow from $1 to $2 is not attributed: $(bh flows --format json | jq -c "select(.dst.ip == \"$3\")" | head -n 3)"
+}
+# covered NAME COVERAGE [TEXT]: what coverage says of it.
+covered() {
+	bh coverage --format json | jq -e --arg n "$1" --arg c "$2" --arg t "${3:-}" \
+		'any(.rows[]; .name == $n and .coverage == $c and ($t == "" or (.why // "" | contains($t))))'
+}
+is_covered() {
+	eventually 10 covered "$@" || fail "coverage of $1 is not $2 ($3): $(bh coverage | grep "$1")"
+}
+
+step "several networks: on each of them"
+visits twice server "$(address server front)" 8000
+visits twice server "$(address server inside)" 8000
+is_covered twice enforceable
+
+step "an internal network"
+visits hidden server "$(address server inside)" 8000
+is_covered hidden enforceable
+
+step "IPv6, and no IPv4 at all"
+visits sixth server "$(address server six GlobalIPv6Address)" 8000
+nsenter --net="/proc/$(d inspect -f '{{.State.Pid}}' sixth)/ns/net" ip -4 address flush dev eth0
+visits sixth server "$(address server six GlobalIPv6Address)" 8000
+only_six() {
+	bh workloads --format json | jq -e '.rows[] | select(.workload == "label:sixth") | .instances[0].addresses |
+		length > 0 and all(contains(":"))'
+}
+eventually 10 only_six || fail "its IPv4 address is still said to be there"
+
+step "a MAC of the user's choice"
+visits ownmac server "$(address server front)" 8000
+is_covered ownmac enforceable
+
+step "several containers in one namespace: named as one"
+visits twice outer "$(address outer front)" 8001
+visits twice outer "$(address outer front)" 8002
+asks inner "$(address server front)" 8000 || fail "inner does not reach the server"
+eventually 10 attributed outer server "$(address server front)" 8000 || fail "inner's flow is not the namespace's"
+is_covered outer enforceable
+is_covered inner observable "shares the network of outer"
+
+step "the host's network, none, and macvlan: refused, with reason and remedy"
+is_covered open neither "runs in the host's network"
+is_covered alone neither "has no network"
+is_covered flat neither "macvlan"
+
+step "paused and renamed: the same one"
+d pause ownmac >/dev/null
+is_covered ownmac enforceable
+d unpause ownmac >/dev/null
+visits ownmac server "$(address server front)" 8000
+d rename ownmac newname >/dev/null
+is_covered newname enforceable
+covered ownmac enforceable >/dev/null && fail "the old name is still there"
+
+same_as_fresh
