@@ -277,7 +277,7 @@ static void join(struct bh_model *m, struct instance *i)
 		bh_container_free((struct bh_container *)(uintptr_t)i->shown.container);
 		i->shown.container = c != NULL ? bh_container_copy(c) : NULL;
 	}
-	bh_workload_name(&i->shown, m->config.netns_ordinals);
+	bh_workload_name(&i->shown, m->config.grouping, m->config.netns_ordinals);
 	if (strcmp(before, i->shown.workload) != 0)
 		m->generation++;
 }
@@ -1072,7 +1072,7 @@ static void add_container_row(const struct bh_model *m, struct rows *rows,
 
 	if (!c->running || has_instance(m, c->id))
 		return;
-	bh_workload_name(&unattached, false);
+	bh_workload_name(&unattached, m->config.grouping, false);
 	struct bh_coverage_row *row =
 		add_row(rows, unattached.name, unattached.workload, bh_runtime_name(c->runtime));
 	const struct bh_container *owner = owner_of(m, c);

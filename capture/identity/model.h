@@ -8,6 +8,7 @@
 #define BH_MODEL_H
 
 #include "bulkhead/edge.h"
+#include "grouping.h"
 #include "links.h"
 #include "runtime.h"
 
@@ -16,6 +17,7 @@ struct bh_model;
 struct bh_model_config {
 	bool netns_ordinals;   /* web-1 and web-2 among named namespaces are replicas of web */
 	int64_t keep_departed; /* µs that a departed instance can still be looked up */
+	const struct bh_grouping *grouping; /* the operator's rules; the caller's; NULL: none */
 };
 
 /* One instance: an attachment and, where known, the container behind it. */

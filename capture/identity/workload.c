@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "grow.h"
+#include "pod_owner.h"
 
 static void set(struct bh_instance *i, const char *why, const char *kind, const char *name)
 {
@@ -13,19 +14,29 @@ static void set(struct bh_instance *i, const char *why, const char *kind, const 
 	bh_copy_text(i->why, sizeof(i->why), why);
 }
 
-/* "registry:5000/shop/web:1.2@sha256:…" → "registry:5000/shop/web" */
-static void bare_image(const char *image, char *out, size_t size)
+/* "registry:5000/shop/web:1.2@sha256:…" → "registry:5000/shop/web". False: it has no name. */
+static bool bare_image(const struct bh_container *c, char *out, size_t size)
 {
-	bh_copy_text(out, size, image);
+	if (c->image[0] == '\0' || strncmp(c->image, "sha256:", 7) == 0)
+		return false;
+	bh_copy_text(out, size, c->image);
 	out[strcspn(out, "@")] = '\0';
 	char *slash = strrchr(out, '/'), *colon = strrchr(out, ':');
 
 	if (colon != NULL && (slash == NULL || colon > slash))
 		*colon = '\0';
+	return true;
 }
 
-/* Whoever labels a container knows best, then whoever composed it; replicas of one image are alike;
- * a name alone groups nothing. */
+static bool is_one_off(const struct bh_container *c)
+{
+	const char *label = bh_container_label(c, "com.docker.compose.oneoff");
+
+	return label != NULL && strcmp(label, "True") == 0;
+}
+
+/* Whoever labels a container knows best, then whoever runs it; replicas of one image are alike; a
+ * name alone groups nothing. */
 static void name_container(struct bh_instance *i)
 {
 	const struct bh_container *c = i->container;
@@ -33,23 +44,24 @@ static void name_container(struct bh_instance *i)
 	const char *project = bh_container_label(c, "com.docker.compose.project");
 	const char *service = bh_container_label(c, "com.docker.compose.service");
 	const char *swarm = bh_container_label(c, "com.docker.swarm.service.name");
+	const char *why;
 	char text[240];
 
-	bh_copy_text(i->name, sizeof(i->name),
-		     c->pod[0] != '\0'	  ? c->pod
-		     : c->name[0] != '\0' ? c->name
-					  : c->id);
-	if (label != NULL) {
+	if (label != NULL && *label != '\0') {
 		set(i, "label bulkhead.workload", "label", label);
+	} else if (bh_pod_owner(c, text, sizeof(text), &why)) {
+		set(i, why, "k8s", text);
 	} else if (project != NULL && service != NULL) {
 		snprintf(text, sizeof(text), "%s/%s", project, service);
-		set(i, "Compose project and service", "compose", text);
+		set(i,
+		    is_one_off(c) ? "Compose project and service, whose single run it is"
+				  : "Compose project and service",
+		    "compose", text);
 	} else if (swarm != NULL) {
 		set(i, "Swarm service", "swarm", swarm);
 	} else if (c->pod[0] != '\0') {
 		set(i, "pod", "pod", c->pod);
-	} else if (c->image[0] != '\0' && strncmp(c->image, "sha256:", 7) != 0) {
-		bare_image(c->image, text, sizeof(text));
+	} else if (bare_image(c, text, sizeof(text))) {
 		set(i, "image without its tag", "image", text);
 	} else {
 		set(i, "name", "container", i->name);
@@ -100,23 +112,69 @@ bool bh_netns_name_is_made_up(const char *path)
 		(is_prefixed_uuid(slash, "/netns-") || is_prefixed_uuid(slash, "/cni-")));
 }
 
-void bh_workload_name(struct bh_instance *i, bool netns_ordinals)
-{
-	const char *slash = strrchr(i->fact.netns_name, '/');
+/* What rules match and names are made of; a workload is what comes of it. */
+struct known {
+	const struct bh_instance *instance;
+	char image[256]; /* without its tag; "": it has none */
+};
 
-	if (i->container != NULL) {
-		name_container(i);
+static const char *known_label(const void *labels, const char *key)
+{
+	const struct known *known = labels;
+
+	if (strcmp(key, "bulkhead.workload") == 0)
+		return known->instance->container != NULL
+			       ? bh_container_label(known->instance->container, key)
+			       : NULL;
+	if (strcmp(key, "bulkhead.image") == 0)
+		return known->image;
+	return bh_instance_label(known->instance, key);
+}
+
+/* By the operator's rules, which go before everything else. */
+static void name_by_rule(struct bh_instance *i, const struct bh_grouping *grouping)
+{
+	struct known known = { .instance = i };
+	char name[BH_GROUPING_NAME];
+
+	if (i->container != NULL)
+		bare_image(i->container, known.image, sizeof(known.image));
+	unsigned rule = bh_grouping_name(grouping, known_label, &known, name);
+	if (rule == 0)
 		return;
-	}
+	bh_copy_text(i->workload, sizeof(i->workload), name);
+	snprintf(i->why, sizeof(i->why), "rule %u of the configuration's workloads", rule);
+}
+
+static bool is_named_netns(const struct bh_endpoint_fact *fact)
+{
+	return fact->container_id[0] == '\0' && strrchr(fact->netns_name, '/') != NULL &&
+	       !bh_netns_name_is_made_up(fact->netns_name);
+}
+
+void bh_workload_name(struct bh_instance *i, const struct bh_grouping *grouping,
+		      bool netns_ordinals)
+{
+	const struct bh_container *c = i->container;
+
 	i->workload[0] = '\0';
 	bh_copy_text(i->why, sizeof(i->why), "nobody has said yet whose it is");
-	if (i->fact.container_id[0] != '\0')
+	if (c != NULL) {
+		bh_copy_text(i->name, sizeof(i->name),
+			     c->pod[0] != '\0'	  ? c->pod
+			     : c->name[0] != '\0' ? c->name
+						  : c->id);
+		name_container(i);
+	} else if (i->fact.container_id[0] != '\0') {
 		snprintf(i->name, sizeof(i->name), "%s:%.12s", bh_runtime_name(i->fact.runtime),
 			 i->fact.container_id);
-	else if (slash != NULL && !bh_netns_name_is_made_up(i->fact.netns_name))
-		name_netns(i, slash + 1, netns_ordinals);
-	else
+	} else if (is_named_netns(&i->fact)) {
+		name_netns(i, strrchr(i->fact.netns_name, '/') + 1, netns_ordinals);
+	} else {
 		bh_copy_text(i->name, sizeof(i->name), i->fact.ifname);
+	}
+	if (i->workload[0] != '\0' && grouping != NULL)
+		name_by_rule(i, grouping);
 }
 
 const char *bh_instance_label(const struct bh_instance *i, const char *key)

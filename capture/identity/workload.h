@@ -5,7 +5,12 @@
 
 #include "model.h"
 
-/* Fills name, workload and why from what is known of the instance by now. */
-void bh_workload_name(struct bh_instance *instance, bool netns_ordinals);
+/*
+ * Fills name, workload and why from what is known of the instance by now. The first that speaks
+ * names the workload: a rule of the operator's, the label bulkhead.workload, Kubernetes, Compose,
+ * Swarm, the image without its tag, the name. Workload is "" where nobody has said whose it is.
+ */
+void bh_workload_name(struct bh_instance *instance, const struct bh_grouping *grouping,
+		      bool netns_ordinals);
 
 #endif

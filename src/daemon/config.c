@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "buffer.h"
+#include "config_workloads.h"
 #include "grow.h"
 #include "log.h"
 #include "nearest.h"
@@ -25,7 +26,8 @@ enum kind {
 	COUNT, /* a number, or "auto": 0 */
 	BYTES, /* a number, or with KiB, MiB, GiB */
 	DURATION,
-	WORD, /* one of words[] */
+	WORD,  /* one of words[] */
+	RULES, /* about workloads */
 };
 
 struct key {
@@ -69,6 +71,7 @@ static const struct key keys[] = {
 	{ "runtimes.docker", OPTIONAL_PATH, AT(docker_socket), 0, 0, NULL },
 	{ "runtimes.podman", OPTIONAL_PATH, AT(podman_socket), 0, 0, NULL },
 	{ "runtimes.podman_storage", OPTIONAL_PATH, AT(podman_storage), 0, 0, NULL },
+	{ "workloads", RULES, AT(grouping), 0, 0, NULL },
 	{ "learning.window", DURATION, AT(window), BH_SECOND, 366 * DAY, NULL },
 	{ "learning.offset", DURATION, AT(window_offset), 0, 366 * DAY, NULL },
 	{ "learning.max_edges", NUMBER, AT(max_edges), 100, 10000000, NULL },
@@ -123,9 +126,8 @@ void bh_config_defaults(struct bh_config *c)
 	set_list(&c->netns_directories, directories);
 }
 
-/* "file:line:column: key: found X, expected Y" */
-static int refuse(struct bh_error *err, const char *file, const struct bh_yaml *node,
-		  const char *path, const char *expected)
+int bh_config_refuse(struct bh_error *err, const char *file, const struct bh_yaml *node,
+		     const char *path, const char *expected)
 {
 	char found[80];
 
@@ -181,6 +183,9 @@ static const char *expectation(const struct key *key, char *out, size_t size)
 		break;
 	case WORD:
 		expect_words(key, out, size);
+		break;
+	case RULES:
+		snprintf(out, size, "a list of rules");
 		break;
 	}
 	return out;
@@ -348,13 +353,18 @@ static int read_section(struct bh_config *config, const struct bh_yaml *map, con
 			 node->key);
 		const struct key *key = find_key(path);
 		int result = 0;
-		if (key != NULL && !read_value(key, node, (char *)config + key->offset))
-			result = refuse(err, file, node, path,
-					expectation(key, expected, sizeof(expected)));
+		if (key != NULL && key->kind == RULES)
+			result = bh_config_read_workloads(
+				(struct bh_grouping *)(void *)((char *)config + key->offset), node,
+				file, err);
+		else if (key != NULL && !read_value(key, node, (char *)config + key->offset))
+			result = bh_config_refuse(err, file, node, path,
+						  expectation(key, expected, sizeof(expected)));
 		else if (key == NULL && *section == '\0' && is_section(path))
 			result = node->kind == BH_YAML_MAP
 					 ? read_section(config, node, path, file, err)
-					 : refuse(err, file, node, path, "a map of its keys");
+					 : bh_config_refuse(err, file, node, path,
+							    "a map of its keys");
 		else if (key == NULL)
 			result = refuse_unknown(err, file, node, path);
 		if (result != 0)
@@ -373,7 +383,7 @@ int bh_config_parse(struct bh_config *config, const char *text, size_t length, c
 	struct bh_config read = *config;
 	int result = root->kind == BH_YAML_MAP
 			     ? read_section(&read, root, "", file, err)
-			     : refuse(err, file, root, "the file", "a map of keys");
+			     : bh_config_refuse(err, file, root, "the file", "a map of keys");
 	bh_yaml_free(root);
 	if (result == 0)
 		*config = read;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "bulkhead/error.h"
+#include "grouping.h"
 
 #define BH_CONFIG_TEXT 256
 #define BH_CONFIG_LIST 16
@@ -55,6 +56,7 @@ struct bh_config {
 	char docker_socket[BH_CONFIG_TEXT]; /* "": not asked */
 	char podman_socket[BH_CONFIG_TEXT];
 	char podman_storage[BH_CONFIG_TEXT]; /* "": not read */
+	struct bh_grouping grouping;	    /* the operator's rules about workloads */
 	int64_t window;
 	int64_t window_offset;
 	int64_t max_edges;

@@ -287,7 +287,8 @@ static void start(struct bh_core *core, const struct bh_config *config)
 	core->config = *config;
 	bh_log_open("core", (enum bh_log_level)config->log_level);
 	struct bh_model_config model = { .netns_ordinals = config->netns_ordinals,
-					 .keep_departed = config->keep_departed };
+					 .keep_departed = config->keep_departed,
+					 .grouping = &core->config.grouping };
 	struct bh_ledger_config ledger = { .window = config->window,
 					   .offset = config->window_offset,
 					   .max_edges = (size_t)config->max_edges };

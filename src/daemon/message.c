@@ -52,7 +52,7 @@ static bool check_config(const void *data)
 	       TEXT_OK(c->operator_group) && TEXT_OK(c->docker_socket) &&
 	       TEXT_OK(c->podman_socket) && TEXT_OK(c->podman_storage) &&
 	       flag_ok(&c->netns_ordinals) && check_list(&c->uplinks) &&
-	       check_list(&c->netns_directories);
+	       check_list(&c->netns_directories) && bh_grouping_is_sound(&c->grouping);
 }
 
 static bool check_endpoint(const void *data)

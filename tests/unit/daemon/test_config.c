@@ -63,6 +63,7 @@ static void documented_file_is_the_defaults(void **state)
 	SAME_NUMBER(table_protection);
 	SAME_NUMBER(log_group);
 	SAME_NUMBER(keep_events);
+	assert_int_equal(read.grouping.rule_count, 0);
 }
 
 static void values_are_read(void **state)
@@ -108,6 +109,26 @@ static void json_and_empty_files_are_read(void **state)
 	assert_int_equal(parse(&c, "", &err), 0);
 }
 
+static void rules_about_workloads_are_read(void **state)
+{
+	static struct bh_config c;
+	struct bh_error err = { 0 };
+
+	(void)state;
+	assert_int_equal(parse(&c,
+			       "workloads:\n"
+			       "  - match: {com.example.app: shop, bulkhead.image: 'db/*'}\n"
+			       "    name: '{com.example.app}-db'\n"
+			       "  - {name: rest, match: {bulkhead.name: '*'}}\n",
+			       &err),
+			 0);
+	assert_int_equal(c.grouping.rule_count, 2);
+	assert_int_equal(c.grouping.rules[0].match_count, 2);
+	assert_string_equal(c.grouping.text + c.grouping.rules[0].matches[1].pattern, "db/*");
+	assert_string_equal(c.grouping.text + c.grouping.rules[1].name, "rest");
+	assert_true(bh_grouping_is_sound(&c.grouping));
+}
+
 static const struct {
 	const char *text;
 	const char *message;
@@ -141,6 +162,27 @@ static const struct {
 	  "a list of at most 16 texts" },
 	{ "api: {socket: run/api}", "test.yaml:1:7: api.socket: found \"run/api\", expected an "
 				    "absolute path of at most 255 bytes" },
+	{ "workloads: {a: b}", "test.yaml:1:1: workloads: found a map, expected a list of rules" },
+	{ "workload: []", "test.yaml:1:1: unknown key workload; did you mean workloads?" },
+	{ "workloads:\n  - web", "test.yaml:2:5: workloads[0]: found \"web\", expected a map with "
+				 "match and name" },
+	{ "workloads:\n  - name: web", "test.yaml:2:5: workloads[0]: found a map, expected both of "
+				       "match and name" },
+	{ "workloads:\n  - {name: web, match: {}}", "test.yaml:2:17: workloads[0].match: found a "
+						    "map, expected a map of labels and shell "
+						    "patterns" },
+	{ "workloads:\n  - {name: web, match: {a: [b]}}",
+	  "test.yaml:2:25: workloads[0].match: found "
+	  "a list, expected a label and a shell "
+	  "pattern" },
+	{ "workloads:\n  - {name: '{a', match: {a: b}}", "test.yaml:2:6: workloads[0].name: found "
+							 "\"{a\", expected } after each {" },
+	{ "workloads:\n  - {name: [a], match: {a: b}}",
+	  "test.yaml:2:6: workloads[0].name: found a "
+	  "list, expected a name, with labels in {}" },
+	{ "workloads:\n  - {name: a, match: {a: b}, image: c}",
+	  "test.yaml:2:30: workloads[0].image: found \"c\", expected nothing: a rule has match and "
+	  "name" },
 	{ "- a\n- b", "test.yaml:1:1: the file: found a list, expected a map of keys" },
 	{ "log_level: info\nlog_level: debug", "test.yaml:2:1: the same key twice" },
 	{ "log_level: &x info", "test.yaml:1:15: anchors and aliases are not used here" },
@@ -187,6 +229,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(documented_file_is_the_defaults),
 		cmocka_unit_test(values_are_read),
+		cmocka_unit_test(rules_about_workloads_are_read),
 		cmocka_unit_test(json_and_empty_files_are_read),
 		cmocka_unit_test(broken_files_say_where_and_change_nothing),
 		cmocka_unit_test(syntax_errors_have_a_line),

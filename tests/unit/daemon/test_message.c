@@ -104,6 +104,19 @@ static void entries_are_checked(void **state)
 	assert_false(tracked_passes(&t));
 }
 
+static void rules_about_workloads_are_checked(void **state)
+{
+	static struct bh_config config;
+
+	(void)state;
+	bh_config_defaults(&config);
+	assert_true(bh_message_check(BH_MSG_CONFIG, &config, sizeof(config)));
+	assert_true(bh_grouping_add_rule(&config.grouping, "web"));
+	assert_true(bh_message_check(BH_MSG_CONFIG, &config, sizeof(config)));
+	config.grouping.rules[0].name = BH_GROUPING_TEXT;
+	assert_false(bh_message_check(BH_MSG_CONFIG, &config, sizeof(config)));
+}
+
 static void accounting_is_checked(void **state)
 {
 	struct bh_msg_accounting accounting;
@@ -520,6 +533,7 @@ int main(void)
 		cmocka_unit_test(lengths_are_checked),
 		cmocka_unit_test(fields_are_checked),
 		cmocka_unit_test(entries_are_checked),
+		cmocka_unit_test(rules_about_workloads_are_checked),
 		cmocka_unit_test(accounting_is_checked),
 		cmocka_unit_test(names_are_checked),
 		cmocka_unit_test(claims_are_checked),

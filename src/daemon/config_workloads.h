@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The configuration's rules about workloads. Internal to the configuration. */
+#ifndef BH_CONFIG_WORKLOADS_H
+#define BH_CONFIG_WORKLOADS_H
+
+#include "bulkhead/error.h"
+#include "grouping.h"
+#include "yaml.h"
+
+/* "file:line:column: path: found X, expected Y"; -EINVAL. */
+int bh_config_refuse(struct bh_error *err, const char *file, const struct bh_yaml *node,
+		     const char *path, const char *expected);
+
+/* Reads the list into *grouping, whatever that was. 0; or -EINVAL and *err. */
+int bh_config_read_workloads(struct bh_grouping *grouping, const struct bh_yaml *list,
+			     const char *file, struct bh_error *err);
+
+#endif
