@@ -28,6 +28,8 @@ static void tell(const struct bh_file_head *head, char *body, const struct bh_fi
 	path[head->path_length] = '\0';
 	if (head->news == BH_FILES_LISTED) {
 		events->listed(events->user, head->data_length);
+	} else if (head->news == BH_FILES_AGAIN) {
+		events->again(events->user);
 	} else if (head->news == BH_FILE_GONE) {
 		events->gone(events->user, path);
 	} else {

@@ -20,6 +20,7 @@ enum bh_file_news {
 	BH_FILE_GONE,	 /* path: a file, or a folder with all that is in it */
 	BH_FILES_LISTED, /* all that there is was told; data_length: how many of the places where
 			    to look exist at all */
+	BH_FILES_AGAIN,	 /* something was missed: everything is told once more */
 	BH_FILE_NEWS,
 };
 
@@ -35,6 +36,7 @@ struct bh_file_events {
 	void (*file)(void *user, const char *path, const char *data, size_t length);
 	void (*gone)(void *user, const char *path);
 	void (*listed)(void *user, uint32_t places);
+	void (*again)(void *user);
 };
 
 /* Zero-initialise. */

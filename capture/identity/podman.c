@@ -13,12 +13,10 @@
 #include "address.h"
 #include "bolt.h"
 #include "engine.h"
-#include "file_stream.h"
+#include "file_set.h"
 #include "grow.h"
 #include "map.h"
-#include "timefmt.h"
 
-#define RETRY BH_SECOND
 #define RUNNING 3 /* libpod/define/containerstate.go: ContainerStateRunning … */
 #define PAUSED 5
 
@@ -28,9 +26,7 @@ struct podman {
 	uint8_t engine_state; /* enum bh_runtime_state */
 	char engine_why[256];
 	bool engine_known;
-	uint32_t files; /* the stream's request; 0: none */
-	int64_t retry_at;
-	struct bh_file_stream stream;
+	struct bh_file_set *files;
 	bool listed;	       /* what is on disk is known, … */
 	bool on_disk;	       /* … and there is something */
 	char disk_why[128];    /* it cannot be read */
@@ -348,13 +344,6 @@ static void on_files_listed(void *user, uint32_t places)
 	tell_state(p);
 }
 
-static void watch_disk(struct podman *p)
-{
-	bh_file_stream_free(&p->stream);
-	p->retry_at = 0;
-	p->files = p->host.query(p->host.user, BH_RUNTIME_PODMAN, BH_QUERY_FILES, "");
-}
-
 /* --- operations ------------------------------------------------------------------------------- */
 
 static void *podman_start(const struct bh_runtime_host *host, int64_t now)
@@ -362,11 +351,12 @@ static void *podman_start(const struct bh_runtime_host *host, int64_t now)
 	struct podman *p = bh_calloc(1, sizeof(*p));
 	struct bh_runtime_host own = { p, engine_query, engine_container, engine_gone,
 				       engine_state };
+	struct bh_file_set_events files = { p, on_file, on_file_gone, on_files_listed };
 
 	p->host = *host;
 	p->stored = bh_map_new(free_container);
 	p->stated = bh_map_new(free);
-	watch_disk(p);
+	p->files = bh_file_set_start(host, BH_RUNTIME_PODMAN, &files);
 	p->engine = bh_engine_start(&own, BH_RUNTIME_PODMAN, now);
 	return p;
 }
@@ -375,24 +365,17 @@ static void podman_data(void *state, uint32_t request, const void *bytes, size_t
 			int64_t now)
 {
 	struct podman *p = state;
-	struct bh_file_events events = { p, on_file, on_file_gone, on_files_listed };
-	struct bh_error err = { 0 };
 
-	if (request != p->files)
+	if (!bh_file_set_data(p->files, request, bytes, length))
 		bh_engine_data(p->engine, request, bytes, length, now);
-	else if (bh_file_stream_feed(&p->stream, bytes, length, &events, &err) != 0)
-		p->files = 0;
 }
 
 static void podman_end(void *state, uint32_t request, int error, int64_t now)
 {
 	struct podman *p = state;
 
-	if (request != p->files) {
+	if (!bh_file_set_end(p->files, request))
 		bh_engine_end(p->engine, request, error, now);
-		return;
-	}
-	p->files = 0;
 }
 
 static void podman_tick(void *state, int64_t now)
@@ -400,10 +383,7 @@ static void podman_tick(void *state, int64_t now)
 	struct podman *p = state;
 
 	bh_engine_tick(p->engine, now);
-	if (p->files == 0 && p->retry_at == 0)
-		p->retry_at = now + RETRY;
-	else if (p->files == 0 && now >= p->retry_at)
-		watch_disk(p);
+	bh_file_set_tick(p->files, now);
 }
 
 static void podman_stop(void *state)
@@ -411,7 +391,7 @@ static void podman_stop(void *state)
 	struct podman *p = state;
 
 	bh_engine_stop(p->engine);
-	bh_file_stream_free(&p->stream);
+	bh_file_set_stop(p->files);
 	bh_map_free(p->stored);
 	bh_map_free(p->stated);
 	free(p);

@@ -164,6 +164,7 @@ const char *bh_runtime_name(uint8_t runtime)
 const struct bh_runtime_ops *const bh_back_ends[BH_RUNTIMES] = {
 	[BH_RUNTIME_DOCKER] = &bh_docker_ops,
 	[BH_RUNTIME_PODMAN] = &bh_podman_ops,
+	[BH_RUNTIME_CRI] = &bh_cri_ops,
 };
 
 static bool is_id(const char *text)

@@ -55,8 +55,11 @@ struct bh_config {
 	int64_t receive_buffer;		    /* bytes, of the socket that follows links */
 	char docker_socket[BH_CONFIG_TEXT]; /* "": not asked */
 	char podman_socket[BH_CONFIG_TEXT];
-	char podman_storage[BH_CONFIG_TEXT]; /* "": not read */
-	struct bh_grouping grouping;	    /* the operator's rules about workloads */
+	char podman_storage[BH_CONFIG_TEXT]; /* "": not read, as the other folders */
+	char cni_results[BH_CONFIG_TEXT];
+	char containerd_bundles[BH_CONFIG_TEXT];
+	char crio_bundles[BH_CONFIG_TEXT];
+	struct bh_grouping grouping; /* the operator's rules about workloads */
 	int64_t window;
 	int64_t window_offset;
 	int64_t max_edges;

@@ -64,6 +64,9 @@ static bool is_configured(const struct bh_config *config, uint8_t runtime)
 		return config->docker_socket[0] != '\0';
 	case BH_RUNTIME_PODMAN:
 		return config->podman_socket[0] != '\0' || config->podman_storage[0] != '\0';
+	case BH_RUNTIME_CRI:
+		return config->cni_results[0] != '\0' || config->containerd_bundles[0] != '\0' ||
+		       config->crio_bundles[0] != '\0';
 	default:
 		return false;
 	}

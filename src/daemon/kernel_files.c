@@ -55,11 +55,20 @@ struct bh_files {
 size_t bh_file_places(const struct bh_config *config, uint8_t runtime,
 		      struct bh_file_place places[BH_FILE_PLACES])
 {
+	const struct {
+		uint8_t runtime;
+		struct bh_file_place place;
+	} all[] = {
+		{ BH_RUNTIME_PODMAN, { config->podman_storage, "libpod/bolt_state.db" } },
+		{ BH_RUNTIME_CRI, { config->cni_results, "*" } },
+		{ BH_RUNTIME_CRI, { config->containerd_bundles, "*/*/config.json" } },
+		{ BH_RUNTIME_CRI, { config->crio_bundles, "*/userdata/config.json" } },
+	};
 	size_t count = 0;
 
-	if (runtime == BH_RUNTIME_PODMAN && config->podman_storage[0] != '\0')
-		places[count++] =
-			(struct bh_file_place) { config->podman_storage, "libpod/bolt_state.db" };
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (all[i].runtime == runtime && all[i].place.root[0] != '\0')
+			places[count++] = all[i].place;
 	return count;
 }
 
@@ -269,6 +278,7 @@ static void start_over(struct bh_files *f)
 	bh_map_free(f->folders);
 	f->folders = bh_map_new(free);
 	memset(f->found, 0, sizeof(f->found));
+	send_head(f, BH_FILES_AGAIN, "", 0);
 	enter_missing(f);
 	tell_listed(f);
 }

@@ -50,7 +50,8 @@ static bool check_config(const void *data)
 	return TEXT_OK(c->state_directory) && TEXT_OK(c->run_directory) &&
 	       TEXT_OK(c->capture_user) && TEXT_OK(c->core_user) && TEXT_OK(c->api_socket) &&
 	       TEXT_OK(c->operator_group) && TEXT_OK(c->docker_socket) &&
-	       TEXT_OK(c->podman_socket) && TEXT_OK(c->podman_storage) &&
+	       TEXT_OK(c->podman_socket) && TEXT_OK(c->podman_storage) && TEXT_OK(c->cni_results) &&
+	       TEXT_OK(c->containerd_bundles) && TEXT_OK(c->crio_bundles) &&
 	       flag_ok(&c->netns_ordinals) && check_list(&c->uplinks) &&
 	       check_list(&c->netns_directories) && bh_grouping_is_sound(&c->grouping);
 }

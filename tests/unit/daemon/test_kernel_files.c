@@ -57,10 +57,18 @@ static void on_listed(void *user, uint32_t places)
 	snprintf(r->log + used, sizeof(r->log) - used, "listed %u\n", places);
 }
 
+static void on_again(void *user)
+{
+	struct reader *r = user;
+	size_t used = strlen(r->log);
+
+	snprintf(r->log + used, sizeof(r->log) - used, "again\n");
+}
+
 static bool on_data(void *user, const void *bytes, size_t length)
 {
 	struct reader *r = user;
-	struct bh_file_events events = { r, on_file, on_gone, on_listed };
+	struct bh_file_events events = { r, on_file, on_gone, on_listed, on_again };
 	struct bh_error err = { 0 };
 
 	if (r->refuse)

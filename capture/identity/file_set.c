@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "file_set.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "grow.h"
+#include "map.h"
+#include "timefmt.h"
+
+#define RETRY BH_SECOND
+
+struct known {
+	char path[BH_FILE_PATH];
+	uint32_t round; /* in which it was told last */
+};
+
+struct bh_file_set {
+	struct bh_runtime_host host;
+	uint8_t runtime;
+	struct bh_file_set_events events;
+	uint32_t request; /* 0: none, the stream broke */
+	int64_t retry_at;
+	struct bh_file_stream stream;
+	struct bh_map *known; /* path → struct known */
+	uint32_t round;	      /* grows when everything is told anew */
+};
+
+static void ask(struct bh_file_set *set)
+{
+	bh_file_stream_free(&set->stream);
+	set->retry_at = 0;
+	set->round++;
+	set->request = set->host.query(set->host.user, set->runtime, BH_QUERY_FILES, "");
+}
+
+static void on_file(void *user, const char *path, const char *data, size_t length)
+{
+	struct bh_file_set *set = user;
+	struct known *known = bh_map_get_text(set->known, path);
+
+	if (known == NULL) {
+		known = bh_calloc(1, sizeof(*known));
+		bh_copy_text(known->path, sizeof(known->path), path);
+		bh_map_put_text(set->known, path, known);
+	}
+	known->round = set->round;
+	set->events.file(set->events.user, path, data, length);
+}
+
+static void lose(struct bh_file_set *set, const struct known *known)
+{
+	char path[BH_FILE_PATH];
+
+	memcpy(path, known->path, sizeof(path));
+	bh_map_remove_text(set->known, path);
+	set->events.gone(set->events.user, path);
+}
+
+/* A file, or a folder and what was in it. */
+static void on_gone(void *user, const char *path)
+{
+	struct bh_file_set *set = user;
+	const struct known *known;
+	size_t length = strlen(path);
+
+	for (size_t position = 0; (known = bh_map_next(set->known, &position)) != NULL;)
+		if (strncmp(known->path, path, length) == 0 &&
+		    (known->path[length] == '\0' || known->path[length] == '/'))
+			lose(set, known);
+}
+
+/* What was not told this time went while nobody looked. */
+static void on_listed(void *user, uint32_t places)
+{
+	struct bh_file_set *set = user;
+	const struct known *known;
+
+	for (size_t position = 0; (known = bh_map_next(set->known, &position)) != NULL;)
+		if (known->round != set->round)
+			lose(set, known);
+	set->events.listed(set->events.user, places);
+}
+
+static void on_again(void *user)
+{
+	((struct bh_file_set *)user)->round++;
+}
+
+struct bh_file_set *bh_file_set_start(const struct bh_runtime_host *host, uint8_t runtime,
+				      const struct bh_file_set_events *events)
+{
+	struct bh_file_set *set = bh_calloc(1, sizeof(*set));
+
+	set->host = *host;
+	set->runtime = runtime;
+	set->events = *events;
+	set->known = bh_map_new(free);
+	ask(set);
+	return set;
+}
+
+void bh_file_set_stop(struct bh_file_set *set)
+{
+	bh_file_stream_free(&set->stream);
+	bh_map_free(set->known);
+	free(set);
+}
+
+bool bh_file_set_data(struct bh_file_set *set, uint32_t request, const void *bytes, size_t length)
+{
+	struct bh_file_events events = { set, on_file, on_gone, on_listed, on_again };
+	struct bh_error err = { 0 };
+
+	if (request != set->request)
+		return false;
+	if (bh_file_stream_feed(&set->stream, bytes, length, &events, &err) != 0)
+		set->request = 0;
+	return true;
+}
+
+bool bh_file_set_end(struct bh_file_set *set, uint32_t request)
+{
+	if (request != set->request)
+		return false;
+	set->request = 0;
+	return true;
+}
+
+void bh_file_set_tick(struct bh_file_set *set, int64_t now)
+{
+	if (set->request == 0 && set->retry_at == 0)
+		set->retry_at = now + RETRY;
+	else if (set->request == 0 && now >= set->retry_at)
+		ask(set);
+}

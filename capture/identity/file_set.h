@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The files that a runtime keeps on disk, followed by a back end: asks for their stream
+ * (file_stream.h), again when it broke, and knows which files there are, so that each of them is
+ * told to be gone, whether it went alone, with its folder, or while nobody looked. Internal to this
+ * folder.
+ */
+#ifndef BH_FILE_SET_H
+#define BH_FILE_SET_H
+
+#include "file_stream.h"
+#include "runtime.h"
+
+struct bh_file_set_events {
+	void *user;
+	/* A file is new, or changed. The content is followed by a NUL that length does not count.
+	 */
+	void (*file)(void *user, const char *path, const char *data, size_t length);
+	void (*gone)(void *user, const char *path); /* one that was told of */
+	/* All that there is was told. places: how many of the places where to look exist. */
+	void (*listed)(void *user, uint32_t places);
+};
+
+struct bh_file_set;
+
+/* Asks at once. host is kept as it is, events are copied. */
+struct bh_file_set *bh_file_set_start(const struct bh_runtime_host *host, uint8_t runtime,
+				      const struct bh_file_set_events *events);
+void bh_file_set_stop(struct bh_file_set *set);
+
+/* As in struct bh_runtime_ops. False: the request is another one. */
+bool bh_file_set_data(struct bh_file_set *set, uint32_t request, const void *bytes, size_t length);
+bool bh_file_set_end(struct bh_file_set *set, uint32_t request);
+void bh_file_set_tick(struct bh_file_set *set, int64_t now);
+
+#endif

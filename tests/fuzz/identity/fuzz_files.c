@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "file_stream.h"
+#include "map.h"
+#include "runtime.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* The input is a run of (whose, which file, length, bytes), for the back ends that read text files.
+ * Whatever it holds, containers that are stated have an id, and none is lost that was not stated.
+ */
+struct host {
+	uint32_t asked;
+	struct bh_map *known;
+};
+
+static const char *const paths[] = {
+	"/b/k8s.io/1111111111111111111111111111111111111111111111111111111111111111/config.json",
+	"/b/default/demo/config.json",
+	"/c/2222222222222222222222222222222222222222222222222222222222222222/userdata/config.json",
+	"/var/lib/cni/results/net-1-eth0",
+	"/",
+	"config.json",
+	"/config.json",
+	"//config.json",
+};
+#define PATHS (sizeof(paths) / sizeof(paths[0]))
+
+static uint32_t on_query(void *user, uint8_t runtime, enum bh_runtime_query query,
+			 const char *argument)
+{
+	(void)runtime;
+	(void)query;
+	(void)argument;
+	return ++((struct host *)user)->asked;
+}
+
+static void on_container(void *user, const struct bh_container *c)
+{
+	if (c->id[0] == '\0')
+		abort();
+	bh_map_put_text(((struct host *)user)->known, c->id, user);
+}
+
+static void on_gone(void *user, uint8_t runtime, const char *id)
+{
+	(void)runtime;
+	if (!bh_map_remove_text(((struct host *)user)->known, id))
+		abort();
+}
+
+static void on_state(void *user, uint8_t runtime, enum bh_runtime_state state, const char *why)
+{
+	(void)user;
+	(void)runtime;
+	(void)state;
+	(void)why;
+}
+
+static void tell(const struct bh_runtime_ops *ops, void *back_end, const char *path,
+		 enum bh_file_news news, const uint8_t *bytes, size_t size)
+{
+	struct bh_file_head head = { news, (uint32_t)strlen(path), (uint32_t)size };
+
+	ops->data(back_end, 1, &head, sizeof(head), 0);
+	ops->data(back_end, 1, path, strlen(path), 0);
+	if (news == BH_FILE_IS)
+		ops->data(back_end, 1, bytes, size, 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct host h = { .known = bh_map_new(NULL) };
+	struct bh_runtime_host host = { &h, on_query, on_container, on_gone, on_state };
+	const struct bh_runtime_ops *ops = &bh_cri_ops;
+	void *back_end = ops->start(&host, 0);
+
+	while (size >= 3) {
+		const char *path = paths[data[0] % PATHS];
+		enum bh_file_news news = data[0] / PATHS % 4 == 3 ? BH_FILE_GONE : BH_FILE_IS;
+		size_t length = (size_t)(data[1] | data[2] << 8);
+
+		data += 3;
+		size -= 3;
+		length = length < size ? length : size;
+		tell(ops, back_end, path, news, data, length);
+		data += length;
+		size -= length;
+	}
+	ops->stop(back_end);
+	bh_map_free(h.known);
+	return 0;
+}
