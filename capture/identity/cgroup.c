@@ -54,6 +54,52 @@ static bool give(const struct component *c, enum bh_runtime runtime, uint8_t *ou
 	return true;
 }
 
+static int hex_digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* systemd writes what may not stand in a unit's name as \x2d (systemd.unit(5)). */
+static bool give_unescaped(const struct component *c, char out[BH_CONTAINER_ID])
+{
+	size_t length = 0;
+
+	for (size_t i = 0; i < c->length; i++) {
+		char byte = c->text[i];
+
+		if (byte == '\\' && i + 3 < c->length && c->text[i + 1] == 'x') {
+			int high = hex_digit(c->text[i + 2]), low = hex_digit(c->text[i + 3]);
+
+			if (high < 0 || low < 0)
+				return false;
+			byte = (char)(high << 4 | low);
+			i += 3;
+		}
+		if (byte == '\0' || length + 1 >= BH_CONTAINER_ID)
+			return false;
+		out[length++] = byte;
+	}
+	out[length] = '\0';
+	return length > 0;
+}
+
+/* "systemd-nspawn@<name>.service", "machine-<name>.scope": a machine, if its processes are in a
+ * "payload" below. */
+static bool is_machine(const struct component *c, char id[BH_CONTAINER_ID])
+{
+	static const char *const forms[][2] = { { "systemd-nspawn@", ".service" },
+						{ "machine-", ".scope" } };
+
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		struct component name = strip(*c, forms[i][0], forms[i][1]);
+
+		if (starts(c, forms[i][0]) &&
+		    name.length + strlen(forms[i][0]) + strlen(forms[i][1]) == c->length)
+			return give_unescaped(&name, id);
+	}
+	return false;
+}
+
 /* The forms that engines give: "docker-<id>.scope", "libpod-<id>[.scope]",
  * "cri-containerd-<id>.scope", "crio-<id>.scope", "lxc.payload.<name>"; and "docker/<id>",
  * "kubepods/…/<id>" by their parents. */
@@ -88,12 +134,21 @@ static bool match(const struct component *c, bool docker, bool pod, uint8_t *run
 static bool match_path(const char *path, size_t length, uint8_t *runtime, char id[BH_CONTAINER_ID])
 {
 	bool found = false, docker = false, pod = false;
+	char machine[BH_CONTAINER_ID] = "";
 
 	while (length > 0) {
 		const char *slash = memchr(path, '/', length);
 		struct component c = { path, slash != NULL ? (size_t)(slash - path) : length };
 
 		found = match(&c, docker, pod, runtime, id) || found;
+		if (is_component(&c, "payload")) {
+			/* One that is not registered has no name there. */
+			*runtime = BH_RUNTIME_NSPAWN;
+			memcpy(id, machine, sizeof(machine));
+			found = true;
+		}
+		if (!is_machine(&c, machine))
+			machine[0] = '\0';
 		docker = is_component(&c, "docker");
 		pod = pod || starts(&c, "kubepods");
 		size_t step = c.length + (slash != NULL ? 1 : 0);

@@ -24,8 +24,7 @@
 #include "runtime.h"
 
 struct cri {
-	struct bh_runtime_host host;
-	struct bh_file_set *files;
+	struct bh_file_back_end base;
 	struct bh_map *bundles; /* path → struct bh_container: what that file says */
 	struct bh_map *results; /* the same of CNI's */
 	struct bh_map *stated;	/* id → struct bh_container: as core was told */
@@ -336,9 +335,9 @@ static void state(struct cri *cri, const char *id)
 
 	if (c == NULL && before != NULL) {
 		bh_map_remove_text(cri->stated, copy);
-		cri->host.container_gone(cri->host.user, BH_RUNTIME_CRI, copy);
+		cri->base.host.container_gone(cri->base.host.user, BH_RUNTIME_CRI, copy);
 	} else if (c != NULL && (before == NULL || !bh_container_equal(before, c))) {
-		cri->host.container(cri->host.user, c);
+		cri->base.host.container(cri->base.host.user, c);
 		bh_map_put_text(cri->stated, copy, c);
 	} else {
 		bh_container_free(c);
@@ -390,61 +389,31 @@ static void on_gone(void *user, const char *path)
 
 /* --- operations ------------------------------------------------------------------------------- */
 
-static void on_listed(void *user, uint32_t places)
-{
-	struct cri *cri = user;
-
-	cri->host.state(cri->host.user, BH_RUNTIME_CRI,
-			places > 0 ? BH_RUNTIME_CONNECTED : BH_RUNTIME_ABSENT,
-			places > 0 ? "read from its files" : "it has no files here");
-}
-
 static void *cri_start(const struct bh_runtime_host *host, int64_t now)
 {
 	struct cri *cri = bh_calloc(1, sizeof(*cri));
-	struct bh_file_set_events events = { cri, on_file, on_gone, on_listed };
 
 	(void)now;
-	cri->host = *host;
 	cri->bundles = bh_map_new(free_container);
 	cri->results = bh_map_new(free_container);
 	cri->stated = bh_map_new(free_container);
-	cri->files = bh_file_set_start(host, BH_RUNTIME_CRI, &events);
+	bh_file_back_end_start(&cri->base, host, BH_RUNTIME_CRI, on_file, on_gone);
 	return cri;
-}
-
-static void cri_data(void *state, uint32_t request, const void *bytes, size_t length, int64_t now)
-{
-	(void)now;
-	bh_file_set_data(((struct cri *)state)->files, request, bytes, length);
-}
-
-static void cri_end(void *state, uint32_t request, int error, int64_t now)
-{
-	(void)error;
-	(void)now;
-	bh_file_set_end(((struct cri *)state)->files, request);
-}
-
-static void cri_tick(void *state, int64_t now)
-{
-	bh_file_set_tick(((struct cri *)state)->files, now);
 }
 
 static void cri_stop(void *state)
 {
 	struct cri *cri = state;
 
-	bh_file_set_stop(cri->files);
 	bh_map_free(cri->bundles);
 	bh_map_free(cri->results);
 	bh_map_free(cri->stated);
-	free(cri);
+	bh_file_back_end_stop(cri);
 }
 
 const struct bh_runtime_ops bh_cri_ops = { .runtime = BH_RUNTIME_CRI,
 					   .start = cri_start,
-					   .data = cri_data,
-					   .end = cri_end,
-					   .tick = cri_tick,
+					   .data = bh_file_back_end_data,
+					   .end = bh_file_back_end_end,
+					   .tick = bh_file_back_end_tick,
 					   .stop = cri_stop };

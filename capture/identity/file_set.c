@@ -134,3 +134,52 @@ void bh_file_set_tick(struct bh_file_set *set, int64_t now)
 	else if (set->request == 0 && now >= set->retry_at)
 		ask(set);
 }
+
+/* --- back ends that read nothing else --------------------------------------------------------- */
+
+static void on_back_end_listed(void *user, uint32_t places)
+{
+	struct bh_file_back_end *b = user;
+
+	b->host.state(b->host.user, b->runtime,
+		      places > 0 ? BH_RUNTIME_CONNECTED : BH_RUNTIME_ABSENT,
+		      places > 0 ? "read from its files" : "it has no files here");
+}
+
+void bh_file_back_end_start(struct bh_file_back_end *b, const struct bh_runtime_host *host,
+			    uint8_t runtime,
+			    void (*file)(void *state, const char *path, const char *data,
+					 size_t length),
+			    void (*gone)(void *state, const char *path))
+{
+	struct bh_file_set_events events = { b, file, gone, on_back_end_listed };
+
+	b->host = *host;
+	b->runtime = runtime;
+	b->files = bh_file_set_start(host, runtime, &events);
+}
+
+void bh_file_back_end_data(void *state, uint32_t request, const void *bytes, size_t length,
+			   int64_t now)
+{
+	(void)now;
+	bh_file_set_data(((struct bh_file_back_end *)state)->files, request, bytes, length);
+}
+
+void bh_file_back_end_end(void *state, uint32_t request, int error, int64_t now)
+{
+	(void)error;
+	(void)now;
+	bh_file_set_end(((struct bh_file_back_end *)state)->files, request);
+}
+
+void bh_file_back_end_tick(void *state, int64_t now)
+{
+	bh_file_set_tick(((struct bh_file_back_end *)state)->files, now);
+}
+
+void bh_file_back_end_stop(void *state)
+{
+	bh_file_set_stop(((struct bh_file_back_end *)state)->files);
+	free(state);
+}

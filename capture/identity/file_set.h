@@ -33,4 +33,24 @@ bool bh_file_set_data(struct bh_file_set *set, uint32_t request, const void *byt
 bool bh_file_set_end(struct bh_file_set *set, uint32_t request);
 void bh_file_set_tick(struct bh_file_set *set, int64_t now);
 
+/* What back ends that read nothing but files have in common; the first member of their state. */
+struct bh_file_back_end {
+	struct bh_runtime_host host;
+	uint8_t runtime;
+	struct bh_file_set *files;
+};
+
+/* file and gone get the state as their user. */
+void bh_file_back_end_start(struct bh_file_back_end *back_end, const struct bh_runtime_host *host,
+			    uint8_t runtime,
+			    void (*file)(void *state, const char *path, const char *data,
+					 size_t length),
+			    void (*gone)(void *state, const char *path));
+/* For struct bh_runtime_ops. */
+void bh_file_back_end_data(void *state, uint32_t request, const void *bytes, size_t length,
+			   int64_t now);
+void bh_file_back_end_end(void *state, uint32_t request, int error, int64_t now);
+void bh_file_back_end_tick(void *state, int64_t now);
+void bh_file_back_end_stop(void *state); /* frees the state */
+
 #endif

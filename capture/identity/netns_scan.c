@@ -124,7 +124,7 @@ static bool container_of(const struct scan *s, const char *pid, uint8_t *runtime
 static void add_process(struct scan *s, struct candidate *c, const char *pid)
 {
 	uint64_t start = start_time(s, pid);
-	char id[BH_CONTAINER_ID];
+	char id[BH_CONTAINER_ID] = ""; /* compared as a whole */
 	uint8_t runtime;
 
 	if (container_of(s, pid, &runtime, id)) {

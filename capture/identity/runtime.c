@@ -156,15 +156,16 @@ const char *bh_container_label(const struct bh_container *c, const char *key)
 
 const char *bh_runtime_name(uint8_t runtime)
 {
-	static const char *const names[BH_RUNTIMES] = { "netns", "docker", "podman", "cri", "lxc" };
+	static const char *const names[BH_RUNTIMES] = { "netns", "docker", "podman", "cri",
+							"lxc",	 "lxd",	   "incus",  "nspawn" };
 
 	return runtime < BH_RUNTIMES ? names[runtime] : "?";
 }
 
 const struct bh_runtime_ops *const bh_back_ends[BH_RUNTIMES] = {
-	[BH_RUNTIME_DOCKER] = &bh_docker_ops,
-	[BH_RUNTIME_PODMAN] = &bh_podman_ops,
-	[BH_RUNTIME_CRI] = &bh_cri_ops,
+	[BH_RUNTIME_DOCKER] = &bh_docker_ops, [BH_RUNTIME_PODMAN] = &bh_podman_ops,
+	[BH_RUNTIME_CRI] = &bh_cri_ops,	      [BH_RUNTIME_LXC] = &bh_lxc_ops,
+	[BH_RUNTIME_NSPAWN] = &bh_nspawn_ops,
 };
 
 static bool is_id(const char *text)

@@ -120,6 +120,8 @@ struct bh_runtime_ops {
 extern const struct bh_runtime_ops bh_docker_ops;
 extern const struct bh_runtime_ops bh_podman_ops;
 extern const struct bh_runtime_ops bh_cri_ops;
+extern const struct bh_runtime_ops bh_lxc_ops;
+extern const struct bh_runtime_ops bh_nspawn_ops;
 
 /* By runtime; NULL where there is no back end. */
 extern const struct bh_runtime_ops *const bh_back_ends[BH_RUNTIMES];

@@ -146,6 +146,14 @@ static void name_by_rule(struct bh_instance *i, const struct bh_grouping *groupi
 	snprintf(i->why, sizeof(i->why), "rule %u of the configuration's workloads", rule);
 }
 
+/* nspawn calls its interfaces "ve-<machine>", on a bridge "vb-<machine>" (systemd-nspawn(1)); where
+ * it is not registered that is the only place where the name stands. */
+static bool is_unnamed_machine(const struct bh_endpoint_fact *fact)
+{
+	return fact->runtime == BH_RUNTIME_NSPAWN && fact->container_id[0] == '\0' &&
+	       (strncmp(fact->ifname, "ve-", 3) == 0 || strncmp(fact->ifname, "vb-", 3) == 0);
+}
+
 static bool is_named_netns(const struct bh_endpoint_fact *fact)
 {
 	return fact->container_id[0] == '\0' && strrchr(fact->netns_name, '/') != NULL &&
@@ -168,6 +176,9 @@ void bh_workload_name(struct bh_instance *i, const struct bh_grouping *grouping,
 	} else if (i->fact.container_id[0] != '\0') {
 		snprintf(i->name, sizeof(i->name), "%s:%.12s", bh_runtime_name(i->fact.runtime),
 			 i->fact.container_id);
+	} else if (is_unnamed_machine(&i->fact)) {
+		bh_copy_text(i->name, sizeof(i->name), i->fact.ifname + 3);
+		set(i, "name of nspawn's interface", "container", i->name);
 	} else if (is_named_netns(&i->fact)) {
 		name_netns(i, strrchr(i->fact.netns_name, '/') + 1, netns_ordinals);
 	} else {

@@ -8,7 +8,7 @@
 
 #include "bulkhead/address.h"
 
-#define BH_CONTAINER_ID 65 /* 64 hexadecimal digits, or an LXC name */
+#define BH_CONTAINER_ID 65 /* 64 hexadecimal digits, or the name of LXC's or nspawn's */
 #define BH_NETNS_NAME 256  /* NAME_MAX */
 
 enum bh_runtime {
@@ -16,7 +16,10 @@ enum bh_runtime {
 	BH_RUNTIME_DOCKER,
 	BH_RUNTIME_PODMAN,
 	BH_RUNTIME_CRI,
-	BH_RUNTIME_LXC,
+	BH_RUNTIME_LXC, /* LXD's and Incus' too, where a cgroup is all that is known */
+	BH_RUNTIME_LXD,
+	BH_RUNTIME_INCUS,
+	BH_RUNTIME_NSPAWN,
 	BH_RUNTIMES,
 };
 

@@ -67,6 +67,10 @@ static bool is_configured(const struct bh_config *config, uint8_t runtime)
 	case BH_RUNTIME_CRI:
 		return config->cni_results[0] != '\0' || config->containerd_bundles[0] != '\0' ||
 		       config->crio_bundles[0] != '\0';
+	case BH_RUNTIME_LXC:
+		return config->lxc_containers[0] != '\0';
+	case BH_RUNTIME_NSPAWN:
+		return config->machines[0] != '\0';
 	default:
 		return false;
 	}

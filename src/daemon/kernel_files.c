@@ -63,6 +63,8 @@ size_t bh_file_places(const struct bh_config *config, uint8_t runtime,
 		{ BH_RUNTIME_CRI, { config->cni_results, "*" } },
 		{ BH_RUNTIME_CRI, { config->containerd_bundles, "*/*/config.json" } },
 		{ BH_RUNTIME_CRI, { config->crio_bundles, "*/userdata/config.json" } },
+		{ BH_RUNTIME_LXC, { config->lxc_containers, "*/config" } },
+		{ BH_RUNTIME_NSPAWN, { config->machines, "*" } },
 	};
 	size_t count = 0;
 

@@ -9,7 +9,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The input is a run of (whose, which file, length, bytes), for the back ends that read text files.
+/* The input is whose files they are, and a run of (which file, length, bytes).
  * Whatever it holds, containers that are stated have an id, and none is lost that was not stated.
  */
 struct host {
@@ -22,12 +22,15 @@ static const char *const paths[] = {
 	"/b/default/demo/config.json",
 	"/c/2222222222222222222222222222222222222222222222222222222222222222/userdata/config.json",
 	"/var/lib/cni/results/net-1-eth0",
-	"/",
+	"/var/lib/lxc/web-1/config",
 	"config.json",
 	"/config.json",
-	"//config.json",
+	"/",
 };
 #define PATHS (sizeof(paths) / sizeof(paths[0]))
+
+static const struct bh_runtime_ops *const back_ends[] = { &bh_cri_ops, &bh_lxc_ops,
+							  &bh_nspawn_ops };
 
 static uint32_t on_query(void *user, uint8_t runtime, enum bh_runtime_query query,
 			 const char *argument)
@@ -75,9 +78,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct host h = { .known = bh_map_new(NULL) };
 	struct bh_runtime_host host = { &h, on_query, on_container, on_gone, on_state };
-	const struct bh_runtime_ops *ops = &bh_cri_ops;
+	const struct bh_runtime_ops *ops = back_ends[size > 0 ? data[0] % 3 : 0];
 	void *back_end = ops->start(&host, 0);
 
+	if (size > 0) {
+		data++;
+		size--;
+	}
 	while (size >= 3) {
 		const char *path = paths[data[0] % PATHS];
 		enum bh_file_news news = data[0] / PATHS % 4 == 3 ? BH_FILE_GONE : BH_FILE_IS;

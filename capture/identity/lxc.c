@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * LXC without a daemon: each container is a folder with a configuration (lxc.container.conf(5)),
+ * whose name is the container's. Its cgroup has that name, too; so the file only has to say that
+ * there is such a container, what kind of network it has, and what workload it was said to be.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "file_set.h"
+#include "grow.h"
+#include "runtime.h"
+#include "settings.h"
+
+#define WORKLOAD "bulkhead.workload="
+
+/* "/var/lib/lxc/<name>/config" */
+static bool name_of(const char *path, char name[BH_CONTAINER_ID])
+{
+	const char *end = strrchr(path, '/');
+	const char *start = end != NULL ? memrchr(path, '/', (size_t)(end - path)) : NULL;
+
+	if (start == NULL || (size_t)(end - start - 1) >= BH_CONTAINER_ID || end == start + 1)
+		return false;
+	memcpy(name, start + 1, (size_t)(end - start - 1));
+	name[end - start - 1] = '\0';
+	return true;
+}
+
+/* As Docker would call it: "none" is LXC's word for the host's network, "empty" for none at all. */
+static const char *network_mode(const struct bh_setting *type)
+{
+	return bh_setting_has(type, "none")    ? "host"
+	       : bh_setting_has(type, "empty") ? "none"
+					       : "own";
+}
+
+/* LXC has no labels. What is set for the container's processes is the place where one can be. */
+static void read_environment(struct bh_container *c, const struct bh_setting *setting)
+{
+	const size_t prefix = sizeof(WORKLOAD) - 1;
+	char label[BH_CONTAINER_ID];
+
+	if (setting->value_length <= prefix || memcmp(setting->value, WORKLOAD, prefix) != 0)
+		return;
+	snprintf(label, sizeof(label), "%.*s", (int)(setting->value_length - prefix),
+		 setting->value + prefix);
+	bh_container_set_label(c, "bulkhead.workload", label);
+}
+
+static void on_file(void *state, const char *path, const char *data, size_t length)
+{
+	struct bh_file_back_end *lxc = state;
+	struct bh_container *c = bh_container_new();
+	struct bh_setting setting;
+
+	c->runtime = BH_RUNTIME_LXC;
+	for (size_t position = 0; bh_settings_next(data, length, &position, &setting);) {
+		if (bh_setting_is(&setting, "lxc.net.0.type"))
+			bh_copy_text(c->network_mode, sizeof(c->network_mode),
+				     network_mode(&setting));
+		else if (bh_setting_is(&setting, "lxc.environment"))
+			read_environment(c, &setting);
+	}
+	if (name_of(path, c->id)) {
+		memcpy(c->name, c->id, sizeof(c->id));
+		lxc->host.container(lxc->host.user, c);
+	}
+	bh_container_free(c);
+}
+
+static void on_gone(void *state, const char *path)
+{
+	struct bh_file_back_end *lxc = state;
+	char name[BH_CONTAINER_ID];
+
+	if (name_of(path, name))
+		lxc->host.container_gone(lxc->host.user, BH_RUNTIME_LXC, name);
+}
+
+static void *lxc_start(const struct bh_runtime_host *host, int64_t now)
+{
+	struct bh_file_back_end *lxc = bh_calloc(1, sizeof(*lxc));
+
+	(void)now;
+	bh_file_back_end_start(lxc, host, BH_RUNTIME_LXC, on_file, on_gone);
+	return lxc;
+}
+
+const struct bh_runtime_ops bh_lxc_ops = { .runtime = BH_RUNTIME_LXC,
+					   .start = lxc_start,
+					   .data = bh_file_back_end_data,
+					   .end = bh_file_back_end_end,
+					   .tick = bh_file_back_end_tick,
+					   .stop = bh_file_back_end_stop };
