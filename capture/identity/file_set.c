@@ -183,3 +183,61 @@ void bh_file_back_end_stop(void *state)
 	bh_file_set_stop(((struct bh_file_back_end *)state)->files);
 	free(state);
 }
+
+/* --- a file, a container ---------------------------------------------------------------------- */
+
+struct one_file_each {
+	struct bh_file_back_end base;
+	bool (*read)(const char *path, const char *data, size_t length, struct bh_container *out);
+	struct bh_map *stated; /* path → char *: the container's id */
+};
+
+static void lose_container(struct one_file_each *o, const char *path)
+{
+	const char *known = bh_map_get_text(o->stated, path);
+	char id[BH_CONTAINER_ID];
+
+	if (known == NULL)
+		return;
+	bh_copy_text(id, sizeof(id), known);
+	bh_map_remove_text(o->stated, path);
+	o->base.host.container_gone(o->base.host.user, o->base.runtime, id);
+}
+
+static void on_container_file(void *state, const char *path, const char *data, size_t length)
+{
+	struct one_file_each *o = state;
+	struct bh_container *c = bh_container_new();
+
+	c->runtime = o->base.runtime;
+	if (o->read(path, data, length, c)) {
+		bh_map_put_text(o->stated, path, bh_strdup(c->id));
+		o->base.host.container(o->base.host.user, c);
+	} else {
+		lose_container(o, path);
+	}
+	bh_container_free(c);
+}
+
+static void on_container_file_gone(void *state, const char *path)
+{
+	lose_container(state, path);
+}
+
+void *bh_one_file_each_start(const struct bh_runtime_host *host, uint8_t runtime,
+			     bool (*read)(const char *path, const char *data, size_t length,
+					  struct bh_container *out))
+{
+	struct one_file_each *o = bh_calloc(1, sizeof(*o));
+
+	o->read = read;
+	o->stated = bh_map_new(free);
+	bh_file_back_end_start(&o->base, host, runtime, on_container_file, on_container_file_gone);
+	return o;
+}
+
+void bh_one_file_each_stop(void *state)
+{
+	bh_map_free(((struct one_file_each *)state)->stated);
+	bh_file_back_end_stop(state);
+}

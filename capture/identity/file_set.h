@@ -53,4 +53,12 @@ void bh_file_back_end_end(void *state, uint32_t request, int error, int64_t now)
 void bh_file_back_end_tick(void *state, int64_t now);
 void bh_file_back_end_stop(void *state); /* frees the state */
 
+/* Those of which each file is one container. read() fills *out, of which runtime is set; false: it
+ * is none. Returns the state of the back end, whose other operations are those above, but for the
+ * last. */
+void *bh_one_file_each_start(const struct bh_runtime_host *host, uint8_t runtime,
+			     bool (*read)(const char *path, const char *data, size_t length,
+					  struct bh_container *out));
+void bh_one_file_each_stop(void *state);
+
 #endif

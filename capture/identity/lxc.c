@@ -48,43 +48,27 @@ static void read_environment(struct bh_container *c, const struct bh_setting *se
 	bh_container_set_label(c, "bulkhead.workload", label);
 }
 
-static void on_file(void *state, const char *path, const char *data, size_t length)
+static bool read_config(const char *path, const char *data, size_t length, struct bh_container *out)
 {
-	struct bh_file_back_end *lxc = state;
-	struct bh_container *c = bh_container_new();
 	struct bh_setting setting;
 
-	c->runtime = BH_RUNTIME_LXC;
 	for (size_t position = 0; bh_settings_next(data, length, &position, &setting);) {
 		if (bh_setting_is(&setting, "lxc.net.0.type"))
-			bh_copy_text(c->network_mode, sizeof(c->network_mode),
+			bh_copy_text(out->network_mode, sizeof(out->network_mode),
 				     network_mode(&setting));
 		else if (bh_setting_is(&setting, "lxc.environment"))
-			read_environment(c, &setting);
+			read_environment(out, &setting);
 	}
-	if (name_of(path, c->id)) {
-		memcpy(c->name, c->id, sizeof(c->id));
-		lxc->host.container(lxc->host.user, c);
-	}
-	bh_container_free(c);
-}
-
-static void on_gone(void *state, const char *path)
-{
-	struct bh_file_back_end *lxc = state;
-	char name[BH_CONTAINER_ID];
-
-	if (name_of(path, name))
-		lxc->host.container_gone(lxc->host.user, BH_RUNTIME_LXC, name);
+	if (!name_of(path, out->id))
+		return false;
+	memcpy(out->name, out->id, sizeof(out->id));
+	return true;
 }
 
 static void *lxc_start(const struct bh_runtime_host *host, int64_t now)
 {
-	struct bh_file_back_end *lxc = bh_calloc(1, sizeof(*lxc));
-
 	(void)now;
-	bh_file_back_end_start(lxc, host, BH_RUNTIME_LXC, on_file, on_gone);
-	return lxc;
+	return bh_one_file_each_start(host, BH_RUNTIME_LXC, read_config);
 }
 
 const struct bh_runtime_ops bh_lxc_ops = { .runtime = BH_RUNTIME_LXC,
@@ -92,4 +76,4 @@ const struct bh_runtime_ops bh_lxc_ops = { .runtime = BH_RUNTIME_LXC,
 					   .data = bh_file_back_end_data,
 					   .end = bh_file_back_end_end,
 					   .tick = bh_file_back_end_tick,
-					   .stop = bh_file_back_end_stop };
+					   .stop = bh_one_file_each_stop };

@@ -65,7 +65,7 @@ struct bh_model {
 	struct bh_map *attachments;	/* ifindex → struct group: who is or was behind it */
 	struct bh_map *holders;		/* address → struct group: who holds or held it */
 	struct bh_map *spaces;		/* nsid → struct group: of present ones */
-	struct bh_map *containers;	/* id → struct bh_container */
+	struct bh_map *containers;	/* runtime and id → struct bh_container */
 	struct bh_map *host_addrs;	/* (ifindex, address) → struct host_addr */
 	struct bh_map *links;		/* ifindex → struct link */
 	struct bh_map *netns;		/* inode → struct netns */
@@ -228,13 +228,35 @@ static const struct bh_container *by_circumstance(const struct bh_model *m,
 	return NULL;
 }
 
+/* Names that LXC and nspawn give are those of one runtime; ids as key: the runtime, then the id. */
+struct container_key {
+	char bytes[1 + BH_CONTAINER_ID];
+	size_t length;
+};
+
+static struct container_key container_key(uint8_t runtime, const char *id)
+{
+	struct container_key key = { .length = 1 + strnlen(id, BH_CONTAINER_ID - 1) };
+
+	key.bytes[0] = (char)runtime;
+	memcpy(key.bytes + 1, id, key.length - 1);
+	return key;
+}
+
+static struct bh_container *container_of(const struct bh_model *m, uint8_t runtime, const char *id)
+{
+	struct container_key key = container_key(runtime, id);
+
+	return bh_map_get(m->containers, key.bytes, key.length);
+}
+
 /* A container that runs in another's namespace: the namespace is the other's. */
 static const struct bh_container *owner_of(const struct bh_model *m, const struct bh_container *c)
 {
 	for (int i = 0; i < 4 && c != NULL && strncmp(c->network_mode, "container:", 10) == 0;
 	     i++) {
 		const struct bh_container *owner =
-			bh_map_get_text(m->containers, c->network_mode + 10);
+			container_of(m, c->runtime, c->network_mode + 10);
 
 		if (owner == NULL)
 			break;
@@ -249,7 +271,7 @@ static const struct bh_container *find_container(const struct bh_model *m,
 	/* A cgroup's id is certain; nothing weaker may overrule it, even where its name is not
 	 * known. */
 	if (fact->container_id[0] != '\0')
-		return owner_of(m, bh_map_get_text(m->containers, fact->container_id));
+		return owner_of(m, container_of(m, fact->runtime, fact->container_id));
 	return owner_of(m, by_circumstance(m, fact));
 }
 
@@ -556,20 +578,23 @@ static void date_nets(struct bh_container *container, const struct bh_container 
 
 void bh_model_container(struct bh_model *m, const struct bh_container *container, int64_t now)
 {
+	struct container_key key = container_key(container->runtime, container->id);
 	struct bh_container *copy = bh_container_copy(container);
-	const struct bh_container *known = bh_map_get_text(m->containers, copy->id);
+	const struct bh_container *known = container_of(m, copy->runtime, copy->id);
 
 	keep_image(copy, known);
 	date_nets(copy, known, now);
-	bh_map_put_text(m->containers, copy->id, copy);
+	bh_map_put(m->containers, key.bytes, key.length, copy);
 	join_concerned(m, copy);
 	name_departed(m, copy);
 }
 
-void bh_model_container_gone(struct bh_model *m, const char *id, int64_t now)
+void bh_model_container_gone(struct bh_model *m, uint8_t runtime, const char *id, int64_t now)
 {
+	struct container_key key = container_key(runtime, id);
+
 	(void)now;
-	bh_map_remove_text(m->containers, id);
+	bh_map_remove(m->containers, key.bytes, key.length);
 }
 
 /* --- the host --------------------------------------------------------------------------------- */

@@ -43,7 +43,7 @@ void bh_model_link_gone(struct bh_model *model, uint32_t ifindex);
 void bh_model_netns(struct bh_model *model, const struct bh_netns_fact *fact);
 void bh_model_netns_gone(struct bh_model *model, uint64_t inode);
 void bh_model_container(struct bh_model *model, const struct bh_container *container, int64_t now);
-void bh_model_container_gone(struct bh_model *model, const char *id, int64_t now);
+void bh_model_container_gone(struct bh_model *model, uint8_t runtime, const char *id, int64_t now);
 
 /* A kernel process that (re)connects states everything between these two; what it did not mention
  * is gone. */

@@ -31,46 +31,30 @@ static int32_t number_of(const struct bh_setting *setting)
 	return number > 0 && number < INT32_MAX ? (int32_t)number : 0;
 }
 
-static void on_file(void *state, const char *path, const char *data, size_t length)
+static bool read_note(const char *path, const char *data, size_t length, struct bh_container *out)
 {
-	struct bh_file_back_end *nspawn = state;
-	struct bh_container *c = bh_container_new();
 	struct bh_setting setting;
 	bool is_container = false;
 
-	c->runtime = BH_RUNTIME_NSPAWN;
-	c->running = true;
-	bh_copy_text(c->network_mode, sizeof(c->network_mode), "own");
+	out->running = true;
+	bh_copy_text(out->network_mode, sizeof(out->network_mode), "own");
 	for (size_t position = 0; bh_settings_next(data, length, &position, &setting);) {
 		/* Virtual machines are noted there, too. */
 		if (bh_setting_is(&setting, "CLASS"))
 			is_container = bh_setting_has(&setting, "container");
 		else if (bh_setting_is(&setting, "LEADER"))
-			c->pid = number_of(&setting);
+			out->pid = number_of(&setting);
 	}
-	if (is_container && name_of(path, c->id)) {
-		memcpy(c->name, c->id, sizeof(c->id));
-		nspawn->host.container(nspawn->host.user, c);
-	}
-	bh_container_free(c);
-}
-
-static void on_gone(void *state, const char *path)
-{
-	struct bh_file_back_end *nspawn = state;
-	char name[BH_CONTAINER_ID];
-
-	if (name_of(path, name))
-		nspawn->host.container_gone(nspawn->host.user, BH_RUNTIME_NSPAWN, name);
+	if (!is_container || !name_of(path, out->id))
+		return false;
+	memcpy(out->name, out->id, sizeof(out->id));
+	return true;
 }
 
 static void *nspawn_start(const struct bh_runtime_host *host, int64_t now)
 {
-	struct bh_file_back_end *nspawn = bh_calloc(1, sizeof(*nspawn));
-
 	(void)now;
-	bh_file_back_end_start(nspawn, host, BH_RUNTIME_NSPAWN, on_file, on_gone);
-	return nspawn;
+	return bh_one_file_each_start(host, BH_RUNTIME_NSPAWN, read_note);
 }
 
 const struct bh_runtime_ops bh_nspawn_ops = { .runtime = BH_RUNTIME_NSPAWN,
@@ -78,4 +62,4 @@ const struct bh_runtime_ops bh_nspawn_ops = { .runtime = BH_RUNTIME_NSPAWN,
 					      .data = bh_file_back_end_data,
 					      .end = bh_file_back_end_end,
 					      .tick = bh_file_back_end_tick,
-					      .stop = bh_file_back_end_stop };
+					      .stop = bh_one_file_each_stop };

@@ -168,6 +168,11 @@ const struct bh_runtime_ops *const bh_back_ends[BH_RUNTIMES] = {
 	[BH_RUNTIME_NSPAWN] = &bh_nspawn_ops,
 };
 
+bool bh_runtime_names_anew(uint8_t runtime)
+{
+	return runtime == BH_RUNTIME_LXC || runtime == BH_RUNTIME_NSPAWN;
+}
+
 static bool is_id(const char *text)
 {
 	return strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;

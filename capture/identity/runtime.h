@@ -69,6 +69,9 @@ const char *bh_container_label(const struct bh_container *container, const char 
 /* "docker", "podman" …; "netns" for none. */
 const char *bh_runtime_name(uint8_t runtime);
 
+/* Whether its containers are called by names, which the next one may have, and not by ids. */
+bool bh_runtime_names_anew(uint8_t runtime);
+
 /* The queries there are. The kernel process turns (runtime, query, argument) into request text with
  * bh_runtime_request_text() and sends nothing else. */
 enum bh_runtime_query {

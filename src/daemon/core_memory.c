@@ -130,7 +130,7 @@ void bh_core_forget_unmentioned(struct bh_core *core, uint8_t runtime, int64_t n
 		if (it->runtime != runtime)
 			continue;
 		memcpy(id, it->id, sizeof(id));
-		bh_model_container_gone(core->model, id, now);
+		bh_model_container_gone(core->model, runtime, id, now);
 		bh_core_forget(core, id);
 		bh_map_remove_text(core->remembered, id);
 	}

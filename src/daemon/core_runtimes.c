@@ -23,15 +23,16 @@ static void on_container(void *user, const struct bh_container *container)
 	struct bh_core *core = user;
 
 	bh_model_container(core->model, container, bh_time_now());
-	bh_core_remember(core, container);
+	/* Names come again, unlike ids; and files are never away. */
+	if (!bh_runtime_names_anew(container->runtime))
+		bh_core_remember(core, container);
 }
 
 static void on_container_gone(void *user, uint8_t runtime, const char *id)
 {
 	struct bh_core *core = user;
 
-	(void)runtime;
-	bh_model_container_gone(core->model, id, bh_time_now());
+	bh_model_container_gone(core->model, runtime, id, bh_time_now());
 	bh_core_forget(core, id);
 }
 

@@ -308,6 +308,7 @@ static void attach(struct bh_core *core, uint32_t ifindex, uint64_t inode, const
 	fact.addr_count = 1;
 	bh_addr_parse("10.0.0.1", &fact.addrs[0]);
 	strcpy(fact.container_id, id);
+	fact.runtime = BH_RUNTIME_DOCKER;
 	bh_core_names_keep_to(core, &fact);
 	bh_model_endpoint(core->model, &fact, NOW);
 }

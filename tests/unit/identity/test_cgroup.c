@@ -28,6 +28,12 @@ static void test_forms(void **state)
 		{ "0::/kubepods.slice/cri-containerd-" ID ".scope\n", BH_RUNTIME_CRI, ID },
 		{ "0::/kubepods.slice/crio-" ID ".scope\n", BH_RUNTIME_CRI, ID },
 		{ "9:name=systemd:/\n0::/lxc.payload.web-1/init.scope\n", BH_RUNTIME_LXC, "web-1" },
+		{ "9:name=systemd:/payload/system.slice/docker-" ID ".scope\n0::/x\n",
+		  BH_RUNTIME_DOCKER, ID },
+		{ "0::/libpod_parent/" OTHER "/libpod-" ID "\n", BH_RUNTIME_PODMAN, ID },
+		{ "0::/docker/" OTHER "/docker/" ID "\n", BH_RUNTIME_DOCKER, ID },
+		{ "0::/user.slice/docker-123.scope\n", BH_RUNTIME_NONE, "" },
+		{ "0::/lxc.payload.\n", BH_RUNTIME_NONE, "" },
 		/* Docker in LXC: the innermost is whose it is. */
 		{ "0::/lxc.payload.c1/docker/" ID "\n", BH_RUNTIME_DOCKER, ID },
 		{ "0::/machine.slice/systemd-nspawn@m1.service/payload/init.scope\n",

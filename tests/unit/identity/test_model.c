@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "address.h"
-#include "cgroup.h"
 #include "grow.h"
 #include "model.h"
 
@@ -67,6 +66,13 @@ static struct bh_container *compose(const char *id, const char *service)
 	return c;
 }
 
+/* As a cgroup says. */
+static void set_id(struct bh_endpoint_fact *f, const char *id)
+{
+	f->runtime = BH_RUNTIME_DOCKER;
+	bh_copy_text(f->container_id, sizeof(f->container_id), id);
+}
+
 static void state_container(struct bh_model *m, struct bh_container *c)
 {
 	bh_model_container(m, c, 0);
@@ -92,8 +98,7 @@ static void late_names_hold_from_the_beginning(void **state)
 	struct bh_endpoint_fact f = fact(7, "10.0.0.2", 100);
 
 	(void)state;
-	strcpy(f.container_id, ID_A);
-	f.runtime = BH_RUNTIME_DOCKER;
+	set_id(&f, ID_A);
 	bh_model_endpoint(m, &f, 100);
 	expect(m, 7, "10.0.0.2", 150, BH_PEER_UNRESOLVED, "unidentified:docker:aaaaaaaaaaaa");
 	bh_model_endpoint_gone(m, 7, 300);
@@ -115,8 +120,8 @@ static void a_reused_address_belongs_to_who_held_it_then(void **state)
 				b = fact(8, "10.0.0.2", 200 * SECOND + 2);
 
 	(void)state;
-	strcpy(a.container_id, ID_A);
-	strcpy(b.container_id, ID_B);
+	set_id(&a, ID_A);
+	set_id(&b, ID_B);
 	state_container(m, compose(ID_A, "web"));
 	state_container(m, compose(ID_B, "db"));
 	bh_model_endpoint(m, &a, a.since);
@@ -144,7 +149,7 @@ static void who_went_unread_is_no_liar(void **state)
 
 	(void)state;
 	f.addr_count = 0;
-	strcpy(f.container_id, ID_A);
+	set_id(&f, ID_A);
 	state_container(m, compose(ID_A, "web"));
 	bh_model_endpoint(m, &f, 100);
 	bh_model_endpoint_gone(m, 7, 110);
@@ -161,9 +166,9 @@ static void another_id_is_another_instance(void **state)
 	(void)state;
 	state_container(m, compose(ID_A, "web"));
 	state_container(m, compose(ID_B, "db"));
-	strcpy(f.container_id, ID_A);
+	set_id(&f, ID_A);
 	bh_model_endpoint(m, &f, 100);
-	strcpy(f.container_id, ID_B);
+	set_id(&f, ID_B);
 	f.since = 200;
 	bh_model_endpoint(m, &f, 200);
 	expect(m, 7, "10.0.0.2", 150, BH_PEER_WORKLOAD, "compose:shop/web");
@@ -186,7 +191,7 @@ static void circumstances_name_a_container_without_process(void **state)
 	state_container(m, c);
 	expect(m, 7, "10.0.0.2", 150, BH_PEER_WORKLOAD, "compose:shop/web");
 	/* An unknown id in the cgroup overrules circumstances: it is certain who it is not. */
-	strcpy(f.container_id, ID_B);
+	set_id(&f, ID_B);
 	struct bh_model *other = new_model();
 	c = compose(ID_A, "web");
 	net = bh_container_add_net(c);
@@ -194,7 +199,7 @@ static void circumstances_name_a_container_without_process(void **state)
 	net->addr4 = addr("10.0.0.2");
 	state_container(other, c);
 	bh_model_endpoint(other, &f, 100);
-	expect(other, 7, "10.0.0.2", 150, BH_PEER_UNRESOLVED, "unidentified:netns:bbbbbbbbbbbb");
+	expect(other, 7, "10.0.0.2", 150, BH_PEER_UNRESOLVED, "unidentified:docker:bbbbbbbbbbbb");
 	bh_model_free(other);
 	bh_model_free(m);
 }
@@ -213,8 +218,7 @@ static void a_cgroup_overrules_circumstances(void **state)
 	state_container(m, c);
 	bh_model_endpoint(m, &f, 100);
 	expect(m, 7, "10.0.0.2", 100, BH_PEER_WORKLOAD, "compose:shop/web");
-	strcpy(f.container_id, ID_B);
-	f.runtime = BH_RUNTIME_DOCKER;
+	set_id(&f, ID_B);
 	bh_model_endpoint(m, &f, 110);
 	expect(m, 7, "10.0.0.2", 110, BH_PEER_UNRESOLVED, "unidentified:docker:bbbbbbbbbbbb");
 	bh_model_free(m);
@@ -235,8 +239,7 @@ static void what_is_left_of_a_container_is_not_the_next_one(void **state)
 	state_container(m, c);
 	bh_model_endpoint(m, &f, 200);
 	expect(m, 8, "10.0.0.2", 200, BH_PEER_WORKLOAD, "compose:shop/web");
-	strcpy(f.container_id, ID_A);
-	f.runtime = BH_RUNTIME_DOCKER;
+	set_id(&f, ID_A);
 	bh_model_endpoint(m, &f, 210);
 	expect(m, 8, "10.0.0.2", 210, BH_PEER_WORKLOAD, "compose:shop/web");
 	expect(m, 7, "10.0.0.2", 210, BH_PEER_UNRESOLVED, "unidentified:veth7");
@@ -280,8 +283,7 @@ static void a_net_that_was_given_back_names_nobody(void **state)
 	/* The one between had no name, and the engine's word may be about that one. */
 	bh_model_container(m, c, 420);
 	expect(m, 9, "10.0.0.2", 420, BH_PEER_UNRESOLVED, "unidentified:veth9");
-	strcpy(again.container_id, ID_A);
-	again.runtime = BH_RUNTIME_DOCKER;
+	set_id(&again, ID_A);
 	bh_model_endpoint(m, &again, 430);
 	expect(m, 9, "10.0.0.2", 420, BH_PEER_WORKLOAD, "compose:shop/web");
 	bh_model_endpoint_gone(m, 9, 500);
@@ -309,7 +311,7 @@ static void a_shared_namespace_is_its_owners(void **state)
 
 	(void)state;
 	strcpy(guest->network_mode, "container:" ID_B);
-	strcpy(f.container_id, ID_A); /* the owner's first process is gone */
+	set_id(&f, ID_A); /* the owner's first process is gone */
 	bh_model_endpoint(m, &f, 100);
 	bh_model_container(m, guest, 100);
 	expect(m, 7, "10.0.0.2", 100, BH_PEER_WORKLOAD, "compose:shop/guest");
@@ -331,8 +333,9 @@ static void a_tag_that_moves_on_changes_no_workload(void **state)
 	struct bh_container *c = bh_container_new();
 
 	(void)state;
+	c->runtime = BH_RUNTIME_DOCKER;
 	strcpy(c->id, ID_A);
-	strcpy(f.container_id, ID_A);
+	set_id(&f, ID_A);
 	strcpy(c->image, "shop/web:1");
 	bh_model_endpoint(m, &f, 100);
 	bh_model_container(m, c, 100);
@@ -445,7 +448,7 @@ static void coverage_tells_who_was_left_behind(void **state)
 
 	(void)state;
 	strcpy(guest->network_mode, "container:" ID_B);
-	strcpy(f.container_id, ID_B);
+	set_id(&f, ID_B);
 	bh_model_endpoint(m, &f, 100);
 	state_container(m, guest);
 	state_container(m, compose(ID_B, "web"));
@@ -459,44 +462,6 @@ static void coverage_tells_who_was_left_behind(void **state)
 	assert_int_equal(rows.items[0].coverage, BH_NEITHER);
 	assert_non_null(strstr(rows.items[0].why, "restart it"));
 	bh_model_free(m);
-}
-
-static const struct {
-	const char *text;
-	uint8_t runtime;
-	const char *id; /* NULL: no container */
-} cgroups[] = {
-	{ "0::/docker/" ID_A "\n", BH_RUNTIME_DOCKER, ID_A },
-	{ "9:name=systemd:/payload/system.slice/docker-" ID_A ".scope\n0::/x\n", BH_RUNTIME_DOCKER,
-	  ID_A },
-	{ "0::/libpod_parent/" ID_B "/libpod-" ID_A "\n", BH_RUNTIME_PODMAN, ID_A },
-	{ "0::/machine.slice/libpod-" ID_A ".scope", BH_RUNTIME_PODMAN, ID_A },
-	{ "0::/kubepods/besteffort/podx/" ID_A "\n", BH_RUNTIME_CRI, ID_A },
-	{ "0::/kubepods.slice/a.slice/cri-containerd-" ID_A ".scope\n", BH_RUNTIME_CRI, ID_A },
-	{ "9:pids:/lxc.payload.c1\n", BH_RUNTIME_LXC, "c1" },
-	{ "0::/docker/" ID_A "/docker/" ID_B "\n", BH_RUNTIME_DOCKER, ID_B }, /* the innermost */
-	{ "0::/\n", 0, NULL },
-	{ "0::/user.slice/docker-123.scope\n", 0, NULL },
-	{ "0::/" ID_A "\n", 0, NULL },
-	{ "0::/lxc.payload.\n", 0, NULL },
-	{ "", 0, NULL },
-};
-
-static void cgroups_tell_containers(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < sizeof(cgroups) / sizeof(cgroups[0]); i++) {
-		char id[BH_CONTAINER_ID] = "";
-		uint8_t runtime = 0;
-		bool found =
-			bh_cgroup_container(cgroups[i].text, strlen(cgroups[i].text), &runtime, id);
-
-		assert_int_equal(found, cgroups[i].id != NULL);
-		if (!found)
-			continue;
-		assert_string_equal(id, cgroups[i].id);
-		assert_int_equal(runtime, cgroups[i].runtime);
-	}
 }
 
 int main(void)
@@ -517,7 +482,6 @@ int main(void)
 		cmocka_unit_test(a_scan_ends_what_it_does_not_mention),
 		cmocka_unit_test(coverage_says_why),
 		cmocka_unit_test(coverage_tells_who_was_left_behind),
-		cmocka_unit_test(cgroups_tell_containers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
