@@ -265,13 +265,59 @@ static const struct bh_container *owner_of(const struct bh_model *m, const struc
 	return c;
 }
 
+/* LXD and Incus are LXC, as far as a cgroup tells. */
+static const struct bh_container *by_lxc_name(const struct bh_model *m, const char *name)
+{
+	static const uint8_t theirs[] = { BH_RUNTIME_LXC, BH_RUNTIME_LXD, BH_RUNTIME_INCUS };
+	const struct bh_container *c = NULL;
+
+	for (size_t i = 0; c == NULL && i < sizeof(theirs); i++)
+		c = container_of(m, theirs[i], name);
+	return c;
+}
+
+static bool has_mac(const struct bh_container *c, const struct bh_mac *mac)
+{
+	for (size_t i = 0; i < c->net_count; i++)
+		if (memcmp(&c->nets[i].mac, mac, sizeof(*mac)) == 0)
+			return true;
+	return false;
+}
+
+/* Where there is a cgroup of its name already, LXC appends a number to the next one's. Only the MAC
+ * says that this is not another's whole name. */
+static const struct bh_container *by_numbered_name(const struct bh_model *m,
+						   const struct bh_endpoint_fact *fact)
+{
+	char name[BH_CONTAINER_ID];
+	char *hyphen;
+
+	memcpy(name, fact->container_id, sizeof(name));
+	hyphen = strrchr(name, '-');
+	if (hyphen == NULL || hyphen[1] == '\0' ||
+	    strspn(hyphen + 1, "0123456789") != strlen(hyphen + 1))
+		return NULL;
+	*hyphen = '\0';
+	const struct bh_container *c = by_lxc_name(m, name);
+	return c != NULL && has_mac(c, &fact->mac) ? c : NULL;
+}
+
+static const struct bh_container *by_id(const struct bh_model *m,
+					const struct bh_endpoint_fact *fact)
+{
+	if (fact->runtime != BH_RUNTIME_LXC)
+		return container_of(m, fact->runtime, fact->container_id);
+	const struct bh_container *c = by_lxc_name(m, fact->container_id);
+	return c != NULL ? c : by_numbered_name(m, fact);
+}
+
 static const struct bh_container *find_container(const struct bh_model *m,
 						 const struct bh_endpoint_fact *fact)
 {
 	/* A cgroup's id is certain; nothing weaker may overrule it, even where its name is not
 	 * known. */
 	if (fact->container_id[0] != '\0')
-		return owner_of(m, container_of(m, fact->runtime, fact->container_id));
+		return owner_of(m, by_id(m, fact));
 	return owner_of(m, by_circumstance(m, fact));
 }
 
@@ -520,6 +566,9 @@ static bool is_concerned(const struct instance *i, const struct bh_container *c)
 	const struct bh_container *own = i->shown.container;
 
 	if (i->shown.fact.container_id[0] == '\0' || strcmp(i->shown.fact.container_id, c->id) == 0)
+		return true;
+	/* A numbered name (by_numbered_name()) may be anybody's of LXC. */
+	if (own == NULL && i->shown.fact.runtime == BH_RUNTIME_LXC)
 		return true;
 	return own != NULL &&
 	       (strcmp(own->id, c->id) == 0 || strncmp(own->network_mode, "container:", 10) == 0);

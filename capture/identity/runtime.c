@@ -165,12 +165,14 @@ const char *bh_runtime_name(uint8_t runtime)
 const struct bh_runtime_ops *const bh_back_ends[BH_RUNTIMES] = {
 	[BH_RUNTIME_DOCKER] = &bh_docker_ops, [BH_RUNTIME_PODMAN] = &bh_podman_ops,
 	[BH_RUNTIME_CRI] = &bh_cri_ops,	      [BH_RUNTIME_LXC] = &bh_lxc_ops,
+	[BH_RUNTIME_LXD] = &bh_lxd_ops,	      [BH_RUNTIME_INCUS] = &bh_incus_ops,
 	[BH_RUNTIME_NSPAWN] = &bh_nspawn_ops,
 };
 
 bool bh_runtime_names_anew(uint8_t runtime)
 {
-	return runtime == BH_RUNTIME_LXC || runtime == BH_RUNTIME_NSPAWN;
+	return runtime == BH_RUNTIME_LXC || runtime == BH_RUNTIME_LXD ||
+	       runtime == BH_RUNTIME_INCUS || runtime == BH_RUNTIME_NSPAWN;
 }
 
 static bool is_id(const char *text)
@@ -178,42 +180,58 @@ static bool is_id(const char *text)
 	return strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
 }
 
-bool bh_runtime_request_text(uint8_t runtime, uint8_t query, const char *argument, char *out,
-			     size_t size)
+/* HTTP/1.0: replies come unchunked, and end with the connection. */
+static bool write_request(const char *path, char *out, size_t size)
 {
+	int length = snprintf(out, size, "GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n", path);
+
+	return length > 0 && (size_t)length < size;
+}
+
+/* Docker's API, and Podman's likeness of it. */
+static bool engine_request(uint8_t runtime, uint8_t query, const char *argument, char *out,
+			   size_t size)
+{
+	bool takes_id = query == BH_QUERY_INSPECT || query == BH_QUERY_NETWORK;
 	char path[256];
 
-	if (runtime != BH_RUNTIME_DOCKER && runtime != BH_RUNTIME_PODMAN)
+	if (takes_id ? !is_id(argument) : argument[0] != '\0')
 		return false;
 	switch (query) {
 	case BH_QUERY_CONTAINERS:
-		snprintf(path, sizeof(path), "/containers/json?all=1");
-		break;
+		return write_request("/containers/json?all=1", out, size);
 	case BH_QUERY_INSPECT:
 		snprintf(path, sizeof(path), "/containers/%s/json", argument);
-		break;
+		return write_request(path, out, size);
 	case BH_QUERY_NETWORK:
 		snprintf(path, sizeof(path), "/networks/%s", argument);
-		break;
+		return write_request(path, out, size);
 	case BH_QUERY_EVENTS:
 		/* {"type":["container","network"]} */
-		snprintf(path, sizeof(path),
-			 "/events?filters=%%7B%%22type%%22%%3A%%5B%%22container%%22"
-			 "%%2C%%22network%%22%%5D%%7D");
-		break;
+		return write_request("/events?filters=%7B%22type%22%3A%5B%22container%22"
+				     "%2C%22network%22%5D%7D",
+				     out, size);
 	case BH_QUERY_PODS:
-		if (runtime != BH_RUNTIME_PODMAN)
-			return false;
 		/* Of its own API Podman has no address without a version. */
-		snprintf(path, sizeof(path), "/v4.0.0/libpod/pods/json");
-		break;
+		return runtime == BH_RUNTIME_PODMAN &&
+		       write_request("/v4.0.0/libpod/pods/json", out, size);
 	default:
 		return false;
 	}
-	bool takes_id = query == BH_QUERY_INSPECT || query == BH_QUERY_NETWORK;
-	if (takes_id ? !is_id(argument) : argument[0] != '\0')
+}
+
+bool bh_runtime_request_text(uint8_t runtime, uint8_t query, const char *argument, char *out,
+			     size_t size)
+{
+	switch (runtime) {
+	case BH_RUNTIME_DOCKER:
+	case BH_RUNTIME_PODMAN:
+		return engine_request(runtime, query, argument, out, size);
+	case BH_RUNTIME_LXD:
+	case BH_RUNTIME_INCUS:
+		return query == BH_QUERY_CONTAINERS && argument[0] == '\0' &&
+		       write_request("/1.0/instances?recursion=1&all-projects=true", out, size);
+	default:
 		return false;
-	/* HTTP/1.0: replies come unchunked, and end with the connection. */
-	int length = snprintf(out, size, "GET %s HTTP/1.0\r\nHost: docker\r\n\r\n", path);
-	return length > 0 && (size_t)length < size;
+	}
 }

@@ -124,6 +124,8 @@ extern const struct bh_runtime_ops bh_docker_ops;
 extern const struct bh_runtime_ops bh_podman_ops;
 extern const struct bh_runtime_ops bh_cri_ops;
 extern const struct bh_runtime_ops bh_lxc_ops;
+extern const struct bh_runtime_ops bh_lxd_ops;
+extern const struct bh_runtime_ops bh_incus_ops;
 extern const struct bh_runtime_ops bh_nspawn_ops;
 
 /* By runtime; NULL where there is no back end. */

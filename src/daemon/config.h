@@ -60,6 +60,8 @@ struct bh_config {
 	char containerd_bundles[BH_CONFIG_TEXT];
 	char crio_bundles[BH_CONFIG_TEXT];
 	char lxc_containers[BH_CONFIG_TEXT];
+	char lxd_socket[BH_CONFIG_TEXT];
+	char incus_socket[BH_CONFIG_TEXT];
 	char machines[BH_CONFIG_TEXT];
 	struct bh_grouping grouping; /* the operator's rules about workloads */
 	int64_t window;

@@ -70,6 +70,10 @@ static bool is_configured(const struct bh_config *config, uint8_t runtime)
 		       config->crio_bundles[0] != '\0';
 	case BH_RUNTIME_LXC:
 		return config->lxc_containers[0] != '\0';
+	case BH_RUNTIME_LXD:
+		return config->lxd_socket[0] != '\0';
+	case BH_RUNTIME_INCUS:
+		return config->incus_socket[0] != '\0';
 	case BH_RUNTIME_NSPAWN:
 		return config->machines[0] != '\0';
 	default:
@@ -127,13 +131,14 @@ const char *bh_core_runtime_state(const struct bh_core *core, uint8_t runtime)
 	return r->back_end == NULL ? "off" : r->known ? states[r->state] : "unreachable";
 }
 
-/* Endpoints that a cgroup says are this runtime's. */
+/* Endpoints that are this runtime's: as it said itself, or as a cgroup says. */
 static bool has_endpoints(const struct bh_core *core, uint8_t runtime)
 {
 	const struct bh_instance *instance;
 
 	for (size_t position = 0; (instance = bh_model_next(core->model, &position)) != NULL;)
-		if (instance->fact.runtime == runtime)
+		if ((instance->container != NULL ? instance->container->runtime
+						 : instance->fact.runtime) == runtime)
 			return true;
 	return false;
 }

@@ -146,6 +146,10 @@ static const char *socket_of(const struct bh_relay *relay, uint8_t runtime)
 		return relay->config->docker_socket;
 	case BH_RUNTIME_PODMAN:
 		return relay->config->podman_socket;
+	case BH_RUNTIME_LXD:
+		return relay->config->lxd_socket;
+	case BH_RUNTIME_INCUS:
+		return relay->config->incus_socket;
 	default:
 		return "";
 	}

@@ -344,7 +344,8 @@ static void only_known_requests_are_written(void **state)
 	(void)state;
 	assert_true(bh_runtime_request_text(BH_RUNTIME_DOCKER, BH_QUERY_INSPECT, ID_A, text,
 					    sizeof(text)));
-	assert_string_equal(text, "GET /containers/" ID_A "/json HTTP/1.0\r\nHost: docker\r\n\r\n");
+	assert_string_equal(text,
+			    "GET /containers/" ID_A "/json HTTP/1.0\r\nHost: localhost\r\n\r\n");
 	assert_false(bh_runtime_request_text(BH_RUNTIME_DOCKER, BH_QUERY_INSPECT,
 					     "x HTTP/1.0\r\n\r\nPOST", text, sizeof(text)));
 	assert_false(bh_runtime_request_text(BH_RUNTIME_DOCKER, BH_QUERY_INSPECT, "", text,

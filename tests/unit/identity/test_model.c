@@ -464,6 +464,41 @@ static void coverage_tells_who_was_left_behind(void **state)
 	bh_model_free(m);
 }
 
+/* LXC, LXD and Incus have one kind of cgroup; the second of a name gets a number. */
+static void lxc_names_are_found_with_their_numbers(void **state)
+{
+	struct bh_model *m = new_model();
+	struct bh_endpoint_fact f = fact(7, "10.0.0.2", 100);
+	struct bh_container *c = bh_container_new();
+
+	(void)state;
+	c->runtime = BH_RUNTIME_LXD;
+	strcpy(c->id, "web");
+	strcpy(c->name, "web");
+	bh_container_set_label(c, "bulkhead.workload", "front");
+	bh_container_add_net(c)->mac = f.mac;
+	bh_model_container(m, c, 100);
+	f.runtime = BH_RUNTIME_LXC;
+	strcpy(f.container_id, "web");
+	bh_model_endpoint(m, &f, 100);
+	expect(m, 7, "10.0.0.2", 100, BH_PEER_WORKLOAD, "label:front");
+	strcpy(f.container_id, "web-1");
+	f.ifindex = 8;
+	bh_model_endpoint(m, &f, 100);
+	expect(m, 8, "10.0.0.2", 100, BH_PEER_WORKLOAD, "label:front");
+	/* Another interface's MAC: another container, of which nobody told. */
+	f.ifindex = 9;
+	f.mac.bytes[5] ^= 1;
+	bh_model_endpoint(m, &f, 100);
+	expect(m, 9, "10.0.0.2", 100, BH_PEER_UNRESOLVED, "unidentified:lxc:web-1");
+	strcpy(f.container_id, "web-x");
+	f.ifindex = 10;
+	bh_model_endpoint(m, &f, 100);
+	expect(m, 10, "10.0.0.2", 100, BH_PEER_UNRESOLVED, "unidentified:lxc:web-x");
+	bh_container_free(c);
+	bh_model_free(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -477,6 +512,7 @@ int main(void)
 		cmocka_unit_test(what_is_left_of_a_container_is_not_the_next_one),
 		cmocka_unit_test(a_shared_namespace_is_its_owners),
 		cmocka_unit_test(a_tag_that_moves_on_changes_no_workload),
+		cmocka_unit_test(lxc_names_are_found_with_their_numbers),
 		cmocka_unit_test(identity_comes_from_the_veth),
 		cmocka_unit_test(strangers_are_told_apart),
 		cmocka_unit_test(a_scan_ends_what_it_does_not_mention),
