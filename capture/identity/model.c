@@ -14,27 +14,16 @@
 
 #include "address.h"
 #include "grow.h"
+#include "instance.h"
 #include "map.h"
 #include "timefmt.h"
 #include "workload.h"
 
-#define OPEN_END INT64_MAX
 #define JUST_GONE (10 * BH_SECOND)
-#define LATE (5 * BH_SECOND) /* how long after the first packet a fact may come, at most */
+#define LATE (5 * BH_SECOND)	    /* how long after the first packet a fact may come, at most */
+#define ADDR_TICK (BH_SECOND / 100) /* in which the kernel dates addresses */
+#define SAVE_PATIENCE (60 * BH_SECOND)
 
-struct hold {
-	struct bh_addr addr;
-	int64_t from;
-	int64_t until;
-};
-
-struct instance {
-	struct bh_instance shown; /* first: an instance is handed out as this */
-	TAILQ_ENTRY(instance) next;
-	struct hold *holds;
-	size_t hold_count, hold_capacity;
-	uint32_t scan; /* the last scan that mentioned it */
-};
 TAILQ_HEAD(instance_list, instance);
 
 /* Instances that have something in common: an address that each holds or held, a namespace. */
@@ -61,14 +50,16 @@ struct netns {
 struct bh_model {
 	struct bh_model_config config;
 	struct instance_list instances; /* present ones and departed ones, oldest first */
-	struct bh_map *present;		/* ifindex → struct instance */
-	struct bh_map *attachments;	/* ifindex → struct group: who is or was behind it */
-	struct bh_map *holders;		/* address → struct group: who holds or held it */
-	struct bh_map *spaces;		/* nsid → struct group: of present ones */
-	struct bh_map *containers;	/* runtime and id → struct bh_container */
-	struct bh_map *host_addrs;	/* (ifindex, address) → struct host_addr */
-	struct bh_map *links;		/* ifindex → struct link */
-	struct bh_map *netns;		/* inode → struct netns */
+	struct instance_list dirty;
+	int64_t boot; /* µs: no earlier than the time that the kernel dates addresses from */
+	struct bh_map *present;	    /* ifindex → struct instance */
+	struct bh_map *attachments; /* ifindex → struct group: who is or was behind it */
+	struct bh_map *holders;	    /* address → struct group: who holds or held it */
+	struct bh_map *spaces;	    /* nsid → struct group: of present ones */
+	struct bh_map *containers;  /* runtime and id → struct bh_container */
+	struct bh_map *host_addrs;  /* (ifindex, address) → struct host_addr */
+	struct bh_map *links;	    /* ifindex → struct link */
+	struct bh_map *netns;	    /* inode → struct netns */
 	uint32_t scan;
 	uint64_t generation;
 };
@@ -92,6 +83,8 @@ struct bh_model *bh_model_new(const struct bh_model_config *config)
 
 	m->config = *config;
 	TAILQ_INIT(&m->instances);
+	TAILQ_INIT(&m->dirty);
+	m->boot = INT64_MAX;
 	m->present = bh_map_new(NULL);
 	m->attachments = bh_map_new(free_group);
 	m->holders = bh_map_new(free_group);
@@ -103,13 +96,6 @@ struct bh_model *bh_model_new(const struct bh_model_config *config)
 	return m;
 }
 
-static void free_instance(struct instance *i)
-{
-	bh_container_free((struct bh_container *)(uintptr_t)i->shown.container);
-	free(i->holds);
-	free(i);
-}
-
 void bh_model_free(struct bh_model *m)
 {
 	struct instance *i;
@@ -118,7 +104,7 @@ void bh_model_free(struct bh_model *m)
 		return;
 	while ((i = TAILQ_FIRST(&m->instances)) != NULL) {
 		TAILQ_REMOVE(&m->instances, i, next);
-		free_instance(i);
+		bh_instance_free(i);
 	}
 	bh_map_free(m->present);
 	bh_map_free(m->attachments);
@@ -334,20 +320,63 @@ static bool is_contradicted(const struct bh_model *m, const struct instance *i)
 		       : is_taken(m, c, &i->shown.fact);
 }
 
-static void join(struct bh_model *m, struct instance *i)
+static void mark_dirty(struct bh_model *m, struct instance *i)
 {
-	const struct bh_container *c = find_container(m, &i->shown.fact);
-	char before[sizeof(i->shown.workload)];
+	if (i->dirty)
+		return;
+	i->dirty = true;
+	TAILQ_INSERT_TAIL(&m->dirty, i, next_dirty);
+}
 
-	memcpy(before, i->shown.workload, sizeof(before));
+/* Of the same thing, and not its first name: what was called so goes by another name from now on.
+ * Any other change says what it was called all along. */
+static bool is_renaming(const struct bh_instance *was, const struct bh_instance *is)
+{
+	return was->workload[0] != '\0' && is->workload[0] != '\0' &&
+	       strcmp(was->named_by, is->named_by) == 0;
+}
+
+static void rename_instance(struct bh_model *m, struct instance *i, const struct bh_instance *was,
+			    int64_t now)
+{
+	struct bh_designation former = { .until = now };
+
+	if (strcmp(was->workload, i->shown.workload) != 0)
+		m->generation++;
+	else if (strcmp(was->name, i->shown.name) == 0)
+		return;
+	mark_dirty(m, i);
+	if (!is_renaming(was, &i->shown))
+		return;
+	memcpy(former.name, was->name, sizeof(former.name));
+	memcpy(former.workload, was->workload, sizeof(former.workload));
+	memcpy(former.why, was->why, sizeof(former.why));
+	bh_instance_add_former(i, &former);
+	if (m->config.renamed != NULL)
+		m->config.renamed(m->config.user, &i->shown, &former);
+}
+
+static void name_after(struct bh_model *m, struct instance *i, const struct bh_container *c,
+		       int64_t now)
+{
+	struct bh_instance was = i->shown;
+
 	/* Once known, a container stays known: its engine may be away. */
 	if (c != NULL || is_contradicted(m, i)) {
+		struct bh_container *copy = c != NULL ? bh_container_copy(c) : NULL;
+
 		bh_container_free((struct bh_container *)(uintptr_t)i->shown.container);
-		i->shown.container = c != NULL ? bh_container_copy(c) : NULL;
+		i->shown.container = copy;
 	}
+	c = i->shown.container;
+	bh_copy_text(i->shown.named_by, sizeof(i->shown.named_by), c != NULL ? c->id : "");
 	bh_workload_name(&i->shown, m->config.grouping, m->config.netns_ordinals);
-	if (strcmp(before, i->shown.workload) != 0)
-		m->generation++;
+	rename_instance(m, i, &was, now);
+}
+
+static void join(struct bh_model *m, struct instance *i, int64_t now)
+{
+	name_after(m, i, find_container(m, &i->shown.fact), now);
 }
 
 /* --- groups ----------------------------------------------------------------------------------- */
@@ -400,28 +429,71 @@ static void leave_space(struct bh_model *m, const struct instance *i)
 
 /* --- addresses -------------------------------------------------------------------------------- */
 
-static void begin_hold(struct bh_model *m, struct instance *i, const struct bh_addr *addr,
-		       int64_t from)
+static void begin_hold(struct bh_model *m, struct instance *i, const struct bh_hold *hold)
 {
-	i->holds = bh_grow(i->holds, &i->hold_capacity, i->hold_count + 1, sizeof(*i->holds));
-	i->holds[i->hold_count++] = (struct hold) { *addr, from, OPEN_END };
-	enter_group(m->holders, addr, sizeof(*addr), i);
+	struct bh_addr shed;
+
+	if (bh_instance_shed_hold(i, &shed) && !bh_instance_has_hold_of(i, &shed))
+		leave_group(m->holders, &shed, sizeof(shed), i);
+	bh_instance_add_hold(i, hold);
+	enter_group(m->holders, &hold->addr, sizeof(hold->addr), i);
 }
 
-static struct hold *open_hold(struct instance *i, const struct bh_addr *addr)
+/* The bridge; a routed veth is a network of its own. */
+static uint32_t network_of(const struct instance *i)
 {
-	for (size_t at = 0; at < i->hold_count; at++)
-		if (i->holds[at].until == OPEN_END && bh_addr_equal(&i->holds[at].addr, addr))
-			return &i->holds[at];
-	return NULL;
+	const struct bh_endpoint_fact *fact = &i->shown.fact;
+
+	return fact->master_ifindex != 0 ? fact->master_ifindex : fact->ifindex;
 }
 
-static bool held_at(const struct instance *i, const struct bh_addr *addr, int64_t time)
+/*
+ * When an address was set that has just been stated. The kernel dates it from its own start, which
+ * was, of all facts, at the latest when the fact minus that date says; so a fact that came at once
+ * dates all that are late. made: hundredths of a second, 0: not known.
+ */
+static int64_t time_of(struct bh_model *m, int64_t made, int64_t now)
 {
-	for (size_t at = 0; at < i->hold_count; at++)
-		if (bh_addr_equal(&i->holds[at].addr, addr) && time >= i->holds[at].from &&
-		    time < i->holds[at].until)
-			return true;
+	if (made <= 0)
+		return now;
+	if (now - made * ADDR_TICK < m->boot)
+		m->boot = now - made * ADDR_TICK;
+	int64_t time = m->boot + made * ADDR_TICK;
+	return time > now - LATE ? time : now - LATE;
+}
+
+/* An address that went from one to another was not held by both: that it was taken from the one was
+ * heard later than it happened. */
+static void end_before(struct bh_model *m, const struct instance *i, const struct bh_hold *hold)
+{
+	const struct group *group = bh_map_get(m->holders, &hold->addr, sizeof(hold->addr));
+
+	for (size_t at = 0; group != NULL && at < group->count; at++) {
+		struct instance *other = group->items[at];
+
+		if (other == i || network_of(other) != network_of(i))
+			continue;
+		for (size_t n = 0; n < other->hold_count; n++) {
+			struct bh_hold *past = &other->holds[n];
+
+			if (past->until == BH_GOES_ON || past->until <= hold->from ||
+			    past->from > hold->from || !bh_addr_equal(&past->addr, &hold->addr))
+				continue;
+			past->until = hold->from;
+			mark_dirty(m, other);
+		}
+	}
+}
+
+/* Whether the hold goes on, by what is stated now. While nobody watched the address may have been
+ * somebody else's: then it was made anew since. */
+static bool goes_on(const struct instance *i, const struct bh_hold *hold)
+{
+	const struct bh_endpoint_fact *fact = &i->shown.fact;
+
+	for (uint8_t at = 0; at < fact->addr_count; at++)
+		if (bh_addr_equal(&fact->addrs[at], &hold->addr))
+			return i->seen == 0 || hold->made == fact->addr_made[at];
 	return false;
 }
 
@@ -431,14 +503,28 @@ static void update_holds(struct bh_model *m, struct instance *i, int64_t now)
 	const struct bh_endpoint_fact *fact = &i->shown.fact;
 	/* The first addresses were there when the link appeared: they are only read a moment later.
 	 */
-	int64_t from = i->hold_count == 0 ? fact->since : now;
+	bool first = i->hold_count == 0;
 
-	for (size_t at = 0; at < i->hold_count; at++)
-		if (i->holds[at].until == OPEN_END && !holds_now(fact, &i->holds[at].addr))
-			i->holds[at].until = now;
-	for (uint8_t at = 0; at < fact->addr_count; at++)
-		if (open_hold(i, &fact->addrs[at]) == NULL)
-			begin_hold(m, i, &fact->addrs[at], from);
+	for (size_t at = 0; at < i->hold_count; at++) {
+		if (i->holds[at].until != BH_GOES_ON || goes_on(i, &i->holds[at]))
+			continue;
+		i->holds[at].until = i->seen != 0 ? i->seen : now;
+		mark_dirty(m, i);
+	}
+	for (uint8_t at = 0; at < fact->addr_count; at++) {
+		struct bh_hold hold = { .addr = fact->addrs[at],
+					.from = time_of(m, fact->addr_made[at], now),
+					.until = BH_GOES_ON,
+					.made = fact->addr_made[at] };
+
+		if (first)
+			hold.from = fact->since;
+		if (bh_instance_open_hold(i, &hold.addr) != NULL)
+			continue;
+		begin_hold(m, i, &hold);
+		end_before(m, i, &hold);
+		mark_dirty(m, i);
+	}
 }
 
 /* --- instances -------------------------------------------------------------------------------- */
@@ -451,11 +537,16 @@ static void drop_departed(struct bh_model *m, int64_t now)
 		next = TAILQ_NEXT(i, next);
 		if (i->shown.until == 0 || now - i->shown.until <= m->config.keep_departed)
 			continue;
+		/* What is not saved yet is, within a second, unless the store is out of order. */
+		if (i->dirty && now - i->shown.until <= m->config.keep_departed + SAVE_PATIENCE)
+			continue;
 		TAILQ_REMOVE(&m->instances, i, next);
+		if (i->dirty)
+			TAILQ_REMOVE(&m->dirty, i, next_dirty);
 		for (size_t at = 0; at < i->hold_count; at++)
 			leave_group(m->holders, &i->holds[at].addr, sizeof(i->holds[at].addr), i);
 		leave_group(m->attachments, &i->shown.fact.ifindex, sizeof(uint32_t), i);
-		free_instance(i);
+		bh_instance_free(i);
 	}
 }
 
@@ -478,6 +569,7 @@ static struct instance *begin_instance(struct bh_model *m, const struct bh_endpo
 	TAILQ_INSERT_TAIL(&m->instances, i, next);
 	bh_map_put(m->present, &fact->ifindex, sizeof(fact->ifindex), i);
 	enter_group(m->attachments, &fact->ifindex, sizeof(fact->ifindex), i);
+	mark_dirty(m, i);
 	return i;
 }
 
@@ -485,10 +577,11 @@ static void end_instance(struct bh_model *m, struct instance *i, int64_t now)
 {
 	uint32_t ifindex = i->shown.fact.ifindex;
 
-	i->shown.until = now;
-	for (size_t at = 0; at < i->hold_count; at++)
-		if (i->holds[at].until == OPEN_END)
-			i->holds[at].until = now;
+	/* Nobody watched when it went. */
+	i->shown.until = i->seen != 0 ? i->seen : now;
+	i->seen = 0;
+	bh_instance_end_holds(i, i->shown.until);
+	mark_dirty(m, i);
 	bh_map_remove(m->present, &ifindex, sizeof(ifindex));
 	leave_space(m, i);
 	m->generation++;
@@ -496,7 +589,7 @@ static void end_instance(struct bh_model *m, struct instance *i, int64_t now)
 }
 
 /* Whoever was taken for the container that this one is, by circumstance, is not. */
-static void yield_to(struct bh_model *m, const struct instance *i)
+static void yield_to(struct bh_model *m, const struct instance *i, int64_t now)
 {
 	struct instance *other;
 
@@ -504,7 +597,7 @@ static void yield_to(struct bh_model *m, const struct instance *i)
 		if (other != i && other->shown.container != NULL &&
 		    other->shown.fact.container_id[0] == '\0' &&
 		    strcmp(other->shown.container->id, i->shown.fact.container_id) == 0)
-			join(m, other);
+			join(m, other, now);
 }
 
 bool bh_endpoint_changed_hands(const struct bh_endpoint_fact *a, const struct bh_endpoint_fact *b)
@@ -523,11 +616,28 @@ static bool is_other_container(const struct instance *i, const struct bh_endpoin
 	       strcmp(before, fact->container_id) != 0;
 }
 
+/* What an attachment is now. It goes on from when it was first seen, by this run or an earlier one.
+ */
+static void take_fact(struct bh_model *m, struct instance *i, const struct bh_endpoint_fact *fact)
+{
+	int64_t since = i->shown.fact.since < fact->since ? i->shown.fact.since : fact->since;
+
+	if (!same_fact(&i->shown.fact, fact)) {
+		m->generation++;
+		mark_dirty(m, i);
+	}
+	leave_space(m, i);
+	i->shown.fact = *fact;
+	i->shown.fact.since = since;
+	enter_space(m, i);
+}
+
 void bh_model_endpoint(struct bh_model *m, const struct bh_endpoint_fact *fact, int64_t now)
 {
 	struct instance *i = bh_map_get(m->present, &fact->ifindex, sizeof(fact->ifindex));
 
-	if (i != NULL && is_other_container(i, fact)) {
+	if (i != NULL && (is_other_container(i, fact) ||
+			  (i->seen != 0 && bh_endpoint_changed_hands(&i->shown.fact, fact)))) {
 		end_instance(m, i, now);
 		i = NULL;
 	}
@@ -536,17 +646,14 @@ void bh_model_endpoint(struct bh_model *m, const struct bh_endpoint_fact *fact, 
 	if (i == NULL) {
 		i = begin_instance(m, fact);
 		m->generation++;
-	} else if (!same_fact(&i->shown.fact, fact)) {
-		m->generation++;
 	}
 	i->scan = m->scan;
-	leave_space(m, i);
-	i->shown.fact = *fact;
-	enter_space(m, i);
+	take_fact(m, i, fact);
 	update_holds(m, i, now);
-	join(m, i);
+	join(m, i, now);
+	i->seen = 0;
 	if (claims)
-		yield_to(m, i);
+		yield_to(m, i, now);
 }
 
 void bh_model_endpoint_gone(struct bh_model *m, uint32_t ifindex, int64_t now)
@@ -574,24 +681,35 @@ static bool is_concerned(const struct instance *i, const struct bh_container *c)
 	       (strcmp(own->id, c->id) == 0 || strncmp(own->network_mode, "container:", 10) == 0);
 }
 
-static void join_concerned(struct bh_model *m, const struct bh_container *c)
+static void join_concerned(struct bh_model *m, const struct bh_container *c, int64_t now)
 {
 	struct instance *i;
 
 	for (size_t position = 0; (i = bh_map_next(m->present, &position)) != NULL;)
-		if (is_concerned(i, c))
-			join(m, i);
+		if (i->seen == 0 && is_concerned(i, c))
+			join(m, i, now);
+}
+
+/* For certain: neither its addresses nor its MAC are its own any more. */
+static bool was_of(const struct instance *i, const struct bh_container *c)
+{
+	const struct bh_endpoint_fact *fact = &i->shown.fact;
+
+	if (fact->container_id[0] != '\0')
+		return fact->runtime == c->runtime && strcmp(fact->container_id, c->id) == 0;
+	return fact->netns_name[0] != '\0' && c->netns_path[0] != '\0' &&
+	       strcmp(run_path(c->netns_path), run_path(fact->netns_name)) == 0;
 }
 
 /* Departed instances whose name comes after they went. */
-static void name_departed(struct bh_model *m, const struct bh_container *c)
+static void name_departed(struct bh_model *m, const struct bh_container *c, int64_t now)
 {
 	struct instance *i;
 
 	TAILQ_FOREACH (i, &m->instances, next)
 		if (i->shown.until != 0 && i->shown.container == NULL &&
-		    strcmp(i->shown.fact.container_id, c->id) == 0)
-			join(m, i);
+		    i->shown.named_by[0] == '\0' && was_of(i, c))
+			name_after(m, i, owner_of(m, c), now);
 }
 
 static bool is_image_id(const char *image)
@@ -634,8 +752,8 @@ void bh_model_container(struct bh_model *m, const struct bh_container *container
 	keep_image(copy, known);
 	date_nets(copy, known, now);
 	bh_map_put(m->containers, key.bytes, key.length, copy);
-	join_concerned(m, copy);
-	name_departed(m, copy);
+	join_concerned(m, copy, now);
+	name_departed(m, copy, now);
 }
 
 void bh_model_container_gone(struct bh_model *m, uint8_t runtime, const char *id, int64_t now)
@@ -783,23 +901,52 @@ const struct bh_instance *bh_model_next_holder(const struct bh_model *m, const s
 	while (h != NULL && *position < h->count) {
 		const struct instance *i = h->items[(*position)++];
 
-		if (held_at(i, addr, time))
+		if (bh_instance_held(i, addr, time, time))
 			return &i->shown;
 	}
 	return NULL;
 }
 
+static const struct bh_hold *hold_at(const struct instance *i, const struct bh_addr *addr,
+				     int64_t time)
+{
+	for (size_t at = 0; at < i->hold_count; at++)
+		if (time >= i->holds[at].from && time < i->holds[at].until &&
+		    bh_addr_equal(&i->holds[at].addr, addr))
+			return &i->holds[at];
+	return NULL;
+}
+
+/* Of two that both hold an address the first has it. Where one has given it up the other got it: it
+ * is only heard later that it was gone. */
+static bool goes_before(const struct bh_hold *a, const struct bh_hold *b)
+{
+	if (a->until == BH_GOES_ON && b->until == BH_GOES_ON)
+		return a->from < b->from;
+	return a->from > b->from;
+}
+
 const struct bh_instance *bh_model_holder(const struct bh_model *m, const struct bh_addr *addr,
 					  int64_t time)
 {
-	size_t position = 0;
+	const struct group *h = bh_map_get(m->holders, addr, sizeof(*addr));
+	const struct instance *best = NULL;
+	const struct bh_hold *held = NULL;
 
-	return bh_model_next_holder(m, addr, time, &position);
+	for (size_t at = 0; h != NULL && at < h->count; at++) {
+		const struct bh_hold *hold = hold_at(h->items[at], addr, time);
+
+		if (hold == NULL || (held != NULL && !goes_before(hold, held)))
+			continue;
+		best = h->items[at];
+		held = hold;
+	}
+	return best != NULL ? &best->shown : NULL;
 }
 
 bool bh_model_held(const struct bh_instance *instance, const struct bh_addr *addr, int64_t time)
 {
-	return held_at((const struct instance *)(const void *)instance, addr, time);
+	return bh_instance_held((const struct instance *)(const void *)instance, addr, time, time);
 }
 
 /* What is known comes a little later than what it tells of, both when an address is got and when it
@@ -875,14 +1022,25 @@ static void set_peer(struct bh_peer *peer, enum bh_peer_kind kind, const char *n
 	bh_copy_text(peer->name, sizeof(peer->name), name);
 }
 
-static void set_instance_peer(struct bh_peer *peer, const struct bh_instance *i)
+static void set_instance_peer(struct bh_peer *peer, const struct bh_instance *i, int64_t time)
 {
-	if (i->workload[0] != '\0') {
-		set_peer(peer, BH_PEER_WORKLOAD, i->workload);
+	const char *name, *workload;
+
+	bh_instance_called(i, time, &name, &workload);
+	if (*workload != '\0') {
+		set_peer(peer, BH_PEER_WORKLOAD, workload);
 		return;
 	}
 	peer->kind = BH_PEER_UNRESOLVED;
-	snprintf(peer->name, sizeof(peer->name), "unidentified:%.200s", i->name);
+	snprintf(peer->name, sizeof(peer->name), "unidentified:%.200s", name);
+}
+
+static void set_departed_peer(struct bh_peer *peer, const struct bh_instance *i, int64_t time)
+{
+	const char *name, *workload;
+
+	bh_instance_called(i, time, &name, &workload);
+	set_peer(peer, BH_PEER_DEPARTED, *workload != '\0' ? workload : name);
 }
 
 bool bh_model_host_holds(const struct bh_model *m, const struct bh_addr *addr, uint32_t ifindex)
@@ -990,10 +1148,9 @@ static const struct bh_instance *by_address(const struct bh_model *m, const stru
 		return NULL;
 	}
 	if (i != NULL)
-		set_instance_peer(peer, i);
+		set_instance_peer(peer, i, time);
 	else if (!is_host_addr(m, addr) && (former = former_holder(m, addr, time)) != NULL)
-		set_peer(peer, BH_PEER_DEPARTED,
-			 former->workload[0] != '\0' ? former->workload : former->name);
+		set_departed_peer(peer, former, time);
 	else
 		name_stranger(m, addr, peer);
 	return i;
@@ -1009,14 +1166,16 @@ static bool is_unread(const struct bh_instance *i, uint8_t family)
 }
 
 static const struct bh_instance *by_veth(const struct bh_instance *i, const struct bh_addr *addr,
-					 int64_t time, struct bh_peer *peer, bool *spoofed)
+					 int64_t first, int64_t last, struct bh_peer *peer,
+					 bool *spoofed)
 {
 	char text[BH_ADDR_TEXT];
 
-	if (held_at((const struct instance *)(const void *)i, addr, time) ||
+	if (bh_instance_held((const struct instance *)(const void *)i, addr, first - ADDR_TICK,
+			     last + LATE) ||
 	    holds_now(&i->fact, addr) || bh_addr_is_unspecified(addr) ||
 	    is_unread(i, addr->family)) {
-		set_instance_peer(peer, i);
+		set_instance_peer(peer, i, first);
 		return i;
 	}
 	*spoofed = true;
@@ -1028,14 +1187,21 @@ void bh_model_peer(const struct bh_model *m, uint32_t ifindex, const struct bh_a
 		   int64_t time, struct bh_peer *peer, const struct bh_instance **instance,
 		   bool *spoofed)
 {
-	const struct bh_instance *i = ifindex != 0 ? bh_model_at(m, ifindex, time) : NULL;
+	bh_model_peer_of_flow(m, ifindex, addr, time, time, peer, instance, spoofed);
+}
+
+void bh_model_peer_of_flow(const struct bh_model *m, uint32_t ifindex, const struct bh_addr *addr,
+			   int64_t first, int64_t last, struct bh_peer *peer,
+			   const struct bh_instance **instance, bool *spoofed)
+{
+	const struct bh_instance *i = ifindex != 0 ? bh_model_at(m, ifindex, first) : NULL;
 
 	*peer = (struct bh_peer) { 0 };
 	*spoofed = false;
 	if (i != NULL) {
-		i = by_veth(i, addr, time, peer, spoofed);
+		i = by_veth(i, addr, first, last, peer, spoofed);
 	} else {
-		i = by_address(m, addr, time, peer);
+		i = by_address(m, addr, first, peer);
 		/* It came by a veth of which nothing is known yet, or ever was: somebody's, and no
 		 * address says whose. */
 		if (i != NULL && ifindex != 0) {
@@ -1048,6 +1214,68 @@ void bh_model_peer(const struct bh_model *m, uint32_t ifindex, const struct bh_a
 	if (instance != NULL)
 		*instance = peer->kind == BH_PEER_WORKLOAD ? i : NULL;
 }
+
+/* --- what is kept ----------------------------------------------------------------------------- */
+
+void bh_model_restore(struct bh_model *m, const struct bh_past *past)
+{
+	struct instance *i = bh_calloc(1, sizeof(*i));
+	uint32_t ifindex = past->shown.fact.ifindex;
+	bool present =
+		past->shown.until == 0 && bh_map_get(m->present, &ifindex, sizeof(ifindex)) == NULL;
+
+	i->shown = past->shown;
+	i->shown.container = NULL;
+	for (size_t at = 0; at < past->former_count; at++)
+		bh_instance_add_former(i, &past->formers[at]);
+	for (size_t at = 0; at < past->hold_count; at++)
+		begin_hold(m, i, &past->holds[at]);
+	TAILQ_INSERT_TAIL(&m->instances, i, next);
+	enter_group(m->attachments, &ifindex, sizeof(ifindex), i);
+	if (present) {
+		i->seen = past->seen;
+		bh_map_put(m->present, &ifindex, sizeof(ifindex), i);
+		m->generation++;
+	} else if (i->shown.until == 0) {
+		i->shown.until = past->seen;
+		bh_instance_end_holds(i, past->seen);
+		mark_dirty(m, i);
+	}
+}
+
+void bh_model_each_dirty(struct bh_model *m,
+			 void (*instance)(void *user, const struct bh_instance *), void *user)
+{
+	struct instance *i;
+
+	while ((i = TAILQ_FIRST(&m->dirty)) != NULL) {
+		TAILQ_REMOVE(&m->dirty, i, next_dirty);
+		i->dirty = false;
+		instance(user, &i->shown);
+	}
+}
+
+void bh_model_mark_dirty(struct bh_model *m)
+{
+	struct instance *i;
+
+	TAILQ_FOREACH (i, &m->instances, next)
+		mark_dirty(m, i);
+}
+
+const struct bh_instance *bh_model_next_departed(const struct bh_model *m,
+						 const struct bh_instance *instance)
+{
+	const struct instance *i =
+		instance != NULL ? TAILQ_NEXT((const struct instance *)(const void *)instance, next)
+				 : TAILQ_FIRST(&m->instances);
+
+	while (i != NULL && i->shown.until == 0)
+		i = TAILQ_NEXT(i, next);
+	return i != NULL ? &i->shown : NULL;
+}
+
+/* --- present ones ----------------------------------------------------------------------------- */
 
 const struct bh_instance *bh_model_next(const struct bh_model *m, size_t *position)
 {

@@ -13,11 +13,35 @@
 #include "runtime.h"
 
 struct bh_model;
+struct bh_instance;
+
+#define BH_GOES_ON INT64_MAX
+
+/* That an instance held an address, from a time (µs) to another. */
+struct bh_hold {
+	struct bh_addr addr;
+	int64_t from;
+	int64_t until; /* BH_GOES_ON: it holds it still */
+	int64_t made;  /* as in struct bh_endpoint_fact; 0: not known */
+};
+
+/* What an instance was called before it was called otherwise. */
+struct bh_designation {
+	int64_t until; /* µs */
+	char name[256];
+	char workload[256];
+	char why[128];
+};
 
 struct bh_model_config {
 	bool netns_ordinals;   /* web-1 and web-2 among named namespaces are replicas of web */
 	int64_t keep_departed; /* µs that a departed instance can still be looked up */
 	const struct bh_grouping *grouping; /* the operator's rules; the caller's; NULL: none */
+	/* The instance is called otherwise than before; may be NULL. That it has its first name, or
+	 * that a wrong one was put right, is no such news. */
+	void (*renamed)(void *user, const struct bh_instance *instance,
+			const struct bh_designation *was);
+	void *user;
 };
 
 /* One instance: an attachment and, where known, the container behind it. */
@@ -28,7 +52,16 @@ struct bh_instance {
 	char name[256];	    /* container's, namespace's, else the host interface's */
 	char workload[256]; /* "compose:shop/web", "netns:web", …; "" as long as unidentified */
 	char why[128];	    /* what the grouping rests on, in words */
+	char named_by[BH_CONTAINER_ID]; /* the container that it is named after; "": none */
 };
+
+/* The address intervals that are known of it, in order of their beginning, and what it was called
+ * before, oldest first: at = 0, 1 … as long as it is not NULL. Of instances of a model. */
+const struct bh_hold *bh_instance_hold(const struct bh_instance *instance, size_t at);
+const struct bh_designation *bh_instance_former(const struct bh_instance *instance, size_t at);
+/* What it was called at that time. A first name that came late holds from the beginning. */
+void bh_instance_called(const struct bh_instance *instance, int64_t time, const char **name,
+			const char **workload);
 
 struct bh_model *bh_model_new(const struct bh_model_config *config);
 void bh_model_free(struct bh_model *model);
@@ -49,6 +82,26 @@ void bh_model_container_gone(struct bh_model *model, uint8_t runtime, const char
  * is gone. */
 void bh_model_begin_scan(struct bh_model *model);
 void bh_model_end_scan(struct bh_model *model, int64_t now);
+
+/* An instance as an earlier run knew it. */
+struct bh_past {
+	struct bh_instance shown; /* without container; until 0: it was present … */
+	int64_t seen;		  /* … when it was last known to be, µs */
+	const struct bh_hold *holds;
+	size_t hold_count;
+	const struct bh_designation *formers;
+	size_t former_count;
+};
+/* Before any fact, oldest first. One that was present is, until the next scan, whose facts either
+ * take it up – the same attachment then goes on from when it first began – or do not mention it:
+ * then it went when it was last known to be there. */
+void bh_model_restore(struct bh_model *model, const struct bh_past *past);
+
+/* Those of which something changed since the last call of this, departed ones too. */
+void bh_model_each_dirty(struct bh_model *model,
+			 void (*instance)(void *user, const struct bh_instance *), void *user);
+/* All of them count as changed: what was saved is not to be relied upon. */
+void bh_model_mark_dirty(struct bh_model *model);
 
 /* Grows with every change that a compiled ruleset depends on. */
 uint64_t bh_model_generation(const struct bh_model *model);
@@ -79,11 +132,22 @@ void bh_model_peer(const struct bh_model *model, uint32_t ifindex, const struct 
 		   int64_t time, struct bh_peer *peer, const struct bh_instance **instance,
 		   bool *spoofed);
 
+/* The same for a flow that was seen from `first` to `last`: who held both within that time, or a
+ * moment around it, did not lie. */
+void bh_model_peer_of_flow(const struct bh_model *model, uint32_t ifindex,
+			   const struct bh_addr *addr, int64_t first, int64_t last,
+			   struct bh_peer *peer, const struct bh_instance **instance,
+			   bool *spoofed);
+
 /* Whether the address is the host's on an interface behind which endpoints are: their gateway. */
 bool bh_model_is_gateway(const struct bh_model *model, const struct bh_addr *addr);
 
 /* Iterates over present instances, in no particular order: start with *position = 0; NULL ends. */
 const struct bh_instance *bh_model_next(const struct bh_model *model, size_t *position);
+/* Iterates over those that are kept and have departed, oldest first: the one after this, NULL: the
+ * first one; NULL ends. */
+const struct bh_instance *bh_model_next_departed(const struct bh_model *model,
+						 const struct bh_instance *instance);
 
 /* Iterates likewise over the other present instances in this one's network namespace; over none
  * where it has departed. */

@@ -12,6 +12,7 @@
 #include "address.h"
 #include "grow.h"
 #include "model.h"
+#include "timefmt.h"
 
 #define ID_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define ID_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
@@ -319,7 +320,8 @@ static void a_shared_namespace_is_its_owners(void **state)
 	expect(m, 7, "10.0.0.2", 100, BH_PEER_WORKLOAD, "compose:shop/web");
 	strcpy(owner->labels[1].value, "api");
 	bh_model_container(m, owner, 200);
-	expect(m, 7, "10.0.0.2", 100, BH_PEER_WORKLOAD, "compose:shop/api");
+	expect(m, 7, "10.0.0.2", 199, BH_PEER_WORKLOAD, "compose:shop/web");
+	expect(m, 7, "10.0.0.2", 200, BH_PEER_WORKLOAD, "compose:shop/api");
 	bh_container_free(guest);
 	bh_container_free(owner);
 	bh_model_free(m);
@@ -401,6 +403,340 @@ static void a_scan_ends_what_it_does_not_mention(void **state)
 	assert_int_equal(left->fact.ifindex, 8);
 	assert_null(bh_model_next(m, &position));
 	assert_true(bh_model_generation(m) > before);
+	bh_model_free(m);
+}
+
+struct renamings {
+	size_t count;
+	char was[256], is[256];
+};
+
+static void take_renaming(void *user, const struct bh_instance *i, const struct bh_designation *was)
+{
+	struct renamings *renamings = user;
+
+	renamings->count++;
+	bh_copy_text(renamings->was, sizeof(renamings->was), was->workload);
+	bh_copy_text(renamings->is, sizeof(renamings->is), i->workload);
+}
+
+/* A runtime that relabels a container, or renames it: what was before keeps its name. */
+static void a_new_name_holds_from_then_on(void **state)
+{
+	struct renamings renamings = { 0 };
+	struct bh_model_config config = { .keep_departed = 1000,
+					  .renamed = take_renaming,
+					  .user = &renamings };
+	struct bh_model *m = bh_model_new(&config);
+	struct bh_endpoint_fact f = fact(7, "10.0.0.2", 100);
+	struct bh_container *c = compose(ID_A, "web");
+	const char *name, *workload;
+
+	(void)state;
+	strcpy(f.container_id, ID_A);
+	f.runtime = BH_RUNTIME_DOCKER;
+	bh_model_endpoint(m, &f, 100);
+	bh_model_container(m, c, 150);
+	assert_int_equal(renamings.count, 0); /* it is its first */
+	uint64_t before = bh_model_generation(m);
+	strcpy(c->name, "old_web");
+	bh_model_container(m, c, 200);
+	assert_int_equal(renamings.count, 1);
+	assert_true(bh_model_generation(m) == before);
+	const struct bh_instance *i = bh_model_at(m, 7, 200);
+	bh_instance_called(i, 199, &name, &workload);
+	assert_string_equal(name, "shop_web_1");
+	bh_instance_called(i, 200, &name, &workload);
+	assert_string_equal(name, "old_web");
+	c->labels[1].value[0] = 'W';
+	bh_model_container(m, c, 300);
+	bh_model_container(m, c, 310);
+	assert_int_equal(renamings.count, 2);
+	assert_string_equal(renamings.was, "compose:shop/web");
+	assert_string_equal(renamings.is, "compose:shop/Web");
+	assert_true(bh_model_generation(m) > before);
+	expect(m, 7, "10.0.0.2", 120, BH_PEER_WORKLOAD, "compose:shop/web");
+	expect(m, 0, "10.0.0.2", 299, BH_PEER_WORKLOAD, "compose:shop/web");
+	expect(m, 0, "10.0.0.2", 300, BH_PEER_WORKLOAD, "compose:shop/Web");
+	bh_model_endpoint_gone(m, 7, 400);
+	expect(m, 7, "10.0.0.2", 250, BH_PEER_WORKLOAD, "compose:shop/web");
+	/* However often: only so many are kept. */
+	f.since = 500;
+	bh_model_endpoint(m, &f, 500);
+	for (int64_t now = 501; now < 550; now++) {
+		snprintf(c->name, sizeof(c->name), "n%d", (int)now);
+		bh_model_container(m, c, now);
+	}
+	size_t formers = 0;
+	while (bh_instance_former(bh_model_at(m, 7, 550), formers) != NULL)
+		formers++;
+	assert_in_range(formers, 2, 16);
+	bh_container_free(c);
+	bh_model_free(m);
+}
+
+/* A container's veth stays, an address goes from one to the other and back. made: hundredths of a
+ * second after a start of the machine at 1000 s. */
+static void move(struct bh_model *m, struct bh_endpoint_fact *from, struct bh_endpoint_fact *to,
+		 const char *address, int64_t made, int64_t now)
+{
+	from->addr_count = 0;
+	bh_model_endpoint(m, from, now);
+	to->addr_count = 1;
+	to->addrs[0] = addr(address);
+	to->addr_made[0] = made;
+	bh_model_endpoint(m, to, now + 1000);
+}
+
+static void assert_held_by(const struct bh_model *m, int64_t time, const char *workload)
+{
+	struct bh_addr moving = addr("10.0.0.2");
+	const struct bh_instance *i = bh_model_holder(m, &moving, time);
+
+	assert_non_null(i);
+	assert_string_equal(i->workload, workload);
+}
+
+#define BOOT (1000 * BH_SECOND)
+#define AT(made) (BOOT + (made) * (BH_SECOND / 100))
+
+static void facts_that_are_late_move_no_flow(void **state)
+{
+	struct bh_model *m = new_model();
+	struct bh_endpoint_fact a = fact(7, "10.0.0.2", AT(100)), b = fact(8, "10.0.0.3", AT(100));
+	struct bh_addr moving = addr("10.0.0.2");
+	struct bh_peer peer;
+	bool spoofed;
+
+	(void)state;
+	strcpy(a.netns_name, "/run/netns/a");
+	strcpy(b.netns_name, "/run/netns/b");
+	b.addr_made[0] = 100;
+	bh_model_endpoint(m, &b, AT(100) + 2000); /* at once */
+	bh_model_endpoint(m, &a, AT(101));
+	move(m, &a, &b, "10.0.0.2", 200, AT(240));
+	move(m, &b, &a, "10.0.0.2", 250, AT(290));
+	assert_held_by(m, AT(199), "netns:a");
+	assert_held_by(m, AT(201), "netns:b");
+	assert_held_by(m, AT(249), "netns:b");
+	assert_held_by(m, AT(251), "netns:a");
+	expect(m, 8, "10.0.0.2", AT(201), BH_PEER_WORKLOAD, "netns:b");
+	/* What went on while it changed hands, and what was never its own. */
+	bh_model_peer_of_flow(m, 8, &moving, AT(190), AT(210), &peer, NULL, &spoofed);
+	assert_string_equal(peer.name, "netns:b");
+	assert_false(spoofed);
+	bh_model_peer_of_flow(m, 8, &moving, AT(260), AT(300), &peer, NULL, &spoofed);
+	assert_true(spoofed);
+	/* A fact that says nothing about when is taken at its word. */
+	move(m, &a, &b, "10.0.0.2", 0, AT(400));
+	assert_held_by(m, AT(399), "netns:a");
+	bh_model_free(m);
+}
+
+/* An address that flaps does not cost memory without end. */
+static void holds_are_bounded(void **state)
+{
+	struct bh_model *m = new_model();
+	struct bh_endpoint_fact a = fact(7, "10.0.0.2", 100), b = fact(8, "10.0.0.3", 100);
+	size_t holds = 0;
+
+	(void)state;
+	strcpy(a.netns_name, "/run/netns/a");
+	strcpy(b.netns_name, "/run/netns/b");
+	bh_model_endpoint(m, &a, 100);
+	bh_model_endpoint(m, &b, 100);
+	for (int64_t now = 1; now < 200; now++) {
+		struct bh_endpoint_fact *from = now % 2 != 0 ? &a : &b,
+					*to = now % 2 != 0 ? &b : &a;
+
+		move(m, from, to, "10.0.0.2", 0, now * 10000);
+	}
+	while (bh_instance_hold(bh_model_at(m, 7, 150), holds) != NULL)
+		holds++;
+	assert_in_range(holds, 10, 64);
+	assert_held_by(m, 1985000, "netns:a");
+	assert_held_by(m, 1995000, "netns:b");
+	bh_model_free(m);
+}
+
+/* Two that hold it both: the first has it, whatever the order in which they are asked. */
+static void of_two_holders_the_first_has_it(void **state)
+{
+	struct bh_model *m = new_model();
+	struct bh_endpoint_fact a = fact(7, "10.0.0.2", 200), b = fact(8, "10.0.0.2", 100);
+
+	(void)state;
+	strcpy(a.netns_name, "/run/netns/a");
+	strcpy(b.netns_name, "/run/netns/b");
+	bh_model_endpoint(m, &a, 200);
+	bh_model_endpoint(m, &b, 200);
+	assert_held_by(m, 300, "netns:b");
+	bh_model_free(m);
+}
+
+/* --- across restarts -------------------------------------------------------------------------- */
+
+struct past {
+	struct bh_past past;
+	struct bh_hold holds[4];
+	struct bh_designation formers[4];
+};
+
+static void take_past(void *user, const struct bh_instance *i)
+{
+	struct past *p = user;
+	const struct bh_hold *hold;
+	const struct bh_designation *former;
+
+	memset(p, 0, sizeof(*p));
+	p->past.shown = *i;
+	for (size_t at = 0; (hold = bh_instance_hold(i, at)) != NULL; at++)
+		p->holds[p->past.hold_count++] = *hold;
+	for (size_t at = 0; (former = bh_instance_former(i, at)) != NULL; at++)
+		p->formers[p->past.former_count++] = *former;
+	p->past.holds = p->holds;
+	p->past.formers = p->formers;
+}
+
+static struct past past; /* of the last instance that changed */
+
+static void save(struct bh_model *m)
+{
+	memset(&past, 0, sizeof(past));
+	bh_model_each_dirty(m, take_past, &past);
+}
+
+static void make_past(void)
+{
+	struct bh_model *m = new_model();
+	struct bh_endpoint_fact f = fact(7, "10.0.0.2", 100);
+
+	f.addr_made[0] = 5;
+	strcpy(f.container_id, ID_A);
+	f.runtime = BH_RUNTIME_DOCKER;
+	state_container(m, compose(ID_A, "web"));
+	bh_model_endpoint(m, &f, 100);
+	save(m);
+	past.past.seen = 500;
+	assert_int_equal(past.past.hold_count, 1);
+	bh_model_free(m);
+}
+
+static struct bh_endpoint_fact after_restart(void)
+{
+	struct bh_endpoint_fact f = fact(7, "10.0.0.2", 1000);
+
+	f.addr_made[0] = 5;
+	strcpy(f.container_id, ID_A);
+	f.runtime = BH_RUNTIME_DOCKER;
+	return f;
+}
+
+static void what_went_on_through_a_restart_is_one_instance(void **state)
+{
+	struct bh_model *m = new_model();
+	struct bh_endpoint_fact f = after_restart();
+
+	(void)state;
+	make_past();
+	bh_model_restore(m, &past.past);
+	state_container(m, compose(ID_A, "web"));
+	bh_model_begin_scan(m);
+	bh_model_endpoint(m, &f, 1000);
+	bh_model_end_scan(m, 1010);
+	expect(m, 0, "10.0.0.2", 150, BH_PEER_WORKLOAD, "compose:shop/web");
+	expect(m, 0, "10.0.0.2", 700, BH_PEER_WORKLOAD, "compose:shop/web");
+	assert_int_equal(bh_model_at(m, 7, 2000)->fact.since, 100);
+	assert_int_equal(bh_instance_hold(bh_model_at(m, 7, 2000), 0)->from, 100);
+	assert_null(bh_instance_hold(bh_model_at(m, 7, 2000), 1));
+	bh_model_endpoint(m, &f, 1100); /* again: it stays so */
+	assert_int_equal(bh_model_at(m, 7, 2000)->fact.since, 100);
+	bh_model_free(m);
+}
+
+static void what_went_while_nobody_watched_ended_when_it_was_last_known(void **state)
+{
+	struct bh_model *m = new_model();
+
+	(void)state;
+	make_past();
+	bh_model_restore(m, &past.past);
+	bh_model_begin_scan(m);
+	bh_model_end_scan(m, 1010);
+	expect(m, 7, "10.0.0.2", 499, BH_PEER_WORKLOAD, "compose:shop/web");
+	expect(m, 0, "10.0.0.2", 600, BH_PEER_DEPARTED, "compose:shop/web");
+	const struct bh_instance *gone = bh_model_next_departed(m, NULL);
+	assert_non_null(gone);
+	assert_int_equal(gone->until, 500);
+	save(m);
+	assert_int_equal(past.past.shown.until, 500);
+	assert_null(bh_model_next_departed(m, gone));
+	bh_model_free(m);
+}
+
+/* The same interface, and another container behind it; or the address was set anew meanwhile. */
+static void what_changed_while_nobody_watched_does_not_go_on(void **state)
+{
+	struct bh_model *m = new_model();
+	struct bh_endpoint_fact f = after_restart();
+
+	(void)state;
+	make_past();
+	strcpy(f.container_id, ID_B);
+	f.runtime = BH_RUNTIME_DOCKER;
+	bh_model_restore(m, &past.past);
+	state_container(m, compose(ID_B, "db"));
+	bh_model_endpoint(m, &f, 1000);
+	expect(m, 7, "10.0.0.2", 499, BH_PEER_WORKLOAD, "compose:shop/web");
+	expect(m, 0, "10.0.0.2", 600, BH_PEER_UNRESOLVED, "uncertain:10.0.0.2");
+	expect(m, 7, "10.0.0.2", 1000, BH_PEER_WORKLOAD, "compose:shop/db");
+	bh_model_free(m);
+
+	m = new_model();
+	f = after_restart();
+	f.addr_made[0] = 6;
+	bh_model_restore(m, &past.past);
+	state_container(m, compose(ID_A, "web"));
+	bh_model_endpoint(m, &f, 1000);
+	const struct bh_instance *i = bh_model_at(m, 7, 1000);
+	assert_int_equal(bh_instance_hold(i, 0)->until, 500);
+	assert_in_range(bh_instance_hold(i, 1)->from, 500, 1000);
+	bh_model_free(m);
+}
+
+static struct bh_grouping one_rule(const char *key, const char *pattern, const char *name)
+{
+	static struct bh_grouping grouping;
+
+	memset(&grouping, 0, sizeof(grouping));
+	assert_true(bh_grouping_add_rule(&grouping, name));
+	assert_true(bh_grouping_add_match(&grouping, key, pattern));
+	return grouping;
+}
+
+/* Rules of grouping that changed between two runs. */
+static void other_rules_rename_from_the_restart_on(void **state)
+{
+	struct renamings renamings = { 0 };
+	struct bh_grouping grouping =
+		one_rule("com.docker.compose.service", "*", "{com.docker.compose.service}");
+	struct bh_model_config config = { .keep_departed = 1000,
+					  .grouping = &grouping,
+					  .renamed = take_renaming,
+					  .user = &renamings };
+	struct bh_model *m = bh_model_new(&config);
+	struct bh_endpoint_fact f = after_restart();
+
+	(void)state;
+	make_past();
+	bh_model_restore(m, &past.past);
+	state_container(m, compose(ID_A, "web"));
+	bh_model_endpoint(m, &f, 1000);
+	assert_int_equal(renamings.count, 1);
+	assert_string_equal(renamings.was, "compose:shop/web");
+	assert_string_equal(renamings.is, "group:web");
+	expect(m, 7, "10.0.0.2", 700, BH_PEER_WORKLOAD, "compose:shop/web");
+	expect(m, 7, "10.0.0.2", 1000, BH_PEER_WORKLOAD, "group:web");
 	bh_model_free(m);
 }
 
@@ -516,6 +852,14 @@ int main(void)
 		cmocka_unit_test(identity_comes_from_the_veth),
 		cmocka_unit_test(strangers_are_told_apart),
 		cmocka_unit_test(a_scan_ends_what_it_does_not_mention),
+		cmocka_unit_test(a_new_name_holds_from_then_on),
+		cmocka_unit_test(facts_that_are_late_move_no_flow),
+		cmocka_unit_test(holds_are_bounded),
+		cmocka_unit_test(of_two_holders_the_first_has_it),
+		cmocka_unit_test(what_went_on_through_a_restart_is_one_instance),
+		cmocka_unit_test(what_went_while_nobody_watched_ended_when_it_was_last_known),
+		cmocka_unit_test(what_changed_while_nobody_watched_does_not_go_on),
+		cmocka_unit_test(other_rules_rename_from_the_restart_on),
 		cmocka_unit_test(coverage_says_why),
 		cmocka_unit_test(coverage_tells_who_was_left_behind),
 	};
