@@ -71,6 +71,110 @@ char *bh_time_seconds(int64_t time, char out[BH_TIME_TEXT])
 	return out;
 }
 
+/* ".25" and the like, or nothing; *text goes behind it. Beyond microseconds digits do not count. */
+static bool read_fraction(const char **text, int64_t *fraction)
+{
+	const char *at = *text;
+	int64_t unit = BH_SECOND / 10;
+
+	*fraction = 0;
+	if (*at != '.')
+		return true;
+	for (at++; *at >= '0' && *at <= '9'; at++, unit /= 10)
+		*fraction += (*at - '0') * unit;
+	bool any = at > *text + 1;
+	*text = at;
+	return any;
+}
+
+static bool parse_seconds(const char *text, int64_t *time)
+{
+	int64_t whole = 0, fraction;
+	const char *at = text;
+
+	for (; *at >= '0' && *at <= '9' && at - text < 12; at++)
+		whole = whole * 10 + (*at - '0');
+	if (at == text || !read_fraction(&at, &fraction) || *at != '\0')
+		return false;
+	*time = whole * BH_SECOND + fraction;
+	return true;
+}
+
+/* Exactly `count` digits. */
+static bool read_digits(const char **text, int count, int *out)
+{
+	for (*out = 0; count > 0; count--, (*text)++) {
+		if (**text < '0' || **text > '9')
+			return false;
+		*out = *out * 10 + (**text - '0');
+	}
+	return true;
+}
+
+static bool read_sign(const char **text, char expected)
+{
+	return *(*text)++ == expected;
+}
+
+/* "Z", "+01:00": seconds east of Greenwich. */
+static bool read_offset(const char **text, int64_t *offset)
+{
+	char sign = *(*text)++;
+	int hours, minutes;
+
+	*offset = 0;
+	if (sign == 'Z' || sign == 'z')
+		return true;
+	if ((sign != '+' && sign != '-') || !read_digits(text, 2, &hours) ||
+	    !read_sign(text, ':') || !read_digits(text, 2, &minutes) || hours > 23 || minutes > 59)
+		return false;
+	*offset = (sign == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
+	return true;
+}
+
+static bool read_date(const char **text, struct tm *utc)
+{
+	bool read = read_digits(text, 4, &utc->tm_year) && read_sign(text, '-') &&
+		    read_digits(text, 2, &utc->tm_mon) && read_sign(text, '-') &&
+		    read_digits(text, 2, &utc->tm_mday);
+
+	utc->tm_year -= 1900;
+	utc->tm_mon--;
+	return read;
+}
+
+static bool read_clock_time(const char **text, struct tm *utc)
+{
+	return read_digits(text, 2, &utc->tm_hour) && read_sign(text, ':') &&
+	       read_digits(text, 2, &utc->tm_min) && read_sign(text, ':') &&
+	       read_digits(text, 2, &utc->tm_sec);
+}
+
+bool bh_time_parse(const char *text, int64_t *time)
+{
+	struct tm utc = { 0 };
+	int64_t fraction, offset;
+
+	if (parse_seconds(text, time))
+		return true;
+	if (!read_date(&text, &utc))
+		return false;
+	char between = *text++;
+	if ((between != 'T' && between != 't' && between != ' ') || !read_clock_time(&text, &utc) ||
+	    !read_fraction(&text, &fraction) || !read_offset(&text, &offset) || *text != '\0')
+		return false;
+	int leap = utc.tm_sec == 60;
+	utc.tm_sec -= leap;
+	struct tm same = utc;
+	int64_t seconds = timegm(&same);
+	/* No 30th of February, no 25 o'clock. */
+	if (same.tm_mon != utc.tm_mon || same.tm_mday != utc.tm_mday ||
+	    same.tm_hour != utc.tm_hour || same.tm_min != utc.tm_min || same.tm_sec != utc.tm_sec)
+		return false;
+	*time = (seconds + leap - offset) * BH_SECOND + fraction;
+	return true;
+}
+
 static int64_t unit_seconds(char unit)
 {
 	switch (unit) {

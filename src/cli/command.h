@@ -84,10 +84,11 @@ int bh_help_run(const struct bh_call *call);
 void bh_manual_print(void);
 int bh_completion_run(const struct bh_call *call);
 
-/* status.c: what state things are in, who is there */
+/* status.c: what state things are in, who is there, or was */
 int bh_status_run(const struct bh_call *call);
 int bh_coverage_run(const struct bh_call *call);
 int bh_workloads_run(const struct bh_call *call);
+int bh_who_run(const struct bh_call *call);
 
 /* doctor.c: what is wrong, and who may be to blame */
 int bh_doctor_run(const struct bh_call *call);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What state things are in, and who is there: status, coverage, workloads. */
+/* What state things are in, and who is there or was: status, coverage, workloads, who. */
 #include <stdio.h>
 #include <string.h>
 
@@ -224,6 +224,41 @@ static void join_texts(const cJSON *texts, const char *unknown, struct bh_buffer
 					 text->valuestring);
 }
 
+/* "gone 2 m" */
+static void add_departed(struct bh_table *table, const cJSON *row, struct bh_buffer *addresses)
+{
+	const char *workload = bh_text(row, "workload");
+	const cJSON *departed = bh_get(row, "departed"), *instance;
+	double more = bh_number(row, "departed_count") - cJSON_GetArraySize(departed);
+	char age[BH_TIME_TEXT], gone[BH_TIME_TEXT + 8], others[48];
+
+	cJSON_ArrayForEach (instance, departed) {
+		double ago = (double)bh_time_now() / BH_SECOND - bh_number(instance, "until");
+
+		join_texts(bh_get(instance, "addresses"), "", addresses);
+		snprintf(gone, sizeof(gone), "gone %s", bh_age(ago, age));
+		const char *cells[] = { workload != NULL ? workload : "(unidentified)",
+					bh_text(row, "mode"),
+					bh_text(instance, "name"),
+					gone,
+					addresses->data,
+					"",
+					bh_text(row, "why") };
+		bh_table_row(table, BH_DIM, cells);
+	}
+	if (more <= 0)
+		return;
+	snprintf(others, sizeof(others), "(%.0f more that are gone)", more);
+	const char *cells[] = { workload != NULL ? workload : "(unidentified)",
+				bh_text(row, "mode"),
+				others,
+				"",
+				"",
+				"",
+				bh_text(row, "why") };
+	bh_table_row(table, BH_DIM, cells);
+}
+
 static void add_instances(struct bh_table *table, const cJSON *row, struct bh_buffer *addresses,
 			  struct bh_buffer *ports)
 {
@@ -255,8 +290,10 @@ static void print_workloads(const struct bh_call *call, const cJSON *answer)
 
 	bh_table_expendable(table, 6);
 	bh_table_expendable(table, 3);
-	cJSON_ArrayForEach (row, bh_get(answer, "rows"))
+	cJSON_ArrayForEach (row, bh_get(answer, "rows")) {
 		add_instances(table, row, &addresses, &ports);
+		add_departed(table, row, &addresses);
+	}
 	bh_table_print(table, "No endpoint is known: no veth of this host leads to a container.");
 	bh_buffer_free(&addresses);
 	bh_buffer_free(&ports);
@@ -267,5 +304,72 @@ int bh_workloads_run(const struct bh_call *call)
 	static const struct bh_view view = { .print = print_workloads };
 	struct bh_request request = { .path = "/v1/workloads" };
 
+	return bh_client_show(call, &request, &view);
+}
+
+/* --- who -------------------------------------------------------------------------------------- */
+
+static void say_nobody(const cJSON *answer)
+{
+	const char *address = bh_word(answer, "address");
+
+	if (cJSON_IsTrue(bh_get(answer, "host")))
+		printf("%s is one of this host's own addresses at present; nobody else is known "
+		       "to have held it.\n",
+		       address);
+	else if (cJSON_IsFalse(bh_get(answer, "watched")))
+		printf("Who held %s then is not known: bulkhead did not watch at that time, or "
+		       "has forgotten it.\n",
+		       address);
+	else if (cJSON_IsTrue(bh_get(answer, "watched")))
+		printf("Nobody held %s then, as far as bulkhead saw.\n", address);
+	else
+		printf("Nobody is known to have held %s.\n", address);
+}
+
+static void print_who(const struct bh_call *call, const cJSON *answer)
+{
+	static const char *const titles[] = { "FROM",	   "UNTIL",	"INSTANCE",  "WORKLOAD",
+					      "INTERFACE", "CONTAINER", "GROUPED BY" };
+	const cJSON *rows = bh_get(answer, "rows"), *row;
+
+	if (cJSON_GetArraySize(rows) == 0) {
+		say_nobody(answer);
+		return;
+	}
+	struct bh_table *table = bh_table_new(titles, 7, call->color);
+	bh_table_expendable(table, 6);
+	bh_table_expendable(table, 5);
+	cJSON_ArrayForEach (row, rows) {
+		char from[BH_TIME_TEXT], until[BH_TIME_TEXT], id[16];
+		bool holds = cJSON_IsNull(bh_get(row, "until"));
+		const char *workload = bh_text(row, "workload"),
+			   *container = bh_text(row, "container_id");
+
+		snprintf(id, sizeof(id), "%.12s", container != NULL ? container : "");
+		const char *cells[] = { bh_clock(bh_number(row, "from"), from),
+					holds ? "now" : bh_clock(bh_number(row, "until"), until),
+					bh_text(row, "name"),
+					workload != NULL ? workload : "(unidentified)",
+					bh_text(row, "ifname"),
+					id,
+					bh_text(row, "why") };
+		bh_table_row(table, workload != NULL ? BH_PLAIN : BH_YELLOW, cells);
+	}
+	bh_table_print(table, NULL);
+}
+
+static int judge_who(const cJSON *answer)
+{
+	return cJSON_GetArraySize(bh_get(answer, "rows")) > 0 ? BH_EXIT_DONE : BH_EXIT_NO;
+}
+
+int bh_who_run(const struct bh_call *call)
+{
+	static const struct bh_view view = { .print = print_who, .judge = judge_who };
+	struct bh_request request = { .path = "/v1/who" };
+
+	bh_request_add(&request, "address", call->arguments[0]);
+	bh_request_add(&request, "at", bh_call_option(call, "at"));
 	return bh_client_show(call, &request, &view);
 }

@@ -53,6 +53,8 @@ struct bh_config {
 	bool netns_ordinals;
 	int64_t keep_departed;
 	int64_t receive_buffer;		    /* bytes, of the socket that follows links */
+	int64_t keep_history;		    /* of those who departed, in the store */
+	int64_t max_history;		    /* how many of them */
 	char docker_socket[BH_CONFIG_TEXT]; /* "": not asked */
 	char podman_socket[BH_CONFIG_TEXT];
 	char podman_storage[BH_CONFIG_TEXT]; /* "": not read, as the other folders */

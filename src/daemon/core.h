@@ -108,7 +108,10 @@ struct bh_core {
 	bool scanned; /* the kernel's facts are in, all of them */
 	struct bh_core_runtime runtimes[BH_RUNTIMES];
 	uint32_t next_request;
-
+	char boot[96];		   /* what interfaces' numbers are good within */
+	int64_t watching_since;	   /* µs: facts are known from then on; 0: not yet */
+	int64_t history_due;	   /* monotonic: when it is trimmed next */
+	struct bh_map *renamed;	   /* workloads that go by another name now (core_renamed.c) */
 	struct bh_map *remembered; /* id → what core_memory.c recalled of it */
 	struct bh_store *store;
 	bool store_dirty;    /* a transaction is open */
@@ -506,6 +509,21 @@ void bh_core_remember(struct bh_core *core, const struct bh_container *container
 void bh_core_forget(struct bh_core *core, const char *id);
 int bh_core_recall(struct bh_core *core, struct bh_error *err);
 void bh_core_forget_unmentioned(struct bh_core *core, uint8_t runtime, int64_t now);
+
+/* core_history.c */
+/* Puts back what an earlier run knew; before any fact, and before containers. */
+int bh_core_history_load(struct bh_core *core, struct bh_error *err);
+/* Writes what changed since the last call, into a transaction that is open afterwards if there was
+ * anything. */
+int bh_core_history_save(struct bh_core *core, struct bh_error *err);
+
+/* core_renamed.c */
+/* A struct bh_model_config's renamed, with the core as its user. */
+void bh_core_renamed(void *user, const struct bh_instance *is, const struct bh_designation *was);
+/* After modes and policy. */
+int bh_core_renamed_load(struct bh_core *core, struct bh_error *err);
+/* Adds a sentence for each workload that has another name now, and mode or policy under the old. */
+void bh_core_renamed_say(const struct bh_core *core, cJSON *list);
 
 /* core_api.c */
 int bh_core_api_start(struct bh_core *core, int listen_fd, struct bh_error *err);

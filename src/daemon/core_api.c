@@ -115,6 +115,7 @@ static const struct bh_api_route routes[] = {
 	{ "GET", "/v1/coverage", false, bh_core_handle_coverage },
 	{ "GET", "/v1/doctor", false, bh_core_handle_doctor },
 	{ "GET", "/v1/workloads", false, bh_core_handle_workloads },
+	{ "GET", "/v1/who", false, bh_core_handle_who },
 	{ "GET", "/v1/flows", false, bh_core_handle_flows },
 	{ "GET", "/v1/edges", false, bh_core_handle_edges },
 	{ "GET", "/v1/map", false, bh_core_handle_map },

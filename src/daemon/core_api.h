@@ -32,6 +32,9 @@ typedef void bh_core_handler(void *user, const struct bh_api_request *request,
 /* core_api_status.c */
 bh_core_handler bh_core_handle_status, bh_core_handle_coverage, bh_core_handle_workloads;
 
+/* core_api_who.c */
+bh_core_handler bh_core_handle_who;
+
 /* core_api_doctor.c */
 bh_core_handler bh_core_handle_doctor;
 

@@ -11,6 +11,8 @@
 #include "ruleset.h"
 #include "timefmt.h"
 
+#define MOST_DEPARTED 5 /* of a workload, shown */
+
 /* --- status ----------------------------------------------------------------------------------- */
 
 static cJSON *enforcement_json(const struct bh_core *core)
@@ -281,6 +283,7 @@ cJSON *bh_core_unknown(const struct bh_core *core)
 			    : "%zu containers or namespaces cannot be seen; why: bulkhead coverage",
 		    uncovered);
 	say_missing_names(core, list);
+	bh_core_renamed_say(core, list);
 	if (core->store_why[0] != '\0')
 		say(list, "nothing is stored (%s): a restart would forget it", core->store_why);
 	if (core->capture_state.running == 0)
@@ -400,32 +403,77 @@ static cJSON *instance_json(const struct bh_core *core, const struct bh_instance
 	return json;
 }
 
+static cJSON *departed_json(const struct bh_instance *instance)
+{
+	cJSON *json = cJSON_CreateObject(), *addresses;
+	const struct bh_hold *hold;
+	char text[BH_ADDR_TEXT];
+
+	cJSON_AddStringToObject(json, "name", instance->name);
+	cJSON_AddStringToObject(json, "ifname", instance->fact.ifname);
+	addresses = cJSON_AddArrayToObject(json, "addresses");
+	for (size_t i = 0; (hold = bh_instance_hold(instance, i)) != NULL; i++)
+		if (hold->until == instance->until)
+			cJSON_AddItemToArray(addresses,
+					     cJSON_CreateString(bh_addr_format(&hold->addr, text)));
+	bh_core_add_text(json, "container_id", instance->fact.container_id);
+	bh_core_add_time(json, "since", instance->fact.since);
+	bh_core_add_time(json, "until", instance->until);
+	return json;
+}
+
+struct workload_rows {
+	const struct bh_core *core;
+	cJSON *rows;
+	struct bh_map *by_name;
+};
+
+static cJSON *workload_row(const struct workload_rows *w, const struct bh_instance *instance)
+{
+	cJSON *row = bh_map_get_text(w->by_name, instance->workload);
+
+	if (row != NULL)
+		return row;
+	row = cJSON_CreateObject();
+	bh_core_add_text(row, "workload", instance->workload);
+	cJSON_AddStringToObject(row, "mode",
+				bh_mode_name(bh_core_mode(w->core, instance->workload)));
+	bh_core_add_text(row, "why", instance->why);
+	cJSON_AddArrayToObject(row, "instances");
+	cJSON_AddArrayToObject(row, "departed");
+	cJSON_AddNumberToObject(row, "departed_count", 0);
+	cJSON_AddItemToArray(w->rows, row);
+	bh_map_put_text(w->by_name, instance->workload, row);
+	return row;
+}
+
+/* Newest last; of many the newest are enough. */
+static void add_departed(const struct workload_rows *w, const struct bh_instance *instance)
+{
+	cJSON *row = workload_row(w, instance), *list = cJSON_GetObjectItem(row, "departed");
+	cJSON *count = cJSON_GetObjectItem(row, "departed_count");
+
+	cJSON_SetNumberValue(count, count->valuedouble + 1);
+	if (cJSON_GetArraySize(list) == MOST_DEPARTED)
+		cJSON_DeleteItemFromArray(list, 0);
+	cJSON_AddItemToArray(list, departed_json(instance));
+}
+
 void bh_core_handle_workloads(void *user, const struct bh_api_request *request,
 			      struct bh_api_reply *reply)
 {
 	const struct bh_core *core = user;
-	struct bh_map *rows = bh_map_new(NULL);
 	const struct bh_instance *instance;
-	cJSON *array;
+	struct workload_rows w = { .core = core, .by_name = bh_map_new(NULL) };
 
 	(void)request;
 	reply->json = cJSON_CreateObject();
-	array = cJSON_AddArrayToObject(reply->json, "rows");
-	for (size_t position = 0; (instance = bh_model_next(core->model, &position)) != NULL;) {
-		cJSON *row = bh_map_get_text(rows, instance->workload);
-
-		if (row == NULL) {
-			row = cJSON_CreateObject();
-			bh_core_add_text(row, "workload", instance->workload);
-			cJSON_AddStringToObject(
-				row, "mode", bh_mode_name(bh_core_mode(core, instance->workload)));
-			bh_core_add_text(row, "why", instance->why);
-			cJSON_AddArrayToObject(row, "instances");
-			cJSON_AddItemToArray(array, row);
-			bh_map_put_text(rows, instance->workload, row);
-		}
-		cJSON_AddItemToArray(cJSON_GetObjectItem(row, "instances"),
+	w.rows = cJSON_AddArrayToObject(reply->json, "rows");
+	for (size_t position = 0; (instance = bh_model_next(core->model, &position)) != NULL;)
+		cJSON_AddItemToArray(cJSON_GetObjectItem(workload_row(&w, instance), "instances"),
 				     instance_json(core, instance));
-	}
-	bh_map_free(rows);
+	for (instance = bh_model_next_departed(core->model, NULL); instance != NULL;
+	     instance = bh_model_next_departed(core->model, instance))
+		add_departed(&w, instance);
+	bh_map_free(w.by_name);
 }

@@ -89,6 +89,8 @@ static void save_all(struct bh_core *core)
 
 	bh_ledger_each_dirty(core->ledger, save_edge, &saver);
 	bh_called_each_dirty(core->called, save_called, &saver);
+	if (saver.result == 0)
+		saver.result = bh_core_history_save(core, &saver.err);
 	if (saver.result == 0 && core->store_dirty)
 		saver.result =
 			bh_store_trim_events(core->store, core->config.keep_events, &saver.err);
@@ -103,6 +105,7 @@ static void save_anew(struct bh_core *core)
 {
 	bh_ledger_mark_dirty(core->ledger);
 	bh_called_mark_dirty(core->called);
+	bh_model_mark_dirty(core->model);
 	core->store_why[0] = '\0';
 	bh_core_event(core, "loss",
 		      "the store takes what it is given again; the events of the meantime, and "

@@ -98,6 +98,8 @@ static void end_scan(struct bh_core *core)
 {
 	bh_model_end_scan(core->model, bh_time_now());
 	core->scanned = true;
+	if (core->watching_since == 0)
+		core->watching_since = bh_time_now();
 	bh_core_runtimes_start(core);
 }
 
@@ -274,6 +276,10 @@ static int open_state(struct bh_core *core, struct bh_error *err)
 	if (result == 0)
 		result = bh_core_rules_load(core, err);
 	if (result == 0)
+		result = bh_core_renamed_load(core, err);
+	if (result == 0)
+		result = bh_core_history_load(core, err);
+	if (result == 0)
 		result = bh_core_recall(core, err);
 	return result;
 }
@@ -288,7 +294,9 @@ static void start(struct bh_core *core, const struct bh_config *config)
 	bh_log_open("core", (enum bh_log_level)config->log_level);
 	struct bh_model_config model = { .netns_ordinals = config->netns_ordinals,
 					 .keep_departed = config->keep_departed,
-					 .grouping = &core->config.grouping };
+					 .grouping = &core->config.grouping,
+					 .renamed = bh_core_renamed,
+					 .user = core };
 	struct bh_ledger_config ledger = { .window = config->window,
 					   .offset = config->window_offset,
 					   .max_edges = (size_t)config->max_edges };
@@ -310,6 +318,7 @@ static void start(struct bh_core *core, const struct bh_config *config)
 	core->modes = bh_map_new(free);
 	core->kept = bh_map_new(bh_core_kept_free);
 	core->remembered = bh_map_new(free);
+	core->renamed = bh_map_new(free);
 	core->force = bh_force_new();
 	core->leaks = bh_edge_notes_new();
 	core->attempts = bh_map_new(NULL);
@@ -349,6 +358,7 @@ int bh_core_main(void)
 	uv_run(&core->loop, UV_RUN_DEFAULT);
 	if (core->store != NULL) {
 		bh_core_loss_tick(core, INT64_MAX);
+		core->history_due = 0; /* that it watched until now is to be known */
 		bh_core_store_save(core);
 	}
 	bh_store_close(core->store);

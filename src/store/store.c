@@ -19,7 +19,7 @@
 #include "grow.h"
 #include "timefmt.h"
 
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 #define BUSY_SECONDS 2
 /* "bkhd" in the file's header: whose it is, whatever its version. */
 #define APPLICATION_ID "0x626b6864"
@@ -47,6 +47,19 @@ static const char *const schema[SCHEMA_VERSION] = {
 	"CREATE TABLE called (src TEXT NOT NULL, dst TEXT NOT NULL, names TEXT NOT NULL,"
 	" PRIMARY KEY (src, dst)) WITHOUT ROWID;"
 	"PRAGMA user_version = 2;",
+	"CREATE TABLE instances (number INTEGER PRIMARY KEY, boot TEXT NOT NULL, ifindex INTEGER "
+	"NOT"
+	" NULL, since INTEGER NOT NULL, until INTEGER NOT NULL, text TEXT NOT NULL,"
+	" UNIQUE (boot, ifindex, since));"
+	"CREATE INDEX instances_until ON instances (until);"
+	"CREATE TABLE holders (addr TEXT NOT NULL, instance INTEGER NOT NULL,"
+	" PRIMARY KEY (addr, instance)) WITHOUT ROWID;"
+	"CREATE INDEX holders_instance ON holders (instance);"
+	"CREATE TRIGGER instances_gone AFTER DELETE ON instances BEGIN"
+	" DELETE FROM holders WHERE instance = old.number; END;"
+	"CREATE TABLE watched (since INTEGER PRIMARY KEY, until INTEGER NOT NULL);"
+	"CREATE TABLE renamed (was TEXT PRIMARY KEY, now TEXT NOT NULL) WITHOUT ROWID;"
+	"PRAGMA user_version = 3;",
 };
 
 enum statement {
@@ -62,6 +75,20 @@ enum statement {
 	SAVE_CONTAINER,
 	DROP_CONTAINER,
 	LOAD_CONTAINERS,
+	SAVE_INSTANCE,
+	ADD_HOLDER,
+	LOAD_INSTANCES,
+	CLOSE_INSTANCES,
+	FIND_HOLDERS,
+	FIND_HOLDERS_AT,
+	TRIM_INSTANCES,
+	SAVE_WATCHED,
+	LAST_WATCHED,
+	WATCHED_AT,
+	TRIM_WATCHED,
+	SAVE_RENAMED,
+	DROP_RENAMED,
+	LOAD_RENAMED,
 	ADD_EVENT,
 	TRIM_EVENTS,
 	EVENTS_AFTER,
@@ -83,6 +110,31 @@ static const char *const sql[STATEMENTS] = {
 	[SAVE_CONTAINER] = "INSERT OR REPLACE INTO containers VALUES (?,?)",
 	[DROP_CONTAINER] = "DELETE FROM containers WHERE id = ?",
 	[LOAD_CONTAINERS] = "SELECT id, text FROM containers",
+	[SAVE_INSTANCE] = "INSERT INTO instances (boot, ifindex, since, until, text) VALUES "
+			  "(?,?,?,?,?) ON CONFLICT (boot, ifindex, since) DO UPDATE SET"
+			  " until = excluded.until, text = excluded.text RETURNING number",
+	[ADD_HOLDER] = "INSERT OR IGNORE INTO holders VALUES (?,?)",
+	[LOAD_INSTANCES] = "SELECT boot, ifindex, since, until, text FROM instances"
+			   " WHERE boot = ? AND (until = 0 OR until >= ?) ORDER BY number",
+	[CLOSE_INSTANCES] =
+		"UPDATE instances SET until = max(since, ?2) WHERE until = 0 AND boot <> ?1",
+	[FIND_HOLDERS] = "SELECT * FROM (SELECT boot, ifindex, since, until, text, number FROM"
+			 " holders JOIN instances ON number = instance WHERE addr = ?1"
+			 " ORDER BY number DESC LIMIT ?2) ORDER BY number",
+	[FIND_HOLDERS_AT] = "SELECT * FROM (SELECT boot, ifindex, since, until, text, number FROM"
+			    " holders JOIN instances ON number = instance WHERE addr = ?1"
+			    " AND since <= ?3 AND (until = 0 OR until > ?3)"
+			    " ORDER BY number DESC LIMIT ?2) ORDER BY number",
+	/* Those that are present are kept, whatever their age. */
+	[TRIM_INSTANCES] = "DELETE FROM instances WHERE until <> 0 AND (until < ? OR number <="
+			   " (SELECT max(number) FROM instances) - ?)",
+	[SAVE_WATCHED] = "INSERT OR REPLACE INTO watched VALUES (?,?)",
+	[LAST_WATCHED] = "SELECT since, until FROM watched ORDER BY since DESC LIMIT 1",
+	[WATCHED_AT] = "SELECT since, until FROM watched WHERE since <= ?1 AND until >= ?1",
+	[TRIM_WATCHED] = "DELETE FROM watched WHERE until < ?",
+	[SAVE_RENAMED] = "INSERT OR REPLACE INTO renamed VALUES (?,?)",
+	[DROP_RENAMED] = "DELETE FROM renamed WHERE was = ?",
+	[LOAD_RENAMED] = "SELECT was, now FROM renamed ORDER BY was",
 	[ADD_EVENT] = "INSERT INTO events (time, kind, json) VALUES (?,?,?)",
 	[TRIM_EVENTS] = "DELETE FROM events WHERE number <= (SELECT max(number) FROM events) - ?",
 	[EVENTS_AFTER] = "SELECT number, json FROM events WHERE number > ? ORDER BY number LIMIT ?",
@@ -658,6 +710,169 @@ int bh_store_load_containers(struct bh_store *s,
 	struct container_context context = { row, user };
 
 	return each_row(s, use(s, LOAD_CONTAINERS), read_container, &context, err);
+}
+
+/* --- instances -------------------------------------------------------------------------------- */
+
+/* One row that a statement gives back, or none: *number stays. */
+static int run_for_number(struct bh_store *s, sqlite3_stmt *q, int64_t *number,
+			  struct bh_error *err)
+{
+	if (s->broken.code != 0)
+		return report_broken(s, err);
+	if (sqlite3_step(q) == SQLITE_ROW)
+		*number = sqlite3_column_int64(q, 0);
+	return run_once(s, q, err);
+}
+
+int bh_store_save_instance(struct bh_store *s, const struct bh_stored_instance *instance,
+			   const char *const *addrs, size_t count, struct bh_error *err)
+{
+	sqlite3_stmt *q = use(s, SAVE_INSTANCE);
+	int64_t number = 0;
+
+	bind_text(q, 1, instance->boot);
+	sqlite3_bind_int64(q, 2, instance->ifindex);
+	sqlite3_bind_int64(q, 3, instance->since);
+	sqlite3_bind_int64(q, 4, instance->until);
+	bind_text(q, 5, instance->text);
+	int result = run_for_number(s, q, &number, err);
+	for (size_t i = 0; result == 0 && i < count; i++) {
+		q = use(s, ADD_HOLDER);
+		bind_text(q, 1, addrs[i]);
+		sqlite3_bind_int64(q, 2, number);
+		result = run_once(s, q, err);
+	}
+	return result;
+}
+
+struct instance_context {
+	void (*row)(void *user, const struct bh_stored_instance *instance);
+	void *user;
+};
+
+static void read_instance(sqlite3_stmt *q, void *context)
+{
+	const struct instance_context *c = context;
+	struct bh_stored_instance instance = {
+		.boot = (const char *)sqlite3_column_text(q, 0),
+		.ifindex = (uint32_t)sqlite3_column_int64(q, 1),
+		.since = sqlite3_column_int64(q, 2),
+		.until = sqlite3_column_int64(q, 3),
+		.text = (const char *)sqlite3_column_text(q, 4),
+	};
+
+	if (instance.boot != NULL && instance.text != NULL)
+		c->row(c->user, &instance);
+}
+
+int bh_store_close_instances(struct bh_store *s, const char *boot, int64_t until,
+			     struct bh_error *err)
+{
+	sqlite3_stmt *q = use(s, CLOSE_INSTANCES);
+
+	bind_text(q, 1, boot);
+	sqlite3_bind_int64(q, 2, until);
+	return run_once(s, q, err);
+}
+
+int bh_store_load_instances(struct bh_store *s, const char *boot, int64_t oldest,
+			    void (*row)(void *user, const struct bh_stored_instance *instance),
+			    void *user, struct bh_error *err)
+{
+	struct instance_context context = { row, user };
+	sqlite3_stmt *q = use(s, LOAD_INSTANCES);
+
+	bind_text(q, 1, boot);
+	sqlite3_bind_int64(q, 2, oldest);
+	return each_row(s, q, read_instance, &context, err);
+}
+
+int bh_store_holders(struct bh_store *s, const char *addr, int64_t at, size_t most,
+		     void (*row)(void *user, const struct bh_stored_instance *instance), void *user,
+		     struct bh_error *err)
+{
+	struct instance_context context = { row, user };
+	sqlite3_stmt *q = use(s, at != 0 ? FIND_HOLDERS_AT : FIND_HOLDERS);
+
+	bind_text(q, 1, addr);
+	sqlite3_bind_int64(q, 2, (sqlite3_int64)most);
+	if (at != 0)
+		sqlite3_bind_int64(q, 3, at);
+	return each_row(s, q, read_instance, &context, err);
+}
+
+int bh_store_trim_instances(struct bh_store *s, int64_t oldest, int64_t keep, struct bh_error *err)
+{
+	sqlite3_stmt *q = use(s, TRIM_INSTANCES);
+
+	sqlite3_bind_int64(q, 1, oldest);
+	sqlite3_bind_int64(q, 2, keep);
+	int result = run_once(s, q, err);
+	if (result != 0)
+		return result;
+	q = use(s, TRIM_WATCHED);
+	sqlite3_bind_int64(q, 1, oldest);
+	return run_once(s, q, err);
+}
+
+int bh_store_save_watched(struct bh_store *s, int64_t since, int64_t until, struct bh_error *err)
+{
+	sqlite3_stmt *q = use(s, SAVE_WATCHED);
+
+	sqlite3_bind_int64(q, 1, since);
+	sqlite3_bind_int64(q, 2, until);
+	return run_once(s, q, err);
+}
+
+static void read_watched(sqlite3_stmt *q, void *context)
+{
+	int64_t *times = context;
+
+	times[0] = sqlite3_column_int64(q, 0);
+	times[1] = sqlite3_column_int64(q, 1);
+}
+
+int bh_store_watched(struct bh_store *s, int64_t at, int64_t *since, int64_t *until,
+		     struct bh_error *err)
+{
+	sqlite3_stmt *q = use(s, at != 0 ? WATCHED_AT : LAST_WATCHED);
+	int64_t times[2] = { 0 };
+
+	if (at != 0)
+		sqlite3_bind_int64(q, 1, at);
+	int result = each_row(s, q, read_watched, times, err);
+	*since = times[0];
+	*until = times[1];
+	return result;
+}
+
+int bh_store_save_renamed(struct bh_store *s, const char *was, const char *now,
+			  struct bh_error *err)
+{
+	sqlite3_stmt *q = use(s, SAVE_RENAMED);
+
+	bind_text(q, 1, was);
+	bind_text(q, 2, now);
+	return run_once(s, q, err);
+}
+
+int bh_store_drop_renamed(struct bh_store *s, const char *was, struct bh_error *err)
+{
+	sqlite3_stmt *q = use(s, DROP_RENAMED);
+
+	bind_text(q, 1, was);
+	return run_once(s, q, err);
+}
+
+/* Its two columns are texts, as a container's are. */
+int bh_store_load_renamed(struct bh_store *s,
+			  void (*row)(void *user, const char *was, const char *now), void *user,
+			  struct bh_error *err)
+{
+	struct container_context context = { row, user };
+
+	return each_row(s, use(s, LOAD_RENAMED), read_container, &context, err);
 }
 
 /* --- events ----------------------------------------------------------------------------------- */

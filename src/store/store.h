@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What outlives the daemon, in one SQLite file: ledger, policy revisions, modes, events. */
+/* What outlives the daemon, in one SQLite file: ledger, policy revisions, modes, who was where
+ * when, events. */
 #ifndef BH_STORE_H
 #define BH_STORE_H
 
@@ -69,6 +70,53 @@ int bh_store_drop_container(struct bh_store *store, const char *id, struct bh_er
 int bh_store_load_containers(struct bh_store *store,
 			     void (*row)(void *user, const char *id, const char *text), void *user,
 			     struct bh_error *err);
+
+/* Who was attached to which interface from when to when (µs; until 0: still), as text that the
+ * caller understands. An interface's number is good within one boot. */
+struct bh_stored_instance {
+	const char *boot;
+	uint32_t ifindex;
+	int64_t since;
+	int64_t until;
+	const char *text;
+};
+/* Replaces one of the same boot, interface and beginning. addrs: the addresses that it held at some
+ * time, by which it is found. */
+int bh_store_save_instance(struct bh_store *store, const struct bh_stored_instance *instance,
+			   const char *const *addrs, size_t count, struct bh_error *err);
+/* Those of other boots that were still there went at `until`, or when they came if that is later.
+ */
+int bh_store_close_instances(struct bh_store *store, const char *boot, int64_t until,
+			     struct bh_error *err);
+/* Those of this boot that are there still, or went at `oldest` or later; in the order in which they
+ * were first saved. */
+int bh_store_load_instances(struct bh_store *store, const char *boot, int64_t oldest,
+			    void (*row)(void *user, const struct bh_stored_instance *instance),
+			    void *user, struct bh_error *err);
+/* Those that ever held the address, or (at not 0) were there at that time and held it sometime; the
+ * `most` newest, in the order in which they were first saved. */
+int bh_store_holders(struct bh_store *store, const char *addr, int64_t at, size_t most,
+		     void (*row)(void *user, const struct bh_stored_instance *instance), void *user,
+		     struct bh_error *err);
+/* Forgets those that went before `oldest`, or are more than `keep` saved ones ago, and what was
+ * watched before `oldest`. */
+int bh_store_trim_instances(struct bh_store *store, int64_t oldest, int64_t keep,
+			    struct bh_error *err);
+
+/* When somebody watched: from `since` until at least `until`. */
+int bh_store_save_watched(struct bh_store *store, int64_t since, int64_t until,
+			  struct bh_error *err);
+/* The watch at that time, or (0) the last one; both 0: there is none. */
+int bh_store_watched(struct bh_store *store, int64_t at, int64_t *since, int64_t *until,
+		     struct bh_error *err);
+
+/* Workloads that go by another name now. */
+int bh_store_save_renamed(struct bh_store *store, const char *was, const char *now,
+			  struct bh_error *err);
+int bh_store_drop_renamed(struct bh_store *store, const char *was, struct bh_error *err);
+int bh_store_load_renamed(struct bh_store *store,
+			  void (*row)(void *user, const char *was, const char *now), void *user,
+			  struct bh_error *err);
 
 /* Events as the JSON they are shown as; numbered from 1 without gaps. Only the newest `keep` stay.
  */

@@ -301,6 +301,7 @@ jq -n --arg policy "$policy" --arg nft $'table inet bulkhead {\n\tcomment "x\\y"
 	"/v1/status": [500, "{\"error\":{\"what\":\"a '"$evil"' problem\",\"do\":\"this\"}}"],
 	"/v1/coverage": [200, "<html>"],
 	"/v1/workloads": [400, "no JSON"],
+	"/v1/who": [200, "{\"address\":\"10.0.0.9\",\"watched\":false,\"host\":false,\"rows\":[]}"],
 	"/v1/doctor": [200, "{\"leaks\":[{\"src\":{\"workload\":\"'"$evil"'\"},\"reason\":\"'"$evil"'\"}],\"undelivered\":[{\"reason\":\"'"$evil"'\"},7],\"losses\":[\"12 packets\",8],\"foreign\":{\"checked\":99999999999,\"legacy_iptables\":true,\"chains\":[{\"table\":\"'"$evil"'\",\"policy\":\"drop\"},9]}}"],
 	"/v1/map": [200, "{\"nodes\":[{\"id\":\"'"$evil"'\\\"\",\"kind\":\"workload\"}],\"edges\":[]}"],
 	"/v1/edges": [200, "{\"edges\":[5,{\"src\":\"'"$evil"'\"}],\"unlearned\":null}"],
@@ -336,6 +337,8 @@ runs 3 coverage
 says "is not bulkhead's daemon"
 runs 2 workloads
 says "the daemon answers with status 400"
+runs 1 who 10.0.0.9 --at 2026-11-24T12:30:00Z
+prints "is not known: bulkhead did not watch"
 for format in table dot mermaid; do
 	runs 0 map --format $format
 	[[ $out != *$'\033'* ]] || fail "map --format $format: a name reaches the terminal"

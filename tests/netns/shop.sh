@@ -106,7 +106,8 @@ connects fd77::21 && fail "the thief reached the database with the IPv6 address 
 # It goes; the connections of the one whose address it was do not.
 ip netns del "$thief"
 thief_is_forgotten() {
-	! bh workloads --format json | grep -q "$thief"
+	bh workloads --format json | jq -e --arg w "netns:$thief" 'all(.rows[];
+		.workload != $w or (.instances == [] and .departed_count > 0))'
 }
 eventually 10 thief_is_forgotten || fail "the thief does not go"
 sleep 1

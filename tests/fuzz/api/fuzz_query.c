@@ -6,6 +6,7 @@
 
 #include "protocol.h"
 #include "query.h"
+#include "timefmt.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -38,6 +39,19 @@ static void check_port(const char *text)
 		abort();
 }
 
+/* What is after the epoch is read again from decimal seconds. */
+static void check_time(const char *text)
+{
+	int64_t time = 0, again = 0;
+	char printed[BH_TIME_TEXT];
+
+	if (!bh_time_parse(text, &time) || time < 0)
+		return;
+	bh_time_seconds(time, printed);
+	if (!bh_time_parse(printed, &again) || time != again)
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = malloc(size + 1);
@@ -48,6 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	text[size] = '\0';
 	check_number(text);
 	check_port(text);
+	check_time(text);
 	free(text);
 	return 0;
 }

@@ -12,7 +12,9 @@
 struct bh_core *core_fixture_new(int64_t keep_departed)
 {
 	struct bh_core *core = bh_calloc(1, sizeof(*core));
-	struct bh_model_config model = { .keep_departed = keep_departed };
+	struct bh_model_config model = { .keep_departed = keep_departed,
+					 .renamed = bh_core_renamed,
+					 .user = core };
 	struct bh_ledger_config ledger = { .window = 86400 * BH_SECOND, .max_edges = 100 };
 	struct bh_error err = { 0 };
 
@@ -34,6 +36,8 @@ struct bh_core *core_fixture_new(int64_t keep_departed)
 	core->spoofs = bh_map_new(free);
 	core->neighbourhood = bh_neighbourhood_new();
 	core->modes = bh_map_new(free);
+	core->renamed = bh_map_new(free);
+	core->remembered = bh_map_new(free);
 	core->kept = bh_map_new(bh_core_kept_free);
 	core->force = bh_force_new();
 	core->leaks = bh_edge_notes_new();
@@ -46,7 +50,8 @@ void core_fixture_free(struct bh_core *core)
 {
 	struct bh_map *maps[] = { core->denials,  core->listeners,   core->spoofs,
 				  core->modes,	  core->kept,	     core->leaks,
-				  core->attempts, core->undelivered, core->joins };
+				  core->attempts, core->undelivered, core->joins,
+				  core->renamed,  core->remembered };
 	struct bh_live_flow *next;
 
 	for (struct bh_live_flow *live = core->oldest; live != NULL; live = next) {

@@ -55,6 +55,8 @@ static void documented_file_is_the_defaults(void **state)
 	SAME_NUMBER(netns_ordinals);
 	SAME_NUMBER(keep_departed);
 	SAME_NUMBER(receive_buffer);
+	SAME_NUMBER(keep_history);
+	SAME_NUMBER(max_history);
 	SAME_TEXT(docker_socket);
 	SAME_NUMBER(window);
 	SAME_NUMBER(window_offset);

@@ -114,9 +114,56 @@ static void what_is_no_duration_is_refused(void **state)
 	}
 }
 
+static const struct {
+	const char *text;
+	int64_t time; /* −1: it is none */
+} times[] = {
+	{ "0", 0 },
+	{ "1795488442.736517", INT64_C(1795488442736517) },
+	{ "1795488442.7365179", INT64_C(1795488442736517) },
+	{ "12.5", 12500000 },
+	{ "2026-11-24T12:30:00Z", INT64_C(1795523400) * BH_SECOND },
+	{ "2026-11-24t12:30:00.250z", INT64_C(1795523400250000) },
+	{ "2026-11-24 13:30:00+01:00", INT64_C(1795523400) * BH_SECOND },
+	{ "2026-11-24T09:00:00.5-03:30", INT64_C(1795523400500000) },
+	{ "2024-02-29T00:00:00Z", INT64_C(1709164800) * BH_SECOND },
+	{ "2016-12-31T23:59:60Z", INT64_C(1483228800) * BH_SECOND },
+	{ "", -1 },
+	{ "12.", -1 },
+	{ "-5", -1 },
+	{ "12x", -1 },
+	{ "9999999999999", -1 },
+	{ "2026-11-24", -1 },
+	{ "2026-11-24T12:30:00", -1 },
+	{ "2026-11-24T12:30:00.Z", -1 },
+	{ "2026-11-24T12:30:00Zx", -1 },
+	{ "2026-11-24T12:30:00+1:00", -1 },
+	{ "2026-11-24T12:30:00+24:00", -1 },
+	{ "2026-02-29T00:00:00Z", -1 },
+	{ "2026-13-01T00:00:00Z", -1 },
+	{ "2026-00-01T00:00:00Z", -1 },
+	{ "2026-11-24T24:30:00Z", -1 },
+	{ "2026-11-24T12:60:00Z", -1 },
+	{ "2026-11-24T12:30:61Z", -1 },
+	{ "2026-1-24T12:30:00Z", -1 },
+};
+
+static void times_are_parsed(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		int64_t time = -1;
+
+		assert_int_equal(bh_time_parse(times[i].text, &time), times[i].time >= 0);
+		if (times[i].time >= 0)
+			assert_int_equal(time, times[i].time);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(times_are_parsed),
 		cmocka_unit_test(times_are_written),
 		cmocka_unit_test(clocks_run),
 		cmocka_unit_test(durations_are_read),

@@ -355,6 +355,147 @@ static void modes_and_containers_survive(void **state)
 	bh_store_close(store);
 }
 
+static void count_edge(void *user, const struct bh_edge *edge)
+{
+	(void)edge;
+	++*(int *)user;
+}
+
+/* --- instances -------------------------------------------------------------------------------- */
+
+static void take_instance(void *user, const struct bh_stored_instance *i)
+{
+	bh_buffer_printf(user, "%s/%u %d-%d %s;", i->boot, i->ifindex, (int)i->since, (int)i->until,
+			 i->text);
+}
+
+static void save_instance(struct bh_store *store, uint32_t ifindex, int64_t since, int64_t until,
+			  const char *text, const char *addr)
+{
+	const struct bh_stored_instance instance = { "boot", ifindex, since, until, text };
+	struct bh_error err = { 0 };
+
+	if (bh_store_save_instance(store, &instance, &addr, 1, &err) != 0)
+		fail_msg("%s", err.text);
+}
+
+static void assert_holders(struct bh_store *store, const char *addr, int64_t at, size_t most,
+			   const char *expected)
+{
+	struct bh_buffer found = { 0 };
+
+	bh_buffer_puts(&found, "");
+	assert_int_equal(bh_store_holders(store, addr, at, most, take_instance, &found, NULL), 0);
+	assert_string_equal(found.data, expected);
+	bh_buffer_free(&found);
+}
+
+static void assert_loaded(struct bh_store *store, int64_t oldest, const char *expected)
+{
+	struct bh_buffer found = { 0 };
+
+	bh_buffer_puts(&found, "");
+	assert_int_equal(
+		bh_store_load_instances(store, "boot", oldest, take_instance, &found, NULL), 0);
+	assert_string_equal(found.data, expected);
+	bh_buffer_free(&found);
+}
+
+static void who_held_an_address_survives(void **state)
+{
+	struct bh_store *store = open_store();
+	const char *const both[] = { "10.0.0.2", "10.0.0.3" };
+	const struct bh_stored_instance other = { "other", 7, 400, 0, "d" };
+
+	(void)state;
+	save_instance(store, 7, 100, 0, "a", "10.0.0.2");
+	save_instance(store, 8, 200, 0, "b", "10.0.0.2");
+	save_instance(store, 7, 100, 200, "a2", "10.0.0.2"); /* the same one, as it is now */
+	save_instance(store, 9, 300, 350, "c", "10.0.0.9");
+	assert_int_equal(bh_store_save_instance(store, &other, both, 2, NULL), 0);
+	assert_int_equal(bh_store_save_instance(store, &other, both, 2, NULL), 0);
+	bh_store_close(store);
+	store = open_store();
+	assert_holders(store, "10.0.0.2", 0, 9,
+		       "boot/7 100-200 a2;boot/8 200-0 b;other/7 400-0 d;");
+	assert_holders(store, "10.0.0.2", 0, 1, "other/7 400-0 d;");
+	assert_holders(store, "10.0.0.2", 199, 9, "boot/7 100-200 a2;");
+	assert_holders(store, "10.0.0.2", 200, 9, "boot/8 200-0 b;");
+	assert_holders(store, "10.0.0.2", 99, 9, "");
+	assert_holders(store, "10.0.0.7", 0, 9, "");
+	assert_loaded(store, 300, "boot/8 200-0 b;boot/9 300-350 c;");
+	assert_loaded(store, 351, "boot/8 200-0 b;");
+	assert_int_equal(bh_store_close_instances(store, "boot", 390, NULL), 0);
+	assert_holders(store, "10.0.0.3", 0, 9, "other/7 400-400 d;");
+	assert_loaded(store, 351, "boot/8 200-0 b;");
+	bh_store_close(store);
+}
+
+/* By age and by number; those that are there stay. */
+static void instances_are_bounded(void **state)
+{
+	struct bh_store *store = open_store();
+	char addr[16];
+
+	(void)state;
+	save_instance(store, 1, 1, 0, "old", "10.0.0.1");
+	for (int i = 2; i <= 6; i++) {
+		snprintf(addr, sizeof(addr), "10.0.0.%d", i);
+		save_instance(store, (uint32_t)i, i, i + 10, "x", addr);
+	}
+	assert_int_equal(bh_store_save_watched(store, 1, 5, NULL), 0);
+	assert_int_equal(bh_store_save_watched(store, 8, 20, NULL), 0);
+	assert_int_equal(bh_store_trim_instances(store, 13, 100, NULL), 0);
+	assert_loaded(store, 0,
+		      "boot/1 1-0 old;boot/3 3-13 x;boot/4 4-14 x;boot/5 5-15 x;boot/6 6-16 x;");
+	assert_holders(store, "10.0.0.2", 0, 9, "");
+	assert_int_equal(bh_store_trim_instances(store, 0, 2, NULL), 0);
+	assert_loaded(store, 0, "boot/1 1-0 old;boot/5 5-15 x;boot/6 6-16 x;");
+	assert_holders(store, "10.0.0.5", 0, 9, "boot/5 5-15 x;");
+	int64_t since, until;
+	assert_int_equal(bh_store_watched(store, 3, &since, &until, NULL), 0);
+	assert_int_equal(until, 0); /* its watch is forgotten, too */
+	bh_store_close(store);
+	execute("CREATE TABLE count AS SELECT count(*) AS n FROM holders");
+	execute("INSERT INTO edges SELECT n, '', 0, '', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 FROM count"
+		" WHERE n = 3");
+	store = open_store();
+	int edges = 0;
+	assert_int_equal(bh_store_load_edges(store, count_edge, &edges, NULL), 0);
+	assert_int_equal(edges, 1);
+	bh_store_close(store);
+}
+
+static void watches_and_renamings_survive(void **state)
+{
+	struct bh_store *store = open_store();
+	struct bh_buffer names = { 0 };
+	int64_t since = 1, until = 1;
+
+	(void)state;
+	assert_int_equal(bh_store_watched(store, 0, &since, &until, NULL), 0);
+	assert_true(since == 0 && until == 0);
+	assert_int_equal(bh_store_save_watched(store, 100, 150, NULL), 0);
+	assert_int_equal(bh_store_save_watched(store, 100, 200, NULL), 0);
+	assert_int_equal(bh_store_save_watched(store, 300, 400, NULL), 0);
+	assert_int_equal(bh_store_save_renamed(store, "web", "app", NULL), 0);
+	assert_int_equal(bh_store_save_renamed(store, "web", "front", NULL), 0);
+	assert_int_equal(bh_store_save_renamed(store, "db", "store", NULL), 0);
+	assert_int_equal(bh_store_drop_renamed(store, "db", NULL), 0);
+	bh_store_close(store);
+	store = open_store();
+	assert_int_equal(bh_store_watched(store, 0, &since, &until, NULL), 0);
+	assert_true(since == 300 && until == 400);
+	assert_int_equal(bh_store_watched(store, 200, &since, &until, NULL), 0);
+	assert_true(since == 100 && until == 200);
+	assert_int_equal(bh_store_watched(store, 250, &since, &until, NULL), 0);
+	assert_true(since == 0 && until == 0);
+	assert_int_equal(bh_store_load_renamed(store, take_container, &names, NULL), 0);
+	assert_string_equal(names.data, "web=front ");
+	bh_buffer_free(&names);
+	bh_store_close(store);
+}
+
 /* --- events ---------------------------------------------------------------------------------- */
 
 static void take_event(void *user, int64_t number, const char *json)
@@ -638,12 +779,6 @@ static void what_peers_were_called_comes_back(void **state)
 	bh_store_close(store);
 }
 
-static void count_edge(void *user, const struct bh_edge *edge)
-{
-	(void)edge;
-	++*(int *)user;
-}
-
 /* As the first version left it. */
 static void an_older_schema_is_brought_up_to_date(void **state)
 {
@@ -655,9 +790,11 @@ static void an_older_schema_is_brought_up_to_date(void **state)
 	(void)state;
 	assert_int_equal(bh_store_save_edge(store, &edge, NULL), 0);
 	bh_store_close(store);
-	execute("DROP TABLE called; PRAGMA user_version = 1");
+	execute("DROP TABLE called; DROP TABLE instances; DROP TABLE holders; DROP TABLE watched;"
+		"DROP TABLE renamed; PRAGMA user_version = 1");
 	bh_store_close(open_store());
 	store = open_store();
+	assert_int_equal(bh_store_save_watched(store, 1, 2, NULL), 0);
 	assert_int_equal(bh_store_load_edges(store, count_edge, &edges, NULL), 0);
 	assert_int_equal(edges, 1);
 	assert_int_equal(bh_store_save_called(store, "web", "192.0.2.1", "dns b.example 2\n", NULL),
@@ -669,10 +806,10 @@ static void a_newer_schema_is_refused_and_left_alone(void **state)
 {
 	(void)state;
 	bh_store_close(open_store());
-	execute("PRAGMA user_version = 3");
-	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 3, this one knows 2)");
-	execute("CREATE TABLE later (a); DROP TABLE edges; PRAGMA user_version = 4");
-	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 4, this one knows 2)");
+	execute("PRAGMA user_version = 4");
+	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 4, this one knows 3)");
+	execute("CREATE TABLE later (a); DROP TABLE edges; PRAGMA user_version = 5");
+	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 5, this one knows 3)");
 }
 
 static void what_is_no_database_is_refused_and_left_alone(void **state)
@@ -1008,6 +1145,9 @@ int main(void)
 		TEST(edges_of_unknown_kind_are_left_out),
 		TEST(revisions_survive_and_the_newest_is_active),
 		TEST(modes_and_containers_survive),
+		TEST(who_held_an_address_survives),
+		TEST(instances_are_bounded),
+		TEST(watches_and_renamings_survive),
 		TEST(events_are_numbered_and_bounded),
 		TEST(what_was_not_committed_is_not_kept),
 		TEST(what_was_committed_survives_being_killed),

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Who was where when, in the store: its text, read back. */
+#ifndef BH_CORE_HISTORY_H
+#define BH_CORE_HISTORY_H
+
+#include "core.h"
+
+#define BH_PAST_HOLDS 64
+#define BH_PAST_FORMERS 8
+
+struct bh_past_read {
+	struct bh_past past; /* its lists are these */
+	struct bh_hold holds[BH_PAST_HOLDS];
+	struct bh_designation formers[BH_PAST_FORMERS];
+	char runtime[16]; /* as it was called: "docker" */
+};
+
+/* False: the text is none of ours. seen is left 0. */
+bool bh_history_read(const struct bh_stored_instance *stored, struct bh_past_read *out);
+
+#endif
