@@ -216,7 +216,7 @@ stop_fresh() {
 # model_of SOCKET: who is there, as that daemon says; all but the time since when, and who listens, which
 # is looked up now and then.
 model_of() {
-	"$bulkhead" --socket "$1" workloads --format json | jq -S '[.rows[] |
+	"$bulkhead" --socket "$1" workloads --format json | jq -S '[.rows[] | select(.instances != []) |
 		{workload, why, instances: (.instances | map(del(.since, .listens)) | sort_by(.ifname))}] | sort_by(.workload)'
 	"$bulkhead" --socket "$1" coverage --format json | jq -S '.rows | sort'
 	"$bulkhead" --socket "$1" status --format json | jq -S '.identity | del(.overruns)'

@@ -88,7 +88,7 @@ status_is '[.identity.runtimes[] | select(.name == "lxc" and .state == "connecte
 step "LXC: stopped and started again"
 lxc lxc-stop -P "$scratch/lxc" -n web-2 -k || fail "lxc-stop"
 gone() {
-	bh workloads --format json | jq -e '[.rows[] | .instances[] | select(.name == "web-2" and .departed != true)] == []' >/dev/null
+	bh workloads --format json | jq -e '[.rows[] | .instances[] | select(.name == "web-2")] == []' >/dev/null
 }
 eventually 10 gone || fail "a stopped container is still there: $(bh workloads)"
 lxc lxc-start -P "$scratch/lxc" -n web-2 || fail "lxc-start"
