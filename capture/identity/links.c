@@ -553,6 +553,18 @@ static void watch_directories(struct bh_links *l)
 				  IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_ATTRIB | IN_CLOSE_WRITE);
 }
 
+/* The numbers of namespaces whose inode is known: as long as a namespace has one it keeps it. */
+static struct bh_map *known_numbers(const struct bh_links *l)
+{
+	struct bh_map *numbers = bh_map_new(NULL);
+	struct space *s;
+
+	for (size_t position = 0; (s = bh_map_next(l->spaces, &position)) != NULL;)
+		if (s->fact.inode != 0)
+			bh_map_put(numbers, &s->fact.inode, sizeof(s->fact.inode), &s->nsid);
+	return numbers;
+}
+
 /* One look. What it finds is believed where the news that came meanwhile do not contradict it. */
 static void look(struct bh_links *l)
 {
@@ -562,8 +574,10 @@ static void look(struct bh_links *l)
 	complete(l);
 	l->redrawn = false;
 	l->scan++;
+	struct bh_map *numbers = known_numbers(l);
 	bh_netns_scan((const char *const *)l->directories, l->config.proc, l->requests, true,
-		      on_found, found);
+		      numbers, on_found, found);
+	bh_map_free(numbers);
 	complete(l);
 	for (size_t position = 0; (fact = bh_map_next(found, &position)) != NULL;)
 		take_found(l, fact);

@@ -28,6 +28,8 @@ struct scan {
 	const char *proc;
 	int rtnl;
 	uint64_t own;
+	uint64_t device; /* of the files that stand for namespaces */
+	const struct bh_map *numbers;
 	struct bh_map *candidates; /* by inode */
 };
 
@@ -50,17 +52,43 @@ static bool open_netns(const char *path, const struct scan *s, int *fd, uint64_t
 	return false;
 }
 
-static struct candidate *candidate(struct scan *s, uint64_t inode, int fd)
+static struct candidate *add_candidate(struct scan *s, uint64_t inode, int32_t nsid)
 {
-	struct candidate *c = bh_map_get(s->candidates, &inode, sizeof(inode));
+	struct candidate *c = bh_calloc(1, sizeof(*c));
 
-	if (c != NULL)
-		return c;
-	c = bh_calloc(1, sizeof(*c));
 	c->fact.inode = inode;
-	c->fact.nsid = bh_rtnl_nsid_of(s->rtnl, fd);
+	c->fact.nsid = nsid;
 	c->oldest = c->oldest_other = UINT64_MAX;
 	bh_map_put(s->candidates, &inode, sizeof(inode), c);
+	return c;
+}
+
+/* One whose inode was met before, or whose number is known. */
+static struct candidate *known_candidate(struct scan *s, uint64_t inode)
+{
+	struct candidate *c = bh_map_get(s->candidates, &inode, sizeof(inode));
+	const int32_t *number = c == NULL ? bh_map_get(s->numbers, &inode, sizeof(inode)) : NULL;
+
+	return number != NULL ? add_candidate(s, inode, *number) : c;
+}
+
+/* NULL: there is none behind that path, or our own. */
+static struct candidate *candidate_at(struct scan *s, const char *path)
+{
+	struct candidate *c;
+	struct stat info;
+	uint64_t inode;
+	int fd;
+
+	if (stat(path, &info) == 0 && info.st_dev == s->device &&
+	    (c = known_candidate(s, info.st_ino)) != NULL)
+		return c;
+	if (!open_netns(path, s, &fd, &inode))
+		return NULL;
+	c = known_candidate(s, inode);
+	if (c == NULL)
+		c = add_candidate(s, inode, bh_rtnl_nsid_of(s->rtnl, fd));
+	close(fd);
 	return c;
 }
 
@@ -69,19 +97,14 @@ static void scan_directory(struct scan *s, const char *directory)
 	DIR *dir = opendir(directory);
 	const struct dirent *entry;
 	char path[BH_NETNS_NAME + 256];
-	uint64_t inode;
-	int fd;
 
 	if (dir == NULL)
 		return;
 	while ((entry = readdir(dir)) != NULL) {
 		snprintf(path, sizeof(path), "%s/%s", directory, entry->d_name);
-		if (entry->d_name[0] == '.' || !open_netns(path, s, &fd, &inode))
-			continue;
-		struct candidate *c = candidate(s, inode, fd);
-		close(fd);
+		struct candidate *c = entry->d_name[0] != '.' ? candidate_at(s, path) : NULL;
 		/* The first directory's name stands: `ip netns` before a runtime's own. */
-		if (c->fact.name[0] == '\0')
+		if (c != NULL && c->fact.name[0] == '\0')
 			bh_copy_text(c->fact.name, sizeof(c->fact.name), path);
 	}
 	closedir(dir);
@@ -156,19 +179,15 @@ static void scan_process(struct scan *s, const char *pid)
 {
 	char path[300];
 	uint64_t inode;
-	int fd;
 
 	snprintf(path, sizeof(path), "%s/%s/ns/net", s->proc, pid);
 	if (!linked_inode(path, &inode) || inode == s->own)
 		return;
-	struct candidate *c = bh_map_get(s->candidates, &inode, sizeof(inode));
-	if (c == NULL) {
-		if (!open_netns(path, s, &fd, &inode))
-			return;
-		c = candidate(s, inode, fd);
-		close(fd);
-	}
-	add_process(s, c, pid);
+	struct candidate *c = known_candidate(s, inode);
+	if (c == NULL)
+		c = candidate_at(s, path);
+	if (c != NULL)
+		add_process(s, c, pid);
 }
 
 static void scan_processes(struct scan *s)
@@ -185,16 +204,21 @@ static void scan_processes(struct scan *s)
 }
 
 void bh_netns_scan(const char *const *directories, const char *proc, int rtnl, bool processes,
+		   const struct bh_map *numbers,
 		   void (*found)(void *user, const struct bh_netns_fact *fact), void *user)
 {
-	struct scan s = { .proc = proc, .rtnl = rtnl, .candidates = bh_map_new(free) };
+	struct scan s = {
+		.proc = proc, .rtnl = rtnl, .numbers = numbers, .candidates = bh_map_new(free)
+	};
 	struct stat own;
 	char path[300];
 	const struct candidate *c;
 
 	snprintf(path, sizeof(path), "%s/self/ns/net", proc);
-	if (stat(path, &own) == 0)
+	if (stat(path, &own) == 0) {
 		s.own = own.st_ino;
+		s.device = own.st_dev;
+	}
 	for (; *directories != NULL; directories++)
 		scan_directory(&s, *directories);
 	if (processes)

@@ -42,7 +42,7 @@ add() {
 	IP
 }
 remove() {
-	umount "$spaces/$1"
+	umount -l "$spaces/$1"
 	rm "$spaces/$1"
 }
 # Says its number over TCP, hears from the server, and sends a datagram, all by ports of its own.
