@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cgroup.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* A path component: text that is not terminated. */
@@ -131,22 +132,27 @@ static bool match(const struct component *c, bool docker, bool pod, uint8_t *run
 }
 
 /* One path, component by component; the innermost container is whose process it is. */
-static bool match_path(const char *path, size_t length, uint8_t *runtime, char id[BH_CONTAINER_ID])
+static bool match_path(const char *path, size_t length, uint8_t *runtime, char id[BH_CONTAINER_ID],
+		       char outer[BH_CONTAINER_ID])
 {
 	bool found = false, docker = false, pod = false;
 	char machine[BH_CONTAINER_ID] = "";
 
+	outer[0] = '\0';
 	while (length > 0) {
 		const char *slash = memchr(path, '/', length);
 		struct component c = { path, slash != NULL ? (size_t)(slash - path) : length };
 
-		found = match(&c, docker, pod, runtime, id) || found;
+		bool matched = match(&c, docker, pod, runtime, id);
 		if (is_component(&c, "payload")) {
 			/* One that is not registered has no name there. */
 			*runtime = BH_RUNTIME_NSPAWN;
 			memcpy(id, machine, sizeof(machine));
-			found = true;
+			matched = true;
 		}
+		if (matched && outer[0] == '\0')
+			memcpy(outer, id, BH_CONTAINER_ID);
+		found = found || matched;
 		if (!is_machine(&c, machine))
 			machine[0] = '\0';
 		docker = is_component(&c, "docker");
@@ -155,11 +161,13 @@ static bool match_path(const char *path, size_t length, uint8_t *runtime, char i
 		path += step;
 		length -= step;
 	}
+	if (strcmp(outer, id) == 0)
+		outer[0] = '\0';
 	return found;
 }
 
 bool bh_cgroup_container(const char *text, size_t length, uint8_t *runtime,
-			 char container_id[BH_CONTAINER_ID])
+			 char container_id[BH_CONTAINER_ID], char outer[BH_CONTAINER_ID])
 {
 	while (length > 0) {
 		const char *newline = memchr(text, '\n', length);
@@ -167,11 +175,25 @@ bool bh_cgroup_container(const char *text, size_t length, uint8_t *runtime,
 		const char *path = memchr(text, '/', line);
 
 		if (path != NULL &&
-		    match_path(path, line - (size_t)(path - text), runtime, container_id))
+		    match_path(path, line - (size_t)(path - text), runtime, container_id, outer))
 			return true;
 		size_t step = line + (newline != NULL ? 1 : 0);
 		text += step;
 		length -= step;
 	}
 	return false;
+}
+
+bool bh_cgroup_of_process(const char *proc, const char *pid, uint8_t *runtime,
+			  char container_id[BH_CONTAINER_ID], char outer[BH_CONTAINER_ID])
+{
+	char path[300], text[8192];
+
+	snprintf(path, sizeof(path), "%s/%s/cgroup", proc, pid);
+	FILE *file = fopen(path, "re");
+	if (file == NULL)
+		return false;
+	size_t length = fread(text, 1, sizeof(text), file);
+	fclose(file);
+	return bh_cgroup_container(text, length, runtime, container_id, outer);
 }

@@ -9,6 +9,11 @@
  * Path components are matched anywhere: nested engines put prefixes in front. False: no container.
  */
 bool bh_cgroup_container(const char *text, size_t length, uint8_t *runtime,
-			 char container_id[BH_CONTAINER_ID]);
+			 char container_id[BH_CONTAINER_ID], char outer[BH_CONTAINER_ID]);
+
+/* The same of a process. proc: "/proc". outer: the container of this host's engine in which that
+ * one was made by an engine of its own; "": it is this host's itself. */
+bool bh_cgroup_of_process(const char *proc, const char *pid, uint8_t *runtime,
+			  char container_id[BH_CONTAINER_ID], char outer[BH_CONTAINER_ID]);
 
 #endif

@@ -30,7 +30,8 @@ struct bh_netns_fact {
 	char name[BH_NETNS_NAME];
 	uint8_t runtime;
 	char container_id[BH_CONTAINER_ID];
-	int32_t pid; /* one of its processes, 0: none */
+	char within[BH_CONTAINER_ID]; /* the container that this one was made in; "": in none */
+	int32_t pid;		      /* one of its processes, 0: none */
 };
 
 /* Whether a runtime made the name of a namespace up for a container of its own: Docker's folder,

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "listeners.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "buffer.h"
+#include "cgroup.h"
 
 #define PAGE 4096	   /* no machine has smaller ones */
 #define LONGEST_RECORD 256 /* bytes, and more than any has */
@@ -15,45 +18,58 @@
 #define TCP_LISTENING 0x0a /* include/net/tcp_states.h */
 #define UDP_UNCONNECTED 0x07
 
-static bool has(const struct bh_listeners *l, uint8_t proto, uint16_t port)
+static struct bh_listener *find(struct bh_listeners *l, uint8_t proto, uint16_t port)
 {
 	for (uint16_t i = 0; i < l->count; i++)
 		if (l->ports[i].port == port && l->ports[i].proto == proto)
-			return true;
-	return false;
+			return &l->ports[i];
+	return NULL;
 }
 
-static bool add(struct bh_listeners *l, uint8_t proto, uint16_t port)
+/* NULL: there is no room for it. */
+static struct bh_listener *add(struct bh_listeners *l, uint8_t proto, uint16_t port)
 {
-	if (has(l, proto, port))
-		return true;
-	if (l->count == BH_LISTENERS)
-		return false;
-	l->ports[l->count++] = (struct bh_listener) { port, proto };
-	return true;
+	struct bh_listener *known = find(l, proto, port);
+
+	if (known != NULL || l->count == BH_LISTENERS)
+		return known;
+	l->ports[l->count] = (struct bh_listener) { port, proto, 0 };
+	return &l->ports[l->count++];
 }
 
-/* "  0: 0100007F:1F90 00000000:0000 0A …": local address and port, peer, state. */
-static bool parse_line(const char *line, uint8_t proto, uint16_t *port)
+/* "  0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 23145 …": local
+ * address and port, peer, state; queues, timer, retransmissions, user, timeout, the socket's inode.
+ */
+static bool parse_line(const char *line, uint8_t proto, uint16_t *port, uint64_t *socket)
 {
 	unsigned local, state;
 
-	if (sscanf(line, " %*u: %*[0-9A-Fa-f]:%4x %*[0-9A-Fa-f]:%*4x %2x", &local, &state) != 2)
+	*socket = 0;
+	if (sscanf(line,
+		   " %*u: %*[0-9A-Fa-f]:%4x %*[0-9A-Fa-f]:%*4x %2x %*x:%*x %*x:%*x %*x %*u %*u "
+		   "%" SCNu64,
+		   &local, &state, socket) < 2)
 		return false;
 	*port = (uint16_t)local;
 	return state == (proto == IPPROTO_TCP ? TCP_LISTENING : UDP_UNCONNECTED);
 }
 
-bool bh_listeners_parse(FILE *file, uint8_t proto, struct bh_listeners *out)
+bool bh_listeners_parse(FILE *file, uint8_t proto, struct bh_listeners *out, struct bh_map *sockets)
 {
 	char line[512];
 	uint16_t port;
+	uint64_t socket;
 
 	for (int lines = 0; fgets(line, sizeof(line), file) != NULL; lines++) {
 		if (lines == MOST_LINES)
 			return false;
-		if (parse_line(line, proto, &port) && !add(out, proto, port))
+		if (!parse_line(line, proto, &port, &socket))
+			continue;
+		struct bh_listener *listener = add(out, proto, port);
+		if (listener == NULL)
 			return false;
+		if (sockets != NULL && socket != 0)
+			bh_map_put(sockets, &socket, sizeof(socket), listener);
 	}
 	return true;
 }
@@ -87,10 +103,11 @@ static bool read_records(int fd, struct bh_buffer *out)
 	return true;
 }
 
-static bool parse_records(const struct bh_buffer *records, uint8_t proto, struct bh_listeners *out)
+static bool parse_records(const struct bh_buffer *records, uint8_t proto, struct bh_listeners *out,
+			  struct bh_map *sockets)
 {
 	FILE *file = records->length > 0 ? fmemopen(records->data, records->length, "r") : NULL;
-	bool whole = file != NULL && bh_listeners_parse(file, proto, out);
+	bool whole = file != NULL && bh_listeners_parse(file, proto, out, sockets);
 
 	if (file != NULL)
 		fclose(file);
@@ -98,7 +115,7 @@ static bool parse_records(const struct bh_buffer *records, uint8_t proto, struct
 }
 
 static bool read_file(const char *proc, int32_t pid, const char *name, uint8_t proto,
-		      struct bh_listeners *out)
+		      struct bh_listeners *out, struct bh_map *sockets)
 {
 	struct bh_buffer records = { 0 };
 	char path[300];
@@ -109,13 +126,14 @@ static bool read_file(const char *proc, int32_t pid, const char *name, uint8_t p
 		return false;
 	bool whole = read_records(fd, &records);
 	/* Those that listen come first: what was read in part names them. */
-	whole = parse_records(&records, proto, out) && whole;
+	whole = parse_records(&records, proto, out, sockets) && whole;
 	close(fd);
 	bh_buffer_free(&records);
 	return whole;
 }
 
-void bh_listeners_read(const char *proc, int32_t pid, uint64_t inode, struct bh_listeners *out)
+void bh_listeners_read(const char *proc, int32_t pid, uint64_t inode, struct bh_listeners *out,
+		       struct bh_map *sockets)
 {
 	static const struct {
 		const char *name;
@@ -126,12 +144,83 @@ void bh_listeners_read(const char *proc, int32_t pid, uint64_t inode, struct bh_
 		      { "udp6", IPPROTO_UDP } };
 
 	out->count = 0;
+	out->owner_count = 0;
 	out->complete = is_in(proc, pid, inode);
 	for (size_t i = 0; out->complete && i < sizeof(files) / sizeof(files[0]); i++)
-		out->complete = read_file(proc, pid, files[i].name, files[i].proto, out);
+		out->complete = read_file(proc, pid, files[i].name, files[i].proto, out, sockets);
 	/* The number may have become another process's while its files were read. */
 	if (!is_in(proc, pid, inode)) {
 		out->count = 0;
 		out->complete = false;
 	}
+}
+
+/* --- whose they are --------------------------------------------------------------------------- */
+
+#define SEVERAL UINT8_MAX /* as owner, until all have been looked at */
+
+/* 1 + the index of an owner; SEVERAL: there is no room for it. */
+static uint8_t owner_number(struct bh_listeners *l, const char *id)
+{
+	uint8_t i = 0;
+
+	while (i < l->owner_count && strcmp(l->owners[i], id) != 0)
+		i++;
+	if (i == BH_LISTENER_OWNERS)
+		return SEVERAL;
+	if (i == l->owner_count)
+		memcpy(l->owners[l->owner_count++], id, BH_CONTAINER_ID);
+	return i + 1;
+}
+
+/* The inode in "socket:[23145]". */
+static bool read_socket(int directory, const char *name, uint64_t *socket)
+{
+	char text[64];
+	ssize_t length = readlinkat(directory, name, text, sizeof(text) - 1);
+
+	text[length > 0 ? length : 0] = '\0';
+	return sscanf(text, "socket:[%" SCNu64 "]", socket) == 1;
+}
+
+static void claim_sockets(const char *proc, const char *pid, const char *id,
+			  struct bh_listeners *out, const struct bh_map *sockets)
+{
+	char path[300];
+	const struct dirent *entry;
+	struct bh_listener *listener;
+	uint64_t socket;
+
+	snprintf(path, sizeof(path), "%s/%s/fd", proc, pid);
+	DIR *dir = opendir(path);
+	if (dir == NULL)
+		return;
+	while ((entry = readdir(dir)) != NULL) {
+		if (!read_socket(dirfd(dir), entry->d_name, &socket) ||
+		    (listener = bh_map_get(sockets, &socket, sizeof(socket))) == NULL)
+			continue;
+		uint8_t owner = owner_number(out, id);
+		listener->owner =
+			listener->owner == 0 || listener->owner == owner ? owner : SEVERAL;
+	}
+	closedir(dir);
+}
+
+void bh_listeners_find_owners(const char *proc, uint64_t inode, struct bh_listeners *out,
+			      const struct bh_map *sockets)
+{
+	DIR *dir = opendir(proc);
+	const struct dirent *entry;
+	char id[BH_CONTAINER_ID] = "", outer[BH_CONTAINER_ID];
+	uint8_t runtime;
+
+	while (dir != NULL && (entry = readdir(dir)) != NULL)
+		if (is_in(proc, atoi(entry->d_name), inode) &&
+		    bh_cgroup_of_process(proc, entry->d_name, &runtime, id, outer) && id[0] != '\0')
+			claim_sockets(proc, entry->d_name, id, out, sockets);
+	if (dir != NULL)
+		closedir(dir);
+	for (uint16_t i = 0; i < out->count; i++)
+		if (out->ports[i].owner == SEVERAL)
+			out->ports[i].owner = 0;
 }

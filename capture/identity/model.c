@@ -7,6 +7,7 @@
  */
 #include "model.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -295,6 +296,43 @@ static const struct bh_container *by_id(const struct bh_model *m,
 		return container_of(m, fact->runtime, fact->container_id);
 	const struct bh_container *c = by_lxc_name(m, fact->container_id);
 	return c != NULL ? c : by_numbered_name(m, fact);
+}
+
+const struct bh_container *bh_model_container_by_id(const struct bh_model *m, const char *id)
+{
+	const struct bh_container *c;
+
+	for (size_t position = 0; (c = bh_map_next(m->containers, &position)) != NULL;)
+		if (strcmp(c->id, id) == 0)
+			return c;
+	return NULL;
+}
+
+const struct bh_container *bh_model_next_guest(const struct bh_model *m,
+					       const struct bh_container *host, size_t *position)
+{
+	const struct bh_container *c;
+
+	while (host != NULL && (c = bh_map_next(m->containers, position)) != NULL)
+		if (c->running && strcmp(c->id, host->id) != 0 &&
+		    strcmp(owner_of(m, c)->id, host->id) == 0)
+			return c;
+	return NULL;
+}
+
+static bool is_on_host(const struct bh_container *c)
+{
+	return strcmp(c->network_mode, "host") == 0;
+}
+
+bool bh_model_uses_host_network(const struct bh_model *m)
+{
+	const struct bh_container *c;
+
+	for (size_t position = 0; (c = bh_map_next(m->containers, &position)) != NULL;)
+		if (c->running && is_on_host(c))
+			return true;
+	return false;
 }
 
 static const struct bh_container *find_container(const struct bh_model *m,
@@ -1379,6 +1417,8 @@ static void add_container_row(const struct bh_model *m, struct rows *rows,
 		add_row(rows, unattached.name, unattached.workload, bh_runtime_name(c->runtime));
 	const struct bh_container *owner = owner_of(m, c);
 	row->coverage = BH_NEITHER;
+	row->on_host = is_on_host(owner);
+	memcpy(row->container_id, c->id, sizeof(row->container_id));
 	if (owner != c && lives_apart(m, c)) {
 		snprintf(row->why, sizeof(row->why),
 			 "has no network: %s, whose it shared, was started again without it; "
@@ -1390,7 +1430,7 @@ static void add_container_row(const struct bh_model *m, struct rows *rows,
 			 "shares the network of %s%s: seen and filtered as one with it",
 			 owner->pod[0] != '\0' ? "pod " : "",
 			 owner->pod[0] != '\0' ? owner->pod : owner->name);
-	} else if (strcmp(c->network_mode, "host") == 0) {
+	} else if (is_on_host(owner)) {
 		snprintf(row->why, sizeof(row->why),
 			 "runs in the host's network: its traffic cannot be "
 			 "told from the host's; give it a network of its own");
@@ -1401,6 +1441,52 @@ static void add_container_row(const struct bh_model *m, struct rows *rows,
 			 "no veth of this host leads to it (macvlan, ipvlan, overlay or rootless "
 			 "network); give it a bridge network");
 	}
+}
+
+/* Whether it is another namespace than the instance's, of processes of the same container, or of
+ * one that was made in it. */
+static bool is_nested(const struct bh_netns_fact *n, const struct bh_instance *i)
+{
+	const char *id = i->fact.container_id;
+
+	return id[0] != '\0' && i->fact.netns_inode != 0 && n->inode != i->fact.netns_inode &&
+	       ((n->runtime == i->fact.runtime && strcmp(n->container_id, id) == 0) ||
+		strcmp(n->within, id) == 0);
+}
+
+size_t bh_model_nested(const struct bh_model *m, const struct bh_instance *instance)
+{
+	const struct netns *n;
+	size_t count = 0;
+
+	for (size_t position = 0; (n = bh_map_next(m->netns, &position)) != NULL;)
+		count += is_nested(&n->fact, instance);
+	return count;
+}
+
+static void add_nested_row(const struct bh_model *m, struct rows *rows,
+			   const struct bh_netns_fact *n)
+{
+	const struct instance *i = NULL;
+	char name[64];
+
+	for (size_t position = 0; (i = bh_map_next(m->present, &position)) != NULL;)
+		if (is_nested(n, &i->shown))
+			break;
+	if (i == NULL)
+		return;
+	if (n->within[0] != '\0')
+		snprintf(name, sizeof(name), "%s:%.12s", bh_runtime_name(n->runtime),
+			 n->container_id);
+	else
+		snprintf(name, sizeof(name), "process %" PRId32, n->pid);
+	struct bh_coverage_row *row = add_row(rows, name, "", "nested");
+	row->coverage = BH_OBSERVABLE;
+	snprintf(row->why, sizeof(row->why),
+		 "nested in %.100s: what leaves it is seen and filtered at %.60s's interface, as "
+		 "its; "
+		 "give it a bridge network of this host",
+		 i->shown.name, i->shown.name);
 }
 
 static void add_netns_row(const struct bh_model *m, struct rows *rows,
@@ -1439,6 +1525,8 @@ void bh_model_coverage(const struct bh_model *m,
 		add_container_row(m, &rows, c);
 	for (size_t position = 0; (n = bh_map_next(m->netns, &position)) != NULL;)
 		add_netns_row(m, &rows, &n->fact);
+	for (size_t position = 0; (n = bh_map_next(m->netns, &position)) != NULL;)
+		add_nested_row(m, &rows, &n->fact);
 	if (rows.count > 0)
 		qsort(rows.items, rows.count, sizeof(*rows.items), by_name);
 	for (size_t at = 0; at < rows.count; at++)

@@ -155,6 +155,17 @@ const struct bh_instance *bh_model_next_beside(const struct bh_model *model,
 					       const struct bh_instance *instance,
 					       size_t *position);
 
+/* NULL: no runtime has stated it. */
+const struct bh_container *bh_model_container_by_id(const struct bh_model *model, const char *id);
+/* Iterates likewise over the running containers that live in this one's namespace with it; NULL has
+ * none. */
+const struct bh_container *bh_model_next_guest(const struct bh_model *model,
+					       const struct bh_container *host, size_t *position);
+/* How many network namespaces there are within this instance's container, besides its own. */
+size_t bh_model_nested(const struct bh_model *model, const struct bh_instance *instance);
+/* Whether some running container has the host's own namespace. */
+bool bh_model_uses_host_network(const struct bh_model *model);
+
 /* Whether two facts are certainly of different containers, or of different namespaces. */
 bool bh_endpoint_changed_hands(const struct bh_endpoint_fact *a, const struct bh_endpoint_fact *b);
 
@@ -172,7 +183,9 @@ struct bh_coverage_row {
 	char name[256];
 	char workload[256];
 	char runtime[16];
-	uint8_t coverage; /* enum bh_coverage */
+	char container_id[BH_CONTAINER_ID]; /* "": none */
+	bool on_host;			    /* it has the host's own namespace */
+	uint8_t coverage;		    /* enum bh_coverage */
 	char why[256];
 };
 /* Calls row() for each; rows are in order of name. */

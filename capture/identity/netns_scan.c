@@ -129,33 +129,20 @@ static uint64_t start_time(const struct scan *s, const char *pid)
 	return at != NULL ? strtoull(at, NULL, 10) : start;
 }
 
-static bool container_of(const struct scan *s, const char *pid, uint8_t *runtime,
-			 char id[BH_CONTAINER_ID])
-{
-	char path[300], text[8192];
-
-	snprintf(path, sizeof(path), "%s/%s/cgroup", s->proc, pid);
-	FILE *file = fopen(path, "re");
-	if (file == NULL)
-		return false;
-	size_t length = fread(text, 1, sizeof(text), file);
-	fclose(file);
-	return bh_cgroup_container(text, length, runtime, id);
-}
-
 /* Where several containers share a namespace, the one that was there first is whose it is. */
 static void add_process(struct scan *s, struct candidate *c, const char *pid)
 {
 	uint64_t start = start_time(s, pid);
-	char id[BH_CONTAINER_ID] = ""; /* compared as a whole */
+	char id[BH_CONTAINER_ID] = "", outer[BH_CONTAINER_ID] = ""; /* compared as a whole */
 	uint8_t runtime;
 
-	if (container_of(s, pid, &runtime, id)) {
+	if (bh_cgroup_of_process(s->proc, pid, &runtime, id, outer)) {
 		if (start >= c->oldest)
 			return;
 		c->oldest = start;
 		c->fact.runtime = runtime;
 		memcpy(c->fact.container_id, id, sizeof(id));
+		memcpy(c->fact.within, outer, sizeof(outer));
 		c->fact.pid = atoi(pid);
 	} else if (c->oldest == UINT64_MAX && start < c->oldest_other) {
 		c->oldest_other = start;

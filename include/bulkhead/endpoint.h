@@ -47,18 +47,22 @@ struct bh_endpoint_fact {
 };
 
 #define BH_LISTENERS 2048
+#define BH_LISTENER_OWNERS 16
 
 struct bh_listener {
 	uint16_t port; /* host order */
 	uint8_t proto; /* IPPROTO_TCP or IPPROTO_UDP */
+	uint8_t owner; /* 1 + its index among the owners; 0: not known, none, or several */
 };
 
 /* Where an endpoint's namespace waits for whoever comes: TCP sockets that listen, UDP sockets that
  * are connected to nobody. */
 struct bh_listeners {
-	uint32_t ifindex;
+	uint32_t ifindex; /* 0: the host's own namespace */
 	uint16_t count;
-	bool complete; /* these are all: what is not among them does not listen */
+	bool complete;	     /* these are all: what is not among them does not listen */
+	uint8_t owner_count; /* containers, where it was asked whose each of them is */
+	char owners[BH_LISTENER_OWNERS][BH_CONTAINER_ID];
 	struct bh_listener ports[BH_LISTENERS];
 };
 

@@ -241,6 +241,8 @@ void bh_json_flow(struct bh_buffer *out, const struct bh_flow *flow,
 		     names->src_workload, names->src_why);
 	at = put_end(out, at, "},\"dst\":{\"ip\":\"", &flow->key.dst, flow->key.dport,
 		     names->dst_workload, names->dst_why);
+	if (names->dst_container != NULL)
+		at = put_text(out, at, ",\"container\":", names->dst_container);
 	at = names->uncounted ? put_tracked(at, names->tracked)
 			      : put_halves(at, flow, names->verdict);
 	at = put_word(at, "},\"state\":\"", WORD(states, flow->state));

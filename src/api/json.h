@@ -18,6 +18,7 @@ enum bh_flow_verdict {
 struct bh_flow_names {
 	const char *src_why; /* why an end has no workload; NULL: it has, or is none of ours */
 	const char *dst_why;
+	const char *dst_container; /* of several that share the namespace; NULL: not known */
 	const char *src_workload;
 	const char *dst_workload;
 	const char *dns;

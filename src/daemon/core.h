@@ -382,6 +382,13 @@ void bh_core_listeners(struct bh_core *core, const struct bh_listeners *listener
 void bh_core_listeners_tick(struct bh_core *core, int64_t now);
 /* ["80/tcp", …]; null as long as they are not known, or not all of them. */
 cJSON *bh_core_listeners_json(const struct bh_core *core, uint32_t ifindex);
+/* Those of one of the containers that share a namespace, the host's (ifindex 0) too; null: not
+ * known. */
+cJSON *bh_core_own_listeners_json(const struct bh_core *core, uint32_t ifindex, const char *id);
+/* Which of the containers that share the namespace behind that interface listens on the port, by
+ * name, as far as was seen when it was looked up last. NULL: not known, or only one lives there. */
+const char *bh_core_listening_container(const struct bh_core *core, uint32_t ifindex, uint8_t proto,
+					uint16_t port);
 void bh_core_listeners_gone(struct bh_core *core, uint32_t ifindex);
 
 /* core_denials.c */

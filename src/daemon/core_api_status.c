@@ -359,17 +359,43 @@ void bh_core_handle_status(void *user, const struct bh_api_request *request,
 
 /* --- who is there ----------------------------------------------------------------------------- */
 
+struct coverage_writer {
+	const struct bh_core *core;
+	cJSON *rows;
+};
+
+/* What a container in the host's network can be told by: the ports that it listens on. */
+static void add_ports_on_host(const struct coverage_writer *w, const struct bh_coverage_row *row,
+			      cJSON *json)
+{
+	cJSON *ports = bh_core_own_listeners_json(w->core, 0, row->container_id);
+	const cJSON *port;
+	struct bh_buffer why = { 0 };
+
+	bh_buffer_puts(&why, row->why);
+	cJSON_ArrayForEach (port, ports)
+		bh_buffer_printf(&why, "%s%s", port == ports->child ? "; it listens on " : ", ",
+				 port->valuestring);
+	bh_core_add_text(json, "why", why.data);
+	cJSON_AddItemToObject(json, "listens", ports);
+	bh_buffer_free(&why);
+}
+
 static void add_coverage(void *user, const struct bh_coverage_row *row)
 {
 	static const char *const words[] = { "enforceable", "observable", "neither" };
+	const struct coverage_writer *w = user;
 	cJSON *json = cJSON_CreateObject();
 
 	cJSON_AddStringToObject(json, "name", row->name);
 	bh_core_add_text(json, "workload", row->workload);
 	bh_core_add_text(json, "runtime", row->runtime);
 	cJSON_AddStringToObject(json, "coverage", words[row->coverage]);
-	bh_core_add_text(json, "why", row->why);
-	cJSON_AddItemToArray(user, json);
+	if (row->on_host)
+		add_ports_on_host(w, row, json);
+	else
+		bh_core_add_text(json, "why", row->why);
+	cJSON_AddItemToArray(w->rows, json);
 }
 
 void bh_core_handle_coverage(void *user, const struct bh_api_request *request,
@@ -379,8 +405,37 @@ void bh_core_handle_coverage(void *user, const struct bh_api_request *request,
 
 	(void)request;
 	reply->json = cJSON_CreateObject();
-	bh_model_coverage(core->model, add_coverage, cJSON_AddArrayToObject(reply->json, "rows"));
+	struct coverage_writer writer = { core, cJSON_AddArrayToObject(reply->json, "rows") };
+	bh_model_coverage(core->model, add_coverage, &writer);
 	cJSON_AddItemToObject(reply->json, "unseen", bh_core_limits(core));
+}
+
+static void add_member(const struct bh_core *core, const struct bh_instance *instance,
+		       const struct bh_container *c, cJSON *members)
+{
+	cJSON *json = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(json, "name", c->name);
+	cJSON_AddStringToObject(json, "container_id", c->id);
+	cJSON_AddItemToObject(json, "listens",
+			      bh_core_own_listeners_json(core, instance->fact.ifindex, c->id));
+	cJSON_AddItemToArray(members, json);
+}
+
+/* The containers that share its namespace, itself among them; none where it is alone. */
+static void add_members(const struct bh_core *core, const struct bh_instance *instance, cJSON *json)
+{
+	const struct bh_container *guest;
+	cJSON *members = NULL;
+
+	for (size_t position = 0;
+	     (guest = bh_model_next_guest(core->model, instance->container, &position)) != NULL;) {
+		if (members == NULL) {
+			members = cJSON_AddArrayToObject(json, "members");
+			add_member(core, instance, instance->container, members);
+		}
+		add_member(core, instance, guest, members);
+	}
 }
 
 static cJSON *instance_json(const struct bh_core *core, const struct bh_instance *instance)
@@ -400,6 +455,7 @@ static cJSON *instance_json(const struct bh_core *core, const struct bh_instance
 			 instance->container != NULL ? instance->container->image : NULL);
 	bh_core_add_text(json, "container_id", instance->fact.container_id);
 	bh_core_add_time(json, "since", instance->fact.since);
+	add_members(core, instance, json);
 	return json;
 }
 

@@ -553,6 +553,8 @@ void bh_core_flow_json(const struct bh_core *core, const struct bh_live_flow *li
 	struct bh_flow_names names = {
 		.src_why = why_unnamed(live->src, why[0]),
 		.dst_why = why_unnamed(end->dst, why[1]),
+		.dst_container = bh_core_listening_container(
+			core, end->flow.dst_ifindex, end->flow.key.proto, end->flow.key.dport),
 		.src_workload = bh_core_peer_workload(live->src),
 		.dst_workload = bh_core_peer_workload(end->dst),
 		.dns = live->dns != NULL ? bh_name_text(live->dns) : NULL,

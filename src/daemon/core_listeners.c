@@ -27,6 +27,19 @@ struct known {
 
 enum answer { NO, YES, UNKNOWN };
 
+/* Whether several containers live there: only then it costs something to know which of them
+ * listens. */
+static bool is_shared(const struct bh_core *core, uint32_t ifindex)
+{
+	const struct bh_instance *instance =
+		ifindex != 0 ? bh_model_at(core->model, ifindex, bh_time_now()) : NULL;
+	size_t position = 0;
+
+	return ifindex == 0 ||
+	       (instance != NULL &&
+		bh_model_next_guest(core->model, instance->container, &position) != NULL);
+}
+
 static void ask(struct bh_core *core, uint32_t ifindex)
 {
 	struct known *known = bh_map_get(core->listeners, &ifindex, sizeof(ifindex));
@@ -39,9 +52,10 @@ static void ask(struct bh_core *core, uint32_t ifindex)
 		bh_map_put(core->listeners, &ifindex, sizeof(ifindex), known);
 	}
 	known->asked = now;
+	const struct bh_msg_listeners_get get = { .ifindex = ifindex,
+						  .owners = is_shared(core, ifindex) };
 	if (core->kernel != NULL) /* it is, but for the last second of our life */
-		bh_channel_send(core->kernel, BH_MSG_LISTENERS_GET, &ifindex, sizeof(ifindex), NULL,
-				0, -1);
+		bh_channel_send(core->kernel, BH_MSG_LISTENERS_GET, &get, sizeof(get), NULL, 0, -1);
 }
 
 static enum answer listens(const struct bh_core *core, uint32_t ifindex, uint8_t proto,
@@ -99,17 +113,26 @@ void bh_core_listeners_gone(struct bh_core *core, uint32_t ifindex)
 	bh_map_remove(core->listeners, &ifindex, sizeof(ifindex));
 }
 
+static bool is_due(const struct bh_core *core, uint32_t ifindex, int64_t now)
+{
+	const struct known *known = bh_map_get(core->listeners, &ifindex, sizeof(ifindex));
+
+	return known == NULL || now - known->asked >= LOOK_AGAIN;
+}
+
 void bh_core_listeners_tick(struct bh_core *core, int64_t now)
 {
 	const struct bh_instance *instance;
 	size_t asked = 0;
 
+	if (bh_model_uses_host_network(core->model) && is_due(core, 0, now))
+		ask(core, 0);
+
 	for (size_t position = 0; asked < MOST_LOOKS && core->kernel != NULL &&
 				  (instance = bh_model_next(core->model, &position)) != NULL;) {
 		uint32_t ifindex = instance->fact.ifindex;
-		const struct known *known = bh_map_get(core->listeners, &ifindex, sizeof(ifindex));
 
-		if (known != NULL && now - known->asked < LOOK_AGAIN)
+		if (!is_due(core, ifindex, now))
 			continue;
 		ask(core, ifindex);
 		asked++;
@@ -131,4 +154,43 @@ cJSON *bh_core_listeners_json(const struct bh_core *core, uint32_t ifindex)
 				     cJSON_CreateString(bh_port_format(l->proto, l->port, text)));
 	}
 	return ports;
+}
+
+cJSON *bh_core_own_listeners_json(const struct bh_core *core, uint32_t ifindex, const char *id)
+{
+	const struct known *known = bh_map_get(core->listeners, &ifindex, sizeof(ifindex));
+	char text[BH_PORT_TEXT];
+
+	if (known == NULL || !known->answered)
+		return cJSON_CreateNull();
+	const struct bh_listeners *l = &known->listeners;
+	cJSON *ports = cJSON_CreateArray();
+	for (uint16_t i = 0; i < l->count; i++)
+		if (l->ports[i].owner != 0 && strcmp(l->owners[l->ports[i].owner - 1], id) == 0)
+			cJSON_AddItemToArray(
+				ports, cJSON_CreateString(bh_port_format(l->ports[i].proto,
+									 l->ports[i].port, text)));
+	return ports;
+}
+
+const char *bh_core_listening_container(const struct bh_core *core, uint32_t ifindex, uint8_t proto,
+					uint16_t port)
+{
+	const struct known *known =
+		ifindex != 0 ? bh_map_get(core->listeners, &ifindex, sizeof(ifindex)) : NULL;
+
+	if (known == NULL || !known->answered || known->listeners.owner_count == 0)
+		return NULL;
+	const struct bh_listeners *l = &known->listeners;
+	for (uint16_t i = 0; i < l->count; i++) {
+		if (l->ports[i].port != port || l->ports[i].proto != proto)
+			continue;
+		const struct bh_container *c =
+			l->ports[i].owner != 0
+				? bh_model_container_by_id(core->model,
+							   l->owners[l->ports[i].owner - 1])
+				: NULL;
+		return c != NULL ? c->name : NULL;
+	}
+	return NULL;
 }

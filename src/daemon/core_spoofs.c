@@ -53,10 +53,12 @@ static void tell(struct bh_core *core, const struct bh_flow *f, const struct bh_
 	const char *owner = bh_core_owner(core, &f->key.src, f->first, who);
 	char address[BH_ADDR_TEXT], proto[BH_PROTOCOL_TEXT], text[1024];
 	cJSON *json = cJSON_CreateObject();
+	size_t nested = bh_model_nested(core->model, who);
 
-	snprintf(text, sizeof(text), "%s (interface %s) sends as %s, which %s%s", who->name,
+	snprintf(text, sizeof(text), "%s (interface %s) sends as %s, which %s%s%s", who->name,
 		 who->fact.ifname, bh_addr_format(&f->key.src, address),
-		 owner != NULL ? owner : "nobody is known to hold", owner != NULL ? " holds" : "");
+		 owner != NULL ? owner : "nobody is known to hold", owner != NULL ? " holds" : "",
+		 nested > 0 ? "; it may be of a namespace nested in it: bulkhead coverage" : "");
 	cJSON_AddStringToObject(json, "proto", bh_protocol_format(f->key.proto, proto));
 	cJSON_AddNumberToObject(json, "port", f->key.dport);
 	cJSON_AddItemToObject(json, "src", bh_core_end_json(&nobody, &f->key.src, f->key.sport));
@@ -64,6 +66,7 @@ static void tell(struct bh_core *core, const struct bh_flow *f, const struct bh_
 	cJSON_AddStringToObject(json, "interface", who->fact.ifname);
 	cJSON_AddItemToObject(json, "sender", bh_core_text_json(name_of(who)));
 	cJSON_AddItemToObject(json, "other", bh_core_text_json(owner));
+	cJSON_AddNumberToObject(json, "nested", (double)nested);
 	bh_core_event_json(core, "spoof", text, json);
 }
 

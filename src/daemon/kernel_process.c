@@ -535,16 +535,40 @@ static int apply(struct kernel *k, struct bh_ruleset *rules, struct bh_msg_rules
 	return code;
 }
 
-static void tell_listeners(struct kernel *k, uint32_t ifindex)
+/* A process in the namespace behind an interface, and the namespace. False: none is known. */
+static bool find_process(const struct kernel *k, uint32_t ifindex, int32_t *pid, uint64_t *inode)
 {
-	struct bh_listeners listeners = { .ifindex = ifindex };
-	const struct bh_endpoint_fact *fact = bh_map_get(k->facts, &ifindex, sizeof(ifindex));
-	const int32_t *pid = fact != NULL ? bh_map_get(k->processes, &fact->netns_inode,
-						       sizeof(fact->netns_inode))
-					  : NULL;
+	struct stat own;
 
-	if (pid != NULL && *pid != 0)
-		bh_listeners_read("/proc", *pid, fact->netns_inode, &listeners);
+	if (ifindex == 0) {
+		*pid = getpid();
+		*inode = stat("/proc/self/ns/net", &own) == 0 ? own.st_ino : 0;
+		return *inode != 0;
+	}
+	const struct bh_endpoint_fact *fact = bh_map_get(k->facts, &ifindex, sizeof(ifindex));
+	const int32_t *known = fact != NULL ? bh_map_get(k->processes, &fact->netns_inode,
+							 sizeof(fact->netns_inode))
+					    : NULL;
+	if (known == NULL || *known == 0)
+		return false;
+	*pid = *known;
+	*inode = fact->netns_inode;
+	return true;
+}
+
+static void tell_listeners(struct kernel *k, const struct bh_msg_listeners_get *get)
+{
+	struct bh_listeners listeners = { .ifindex = get->ifindex };
+	struct bh_map *sockets = get->owners ? bh_map_new(NULL) : NULL;
+	uint64_t inode;
+	int32_t pid;
+
+	if (find_process(k, get->ifindex, &pid, &inode)) {
+		bh_listeners_read("/proc", pid, inode, &listeners, sockets);
+		if (get->owners)
+			bh_listeners_find_owners("/proc", inode, &listeners, sockets);
+	}
+	bh_map_free(sockets);
 	tell(&k->core, BH_MSG_LISTENERS, &listeners, sizeof(listeners));
 }
 
@@ -724,7 +748,7 @@ static void on_child_message(void *user, struct bh_channel *channel, const struc
 	if (child == &k->core && m->type == BH_MSG_RUNTIME_GET)
 		bh_relay_get(k->relay, m->data);
 	else if (child == &k->core && m->type == BH_MSG_LISTENERS_GET)
-		tell_listeners(k, *(const uint32_t *)m->data);
+		tell_listeners(k, m->data);
 	else if (child == &k->core && m->type == BH_MSG_FOREIGN_GET)
 		tell_foreign(k);
 	else if (child == &k->core && m->type == BH_MSG_TRACKED_GET)

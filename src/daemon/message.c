@@ -88,7 +88,8 @@ static bool check_netns(const void *data)
 {
 	const struct bh_netns_fact *f = data;
 
-	return TEXT_OK(f->name) && TEXT_OK(f->container_id) && f->runtime < BH_RUNTIMES;
+	return TEXT_OK(f->name) && TEXT_OK(f->container_id) && TEXT_OK(f->within) &&
+	       f->runtime < BH_RUNTIMES;
 }
 
 static bool check_worker_number(const void *data)
@@ -208,7 +209,19 @@ static bool check_listeners(const void *data)
 {
 	const struct bh_listeners *l = data;
 
-	return l->count <= BH_LISTENERS && flag_ok(&l->complete);
+	bool ok = l->count <= BH_LISTENERS && flag_ok(&l->complete) &&
+		  l->owner_count <= BH_LISTENER_OWNERS;
+
+	for (uint8_t i = 0; ok && i < l->owner_count; i++)
+		ok = TEXT_OK(l->owners[i]);
+	for (uint16_t i = 0; ok && i < l->count; i++)
+		ok = l->ports[i].owner <= l->owner_count;
+	return ok;
+}
+
+static bool check_listeners_get(const void *data)
+{
+	return flag_ok(&((const struct bh_msg_listeners_get *)data)->owners);
 }
 
 static bool check_flow_key(const void *data)
@@ -345,7 +358,8 @@ static const struct {
 				  check_rules_result },
 	[BH_MSG_FOREIGN] = { "foreign", ONE, sizeof(struct bh_foreign), check_foreign },
 	[BH_MSG_FOREIGN_GET] = { "foreign-get", EMPTY, 0, NULL },
-	[BH_MSG_LISTENERS_GET] = { "listeners-get", ONE, sizeof(uint32_t), NULL },
+	[BH_MSG_LISTENERS_GET] = { "listeners-get", ONE, sizeof(struct bh_msg_listeners_get),
+				   check_listeners_get },
 	[BH_MSG_TRACKED_GET] = { "tracked-get", ARRAY, sizeof(struct bh_flow_key), check_flow_key },
 	[BH_MSG_RUNTIME_GET] = { "runtime-get", ONE, sizeof(struct bh_msg_runtime_get),
 				 check_runtime_get },

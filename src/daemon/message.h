@@ -64,7 +64,7 @@ enum bh_message_type {
 	BH_MSG_RULES_RESULT,   /* struct bh_msg_rules_result */
 
 	/* core → kernel */
-	BH_MSG_LISTENERS_GET,  /* uint32_t ifindex */
+	BH_MSG_LISTENERS_GET,  /* struct bh_msg_listeners_get */
 	BH_MSG_TRACKED_GET,    /* struct bh_flow_key[] */
 	BH_MSG_RUNTIME_GET,    /* struct bh_msg_runtime_get */
 	BH_MSG_RULES_BEGIN,    /* struct bh_msg_rules_begin */
@@ -101,6 +101,12 @@ enum bh_message_type {
 struct bh_msg_gone {
 	int64_t time; /* µs: when it went; another may have come before this is heard */
 	uint32_t ifindex;
+};
+
+/* Who listens in the namespace behind that interface; 0: in the host's own. */
+struct bh_msg_listeners_get {
+	uint32_t ifindex;
+	bool owners; /* and which container each is of */
 };
 
 struct bh_msg_loss {

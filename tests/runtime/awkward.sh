@@ -45,6 +45,8 @@ d start ownmac >/dev/null || fail "container ownmac"
 start outer front 'nc -ll -p 8001 -e echo outer'
 start inner container:outer 'nc -ll -p 8002 -e echo inner'
 start open host 'nc -ll -p 8003 -e echo open'
+d run -d --init --name nest --network front --cap-add SYS_ADMIN --security-opt seccomp=unconfined \
+	--label bulkhead.workload=nest shop:1 sh -c 'unshare -n sleep 5000 & exec sleep 100000' >/dev/null || fail "container nest"
 start alone none 'sleep 100000'
 start flat flat 'sleep 100000'
 sleep 12 # longer than any search for something new lasts
@@ -106,13 +108,54 @@ visits twice outer "$(address outer front)" 8001
 visits twice outer "$(address outer front)" 8002
 asks inner "$(address server front)" 8000 || fail "inner does not reach the server"
 eventually 10 attributed outer server "$(address server front)" 8000 || fail "inner's flow is not the namespace's"
+# Who of them listens is known from the sockets' owners; it is looked up once a minute.
+split() {
+	flow ".dst.port == $2 and .dst.workload == \"label:outer\" and .dst.container == \"$1\""
+}
+eventually 70 split outer 8001 || fail "it is not known that outer listens on 8001"
+eventually 10 split inner 8002 || fail "it is not known that inner listens on 8002"
+members() {
+	bh workloads --format json | jq -e '.rows[] | select(.workload == "label:outer") | .instances[0].members |
+		map({name, listens}) | sort_by(.name) ==
+		[{"name": "inner", "listens": ["8002/tcp"]}, {"name": "outer", "listens": ["8001/tcp"]}]'
+}
+eventually 10 members || fail "workloads do not tell who of them listens: $(bh workloads --format json | jq -c '.rows[] | select(.workload == "label:outer")')"
 is_covered outer enforceable
 is_covered inner observable "shares the network of outer"
 
 step "the host's network, none, and macvlan: refused, with reason and remedy"
 is_covered open neither "runs in the host's network"
+is_covered open neither "it listens on 8003/tcp"
+bh coverage --format json | jq -e '.rows[] | select(.name == "open") | .listens == ["8003/tcp"]' >/dev/null ||
+	fail "coverage does not tell which ports are whose in the host's network"
 is_covered alone neither "has no network"
 is_covered flat neither "macvlan"
+
+step "a namespace within a container: what leaves it is the container's, and explained"
+nest="$(d inspect -f '{{.State.Pid}}' nest)"
+# Its processes are children of the init that the engine put first.
+inner_pid=$(pgrep -f '^sleep 5000' | while read -r pid; do grep -q "$(d inspect -f '{{.Id}}' nest)" "/proc/$pid/cgroup" && echo "$pid"; done | head -n 1)
+within() { # PID COMMAND...
+	nsenter --net="/proc/$1/ns/net" "${@:2}"
+}
+within "$nest" ip link add n0 type veth peer name n1 netns "$inner_pid" || fail "no namespace within the container"
+within "$nest" ip addr add 10.200.0.1/24 dev n0
+within "$nest" ip link set n0 up
+within "$nest" sysctl -qw net.ipv4.ip_forward=1
+within "$inner_pid" ip addr add 10.200.0.2/24 dev n1
+within "$inner_pid" ip link set n1 up
+within "$inner_pid" ip route add default via 10.200.0.1
+nested() {
+	bh coverage --format json | jq -e 'any(.rows[]; .runtime == "nested" and .coverage == "observable" and
+		(.why | contains("nested in nest")))'
+}
+eventually 30 nested || fail "coverage does not tell of what is nested: $(bh coverage)"
+within "$inner_pid" bash -c "echo hello >/dev/udp/$(address server front)/8000"
+explained() {
+	has_event '.kind == "spoof" and .sender == "label:nest" and .src.ip == "10.200.0.2" and .nested == 1 and
+		(.text | contains("nested"))'
+}
+eventually 15 explained || fail "what leaves it is not explained"
 
 step "paused and renamed: the same one"
 d pause ownmac >/dev/null

@@ -9,12 +9,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char id[BH_CONTAINER_ID];
+	char id[BH_CONTAINER_ID], outer[BH_CONTAINER_ID];
 	uint8_t runtime;
 
-	if (bh_cgroup_container((const char *)data, size, &runtime, id) &&
-	    (memchr(id, '\0', sizeof(id)) == NULL || runtime == BH_RUNTIME_NONE ||
-	     runtime >= BH_RUNTIMES))
+	if (bh_cgroup_container((const char *)data, size, &runtime, id, outer) &&
+	    (memchr(outer, '\0', sizeof(outer)) == NULL || memchr(id, '\0', sizeof(id)) == NULL ||
+	     runtime == BH_RUNTIME_NONE || runtime >= BH_RUNTIMES))
 		abort();
 	return 0;
 }

@@ -18,6 +18,7 @@ static void test_forms(void **state)
 		const char *text;
 		enum bh_runtime runtime; /* NONE: nobody's */
 		const char *id;
+		const char *outer; /* what it was made in; NULL: nothing */
 	} cases[] = {
 		{ "0::/docker/" ID "\n", BH_RUNTIME_DOCKER, ID },
 		{ "0::/system.slice/docker-" ID ".scope\n", BH_RUNTIME_DOCKER, ID },
@@ -31,11 +32,11 @@ static void test_forms(void **state)
 		{ "9:name=systemd:/payload/system.slice/docker-" ID ".scope\n0::/x\n",
 		  BH_RUNTIME_DOCKER, ID },
 		{ "0::/libpod_parent/" OTHER "/libpod-" ID "\n", BH_RUNTIME_PODMAN, ID },
-		{ "0::/docker/" OTHER "/docker/" ID "\n", BH_RUNTIME_DOCKER, ID },
+		{ "0::/docker/" OTHER "/docker/" ID "\n", BH_RUNTIME_DOCKER, ID, OTHER },
 		{ "0::/user.slice/docker-123.scope\n", BH_RUNTIME_NONE, "" },
 		{ "0::/lxc.payload.\n", BH_RUNTIME_NONE, "" },
 		/* Docker in LXC: the innermost is whose it is. */
-		{ "0::/lxc.payload.c1/docker/" ID "\n", BH_RUNTIME_DOCKER, ID },
+		{ "0::/lxc.payload.c1/docker/" ID "\n", BH_RUNTIME_DOCKER, ID, "c1" },
 		{ "0::/machine.slice/systemd-nspawn@m1.service/payload/init.scope\n",
 		  BH_RUNTIME_NSPAWN, "m1" },
 		{ "0::/machine.slice/machine-my\\x2dbox.scope/payload\n", BH_RUNTIME_NSPAWN,
@@ -54,12 +55,13 @@ static void test_forms(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		uint8_t runtime = BH_RUNTIME_NONE;
-		char id[BH_CONTAINER_ID] = "";
-		bool found =
-			bh_cgroup_container(cases[i].text, strlen(cases[i].text), &runtime, id);
+		char id[BH_CONTAINER_ID] = "", outer[BH_CONTAINER_ID] = "";
+		bool found = bh_cgroup_container(cases[i].text, strlen(cases[i].text), &runtime, id,
+						 outer);
 
 		if (found != (cases[i].runtime != BH_RUNTIME_NONE) ||
-		    (found && (runtime != cases[i].runtime || strcmp(id, cases[i].id) != 0)))
+		    (found && (runtime != cases[i].runtime || strcmp(id, cases[i].id) != 0 ||
+			       strcmp(outer, cases[i].outer != NULL ? cases[i].outer : "") != 0)))
 			fail_msg("%s gave %d \"%s\"", cases[i].text, found ? runtime : -1, id);
 	}
 }

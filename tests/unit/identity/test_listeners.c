@@ -22,7 +22,7 @@ static bool parse(const char *text, uint8_t proto, struct bh_listeners *out)
 	FILE *file = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
 
 	assert_non_null(file);
-	bool whole = bh_listeners_parse(file, proto, out);
+	bool whole = bh_listeners_parse(file, proto, out, NULL);
 	fclose(file);
 	return whole;
 }
@@ -108,11 +108,11 @@ static void this_process_listens(void **state)
 	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	assert_int_equal(listen(fd, 1), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
-	bh_listeners_read("/proc", getpid(), own_inode(), &l);
+	bh_listeners_read("/proc", getpid(), own_inode(), &l, NULL);
 	assert_true(l.complete);
 	assert_true(has(&l, IPPROTO_TCP, ntohs(address.sin_port)));
 	close(fd);
-	bh_listeners_read("/proc", getpid(), own_inode(), &l);
+	bh_listeners_read("/proc", getpid(), own_inode(), &l, NULL);
 	assert_false(has(&l, IPPROTO_TCP, ntohs(address.sin_port)));
 }
 
@@ -130,7 +130,7 @@ static void many_sockets_are_read_page_by_page(void **state)
 		fds[i] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 		assert_int_equal(bind(fds[i], (struct sockaddr *)&address, sizeof(address)), 0);
 	}
-	bh_listeners_read("/proc", getpid(), own_inode(), &l);
+	bh_listeners_read("/proc", getpid(), own_inode(), &l, NULL);
 	assert_true(l.complete);
 	for (int i = 0; i < SOCKETS; i++) {
 		struct sockaddr_in bound;
@@ -169,7 +169,7 @@ static void what_is_read_in_part_names_who_listens(void **state)
 		snprintf(path, sizeof(path), "%s/7/net/%s", proc, tables[i]);
 		write_table(path, i == 0 ? 100000 : 0);
 	}
-	bh_listeners_read(proc, 7, 5, &l);
+	bh_listeners_read(proc, 7, 5, &l, NULL);
 	snprintf(path, sizeof(path), "rm -r %s", proc);
 	assert_int_equal(system(path), 0);
 	assert_false(l.complete);
@@ -181,11 +181,73 @@ static void a_process_of_another_namespace_is_not_asked(void **state)
 	static struct bh_listeners l;
 
 	(void)state;
-	bh_listeners_read("/proc", getpid(), own_inode() + 1, &l);
+	bh_listeners_read("/proc", getpid(), own_inode() + 1, &l, NULL);
 	assert_false(l.complete);
 	assert_int_equal(l.count, 0);
-	bh_listeners_read("/proc", 0, own_inode(), &l);
+	bh_listeners_read("/proc", 0, own_inode(), &l, NULL);
 	assert_false(l.complete);
+}
+
+#define ID_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define ID_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+
+/* A process of that namespace and container ("": in none) that has these sockets open. */
+static void make_process(const char *proc, int pid, int space, const char *id, const char *sockets)
+{
+	char command[1000];
+
+	snprintf(command, sizeof(command),
+		 "cd %s && mkdir -p %d/ns %d/fd && ln -s 'net:[%d]' %d/ns/net && "
+		 "echo '0::/docker/%s' >%d/cgroup && "
+		 "for s in %s; do ln -s \"socket:[$s]\" %d/fd/$s; done && ln -s /dev/null %d/fd/1",
+		 proc, pid, pid, space, pid, id, pid, sockets, pid, pid);
+	assert_int_equal(system(command), 0);
+}
+
+static const char *owner(const struct bh_listeners *l, uint16_t port)
+{
+	for (uint16_t i = 0; i < l->count; i++)
+		if (l->ports[i].port == port)
+			return l->ports[i].owner != 0 ? l->owners[l->ports[i].owner - 1] : "";
+	return "not there";
+}
+
+static void a_socket_is_of_who_has_it_open(void **state)
+{
+	char proc[] = "/tmp/test-listeners-XXXXXX", command[300];
+	static struct bh_listeners l;
+	struct bh_map *sockets = bh_map_new(NULL);
+	const char *text = HEAD "   0: 00000000:1F40 00000000:0000 0A 00000000:00000000 "
+				"00:00000000 00000000 0 0 100\n"
+				"   1: 00000000:1F41 00000000:0000 0A 00000000:00000000 "
+				"00:00000000 00000000 0 0 101\n"
+				"   2: 00000000:1F42 00000000:0000 0A 00000000:00000000 "
+				"00:00000000 00000000 0 0 102\n"
+				"   3: 00000000:1F43 00000000:0000 0A 00000000:00000000 "
+				"00:00000000 00000000 0 0 103\n"
+				"   4: 00000000:1F44 00000000:0000 0A 00000000:00000000 "
+				"00:00000000 00000000 0 0 104\n";
+	FILE *file = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
+
+	(void)state;
+	assert_non_null(mkdtemp(proc));
+	make_process(proc, 7, 5, ID_A, "100 103");
+	make_process(proc, 8, 5, ID_A, "100");
+	make_process(proc, 9, 5, ID_B, "101 103");
+	make_process(proc, 10, 5, "", "102");
+	make_process(proc, 11, 6, ID_B, "104"); /* of another namespace */
+	assert_true(bh_listeners_parse(file, IPPROTO_TCP, &l, sockets));
+	fclose(file);
+	bh_listeners_find_owners(proc, 5, &l, sockets);
+	snprintf(command, sizeof(command), "rm -r %s", proc);
+	assert_int_equal(system(command), 0);
+	assert_string_equal(owner(&l, 8000), ID_A);
+	assert_string_equal(owner(&l, 8001), ID_B);
+	assert_string_equal(owner(&l, 8002), ""); /* no container's */
+	assert_string_equal(owner(&l, 8003), ""); /* both have it */
+	assert_string_equal(owner(&l, 8004), "");
+	assert_int_equal(l.owner_count, 2);
+	bh_map_free(sockets);
 }
 
 int main(void)
@@ -198,6 +260,7 @@ int main(void)
 		cmocka_unit_test(this_process_listens),
 		cmocka_unit_test(many_sockets_are_read_page_by_page),
 		cmocka_unit_test(what_is_read_in_part_names_who_listens),
+		cmocka_unit_test(a_socket_is_of_who_has_it_open),
 		cmocka_unit_test(a_process_of_another_namespace_is_not_asked),
 	};
 

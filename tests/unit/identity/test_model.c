@@ -835,6 +835,46 @@ static void lxc_names_are_found_with_their_numbers(void **state)
 	bh_model_free(m);
 }
 
+/* Namespaces of a container's own making, and containers of an engine that runs in it. */
+static void coverage_tells_what_is_nested(void **state)
+{
+	struct bh_model *m = new_model();
+	struct bh_endpoint_fact f = fact(7, "10.0.0.2", 100);
+	struct bh_netns_fact own = { .inode = 8, .nsid = 7, .container_id = ID_A },
+			     bare = { .inode = 9,
+				      .nsid = -1,
+				      .container_id = ID_A,
+				      .runtime = BH_RUNTIME_DOCKER,
+				      .pid = 77 },
+			     made = { .inode = 10,
+				      .nsid = -1,
+				      .container_id = ID_B,
+				      .within = ID_A,
+				      .runtime = BH_RUNTIME_DOCKER };
+	struct rows rows = { 0 };
+
+	(void)state;
+	strcpy(f.container_id, ID_A);
+	f.runtime = BH_RUNTIME_DOCKER;
+	f.netns_inode = 8;
+	bh_model_endpoint(m, &f, 100);
+	state_container(m, compose(ID_A, "web"));
+	bh_model_netns(m, &own);
+	assert_int_equal(bh_model_nested(m, bh_model_at(m, 7, 100)), 0);
+	bh_model_netns(m, &bare);
+	bh_model_netns(m, &made);
+	assert_int_equal(bh_model_nested(m, bh_model_at(m, 7, 100)), 2);
+	bh_model_coverage(m, take_row, &rows);
+	assert_int_equal(rows.count, 3);
+	assert_string_equal(rows.items[0].name, "docker:bbbbbbbbbbbb");
+	assert_string_equal(rows.items[1].name, "process 77");
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(rows.items[i].coverage, BH_OBSERVABLE);
+		assert_non_null(strstr(rows.items[i].why, "nested in shop_web_1"));
+	}
+	bh_model_free(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -862,6 +902,7 @@ int main(void)
 		cmocka_unit_test(other_rules_rename_from_the_restart_on),
 		cmocka_unit_test(coverage_says_why),
 		cmocka_unit_test(coverage_tells_who_was_left_behind),
+		cmocka_unit_test(coverage_tells_what_is_nested),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
