@@ -269,6 +269,25 @@ static const char *own_name(const cJSON *names)
 	return "";
 }
 
+/* A container that is being started has its addresses from its network, not from the listing yet.
+ */
+static void keep_nets(struct bh_container *c, const struct bh_container *known)
+{
+	static const struct bh_mac none;
+
+	for (size_t i = 0; i < known->net_count; i++) {
+		struct bh_container_net *net = NULL;
+
+		for (size_t at = 0; at < c->net_count; at++)
+			if (strcmp(c->nets[at].name, known->nets[i].name) == 0)
+				net = &c->nets[at];
+		if (net == NULL)
+			net = bh_container_add_net(c);
+		if (memcmp(&net->mac, &none, sizeof(none)) == 0)
+			*net = known->nets[i];
+	}
+}
+
 /* One row of the listing. What an inspection found before stays, where the listing does not say. */
 static void read_row(struct bh_engine *e, const cJSON *row)
 {
@@ -288,6 +307,8 @@ static void read_row(struct bh_engine *e, const cJSON *row)
 	if (known != NULL) {
 		memcpy(c->netns_path, known->netns_path, sizeof(c->netns_path));
 		c->pid = known->pid;
+		if (strcmp(text_of(row, "State"), "created") == 0)
+			keep_nets(c, known);
 		for (size_t i = 0; i < known->published_count; i++)
 			bh_container_publish(c, &known->published[i]);
 	}
@@ -455,6 +476,26 @@ static void read_network_event(struct bh_engine *e, const cJSON *event, const cJ
 		ask(e, BH_QUERY_NETWORK, text_of(actor, "ID"));
 }
 
+/* Docker's event itself says what the container is: name and image stand among its labels (and hide
+ * a label of that name until the inspection is in, which may be held up until the container runs).
+ * Podman's attributes hold other things as well, and its events come late. */
+static void read_created(struct bh_engine *e, const char *id, const cJSON *attributes)
+{
+	const cJSON *attribute;
+
+	if (e->runtime != BH_RUNTIME_DOCKER || bh_map_get_text(e->containers, id) != NULL)
+		return;
+	struct bh_container *c = new_container(e, id);
+	copy_name(c, text_of(attributes, "name"));
+	bh_copy_text(c->image, sizeof(c->image), text_of(attributes, "image"));
+	cJSON_ArrayForEach (attribute, attributes)
+		if (cJSON_IsString(attribute) && attribute->string != NULL &&
+		    strcmp(attribute->string, "name") != 0 &&
+		    strcmp(attribute->string, "image") != 0)
+			bh_container_add_label(c, attribute->string, attribute->valuestring);
+	state_container(e, c);
+}
+
 /* What happens in a container, or to somebody looking at it, changes nothing about who it is. */
 static bool is_chatter(const char *action)
 {
@@ -481,10 +522,13 @@ static void read_event(struct bh_engine *e, const cJSON *event)
 	if (*text_of(member(actor, "Attributes"), "podId") != '\0' &&
 	    outstanding(e, BH_QUERY_PODS, "") == NULL)
 		ask(e, BH_QUERY_PODS, "");
-	if (strcmp(action, "destroy") == 0 || strcmp(action, "remove") == 0)
+	if (strcmp(action, "destroy") == 0 || strcmp(action, "remove") == 0) {
 		lose_container(e, id);
-	else
-		inspect(e, id);
+		return;
+	}
+	if (strcmp(action, "create") == 0)
+		read_created(e, id, member(actor, "Attributes"));
+	inspect(e, id);
 }
 
 /* One JSON object a line; the last one may not be complete yet. */

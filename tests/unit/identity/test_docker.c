@@ -216,6 +216,47 @@ static void events_lead_to_another_look(void **state)
 	stop(&h, docker);
 }
 
+/* It may have come and gone before an inspection of it is answered. */
+static void a_container_is_known_from_its_creation_on(void **state)
+{
+	struct host h;
+	void *docker = start(&h);
+	uint32_t stream = find(&h, BH_QUERY_EVENTS, "");
+
+	(void)state;
+	reply(docker, find(&h, BH_QUERY_CONTAINERS, ""), HEAD, "[]");
+	bh_docker_ops.data(docker, stream, HEAD, strlen(HEAD), 0);
+	event(docker, stream,
+	      "{\"Type\":\"container\",\"Action\":\"create\",\"Actor\":{\"ID\":\"" ID_B
+	      "\",\"Attributes\":{\"image\":\"job:1\",\"name\":\"job_7\",\"tier\":\"batch\","
+	      "\"odd\":7}}}");
+	const struct bh_container *c = bh_map_get_text(h.containers, ID_B);
+	assert_non_null(c);
+	assert_string_equal(c->name, "job_7");
+	assert_string_equal(c->image, "job:1");
+	assert_string_equal(bh_container_label(c, "tier"), "batch");
+	assert_int_equal(c->label_count, 1);
+	/* And with its addresses as soon as its network has them. */
+	event(docker, stream,
+	      "{\"Type\":\"network\",\"Action\":\"connect\",\"Actor\":{\"ID\":\"" NET
+	      "\",\"Attributes\":{\"container\":\"" ID_B "\"}}}");
+	reply(docker, find(&h, BH_QUERY_NETWORK, NET), HEAD,
+	      "{\"Name\":\"back\",\"Containers\":{\"" ID_B
+	      "\":{\"MacAddress\":\"02:42:0a:01:00:09\",\"IPv4Address\":\"10.1.0.9/16\"}}}");
+	c = bh_map_get_text(h.containers, ID_B);
+	assert_int_equal(c->net_count, 1);
+	/* A listing of that moment has no addresses yet: they stay. */
+	bh_docker_ops.tick(docker, 61 * BH_SECOND);
+	reply(docker, find(&h, BH_QUERY_CONTAINERS, ""), HEAD,
+	      "[{\"Id\":\"" ID_B "\",\"Names\":[\"/job_7\"],\"State\":\"created\","
+	      "\"NetworkSettings\":{\"Networks\":{\"back\":{\"MacAddress\":\"\"}}}}]");
+	c = bh_map_get_text(h.containers, ID_B);
+	assert_int_equal(c->net_count, 1);
+	assert_int_equal(c->nets[0].mac.bytes[5], 9);
+	assert_int_equal(c->nets[0].addr4.bytes[3], 9);
+	stop(&h, docker);
+}
+
 /* An answer on its way may be older than the event that comes before it. */
 static void an_event_during_a_look_is_another_look(void **state)
 {
@@ -363,6 +404,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_listing_names_containers),
 		cmocka_unit_test(events_lead_to_another_look),
+		cmocka_unit_test(a_container_is_known_from_its_creation_on),
 		cmocka_unit_test(an_event_during_a_look_is_another_look),
 		cmocka_unit_test(an_engine_that_hangs_is_unreachable),
 		cmocka_unit_test(a_linked_container_goes_by_its_own_name),
