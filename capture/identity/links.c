@@ -56,6 +56,7 @@ struct host_link {
 	bool changed;		      /* since it was stated */
 	bool doubtful;		      /* the number of the namespace that it leads into was freed */
 	bool gone;		      /* settle() states it and lets it go */
+	int64_t led;		      /* µs: since when it leads where it leads */
 	bool stated;		      /* as a link */
 	struct bh_host_link link;     /* as it was stated */
 	bool endpoint;		      /* stated as an endpoint too */
@@ -74,6 +75,7 @@ struct bh_links {
 	struct bh_map *spaces;	   /* nsid → struct space */
 	struct bh_map *host_addrs; /* (ifindex, address) → struct bh_host_addr */
 	struct bh_map *netns;	   /* inode → struct bh_netns_fact, as stated */
+	bool space_new;		   /* some namespace was entered since names were looked at */
 	bool doubts;		   /* some link is doubtful */
 	bool all_changed;	   /* every link is to be looked at by settle() */
 	uint64_t overruns, overruns_told;
@@ -142,6 +144,7 @@ static bool enter_space(struct bh_links *l, int32_t nsid)
 		bh_map_remove(l->spaces, &nsid, sizeof(nsid));
 		return false;
 	}
+	l->space_new = true;
 	want_scan(l);
 	return true;
 }
@@ -160,6 +163,8 @@ static void take_host_link(struct bh_links *l, const struct bh_rtnl_link *raw, b
 	/* Its ports are known by its name. */
 	l->all_changed = l->all_changed || (raw->bridge && memcmp(known->raw.ifname, raw->ifname,
 								  sizeof(raw->ifname)) != 0);
+	if (known->led == 0 || known->raw.peer_nsid != raw->peer_nsid)
+		known->led = bh_time_now();
 	known->raw = *raw;
 	known->changed = true;
 	known->doubtful = false;
@@ -434,9 +439,12 @@ static void state_endpoint(struct bh_links *l, struct host_link *h)
 		lose_endpoint(l, h);
 		return;
 	}
-	if (h->endpoint && is_another(&h->fact, &fact))
+	if (h->endpoint && is_another(&h->fact, &fact)) {
+		/* The number of the namespace is the same, and was given anew meanwhile. */
+		h->led = h->fact.nsid == fact.nsid ? bh_time_now() : h->led;
 		lose_endpoint(l, h);
-	fact.since = h->endpoint ? h->fact.since : bh_time_now();
+	}
+	fact.since = h->led;
 	if (h->endpoint && memcmp(&fact, &h->fact, sizeof(fact)) == 0)
 		return;
 	h->fact = fact;
@@ -576,7 +584,7 @@ static void look(struct bh_links *l)
 	l->scan++;
 	struct bh_map *numbers = known_numbers(l);
 	bh_netns_scan((const char *const *)l->directories, l->config.proc, l->requests, true,
-		      numbers, on_found, found);
+		      numbers, l->netns, on_found, found);
 	bh_map_free(numbers);
 	complete(l);
 	for (size_t position = 0; (fact = bh_map_next(found, &position)) != NULL;)
@@ -610,6 +618,49 @@ static void scan(struct bh_links *l)
 	l->next_scan = all_known(l) || l->fruitless >= SCANS
 			       ? -1
 			       : bh_time_monotonic() + scan_after[l->fruitless] * INT64_C(1000);
+}
+
+struct names {
+	struct bh_map *known; /* paths */
+	struct bh_map *found; /* as a scan's */
+};
+
+static bool is_known_name(void *user, const char *path)
+{
+	const struct names *names = user;
+
+	return bh_netns_name_is_made_up(path) || bh_map_get_text(names->known, path) != NULL;
+}
+
+static void on_name_found(void *user, const struct bh_netns_fact *fact)
+{
+	on_found(((struct names *)user)->found, fact);
+}
+
+/* Where a link leads into a namespace that was not there before, the names that nobody has looked
+ * at yet tell at once whose it may be; the scan, which looks at every process, comes right after
+ * that. What is found is believed as in look(). */
+static void look_at_names(struct bh_links *l)
+{
+	struct names names = { bh_map_new(NULL), bh_map_new(free) };
+	const struct bh_netns_fact *fact;
+
+	for (size_t position = 0; (fact = bh_map_next(l->netns, &position)) != NULL;)
+		if (fact->name[0] != '\0')
+			bh_map_put_text(names.known, fact->name, l);
+	l->space_new = false;
+	l->scan++;
+	bh_netns_scan_names((const char *const *)l->directories, l->config.proc, l->requests,
+			    is_known_name, on_name_found, &names);
+	complete(l);
+	for (size_t position = 0; (fact = bh_map_next(names.found, &position)) != NULL;) {
+		const struct space *s = space_of(l, fact->nsid);
+
+		if (s != NULL && s->fact.inode == 0)
+			take_found(l, fact);
+	}
+	bh_map_free(names.known);
+	bh_map_free(names.found);
 }
 
 /* --- start and overruns ----------------------------------------------------------------------- */
@@ -761,6 +812,8 @@ void bh_links_read(struct bh_links *l)
 		want_scan(l);
 	l->redrawn = false;
 	complete(l);
+	if (l->space_new && !l->redrawn)
+		look_at_names(l);
 	if (l->redrawn)
 		scan(l);
 	else

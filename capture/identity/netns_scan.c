@@ -22,6 +22,7 @@ struct candidate {
 	struct bh_netns_fact fact;
 	uint64_t oldest;       /* start time of the oldest process in a container's cgroup … */
 	uint64_t oldest_other; /* … and of the oldest one in none */
+	bool settled;	       /* by the process that it was known by before */
 };
 
 struct scan {
@@ -67,7 +68,9 @@ static struct candidate *add_candidate(struct scan *s, uint64_t inode, int32_t n
 static struct candidate *known_candidate(struct scan *s, uint64_t inode)
 {
 	struct candidate *c = bh_map_get(s->candidates, &inode, sizeof(inode));
-	const int32_t *number = c == NULL ? bh_map_get(s->numbers, &inode, sizeof(inode)) : NULL;
+	const int32_t *number = c == NULL && s->numbers != NULL
+					? bh_map_get(s->numbers, &inode, sizeof(inode))
+					: NULL;
 
 	return number != NULL ? add_candidate(s, inode, *number) : c;
 }
@@ -92,7 +95,9 @@ static struct candidate *candidate_at(struct scan *s, const char *path)
 	return c;
 }
 
-static void scan_directory(struct scan *s, const char *directory)
+/* skip: which names not to look at; NULL: none. */
+static void scan_directory(struct scan *s, const char *directory,
+			   bool (*skip)(void *user, const char *path), void *user)
 {
 	DIR *dir = opendir(directory);
 	const struct dirent *entry;
@@ -102,7 +107,9 @@ static void scan_directory(struct scan *s, const char *directory)
 		return;
 	while ((entry = readdir(dir)) != NULL) {
 		snprintf(path, sizeof(path), "%s/%s", directory, entry->d_name);
-		struct candidate *c = entry->d_name[0] != '.' ? candidate_at(s, path) : NULL;
+		if (entry->d_name[0] == '.' || (skip != NULL && skip(user, path)))
+			continue;
+		struct candidate *c = candidate_at(s, path);
 		/* The first directory's name stands: `ip netns` before a runtime's own. */
 		if (c != NULL && c->fact.name[0] == '\0')
 			bh_copy_text(c->fact.name, sizeof(c->fact.name), path);
@@ -171,14 +178,44 @@ static void scan_process(struct scan *s, const char *pid)
 	if (!linked_inode(path, &inode) || inode == s->own)
 		return;
 	struct candidate *c = known_candidate(s, inode);
+	if (c != NULL && c->settled)
+		return;
 	if (c == NULL)
 		c = candidate_at(s, path);
 	if (c != NULL)
 		add_process(s, c, pid);
 }
 
-static void scan_processes(struct scan *s)
+/* The oldest process of a container stays the oldest as long as it is there. */
+static void settle_by_known(struct scan *s, const struct bh_netns_fact *known)
 {
+	char path[300], pid[16], id[BH_CONTAINER_ID] = "", outer[BH_CONTAINER_ID] = "";
+	uint64_t inode;
+	uint8_t runtime;
+
+	snprintf(pid, sizeof(pid), "%d", known->pid);
+	snprintf(path, sizeof(path), "%s/%s/ns/net", s->proc, pid);
+	if (known->container_id[0] == '\0' || known->pid <= 0 || !linked_inode(path, &inode) ||
+	    inode != known->inode || !bh_cgroup_of_process(s->proc, pid, &runtime, id, outer) ||
+	    strcmp(id, known->container_id) != 0)
+		return;
+	struct candidate *c = known_candidate(s, inode);
+	if (c == NULL && (c = candidate_at(s, path)) == NULL)
+		return;
+	c->settled = true;
+	c->fact.runtime = runtime;
+	c->fact.pid = known->pid;
+	memcpy(c->fact.container_id, id, sizeof(id));
+	memcpy(c->fact.within, outer, sizeof(outer));
+}
+
+static void scan_processes(struct scan *s, const struct bh_map *known)
+{
+	const struct bh_netns_fact *fact;
+
+	for (size_t at = 0; known != NULL && (fact = bh_map_next(known, &at)) != NULL;)
+		settle_by_known(s, fact);
+
 	DIR *dir = opendir(s->proc);
 	const struct dirent *entry;
 
@@ -190,27 +227,53 @@ static void scan_processes(struct scan *s)
 	closedir(dir);
 }
 
-void bh_netns_scan(const char *const *directories, const char *proc, int rtnl, bool processes,
-		   const struct bh_map *numbers,
-		   void (*found)(void *user, const struct bh_netns_fact *fact), void *user)
+static void begin(struct scan *s, const char *proc, int rtnl, const struct bh_map *numbers)
 {
-	struct scan s = {
-		.proc = proc, .rtnl = rtnl, .numbers = numbers, .candidates = bh_map_new(free)
-	};
 	struct stat own;
 	char path[300];
-	const struct candidate *c;
 
+	*s = (struct scan) {
+		.proc = proc, .rtnl = rtnl, .numbers = numbers, .candidates = bh_map_new(free)
+	};
 	snprintf(path, sizeof(path), "%s/self/ns/net", proc);
 	if (stat(path, &own) == 0) {
-		s.own = own.st_ino;
-		s.device = own.st_dev;
+		s->own = own.st_ino;
+		s->device = own.st_dev;
 	}
-	for (; *directories != NULL; directories++)
-		scan_directory(&s, *directories);
-	if (processes)
-		scan_processes(&s);
-	for (size_t position = 0; (c = bh_map_next(s.candidates, &position)) != NULL;)
+}
+
+static void end(struct scan *s, void (*found)(void *user, const struct bh_netns_fact *fact),
+		void *user)
+{
+	const struct candidate *c;
+
+	for (size_t position = 0; (c = bh_map_next(s->candidates, &position)) != NULL;)
 		found(user, &c->fact);
-	bh_map_free(s.candidates);
+	bh_map_free(s->candidates);
+}
+
+void bh_netns_scan(const char *const *directories, const char *proc, int rtnl, bool processes,
+		   const struct bh_map *numbers, const struct bh_map *known,
+		   void (*found)(void *user, const struct bh_netns_fact *fact), void *user)
+{
+	struct scan s;
+
+	begin(&s, proc, rtnl, numbers);
+	for (; *directories != NULL; directories++)
+		scan_directory(&s, *directories, NULL, NULL);
+	if (processes)
+		scan_processes(&s, known);
+	end(&s, found, user);
+}
+
+void bh_netns_scan_names(const char *const *directories, const char *proc, int rtnl,
+			 bool (*skip)(void *user, const char *path),
+			 void (*found)(void *user, const struct bh_netns_fact *fact), void *user)
+{
+	struct scan s;
+
+	begin(&s, proc, rtnl, NULL);
+	for (; *directories != NULL; directories++)
+		scan_directory(&s, *directories, skip, user);
+	end(&s, found, user);
 }

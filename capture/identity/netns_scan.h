@@ -9,9 +9,17 @@
 
 /* Calls found() once for each namespace but our own, whole. rtnl: a socket for requests. processes:
  * look through /proc as well, which costs milliseconds. numbers: inode → int32_t, of namespaces
- * whose number is known; asking the kernel for one costs the more, the more of them there are. */
+ * whose number is known; asking the kernel for one costs the more, the more of them there are.
+ * known: what the scan before found (inode → struct bh_netns_fact), or NULL; where the process that
+ * it was known by is still there, none of the others in that namespace is read. */
 void bh_netns_scan(const char *const *directories, const char *proc, int rtnl, bool processes,
-		   const struct bh_map *numbers,
+		   const struct bh_map *numbers, const struct bh_map *known,
 		   void (*found)(void *user, const struct bh_netns_fact *fact), void *user);
+
+/* The same for named namespaces alone, and of those the ones that skip() does not answer yes to by
+ * their paths: a look that takes microseconds. */
+void bh_netns_scan_names(const char *const *directories, const char *proc, int rtnl,
+			 bool (*skip)(void *user, const char *path),
+			 void (*found)(void *user, const struct bh_netns_fact *fact), void *user);
 
 #endif
