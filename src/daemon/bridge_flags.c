@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "buffer.h"
 #include "grow.h"
 #include "log.h"
 #include "map.h"
@@ -24,6 +25,7 @@ struct bh_bridge_flags {
 	struct bh_links *links;
 	struct bh_map *bridges; /* by ifindex */
 	char note[512];
+	char *written; /* what it says; NULL: not known */
 };
 
 static struct bridge *get(struct bh_bridge_flags *f, uint32_t ifindex, const char *ifname)
@@ -54,27 +56,42 @@ static void read_note(struct bh_bridge_flags *f)
 }
 
 /* Replaces the file as a whole; removes it where nothing is ours. */
-static int write_note(struct bh_bridge_flags *f, struct bh_error *err)
+static int write_note(const struct bh_bridge_flags *f, const struct bh_buffer *text,
+		      struct bh_error *err)
 {
 	char fresh[520];
-	size_t position = 0, ours = 0;
-	const struct bridge *b;
 
 	snprintf(fresh, sizeof(fresh), "%s.new", f->note);
 	FILE *file = fopen(fresh, "we");
 	if (file == NULL)
 		return bh_error_set(err, -errno, "%s: %s", fresh, strerror(errno));
-	while ((b = bh_map_next(f->bridges, &position)) != NULL) {
-		if (!b->ours)
-			continue;
-		fprintf(file, "%u %s\n", b->ifindex, b->ifname);
-		ours++;
-	}
+	fwrite(text->data, 1, text->length, file);
 	if (fclose(file) != 0 || rename(fresh, f->note) != 0)
 		return bh_error_set(err, -errno, "%s: %s", f->note, strerror(errno));
-	if (ours == 0)
+	if (text->length == 0)
 		unlink(f->note);
 	return 0;
+}
+
+/* Most rulesets change nothing about it, and a container waits for them. */
+static int keep_note(struct bh_bridge_flags *f, struct bh_error *err)
+{
+	struct bh_buffer text = { 0 };
+	const struct bridge *b;
+
+	bh_buffer_puts(&text, "");
+	for (size_t position = 0; (b = bh_map_next(f->bridges, &position)) != NULL;)
+		if (b->ours)
+			bh_buffer_printf(&text, "%u %s\n", b->ifindex, b->ifname);
+	if (f->written != NULL && strcmp(f->written, text.data) == 0) {
+		bh_buffer_free(&text);
+		return 0;
+	}
+	int result = write_note(f, &text, err);
+	free(f->written);
+	f->written = result == 0 ? bh_buffer_steal(&text) : NULL;
+	bh_buffer_free(&text);
+	return result;
 }
 
 struct bh_bridge_flags *bh_bridge_flags_new(const char *directory, struct bh_links *links)
@@ -93,6 +110,7 @@ void bh_bridge_flags_free(struct bh_bridge_flags *f)
 	if (f == NULL)
 		return;
 	bh_map_free(f->bridges);
+	free(f->written);
 	free(f);
 }
 
@@ -138,14 +156,14 @@ int bh_bridge_flags_set(struct bh_bridge_flags *f, const struct bh_bridge *bridg
 	struct bridge *b;
 
 	want(f, bridges, count);
-	int result = write_note(f, err);
+	int result = keep_note(f, err);
 	for (size_t position = 0; (b = bh_map_next(f->bridges, &position)) != NULL && result == 0;)
 		if (b->wanted)
 			result = switch_flag(f, b, true, err);
 	for (size_t position = 0; (b = bh_map_next(f->bridges, &position)) != NULL && result == 0;)
 		if (b->ours && !b->wanted)
 			result = switch_flag(f, b, false, err);
-	return result == 0 ? write_note(f, err) : result;
+	return result == 0 ? keep_note(f, err) : result;
 }
 
 void bh_bridge_flags_link(struct bh_bridge_flags *f, const struct bh_host_link *link)
