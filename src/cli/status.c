@@ -104,6 +104,49 @@ static void print_identity(const cJSON *identity)
 	printf("\n");
 }
 
+/* "12 ms" */
+static const char *milliseconds(const cJSON *figures, const char *key, char out[24])
+{
+	snprintf(out, 24, "%.3g ms", bh_number(figures, key) * 1000);
+	return out;
+}
+
+static void print_figures(const char *what, const cJSON *figures)
+{
+	char p50[24], p99[24];
+
+	if (bh_number(figures, "count") > 0)
+		printf("%s %s (p50), %s (p99)", what, milliseconds(figures, "p50", p50),
+		       milliseconds(figures, "p99", p99));
+}
+
+/* Of endpoints that came since the daemon started; nothing where there are none. */
+static void print_startup(const cJSON *startup, bool color)
+{
+	const cJSON *identified = bh_get(startup, "identified"),
+		    *enforced = bh_get(startup, "enforced"), *exposed = bh_get(startup, "exposed");
+	double late = bh_number(startup, "left_unidentified") +
+		      bh_number(startup, "left_unenforced") + bh_number(startup, "early");
+
+	if (bh_number(identified, "count") > 0)
+		printf("start-up     ");
+	print_figures("known after", identified);
+	print_figures(", rules stand after", enforced);
+	print_figures(", with an address and without rules for", exposed);
+	if (bh_number(identified, "count") > 0)
+		printf(", of the last %.0f\n",
+		       bh_number(identified, "count") < bh_number(startup, "of_last")
+			       ? bh_number(identified, "count")
+			       : bh_number(startup, "of_last"));
+	if (late > 0)
+		printf("%stoo late     %.0f left unknown, %.0f left before their rules stood, %.0f "
+		       "sent "
+		       "something before%s\n",
+		       bh_color_on(BH_YELLOW, color), bh_number(startup, "left_unidentified"),
+		       bh_number(startup, "left_unenforced"), bh_number(startup, "early"),
+		       bh_color_off(BH_YELLOW, color));
+}
+
 static void print_enforcement(const cJSON *enforcement, bool color)
 {
 	char last[BH_TIME_TEXT];
@@ -157,6 +200,7 @@ static void print_status(const struct bh_call *call, const cJSON *status)
 	print_flowless(bh_get(status, "capture"));
 	print_loss(bh_get(status, "loss"), call->color);
 	print_identity(bh_get(status, "identity"));
+	print_startup(bh_get(status, "startup"), call->color);
 	printf("learning     %.0f edges, windows of %s\n", bh_number(learning, "edges"),
 	       bh_age(bh_number(learning, "window_seconds"), age));
 	printf("modes        %.0f learn, %.0f audit, %.0f enforce\n", bh_number(modes, "learn"),

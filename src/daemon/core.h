@@ -23,6 +23,7 @@
 #include "policy.h"
 #include "server.h"
 #include "store.h"
+#include "window.h"
 
 /* A flow that is alive, or ended not long ago, with what core knows about it. */
 struct bh_live_flow {
@@ -153,14 +154,17 @@ struct bh_core {
 	uint64_t serial_sent;
 	uint64_t serial_done;
 	bool rules_dirty;
+	int64_t rules_sent_at;	  /* monotonic: when they were begun to be compiled */
+	uint64_t settle_ms;	  /* how long changes are gathered before the next ones */
 	struct bh_map *listeners; /* ifindex → what listens there (core_listeners.c) */
 	bool listeners_new;	  /* flows of unknown direction are to be looked at again */
 	bool keep_due; /* workloads stopped learning: open connections are told to the kernel */
 	bool rules_sent_once;
 	uint64_t compiled_generation;
-	struct bh_ruleset *rules; /* as last sent */
-	struct bh_force *force;	  /* what the kernel confirmed */
-	struct bh_map *leaks;	  /* struct bh_edge_note */
+	struct bh_ruleset *rules;   /* as last sent */
+	struct bh_force *force;	    /* what the kernel confirmed */
+	struct bh_windows *windows; /* start-up windows of endpoints */
+	struct bh_map *leaks;	    /* struct bh_edge_note */
 	uint64_t leak_count;
 	int64_t last_leak;	    /* µs; 0: none */
 	struct bh_map *attempts;    /* id → struct bh_live_flow: may yet arrive */
@@ -427,6 +431,22 @@ void bh_core_peer_subject(const struct bh_core *core, const struct bh_peer *peer
 /* The subject goes by this instance's labels. */
 void bh_core_instance_subject(const struct bh_instance *instance, struct bh_subject *subject);
 bool bh_core_workload_exists(const struct bh_core *core, const char *workload);
+
+/* core_window.c */
+/* A fact that the model has; fresh: of an endpoint that it did not have before. */
+void bh_core_window_fact(struct bh_core *core, const struct bh_endpoint_fact *fact, bool fresh);
+void bh_core_window_gone(struct bh_core *core, uint32_t ifindex, int64_t time);
+/* The model changed: some may be known now. */
+void bh_core_window_look(struct bh_core *core);
+/* The kernel confirmed rules. */
+void bh_core_window_confirmed(struct bh_core *core, int64_t now);
+/* A flow began. */
+void bh_core_window_flow(struct bh_core *core, const struct bh_flow *flow);
+/* Whether every address of a known endpoint is bound in the kernel, as its workload's and in its
+ * mode; not as long as it has none but a link-local one. The rules of the others that name it came
+ * with that. */
+bool bh_core_stands(const struct bh_core *core, const struct bh_instance *who);
+cJSON *bh_core_window_json(const struct bh_core *core);
 
 /* core_kept.c */
 /* Notes what an instance of a workload that audits or enforces is like. */

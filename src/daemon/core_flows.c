@@ -392,6 +392,8 @@ static void take_flow(struct bh_core *core, const struct bh_flow *flow)
 	if (live == NULL) {
 		live = make_live(core, flow);
 		name_ends(core, live);
+		if (is_of_applications(live))
+			bh_core_window_flow(core, flow);
 	}
 	/* A flow keeps its tuple, under which it is found. */
 	if (!is_of(live, &flow->key)) {

@@ -26,6 +26,7 @@
 #define NAMES_OF_ONE 1000 /* addresses of an interface's peers */
 #define NAMES_OF_ALL 50000
 #define SWEEP_INTERVAL (60 * BH_SECOND)
+#define REPORT_SLACK (5 * BH_SECOND)
 
 void bh_core_stop(struct bh_core *core, int status)
 {
@@ -52,6 +53,7 @@ static void on_tick(uv_timer_t *timer)
 	bh_core_neighbours_tick(core, bh_time_monotonic());
 	bh_core_loss_tick(core, now);
 	bh_force_tick(core->force, now);
+	bh_windows_tick(core->windows, now);
 	bh_core_leaks_tick(core, bh_time_monotonic());
 	bh_core_undelivered_tick(core, bh_time_monotonic());
 	if (bh_time_monotonic() >= core->sweep_due) {
@@ -80,6 +82,7 @@ static void take_endpoint(struct bh_core *core, const struct bh_endpoint_fact *f
 
 	bh_core_names_keep_to(core, fact);
 	bh_model_endpoint(core->model, fact, bh_time_now());
+	bh_core_window_fact(core, fact, !known);
 	if (!known)
 		report_endpoint(core, fact->ifindex, true);
 }
@@ -88,6 +91,7 @@ static void lose_endpoint(struct bh_core *core, const struct bh_msg_gone *gone)
 {
 	report_endpoint(core, gone->ifindex, false);
 	bh_core_names_gone(core, gone->ifindex);
+	bh_core_window_gone(core, gone->ifindex, gone->time);
 	bh_model_endpoint_gone(core->model, gone->ifindex, gone->time);
 	bh_core_listeners_gone(core, gone->ifindex);
 }
@@ -218,8 +222,10 @@ static void on_kernel_message(void *user, struct bh_channel *channel, const stru
 	}
 	if (!take_fact(core, m))
 		take_report(core, m);
-	if (bh_model_generation(core->model) != core->compiled_generation)
+	if (bh_model_generation(core->model) != core->compiled_generation) {
+		bh_core_window_look(core);
 		bh_core_rules_touch(core);
+	}
 }
 
 static void on_last_words_over(uv_timer_t *timer)
@@ -320,6 +326,7 @@ static void start(struct bh_core *core, const struct bh_config *config)
 	core->remembered = bh_map_new(free);
 	core->renamed = bh_map_new(free);
 	core->force = bh_force_new();
+	core->windows = bh_windows_new(config->report_interval + REPORT_SLACK);
 	core->leaks = bh_edge_notes_new();
 	core->attempts = bh_map_new(NULL);
 	core->undelivered = bh_edge_notes_new();

@@ -20,7 +20,10 @@
 #include "ruleset.h"
 #include "timefmt.h"
 
-#define SETTLE_MS 10
+/* How long changes are gathered at most, in ms: as long as the ruleset before took to compile and
+ * to be confirmed, so that a burst of containers costs half of the time at worst, and one alone
+ * does not wait for others that do not come. */
+#define SETTLE_MOST 50
 
 /* --- subjects: names for the evaluator -------------------------------------------------------- */
 
@@ -180,6 +183,7 @@ static bool identity_is_known(const struct bh_core *core)
 
 static void send_rules(struct bh_core *core)
 {
+	int64_t begun = bh_time_monotonic();
 	struct bh_ruleset *rules = compile(core);
 
 	core->rules_dirty = false;
@@ -199,6 +203,7 @@ static void send_rules(struct bh_core *core)
 		core->rules_dirty = true;
 		return;
 	}
+	core->rules_sent_at = begun;
 	bh_force_sent(core->force, rules,
 		      &(struct bh_stance) { core->policy, core->revision, core->revision_number });
 	core->serial_sent++;
@@ -221,8 +226,10 @@ static void on_settled(uv_timer_t *timer)
 void bh_core_rules_touch(struct bh_core *core)
 {
 	core->rules_dirty = true;
-	if (!uv_is_active((uv_handle_t *)&core->rules_timer))
-		uv_timer_start(&core->rules_timer, on_settled, SETTLE_MS, 0);
+	if (uv_is_active((uv_handle_t *)&core->rules_timer))
+		return;
+	uv_update_time(&core->loop);
+	uv_timer_start(&core->rules_timer, on_settled, core->settle_ms, 0);
 }
 
 static void note_failure(struct bh_core *core, const struct bh_msg_rules_result *result)
@@ -260,12 +267,15 @@ void bh_core_rules_result(struct bh_core *core, const struct bh_msg_rules_result
 	if (result->serial != core->serial_sent || core->rules == NULL)
 		return;
 	core->serial_done = result->serial;
+	int64_t took = (bh_time_monotonic() - core->rules_sent_at) / 1000;
+	core->settle_ms = took < SETTLE_MOST ? (uint64_t)took : SETTLE_MOST;
 	if (result->code != 0) {
 		note_failure(core, result);
 		core->rules_dirty = true; /* again with the next second */
 		return;
 	}
 	bh_force_confirmed(core->force, core->rules, bh_time_now());
+	bh_core_window_confirmed(core, bh_time_now());
 	note_success(core, result);
 	if (core->rules_dirty)
 		bh_core_rules_touch(core);

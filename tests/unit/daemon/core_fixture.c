@@ -40,6 +40,7 @@ struct bh_core *core_fixture_new(int64_t keep_departed)
 	core->remembered = bh_map_new(free);
 	core->kept = bh_map_new(bh_core_kept_free);
 	core->force = bh_force_new();
+	core->windows = bh_windows_new(BH_SECOND);
 	core->leaks = bh_edge_notes_new();
 	core->attempts = bh_map_new(NULL);
 	core->undelivered = bh_edge_notes_new();
@@ -66,6 +67,7 @@ void core_fixture_free(struct bh_core *core)
 	bh_peers_free(core->peers);
 	bh_force_retire(core->force, core->policy);
 	bh_force_free(core->force);
+	bh_windows_free(core->windows);
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
 		bh_map_free(maps[i]);
 	bh_counts_free(core->counts);
