@@ -64,6 +64,13 @@ struct host_link {
 	bool seen;		      /* by the scan under way */
 };
 
+/* Whose a namespace is, by bh_links_tell(). Inodes go to the next one at once, so this holds as
+ * long as the process lives there. */
+struct told {
+	int32_t pid;
+	char container_id[BH_CONTAINER_ID];
+};
+
 struct bh_links {
 	struct bh_links_config config;
 	char **directories;
@@ -75,6 +82,7 @@ struct bh_links {
 	struct bh_map *spaces;	   /* nsid → struct space */
 	struct bh_map *host_addrs; /* (ifindex, address) → struct bh_host_addr */
 	struct bh_map *netns;	   /* inode → struct bh_netns_fact, as stated */
+	struct bh_map *told;	   /* inode → struct told */
 	bool space_new;		   /* some namespace was entered since names were looked at */
 	bool doubts;		   /* some link is doubtful */
 	bool all_changed;	   /* every link is to be looked at by settle() */
@@ -507,6 +515,16 @@ static void state_netns(struct bh_links *l, const struct bh_netns_fact *fact)
 	l->events.netns(l->events.user, known);
 }
 
+/* What was told fills in what nobody found. */
+static void fill_in(const struct bh_links *l, struct bh_netns_fact *fact)
+{
+	const struct told *told = bh_map_get(l->told, &fact->inode, sizeof(fact->inode));
+
+	if (fact->container_id[0] == '\0' && told != NULL &&
+	    bh_netns_holds(l->config.proc, told->pid, fact->inode))
+		bh_copy_text(fact->container_id, sizeof(fact->container_id), told->container_id);
+}
+
 static void on_found(void *user, const struct bh_netns_fact *fact)
 {
 	struct bh_netns_fact *copy = bh_calloc(1, sizeof(*copy));
@@ -516,15 +534,17 @@ static void on_found(void *user, const struct bh_netns_fact *fact)
 }
 
 /* Whose a namespace is. Found while its number was given to another one, it may be that one's. */
-static void take_found(struct bh_links *l, const struct bh_netns_fact *fact)
+static void take_found(struct bh_links *l, const struct bh_netns_fact *found)
 {
-	struct space *s = space_of(l, fact->nsid);
+	struct bh_netns_fact fact = *found;
+	struct space *s = space_of(l, fact.nsid);
 
-	if (s != NULL && s->born < l->scan && memcmp(&s->fact, fact, sizeof(*fact)) != 0) {
-		s->fact = *fact;
+	fill_in(l, &fact);
+	if (s != NULL && s->born < l->scan && memcmp(&s->fact, &fact, sizeof(fact)) != 0) {
+		s->fact = fact;
 		s->changed = true;
 	}
-	state_netns(l, fact);
+	state_netns(l, &fact);
 }
 
 static void drop_unseen(struct bh_links *l, const struct bh_map *seen)
@@ -538,6 +558,7 @@ static void drop_unseen(struct bh_links *l, const struct bh_map *seen)
 			continue;
 		l->events.netns_gone(l->events.user, inode);
 		bh_map_remove(l->netns, &inode, sizeof(inode));
+		bh_map_remove(l->told, &inode, sizeof(inode));
 	}
 }
 
@@ -744,6 +765,7 @@ struct bh_links *bh_links_open(const struct bh_links_config *config,
 	l->spaces = bh_map_new(free_space);
 	l->host_addrs = bh_map_new(free);
 	l->netns = bh_map_new(free);
+	l->told = bh_map_new(free);
 	l->news = bh_rtnl_subscribe(config->receive_buffer, err);
 	if (l->news >= 0)
 		l->requests = bh_rtnl_open(err);
@@ -768,6 +790,7 @@ void bh_links_close(struct bh_links *l)
 	bh_map_free(l->spaces);
 	bh_map_free(l->host_addrs);
 	bh_map_free(l->netns);
+	bh_map_free(l->told);
 	free(l);
 }
 
@@ -833,6 +856,57 @@ void bh_links_tick(struct bh_links *l)
 {
 	if (l->next_scan >= 0 && bh_links_wait(l) == 0)
 		scan(l);
+}
+
+static bool is_container_id(const char *id)
+{
+	return strlen(id) == 64 && strspn(id, "0123456789abcdef") == 64;
+}
+
+/* As far as it is known, with what was told. */
+static struct bh_netns_fact told_fact(const struct bh_links *l, uint64_t inode, int32_t nsid,
+				      int32_t pid)
+{
+	const struct bh_netns_fact *known = bh_map_get(l->netns, &inode, sizeof(inode));
+	struct bh_netns_fact fact;
+
+	memset(&fact, 0, sizeof(fact));
+	if (known != NULL)
+		fact = *known;
+	fact.inode = inode;
+	fact.nsid = nsid;
+	fact.pid = fact.pid != 0 ? fact.pid : pid;
+	fill_in(l, &fact);
+	return fact;
+}
+
+bool bh_links_tell(struct bh_links *l, int32_t pid, uint64_t inode, const char *container_id,
+		   int32_t *nsid)
+{
+	uint64_t own;
+
+	if (!bh_netns_of(l->config.proc, pid, l->requests, &own, nsid) || own != inode)
+		return false;
+	const struct told *before = bh_map_get(l->told, &inode, sizeof(inode));
+	/* The first one's it is: others may join a namespace later. */
+	if (is_container_id(container_id) &&
+	    (before == NULL || !bh_netns_holds(l->config.proc, before->pid, inode))) {
+		struct told *told = bh_calloc(1, sizeof(*told));
+
+		told->pid = pid;
+		bh_copy_text(told->container_id, sizeof(told->container_id), container_id);
+		bh_map_put(l->told, &inode, sizeof(inode), told);
+	}
+	complete(l); /* the number may have been another's a moment ago */
+	struct bh_netns_fact fact = told_fact(l, inode, *nsid, pid);
+	struct space *s = space_of(l, *nsid);
+	if (s != NULL && (s->fact.inode == 0 || s->fact.container_id[0] == '\0')) {
+		s->fact = fact;
+		s->changed = true;
+	}
+	state_netns(l, &fact);
+	settle(l);
+	return true;
 }
 
 void bh_links_repeat(struct bh_links *l)

@@ -76,6 +76,14 @@ void bh_links_read(struct bh_links *links);
 int64_t bh_links_wait(const struct bh_links *links);
 void bh_links_tick(struct bh_links *links);
 
+/* Somebody who is to be believed says whose the namespace of a process is. A container's id counts
+ * (one that is no runtime's form of one does not) where no process of another container was found
+ * there, and as long as the namespace exists. False: the process is not in the namespace of that
+ * inode. *nsid: its number, −1: no link of the host leads there. What follows from it was stated by
+ * the time this returns. */
+bool bh_links_tell(struct bh_links *links, int32_t pid, uint64_t inode, const char *container_id,
+		   int32_t *nsid);
+
 /* States everything known once more, through the same events (a new listener joined). */
 void bh_links_repeat(struct bh_links *links);
 

@@ -277,3 +277,26 @@ void bh_netns_scan_names(const char *const *directories, const char *proc, int r
 		scan_directory(&s, *directories, skip, user);
 	end(&s, found, user);
 }
+
+bool bh_netns_of(const char *proc, int32_t pid, int rtnl, uint64_t *inode, int32_t *nsid)
+{
+	const struct scan s = { .proc = proc };
+	char path[300];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%d/ns/net", proc, pid);
+	if (!open_netns(path, &s, &fd, inode))
+		return false;
+	*nsid = bh_rtnl_nsid_of(rtnl, fd);
+	close(fd);
+	return true;
+}
+
+bool bh_netns_holds(const char *proc, int32_t pid, uint64_t inode)
+{
+	char path[300];
+	uint64_t linked;
+
+	snprintf(path, sizeof(path), "%s/%d/ns/net", proc, pid);
+	return linked_inode(path, &linked) && linked == inode;
+}

@@ -22,4 +22,10 @@ void bh_netns_scan_names(const char *const *directories, const char *proc, int r
 			 bool (*skip)(void *user, const char *path),
 			 void (*found)(void *user, const struct bh_netns_fact *fact), void *user);
 
+/* Whether the process is there, in the namespace of this inode. */
+bool bh_netns_holds(const char *proc, int32_t pid, uint64_t inode);
+
+/* The inode of a process' namespace and its number here (−1: none); false: it is gone. */
+bool bh_netns_of(const char *proc, int32_t pid, int rtnl, uint64_t *inode, int32_t *nsid);
+
 #endif

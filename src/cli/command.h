@@ -37,7 +37,7 @@ struct bh_call {
 	const char *arguments[BH_MOST_ARGUMENTS];
 	size_t argument_count;
 	int argc; /* the raw words, from the command's own on, for commands that read them
-		     themselves */
+		     themselves; those behind "--" for one that hands them on */
 	char **argv;
 };
 
@@ -50,7 +50,8 @@ struct bh_command {
 	const char *details;   /* more lines; NULL: none */
 	const char *example;
 	struct bh_option options[BH_MOST_OPTIONS];
-	bool raw; /* reads its own words */
+	bool raw;      /* reads its own words */
+	bool hands_on; /* what follows "--" is another program's, and in argc and argv */
 	int (*run)(const struct bh_call *call);
 };
 
@@ -117,6 +118,9 @@ int bh_replay_run(const struct bh_call *call);
 
 /* lab.c: the shop to try it on */
 int bh_lab_run(const struct bh_call *call);
+
+/* hook.c: a container's start is held */
+int bh_hook_run(const struct bh_call *call);
 
 /* host.c: the daemon, and the way out without one */
 int bh_daemon_run(const struct bh_call *call);

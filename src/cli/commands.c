@@ -164,6 +164,22 @@ const struct bh_command bh_commands[] = {
 		     "prints what\n"
 		     "got through; report tells how the shop itself fares.",
 	  .example = "sudo bulkhead lab up" },
+	{ .name = "hook",
+	  .arguments = "",
+	  .formats = NO_FORMAT,
+	  .hands_on = true,
+	  .run = bh_hook_run,
+	  .help = "hold a container's start until its policy stands (for OCI runtimes, as root)",
+	  .details = "As a runtime's hook: the container's state comes on standard input. With "
+		     "--wrap: bulkhead hook\n"
+		     "--wrap RUNTIME -- WORDS does what RUNTIME WORDS does, and holds its `start`. "
+		     "Status 1 makes\n"
+		     "the runtime give up. See docs/startup.md.",
+	  .example = "bulkhead hook --timeout 5s --on-timeout refuse < state.json",
+	  .options = { { "timeout", "TIME", "how long at most (default 5s)" },
+		       { "on-timeout", "allow|refuse",
+			 "what then, and where the daemon does not answer (default allow)" },
+		       { "wrap", "RUNTIME", "stand before this runtime" } } },
 	{ .name = "panic",
 	  .arguments = "",
 	  .run = bh_panic_run,

@@ -227,6 +227,11 @@ static int read_words(struct bh_call *call, int argc, char **argv)
 	int result = 0;
 
 	for (int at = 0; at < argc && result == 0; at++) {
+		if (options && strcmp(argv[at], "--") == 0 && call->command->hands_on) {
+			call->argc = argc - at - 1;
+			call->argv = argv + at + 1;
+			break;
+		}
 		if (options && strcmp(argv[at], "--") == 0)
 			options = false;
 		else if (options && strncmp(argv[at], "--", 2) == 0)
@@ -276,7 +281,7 @@ int bh_call_parse(struct bh_call *call, int argc, char **argv)
 	call->command = bh_command_find(argc, argv, &used);
 	if (call->command == NULL)
 		return bh_command_unknown(argc, argv);
-	call->argc = argc;
+	call->argc = call->command->raw ? argc : 0;
 	call->argv = argv;
 	if (call->command->raw)
 		return at == 0 ? 0

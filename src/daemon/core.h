@@ -161,8 +161,10 @@ struct bh_core {
 	bool keep_due; /* workloads stopped learning: open connections are told to the kernel */
 	bool rules_sent_once;
 	uint64_t compiled_generation;
-	struct bh_ruleset *rules;   /* as last sent */
-	struct bh_force *force;	    /* what the kernel confirmed */
+	struct bh_ruleset *rules; /* as last sent */
+	struct bh_force *force;	  /* what the kernel confirmed */
+	struct bh_map *held; /* inode → struct held: containers whose start waits (core_hook.c) */
+	uint64_t hooks_stood, hooks_given_up;
 	struct bh_windows *windows; /* start-up windows of endpoints */
 	struct bh_map *leaks;	    /* struct bh_edge_note */
 	uint64_t leak_count;
@@ -447,6 +449,13 @@ void bh_core_window_flow(struct bh_core *core, const struct bh_flow *flow);
  * with that. */
 bool bh_core_stands(const struct bh_core *core, const struct bh_instance *who);
 cJSON *bh_core_window_json(const struct bh_core *core);
+
+/* core_hook.c */
+/* The kernel process looked at a namespace. */
+void bh_core_hooked(struct bh_core *core, const struct bh_msg_hooked *answer);
+/* now: monotonic. */
+void bh_core_hooks_tick(struct bh_core *core, int64_t now);
+cJSON *bh_core_hooks_json(const struct bh_core *core);
 
 /* core_kept.c */
 /* Notes what an instance of a workload that audits or enforces is like. */

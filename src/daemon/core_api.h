@@ -35,6 +35,9 @@ bh_core_handler bh_core_handle_status, bh_core_handle_coverage, bh_core_handle_w
 /* core_api_who.c */
 bh_core_handler bh_core_handle_who;
 
+/* core_hook.c */
+bh_core_handler bh_core_handle_hook;
+
 /* core_api_doctor.c */
 bh_core_handler bh_core_handle_doctor;
 

@@ -54,6 +54,7 @@ static void on_tick(uv_timer_t *timer)
 	bh_core_loss_tick(core, now);
 	bh_force_tick(core->force, now);
 	bh_windows_tick(core->windows, now);
+	bh_core_hooks_tick(core, bh_time_monotonic());
 	bh_core_leaks_tick(core, bh_time_monotonic());
 	bh_core_undelivered_tick(core, bh_time_monotonic());
 	if (bh_time_monotonic() >= core->sweep_due) {
@@ -193,6 +194,9 @@ static void take_report(struct bh_core *core, const struct bh_message *m)
 	case BH_MSG_FOREIGN:
 		bh_core_foreign(core, m->data);
 		break;
+	case BH_MSG_HOOKED:
+		bh_core_hooked(core, m->data);
+		break;
 	case BH_MSG_RULES_RESULT:
 		bh_core_rules_result(core, m->data);
 		break;
@@ -326,6 +330,7 @@ static void start(struct bh_core *core, const struct bh_config *config)
 	core->remembered = bh_map_new(free);
 	core->renamed = bh_map_new(free);
 	core->force = bh_force_new();
+	core->held = bh_map_new(free);
 	core->windows = bh_windows_new(config->report_interval + REPORT_SLACK);
 	core->leaks = bh_edge_notes_new();
 	core->attempts = bh_map_new(NULL);

@@ -111,5 +111,6 @@ cJSON *bh_core_window_json(const struct bh_core *core)
 	cJSON_AddNumberToObject(json, "left_unidentified", (double)report.left_unknown);
 	cJSON_AddNumberToObject(json, "left_unenforced", (double)report.left_unstood);
 	cJSON_AddNumberToObject(json, "early", (double)report.early);
+	cJSON_AddItemToObject(json, "hooks", bh_core_hooks_json(core));
 	return json;
 }

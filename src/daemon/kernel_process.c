@@ -594,6 +594,19 @@ static void tell_foreign(struct kernel *k)
 	tell(&k->core, BH_MSG_FOREIGN, &foreign, sizeof(foreign));
 }
 
+/* A container's start waits for the answer. What rtnetlink has ready is read first: the links that
+ * the engine made are in it. */
+static void take_hook(struct kernel *k, const struct bh_msg_hook *hook)
+{
+	struct bh_msg_hooked answer = { .inode = hook->inode, .nsid = -1 };
+
+	bh_links_read(k->links);
+	answer.found = bh_links_tell(k->links, hook->pid, hook->inode, hook->container_id,
+				     &answer.nsid);
+	schedule_links(k);
+	tell(&k->core, BH_MSG_HOOKED, &answer, sizeof(answer));
+}
+
 static void take_rules(struct kernel *k, const struct bh_message *m)
 {
 	struct bh_msg_rules_result result = { 0 };
@@ -753,6 +766,8 @@ static void on_child_message(void *user, struct bh_channel *channel, const struc
 		tell_foreign(k);
 	else if (child == &k->core && m->type == BH_MSG_TRACKED_GET)
 		bh_lookup_answer(k->lookup, channel, m);
+	else if (child == &k->core && m->type == BH_MSG_HOOK)
+		take_hook(k, m->data);
 	else if (child == &k->core && m->type == BH_MSG_KEEP)
 		keep_connections(m);
 	else if (child == &k->core && m->type >= BH_MSG_RULES_BEGIN &&

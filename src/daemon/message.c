@@ -254,6 +254,18 @@ static bool check_accounting(const void *data)
 	return flag_ok(&a->on) && TEXT_OK(a->why);
 }
 
+static bool check_hook(const void *data)
+{
+	const struct bh_msg_hook *h = data;
+
+	return TEXT_OK(h->container_id) && h->pid > 0;
+}
+
+static bool check_hooked(const void *data)
+{
+	return flag_ok(&((const struct bh_msg_hooked *)data)->found);
+}
+
 /* Names are printed as they are: nothing but printable characters, in lower case, and no space. */
 static bool name_ok(const char name[BH_DNS_NAME])
 {
@@ -385,6 +397,8 @@ static const struct {
 				check_neighbour },
 	[BH_MSG_ACCOUNTING] = { "accounting", ONE, sizeof(struct bh_msg_accounting),
 				check_accounting },
+	[BH_MSG_HOOK] = { "hook", ONE, sizeof(struct bh_msg_hook), check_hook },
+	[BH_MSG_HOOKED] = { "hooked", ONE, sizeof(struct bh_msg_hooked), check_hooked },
 };
 
 static bool length_ok(enum form form, size_t size, size_t length)

@@ -22,7 +22,7 @@
 #include "neighbours.h"
 
 /* Grows whenever a body changes its form. */
-#define BH_MESSAGE_VERSION 9
+#define BH_MESSAGE_VERSION 10
 #define BH_MESSAGE_MAX 65536 /* bytes, header included */
 
 /* The number of the capture process that saw a flow is in the flow's id, above so many bits: ids go
@@ -95,6 +95,10 @@ enum bh_message_type {
 	/* kernel → core, with capture.mode: control */
 	BH_MSG_ACCOUNTING, /* struct bh_msg_accounting */
 
+	/* core → kernel, and its answer: whose a namespace is, as its runtime's hook says */
+	BH_MSG_HOOK,   /* struct bh_msg_hook */
+	BH_MSG_HOOKED, /* struct bh_msg_hooked */
+
 	BH_MSG_TYPES,
 };
 
@@ -138,6 +142,19 @@ struct bh_msg_tracked {
 struct bh_msg_accounting {
 	bool on;
 	char why[256]; /* it is not */
+};
+
+struct bh_msg_hook {
+	uint64_t inode; /* of the network namespace */
+	int32_t pid;	/* a process in it, above 0 */
+	char container_id[BH_CONTAINER_ID];
+};
+
+/* After every fact about the namespace. */
+struct bh_msg_hooked {
+	uint64_t inode;
+	int32_t nsid; /* −1: no link of the host leads there */
+	bool found;   /* the process is in that namespace */
 };
 
 struct bh_msg_runtime_get {

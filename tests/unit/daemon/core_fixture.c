@@ -40,6 +40,7 @@ struct bh_core *core_fixture_new(int64_t keep_departed)
 	core->remembered = bh_map_new(free);
 	core->kept = bh_map_new(bh_core_kept_free);
 	core->force = bh_force_new();
+	core->held = bh_map_new(free);
 	core->windows = bh_windows_new(BH_SECOND);
 	core->leaks = bh_edge_notes_new();
 	core->attempts = bh_map_new(NULL);
@@ -52,7 +53,7 @@ void core_fixture_free(struct bh_core *core)
 	struct bh_map *maps[] = { core->denials,  core->listeners,   core->spoofs,
 				  core->modes,	  core->kept,	     core->leaks,
 				  core->attempts, core->undelivered, core->joins,
-				  core->renamed,  core->remembered };
+				  core->renamed,  core->remembered,  core->held };
 	struct bh_live_flow *next;
 
 	for (struct bh_live_flow *live = core->oldest; live != NULL; live = next) {

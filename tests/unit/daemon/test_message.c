@@ -117,6 +117,25 @@ static void rules_about_workloads_are_checked(void **state)
 	assert_false(bh_message_check(BH_MSG_CONFIG, &config, sizeof(config)));
 }
 
+static void hooks_are_checked(void **state)
+{
+	struct bh_msg_hook hook;
+	struct bh_msg_hooked hooked;
+
+	(void)state;
+	memset(&hook, 0, sizeof(hook));
+	memset(&hooked, 0, sizeof(hooked));
+	assert_false(bh_message_check(BH_MSG_HOOK, &hook, sizeof(hook)));
+	hook.pid = 1;
+	assert_true(bh_message_check(BH_MSG_HOOK, &hook, sizeof(hook)));
+	memset(hook.container_id, 'x', sizeof(hook.container_id));
+	assert_false(bh_message_check(BH_MSG_HOOK, &hook, sizeof(hook)));
+	assert_true(bh_message_check(BH_MSG_HOOKED, &hooked, sizeof(hooked)));
+	assert_false(bh_message_check(BH_MSG_HOOKED, &hooked, sizeof(hooked) - 1));
+	memset(&hooked.found, 2, 1);
+	assert_false(bh_message_check(BH_MSG_HOOKED, &hooked, sizeof(hooked)));
+}
+
 static void accounting_is_checked(void **state)
 {
 	struct bh_msg_accounting accounting;
@@ -534,6 +553,7 @@ int main(void)
 		cmocka_unit_test(fields_are_checked),
 		cmocka_unit_test(entries_are_checked),
 		cmocka_unit_test(rules_about_workloads_are_checked),
+		cmocka_unit_test(hooks_are_checked),
 		cmocka_unit_test(accounting_is_checked),
 		cmocka_unit_test(names_are_checked),
 		cmocka_unit_test(claims_are_checked),
