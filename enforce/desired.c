@@ -229,6 +229,18 @@ static int check_ports(const struct bh_ruleset *rules, struct bh_error *err)
 	return 0;
 }
 
+static int check_postures(const struct bh_ruleset *rules, struct bh_error *err)
+{
+	for (size_t i = 0; i < rules->posture_count; i++) {
+		const struct bh_address_posture *p = &rules->postures[i];
+
+		if (!is_ifname(p->l3_ifname) || p->posture > BH_POSTURE_CLOSED ||
+		    (p->addr.family != BH_NO_FAMILY && !is_addr(&p->addr)))
+			return bh_error_set(err, -EINVAL, "ruleset: posture %zu makes no sense", i);
+	}
+	return 0;
+}
+
 static int check(const struct bh_ruleset *rules, struct bh_error *err)
 {
 	struct bh_map *seen = bh_map_new(NULL);
@@ -242,6 +254,8 @@ static int check(const struct bh_ruleset *rules, struct bh_error *err)
 		result = check_bindings(rules, err);
 	if (result == 0)
 		result = check_ports(rules, err);
+	if (result == 0)
+		result = check_postures(rules, err);
 	bh_map_free(seen);
 	return result;
 }

@@ -17,6 +17,9 @@
  * interface than that container's is dropped where the claimed or the receiver is enforced; within
  * one bridge the table bridge bulkhead sees to that.
  *
+ * Where postures differ, an address that is known and nobody's leads to its own posture by the same
+ * maps as a binding does, and the chain of the common posture looks the interface up first.
+ *
  * DHCP passes where it is what it seems to be: a client's question to all, or to this host; an
  * answer from this host, or from somebody on the bridge who is no container. Anything else with its
  * ports is judged like any other traffic.
@@ -100,6 +103,18 @@ static void add_constants(const struct build *b)
 	bh_desired_numbers(b->table, "mld", BH_FIELD_ICMPV6_TYPE, mld_types, sizeof(mld_types));
 }
 
+/* The chain of one posture, where there are several. */
+static const char *posture_chain(uint8_t posture, uint8_t side)
+{
+	static const char *const names[][2] = {
+		[BH_POSTURE_OPEN] = { "open_egress", "open_ingress" },
+		[BH_POSTURE_AUDIT] = { "audit_egress", "audit_ingress" },
+		[BH_POSTURE_CLOSED] = { "closed_egress", "closed_ingress" },
+	};
+
+	return names[posture][side];
+}
+
 /* (interface, address) → chain, from the bindings. */
 static void add_maps(const struct build *b, uint8_t side, bool host)
 {
@@ -125,6 +140,36 @@ static void add_maps(const struct build *b, uint8_t side, bool host)
 		bh_key_put_ifname(&key, binding->l3_ifname);
 		bh_key_put_addr(&key, &binding->addr);
 		bh_desired_add_first(binding->addr.family == BH_IPV4 ? map4 : map6, &key, target);
+	}
+	for (size_t i = 0; i < b->rules->posture_count; i++) {
+		const struct bh_address_posture *p = &b->rules->postures[i];
+		struct bh_key_bytes key = { 0 };
+
+		if (p->addr.family == BH_NO_FAMILY)
+			continue;
+		bh_key_put_ifname(&key, p->l3_ifname);
+		bh_key_put_addr(&key, &p->addr);
+		bh_desired_add_first(p->addr.family == BH_IPV4 ? map4 : map6, &key,
+				     posture_chain(p->posture, side));
+	}
+}
+
+/* Interface → posture of whoever is there and has no address that is known. */
+static void add_posture_map(const struct build *b, uint8_t side)
+{
+	enum bh_field ifname = side == BH_EGRESS ? BH_FIELD_IIFNAME : BH_FIELD_OIFNAME;
+	struct bh_nft_set *map =
+		bh_desired_set(b->table, side == BH_EGRESS ? "postures_egress" : "postures_ingress",
+			       BH_KEY(ifname), BH_SET_MAP);
+
+	for (size_t i = 0; i < b->rules->posture_count; i++) {
+		const struct bh_address_posture *p = &b->rules->postures[i];
+		struct bh_key_bytes key = { 0 };
+
+		if (p->addr.family != BH_NO_FAMILY)
+			continue;
+		bh_key_put_ifname(&key, p->l3_ifname);
+		bh_desired_add_first(map, &key, posture_chain(p->posture, side));
 	}
 }
 
@@ -229,17 +274,35 @@ static void add_workload(const struct build *b, const struct bh_chain *chain, bo
 	add_end(b, to, chain);
 }
 
-static void add_posture(const struct build *b, const char *name, uint8_t side)
+static void apply_posture(const struct build *b, struct bh_nft_chain *chain, uint8_t posture,
+			  uint8_t side)
 {
-	struct bh_nft_chain *chain = bh_nft_table_add_chain(b->table, name);
-
-	if (b->rules->posture == BH_POSTURE_OPEN)
+	if (posture == BH_POSTURE_OPEN)
 		return;
-	bool closed = b->rules->posture == BH_POSTURE_CLOSED;
+	bool closed = posture == BH_POSTURE_CLOSED;
 	bh_desired_log(chain, b->config, closed ? "POSTURE" : "POSTUREAUDIT", side, "-");
 	/* Dropped, not refused: who it is becomes known within milliseconds, and a connection that
 	 * tries again then succeeds. */
 	bh_desired_final(chain, closed ? NF_DROP : NFT_RETURN);
+}
+
+static void add_posture(const struct build *b, uint8_t side)
+{
+	struct bh_nft_chain *chain = bh_nft_table_add_chain(
+		b->table, side == BH_EGRESS ? "posture_egress" : "posture_ingress");
+
+	if (b->rules->posture_count > 0)
+		bh_rule_vmap(bh_nft_chain_add_rule(chain),
+			     BH_KEY(side == BH_EGRESS ? BH_FIELD_IIFNAME : BH_FIELD_OIFNAME),
+			     side == BH_EGRESS ? "postures_egress" : "postures_ingress");
+	apply_posture(b, chain, b->rules->posture, side);
+}
+
+static void add_posture_chains(const struct build *b, uint8_t side)
+{
+	for (uint8_t posture = BH_POSTURE_OPEN; posture <= BH_POSTURE_CLOSED; posture++)
+		apply_posture(b, bh_nft_table_add_chain(b->table, posture_chain(posture, side)),
+			      posture, side);
 }
 
 /* --- base chains ------------------------------------------------------------------------------ */
@@ -536,6 +599,8 @@ void bh_desire_inet(struct bh_nft_table *table, const struct bh_ruleset *rules,
 	add_published(&b);
 	for (size_t i = 0; i < 4; i++)
 		add_maps(&b, i % 2 == 0 ? BH_EGRESS : BH_INGRESS, i >= 2);
+	for (uint8_t side = BH_EGRESS; side <= BH_INGRESS && rules->posture_count > 0; side++)
+		add_posture_map(&b, side);
 	for (size_t i = 0; i < rules->chain_count; i++)
 		bh_permits_add_sets(table, &rules->chains[i]);
 	add_prerouting(&b);
@@ -546,8 +611,11 @@ void bh_desire_inet(struct bh_nft_table *table, const struct bh_ruleset *rules,
 	add_ingress(&b);
 	add_stranger(&b, "stranger", true);
 	add_stranger(&b, "stranger_audit", false);
-	add_posture(&b, "posture_egress", BH_EGRESS);
-	add_posture(&b, "posture_ingress", BH_INGRESS);
+	for (uint8_t side = BH_EGRESS; side <= BH_INGRESS; side++) {
+		add_posture(&b, side);
+		if (rules->posture_count > 0)
+			add_posture_chains(&b, side);
+	}
 	for (size_t i = 0; i < rules->chain_count; i++) {
 		add_workload(&b, &rules->chains[i], false);
 		add_workload(&b, &rules->chains[i], true);

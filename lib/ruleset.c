@@ -38,6 +38,7 @@ void bh_ruleset_free(struct bh_ruleset *rules)
 	free(rules->bindings);
 	free(rules->ports);
 	free(rules->bridges);
+	free(rules->postures);
 	free(rules);
 }
 
@@ -70,6 +71,12 @@ struct bh_port *bh_ruleset_add_port(struct bh_ruleset *r, size_t addr_count)
 struct bh_bridge *bh_ruleset_add_bridge(struct bh_ruleset *r)
 {
 	return add_item(&r->bridges, &r->bridge_count, &r->bridge_capacity, sizeof(*r->bridges));
+}
+
+struct bh_address_posture *bh_ruleset_add_posture(struct bh_ruleset *r)
+{
+	return add_item(&r->postures, &r->posture_count, &r->posture_capacity,
+			sizeof(*r->postures));
 }
 
 void bh_chain_hash(const char *workload, char out[BH_CHAIN_HASH])

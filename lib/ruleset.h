@@ -14,6 +14,7 @@ struct bh_permit *bh_chain_add_permit(struct bh_chain *chain);
 struct bh_binding *bh_ruleset_add_binding(struct bh_ruleset *rules);
 struct bh_port *bh_ruleset_add_port(struct bh_ruleset *rules, size_t addr_count);
 struct bh_bridge *bh_ruleset_add_bridge(struct bh_ruleset *rules);
+struct bh_address_posture *bh_ruleset_add_posture(struct bh_ruleset *rules);
 
 /* The hash that stands for a workload's name in chain names and log prefixes. */
 void bh_chain_hash(const char *workload, char out[BH_CHAIN_HASH]);

@@ -1375,10 +1375,11 @@ static void add_instance_row(struct rows *rows, const struct bh_instance *i)
 	struct bh_coverage_row *row =
 		add_row(rows, i->name, i->workload, bh_instance_label(i, "bulkhead.runtime"));
 
+	row->ifindex = i->fact.ifindex;
 	row->coverage = i->workload[0] != '\0' ? BH_ENFORCEABLE : BH_OBSERVABLE;
 	if (i->workload[0] == '\0')
 		snprintf(row->why, sizeof(row->why),
-			 "nobody has said yet whose it is; until then the posture applies to it");
+			 "nobody has said yet whose it is; until then it meets the posture");
 	else if (i->fact.addr_count == BH_ENDPOINT_ADDRS)
 		snprintf(row->why, sizeof(row->why),
 			 "more than %d addresses: the rest is not known", BH_ENDPOINT_ADDRS - 1);
@@ -1403,6 +1404,43 @@ static bool lives_apart(const struct bh_model *m, const struct bh_container *c)
 		if (strcmp(n->fact.container_id, c->id) == 0)
 			return true;
 	return false;
+}
+
+void bh_model_announced(const struct bh_model *m,
+			void (*announced)(void *user, const struct bh_instance *who), void *user)
+{
+	struct bh_map *attached = bh_map_new(NULL); /* ids */
+	const struct bh_container *c;
+	struct instance *i;
+
+	for (size_t position = 0; (i = bh_map_next(m->present, &position)) != NULL;)
+		if (i->shown.container != NULL)
+			bh_map_put_text(attached, i->shown.container->id, i);
+	for (size_t position = 0; (c = bh_map_next(m->containers, &position)) != NULL;) {
+		struct bh_instance who = { .container = c };
+
+		if (bh_map_get_text(attached, c->id) != NULL)
+			continue;
+		bh_workload_name(&who, m->config.grouping, false);
+		announced(user, &who);
+	}
+	bh_map_free(attached);
+}
+
+const struct bh_host_link *bh_model_link_to(const struct bh_model *m, const struct bh_addr *addr)
+{
+	const struct host_addr *a;
+
+	for (size_t position = 0; (a = bh_map_next(m->host_addrs, &position)) != NULL;) {
+		struct bh_prefix net = bh_prefix_of(&a->fact.addr, a->fact.prefix_length);
+		const struct link *l =
+			bh_map_get(m->links, &a->fact.ifindex, sizeof(a->fact.ifindex));
+
+		if (l != NULL && net.length < bh_addr_size(addr->family) * 8 &&
+		    bh_prefix_contains(&net, addr))
+			return &l->fact;
+	}
+	return NULL;
 }
 
 static void add_container_row(const struct bh_model *m, struct rows *rows,

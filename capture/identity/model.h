@@ -149,6 +149,16 @@ const struct bh_instance *bh_model_next(const struct bh_model *model, size_t *po
 const struct bh_instance *bh_model_next_departed(const struct bh_model *model,
 						 const struct bh_instance *instance);
 
+/* Calls announced() for each container that a runtime told of and that has no interface here (yet),
+ * with the container, its name and workload, and no fact; *who is gone afterwards, its container is
+ * the model's. */
+void bh_model_announced(const struct bh_model *model,
+			void (*announced)(void *user, const struct bh_instance *who), void *user);
+
+/* The host's interface in whose network the address is; NULL: in none. */
+const struct bh_host_link *bh_model_link_to(const struct bh_model *model,
+					    const struct bh_addr *addr);
+
 /* Iterates likewise over the other present instances in this one's network namespace; over none
  * where it has departed. */
 const struct bh_instance *bh_model_next_beside(const struct bh_model *model,
@@ -187,6 +197,7 @@ struct bh_coverage_row {
 	bool on_host;			    /* it has the host's own namespace */
 	uint8_t coverage;		    /* enum bh_coverage */
 	char why[256];
+	uint32_t ifindex; /* of the endpoint that it stands for; 0: of none */
 };
 /* Calls row() for each; rows are in order of name. */
 void bh_model_coverage(const struct bh_model *model,

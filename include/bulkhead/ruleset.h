@@ -69,6 +69,14 @@ struct bh_bridge {
 	bool filtered; /* true: hand its frames to the inet hooks (a workload audits or enforces) */
 };
 
+/* What meets whoever sends from there, or is sent to there, and has no binding: instead of the
+ * ruleset's posture. */
+struct bh_address_posture {
+	char l3_ifname[BH_IFNAME];
+	struct bh_addr addr; /* of no family: the interface as a whole */
+	uint8_t posture;     /* enum bh_posture */
+};
+
 /* Owned by whoever made it; bh_ruleset_free() (lib/ruleset.h) frees everything it points to. */
 struct bh_ruleset {
 	char revision[65]; /* the policy revision it was compiled from */
@@ -85,6 +93,9 @@ struct bh_ruleset {
 	struct bh_bridge *bridges;
 	size_t bridge_count;
 	size_t bridge_capacity;
+	struct bh_address_posture *postures; /* none, or every managed interface's and some more */
+	size_t posture_count;
+	size_t posture_capacity;
 };
 
 /*

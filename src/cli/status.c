@@ -231,12 +231,16 @@ static void print_coverage(const struct bh_call *call, const cJSON *answer)
 	static const char *const titles[] = { "NAME", "WORKLOAD", "RUNTIME", "COVERAGE", "WHY" };
 	struct bh_table *table = bh_table_new(titles, 5, call->color);
 	const cJSON *row;
+	char why[320];
 
 	bh_table_expendable(table, 2);
 	cJSON_ArrayForEach (row, bh_get(answer, "rows")) {
 		const char *coverage = bh_word(row, "coverage");
+		const char *posture = bh_text(row, "posture"), *text = bh_text(row, "why");
+		snprintf(why, sizeof(why), "%s%s%s", text != NULL ? text : "",
+			 posture != NULL ? ": " : "", posture != NULL ? posture : "");
 		const char *cells[] = { bh_text(row, "name"), bh_text(row, "workload"),
-					bh_text(row, "runtime"), coverage, bh_text(row, "why") };
+					bh_text(row, "runtime"), coverage, why };
 
 		bh_table_row(table, coverage_color(coverage), cells);
 	}

@@ -13,6 +13,7 @@
 #include "grow.h"
 #include "log.h"
 #include "nearest.h"
+#include "ruleset.h"
 #include "timefmt.h"
 #include "yaml.h"
 
@@ -28,6 +29,7 @@ enum kind {
 	DURATION,
 	WORD,  /* one of words[] */
 	RULES, /* about workloads */
+	POSTURES,
 };
 
 struct key {
@@ -85,6 +87,7 @@ static const struct key keys[] = {
 	{ "learning.offset", DURATION, AT(window_offset), 0, 366 * DAY, NULL },
 	{ "learning.max_edges", NUMBER, AT(max_edges), 100, 10000000, NULL },
 	{ "enforcement.posture", WORD, AT(posture), 0, 0, postures },
+	{ "enforcement.postures", POSTURES, AT(postures), 0, 0, NULL },
 	{ "enforcement.table_protection", WORD, AT(table_protection), 0, 0, protections },
 	{ "enforcement.log_group", NUMBER, AT(log_group), 1, 65535, NULL },
 	{ "events.keep", NUMBER, AT(keep_events), 100, 100000000, NULL },
@@ -205,6 +208,12 @@ static const char *expectation(const struct key *key, char *out, size_t size)
 	case RULES:
 		snprintf(out, size, "a list of rules");
 		break;
+	case POSTURES:
+		snprintf(out, size,
+			 "a list of at most %d like {match: \"compose:shop/*\", posture: "
+			 "closed}",
+			 BH_CONFIG_POSTURES);
+		break;
 	}
 	return out;
 }
@@ -295,6 +304,55 @@ static bool read_list(const struct bh_yaml *node, struct bh_config_list *out)
 	return true;
 }
 
+static const struct key *find_key(const char *path)
+{
+	for (size_t i = 0; i < KEY_COUNT; i++)
+		if (strcmp(keys[i].path, path) == 0)
+			return &keys[i];
+	return NULL;
+}
+
+/* {match: PATTERN, posture: WORD}, both of them and nothing else. */
+static bool read_posture(const struct bh_yaml *node, struct bh_config_posture *out)
+{
+	bool match = false, posture = false;
+
+	if (node->kind != BH_YAML_MAP || node->count != 2)
+		return false;
+	for (size_t i = 0; i < 2; i++) {
+		const struct bh_yaml *item = &node->items[i];
+
+		if (item->kind != BH_YAML_SCALAR)
+			return false;
+		if (strcmp(item->key, "match") == 0)
+			match = item->text[0] != '\0' &&
+				bh_copy_text(out->match, sizeof(out->match), item->text);
+		else if (strcmp(item->key, "posture") == 0)
+			posture = bh_posture_parse(item->text, &out->posture);
+	}
+	return match && posture;
+}
+
+/* Complains about the item that is wrong, not about the list. */
+static int read_postures(const struct bh_yaml *node, struct bh_config_postures *out,
+			 const char *file, struct bh_error *err)
+{
+	const struct key *key = find_key("enforcement.postures");
+	char expected[160];
+
+	*out = (struct bh_config_postures) { 0 };
+	if (node->kind != BH_YAML_LIST || node->count > BH_CONFIG_POSTURES)
+		return bh_config_refuse(err, file, node, key->path,
+					expectation(key, expected, sizeof(expected)));
+	for (size_t i = 0; i < node->count; i++)
+		if (!read_posture(&node->items[i], &out->items[out->count++]))
+			return bh_config_refuse(
+				err, file, &node->items[i], key->path,
+				"a map of match, a shell pattern, and posture, one of open, "
+				"audit, closed");
+	return 0;
+}
+
 static bool read_value(const struct key *key, const struct bh_yaml *node, char *field)
 {
 	if (key->kind == LIST)
@@ -315,14 +373,6 @@ static bool read_value(const struct key *key, const struct bh_yaml *node, char *
 	default:
 		return read_text(key, node->text, field);
 	}
-}
-
-static const struct key *find_key(const char *path)
-{
-	for (size_t i = 0; i < KEY_COUNT; i++)
-		if (strcmp(keys[i].path, path) == 0)
-			return &keys[i];
-	return NULL;
 }
 
 static bool is_section(const char *name)
@@ -371,7 +421,9 @@ static int read_section(struct bh_config *config, const struct bh_yaml *map, con
 			 node->key);
 		const struct key *key = find_key(path);
 		int result = 0;
-		if (key != NULL && key->kind == RULES)
+		if (key != NULL && key->kind == POSTURES)
+			result = read_postures(node, &config->postures, file, err);
+		else if (key != NULL && key->kind == RULES)
 			result = bh_config_read_workloads(
 				(struct bh_grouping *)(void *)((char *)config + key->offset), node,
 				file, err);

@@ -19,6 +19,19 @@ struct bh_config_list {
 	char items[BH_CONFIG_LIST][BH_CONFIG_TEXT];
 };
 
+#define BH_CONFIG_POSTURES 64
+
+/* What is not identified yet and matches: the first one counts. */
+struct bh_config_posture {
+	char match[BH_CONFIG_TEXT]; /* shell pattern */
+	uint8_t posture;	    /* enum bh_posture */
+};
+
+struct bh_config_postures {
+	uint32_t count;
+	struct bh_config_posture items[BH_CONFIG_POSTURES];
+};
+
 enum bh_table_protection {
 	BH_TABLE_PLAIN,
 	BH_TABLE_OWNER,
@@ -69,7 +82,8 @@ struct bh_config {
 	int64_t window;
 	int64_t window_offset;
 	int64_t max_edges;
-	int64_t posture;	  /* enum bh_posture */
+	int64_t posture; /* enum bh_posture */
+	struct bh_config_postures postures;
 	int64_t table_protection; /* enum bh_table_protection */
 	int64_t log_group;
 	int64_t keep_events;

@@ -8,12 +8,27 @@
 
 #include "address.h"
 #include "core_api.h"
+#include "core_posture.h"
 #include "ruleset.h"
 #include "timefmt.h"
 
 #define MOST_DEPARTED 5 /* of a workload, shown */
 
 /* --- status ----------------------------------------------------------------------------------- */
+
+static cJSON *postures_json(const struct bh_config_postures *list)
+{
+	cJSON *json = cJSON_CreateArray();
+
+	for (uint32_t i = 0; i < list->count; i++) {
+		cJSON *item = cJSON_CreateObject();
+
+		cJSON_AddStringToObject(item, "match", list->items[i].match);
+		cJSON_AddStringToObject(item, "posture", bh_posture_name(list->items[i].posture));
+		cJSON_AddItemToArray(json, item);
+	}
+	return json;
+}
 
 static cJSON *enforcement_json(const struct bh_core *core)
 {
@@ -37,6 +52,8 @@ static cJSON *enforcement_json(const struct bh_core *core)
 				core->config.table_protection == BH_TABLE_OWNER ? "owner"
 										: "plain");
 	bh_core_add_time(json, "applied", core->applied);
+	cJSON_AddStringToObject(json, "posture", bh_posture_name((uint8_t)core->config.posture));
+	cJSON_AddItemToObject(json, "postures", postures_json(&core->config.postures));
 	bridges = cJSON_AddArrayToObject(json, "bridges");
 	for (size_t i = 0; core->rules != NULL && i < core->rules->bridge_count; i++) {
 		cJSON *bridge = cJSON_CreateObject();
@@ -382,6 +399,17 @@ static void add_ports_on_host(const struct coverage_writer *w, const struct bh_c
 	bh_buffer_free(&why);
 }
 
+/* What meets an endpoint as long as no workload claims it; NULL for any other row. */
+static const char *row_posture(const struct bh_core *core, const struct bh_coverage_row *row)
+{
+	const struct bh_instance *who =
+		row->ifindex != 0 && row->workload[0] == '\0'
+			? bh_model_at(core->model, row->ifindex, bh_time_now())
+			: NULL;
+
+	return who != NULL ? bh_posture_name(bh_core_posture_of(core, who)) : NULL;
+}
+
 static void add_coverage(void *user, const struct bh_coverage_row *row)
 {
 	static const char *const words[] = { "enforceable", "observable", "neither" };
@@ -396,6 +424,7 @@ static void add_coverage(void *user, const struct bh_coverage_row *row)
 		add_ports_on_host(w, row, json);
 	else
 		bh_core_add_text(json, "why", row->why);
+	bh_core_add_text(json, "posture", row_posture(w->core, row));
 	cJSON_AddItemToArray(w->rows, json);
 }
 

@@ -12,6 +12,7 @@
 #include "address.h"
 #include "compile.h"
 #include "core.h"
+#include "core_posture.h"
 #include "grow.h"
 #include "log.h"
 #include "propose.h"
@@ -115,7 +116,21 @@ bool bh_core_subject(const struct bh_core *core, const char *name, struct bh_pee
 
 /* --- compiling -------------------------------------------------------------------------------- */
 
-static struct bh_bridge *collect_bridges(const struct bh_core *core, size_t *count)
+/* Whether somebody who is governed lived there last, or somebody is about to: who comes to that
+ * bridge first is not known for a moment, and is to meet its posture then. */
+static bool is_expected(const struct bh_core *core, const struct bh_announced *announced,
+			uint32_t bridge)
+{
+	const struct bh_instance *kept;
+
+	for (size_t position = 0; (kept = bh_core_kept_next(core, &position)) != NULL;)
+		if (kept->fact.master_ifindex == bridge)
+			return true;
+	return bh_core_is_announced(core, announced, bridge);
+}
+
+static struct bh_bridge *collect_bridges(const struct bh_core *core,
+					 const struct bh_announced *announced, size_t *count)
 {
 	struct bh_bridge *bridges = NULL;
 	const struct bh_host_link *link;
@@ -126,7 +141,9 @@ static struct bh_bridge *collect_bridges(const struct bh_core *core, size_t *cou
 		if (!link->bridge)
 			continue;
 		bridges = bh_grow(bridges, &capacity, *count + 1, sizeof(*bridges));
-		bridges[*count] = (struct bh_bridge) { .ifindex = link->ifindex };
+		bridges[*count] = (struct bh_bridge) { .ifindex = link->ifindex,
+						       .filtered = is_expected(core, announced,
+									       link->ifindex) };
 		memcpy(bridges[(*count)++].ifname, link->ifname, BH_IFNAME);
 	}
 	return bridges;
@@ -144,12 +161,23 @@ static struct bh_compile_endpoint compile_endpoint(const struct bh_core *core,
 					      .label = instance_label };
 }
 
+/* Workloads of containers that are not there yet have their chains before them, so that what is
+ * left to do when they come is to add their addresses. */
+static bool is_to_come(const struct bh_core *core, const struct bh_instance *announced)
+{
+	return bh_core_mode(core, announced->workload) != BH_LEARN &&
+	       instance_of(core, announced->workload) == NULL &&
+	       bh_core_kept(core, announced->workload) == NULL;
+}
+
 static struct bh_ruleset *compile(struct bh_core *core)
 {
 	struct bh_compile_endpoint *endpoints = NULL;
 	struct bh_compile_input input = { .policy = core->policy,
 					  .posture = (uint8_t)core->config.posture };
 	const struct bh_instance *instance;
+	struct bh_postures postures;
+	struct bh_announced announced;
 	size_t capacity = 0;
 
 	for (size_t position = 0; (instance = bh_model_next(core->model, &position)) != NULL;) {
@@ -166,13 +194,27 @@ static struct bh_ruleset *compile(struct bh_core *core)
 			bh_grow(endpoints, &capacity, input.endpoint_count + 1, sizeof(*endpoints));
 		endpoints[input.endpoint_count++] = compile_endpoint(core, instance, NULL);
 	}
-	struct bh_bridge *bridges = collect_bridges(core, &input.bridge_count);
+	bh_core_announced(core, &announced);
+	for (size_t i = 0; i < announced.count; i++) {
+		if (!is_to_come(core, &announced.items[i]))
+			continue;
+		endpoints =
+			bh_grow(endpoints, &capacity, input.endpoint_count + 1, sizeof(*endpoints));
+		endpoints[input.endpoint_count++] =
+			compile_endpoint(core, &announced.items[i], NULL);
+	}
+	bh_core_postures(core, &announced, &postures);
+	input.postures = postures.items;
+	input.posture_count = postures.count;
+	struct bh_bridge *bridges = collect_bridges(core, &announced, &input.bridge_count);
 	input.endpoints = endpoints;
 	input.bridges = bridges;
 	struct bh_ruleset *rules = bh_compile(&input);
 	bh_copy_text(rules->revision, sizeof(rules->revision), core->revision);
 	free(endpoints);
 	free(bridges);
+	free(postures.items);
+	free(announced.items);
 	return rules;
 }
 

@@ -26,6 +26,9 @@ static void on_container(void *user, const struct bh_container *container)
 	/* Names come again, unlike ids; and files are never away. */
 	if (!bh_runtime_names_anew(container->runtime))
 		bh_core_remember(core, container);
+	/* One that is to start: its workload's chains, and the posture of its addresses. */
+	if (!container->running)
+		bh_core_rules_touch(core);
 }
 
 static void on_container_gone(void *user, uint8_t runtime, const char *id)

@@ -601,8 +601,8 @@ static void take_hook(struct kernel *k, const struct bh_msg_hook *hook)
 	struct bh_msg_hooked answer = { .inode = hook->inode, .nsid = -1 };
 
 	bh_links_read(k->links);
-	answer.found = bh_links_tell(k->links, hook->pid, hook->inode, hook->container_id,
-				     &answer.nsid);
+	answer.found =
+		bh_links_tell(k->links, hook->pid, hook->inode, hook->container_id, &answer.nsid);
 	schedule_links(k);
 	tell(&k->core, BH_MSG_HOOKED, &answer, sizeof(answer));
 }
@@ -770,8 +770,9 @@ static void on_child_message(void *user, struct bh_channel *channel, const struc
 		take_hook(k, m->data);
 	else if (child == &k->core && m->type == BH_MSG_KEEP)
 		keep_connections(m);
-	else if (child == &k->core && m->type >= BH_MSG_RULES_BEGIN &&
-		 m->type <= BH_MSG_RULES_COMMIT)
+	else if (child == &k->core &&
+		 (m->type == BH_MSG_RULES_POSTURES ||
+		  (m->type >= BH_MSG_RULES_BEGIN && m->type <= BH_MSG_RULES_COMMIT)))
 		take_rules(k, m);
 	else if (child == &k->core && m->type == BH_MSG_READY)
 		notify(k, "ready\n");

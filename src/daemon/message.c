@@ -43,6 +43,15 @@ static bool check_list(const struct bh_config_list *list)
 	return ok;
 }
 
+static bool check_postures(const struct bh_config_postures *list)
+{
+	bool ok = list->count <= BH_CONFIG_POSTURES;
+
+	for (uint32_t i = 0; ok && i < list->count; i++)
+		ok = TEXT_OK(list->items[i].match) && list->items[i].posture <= BH_POSTURE_CLOSED;
+	return ok;
+}
+
 static bool check_config(const void *data)
 {
 	const struct bh_config *c = data;
@@ -54,7 +63,8 @@ static bool check_config(const void *data)
 	       TEXT_OK(c->containerd_bundles) && TEXT_OK(c->crio_bundles) &&
 	       TEXT_OK(c->lxc_containers) && TEXT_OK(c->lxd_socket) && TEXT_OK(c->incus_socket) &&
 	       TEXT_OK(c->machines) && flag_ok(&c->netns_ordinals) && check_list(&c->uplinks) &&
-	       check_list(&c->netns_directories) && bh_grouping_is_sound(&c->grouping);
+	       check_list(&c->netns_directories) && bh_grouping_is_sound(&c->grouping) &&
+	       check_postures(&c->postures);
 }
 
 static bool check_endpoint(const void *data)
@@ -173,6 +183,13 @@ static bool check_bridge(const void *data)
 	const struct bh_bridge *b = data;
 
 	return TEXT_OK(b->ifname) && flag_ok(&b->filtered);
+}
+
+static bool check_posture(const void *data)
+{
+	const struct bh_address_posture *p = data;
+
+	return TEXT_OK(p->l3_ifname) && addr_ok(&p->addr) && p->posture <= BH_POSTURE_CLOSED;
 }
 
 static bool check_rules_result(const void *data)
@@ -384,6 +401,8 @@ static const struct {
 				    check_binding },
 	[BH_MSG_RULES_PORT] = { "rules-port", OPEN, sizeof(struct bh_msg_port), NULL },
 	[BH_MSG_RULES_BRIDGES] = { "rules-bridges", ARRAY, sizeof(struct bh_bridge), check_bridge },
+	[BH_MSG_RULES_POSTURES] = { "rules-postures", ARRAY, sizeof(struct bh_address_posture),
+				    check_posture },
 	[BH_MSG_RULES_COMMIT] = { "rules-commit", ONE, sizeof(uint64_t), NULL },
 	[BH_MSG_READY] = { "ready", EMPTY, 0, NULL },
 	[BH_MSG_CAPTURE_LOST] = { "capture-lost", ONE, sizeof(uint32_t), check_worker_number },

@@ -99,6 +99,9 @@ enum bh_message_type {
 	BH_MSG_HOOK,   /* struct bh_msg_hook */
 	BH_MSG_HOOKED, /* struct bh_msg_hooked */
 
+	/* core → kernel, as the other parts of a ruleset are sent */
+	BH_MSG_RULES_POSTURES, /* struct bh_address_posture[] */
+
 	BH_MSG_TYPES,
 };
 

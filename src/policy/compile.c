@@ -425,9 +425,29 @@ static bool is_governed(const struct bh_compile_endpoint *e)
 	return e->workload[0] != '\0' && e->mode != BH_LEARN;
 }
 
+/* Whether anybody whom nobody knows there meets more than nothing. */
+static bool is_guarded(const struct bh_compile_input *in, const struct bh_bridge *bridge)
+{
+	uint8_t whole = in->posture;
+	bool any = false;
+
+	for (size_t i = 0; i < in->posture_count; i++) {
+		const struct bh_address_posture *p = &in->postures[i];
+
+		if (strcmp(p->l3_ifname, bridge->ifname) != 0)
+			continue;
+		if (p->addr.family == BH_NO_FAMILY)
+			whole = p->posture;
+		else
+			any = any || p->posture != BH_POSTURE_OPEN;
+	}
+	return any || whole != BH_POSTURE_OPEN;
+}
+
 static void add_bridge(struct compiler *c, const struct bh_bridge *bridge)
 {
-	bool managed = false, filtered = false;
+	bool guarded = is_guarded(c->input, bridge);
+	bool managed = bridge->filtered && guarded, filtered = false;
 
 	for (size_t i = 0; i < c->input->endpoint_count; i++) {
 		const struct bh_compile_endpoint *e = &c->input->endpoints[i];
@@ -440,10 +460,38 @@ static void add_bridge(struct compiler *c, const struct bh_bridge *bridge)
 	if (!managed)
 		return;
 	/* Who is not known yet meets the posture there, too. */
-	filtered = filtered || c->input->posture != BH_POSTURE_OPEN;
 	struct bh_bridge *out = bh_ruleset_add_bridge(c->rules);
 	*out = *bridge;
-	out->filtered = filtered;
+	out->filtered = filtered || guarded;
+}
+
+static bool is_managed(const struct bh_ruleset *rules, const char *l3_ifname)
+{
+	for (size_t i = 0; i < rules->bridge_count; i++)
+		if (strcmp(rules->bridges[i].ifname, l3_ifname) == 0)
+			return true;
+	for (size_t i = 0; i < rules->port_count; i++)
+		if (!rules->ports[i].bridged && strcmp(rules->ports[i].ifname, l3_ifname) == 0)
+			return true;
+	return false;
+}
+
+static int compare_postures(const void *a, const void *b)
+{
+	const struct bh_address_posture *x = a, *y = b;
+	int order = strcmp(x->l3_ifname, y->l3_ifname);
+
+	return order != 0 ? order : bh_addr_compare(&x->addr, &y->addr);
+}
+
+static void add_postures(struct compiler *c)
+{
+	for (size_t i = 0; i < c->input->posture_count; i++)
+		if (is_managed(c->rules, c->input->postures[i].l3_ifname))
+			*bh_ruleset_add_posture(c->rules) = c->input->postures[i];
+	if (c->rules->posture_count > 0)
+		qsort(c->rules->postures, c->rules->posture_count, sizeof(*c->rules->postures),
+		      compare_postures);
 }
 
 static int compare_bridges(const void *a, const void *b)
@@ -506,6 +554,7 @@ struct bh_ruleset *bh_compile(const struct bh_compile_input *input)
 	add_chains(&c);
 	add_endpoints(&c, all);
 	add_bridges(&c);
+	add_postures(&c);
 	free_compiler(&c);
 	free(all);
 	free(settled);

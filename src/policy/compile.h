@@ -25,9 +25,13 @@ struct bh_compile_input {
 	const struct bh_policy *policy; /* NULL: none yet; then every workload is in learn */
 	const struct bh_compile_endpoint *endpoints;
 	size_t endpoint_count;
-	const struct bh_bridge *bridges; /* of the host; those with an endpoint become managed */
+	/* Of the host; those with an endpoint become managed. So do those that say filtered, where
+	 * any posture there is not open: endpoints are expected there. */
+	const struct bh_bridge *bridges;
 	size_t bridge_count;
 	uint8_t posture;
+	const struct bh_address_posture *postures; /* instead, where one is given */
+	size_t posture_count;
 };
 
 /* Never fails; the caller frees the result. The same input gives the same bytes, in the same order.

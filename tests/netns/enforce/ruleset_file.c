@@ -98,6 +98,17 @@ static void read_port(struct bh_ruleset *rules)
 		must(bh_addr_parse(text, &port->addrs[port->addr_count++]), text);
 }
 
+static void read_posture(struct bh_ruleset *rules)
+{
+	struct bh_address_posture *p = bh_ruleset_add_posture(rules);
+	const char *address;
+
+	bh_copy_text(p->l3_ifname, sizeof(p->l3_ifname), need("an interface"));
+	must(bh_posture_parse(need("a posture"), &p->posture), "a posture");
+	address = word();
+	must(address == NULL || bh_addr_parse(address, &p->addr), "an address");
+}
+
 static void read_line(struct bh_ruleset *rules, char *line)
 {
 	const char *what = strtok(line, " \n");
@@ -106,6 +117,8 @@ static void read_line(struct bh_ruleset *rules, char *line)
 		return;
 	if (strcmp(what, "posture") == 0)
 		must(bh_posture_parse(need("a posture"), &rules->posture), "a posture");
+	else if (strcmp(what, "posture-of") == 0)
+		read_posture(rules);
 	else if (strcmp(what, "chain") == 0)
 		read_chain(rules);
 	else if (strcmp(what, "permit") == 0)

@@ -7,6 +7,7 @@
  *   bind L3-INTERFACE ADDRESS WORKLOAD
  *   port INTERFACE bridged|routed learn|audit|enforce WORKLOAD|- MAC [ADDRESS…]
  *   bridge INTERFACE
+ *   posture-of L3-INTERFACE open|audit|closed [ADDRESS]
  */
 #ifndef BH_TEST_RULESET_FILE_H
 #define BH_TEST_RULESET_FILE_H

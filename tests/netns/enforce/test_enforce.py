@@ -805,6 +805,28 @@ def test_posture(w):
             del listener
 
 
+def test_postures_by_interface_and_address(w):
+    """s is nobody's: its bridge's posture meets it, and the one of its address before that."""
+    net = ["net tcp 5000 0.0.0.0/0", "net tcp 5000 ::/0"]
+    for common, bridge, address, passes, kind in (
+            ("closed", "open", None, True, None), ("open", "closed", None, False, "POSTURE"),
+            ("open", "audit", None, True, "POSTUREAUDIT"), ("closed", "closed", "open", True, None),
+            ("open", "open", "closed", False, "POSTURE"), ("closed", "open", "audit", True, "POSTUREAUDIT")):
+        rules = shop(w, ingress=net, posture=common) + f"posture-of br0 {bridge}\n"
+        if address:
+            rules += "".join(f"posture-of br0 {address} {a}\n" for a in (w.s.ip, w.s.ip6))
+        with Test(w, rules) as t:
+            listener = w.b.listen(5000)
+            for target in (w.b.ip, w.b.ip6):
+                expect(f"{common} {bridge} {address}: s → {target}", w.s.reaches(target, 5000), passes)
+                expect("log", t.log.prefixes(), {f"bh:{kind}:e:-"} if kind else set())
+            expect(f"{common} {bridge} {address}: s → host", w.s.ping(w.host.ip), passes)
+            t.log.take()
+            expect(f"{common} {bridge} {address}: host → s", w.host.ping(w.s.ip), passes)
+            expect("log", t.log.prefixes(), {f"bh:{kind}:i:-"} if kind else set())
+            del listener
+
+
 # --- changing, listing, surviving -----------------------------------------------------------------
 
 def handles(w):

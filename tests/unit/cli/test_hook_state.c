@@ -35,6 +35,9 @@ static void what_runtimes_write_is_read(void **test)
 	assert_int_equal(state.pid, INT32_MAX);
 }
 
+#define DIGITS "0123456789abcdef"
+#define TOO_LONG "{\"pid\":1,\"id\":\"" DIGITS DIGITS DIGITS DIGITS "x\"}"
+
 static void anything_else_is_refused(void **test)
 {
 	static const char *const texts[] = {
@@ -54,8 +57,7 @@ static void anything_else_is_refused(void **test)
 		"{\"id\":\"x\",\"pid\":2147483648}",
 		"{\"id\":\"x\",\"pid\":1e400}",
 		"{\"id\":\"x\",\"pid\":\"1\"}",
-		"{\"id\":\"0123456789012345678901234567890123456789012345678901234567890123x\","
-		"\"pid\":1}",
+		TOO_LONG,
 	};
 	struct bh_hook_state state;
 

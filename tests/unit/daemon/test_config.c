@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bulkhead/verdict.h"
 #include "config.h"
 #include "timefmt.h"
 
@@ -62,6 +63,7 @@ static void documented_file_is_the_defaults(void **state)
 	SAME_NUMBER(window_offset);
 	SAME_NUMBER(max_edges);
 	SAME_NUMBER(posture);
+	SAME_NUMBER(postures.count);
 	SAME_NUMBER(table_protection);
 	SAME_NUMBER(log_group);
 	SAME_NUMBER(keep_events);
@@ -97,6 +99,41 @@ static void values_are_read(void **state)
 	assert_int_equal(c.table_protection, BH_TABLE_PLAIN);
 	assert_false(c.netns_ordinals);
 	assert_int_equal(c.receive_buffer, 64 << 10);
+}
+
+static void postures_are_read_in_order(void **state)
+{
+	static const char *const wrong[] = {
+		"enforcement: {postures: closed}",
+		"enforcement: {postures: {match: x, posture: open}}",
+		"enforcement: {postures: [x]}",
+		"enforcement: {postures: [{match: x}]}",
+		"enforcement: {postures: [{match: x, posture: shut}]}",
+		"enforcement: {postures: [{match: \"\", posture: open}]}",
+		"enforcement: {postures: [{match: [x], posture: open}]}",
+		"enforcement: {postures: [{match: x, posture: open, else: 1}]}",
+		"enforcement: {postures: [{match: x, other: y}]}",
+	};
+	struct bh_config c;
+	struct bh_error err = { 0 };
+
+	(void)state;
+	assert_int_equal(parse(&c,
+			       "enforcement:\n  postures:\n"
+			       "    - {match: \"compose:bank/*\", posture: closed}\n"
+			       "    - {posture: audit, match: \"bridge:docker0\"}\n",
+			       &err),
+			 0);
+	assert_int_equal(c.postures.count, 2);
+	assert_string_equal(c.postures.items[0].match, "compose:bank/*");
+	assert_int_equal(c.postures.items[0].posture, BH_POSTURE_CLOSED);
+	assert_string_equal(c.postures.items[1].match, "bridge:docker0");
+	assert_int_equal(c.postures.items[1].posture, BH_POSTURE_AUDIT);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		err = (struct bh_error) { 0 };
+		assert_int_equal(parse(&c, wrong[i], &err), -EINVAL);
+		assert_non_null(strstr(err.text, "enforcement.postures: found"));
+	}
 }
 
 static void json_and_empty_files_are_read(void **state)
@@ -232,6 +269,7 @@ int main(void)
 		cmocka_unit_test(documented_file_is_the_defaults),
 		cmocka_unit_test(values_are_read),
 		cmocka_unit_test(rules_about_workloads_are_read),
+		cmocka_unit_test(postures_are_read_in_order),
 		cmocka_unit_test(json_and_empty_files_are_read),
 		cmocka_unit_test(broken_files_say_where_and_change_nothing),
 		cmocka_unit_test(syntax_errors_have_a_line),

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
+#include "grow.h"
 #include "rulesets.h"
 #include "text.h"
 
@@ -175,6 +177,29 @@ static void test_posture(void **state)
 	}
 }
 
+static void test_postures_by_interface_and_address(void **state)
+{
+	struct bh_ruleset *rules = two_workloads(BH_ENFORCE);
+	struct bh_address_posture *p = bh_ruleset_add_posture(rules);
+
+	(void)state;
+	rules->posture = BH_POSTURE_OPEN;
+	bh_copy_text(p->l3_ifname, sizeof(p->l3_ifname), "br0");
+	p->posture = BH_POSTURE_AUDIT;
+	p = bh_ruleset_add_posture(rules);
+	bh_copy_text(p->l3_ifname, sizeof(p->l3_ifname), "br0");
+	assert_true(bh_addr_parse("10.0.0.9", &p->addr));
+	p->posture = BH_POSTURE_CLOSED;
+	char *text = text_of(rules);
+	assert_line(text, "\"br0\" : goto audit_egress", "");
+	assert_line(text, "\"br0\" : goto audit_ingress", "");
+	assert_line(text, "\"br0\" . 10.0.0.9 : goto closed_egress", "");
+	assert_line(text, "\"br0\" . 10.0.0.9 : goto closed_ingress", "");
+	assert_line(text, "\"bh:POSTURE:i:-\" group 7\n\t\tcounter drop\n", "");
+	assert_line(text, "iifname vmap @postures_egress", "");
+	free(text);
+}
+
 static void test_ports_by_mode(void **state)
 {
 	struct bh_ruleset *rules = two_workloads(BH_ENFORCE);
@@ -276,6 +301,7 @@ int main(void)
 		cmocka_unit_test(test_kinds_of_permissions),
 		cmocka_unit_test(test_overlapping_prefixes_do_not_overlap_in_the_set),
 		cmocka_unit_test(test_posture),
+		cmocka_unit_test(test_postures_by_interface_and_address),
 		cmocka_unit_test(test_ports_by_mode),
 		cmocka_unit_test(test_comments_cannot_break_out),
 		cmocka_unit_test(test_contradictions_are_refused),

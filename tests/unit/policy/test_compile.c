@@ -27,6 +27,7 @@ struct host {
 	char workloads[MOST][32];
 	struct bh_compile_endpoint endpoints[MOST];
 	struct bh_bridge bridges[4];
+	struct bh_address_posture postures[8];
 	struct bh_compile_input input;
 };
 
@@ -315,6 +316,82 @@ static void who_is_away_keeps_his_place(void **state)
 	h->input.posture = BH_POSTURE_CLOSED;
 	struct bh_ruleset *rules = bh_compile(&h->input);
 	assert_true(rules->bridges[0].filtered);
+	bh_ruleset_free(rules);
+	free(h);
+	bh_policy_free(policy);
+}
+
+static void add_posture(struct host *h, const char *l3_ifname, const char *addr, uint8_t posture)
+{
+	struct bh_address_posture *p = &h->postures[h->input.posture_count++];
+
+	h->input.postures = h->postures;
+	bh_copy_text(p->l3_ifname, sizeof(p->l3_ifname), l3_ifname);
+	assert_true(addr == NULL || bh_addr_parse(addr, &p->addr));
+	p->posture = posture;
+}
+
+/* Each managed interface's goes along, and addresses on those; and a bridge is handed over where it
+ * matters. */
+static void postures_go_with_their_interfaces(void **state)
+{
+	struct bh_policy *policy = parse("bulkhead-policy: 1\nworkloads: {db: {app: db}}\n"
+					 "rules: []\n");
+	struct host *h = new_host(policy);
+
+	(void)state;
+	h->input.posture = BH_POSTURE_CLOSED;
+	add_bridge(h, 7);
+	add_bridge(h, 8);
+	add_bridge(h, 9);
+	add_endpoint(h, "db", BH_ENFORCE, "app=db", 7, "10.0.0.2");
+	add_endpoint(h, "other", BH_LEARN, "app=other", 8, "10.0.1.2");
+	add_posture(h, "br7", "10.0.0.9", BH_POSTURE_AUDIT);
+	add_posture(h, "br7", NULL, BH_POSTURE_OPEN);
+	add_posture(h, "br8", NULL, BH_POSTURE_OPEN);
+	add_posture(h, "br9", NULL, BH_POSTURE_CLOSED);
+	struct bh_ruleset *rules = bh_compile(&h->input);
+	assert_int_equal(rules->bridge_count, 2);
+	assert_true(rules->bridges[0].filtered);
+	assert_false(rules->bridges[1].filtered);
+	assert_int_equal(rules->posture_count, 3);
+	assert_string_equal(rules->postures[0].l3_ifname, "br7");
+	assert_int_equal(rules->postures[0].addr.family, BH_NO_FAMILY);
+	assert_int_equal(rules->postures[1].addr.bytes[3], 9);
+	assert_int_equal(rules->postures[1].posture, BH_POSTURE_AUDIT);
+	bh_ruleset_free(rules);
+	/* One address there is enough. */
+	add_posture(h, "br8", "10.0.1.9", BH_POSTURE_AUDIT);
+	rules = bh_compile(&h->input);
+	assert_true(rules->bridges[1].filtered);
+	bh_ruleset_free(rules);
+	free(h);
+	bh_policy_free(policy);
+}
+
+/* Everybody has left it, or nobody has come yet: who comes first meets the posture. */
+static void a_bridge_where_somebody_is_expected_is_guarded(void **state)
+{
+	struct bh_policy *policy = parse("bulkhead-policy: 1\nworkloads: {db: {app: db}}\n"
+					 "rules: []\n");
+	struct host *h = new_host(policy);
+
+	(void)state;
+	add_bridge(h, 7);
+	add_bridge(h, 8);
+	add_endpoint(h, "db", BH_ENFORCE, "app=db", 7, "10.0.0.2");
+	h->endpoints[0].fact = NULL;
+	h->bridges[0].filtered = true;
+	h->input.posture = BH_POSTURE_CLOSED;
+	struct bh_ruleset *rules = bh_compile(&h->input);
+	assert_int_equal(rules->bridge_count, 1);
+	assert_int_equal(rules->bridges[0].ifindex, 7);
+	assert_true(rules->bridges[0].filtered);
+	bh_ruleset_free(rules);
+	/* With nothing to meet nothing is asked of it. */
+	h->input.posture = BH_POSTURE_OPEN;
+	rules = bh_compile(&h->input);
+	assert_int_equal(rules->bridge_count, 0);
 	bh_ruleset_free(rules);
 	free(h);
 	bh_policy_free(policy);
@@ -831,6 +908,8 @@ int main(void)
 		cmocka_unit_test(everything_has_its_place),
 		cmocka_unit_test(an_address_is_the_ones_who_had_it_first),
 		cmocka_unit_test(who_is_away_keeps_his_place),
+		cmocka_unit_test(postures_go_with_their_interfaces),
+		cmocka_unit_test(a_bridge_where_somebody_is_expected_is_guarded),
 		cmocka_unit_test(nothing_is_asked_while_all_learn),
 		cmocka_unit_test(prefixes_speak_of_the_outside),
 		cmocka_unit_test(rights_go_by_each_ones_labels),

@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Postures: whom nobody has claimed yet meets what is configured for his bridge, and still does when
+# everybody known has left it.
+# shellcheck source=tests/common.sh
+. "$(dirname "$0")/../common.sh"
+
+command -v busybox >/dev/null || skip "busybox-static is not installed"
+make_host "posture-$$"
+write_config "$(printf 'runtimes: {docker: off}\nenforcement:\n  posture: open\n  postures:\n    - {match: "bridge:vault*", posture: closed}\n    - {match: "bridge:br*", posture: audit}')"
+add_bridge vault0 10.77.0.1/24
+add_bridge br1 10.78.0.1/24
+start_daemon
+add_guest server vault0 10.77.0.2/24
+add_guest other vault0 10.77.0.3/24
+add_guest site br1 10.78.0.2/24
+knows 3
+
+# stranger NAME BRIDGE ADDRESS: a namespace without a name, which nobody will ever claim.
+stranger() {
+	unshare -n sleep 1000 &
+	local pid=$!
+	at_end "kill $pid 2>/dev/null"
+	eventually 5 test "$(readlink "/proc/$pid/ns/net")" != "$(readlink /proc/self/ns/net)"
+	ip -n "$host" link add "v$1" type veth peer name eth0 netns "$pid"
+	ip -n "$host" link set "v$1" master "$2" up
+	nsenter --net="/proc/$pid/ns/net" sh -c "ip link set lo up; ip link set eth0 up; ip address add $3 dev eth0"
+	stranger=$pid
+}
+from() {
+	nsenter --net="/proc/$1/ns/net" "${@:2}"
+}
+pings() {
+	from "$1" busybox ping -c 1 -W 1 "$2" >/dev/null
+}
+
+step "without rules everybody passes; with them each bridge has its posture"
+stranger a vault0 10.77.0.8/24
+on_vault=$stranger
+stranger b br1 10.78.0.8/24
+on_br1=$stranger
+eventually 5 pings "$on_vault" 10.77.0.3 || fail "the bridge does not work"
+cat >"$scratch/policy.yaml" <<-YAML
+	bulkhead-policy: 1
+	workloads:
+	  server: {bulkhead.workload: "netns:$host-server"}
+	rules: []
+YAML
+bh policy apply "$scratch/policy.yaml" >/dev/null || fail "apply"
+bh mode "netns:$host-server" enforce >/dev/null || fail "enforce"
+eventually 10 status_is '.enforcement.state == "active" and (.enforcement.bridges | length) == 2 and
+	(.enforcement.bridges | all(.filtered))' || fail "the bridges are not filtered"
+sleep 0.5
+pings "$on_vault" 10.77.0.3 && fail "a stranger passes on the closed bridge"
+pings "$on_br1" 10.78.0.2 || fail "a stranger does not pass on the other"
+eventually 10 has_event '.kind == "unclaimed"' || fail "nobody tells of them"
+bh coverage --format json | jq -e '[.rows[] | select(.workload == null) | .posture] | sort == ["audit", "closed"]' >/dev/null ||
+	fail "coverage does not say what meets them: $(bh coverage --format json)"
+bh coverage | grep -q "meets the posture: closed" || fail "the table does not say it: $(bh coverage)"
+status_is '.enforcement.posture == "open" and (.enforcement.postures | length) == 2' || fail "status does not say it"
+
+step "the bridge stays guarded when everybody known has left it"
+for name in server other; do
+	ip netns del "$host-$name"
+done
+# The stranger's own departure and another's arrival: nobody is on the bridge in between.
+kill "$on_vault"
+eventually 10 status_is '.identity.endpoints == 2' || fail "they are still there"
+status_is '.enforcement.bridges | any(.name == "vault0" and .filtered)' || fail "the empty bridge is not filtered"
+stranger c vault0 10.77.0.8/24
+first=$stranger
+stranger d vault0 10.77.0.9/24
+sleep 0.5
+pings "$first" 10.77.0.9 && fail "strangers pass on a bridge that everybody has left"
+pings "$first" 10.77.0.1 && fail "a stranger reaches the host on a bridge that everybody has left"
+on_host nft list ruleset >"$scratch/rules" || fail "the rules cannot be listed"
+no_leak
