@@ -36,6 +36,7 @@ struct inner_addr {
 /* A link inside a namespace, and its addresses. */
 struct inner {
 	uint32_t ifindex;
+	bool running;
 	struct bh_mac mac;
 	uint8_t count;
 	struct inner_addr addrs[BH_ENDPOINT_ADDRS];
@@ -46,6 +47,7 @@ struct space {
 	int32_t nsid;
 	uint32_t born;		   /* the scan after which it was entered */
 	bool changed;		   /* since its links were stated */
+	bool reread;		   /* its addresses: some have come without news */
 	struct bh_map *inners;	   /* by ifindex */
 	struct bh_netns_fact fact; /* inode 0: nothing leads there yet */
 };
@@ -180,6 +182,18 @@ static void take_host_link(struct bh_links *l, const struct bh_rtnl_link *raw, b
 	known->seen = true;
 }
 
+/* When a link begins to run the kernel gives it its link-local address, and tells of that only when
+ * nobody has objected to it for a second or more; its first packets follow at once. */
+static void take_inner_link(struct space *s, const struct bh_rtnl_link *raw)
+{
+	struct inner *i = inner_of(s, raw->ifindex);
+	bool running = (raw->flags & IFF_RUNNING) != 0;
+
+	s->reread = s->reread || (running && !i->running);
+	i->running = running;
+	i->mac = raw->mac;
+}
+
 static void on_link(void *user, int32_t nsid, const struct bh_rtnl_link *raw, bool gone)
 {
 	struct bh_links *l = user;
@@ -195,7 +209,7 @@ static void on_link(void *user, int32_t nsid, const struct bh_rtnl_link *raw, bo
 	if (gone)
 		bh_map_remove(s->inners, &raw->ifindex, sizeof(raw->ifindex));
 	else
-		inner_of(s, raw->ifindex)->mac = raw->mac;
+		take_inner_link(s, raw);
 }
 
 static void add_inner_address(struct inner *i, const struct bh_rtnl_address *a)
@@ -334,6 +348,23 @@ static bool enter_spaces(struct bh_links *l)
 
 static void hear(struct bh_links *l);
 
+/* Of namespaces in which a link began to run; false: there are none. */
+static bool reread_addresses(struct bh_links *l)
+{
+	struct bh_rtnl_handlers h;
+	struct space *s;
+	bool any = false;
+
+	for (size_t position = 0; (s = bh_map_next(l->spaces, &position)) != NULL;) {
+		if (!s->reread)
+			continue;
+		s->reread = false;
+		any = true;
+		bh_rtnl_dump_addresses(l->requests, s->nsid, handlers(l, &h));
+	}
+	return any;
+}
+
 /* Completes the picture. A number may have changed hands before its namespace was read; then that
  * is among the news that wait by now. */
 static void complete(struct bh_links *l)
@@ -341,7 +372,8 @@ static void complete(struct bh_links *l)
 	for (int tries = 0; tries < MOST_TRIES; tries++) {
 		hear(l);
 		resolve_doubts(l);
-		if (!enter_spaces(l))
+		bool entered = enter_spaces(l);
+		if (!reread_addresses(l) && !entered)
 			return;
 	}
 }

@@ -6,12 +6,16 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/wait.h>
+#include <sys/stat.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "links.h"
@@ -240,11 +244,120 @@ static void a_reused_number_names_nobody_else(void **state)
 	bh_links_close(l);
 }
 
+static void make_namespace(const char *name)
+{
+	char command[512];
+
+	snprintf(command, sizeof(command),
+		 "touch " DIRECTORY "/%s && unshare --net=" DIRECTORY "/%s true && "
+		 "ip link add %s0 type veth peer name eth0 && ip link set eth0 netns " DIRECTORY
+		 "/%s",
+		 name, name, name, name);
+	run(command);
+}
+
+/* What is read tells of a link that leads to somebody new, and whose he is, without waiting for a
+ * look at processes. */
+static void a_new_namespace_has_its_name_at_once(void **state)
+{
+	struct seen seen;
+	struct bh_links *l = open_links(&seen);
+
+	(void)state;
+	seen.unnamed = 0;
+	make_namespace("beta");
+	bh_links_read(l);
+	assert_string_equal(seen.last.netns_name, DIRECTORY "/beta");
+	assert_int_equal(seen.unnamed, 0);
+	bh_links_close(l);
+}
+
+/* The kernel tells of it only seconds later, when nobody has objected, and it speaks at once. */
+static void a_link_local_address_is_known_from_the_links_start_on(void **state)
+{
+	struct seen seen;
+
+	(void)state;
+	make_namespace("gamma");
+	run("ip link set gamma0 up");
+	struct bh_links *l = open_links(&seen);
+	/* As long as somebody might object, which is longer than this test waits. */
+	run("echo 100 | nsenter --net=" DIRECTORY
+	    "/gamma tee /proc/sys/net/ipv6/conf/eth0/dad_transmits >/dev/null");
+	run("nsenter --net=" DIRECTORY "/gamma ip link set eth0 up");
+	for (int tries = 0; tries < 500 && seen.last.addr_count == 0; tries++) {
+		usleep(10000);
+		bh_links_read(l);
+	}
+	assert_string_equal(seen.last.netns_name, DIRECTORY "/gamma");
+	assert_int_equal(seen.last.addr_count, 1);
+	assert_int_equal(seen.last.addrs[0].bytes[0], 0xfe);
+	bh_links_close(l);
+}
+
+static uint64_t inode_of(const char *path)
+{
+	struct stat info;
+
+	return stat(path, &info) == 0 ? info.st_ino : 0;
+}
+
+/* A process that waits in the namespace, as a runtime's init does. */
+static pid_t enter(const char *path)
+{
+	pid_t child = fork();
+
+	if (child != 0)
+		return child;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || setns(fd, CLONE_NEWNET) != 0)
+		_exit(1);
+	pause();
+	_exit(0);
+}
+
+static void what_is_told_counts_as_long_as_the_process_lives(void **state)
+{
+	static const char id[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+	static const char other[] =
+		"ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff";
+	struct seen seen;
+	int32_t nsid = -1;
+
+	(void)state;
+	make_namespace("delta");
+	struct bh_links *l = open_links(&seen);
+	uint64_t inode = inode_of(DIRECTORY "/delta");
+	pid_t child = enter(DIRECTORY "/delta");
+	for (int tries = 0; tries < 500 && !bh_links_tell(l, child, inode, "no-id", &nsid); tries++)
+		usleep(10000);
+	assert_true(nsid >= 0);
+	assert_string_equal(seen.last.container_id, "");
+	assert_false(bh_links_tell(l, getpid(), inode, id, &nsid));
+	assert_string_equal(seen.last.container_id, "");
+	assert_true(bh_links_tell(l, child, inode, id, &nsid));
+	assert_string_equal(seen.last.netns_name, DIRECTORY "/delta");
+	assert_string_equal(seen.last.container_id, id);
+	/* Others may join, and a scan finds no other: it stays the first one's. */
+	assert_true(bh_links_tell(l, child, inode, other, &nsid));
+	bh_links_tick(l);
+	assert_string_equal(seen.last.container_id, id);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	assert_false(bh_links_tell(l, child, inode, other, &nsid));
+	bh_links_close(l);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(lost_messages_take_no_name_away),
-					    cmocka_unit_test(lost_messages_leave_no_ghosts),
-					    cmocka_unit_test(a_reused_number_names_nobody_else) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(lost_messages_take_no_name_away),
+		cmocka_unit_test(lost_messages_leave_no_ghosts),
+		cmocka_unit_test(a_reused_number_names_nobody_else),
+		cmocka_unit_test(a_new_namespace_has_its_name_at_once),
+		cmocka_unit_test(a_link_local_address_is_known_from_the_links_start_on),
+		cmocka_unit_test(what_is_told_counts_as_long_as_the_process_lives),
+	};
 
 	if (unshare(CLONE_NEWNET | CLONE_NEWNS) != 0 ||
 	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) {
