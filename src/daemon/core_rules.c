@@ -21,9 +21,9 @@
 #include "ruleset.h"
 #include "timefmt.h"
 
-/* How long changes are gathered at most, in ms: as long as the ruleset before took to compile and
- * to be confirmed, so that a burst of containers costs half of the time at worst, and one alone
- * does not wait for others that do not come. */
+/* How long changes are gathered at most, in ms: half as long as the ruleset before took to compile
+ * and to be confirmed, so that a burst of containers costs two thirds of the time at worst, and one
+ * alone does not wait for others that do not come. */
 #define SETTLE_MOST 50
 
 /* --- subjects: names for the evaluator -------------------------------------------------------- */
@@ -309,8 +309,8 @@ void bh_core_rules_result(struct bh_core *core, const struct bh_msg_rules_result
 	if (result->serial != core->serial_sent || core->rules == NULL)
 		return;
 	core->serial_done = result->serial;
-	int64_t took = (bh_time_monotonic() - core->rules_sent_at) / 1000;
-	core->settle_ms = took < SETTLE_MOST ? (uint64_t)took : SETTLE_MOST;
+	int64_t half = (bh_time_monotonic() - core->rules_sent_at) / 2000;
+	core->settle_ms = half < SETTLE_MOST ? (uint64_t)half : SETTLE_MOST;
 	if (result->code != 0) {
 		note_failure(core, result);
 		core->rules_dirty = true; /* again with the next second */
