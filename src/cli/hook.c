@@ -308,6 +308,11 @@ static int hold_start(struct hook *h, const char *runtime, int argc, char **argv
 	return WEXITSTATUS(status);
 }
 
+static bool starts_at_once(const char *word)
+{
+	return strcmp(word, "run") == 0 || strcmp(word, "restore") == 0;
+}
+
 static int wrap(struct hook *h, const char *runtime)
 {
 	int argc = h->call->argc;
@@ -315,8 +320,9 @@ static int wrap(struct hook *h, const char *runtime)
 	size_t command = bh_hook_command((size_t)argc, argv);
 	bool starts = command + 1 < (size_t)argc && strcmp(argv[command], "start") == 0;
 
-	if (command < (size_t)argc && strcmp(argv[command], "run") == 0)
-		bh_complain(0, "hook: `run` creates and starts at once: it is not held");
+	if (command < (size_t)argc && starts_at_once(argv[command]))
+		bh_complain(0, "hook: `%s` creates and starts at once: it is not held",
+			    argv[command]);
 	if (starts && hold_start(h, runtime, argc, argv, command) != BH_EXIT_DONE)
 		return BH_EXIT_NO;
 	char **words = bh_calloc((size_t)argc + 2, sizeof(*words));

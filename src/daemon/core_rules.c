@@ -260,8 +260,10 @@ static void on_settled(uv_timer_t *timer)
 {
 	struct bh_core *core = timer->data;
 
-	/* One ruleset under way at a time; what changed meanwhile goes out with the next. */
-	if (core->rules_dirty && identity_is_known(core) && core->serial_sent == core->serial_done)
+	/* One ruleset under way at a time; what changed meanwhile goes out with the next. None goes
+	 * out any more where the kernel process has gone, and only last flows are heard. */
+	if (core->kernel != NULL && core->rules_dirty && identity_is_known(core) &&
+	    core->serial_sent == core->serial_done)
 		send_rules(core);
 }
 

@@ -83,11 +83,11 @@ eventually 10 bh mode label:visitor enforce || fail "enforce"
 eventually 10 status_is '.enforcement.state == "active"' || fail "no rules in the kernel"
 d rm -f resident >/dev/null
 
-# visits RUNTIME: starts in a row; tells how many got what they may, and what they may not.
+# visits RUNTIME N: starts in a row; tells how many got what they may, and what they may not.
 visits() {
 	local before i done=0
 	before=$(arrived)
-	for ((i = 0; i < starts; i++)); do
+	for ((i = 0; i < $2; i++)); do
 		visit "$1" && done=$((done + 1))
 	done
 	echo "$done $(($(arrived) - before))"
@@ -99,7 +99,7 @@ startup() {
 }
 
 step "$starts starts held by the hook: nothing that is forbidden arrives, everything that is allowed does"
-read -r allowed forbidden <<<"$(visits held)"
+read -r allowed forbidden <<<"$(visits held "$starts")"
 echo "with the hook: $allowed of $starts got what they may, $forbidden what they may not"
 [ "$forbidden" = 0 ] || fail "$forbidden of $starts forbidden datagrams arrived in spite of the hook"
 [ "$allowed" = "$starts" ] || fail "$allowed of $starts allowed connections succeeded"
@@ -109,7 +109,7 @@ status_is ".startup.hooks.stood >= $starts and .startup.hooks.given_up == 0 and 
 status_is ".startup.enforced.count >= $starts" || fail "the window is not measured"
 
 step "the same without it, for comparison"
-read -r allowed forbidden <<<"$(visits runc)"
+read -r allowed forbidden <<<"$(visits runc "$starts")"
 echo "without the hook: $allowed of $starts got what they may, $forbidden what they may not"
 echo "with: $with; without: $(startup) (identified p50, p99; enforced; exposed; ms)"
 
@@ -150,4 +150,14 @@ kill -CONT "$(child core)"
 stop_daemon
 visit lenient || fail "a start was refused that was to be let go, without a daemon"
 visit strict 2>/dev/null && fail "a start was let go that was to be refused, without a daemon"
-exit 0
+
+step "closed to whom nobody knows, and no hook: who lives for a moment has his rights, and no others"
+write_config "$(printf 'runtimes: {docker: %s}\nenforcement: {posture: closed}' "$scratch/docker.sock")"
+start_daemon
+eventually 20 status_is '.identity.runtimes[0].state == "connected" and .enforcement.state == "active" and
+	(.enforcement.bridges | any(.filtered))' || fail "the daemon does not enforce again"
+read -r allowed forbidden <<<"$(visits runc 10)"
+[ "$allowed" = 10 ] || fail "$allowed of 10 got what they may"
+[ "$forbidden" = 0 ] || fail "$forbidden of 10 got what they may not"
+status_is '.startup.enforced.count >= 8' || fail "the window is not measured: $(bh status --format json | jq -c .startup)"
+no_leak
