@@ -68,6 +68,12 @@ step "without any policy it reaches both"
 visit runc || fail "the allowed server does not answer"
 [ "$(arrived)" = 1 ] || fail "the counter counts $(arrived)"
 
+# reside: a visitor that stays: there is no mode, and a new daemon has no rules, without one.
+reside() {
+	d run -d --init --name resident --network shop --label bulkhead.workload=visitor shop:1 sleep 100000 >/dev/null ||
+		fail "container resident"
+}
+
 step "only the visitor is enforced, and may speak to one of them"
 cat >"$scratch/policy.yaml" <<-YAML
 	bulkhead-policy: 1
@@ -78,7 +84,7 @@ cat >"$scratch/policy.yaml" <<-YAML
 	  - {from: visitor, to: open, ports: [9999/tcp]}
 YAML
 bh policy apply "$scratch/policy.yaml" >/dev/null || fail "apply"
-d run -d --init --name resident --network shop --label bulkhead.workload=visitor shop:1 sleep 100000 >/dev/null
+reside
 eventually 10 bh mode label:visitor enforce || fail "enforce"
 eventually 10 status_is '.enforcement.state == "active"' || fail "no rules in the kernel"
 d rm -f resident >/dev/null
@@ -153,6 +159,7 @@ visit strict 2>/dev/null && fail "a start was let go that was to be refused, wit
 
 step "closed to whom nobody knows, and no hook: who lives for a moment has his rights, and no others"
 write_config "$(printf 'runtimes: {docker: %s}\nenforcement: {posture: closed}' "$scratch/docker.sock")"
+reside
 start_daemon
 eventually 20 status_is '.identity.runtimes[0].state == "connected" and .enforcement.state == "active" and
 	(.enforcement.bridges | any(.filtered))' || fail "the daemon does not enforce again"
