@@ -1,8 +1,22 @@
 # shellcheck shell=bash disable=SC2034,SC2120 # used by those who source it
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Sourced by the system tests. Everything lives in a namespace that the test made, which has no route
-# out, and in a scratch folder; both go when the test ends, whatever happened.
+# Sourced by the system tests, before all else. Everything lives in a namespace that the test made, which has
+# no route out, and in a scratch folder; both go when the test ends, whatever happened. The test itself has mounts,
+# a network and a /run of its own: it leaves nothing there, and others may run beside it.
 set -uo pipefail
+
+skip() {
+	echo "SKIPPED: $*"
+	exit 77
+}
+
+[ "$(id -u)" = 0 ] || skip "needs root"
+unshare -mn true 2>/dev/null || skip "namespaces cannot be made here"
+if [ -z "${BULKHEAD_TEST_APART:-}" ]; then
+	# shellcheck disable=SC2016 # it is the inner shell that expands
+	BULKHEAD_TEST_APART=1 exec unshare -mn --propagation private sh -c '
+		mount -t tmpfs tmpfs /run && mkdir /run/netns && ip link set lo up && exec "$0" "$@"' "$0" "$@"
+fi
 
 bulkhead=${BULKHEAD:?path of the program}
 scratch=$(mktemp -d)
@@ -39,11 +53,6 @@ fail() {
 	exit 1
 }
 
-skip() {
-	echo "SKIPPED: $*"
-	exit 77
-}
-
 step() {
 	echo "-- $*"
 }
@@ -57,9 +66,6 @@ eventually() {
 		sleep 0.2
 	done
 }
-
-[ "$(id -u)" = 0 ] || skip "needs root"
-unshare -n true 2>/dev/null || skip "network namespaces cannot be made here"
 
 # make_host NAME: the namespace that stands for the whole host.
 make_host() {

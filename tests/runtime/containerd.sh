@@ -2,9 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A real containerd: pods by its CRI service, as a kubelet would make them, and a container of ctr's. What is
 # known of them comes from bundles and CNI's result cache.
-
-# In a mount namespace of its own: libcni keeps its results in /var/lib/cni, wherever all else is.
-[ "$(id -u)" != 0 ] || [ -n "${APART:-}" ] || APART=1 exec unshare -m --propagation private "$0"
 # shellcheck source=tests/common.sh
 . "$(dirname "$0")/../common.sh"
 here=$(dirname "$0")
@@ -18,6 +15,7 @@ $python -c 'import grpc' 2>/dev/null || skip "python3-grpcio is not installed"
 
 make_host "bhtest-cri-$$"
 mkdir -p /var/lib/cni "$scratch"/{cni,ctd,save,image/bin,image/tmp}
+# libcni keeps its results there, wherever all else is.
 mount -t tmpfs tmpfs /var/lib/cni || fail "a tmpfs"
 write_config "runtimes: {docker: off, podman: off, podman_storage: off, crio: off,
   containerd: $scratch/ctd/run/io.containerd.runtime.v2.task}"

@@ -36,10 +36,10 @@ stop_lxd() {
 
 stop_all() {
 	local name
-	for name in db web; do
+	for name in store front; do
 		l delete -f $name >/dev/null 2>&1
 	done
-	l --project lab delete -f db >/dev/null 2>&1
+	l --project lab delete -f store >/dev/null 2>&1
 	stop_lxd
 	# What LXD could not end any more; each names this test's folder.
 	pgrep -f "lxc monitor. $scratch/lxd/containers" | xargs -r kill -KILL 2>/dev/null
@@ -96,28 +96,28 @@ has_edge() {
 
 start_daemon
 eventually 10 runtime_is '.state == "connected"' || fail "LXD is not asked"
-launch 10.92.0.2 'exec nc -ll -p 5432 -e cat' db
-eventually 15 instance_is container:db db || fail "db is not known: $(bh workloads) $(bh coverage)"
-launch 10.92.0.3 'while :; do echo ask | timeout 2 nc 10.92.0.2 5432; sleep 0.3; done' web -c user.bulkhead.workload=front
-eventually 15 instance_is label:front web || fail "web is not known: $(bh workloads)"
-eventually 15 has_edge label:front container:db 5432 || fail "no edge web -> db: $(bh edges)"
+launch 10.92.0.2 'exec nc -ll -p 5432 -e cat' store
+eventually 15 instance_is container:store store || fail "store is not known: $(bh workloads) $(bh coverage)"
+launch 10.92.0.3 'while :; do echo ask | timeout 2 nc 10.92.0.2 5432; sleep 0.3; done' front -c user.bulkhead.workload=front
+eventually 15 instance_is label:front front || fail "front is not known: $(bh workloads)"
+eventually 15 has_edge label:front container:store 5432 || fail "no edge front -> store: $(bh edges)"
 
 step "an instance of the same name in another project"
 l project create lab -c features.images=false -c features.profiles=false >/dev/null || fail "lxc project"
-launch 10.92.0.4 'exec sleep 100000' db --project lab
-eventually 15 instance_is container:lab_db lab_db || fail "the other db is not known: $(bh workloads)"
-instance_is container:db db || fail "the first one is not known any more"
+launch 10.92.0.4 'exec sleep 100000' store --project lab
+eventually 15 instance_is container:lab_store lab_store || fail "the other store is not known: $(bh workloads)"
+instance_is container:store store || fail "the first one is not known any more"
 
 step "while LXD is away"
 stop_lxd
 eventually 10 runtime_is '.state != "connected"' || fail "nobody noticed that LXD is away"
 eventually 5 status_is '[.unknown[] | select(startswith("lxd cannot be asked"))] | length == 1' ||
 	fail "status does not say that LXD cannot be asked"
-instance_is container:db db || fail "db became a stranger"
+instance_is container:store store || fail "store became a stranger"
 start_lxd
 eventually 30 runtime_is '.state == "connected"' || fail "LXD is not asked again"
-l delete -f db >/dev/null || fail "lxc delete"
+l delete -f store >/dev/null || fail "lxc delete"
 gone() {
-	bh workloads --format json | jq -e '[.rows[] | .instances[] | select(.name == "db")] == []' >/dev/null
+	bh workloads --format json | jq -e '[.rows[] | .instances[] | select(.name == "store")] == []' >/dev/null
 }
 eventually 15 gone || fail "a deleted instance is still there: $(bh workloads)"

@@ -1,10 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A real Podman: without its service, with it, and the change between the two; pods.
-
-# In a mount namespace of its own: what serves names to Podman's networks keeps its files in /run/containers,
-# wherever all else is.
-[ "$(id -u)" != 0 ] || [ -n "${APART:-}" ] || APART=1 exec unshare -m --propagation private "$0"
 # shellcheck source=tests/common.sh
 . "$(dirname "$0")/../common.sh"
 # shellcheck source=tests/runtime/podman_engine.sh
