@@ -43,6 +43,8 @@ struct bh_live_flow {
 	struct bh_counting *counting; /* by connection tracking (core_counts.c); NULL: not needed */
 	struct bh_proxied *proxied;   /* as a leg of a proxy's connections; NULL: it is none */
 	bool ended;		      /* its last report is in the ledger */
+	bool unresolved_at_end;	      /* … as one that has an end of nobody's */
+	bool unnamed;		      /* such an end may get its name yet (core_late.c) */
 	bool learned;		      /* its edge is in the ledger, … */
 	bool dns_kept;		      /* … and so is what its destination is called */
 	bool sni_kept;
@@ -64,6 +66,7 @@ struct bh_live_flow {
 	struct bh_live_flow *older, *newer; /* in order of their first report */
 	STAILQ_ENTRY(bh_live_flow) next_finished;
 	TAILQ_ENTRY(bh_live_flow) next_question;
+	TAILQ_ENTRY(bh_live_flow) next_unnamed;
 };
 
 /* What connection tracking was asked about a flow, and said. */
@@ -140,8 +143,12 @@ struct bh_core {
 	struct bh_live_flow *oldest, *newest;
 	STAILQ_HEAD(, bh_live_flow) finished; /* kept for a while, in order of their end */
 	size_t finished_count;
-	uint64_t flow_sequence; /* counts reports */
-	int64_t sweep_due;	/* monotonic */
+	uint64_t flow_sequence;		    /* counts reports */
+	TAILQ_HEAD(, bh_live_flow) unnamed; /* flows whose ends have no names yet (core_late.c) */
+	size_t unnamed_count;
+	size_t unnamed_due;	   /* so many of them, from the first on, are to be looked at … */
+	uint64_t named_generation; /* … since the model became this one */
+	int64_t sweep_due;	   /* monotonic */
 
 	struct bh_policy *policy; /* active; NULL: none yet */
 	char revision[65];
@@ -239,8 +246,18 @@ const char *bh_core_peer_workload(const struct bh_peer *peer);
 
 /* Connection tracking has answered: the flow is looked at again, and learned. */
 void bh_core_flow_settled(struct bh_core *core, struct bh_live_flow *live);
+/* Names it anew, after news of who is who, and if both ends have names by now learns it, once.
+ * Whether they have. */
+bool bh_core_flow_name_late(struct bh_core *core, struct bh_live_flow *live);
 /* Looks again at flows whose opener is not known, after the news of who listens. */
 void bh_core_flows_tick(struct bh_core *core);
+
+/* core_late.c */
+/* With every naming of its ends, and before it is forgotten. */
+void bh_core_late_note(struct bh_core *core, struct bh_live_flow *live);
+void bh_core_late_leave(struct bh_core *core, struct bh_live_flow *live);
+/* Looks at those that have no names again, after news of who is who. */
+void bh_core_late_tick(struct bh_core *core);
 
 /* core_conntrack.c */
 void bh_core_tracking_start(struct bh_core *core);

@@ -68,6 +68,7 @@ static void forget(struct bh_core *core, struct bh_live_flow *live)
 	bh_core_tracking_drop(core, live);
 	bh_core_proxy_leave(core, live);
 	bh_core_attempt_over(core, live);
+	bh_core_late_leave(core, live);
 	bh_peers_release(core->peers, live->src);
 	bh_peers_release(core->peers, live->dst);
 	bh_name_release(live->dns);
@@ -142,6 +143,7 @@ static void set_peers(struct bh_core *core, struct bh_live_flow *live, const str
 	live->dst = bh_peers_get(core->peers, dst);
 	bh_peers_release(core->peers, old_src);
 	bh_peers_release(core->peers, old_dst);
+	bh_core_late_note(core, live);
 }
 
 /* Names both ends, as far as they are known by now. */
@@ -159,9 +161,10 @@ static void name_ends(struct bh_core *core, struct bh_live_flow *live)
 		set_peers(core, live, &src, &dst);
 		return;
 	}
-	bh_model_peer(core->model, f->src_ifindex, &f->key.src, f->first, &src, &source,
-		      &src_spoofed);
-	bh_model_peer(core->model, f->dst_ifindex, &f->key.dst, f->first, &dst, NULL, &dst_spoofed);
+	bh_model_peer_of_flow(core->model, f->src_ifindex, &f->key.src, f->first, f->last, &src,
+			      &source, &src_spoofed);
+	bh_model_peer_of_flow(core->model, f->dst_ifindex, &f->key.dst, f->first, f->last, &dst,
+			      NULL, &dst_spoofed);
 	live->replica = replica_hash(source);
 	/* Clients from outside are one peer, whatever their number. */
 	if (src.kind == BH_PEER_ADDRESS)
@@ -241,19 +244,16 @@ static void learn(struct bh_core *core, struct bh_live_flow *live)
 						(!live->learned && is_against_policy(core, live)),
 				      .lossy = bh_core_flow_is_lossy(core, live) };
 
-	if (bh_ledger_observe(core->ledger, &contact) == BH_LEARNED)
+	enum bh_unlearned result = bh_ledger_observe(core->ledger, &contact);
+	if (result == BH_LEARNED)
 		live->learned = true;
+	if (contact.ends)
+		live->unresolved_at_end = result == BH_UNLEARNED_UNRESOLVED;
 	if (live->learned) {
 		bh_core_keep_names(core, live);
 		live->counted_bytes = bytes;
 	}
 	live->ended = live->ended || f->final;
-}
-
-/* An end that may still get its name: the runtime has not spoken yet. */
-static bool is_unnamed(const struct bh_live_flow *live)
-{
-	return live->src->kind == BH_PEER_UNRESOLVED || live->dst->kind == BH_PEER_UNRESOLVED;
 }
 
 /* Whether a report is of this flow; learning who opened it may have turned it round. */
@@ -331,7 +331,7 @@ static void adopt(struct bh_core *core, struct bh_live_flow *live, const struct 
 
 static void teach(struct bh_core *core, struct bh_live_flow *live)
 {
-	if (bh_core_flow_is_judged(live) && (!is_unnamed(live) || live->flow.final) &&
+	if (bh_core_flow_is_judged(live) && (!live->unnamed || live->flow.final) &&
 	    !bh_core_count_waits(core, live))
 		learn(core, live);
 }
@@ -343,10 +343,30 @@ static void take_news(struct bh_core *core, struct bh_live_flow *live)
 	live->sequence = ++core->flow_sequence;
 	bh_core_count_news(core, live);
 	/* While an end has no name, learning waits for it; the last report cannot wait. */
-	if (is_unnamed(live))
+	if (live->unnamed)
 		name_ends(core, live);
 	bh_core_verdict_observe(core, live);
 	teach(core, live);
+}
+
+bool bh_core_flow_name_late(struct bh_core *core, struct bh_live_flow *live)
+{
+	if (bh_core_tracking_waits(live))
+		return false;
+	name_ends(core, live);
+	if (live->unnamed || bh_core_flow_is_hidden(live))
+		return false;
+	live->sequence = ++core->flow_sequence;
+	if (!live->flow.final)
+		bh_core_verdict_observe(core, live);
+	/* It was counted among those of which nobody knew whose they are; now it is learned, as if
+	 * it ended just now. */
+	if (live->unresolved_at_end) {
+		bh_ledger_take_back(core->ledger, BH_UNLEARNED_UNRESOLVED);
+		live->unresolved_at_end = live->ended = false;
+	}
+	teach(core, live);
+	return true;
 }
 
 void bh_core_flow_counted(struct bh_core *core, struct bh_live_flow *live)

@@ -48,6 +48,7 @@ static void on_tick(uv_timer_t *timer)
 	bh_core_proxy_tick(core, bh_time_monotonic());
 	bh_core_listeners_tick(core, bh_time_monotonic());
 	bh_core_flows_tick(core);
+	bh_core_late_tick(core);
 	bh_core_denials_tick(core, now);
 	bh_core_spoofs_tick(core, bh_time_monotonic());
 	bh_core_neighbours_tick(core, bh_time_monotonic());
@@ -314,6 +315,7 @@ static void start(struct bh_core *core, const struct bh_config *config)
 	core->ledger = bh_ledger_new(&ledger);
 	core->called = bh_called_new(ledger.max_edges);
 	STAILQ_INIT(&core->finished);
+	TAILQ_INIT(&core->unnamed);
 	core->names = bh_names_new(NAMES_OF_ONE, NAMES_OF_ALL);
 	core->flows = bh_live_flows_new();
 	core->peers = bh_peers_new();

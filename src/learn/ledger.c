@@ -186,6 +186,12 @@ enum bh_unlearned bh_ledger_observe(struct bh_ledger *l, const struct bh_contact
 	return BH_LEARNED;
 }
 
+void bh_ledger_take_back(struct bh_ledger *l, enum bh_unlearned reason)
+{
+	if (l->unlearned[reason] > 0)
+		l->unlearned[reason]--;
+}
+
 void bh_ledger_restore(struct bh_ledger *l, const struct bh_edge *edge)
 {
 	struct key key = make_key(&edge->src, &edge->dst, edge->proto, edge->port);

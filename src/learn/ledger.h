@@ -56,6 +56,9 @@ void bh_ledger_free(struct bh_ledger *ledger);
  * counts (as a connection, when it ends) on an edge that exists, and makes none. */
 enum bh_unlearned bh_ledger_observe(struct bh_ledger *ledger, const struct bh_contact *contact);
 
+/* One that was counted as unlearned, for this reason, is about to be observed again. */
+void bh_ledger_take_back(struct bh_ledger *ledger, enum bh_unlearned reason);
+
 /* Puts back an edge that was stored; replaces one of the same key. */
 void bh_ledger_restore(struct bh_ledger *ledger, const struct bh_edge *edge);
 

@@ -26,6 +26,7 @@ struct bh_core *core_fixture_new(int64_t keep_departed)
 	if (core->store == NULL)
 		abort();
 	STAILQ_INIT(&core->finished);
+	TAILQ_INIT(&core->unnamed);
 	core->names = bh_names_new(10, 100);
 	core->flows = bh_live_flows_new();
 	core->peers = bh_peers_new();

@@ -447,6 +447,160 @@ static void of_many_who_have_no_names_few_are_listed(void **state)
 	bh_buffer_free(&who);
 }
 
+static void state_name(struct bh_core *core, const char *id, const char *service)
+{
+	struct bh_container *c = bh_container_new();
+
+	c->runtime = BH_RUNTIME_DOCKER;
+	bh_copy_text(c->id, sizeof(c->id), id);
+	bh_copy_text(c->name, sizeof(c->name), service);
+	bh_container_add_label(c, "com.docker.compose.project", "shop");
+	bh_container_add_label(c, "com.docker.compose.service", service);
+	bh_model_container(core->model, c, NOW + 5 * BH_SECOND);
+	bh_container_free(c);
+}
+
+/* From the container "one" to the world; over, and answered. */
+static struct bh_flow over(uint64_t id)
+{
+	struct bh_flow flow = outward(id, 7, NOW + 1);
+
+	flow.direction = BH_DIRECTION_SYN;
+	flow.answered = flow.established = flow.final = true;
+	flow.state = BH_FLOW_CLOSED;
+	flow.tx.sent = (struct bh_tally) { 3, 300 };
+	return flow;
+}
+
+static uint64_t unresolved_count(const struct bh_core *core)
+{
+	return bh_ledger_unlearned(core->ledger, BH_UNLEARNED_UNRESOLVED);
+}
+
+static void count_connections(void *user, const struct bh_edge *edge)
+{
+	assert_string_equal(edge->src.name, "compose:shop/web");
+	*(uint64_t *)user += edge->answered;
+	assert_int_equal(edge->bytes, 300 * edge->answered);
+}
+
+static uint64_t learned_connections(const struct bh_core *core)
+{
+	uint64_t count = 0;
+
+	bh_ledger_each(core->ledger, count_connections, &count);
+	return count;
+}
+
+/* The runtime speaks after the connection is over, and the container gone. */
+static void a_name_that_comes_late_teaches_once(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_flow flow = over(1), second = over(2), unanswered = over(3);
+
+	attach(core, 7, 5, "one");
+	unanswered.answered = unanswered.established = false;
+	bh_core_flows(core, &flow, 1);
+	bh_core_flows(core, &unanswered, 1);
+	assert_true(has_json(core, &flow, "\"workload\":null"));
+	assert_int_equal(unresolved_count(core), 2);
+	assert_int_equal(learned_connections(core), 0);
+	bh_core_late_tick(core);
+	assert_int_equal(unresolved_count(core), 2);
+	bh_model_endpoint_gone(core->model, 7, NOW + 2);
+	uint64_t before = core->flow_sequence;
+	state_name(core, "one", "web");
+	bh_core_late_tick(core);
+	assert_true(has_json(core, &flow, "\"workload\":\"compose:shop/web\""));
+	assert_int_equal(core->flow_sequence, before + 2); /* streams show them anew */
+	assert_int_equal(unresolved_count(core), 0);
+	assert_int_equal(bh_ledger_unlearned(core->ledger, BH_UNLEARNED_UNANSWERED), 1);
+	assert_int_equal(learned_connections(core), 1);
+	/* Whatever comes then: it was learned. */
+	state_name(core, "one", "web");
+	attach(core, 8, 6, "two");
+	bh_core_late_tick(core);
+	assert_int_equal(learned_connections(core), 1);
+	assert_int_equal(core->flow_sequence, before + 2);
+	bh_core_flows(core, &second, 1); /* reported last of all */
+	assert_int_equal(learned_connections(core), 2);
+	assert_int_equal(unresolved_count(core), 0);
+}
+
+/* One that goes on is learned when its name comes, and not again when it ends. */
+static void a_name_that_comes_while_it_goes_on_teaches_once(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_flow flow = over(1);
+
+	attach(core, 7, 5, "one");
+	flow.final = false;
+	bh_core_flows(core, &flow, 1);
+	assert_int_equal(learned_connections(core), 0);
+	state_name(core, "one", "web");
+	bh_core_late_tick(core);
+	assert_int_equal(learned_connections(core), 1);
+	flow.final = true;
+	bh_core_flows(core, &flow, 1);
+	assert_int_equal(learned_connections(core), 1);
+	assert_int_equal(unresolved_count(core), 0);
+}
+
+/* Who never gets a name keeps nobody else from his, and is given up with his flow. */
+static void of_many_without_a_name_each_has_its_turn(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_flow flow = over(20000);
+
+	attach(core, 7, 5, "one");
+	attach(core, 9, 6, "two");
+	for (uint64_t id = 1; id <= 12000; id++) {
+		struct bh_flow false_one = over(id);
+
+		false_one.src_ifindex = 9;
+		bh_addr_parse("10.0.0.77", &false_one.key.src);
+		bh_core_flows(core, &false_one, 1);
+	}
+	bh_core_flows(core, &flow, 1);
+	assert_int_equal(core->unnamed_count, 12001);
+	state_name(core, "one", "web");
+	for (int i = 0; i < 3; i++)
+		bh_core_late_tick(core);
+	assert_true(has_json(core, &flow, "compose:shop/web"));
+	assert_int_equal(learned_connections(core), 1);
+	assert_int_equal(core->unnamed_count, 12000);
+	assert_int_equal(core->unnamed_due, 0);
+	for (uint64_t id = 30000; id < 50001; id++) {
+		struct bh_flow filler = over(id);
+
+		bh_core_flows(core, &filler, 1);
+	}
+	assert_int_equal(core->unnamed_count, 0);
+	bh_core_late_tick(core);
+}
+
+/* A flow is of the workload that its end was of when it began. */
+static void flows_from_before_a_renaming_keep_the_name(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_flow flow = over(1), late = over(2), after = over(3);
+
+	attach(core, 7, 5, "one");
+	state_name(core, "one", "web");
+	flow.final = false;
+	bh_core_flows(core, &flow, 1);
+	state_name(core, "one", "api"); /* five seconds later */
+	flow.final = true;
+	bh_core_flows(core, &flow, 1);
+	bh_core_flows(core, &late, 1);
+	after.first = after.last = NOW + 5 * BH_SECOND;
+	bh_core_flows(core, &after, 1);
+	assert_true(has_json(core, &flow, "compose:shop/web"));
+	assert_true(has_json(core, &late, "compose:shop/web"));
+	assert_true(has_json(core, &after, "compose:shop/api"));
+	assert_int_equal(core_fixture_events(core, "renamed"), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -471,6 +625,14 @@ int main(void)
 						free_core),
 		cmocka_unit_test_setup_teardown(a_flood_of_false_senders_is_summed_up, make_core,
 						free_core),
+		cmocka_unit_test_setup_teardown(a_name_that_comes_late_teaches_once, make_core,
+						free_core),
+		cmocka_unit_test_setup_teardown(a_name_that_comes_while_it_goes_on_teaches_once,
+						make_core, free_core),
+		cmocka_unit_test_setup_teardown(of_many_without_a_name_each_has_its_turn, make_core,
+						free_core),
+		cmocka_unit_test_setup_teardown(flows_from_before_a_renaming_keep_the_name,
+						make_core, free_core),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
