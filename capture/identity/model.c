@@ -1255,12 +1255,22 @@ void bh_model_peer_of_flow(const struct bh_model *m, uint32_t ifindex, const str
 
 /* --- what is kept ----------------------------------------------------------------------------- */
 
+/* Of two that were present on one interface only the later one can have been, at the end. */
+static void end_forgotten(struct bh_model *m, const struct bh_past *past)
+{
+	const struct bh_endpoint_fact *fact = &past->shown.fact;
+	struct instance *before = bh_map_get(m->present, &fact->ifindex, sizeof(fact->ifindex));
+
+	if (before == NULL)
+		return;
+	before->seen = before->seen < fact->since ? before->seen : fact->since;
+	end_instance(m, before, fact->since);
+}
+
 void bh_model_restore(struct bh_model *m, const struct bh_past *past)
 {
 	struct instance *i = bh_calloc(1, sizeof(*i));
 	uint32_t ifindex = past->shown.fact.ifindex;
-	bool present =
-		past->shown.until == 0 && bh_map_get(m->present, &ifindex, sizeof(ifindex)) == NULL;
 
 	i->shown = past->shown;
 	i->shown.container = NULL;
@@ -1270,15 +1280,12 @@ void bh_model_restore(struct bh_model *m, const struct bh_past *past)
 		begin_hold(m, i, &past->holds[at]);
 	TAILQ_INSERT_TAIL(&m->instances, i, next);
 	enter_group(m->attachments, &ifindex, sizeof(ifindex), i);
-	if (present) {
-		i->seen = past->seen;
-		bh_map_put(m->present, &ifindex, sizeof(ifindex), i);
-		m->generation++;
-	} else if (i->shown.until == 0) {
-		i->shown.until = past->seen;
-		bh_instance_end_holds(i, past->seen);
-		mark_dirty(m, i);
-	}
+	if (past->shown.until != 0)
+		return;
+	end_forgotten(m, past);
+	i->seen = past->seen;
+	bh_map_put(m->present, &ifindex, sizeof(ifindex), i);
+	m->generation++;
 }
 
 void bh_model_each_dirty(struct bh_model *m,

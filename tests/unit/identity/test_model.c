@@ -674,6 +674,26 @@ static void what_went_while_nobody_watched_ended_when_it_was_last_known(void **s
 	bh_model_free(m);
 }
 
+/* What a run that was killed had not written any more. */
+static void of_two_on_one_interface_the_later_one_is_there(void **state)
+{
+	struct bh_model *m = new_model();
+
+	(void)state;
+	make_past();
+	bh_model_restore(m, &past.past);
+	past.past.shown.fact.since = 300;
+	strcpy(past.past.shown.workload, "compose:shop/db");
+	past.holds[0].from = 300;
+	bh_model_restore(m, &past.past);
+	const struct bh_instance *gone = bh_model_next_departed(m, NULL);
+	assert_non_null(gone);
+	assert_string_equal(gone->workload, "compose:shop/web");
+	assert_int_equal(gone->until, 300);
+	assert_string_equal(bh_model_at(m, 7, 400)->workload, "compose:shop/db");
+	bh_model_free(m);
+}
+
 /* The same interface, and another container behind it; or the address was set anew meanwhile. */
 static void what_changed_while_nobody_watched_does_not_go_on(void **state)
 {
@@ -898,6 +918,7 @@ int main(void)
 		cmocka_unit_test(of_two_holders_the_first_has_it),
 		cmocka_unit_test(what_went_on_through_a_restart_is_one_instance),
 		cmocka_unit_test(what_went_while_nobody_watched_ended_when_it_was_last_known),
+		cmocka_unit_test(of_two_on_one_interface_the_later_one_is_there),
 		cmocka_unit_test(what_changed_while_nobody_watched_does_not_go_on),
 		cmocka_unit_test(other_rules_rename_from_the_restart_on),
 		cmocka_unit_test(coverage_says_why),
