@@ -42,7 +42,8 @@ static void on_tick(uv_timer_t *timer)
 	struct bh_core *core = timer->data;
 	int64_t now = bh_time_now();
 
-	bh_core_runtimes_tick(core, now);
+	if (core->kernel != NULL) /* in its last second nobody asks for it any more */
+		bh_core_runtimes_tick(core, now);
 	bh_core_tracking_tick(core, bh_time_monotonic());
 	bh_core_counts_tick(core, bh_time_monotonic());
 	bh_core_proxy_tick(core, bh_time_monotonic());

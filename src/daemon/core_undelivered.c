@@ -264,7 +264,8 @@ void bh_core_foreign(struct bh_core *core, const struct bh_foreign *foreign)
 
 void bh_core_foreign_ask(struct bh_core *core)
 {
-	if (core->foreign_asked || bh_time_now() - core->foreign_read < FRESH)
+	if (core->kernel == NULL || core->foreign_asked ||
+	    bh_time_now() - core->foreign_read < FRESH)
 		return;
 	core->foreign_asked =
 		bh_channel_send(core->kernel, BH_MSG_FOREIGN_GET, NULL, 0, NULL, 0, -1) == 0;
