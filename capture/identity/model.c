@@ -200,14 +200,20 @@ static bool is_taken(const struct bh_model *m, const struct bh_container *c,
 	return false;
 }
 
+/* The engine's name of the namespace. */
+static bool has_path(const struct bh_container *c, const struct bh_endpoint_fact *fact)
+{
+	return fact->netns_name[0] != '\0' && c->netns_path[0] != '\0' &&
+	       strcmp(run_path(c->netns_path), run_path(fact->netns_name)) == 0;
+}
+
 static const struct bh_container *by_circumstance(const struct bh_model *m,
 						  const struct bh_endpoint_fact *fact)
 {
 	const struct bh_container *c;
 
 	for (size_t position = 0; (c = bh_map_next(m->containers, &position)) != NULL;)
-		if (fact->netns_name[0] != '\0' && c->netns_path[0] != '\0' &&
-		    strcmp(run_path(c->netns_path), run_path(fact->netns_name)) == 0)
+		if (has_path(c, fact))
 			return c;
 	for (size_t position = 0; (c = bh_map_next(m->containers, &position)) != NULL;)
 		if (has_net(m, c, fact) && !is_taken(m, c, fact))
@@ -706,11 +712,14 @@ void bh_model_endpoint_gone(struct bh_model *m, uint32_t ifindex, int64_t now)
 
 /* Whether what a container is now can change whose an instance is. Most statements repeat what is
  * known, of hundreds of containers at once. */
-static bool is_concerned(const struct instance *i, const struct bh_container *c)
+static bool is_concerned(const struct bh_model *m, const struct instance *i,
+			 const struct bh_container *c)
 {
 	const struct bh_container *own = i->shown.container;
+	const struct bh_endpoint_fact *fact = &i->shown.fact;
 
-	if (i->shown.fact.container_id[0] == '\0' || strcmp(i->shown.fact.container_id, c->id) == 0)
+	if (fact->container_id[0] == '\0' ? has_path(c, fact) || has_net(m, c, fact)
+					  : strcmp(fact->container_id, c->id) == 0)
 		return true;
 	/* A numbered name (by_numbered_name()) may be anybody's of LXC. */
 	if (own == NULL && i->shown.fact.runtime == BH_RUNTIME_LXC)
@@ -724,7 +733,7 @@ static void join_concerned(struct bh_model *m, const struct bh_container *c, int
 	struct instance *i;
 
 	for (size_t position = 0; (i = bh_map_next(m->present, &position)) != NULL;)
-		if (i->seen == 0 && is_concerned(i, c))
+		if (i->seen == 0 && is_concerned(m, i, c))
 			join(m, i, now);
 }
 
@@ -735,8 +744,7 @@ static bool was_of(const struct instance *i, const struct bh_container *c)
 
 	if (fact->container_id[0] != '\0')
 		return fact->runtime == c->runtime && strcmp(fact->container_id, c->id) == 0;
-	return fact->netns_name[0] != '\0' && c->netns_path[0] != '\0' &&
-	       strcmp(run_path(c->netns_path), run_path(fact->netns_name)) == 0;
+	return has_path(c, fact);
 }
 
 /* Departed instances whose name comes after they went. */
