@@ -92,7 +92,7 @@ echo "$visited of $count were served, $((count * 1000000000 / ($(date +%s%N) - b
 step "no flow is another's, and few have no name"
 sleep 3 # the last reports
 bh flows --format json --limit 100000 >"$scratch/flows"
-python3 "$churn" check netns:server netns:j 40 <"$scratch/flows" || fail "who sent what is not known"
+python3 "$churn" check netns:server netns:j 60 <"$scratch/flows" || fail "who sent what is not known"
 bh edges --format json | jq -c .unlearned
 status_is '.loss.total.packets == null or .loss.total.packets == 0' || echo "some packets were lost"
 
