@@ -32,7 +32,7 @@ ip -n "$host-far" route add default via 10.96.0.254
 ip -n "$host-far" -6 route add default via fd96::fffe
 
 # The database answers on 5432 and keeps what reaches its port 9000.
-in_guest db python3 - "$scratch" <<'PYTHON' &
+nsenter --net="/run/netns/$host-db" python3 - "$scratch" <<'PYTHON' &
 import selectors, socket, sys
 
 server = socket.create_server(("::", 5432), family=socket.AF_INET6, dualstack_ipv6=True, backlog=64)
