@@ -261,18 +261,27 @@ static int hold(struct hook *h, int state_fd)
 
 /* --- before a runtime ------------------------------------------------------------------------- */
 
-/* Starts the runtime's own `state` for the container; its output, or −1. */
-static int ask_runtime(const char *runtime, int argc, char **argv, size_t command)
+/* Another command for the container that is to be started: the runtime, its global options, the
+ * word, the id that is its start's last word, and what follows (NULL: nothing). */
+static char **words_for(const char *runtime, int argc, char **argv, size_t command,
+			const char *word, const char *last)
 {
-	/* Its global options, the word, the id that is its start's last word. */
-	char **words = bh_calloc(command + 4, sizeof(*words));
-	char state[] = "state";
-	int fds[2];
+	char **words = bh_calloc(command + 5, sizeof(*words));
 
 	words[0] = (char *)(uintptr_t)runtime;
 	memcpy(words + 1, argv, command * sizeof(*words));
-	words[command + 1] = state;
+	words[command + 1] = (char *)(uintptr_t)word;
 	words[command + 2] = argv[argc - 1];
+	words[command + 3] = (char *)(uintptr_t)last;
+	return words;
+}
+
+/* Starts the runtime's own `state` for the container; its output, or −1. */
+static int ask_runtime(const char *runtime, int argc, char **argv, size_t command)
+{
+	char **words = words_for(runtime, argc, argv, command, "state", NULL);
+	int fds[2];
+
 	if (pipe2(fds, O_CLOEXEC) != 0) {
 		free(words);
 		return -1;
@@ -308,6 +317,22 @@ static int hold_start(struct hook *h, const char *runtime, int argc, char **argv
 	return WEXITSTATUS(status);
 }
 
+/* The process that waits to be started: the engine takes a start that fails for one whose process
+ * has ended, and would leave it waiting for ever. */
+static void end_container(const char *runtime, int argc, char **argv, size_t command)
+{
+	char **words = words_for(runtime, argc, argv, command, "kill", "KILL");
+	pid_t child = fork();
+
+	if (child == 0) {
+		execvp(runtime, words);
+		_exit(127);
+	}
+	if (child > 0)
+		waitpid(child, NULL, 0);
+	free(words);
+}
+
 static bool starts_at_once(const char *word)
 {
 	return strcmp(word, "run") == 0 || strcmp(word, "restore") == 0;
@@ -323,8 +348,10 @@ static int wrap(struct hook *h, const char *runtime)
 	if (command < (size_t)argc && starts_at_once(argv[command]))
 		bh_complain(0, "hook: `%s` creates and starts at once: it is not held",
 			    argv[command]);
-	if (starts && hold_start(h, runtime, argc, argv, command) != BH_EXIT_DONE)
+	if (starts && hold_start(h, runtime, argc, argv, command) != BH_EXIT_DONE) {
+		end_container(runtime, argc, argv, command);
 		return BH_EXIT_NO;
+	}
 	char **words = bh_calloc((size_t)argc + 2, sizeof(*words));
 	words[0] = (char *)(uintptr_t)runtime;
 	memcpy(words + 1, argv, (size_t)argc * sizeof(*words));

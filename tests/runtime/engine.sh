@@ -23,7 +23,8 @@ start_engine() {
 }
 
 stop_engine() {
-	d ps -q | xargs -r docker -H "unix://$scratch/docker.sock" kill >/dev/null 2>&1
+	# Those that were made and not started, too: a process of theirs waits.
+	d ps -aq | xargs -r docker -H "unix://$scratch/docker.sock" rm -f >/dev/null 2>&1
 	kill "$engine_pid" 2>/dev/null
 	wait "$engine_pid" 2>/dev/null
 	# Mounts that the engine left under its folders.

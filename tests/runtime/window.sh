@@ -156,6 +156,11 @@ kill -CONT "$(child core)"
 stop_daemon
 visit lenient || fail "a start was refused that was to be let go, without a daemon"
 visit strict 2>/dev/null && fail "a start was let go that was to be refused, without a daemon"
+# A shim for each container that runs, and none for one that was refused.
+nobody_waits() {
+	[ "$(pgrep -cf "containerd-shim.*$scratch/docker/")" = "$(d ps -q | wc -l)" ]
+}
+eventually 10 nobody_waits || fail "what was refused waits for ever: $(pgrep -af "containerd-shim.*$scratch/docker/")"
 
 step "closed to whom nobody knows, and no hook: who lives for a moment has his rights, and no others"
 write_config "$(printf 'runtimes: {docker: %s}\nenforcement: {posture: closed}' "$scratch/docker.sock")"
