@@ -156,7 +156,7 @@ waiting=$!
 at_end "kill $waiting 2>/dev/null"
 eventually 5 grep -q "no answer in time" "$scratch/said" || fail "a state that does not end holds it"
 
-step "before a runtime: only its start is held, and its words and status are its own"
+step "before a runtime: only its start is held, its words and status are its own, and whom it refuses it ends"
 cat >"$scratch/runtime" <<-SH
 	#!/bin/sh
 	echo "\$*" >>$scratch/words
@@ -183,6 +183,7 @@ diff - "$scratch/words" <<-WORDS || fail "the runtime's words are not what they 
 	--version
 	--root /r fails
 	--log /l --debug --root=/r state c1
+	--log /l --debug --root=/r kill c1 KILL
 	--log /l --debug --root=/r state c1
 	--log /l --debug --root=/r start c1
 WORDS

@@ -23,13 +23,18 @@ start_engine() {
 }
 
 stop_engine() {
-	# Those that were made and not started, too: a process of theirs waits.
-	d ps -aq | xargs -r docker -H "unix://$scratch/docker.sock" rm -f >/dev/null 2>&1
+	d ps -q | xargs -r docker -H "unix://$scratch/docker.sock" kill >/dev/null 2>&1
 	kill "$engine_pid" 2>/dev/null
 	wait "$engine_pid" 2>/dev/null
 	# Mounts that the engine left under its folders.
 	awk -v s="$scratch" 'index($2, s) == 1 { print $2 }' /proc/mounts | sort -r |
 		xargs -r umount -l 2>/dev/null
+}
+
+# Containers that were made and not started go, too: a process of theirs waits.
+end_engine() {
+	d ps -aq | xargs -r docker -H "unix://$scratch/docker.sock" rm -f >/dev/null 2>&1
+	stop_engine
 }
 
 d() {
@@ -38,7 +43,7 @@ d() {
 
 # open_engine: starts it, and ends it with the test.
 open_engine() {
-	at_end stop_engine
+	at_end end_engine
 	start_engine && return
 	stop_engine
 	driver=vfs
