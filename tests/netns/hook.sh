@@ -57,8 +57,9 @@ hook 10 --on-timeout refuse
 [ $status = 0 ] || fail "held: $(cat "$scratch/said")"
 status_is '.startup.enforced.count >= 1 and .startup.hooks.stood >= 3 and .startup.hooks.given_up == 0' ||
 	fail "the window is not told: $(bh status --format json | jq -c .startup)"
-on_host nft list map inet bulkhead egress4 2>/dev/null | grep -q 10.77.0.4 ||
-	bh policy show --nft | grep -q 10.77.0.4 || fail "it was let go, and its rules do not stand"
+# Read to the end: who is not, breaks the pipe and fails.
+on_host nft list map inet bulkhead egress4 2>/dev/null | grep 10.77.0.4 >/dev/null ||
+	bh policy show --nft | grep 10.77.0.4 >/dev/null || fail "it was let go, and its rules do not stand"
 
 step "an endpoint without an address is held to the limit, and status tells of it"
 add_guest bare br0
