@@ -53,6 +53,15 @@ fail() {
 	exit 1
 }
 
+# needs PROGRAM...: scripts/test installs what the tests work with. That one is not there is a failure, and no
+# reason to skip.
+needs() {
+	local program
+	for program; do
+		command -v "$program" >/dev/null || fail "$program is not installed; sudo scripts/test installs it"
+	done
+}
+
 step() {
 	echo "-- $*"
 }
@@ -115,6 +124,50 @@ in_guest() {
 	local name=$1
 	shift
 	nsenter --net="/run/netns/$host-$name" "$@"
+}
+
+# make_root FOLDER: a file system of a shell and its tools, for images that come from no registry.
+make_root() {
+	local applet
+	needs busybox
+	mkdir -p "$1"/{bin,tmp}
+	cp "$(command -v busybox)" "$1/bin/busybox"
+	for applet in $(busybox --list); do
+		[ "$applet" = busybox ] || ln -sf busybox "$1/bin/$applet"
+	done
+}
+
+# instance_is WORKLOAD NAME: an instance of this name belongs to the workload.
+instance_is() {
+	bh workloads --format json | jq -e --arg w "$1" --arg n "$2" \
+		'.rows[] | select(.workload == $w) | .instances[] | select(.name == $n)' >/dev/null
+}
+
+# has_edge SOURCE DESTINATION PORT: it was learned, and answered.
+has_edge() {
+	bh edges --format json | jq -e --arg s "$1" --arg d "$2" --argjson p "$3" \
+		'.edges[] | select(.src == $s and .dst == $d and .port == $p and .answered > 0)' >/dev/null
+}
+
+# runtime_is NAME JQ: whether the expression holds on what status says of the runtime.
+runtime_is() {
+	status_is ".identity.runtimes[] | select(.name == \"$1\") | $2"
+}
+
+# no_stranger PORT: of each flow to it both ends have a name.
+no_stranger() {
+	local unnamed
+	unnamed=$(bh flows --format json --limit 5000 | jq -c --argjson p "$1" 'select(.dst.port == $p and
+		(.src.workload == null or .dst.workload == null))' | head -n 3)
+	[ -z "$unnamed" ] || fail "flows without a name: $unnamed"
+}
+
+# enforce_all: what was learned becomes the policy, and everybody is enforced.
+enforce_all() {
+	bh policy propose >"$scratch/policy.yaml" || fail "no proposal"
+	bh policy apply "$scratch/policy.yaml" >/dev/null || fail "apply"
+	bh mode all enforce >/dev/null || fail "enforce"
+	eventually 10 status_is '.enforcement.state == "active"' || fail "no rules in the kernel"
 }
 
 # knows N: the daemon knows so many endpoints.

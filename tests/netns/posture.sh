@@ -5,7 +5,7 @@
 # shellcheck source=tests/common.sh
 . "$(dirname "$0")/../common.sh"
 
-command -v busybox >/dev/null || skip "busybox-static is not installed"
+needs busybox
 make_host "posture-$$"
 write_config "$(printf 'runtimes: {docker: off}\nenforcement:\n  posture: open\n  postures:\n    - {match: "bridge:vault*", posture: closed}\n    - {match: "bridge:br*", posture: audit}')"
 add_bridge vault0 10.77.0.1/24

@@ -131,13 +131,8 @@ eventually 10 sent_as_web thief fd95::1 || fail "nobody tells who sent as web, I
 eventually 10 sent_as_web far 10.95.0.1 || fail "nobody tells who sent as web from a routed veth"
 
 step "all enforce what was learned"
-has_edge() {
-	bh edges --format json | jq -e --arg s "$(n web)" --arg d "$(n db)" \
-		'.edges[] | select(.src == $s and .dst == $d and .port == 5432 and .answered > 3)'
-}
-eventually 15 has_edge || fail "web's connections are not learned"
-bh policy propose >"$scratch/policy.yaml" && bh policy apply "$scratch/policy.yaml" >/dev/null || fail "no policy"
-bh mode all enforce >/dev/null || fail "enforce"
+eventually 15 has_edge "$(n web)" "$(n db)" 5432 || fail "web's connections are not learned"
+enforce_all
 eventually 15 status_is '.enforcement.state == "active" and .modes.enforce == 4' || fail "not enforced"
 eventually 10 works || fail "enforcement broke what was learned"
 

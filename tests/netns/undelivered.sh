@@ -71,7 +71,8 @@ verdict_is 80 delivered >/dev/null || fail "what arrives is not shown as deliver
 
 step "between two networks: a policy that drops, as iptables sets it"
 on_host nft delete table ip unrelated
-on_host iptables-nft -P FORWARD DROP || skip "no iptables-nft"
+needs iptables-nft
+on_host iptables-nft -P FORWARD DROP || fail "iptables-nft"
 try 10.98.0.3 91 && fail "it arrives all the same"
 eventually 8 told 91 'any(.suspects[]; . == "table ip filter chain FORWARD (hook forward, policy drop)")' ||
 	fail "nobody suspects iptables"

@@ -98,10 +98,6 @@ eventually 20 works shop_web_1 || fail "the application does not work by itself"
 goes_on shop_web_1 || fail "the application does not go on working by itself"
 
 step "every flow is named on both ends"
-has_edge() {
-	bh edges --format json | jq -e --arg s "$1" --arg d "$2" --argjson p "$3" \
-		'.edges[] | select(.src == $s and .dst == $d and .port == $p and .answered > 0)'
-}
 for edge in "web api 8080" "api db 5432" "api db 6000"; do
 	read -r from to port <<<"$edge"
 	eventually 15 has_edge "compose:shop/$from" "compose:shop/$to" "$port" ||
@@ -139,10 +135,7 @@ bh policy check || fail "the applied policy would block what was learned"
 bh mode all audit || fail "audit"
 eventually 10 status_is '.enforcement.state == "active"' || fail "no rules in the kernel"
 connects shop_web_1 shop_db_1 5432 || fail "audit must not block"
-said() {
-	bh events --format json --limit 1000 | jq -e -s "any(.[]; $1)"
-}
-eventually 10 said '.kind == "would-deny" and .src.workload == "compose:shop/web" and
+eventually 10 has_event '.kind == "would-deny" and .src.workload == "compose:shop/web" and
 	.dst.workload == "compose:shop/db" and .port == 5432 and (.reason | contains("no rule"))' ||
 	fail "audit said nothing of web -> db"
 
@@ -155,7 +148,7 @@ goes_on shop_web_2 || fail "enforcement broke web"
 streaming || fail "the open connection was cut"
 connects shop_web_1 shop_db_1 5432 && fail "web reached db"
 connects shop_web_1 "$(address6 shop_db_1)" 5432 && fail "web reached db over IPv6"
-eventually 10 said '.kind == "denied" and .src.workload == "compose:shop/web" and
+eventually 10 has_event '.kind == "denied" and .src.workload == "compose:shop/web" and
 	.dst.workload == "compose:shop/db" and .port == 5432' || fail "nobody said that web was denied"
 
 step "an intruder's container is refused"

@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Sourced after common.sh by the tests with a real Docker engine, which runs inside the host namespace.
 
-command -v dockerd >/dev/null || skip "no Docker engine is installed (docker.io)"
-command -v busybox >/dev/null || skip "busybox-static is not installed"
+needs dockerd docker
 
 # What the engine is started by, where it is to see something of its own.
 engine_within=()
@@ -54,11 +53,6 @@ open_engine() {
 
 # import_image: shop:1, of nothing but a shell and its tools, without a registry.
 import_image() {
-	local applet
-	mkdir -p "$scratch"/image/{bin,tmp}
-	cp "$(command -v busybox)" "$scratch/image/bin/busybox"
-	for applet in $(busybox --list); do
-		[ "$applet" = busybox ] || ln -sf busybox "$scratch/image/bin/$applet"
-	done
+	make_root "$scratch/image"
 	tar -C "$scratch/image" -c . | d import - shop:1 >/dev/null || fail "docker import"
 }

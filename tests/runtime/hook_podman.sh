@@ -1,56 +1,98 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The hook as Podman runs it, by the file in config/hooks: it is called with what it needs, after the
-# network is made, and its status counts. Nobody tells the daemon of these containers, so none of them
-# comes to be known, and both choices are made.
+# network is made, and its status counts. First nobody tells the daemon of these containers, so that none of them
+# comes to be known, and both choices are made; then it knows them, and they are held until their rules stand.
 # shellcheck source=tests/common.sh
 . "$(dirname "$0")/../common.sh"
+# shellcheck source=tests/runtime/podman_engine.sh
+. "$(dirname "$0")/podman_engine.sh"
 source_root=${SOURCE_ROOT:?path of the source tree}
-command -v podman >/dev/null || skip "no Podman is installed (podman)"
-command -v busybox >/dev/null || skip "busybox-static is not installed"
+first_packet=${FIRST_PACKET:?path of the program that sends first}
 
 make_host "bhtest-hook-$$"
-write_config "runtimes: {docker: off}"
-mkdir -p "$scratch"/{hooks,podman/cni} "$scratch"/image/bin
-cat >"$scratch/containers.conf" <<-CONF
-	[containers]
-	default_ulimits = ["nofile=20000:20000","nproc=32768:32768"]
-	[engine]
-	runtime = "runc"
-	cgroup_manager = "cgroupfs"
-	events_logger = "file"
-	[network]
-	network_backend = "cni"
-CONF
-p() {
-	CONTAINERS_CONF=$scratch/containers.conf nsenter --net="/run/netns/$host" podman --root "$scratch/podman/root" \
-		--runroot "$scratch/podman/run" --tmpdir "$scratch/podman/tmp" --storage-driver vfs \
-		--cni-config-dir "$scratch/podman/cni" --hooks-dir "$scratch/hooks" "$@"
-}
-at_end 'p rm -f -a >/dev/null 2>&1; p network rm -f shop >/dev/null 2>&1'
-cp "$(command -v busybox)" "$scratch/image/bin/busybox"
-tar -C "$scratch/image" -c . | p import - shop:1 >/dev/null 2>&1 || skip "Podman does not work here"
-p network create --subnet 10.90.0.0/24 shop >/dev/null || skip "Podman makes no networks here"
+write_config "runtimes: {docker: off, podman: off, podman_storage: off}"
+mkdir -p "$scratch/hooks"
+podman_options+=(--hooks-dir "$scratch/hooks")
+configure_podman
+import_image
+tar -C "$(dirname "$first_packet")" -cf "$scratch/first.tar" "$(basename "$first_packet")"
+p import "$scratch/first.tar" localhost/first:1 >/dev/null 2>&1 || fail "podman import"
+p network create --subnet 10.90.0.0/24 shop >/dev/null || fail "podman network"
 start_daemon
 
-# choose ALLOW|REFUSE: what the hook is to do, in the file that is installed.
+# choose ALLOW|REFUSE TIMEOUT: what the hook is to do, in the file that is installed.
 choose() {
-	jq --arg program "$bulkhead" --arg socket "$scratch/run/api.sock" --arg choice "$1" '.hook.path = $program |
-		.hook.args = [.hook.args[] | if . == "allow" then $choice else . end] + ["--socket", $socket]' \
-		"$source_root/config/hooks/bulkhead.json" | sed 's/"5s"/"1s"/' >"$scratch/hooks/bulkhead.json"
+	jq --arg program "$bulkhead" --arg socket "$scratch/run/api.sock" --arg choice "$1" --arg most "$2" '
+		.hook.path = $program | .hook.args = [.hook.args[] | if . == "allow" then $choice
+		elif . == "5s" then $most else . end] + ["--socket", $socket]' \
+		"$source_root/config/hooks/bulkhead.json" >"$scratch/hooks/bulkhead.json"
 }
 visit() {
-	p run --rm --network shop shop:1 /bin/busybox true >"$scratch/said" 2>&1
+	p run --rm --network shop localhost/shop:1 true >"$scratch/said" 2>&1
 }
 
 step "a container that nobody knows starts after the limit, or does not"
-choose allow
+choose allow 1s
 visit || fail "Podman does not start a container: $(cat "$scratch/said")"
-choose refuse
+choose refuse 1s
 visit && fail "Podman starts a container that was to be refused"
 grep -q "nobody has said yet whose interface" "$scratch/said" ||
 	fail "the hook was not called with the network in place: $(cat "$scratch/said")"
 eventually 15 has_event '.kind == "hook" and (.text | contains("nobody has said"))' || fail "no event tells of it"
 
 step "without a network there is nothing to wait for"
-p run --rm --network none shop:1 /bin/busybox true || fail "a container without a network is held"
+p run --rm --network none localhost/shop:1 true >/dev/null 2>&1 || fail "a container without a network is held"
+
+step "one that is known by Podman's state on disk is held until its rules stand"
+stop_daemon
+write_config "runtimes: {docker: off, podman: off, podman_storage: $scratch/podman/root}"
+start_daemon
+choose refuse 10s
+# server NAME: answers on 9999 over TCP; prints its address.
+server() {
+	p run -d --name "$1" --network shop --label "bulkhead.workload=$1" localhost/shop:1 \
+		nc -ll -p 9999 -e echo hello >/dev/null 2>&1 || fail "container $1"
+	p inspect -f '{{(index .NetworkSettings.Networks "shop").IPAddress}}' "$1"
+}
+open=$(server open)
+vault=$(server vault)
+at_vault() {
+	nsenter --net="/proc/$(p inspect -f '{{.State.Pid}}' vault)/ns/net" "$@"
+}
+at_vault nft -f - <<-NFT || fail "no counter at the forbidden server"
+	table ip seen {
+		counter datagrams {}
+		chain in { type filter hook input priority 0; udp dport 9999 counter name datagrams; }
+	}
+NFT
+arrived() {
+	at_vault nft -j list counter ip seen datagrams | jq '.nftables[] | .counter? // empty | .packets'
+}
+# start: one whose first instructions are a datagram to the vault and a connection to the other.
+start() {
+	p run --rm --network shop --label bulkhead.workload=visitor localhost/first:1 \
+		"/$(basename "$first_packet")" "$vault" "$open" 9999 >"$scratch/said" 2>&1
+}
+start || fail "without a policy the open server does not answer: $(cat "$scratch/said")"
+[ "$(arrived)" = 1 ] || fail "the test is wrong: the counter counts $(arrived)"
+cat >"$scratch/policy.yaml" <<-YAML
+	bulkhead-policy: 1
+	workloads:
+	  visitor: {bulkhead.workload: label:visitor}
+	  open: {bulkhead.workload: label:open}
+	rules:
+	  - {from: visitor, to: open, ports: [9999/tcp]}
+YAML
+bh policy apply "$scratch/policy.yaml" >/dev/null || fail "apply"
+p run -d --name resident --network shop --label bulkhead.workload=visitor localhost/shop:1 sleep 100000 >/dev/null 2>&1 ||
+	fail "container resident"
+eventually 10 bh mode label:visitor enforce || fail "enforce"
+eventually 10 status_is '.enforcement.state == "active"' || fail "no rules in the kernel"
+for _ in $(seq 5); do
+	start || fail "what may be reached was not: $(cat "$scratch/said")"
+done
+[ "$(arrived)" = 1 ] || fail "$(($(arrived) - 1)) of 5 forbidden datagrams arrived in spite of the hook"
+status_is '.startup.hooks.stood >= 5 and .startup.hooks.given_up == 0' ||
+	fail "status counts otherwise: $(bh status --format json | jq -c .startup.hooks)"
+no_leak

@@ -4,18 +4,13 @@
 # shellcheck source=tests/common.sh
 . "$(dirname "$0")/../common.sh"
 
-for program in lxc-start lxc-stop systemd-nspawn busybox; do
-	command -v "$program" >/dev/null || skip "$program is not installed"
-done
+needs lxc-start lxc-stop lxc-attach systemd-nspawn
 
 make_host "bhtest-lxc-$$"
 write_config "runtimes: {docker: off, lxc: $scratch/lxc, machines: $scratch/machines}"
 add_bridge br0 10.91.0.1/24 fd91::1/64
-mkdir -p "$scratch"/{lxc,root/bin,root/tmp,root/proc,root/sys,root/dev,root/etc,root/usr}
-cp "$(command -v busybox)" "$scratch/root/bin/busybox"
-for applet in $(busybox --list); do
-	[ "$applet" = busybox ] || ln -sf busybox "$scratch/root/bin/$applet"
-done
+make_root "$scratch/root"
+mkdir -p "$scratch"/{lxc,root/proc,root/sys,root/dev,root/etc,root/usr}
 echo 'ID=none' >"$scratch/root/etc/os-release"
 
 # lxc TOOL ARGUMENT...: inside the host namespace, where its command sockets are, too; and with a /sys that shows
@@ -59,17 +54,6 @@ lxc_run() {
 		fail "lxc-start $1: $(tail -n 5 "$scratch/lxc-$1.log")"
 }
 
-# instance_is WORKLOAD NAME: an instance of this name belongs to the workload.
-instance_is() {
-	bh workloads --format json | jq -e --arg w "$1" --arg n "$2" \
-		'.rows[] | select(.workload == $w) | .instances[] | select(.name == $n)' >/dev/null
-}
-
-has_edge() {
-	bh edges --format json | jq -e --arg s "$1" --arg d "$2" --argjson p "$3" \
-		'.edges[] | select(.src == $s and .dst == $d and .port == $p and .answered > 0)' >/dev/null
-}
-
 start_daemon
 
 step "LXC: the container's name, or the workload that its configuration says"
@@ -102,15 +86,10 @@ nsenter --net="/run/netns/$host" systemd-nspawn --quiet --register=no --keep-uni
 nspawn_pid=$!
 eventually 15 instance_is container:m1 m1 || fail "the machine is not known: $(bh workloads) $(tail -n 3 "$scratch/nspawn.log")"
 eventually 15 has_edge container:m1 container:db 5432 || fail "no edge m1 -> db: $(bh edges)"
-unnamed=$(bh flows --format json --limit 5000 | jq -c 'select(.dst.port == 5432 and
-	(.src.workload == null or .dst.workload == null))' | head -n 3)
-[ -z "$unnamed" ] || fail "flows without a name: $unnamed"
+no_stranger 5432
 
 step "enforced: what was learned goes on, the rest is refused"
-bh policy propose >"$scratch/policy.yaml" || fail "no proposal"
-bh policy apply "$scratch/policy.yaml" >/dev/null || fail "apply"
-bh mode all enforce >/dev/null || fail "enforce"
-eventually 10 status_is '.enforcement.state == "active"' || fail "no rules in the kernel"
+enforce_all
 # connects NAME ADDRESS PORT: whether a connection is answered.
 connects() {
 	[ -n "$(lxc lxc-attach -P "$scratch/lxc" -n "$1" -- /bin/sh -c "echo probe | timeout 2 nc $2 $3" 2>/dev/null)" ]

@@ -4,9 +4,7 @@
 # shellcheck source=tests/common.sh
 . "$(dirname "$0")/../common.sh"
 
-for program in lxd lxc busybox; do
-	command -v "$program" >/dev/null || skip "$program is not installed"
-done
+needs lxd lxc
 
 make_host "bhtest-lxd-$$"
 write_config "runtimes: {docker: off, lxc: off, lxd: $scratch/lxd/unix.socket}"
@@ -55,10 +53,7 @@ l profile device add default root disk path=/ pool=default >/dev/null || fail "l
 l profile device add default eth0 nic nictype=bridged parent=br0 name=eth0 >/dev/null || fail "lxc profile"
 l profile set default security.privileged true || fail "lxc profile"
 
-cp "$(command -v busybox)" "$scratch/image/rootfs/bin/busybox"
-for applet in $(busybox --list); do
-	[ "$applet" = busybox ] || ln -sf busybox "$scratch/image/rootfs/bin/$applet"
-done
+make_root "$scratch/image/rootfs"
 # What it does stands in its environment, as LXD hands it over.
 cat >"$scratch/image/rootfs/sbin/init" <<-'END'
 	#!/bin/sh
@@ -79,23 +74,8 @@ launch() {
 		fail "lxc launch: $(tail -n 5 "$scratch/launch.log")"
 }
 
-runtime_is() {
-	status_is ".identity.runtimes[] | select(.name == \"lxd\") | $1"
-}
-
-# instance_is WORKLOAD NAME: an instance of this name belongs to the workload.
-instance_is() {
-	bh workloads --format json | jq -e --arg w "$1" --arg n "$2" \
-		'.rows[] | select(.workload == $w) | .instances[] | select(.name == $n)' >/dev/null
-}
-
-has_edge() {
-	bh edges --format json | jq -e --arg s "$1" --arg d "$2" --argjson p "$3" \
-		'.edges[] | select(.src == $s and .dst == $d and .port == $p and .answered > 0)' >/dev/null
-}
-
 start_daemon
-eventually 10 runtime_is '.state == "connected"' || fail "LXD is not asked"
+eventually 10 runtime_is lxd '.state == "connected"' || fail "LXD is not asked"
 launch 10.92.0.2 'exec nc -ll -p 5432 -e cat' store
 eventually 15 instance_is container:store store || fail "store is not known: $(bh workloads) $(bh coverage)"
 launch 10.92.0.3 'while :; do echo ask | timeout 2 nc 10.92.0.2 5432; sleep 0.3; done' front -c user.bulkhead.workload=front
@@ -110,12 +90,12 @@ instance_is container:store store || fail "the first one is not known any more"
 
 step "while LXD is away"
 stop_lxd
-eventually 10 runtime_is '.state != "connected"' || fail "nobody noticed that LXD is away"
+eventually 10 runtime_is lxd '.state != "connected"' || fail "nobody noticed that LXD is away"
 eventually 5 status_is '[.unknown[] | select(startswith("lxd cannot be asked"))] | length == 1' ||
 	fail "status does not say that LXD cannot be asked"
 instance_is container:store store || fail "store became a stranger"
 start_lxd
-eventually 30 runtime_is '.state == "connected"' || fail "LXD is not asked again"
+eventually 30 runtime_is lxd '.state == "connected"' || fail "LXD is not asked again"
 l delete -f store >/dev/null || fail "lxc delete"
 gone() {
 	bh workloads --format json | jq -e '[.rows[] | .instances[] | select(.name == "store")] == []' >/dev/null

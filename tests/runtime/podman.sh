@@ -11,10 +11,7 @@ write_config "runtimes: {docker: off, podman: $scratch/podman.sock, podman_stora
 configure_podman
 start_daemon
 
-runtime_is() {
-	status_is ".identity.runtimes[] | select(.name == \"podman\") | $1"
-}
-eventually 10 runtime_is '.state == "absent"' || fail "Podman is taken to be there before it ever ran"
+eventually 10 runtime_is podman '.state == "absent"' || fail "Podman is taken to be there before it ever ran"
 status_is '[.unknown[] | select(contains("podman"))] == []' || fail "what is not installed is missed"
 
 import_image
@@ -27,19 +24,8 @@ run() {
 		fail "container $2"
 }
 
-# instance_is WORKLOAD NAME: an instance of this name belongs to the workload.
-instance_is() {
-	bh workloads --format json | jq -e --arg w "$1" --arg n "$2" \
-		'.rows[] | select(.workload == $w) | .instances[] | select(.name == $n)' >/dev/null
-}
-
 covered() {
 	bh coverage --format json | jq -e --arg n "$1" ".rows[] | select(.name == \$n) | $2" >/dev/null
-}
-
-has_edge() {
-	bh edges --format json | jq -e --arg s "$1" --arg d "$2" --argjson p "$3" \
-		'.edges[] | select(.src == $s and .dst == $d and .port == $p and .answered > 0)' >/dev/null
 }
 
 address() {
@@ -48,14 +34,12 @@ address() {
 
 step "without the service: names, labels and addresses are read from disk"
 run db shop_db_1 'exec nc -ll -p 5432 -e cat'
-eventually 10 runtime_is '.state == "connected" and (.why | contains("on disk"))' ||
+eventually 10 runtime_is podman '.state == "connected" and (.why | contains("on disk"))' ||
 	fail "the state on disk is not read: $(bh status --format json | jq -c .identity)"
 eventually 10 instance_is compose:shop/db shop_db_1 || fail "db is not known: $(bh workloads)"
 run web shop_web_1 "while :; do echo ask | timeout 2 nc $(address shop_db_1) 5432; sleep 0.3; done"
 eventually 10 has_edge compose:shop/web compose:shop/db 5432 || fail "no edge web -> db: $(bh edges)"
-unnamed=$(bh flows --format json --limit 5000 | jq -c 'select(.dst.port == 5432 and
-	(.src.workload == null or .dst.workload == null))' | head -n 3)
-[ -z "$unnamed" ] || fail "flows without a name: $unnamed"
+no_stranger 5432
 
 step "a pod is one workload, and its containers are in it"
 p pod create --name front --network shop --label team=pay >/dev/null 2>&1 || fail "podman pod create"
@@ -72,7 +56,7 @@ eventually 10 covered hosted '.coverage == "neither" and (.why | contains("host"
 
 step "with the service, which comes later"
 start_service
-eventually 20 runtime_is '.state == "connected" and .why == null' ||
+eventually 20 runtime_is podman '.state == "connected" and .why == null' ||
 	fail "the service is not used: $(bh status --format json | jq -c .identity) $(tail -n 3 "$scratch/service.log")"
 for it in "compose:shop/db shop_db_1" "compose:shop/web shop_web_1" "pod:front front"; do
 	read -r workload name <<<"$it"
@@ -88,7 +72,7 @@ eventually 15 instance_is pod:back back || fail "a new pod is not known by the s
 
 step "without it again: nobody becomes a stranger"
 stop_service
-eventually 10 runtime_is '.state == "connected" and (.why | contains("on disk"))' || fail "the disk does not take over"
+eventually 10 runtime_is podman '.state == "connected" and (.why | contains("on disk"))' || fail "the disk does not take over"
 for it in "compose:shop/db shop_db_9" "compose:shop/web shop_web_1" "pod:front front" "pod:back back"; do
 	read -r workload name <<<"$it"
 	instance_is "$workload" "$name" || fail "$name is a stranger without the service: $(bh workloads)"
@@ -100,10 +84,7 @@ gone() {
 eventually 10 gone || fail "a removed container is still told of: $(bh coverage)"
 
 step "enforced: what was learned goes on, the rest is refused"
-bh policy propose >"$scratch/policy.yaml" || fail "no proposal"
-bh policy apply "$scratch/policy.yaml" >/dev/null || fail "apply"
-bh mode all enforce >/dev/null || fail "enforce"
-eventually 10 status_is '.enforcement.state == "active"' || fail "no rules in the kernel"
+enforce_all
 # connects CONTAINER ADDRESS PORT: whether a connection is answered.
 connects() {
 	[ -n "$(p exec "$1" sh -c "echo probe | timeout 2 nc $2 $3" 2>/dev/null)" ]

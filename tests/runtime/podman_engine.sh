@@ -3,8 +3,7 @@
 # Sourced after common.sh by the tests with a real Podman, which keeps everything in the scratch folder and
 # works inside the host namespace. It needs no service; start_service runs one.
 
-command -v podman >/dev/null || skip "Podman is not installed"
-command -v busybox >/dev/null || skip "busybox-static is not installed"
+needs podman runc
 
 service_pid=
 podman_options=(--root "$scratch/podman/root" --runroot "$scratch/podman/run" --tmpdir "$scratch/podman/tmp"
@@ -55,12 +54,7 @@ stop_podman() {
 
 # import_image: localhost/shop:1, of nothing but a shell and its tools, without a registry.
 import_image() {
-	local applet
-	mkdir -p "$scratch"/image/{bin,tmp}
-	cp "$(command -v busybox)" "$scratch/image/bin/busybox"
-	for applet in $(busybox --list); do
-		[ "$applet" = busybox ] || ln -sf busybox "$scratch/image/bin/$applet"
-	done
+	make_root "$scratch/image"
 	tar -C "$scratch/image" -c . >"$scratch/image.tar"
-	p import "$scratch/image.tar" localhost/shop:1 >/dev/null 2>&1 || fail "podman import"
+	p import "$scratch/image.tar" localhost/shop:1 >"$scratch/import" 2>&1 || fail "podman import: $(cat "$scratch/import")"
 }
