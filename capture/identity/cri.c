@@ -12,12 +12,12 @@
  * A pod's network belongs to its sandbox container, whose id both files have. Labels of pods are
  * with containerd known to its clients alone.
  */
-#include <cjson/cJSON.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "address.h"
+#include "container_json.h"
 #include "file_set.h"
 #include "grow.h"
 #include "map.h"
@@ -35,26 +35,12 @@ static void free_container(void *value)
 	bh_container_free(value);
 }
 
-/* --- JSON: any member may be missing, null or of another type --------------------------------- */
-
-static const cJSON *member(const cJSON *json, const char *key)
-{
-	return cJSON_GetObjectItemCaseSensitive(json, key);
-}
-
-static const char *text_of(const cJSON *json, const char *key)
-{
-	const char *text = cJSON_GetStringValue(member(json, key));
-
-	return text != NULL ? text : "";
-}
-
 /* The first of these that is there; "": none is. */
 static const char *either(const cJSON *json, const char *key, const char *other)
 {
-	const char *text = text_of(json, key);
+	const char *text = bh_json_text(json, key);
 
-	return *text != '\0' ? text : text_of(json, other);
+	return *text != '\0' ? text : bh_json_text(json, other);
 }
 
 static struct bh_container *new_container(const char *id)
@@ -105,9 +91,9 @@ static const char *netns_of(const cJSON *spec)
 {
 	const cJSON *namespace;
 
-	cJSON_ArrayForEach (namespace, member(member(spec, "linux"), "namespaces"))
-		if (strcmp(text_of(namespace, "type"), "network") == 0)
-			return text_of(namespace, "path");
+	cJSON_ArrayForEach (namespace, bh_json_member(bh_json_member(spec, "linux"), "namespaces"))
+		if (strcmp(bh_json_text(namespace, "type"), "network") == 0)
+			return bh_json_text(namespace, "path");
 	return NULL;
 }
 
@@ -115,11 +101,8 @@ static const char *netns_of(const cJSON *spec)
 static void read_labels(struct bh_container *c, const char *text)
 {
 	cJSON *labels = cJSON_Parse(text);
-	const cJSON *label;
 
-	cJSON_ArrayForEach (label, labels)
-		if (cJSON_IsString(label) && label->string != NULL)
-			bh_container_set_label(c, label->string, label->valuestring);
+	bh_container_read_labels(c, labels);
 	cJSON_Delete(labels);
 }
 
@@ -139,11 +122,6 @@ static void read_network(struct bh_container *c, const cJSON *spec, bool sandbox
 		bh_copy_text(c->netns_path, sizeof(c->netns_path), path);
 }
 
-static bool is_hex64(const char *text)
-{
-	return strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
-}
-
 /* "…/k8s.io/<id>/config.json" (containerd, by its namespaces), "…/<id>/userdata/config.json"
  * (CRI-O). What ctr names itself is only unique within a namespace; CNI is told "default-name".
  * False: it is Docker's, or nobody's. */
@@ -156,16 +134,16 @@ static bool id_of(const char *path, bool crio, char id[BH_CONTAINER_ID])
 	if (!folder_of(path, 0, own) || !folder_of(path, 1, namespace) ||
 	    strcmp(namespace, "moby") == 0)
 		return false;
-	int length = is_hex64(own) ? snprintf(id, BH_CONTAINER_ID, "%s", own)
-				   : snprintf(id, BH_CONTAINER_ID, "%s-%s", namespace, own);
+	int length = bh_runtime_is_id(own) ? snprintf(id, BH_CONTAINER_ID, "%s", own)
+					   : snprintf(id, BH_CONTAINER_ID, "%s-%s", namespace, own);
 	return length < BH_CONTAINER_ID;
 }
 
 /* NULL: it is no container's of ours; Podman's storage looks like CRI-O's. */
 static struct bh_container *read_bundle(const char *path, const cJSON *spec)
 {
-	const cJSON *notes = member(spec, "annotations");
-	bool crio = strcmp(text_of(notes, "io.container.manager"), "cri-o") == 0;
+	const cJSON *notes = bh_json_member(spec, "annotations");
+	bool crio = strcmp(bh_json_text(notes, "io.container.manager"), "cri-o") == 0;
 	const char *type = either(notes, "io.kubernetes.cri.container-type",
 				  "io.kubernetes.cri-o.ContainerType");
 	const char *name =
@@ -183,7 +161,7 @@ static struct bh_container *read_bundle(const char *path, const cJSON *spec)
 		either(notes, "io.kubernetes.cri.sandbox-namespace", "io.kubernetes.pod.namespace"),
 		either(notes, "io.kubernetes.cri.sandbox-name", "io.kubernetes.pod.name"),
 		either(notes, "io.kubernetes.cri.sandbox-uid", "io.kubernetes.pod.uid"));
-	read_labels(c, text_of(notes, "io.kubernetes.cri-o.Labels"));
+	read_labels(c, bh_json_text(notes, "io.kubernetes.cri-o.Labels"));
 	bh_copy_text(
 		c->image, sizeof(c->image),
 		either(notes, "io.kubernetes.cri.image-name", "io.kubernetes.cri-o.ImageName"));
@@ -208,7 +186,7 @@ static const char *argument(const cJSON *json, const char *key)
 {
 	const cJSON *pair;
 
-	cJSON_ArrayForEach (pair, member(json, "cniArgs")) {
+	cJSON_ArrayForEach (pair, bh_json_member(json, "cniArgs")) {
 		const char *name = cJSON_GetStringValue(cJSON_GetArrayItem(pair, 0));
 		const char *value = cJSON_GetStringValue(cJSON_GetArrayItem(pair, 1));
 
@@ -218,39 +196,25 @@ static const char *argument(const cJSON *json, const char *key)
 	return "";
 }
 
-static void add_address(struct bh_container_net *net, const char *text)
-{
-	struct bh_addr addr;
-	char bare[BH_ADDR_TEXT];
-
-	snprintf(bare, sizeof(bare), "%.*s", (int)strcspn(text, "/"), text);
-	if (!bh_addr_parse(bare, &addr))
-		return;
-	if (addr.family == BH_IPV4 && net->addr4.family == 0)
-		net->addr4 = addr;
-	if (addr.family == BH_IPV6 && net->addr6.family == 0)
-		net->addr6 = addr;
-}
-
 /* The interface inside is the one that has a sandbox; the addresses that name it are its own. */
 static void read_result(struct bh_container *c, const char *network, const cJSON *result)
 {
 	const cJSON *interface, *ip;
 	int number = 0;
 
-	cJSON_ArrayForEach (interface, member(result, "interfaces")) {
-		const char *sandbox = text_of(interface, "sandbox");
+	cJSON_ArrayForEach (interface, bh_json_member(result, "interfaces")) {
+		const char *sandbox = bh_json_text(interface, "sandbox");
 
 		if (*sandbox != '\0') {
 			struct bh_container_net *net = bh_container_add_net(c);
 
 			bh_copy_text(net->name, sizeof(net->name), network);
-			bh_mac_parse(text_of(interface, "mac"), &net->mac);
-			cJSON_ArrayForEach (ip, member(result, "ips")) {
-				const cJSON *of = member(ip, "interface");
+			bh_mac_parse(bh_json_text(interface, "mac"), &net->mac);
+			cJSON_ArrayForEach (ip, bh_json_member(result, "ips")) {
+				const cJSON *of = bh_json_member(ip, "interface");
 
 				if (!cJSON_IsNumber(of) || of->valueint == number)
-					add_address(net, text_of(ip, "address"));
+					bh_container_net_read(net, bh_json_text(ip, "address"));
 			}
 			if (strncmp(sandbox, "/proc/", 6) != 0)
 				bh_copy_text(c->netns_path, sizeof(c->netns_path), sandbox);
@@ -264,25 +228,26 @@ static const char *bare_id(const char *id)
 {
 	size_t length = strlen(id);
 
-	return length > 65 && id[length - 65] == '-' && is_hex64(id + length - 64)
+	return length > 65 && id[length - 65] == '-' && bh_runtime_is_id(id + length - 64)
 		       ? id + length - 64
 		       : id;
 }
 
 static struct bh_container *read_cni(const cJSON *json)
 {
-	const char *id = text_of(json, "containerId");
+	const char *id = bh_json_text(json, "containerId");
 	const char *namespace = argument(json, "K8S_POD_NAMESPACE");
 	struct bh_container *c;
 
 	/* A bare id without a pod's namespace is Podman's, whose own back end knows more. */
-	if (strcmp(text_of(json, "kind"), "cniCacheV1") != 0 ||
-	    (*namespace == '\0' && is_hex64(id)) || (c = new_container(bare_id(id))) == NULL)
+	if (strcmp(bh_json_text(json, "kind"), "cniCacheV1") != 0 ||
+	    (*namespace == '\0' && bh_runtime_is_id(id)) ||
+	    (c = new_container(bare_id(id))) == NULL)
 		return NULL;
 	set_pod(c, namespace, argument(json, "K8S_POD_NAME"), argument(json, "K8S_POD_UID"));
 	bh_copy_text(c->name, sizeof(c->name), c->pod[0] != '\0' ? c->pod : id);
 	bh_copy_text(c->network_mode, sizeof(c->network_mode), "cni");
-	read_result(c, text_of(json, "networkName"), member(json, "result"));
+	read_result(c, bh_json_text(json, "networkName"), bh_json_member(json, "result"));
 	return c;
 }
 

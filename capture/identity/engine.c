@@ -11,7 +11,6 @@
  */
 #include "engine.h"
 
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,6 +19,7 @@
 
 #include "address.h"
 #include "buffer.h"
+#include "container_json.h"
 #include "grow.h"
 #include "http_reply.h"
 #include "map.h"
@@ -113,48 +113,9 @@ static void inspect(struct bh_engine *e, const char *id)
 		ask(e, BH_QUERY_INSPECT, id);
 }
 
-/* --- JSON: any member may be missing, null or of another type --------------------------------- */
-
-static const cJSON *member(const cJSON *json, const char *key)
-{
-	return cJSON_GetObjectItemCaseSensitive(json, key);
-}
-
-static const char *text_of(const cJSON *json, const char *key)
-{
-	const char *text = cJSON_GetStringValue(member(json, key));
-
-	return text != NULL ? text : "";
-}
-
-static bool is_id(const char *text)
-{
-	return strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
-}
-
 static void copy_name(struct bh_container *c, const char *name)
 {
 	bh_copy_text(c->name, sizeof(c->name), name[0] == '/' ? name + 1 : name);
-}
-
-static void read_labels(struct bh_container *c, const cJSON *labels)
-{
-	const cJSON *label;
-
-	cJSON_ArrayForEach (label, labels)
-		if (cJSON_IsString(label) && label->string != NULL)
-			bh_container_add_label(c, label->string, label->valuestring);
-}
-
-static void read_address(struct bh_addr *out, const char *text, uint8_t family)
-{
-	struct bh_addr addr;
-	char bare[BH_ADDR_TEXT];
-
-	/* Networks write "10.0.0.2/16", containers "10.0.0.2". */
-	snprintf(bare, sizeof(bare), "%.*s", (int)strcspn(text, "/"), text);
-	if (bh_addr_parse(bare, &addr) && addr.family == family)
-		*out = addr;
 }
 
 static void read_net(struct bh_container *c, const char *name, const cJSON *json)
@@ -162,16 +123,16 @@ static void read_net(struct bh_container *c, const char *name, const cJSON *json
 	struct bh_container_net *net = bh_container_add_net(c);
 
 	bh_copy_text(net->name, sizeof(net->name), name);
-	bh_mac_parse(text_of(json, "MacAddress"), &net->mac);
-	read_address(&net->addr4, text_of(json, "IPAddress"), BH_IPV4);
-	read_address(&net->addr6, text_of(json, "GlobalIPv6Address"), BH_IPV6);
+	bh_mac_parse(bh_json_text(json, "MacAddress"), &net->mac);
+	bh_container_net_read(net, bh_json_text(json, "IPAddress"));
+	bh_container_net_read(net, bh_json_text(json, "GlobalIPv6Address"));
 }
 
 static void read_nets(struct bh_container *c, const cJSON *settings)
 {
 	const cJSON *net;
 
-	cJSON_ArrayForEach (net, member(settings, "Networks"))
+	cJSON_ArrayForEach (net, bh_json_member(settings, "Networks"))
 		if (cJSON_IsObject(net) && net->string != NULL)
 			read_net(c, net->string, net);
 }
@@ -210,9 +171,9 @@ static void read_published(struct bh_container *c, const cJSON *ports)
 		if (port->string == NULL || !read_own_port(port->string, &published))
 			continue;
 		cJSON_ArrayForEach (binding, port) {
-			if (!read_port(text_of(binding, "HostPort"), &published.host_port))
+			if (!read_port(bh_json_text(binding, "HostPort"), &published.host_port))
 				continue;
-			if (!bh_addr_parse(text_of(binding, "HostIp"), &published.host_addr))
+			if (!bh_addr_parse(bh_json_text(binding, "HostIp"), &published.host_addr))
 				published.host_addr = (struct bh_addr) { 0 };
 			bh_container_publish(c, &published);
 		}
@@ -233,9 +194,16 @@ static void name_pod(const struct bh_engine *e, struct bh_container *c)
 		bh_container_set_label(c, pod->labels->labels[i].key, pod->labels->labels[i].value);
 }
 
+/* What repeats what was said before (each listing does, of everybody) is no news. */
 static void state_container(struct bh_engine *e, struct bh_container *c)
 {
+	const struct bh_container *known = bh_map_get_text(e->containers, c->id);
+
 	name_pod(e, c);
+	if (known != NULL && bh_container_equal(known, c)) {
+		bh_container_free(c);
+		return;
+	}
 	bh_map_put_text(e->containers, c->id, c);
 	e->host.container(e->host.user, c);
 }
@@ -291,23 +259,23 @@ static void keep_nets(struct bh_container *c, const struct bh_container *known)
 /* One row of the listing. What an inspection found before stays, where the listing does not say. */
 static void read_row(struct bh_engine *e, const cJSON *row)
 {
-	const char *id = text_of(row, "Id");
+	const char *id = bh_json_text(row, "Id");
 	const struct bh_container *known = bh_map_get_text(e->containers, id);
 
-	if (!is_id(id))
+	if (!bh_runtime_is_id(id))
 		return;
 	struct bh_container *c = new_container(e, id);
-	copy_name(c, own_name(member(row, "Names")));
-	bh_copy_text(c->image, sizeof(c->image), text_of(row, "Image"));
-	c->running = strcmp(text_of(row, "State"), "running") == 0;
+	copy_name(c, own_name(bh_json_member(row, "Names")));
+	bh_copy_text(c->image, sizeof(c->image), bh_json_text(row, "Image"));
+	c->running = strcmp(bh_json_text(row, "State"), "running") == 0;
 	bh_copy_text(c->network_mode, sizeof(c->network_mode),
-		     text_of(member(row, "HostConfig"), "NetworkMode"));
-	read_labels(c, member(row, "Labels"));
-	read_nets(c, member(row, "NetworkSettings"));
+		     bh_json_text(bh_json_member(row, "HostConfig"), "NetworkMode"));
+	bh_container_read_labels(c, bh_json_member(row, "Labels"));
+	read_nets(c, bh_json_member(row, "NetworkSettings"));
 	if (known != NULL) {
 		memcpy(c->netns_path, known->netns_path, sizeof(c->netns_path));
 		c->pid = known->pid;
-		if (strcmp(text_of(row, "State"), "created") == 0)
+		if (strcmp(bh_json_text(row, "State"), "created") == 0)
 			keep_nets(c, known);
 		for (size_t i = 0; i < known->published_count; i++)
 			bh_container_publish(c, &known->published[i]);
@@ -322,7 +290,7 @@ static void lose_unlisted(struct bh_engine *e, const cJSON *list)
 	const cJSON *row;
 
 	cJSON_ArrayForEach (row, list)
-		bh_map_put_text(listed, text_of(row, "Id"), e);
+		bh_map_put_text(listed, bh_json_text(row, "Id"), e);
 	for (size_t position = 0; (c = bh_map_next(e->containers, &position)) != NULL;)
 		if (bh_map_get_text(listed, c->id) == NULL)
 			lose_container(e, c->id);
@@ -362,8 +330,9 @@ static void read_list(struct bh_engine *e, const cJSON *list)
 	lose_unlisted(e, list);
 	cJSON_ArrayForEach (row, list) {
 		read_row(e, row);
-		if (is_id(text_of(row, "Id")) && strcmp(text_of(row, "State"), "running") == 0)
-			inspect(e, text_of(row, "Id"));
+		if (bh_runtime_is_id(bh_json_text(row, "Id")) &&
+		    strcmp(bh_json_text(row, "State"), "running") == 0)
+			inspect(e, bh_json_text(row, "Id"));
 	}
 	e->retry_after = RETRY_LEAST;
 	set_state(e, BH_RUNTIME_CONNECTED, NULL);
@@ -371,33 +340,35 @@ static void read_list(struct bh_engine *e, const cJSON *list)
 
 static void read_inspection(struct bh_engine *e, const cJSON *json)
 {
-	const cJSON *settings = member(json, "NetworkSettings"), *state = member(json, "State");
-	const cJSON *pid = member(state, "Pid");
-	const char *id = text_of(json, "Id");
+	const cJSON *settings = bh_json_member(json, "NetworkSettings"),
+		    *state = bh_json_member(json, "State");
+	const cJSON *pid = bh_json_member(state, "Pid");
+	const char *id = bh_json_text(json, "Id");
 
-	if (!is_id(id))
+	if (!bh_runtime_is_id(id))
 		return;
 	struct bh_container *c = new_container(e, id);
-	copy_name(c, text_of(json, "Name"));
-	bh_copy_text(c->image, sizeof(c->image), text_of(member(json, "Config"), "Image"));
+	copy_name(c, bh_json_text(json, "Name"));
+	bh_copy_text(c->image, sizeof(c->image),
+		     bh_json_text(bh_json_member(json, "Config"), "Image"));
 	bh_copy_text(c->network_mode, sizeof(c->network_mode),
-		     text_of(member(json, "HostConfig"), "NetworkMode"));
-	bh_copy_text(c->netns_path, sizeof(c->netns_path), text_of(settings, "SandboxKey"));
-	c->running = cJSON_IsTrue(member(state, "Running"));
+		     bh_json_text(bh_json_member(json, "HostConfig"), "NetworkMode"));
+	bh_copy_text(c->netns_path, sizeof(c->netns_path), bh_json_text(settings, "SandboxKey"));
+	c->running = cJSON_IsTrue(bh_json_member(state, "Running"));
 	c->pid = cJSON_IsNumber(pid) ? pid->valueint : 0;
-	read_labels(c, member(member(json, "Config"), "Labels"));
+	bh_container_read_labels(c, bh_json_member(bh_json_member(json, "Config"), "Labels"));
 	read_nets(c, settings);
-	read_published(c, member(settings, "Ports"));
+	read_published(c, bh_json_member(settings, "Ports"));
 	state_container(e, c);
 }
 
 /* A network's own view: addresses of a container that has not started yet. */
 static void read_network(struct bh_engine *e, const cJSON *json)
 {
-	const char *name = text_of(json, "Name");
+	const char *name = bh_json_text(json, "Name");
 	const cJSON *entry;
 
-	cJSON_ArrayForEach (entry, member(json, "Containers")) {
+	cJSON_ArrayForEach (entry, bh_json_member(json, "Containers")) {
 		const struct bh_container *known =
 			entry->string != NULL ? bh_map_get_text(e->containers, entry->string)
 					      : NULL;
@@ -412,9 +383,9 @@ static void read_network(struct bh_engine *e, const cJSON *json)
 		if (net == NULL)
 			net = bh_container_add_net(c);
 		bh_copy_text(net->name, sizeof(net->name), name);
-		bh_mac_parse(text_of(entry, "MacAddress"), &net->mac);
-		read_address(&net->addr4, text_of(entry, "IPv4Address"), BH_IPV4);
-		read_address(&net->addr6, text_of(entry, "IPv6Address"), BH_IPV6);
+		bh_mac_parse(bh_json_text(entry, "MacAddress"), &net->mac);
+		bh_container_net_read(net, bh_json_text(entry, "IPv4Address"));
+		bh_container_net_read(net, bh_json_text(entry, "IPv6Address"));
 		state_container(e, c);
 	}
 }
@@ -436,14 +407,14 @@ static void free_pod(void *value)
 
 static void read_pod(struct bh_engine *e, const cJSON *json)
 {
-	const char *infra = text_of(json, "InfraId");
+	const char *infra = bh_json_text(json, "InfraId");
 
-	if (!is_id(infra))
+	if (!bh_runtime_is_id(infra))
 		return;
 	struct pod *pod = bh_calloc(1, sizeof(*pod));
-	bh_copy_text(pod->name, sizeof(pod->name), text_of(json, "Name"));
+	bh_copy_text(pod->name, sizeof(pod->name), bh_json_text(json, "Name"));
 	pod->labels = bh_container_new();
-	read_labels(pod->labels, member(json, "Labels"));
+	bh_container_read_labels(pod->labels, bh_json_member(json, "Labels"));
 	bh_map_put_text(e->pods, infra, pod);
 	/* What was stated without its pod's name is stated again. */
 	const struct bh_container *known = bh_map_get_text(e->containers, infra);
@@ -463,17 +434,18 @@ static void read_pods(struct bh_engine *e, const cJSON *list)
 
 static void read_network_event(struct bh_engine *e, const cJSON *event, const cJSON *actor)
 {
-	const char *container = text_of(member(actor, "Attributes"), "container");
-	const char *action = text_of(event, "Action");
+	const char *container = bh_json_text(bh_json_member(actor, "Attributes"), "container");
+	const char *action = bh_json_text(event, "Action");
 
 	if (strcmp(action, "connect") != 0 && strcmp(action, "disconnect") != 0)
 		return;
 	if (has_pods(e))
-		container = text_of(actor, "ID");
-	if (is_id(container))
+		container = bh_json_text(actor, "ID");
+	if (bh_runtime_is_id(container))
 		inspect(e, container);
-	if (!has_pods(e) && is_id(text_of(actor, "ID")) && strcmp(action, "connect") == 0)
-		ask(e, BH_QUERY_NETWORK, text_of(actor, "ID"));
+	if (!has_pods(e) && bh_runtime_is_id(bh_json_text(actor, "ID")) &&
+	    strcmp(action, "connect") == 0)
+		ask(e, BH_QUERY_NETWORK, bh_json_text(actor, "ID"));
 }
 
 /* Docker's event itself says what the container is: name and image stand among its labels (and hide
@@ -486,8 +458,8 @@ static void read_created(struct bh_engine *e, const char *id, const cJSON *attri
 	if (e->runtime != BH_RUNTIME_DOCKER || bh_map_get_text(e->containers, id) != NULL)
 		return;
 	struct bh_container *c = new_container(e, id);
-	copy_name(c, text_of(attributes, "name"));
-	bh_copy_text(c->image, sizeof(c->image), text_of(attributes, "image"));
+	copy_name(c, bh_json_text(attributes, "name"));
+	bh_copy_text(c->image, sizeof(c->image), bh_json_text(attributes, "image"));
 	cJSON_ArrayForEach (attribute, attributes)
 		if (cJSON_IsString(attribute) && attribute->string != NULL &&
 		    strcmp(attribute->string, "name") != 0 &&
@@ -509,17 +481,17 @@ static bool is_chatter(const char *action)
 
 static void read_event(struct bh_engine *e, const cJSON *event)
 {
-	const cJSON *actor = member(event, "Actor");
-	const char *type = text_of(event, "Type"), *action = text_of(event, "Action");
-	const char *id = text_of(actor, "ID");
+	const cJSON *actor = bh_json_member(event, "Actor");
+	const char *type = bh_json_text(event, "Type"), *action = bh_json_text(event, "Action");
+	const char *id = bh_json_text(actor, "ID");
 
 	if (strcmp(type, "network") == 0) {
 		read_network_event(e, event, actor);
 		return;
 	}
-	if (strcmp(type, "container") != 0 || !is_id(id) || is_chatter(action))
+	if (strcmp(type, "container") != 0 || !bh_runtime_is_id(id) || is_chatter(action))
 		return;
-	if (*text_of(member(actor, "Attributes"), "podId") != '\0' &&
+	if (*bh_json_text(bh_json_member(actor, "Attributes"), "podId") != '\0' &&
 	    outstanding(e, BH_QUERY_PODS, "") == NULL)
 		ask(e, BH_QUERY_PODS, "");
 	if (strcmp(action, "destroy") == 0 || strcmp(action, "remove") == 0) {
@@ -527,7 +499,7 @@ static void read_event(struct bh_engine *e, const cJSON *event)
 		return;
 	}
 	if (strcmp(action, "create") == 0)
-		read_created(e, id, member(actor, "Attributes"));
+		read_created(e, id, bh_json_member(actor, "Attributes"));
 	inspect(e, id);
 }
 

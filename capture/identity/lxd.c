@@ -6,13 +6,13 @@
  * first its name is "project_instance". Labels are what people keep in an instance's "user."
  * settings.
  */
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "address.h"
+#include "container_json.h"
 #include "grow.h"
 #include "http_reply.h"
 #include "map.h"
@@ -61,20 +61,6 @@ static void ask(struct lxd *l, int64_t now)
 	l->request = l->host.query(l->host.user, l->runtime, BH_QUERY_CONTAINERS, "");
 }
 
-/* --- JSON: any member may be missing, null or of another type --------------------------------- */
-
-static const cJSON *member(const cJSON *json, const char *key)
-{
-	return cJSON_GetObjectItemCaseSensitive(json, key);
-}
-
-static const char *text_of(const cJSON *json, const char *key)
-{
-	const char *text = cJSON_GetStringValue(member(json, key));
-
-	return text != NULL ? text : "";
-}
-
 /* "volatile.eth0.hwaddr": the MAC of the device eth0. */
 static void read_mac(struct bh_container *c, const char *key, const char *value)
 {
@@ -107,25 +93,25 @@ static void read_settings(struct bh_container *c, const cJSON *config)
 /* NULL: it has no name, or is a virtual machine. */
 static struct bh_container *read_instance(const struct lxd *l, const cJSON *json)
 {
-	const char *name = text_of(json, "name"), *project = text_of(json, "project");
+	const char *name = bh_json_text(json, "name"), *project = bh_json_text(json, "project");
 	bool first = *project == '\0' || strcmp(project, "default") == 0;
 	struct bh_container *c = bh_container_new();
 	int length = snprintf(c->id, sizeof(c->id), "%s%s%s", first ? "" : project,
 			      first ? "" : "_", name);
 
 	if (*name == '\0' || length >= (int)sizeof(c->id) ||
-	    strcmp(text_of(json, "type"), "virtual-machine") == 0) {
+	    strcmp(bh_json_text(json, "type"), "virtual-machine") == 0) {
 		bh_container_free(c);
 		return NULL;
 	}
 	c->runtime = l->runtime;
 	memcpy(c->name, c->id, sizeof(c->id));
-	c->running = strcmp(text_of(json, "status"), "Running") == 0;
+	c->running = strcmp(bh_json_text(json, "status"), "Running") == 0;
 	bh_copy_text(c->network_mode, sizeof(c->network_mode), "own");
 	/* What profiles set holds, too. */
-	read_settings(c, cJSON_IsObject(member(json, "expanded_config"))
-				 ? member(json, "expanded_config")
-				 : member(json, "config"));
+	read_settings(c, cJSON_IsObject(bh_json_member(json, "expanded_config"))
+				 ? bh_json_member(json, "expanded_config")
+				 : bh_json_member(json, "config"));
 	return c;
 }
 
@@ -171,7 +157,7 @@ static void read_reply(struct lxd *l)
 {
 	cJSON *json = cJSON_ParseWithLength(l->reply.body.data != NULL ? l->reply.body.data : "",
 					    l->reply.body.length);
-	const cJSON *list = member(json, "metadata");
+	const cJSON *list = bh_json_member(json, "metadata");
 
 	if (l->reply.status == 200 && cJSON_IsArray(list))
 		read_list(l, list);

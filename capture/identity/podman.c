@@ -4,7 +4,6 @@
  * Podman keeps on disk is read. Before 5.0 that is a bolt database (libpod/boltdb_state.go): of
  * each container its configuration and its state as JSON, of each pod its configuration.
  */
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 
 #include "address.h"
 #include "bolt.h"
+#include "container_json.h"
 #include "engine.h"
 #include "file_set.h"
 #include "grow.h"
@@ -27,11 +27,13 @@ struct podman {
 	char engine_why[256];
 	bool engine_known;
 	struct bh_file_set *files;
-	bool listed;	       /* what is on disk is known, … */
-	bool on_disk;	       /* … and there is something */
-	char disk_why[128];    /* it cannot be read */
-	struct bh_map *stored; /* id → struct bh_container: as on disk */
-	struct bh_map *stated; /* id → struct stated */
+	struct bh_buffer database; /* as it came last, if … */
+	bool unread;		   /* … nobody needed it yet */
+	bool listed;		   /* what is on disk is known, … */
+	bool on_disk;		   /* … and there is something */
+	char disk_why[128];	   /* it cannot be read */
+	struct bh_map *stored;	   /* id → struct bh_container: as on disk */
+	struct bh_map *stated;	   /* id → struct stated */
 };
 
 /* What the host was told of, by whichever way. */
@@ -108,6 +110,177 @@ static void tell_state(struct podman *p)
 			      (enum bh_runtime_state)p->engine_state, p->engine_why);
 }
 
+/* --- the disk's way --------------------------------------------------------------------------- */
+
+static cJSON *json_of(struct bh_bolt_bytes value)
+{
+	return value.size > 0 ? cJSON_ParseWithLength(value.bytes, value.size) : NULL;
+}
+
+/* {"eth0":{"subnets":[{"ipnet":"10.88.0.5/16","gateway":"10.88.0.1"}],"mac_address":"…"}} */
+static void read_interfaces(struct bh_container *c, const char *network, const cJSON *interfaces)
+{
+	const cJSON *interface, *subnet;
+
+	cJSON_ArrayForEach (interface, interfaces) {
+		struct bh_container_net *net = bh_container_add_net(c);
+
+		bh_copy_text(net->name, sizeof(net->name), network);
+		bh_mac_parse(bh_json_text(interface, "mac_address"), &net->mac);
+		cJSON_ArrayForEach (subnet, bh_json_member(interface, "subnets"))
+			bh_container_net_read(net, bh_json_text(subnet, "ipnet"));
+	}
+}
+
+static void read_state(struct bh_container *c, const cJSON *state)
+{
+	const cJSON *pid = bh_json_member(state, "pid"), *number = bh_json_member(state, "state"),
+		    *network;
+
+	c->pid = cJSON_IsNumber(pid) ? pid->valueint : 0;
+	c->running = cJSON_IsNumber(number) &&
+		     (number->valueint == RUNNING || number->valueint == PAUSED);
+	bh_copy_text(c->netns_path, sizeof(c->netns_path), bh_json_text(state, "netns"));
+	cJSON_ArrayForEach (network, bh_json_member(state, "networkStatus"))
+		if (network->string != NULL)
+			read_interfaces(c, network->string, bh_json_member(network, "interfaces"));
+}
+
+/* As Docker's API would call it. */
+static void read_network_mode(struct bh_container *c, const cJSON *config)
+{
+	const char *other = bh_json_text(config, "netNsCtr");
+
+	if (*other != '\0')
+		snprintf(c->network_mode, sizeof(c->network_mode), "container:%s", other);
+	else if (cJSON_IsTrue(bh_json_member(config, "createNetNS")))
+		bh_copy_text(c->network_mode, sizeof(c->network_mode), "bridge");
+	else
+		bh_copy_text(c->network_mode, sizeof(c->network_mode), "host");
+}
+
+struct reading {
+	const struct bh_bolt *db;
+	struct bh_bolt_bucket pods;
+	bool has_pods;
+	struct bh_map *found; /* id → struct bh_container */
+};
+
+/* A pod's network is the infra container's, and is named like the pod. */
+static void read_pod(const struct reading *r, struct bh_container *c, const char *pod)
+{
+	struct bh_bolt_bucket bucket;
+
+	if (*pod == '\0' || !r->has_pods || !bh_bolt_find(r->db, &r->pods, pod, &bucket))
+		return;
+	cJSON *config = json_of(bh_bolt_value(r->db, &bucket, "config"));
+	bh_copy_text(c->pod, sizeof(c->pod), bh_json_text(config, "name"));
+	bh_container_read_labels(c, bh_json_member(config, "labels"));
+	cJSON_Delete(config);
+}
+
+static bool is_infra(const cJSON *config)
+{
+	return cJSON_IsTrue(bh_json_member(config, "pause")) ||
+	       cJSON_IsTrue(bh_json_member(config, "isInfra"));
+}
+
+static void read_container(void *user, struct bh_bolt_bytes name,
+			   const struct bh_bolt_bucket *bucket)
+{
+	struct reading *r = user;
+	cJSON *config = json_of(bh_bolt_value(r->db, bucket, "config"));
+	cJSON *state = json_of(bh_bolt_value(r->db, bucket, "state"));
+
+	(void)name; /* the id, which is in the configuration as well */
+	if (strlen(bh_json_text(config, "id")) == 64 && state != NULL) {
+		struct bh_container *c = bh_container_new();
+
+		c->runtime = BH_RUNTIME_PODMAN;
+		bh_copy_text(c->id, sizeof(c->id), bh_json_text(config, "id"));
+		bh_copy_text(c->name, sizeof(c->name), bh_json_text(config, "name"));
+		bh_copy_text(c->image, sizeof(c->image), bh_json_text(config, "rootfsImageName"));
+		bh_container_read_labels(c, bh_json_member(config, "labels"));
+		read_network_mode(c, config);
+		read_state(c, state);
+		if (is_infra(config))
+			read_pod(r, c, bh_json_text(config, "pod"));
+		bh_map_put_text(r->found, c->id, c);
+	}
+	cJSON_Delete(config);
+	cJSON_Delete(state);
+}
+
+/* Copied while Podman may have been writing: what does not hold together is left, and read again
+ * when it changes next. */
+static int parse(struct podman *p, const void *bytes, size_t size, struct bh_error *err)
+{
+	struct bh_bolt db;
+	struct bh_bolt_bucket containers;
+	struct reading r = { .db = &db };
+
+	if (bh_bolt_open(&db, bytes, size, err) != 0)
+		return err->code;
+	if (!bh_bolt_find(&db, NULL, "ctr", &containers))
+		return bh_error_set(err, -EINVAL, "it names no containers");
+	r.has_pods = bh_bolt_find(&db, NULL, "pod", &r.pods);
+	r.found = bh_map_new(free_container);
+	if (!bh_bolt_each_bucket(&db, &containers, read_container, &r)) {
+		bh_map_free(r.found);
+		return bh_error_set(err, -EINVAL, "it was being written");
+	}
+	struct bh_map *before = p->stored;
+	p->stored = r.found;
+	state_stored(p, before);
+	bh_map_free(before);
+	return 0;
+}
+
+/* As it came last. While the engine answers nobody asks for it, and it changes several times with
+ * each container that starts. */
+static void read_database(struct podman *p)
+{
+	struct bh_error err = { 0 };
+
+	if (!p->unread || engine_answers(p))
+		return;
+	p->unread = false;
+	p->disk_why[0] = '\0';
+	if (parse(p, p->database.data, p->database.length, &err) != 0)
+		snprintf(p->disk_why, sizeof(p->disk_why), "its state on disk: %.90s", err.text);
+	bh_buffer_free(&p->database);
+}
+
+static void on_file(void *user, const char *path, const char *data, size_t length)
+{
+	struct podman *p = user;
+
+	(void)path; /* there is but one */
+	p->on_disk = p->unread = true;
+	bh_buffer_clear(&p->database);
+	bh_buffer_append(&p->database, data, length);
+	read_database(p);
+	tell_state(p);
+}
+
+static void on_file_gone(void *user, const char *path)
+{
+	struct podman *p = user;
+
+	(void)path; /* there is but one */
+	p->on_disk = false;
+	tell_state(p);
+}
+
+static void on_files_listed(void *user, uint32_t places)
+{
+	struct podman *p = user;
+
+	(void)places;
+	p->listed = true;
+	tell_state(p);
+}
+
 /* --- the engine's way ------------------------------------------------------------------------- */
 
 static uint32_t engine_query(void *user, uint8_t runtime, enum bh_runtime_query query,
@@ -149,198 +322,8 @@ static void engine_state(void *user, uint8_t runtime, enum bh_runtime_state stat
 	bh_copy_text(p->engine_why, sizeof(p->engine_why), why != NULL ? why : "");
 	if (engine_answers(p))
 		lose_unlisted(p);
+	read_database(p);
 	state_stored(p, NULL);
-	tell_state(p);
-}
-
-/* --- the disk's way --------------------------------------------------------------------------- */
-
-static const cJSON *member(const cJSON *json, const char *key)
-{
-	return cJSON_GetObjectItemCaseSensitive(json, key);
-}
-
-static const char *text_of(const cJSON *json, const char *key)
-{
-	const char *text = cJSON_GetStringValue(member(json, key));
-
-	return text != NULL ? text : "";
-}
-
-static cJSON *json_of(struct bh_bolt_bytes value)
-{
-	return value.size > 0 ? cJSON_ParseWithLength(value.bytes, value.size) : NULL;
-}
-
-static void add_labels(struct bh_container *c, const cJSON *labels)
-{
-	const cJSON *label;
-
-	cJSON_ArrayForEach (label, labels)
-		if (cJSON_IsString(label) && label->string != NULL)
-			bh_container_set_label(c, label->string, label->valuestring);
-}
-
-/* "10.88.0.5/16", or the bytes of a network in base64: what there is of both is a text. */
-static void read_subnet(struct bh_container_net *net, const char *text)
-{
-	struct bh_addr addr;
-	char bare[BH_ADDR_TEXT];
-
-	snprintf(bare, sizeof(bare), "%.*s", (int)strcspn(text, "/"), text);
-	if (!bh_addr_parse(bare, &addr))
-		return;
-	if (addr.family == BH_IPV4 && net->addr4.family == 0)
-		net->addr4 = addr;
-	if (addr.family == BH_IPV6 && net->addr6.family == 0)
-		net->addr6 = addr;
-}
-
-/* {"eth0":{"subnets":[{"ipnet":"10.88.0.5/16","gateway":"10.88.0.1"}],"mac_address":"…"}} */
-static void read_interfaces(struct bh_container *c, const char *network, const cJSON *interfaces)
-{
-	const cJSON *interface, *subnet;
-
-	cJSON_ArrayForEach (interface, interfaces) {
-		struct bh_container_net *net = bh_container_add_net(c);
-
-		bh_copy_text(net->name, sizeof(net->name), network);
-		bh_mac_parse(text_of(interface, "mac_address"), &net->mac);
-		cJSON_ArrayForEach (subnet, member(interface, "subnets"))
-			read_subnet(net, text_of(subnet, "ipnet"));
-	}
-}
-
-static void read_state(struct bh_container *c, const cJSON *state)
-{
-	const cJSON *pid = member(state, "pid"), *number = member(state, "state"), *network;
-
-	c->pid = cJSON_IsNumber(pid) ? pid->valueint : 0;
-	c->running = cJSON_IsNumber(number) &&
-		     (number->valueint == RUNNING || number->valueint == PAUSED);
-	bh_copy_text(c->netns_path, sizeof(c->netns_path), text_of(state, "netns"));
-	cJSON_ArrayForEach (network, member(state, "networkStatus"))
-		if (network->string != NULL)
-			read_interfaces(c, network->string, member(network, "interfaces"));
-}
-
-/* As Docker's API would call it. */
-static void read_network_mode(struct bh_container *c, const cJSON *config)
-{
-	const char *other = text_of(config, "netNsCtr");
-
-	if (*other != '\0')
-		snprintf(c->network_mode, sizeof(c->network_mode), "container:%s", other);
-	else if (cJSON_IsTrue(member(config, "createNetNS")))
-		bh_copy_text(c->network_mode, sizeof(c->network_mode), "bridge");
-	else
-		bh_copy_text(c->network_mode, sizeof(c->network_mode), "host");
-}
-
-struct reading {
-	struct podman *podman;
-	const struct bh_bolt *db;
-	struct bh_bolt_bucket pods;
-	bool has_pods;
-	struct bh_map *found; /* id → struct bh_container */
-};
-
-/* A pod's network is the infra container's, and is named like the pod. */
-static void read_pod(const struct reading *r, struct bh_container *c, const char *pod)
-{
-	struct bh_bolt_bucket bucket;
-
-	if (*pod == '\0' || !r->has_pods || !bh_bolt_find(r->db, &r->pods, pod, &bucket))
-		return;
-	cJSON *config = json_of(bh_bolt_value(r->db, &bucket, "config"));
-	bh_copy_text(c->pod, sizeof(c->pod), text_of(config, "name"));
-	add_labels(c, member(config, "labels"));
-	cJSON_Delete(config);
-}
-
-static bool is_infra(const cJSON *config)
-{
-	return cJSON_IsTrue(member(config, "pause")) || cJSON_IsTrue(member(config, "isInfra"));
-}
-
-static void read_container(void *user, struct bh_bolt_bytes name,
-			   const struct bh_bolt_bucket *bucket)
-{
-	struct reading *r = user;
-	cJSON *config = json_of(bh_bolt_value(r->db, bucket, "config"));
-	cJSON *state = json_of(bh_bolt_value(r->db, bucket, "state"));
-
-	(void)name; /* the id, which is in the configuration as well */
-	if (strlen(text_of(config, "id")) == 64 && state != NULL) {
-		struct bh_container *c = bh_container_new();
-
-		c->runtime = BH_RUNTIME_PODMAN;
-		bh_copy_text(c->id, sizeof(c->id), text_of(config, "id"));
-		bh_copy_text(c->name, sizeof(c->name), text_of(config, "name"));
-		bh_copy_text(c->image, sizeof(c->image), text_of(config, "rootfsImageName"));
-		add_labels(c, member(config, "labels"));
-		read_network_mode(c, config);
-		read_state(c, state);
-		if (is_infra(config))
-			read_pod(r, c, text_of(config, "pod"));
-		bh_map_put_text(r->found, c->id, c);
-	}
-	cJSON_Delete(config);
-	cJSON_Delete(state);
-}
-
-/* Copied while Podman may have been writing: what does not hold together is left, and read again
- * when it changes next. */
-static int read_database(struct podman *p, const void *bytes, size_t size, struct bh_error *err)
-{
-	struct bh_bolt db;
-	struct bh_bolt_bucket containers;
-	struct reading r = { .podman = p, .db = &db };
-
-	if (bh_bolt_open(&db, bytes, size, err) != 0)
-		return err->code;
-	if (!bh_bolt_find(&db, NULL, "ctr", &containers))
-		return bh_error_set(err, -EINVAL, "it names no containers");
-	r.has_pods = bh_bolt_find(&db, NULL, "pod", &r.pods);
-	r.found = bh_map_new(free_container);
-	if (!bh_bolt_each_bucket(&db, &containers, read_container, &r)) {
-		bh_map_free(r.found);
-		return bh_error_set(err, -EINVAL, "it was being written");
-	}
-	struct bh_map *before = p->stored;
-	p->stored = r.found;
-	state_stored(p, before);
-	bh_map_free(before);
-	return 0;
-}
-
-static void on_file(void *user, const char *path, const char *data, size_t length)
-{
-	struct podman *p = user;
-	struct bh_error err = { 0 };
-
-	p->on_disk = true;
-	p->disk_why[0] = '\0';
-	if (read_database(p, data, length, &err) != 0)
-		snprintf(p->disk_why, sizeof(p->disk_why), "%.60s: %.60s", path, err.text);
-	tell_state(p);
-}
-
-static void on_file_gone(void *user, const char *path)
-{
-	struct podman *p = user;
-
-	(void)path; /* there is but one */
-	p->on_disk = false;
-	tell_state(p);
-}
-
-static void on_files_listed(void *user, uint32_t places)
-{
-	struct podman *p = user;
-
-	(void)places;
-	p->listed = true;
 	tell_state(p);
 }
 
@@ -392,6 +375,7 @@ static void podman_stop(void *state)
 
 	bh_engine_stop(p->engine);
 	bh_file_set_stop(p->files);
+	bh_buffer_free(&p->database);
 	bh_map_free(p->stored);
 	bh_map_free(p->stated);
 	free(p);

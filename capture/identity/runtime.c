@@ -175,7 +175,7 @@ bool bh_runtime_names_anew(uint8_t runtime)
 	       runtime == BH_RUNTIME_INCUS || runtime == BH_RUNTIME_NSPAWN;
 }
 
-static bool is_id(const char *text)
+bool bh_runtime_is_id(const char *text)
 {
 	return strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
 }
@@ -195,7 +195,7 @@ static bool engine_request(uint8_t runtime, uint8_t query, const char *argument,
 	bool takes_id = query == BH_QUERY_INSPECT || query == BH_QUERY_NETWORK;
 	char path[256];
 
-	if (takes_id ? !is_id(argument) : argument[0] != '\0')
+	if (takes_id ? !bh_runtime_is_id(argument) : argument[0] != '\0')
 		return false;
 	switch (query) {
 	case BH_QUERY_CONTAINERS:

@@ -69,6 +69,9 @@ const char *bh_container_label(const struct bh_container *container, const char 
 /* "docker", "podman" …; "netns" for none. */
 const char *bh_runtime_name(uint8_t runtime);
 
+/* Whether it is an id as Docker, Podman and CRI runtimes make them: 64 hexadecimal digits. */
+bool bh_runtime_is_id(const char *text);
+
 /* Whether its containers are called by names, which the next one may have, and not by ids. */
 bool bh_runtime_names_anew(uint8_t runtime);
 

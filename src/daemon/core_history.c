@@ -15,6 +15,7 @@
 #include <cjson/cJSON.h>
 
 #include "address.h"
+#include "container_json.h"
 #include "core_history.h"
 #include "grow.h"
 #include "log.h"
@@ -79,13 +80,6 @@ static char *encode(const struct bh_instance *i)
 	return text;
 }
 
-static void copy_member(const cJSON *json, const char *key, char *out, size_t size)
-{
-	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, key));
-
-	bh_copy_text(out, size, text != NULL ? text : "");
-}
-
 /* Times and inodes are whole numbers below 2^53; whatever is not counts as 0. */
 static int64_t number_of(const cJSON *json, const char *key)
 {
@@ -111,7 +105,7 @@ static void read_hold(struct bh_past_read *out, const cJSON *json)
 	if (out->past.hold_count == BH_PAST_HOLDS)
 		return;
 	struct bh_hold *hold = &out->holds[out->past.hold_count];
-	copy_member(json, "addr", text, sizeof(text));
+	bh_json_copy(json, "addr", text, sizeof(text));
 	if (!bh_addr_parse(text, &hold->addr))
 		return;
 	hold->from = number_of(json, "from");
@@ -131,9 +125,9 @@ static void read_former(struct bh_past_read *out, const cJSON *json)
 		return;
 	struct bh_designation *former = &out->formers[out->past.former_count];
 	former->until = number_of(json, "until");
-	copy_member(json, "name", former->name, sizeof(former->name));
-	copy_member(json, "workload", former->workload, sizeof(former->workload));
-	copy_member(json, "why", former->why, sizeof(former->why));
+	bh_json_copy(json, "name", former->name, sizeof(former->name));
+	bh_json_copy(json, "workload", former->workload, sizeof(former->workload));
+	bh_json_copy(json, "why", former->why, sizeof(former->why));
 	out->past.former_count++;
 }
 
@@ -143,11 +137,11 @@ static void read_fact(struct bh_endpoint_fact *fact, const cJSON *json)
 	int64_t runtime = number_of(json, "runtime_number");
 
 	fact->runtime = runtime < BH_RUNTIMES ? (uint8_t)runtime : BH_RUNTIME_NONE;
-	copy_member(json, "container", fact->container_id, sizeof(fact->container_id));
-	copy_member(json, "ifname", fact->ifname, sizeof(fact->ifname));
-	copy_member(json, "l3_ifname", fact->l3_ifname, sizeof(fact->l3_ifname));
-	copy_member(json, "netns", fact->netns_name, sizeof(fact->netns_name));
-	copy_member(json, "mac", mac, sizeof(mac));
+	bh_json_copy(json, "container", fact->container_id, sizeof(fact->container_id));
+	bh_json_copy(json, "ifname", fact->ifname, sizeof(fact->ifname));
+	bh_json_copy(json, "l3_ifname", fact->l3_ifname, sizeof(fact->l3_ifname));
+	bh_json_copy(json, "netns", fact->netns_name, sizeof(fact->netns_name));
+	bh_json_copy(json, "mac", mac, sizeof(mac));
 	bh_mac_parse(mac, &fact->mac);
 	fact->master_ifindex = (uint32_t)number_of(json, "master");
 	fact->netns_inode = (uint64_t)number_of(json, "inode");
@@ -167,11 +161,11 @@ bool bh_history_read(const struct bh_stored_instance *stored, struct bh_past_rea
 	read_fact(&shown->fact, json);
 	shown->fact.ifindex = stored->ifindex;
 	shown->fact.since = stored->since;
-	copy_member(json, "name", shown->name, sizeof(shown->name));
-	copy_member(json, "workload", shown->workload, sizeof(shown->workload));
-	copy_member(json, "why", shown->why, sizeof(shown->why));
-	copy_member(json, "named_by", shown->named_by, sizeof(shown->named_by));
-	copy_member(json, "runtime", out->runtime, sizeof(out->runtime));
+	bh_json_copy(json, "name", shown->name, sizeof(shown->name));
+	bh_json_copy(json, "workload", shown->workload, sizeof(shown->workload));
+	bh_json_copy(json, "why", shown->why, sizeof(shown->why));
+	bh_json_copy(json, "named_by", shown->named_by, sizeof(shown->named_by));
+	bh_json_copy(json, "runtime", out->runtime, sizeof(out->runtime));
 	cJSON_ArrayForEach (item, cJSON_GetObjectItemCaseSensitive(json, "holds"))
 		read_hold(out, item);
 	cJSON_ArrayForEach (item, cJSON_GetObjectItemCaseSensitive(json, "formers"))

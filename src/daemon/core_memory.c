@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "address.h"
+#include "container_json.h"
 #include "core.h"
 #include "grow.h"
 #include "log.h"
@@ -44,19 +45,11 @@ static char *encode(const struct bh_container *c)
 	return text;
 }
 
-static void copy_member(const cJSON *json, const char *key, char *out, size_t size)
-{
-	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, key));
-
-	bh_copy_text(out, size, text != NULL ? text : "");
-}
-
 /* NULL where the text is none of ours. Sandbox path, process and addresses are not remembered: they
  * are the first things to be given to somebody else. */
 static struct bh_container *decode(const char *text)
 {
 	cJSON *json = cJSON_Parse(text);
-	const cJSON *label;
 
 	if (json == NULL)
 		return NULL;
@@ -66,15 +59,13 @@ static struct bh_container *decode(const char *text)
 		cJSON_IsNumber(runtime) && runtime->valueint > 0 && runtime->valueint < BH_RUNTIMES
 			? (uint8_t)runtime->valueint
 			: BH_RUNTIME_NONE;
-	copy_member(json, "id", c->id, sizeof(c->id));
-	copy_member(json, "name", c->name, sizeof(c->name));
-	copy_member(json, "image", c->image, sizeof(c->image));
-	copy_member(json, "pod", c->pod, sizeof(c->pod));
-	copy_member(json, "network_mode", c->network_mode, sizeof(c->network_mode));
+	bh_json_copy(json, "id", c->id, sizeof(c->id));
+	bh_json_copy(json, "name", c->name, sizeof(c->name));
+	bh_json_copy(json, "image", c->image, sizeof(c->image));
+	bh_json_copy(json, "pod", c->pod, sizeof(c->pod));
+	bh_json_copy(json, "network_mode", c->network_mode, sizeof(c->network_mode));
 	c->running = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "running"));
-	cJSON_ArrayForEach (label, cJSON_GetObjectItemCaseSensitive(json, "labels"))
-		if (cJSON_IsString(label))
-			bh_container_add_label(c, label->string, label->valuestring);
+	bh_container_read_labels(c, bh_json_member(json, "labels"));
 	cJSON_Delete(json);
 	return c;
 }
