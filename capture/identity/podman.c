@@ -193,7 +193,7 @@ static void read_container(void *user, struct bh_bolt_bytes name,
 	cJSON *state = json_of(bh_bolt_value(r->db, bucket, "state"));
 
 	(void)name; /* the id, which is in the configuration as well */
-	if (strlen(bh_json_text(config, "id")) == 64 && state != NULL) {
+	if (bh_runtime_is_id(bh_json_text(config, "id")) && state != NULL) {
 		struct bh_container *c = bh_container_new();
 
 		c->runtime = BH_RUNTIME_PODMAN;

@@ -3,55 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "map.h"
-#include "runtime.h"
+#include "runtime_host.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The input is what Docker says: a run of (which question, length, bytes). Whatever it says,
- * containers that are stated have an id, and none is lost that was not stated. */
-struct host {
-	uint32_t asked;
-	struct bh_map *known;
-};
-
-static uint32_t on_query(void *user, uint8_t runtime, enum bh_runtime_query query,
-			 const char *argument)
-{
-	char text[512];
-
-	if (!bh_runtime_request_text(runtime, (uint8_t)query, argument, text, sizeof(text)))
-		abort();
-	return ++((struct host *)user)->asked;
-}
-
-static void on_container(void *user, const struct bh_container *c)
-{
-	if (strlen(c->id) != 64)
-		abort();
-	bh_map_put_text(((struct host *)user)->known, c->id, user);
-}
-
-static void on_gone(void *user, uint8_t runtime, const char *id)
-{
-	(void)runtime;
-	if (!bh_map_remove_text(((struct host *)user)->known, id))
-		abort();
-}
-
-static void on_state(void *user, uint8_t runtime, enum bh_runtime_state state, const char *why)
-{
-	(void)user;
-	(void)runtime;
-	if (state != BH_RUNTIME_CONNECTED && why == NULL)
-		abort();
-}
-
+/* The input is what Docker says: a run of (which question, length, bytes). */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct host h = { .known = bh_map_new(NULL) };
-	struct bh_runtime_host host = { &h, on_query, on_container, on_gone, on_state };
-	void *docker = bh_docker_ops.start(&host, 0);
+	struct fuzz_host h;
+	void *docker = fuzz_start(&h, &bh_docker_ops);
 	int64_t now = 0;
 
 	while (size >= 3) {
@@ -70,7 +30,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		now += 700000;
 		bh_docker_ops.tick(docker, now);
 	}
-	bh_docker_ops.stop(docker);
-	bh_map_free(h.known);
+	fuzz_stop(&h, &bh_docker_ops, docker);
 	return 0;
 }

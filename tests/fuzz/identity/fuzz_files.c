@@ -4,18 +4,9 @@
 #include <string.h>
 
 #include "file_stream.h"
-#include "map.h"
-#include "runtime.h"
+#include "runtime_host.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* The input is whose files they are, and a run of (which file, length, bytes).
- * Whatever it holds, containers that are stated have an id, and none is lost that was not stated.
- */
-struct host {
-	uint32_t asked;
-	struct bh_map *known;
-};
 
 static const char *const paths[] = {
 	"/b/k8s.io/1111111111111111111111111111111111111111111111111111111111111111/config.json",
@@ -32,37 +23,6 @@ static const char *const paths[] = {
 static const struct bh_runtime_ops *const back_ends[] = { &bh_cri_ops, &bh_lxc_ops,
 							  &bh_nspawn_ops };
 
-static uint32_t on_query(void *user, uint8_t runtime, enum bh_runtime_query query,
-			 const char *argument)
-{
-	(void)runtime;
-	(void)query;
-	(void)argument;
-	return ++((struct host *)user)->asked;
-}
-
-static void on_container(void *user, const struct bh_container *c)
-{
-	if (c->id[0] == '\0')
-		abort();
-	bh_map_put_text(((struct host *)user)->known, c->id, user);
-}
-
-static void on_gone(void *user, uint8_t runtime, const char *id)
-{
-	(void)runtime;
-	if (!bh_map_remove_text(((struct host *)user)->known, id))
-		abort();
-}
-
-static void on_state(void *user, uint8_t runtime, enum bh_runtime_state state, const char *why)
-{
-	(void)user;
-	(void)runtime;
-	(void)state;
-	(void)why;
-}
-
 static void tell(const struct bh_runtime_ops *ops, void *back_end, const char *path,
 		 enum bh_file_news news, const uint8_t *bytes, size_t size)
 {
@@ -74,12 +34,12 @@ static void tell(const struct bh_runtime_ops *ops, void *back_end, const char *p
 		ops->data(back_end, 1, bytes, size, 0);
 }
 
+/* The input is whose files they are, and a run of (which file, length, bytes). */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct host h = { .known = bh_map_new(NULL) };
-	struct bh_runtime_host host = { &h, on_query, on_container, on_gone, on_state };
+	struct fuzz_host h;
 	const struct bh_runtime_ops *ops = back_ends[size > 0 ? data[0] % 3 : 0];
-	void *back_end = ops->start(&host, 0);
+	void *back_end = fuzz_start(&h, ops);
 
 	if (size > 0) {
 		data++;
@@ -97,7 +57,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		data += length;
 		size -= length;
 	}
-	ops->stop(back_end);
-	bh_map_free(h.known);
+	fuzz_stop(&h, ops, back_end);
 	return 0;
 }

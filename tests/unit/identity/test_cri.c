@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "address.h"
-#include "files_fixture.h"
+#include "runtime_fixture.h"
 
 #define POD "5555555555555555555555555555555555555555555555555555555555555555"
 #define APP "6666666666666666666666666666666666666666666666666666666666666666"
@@ -60,31 +60,31 @@ static void assert_net(const struct bh_container *c)
  */
 static void test_pod(void **state)
 {
-	struct files_host h;
+	struct runtime_host h;
 
 	(void)state;
-	files_start(&h, &bh_cri_ops);
-	files_tell(&h, BH_FILES_LISTED, "", NULL, 0);
+	runtime_start(&h, &bh_cri_ops);
+	runtime_tell(&h, BH_FILES_LISTED, "", NULL, 0);
 	assert_int_equal(h.state, BH_RUNTIME_ABSENT);
-	files_tell(&h, BH_FILES_LISTED, "", NULL, 2);
+	runtime_tell(&h, BH_FILES_LISTED, "", NULL, 2);
 	assert_int_equal(h.state, BH_RUNTIME_CONNECTED);
-	files_tell(&h, BH_FILE_IS, RESULT, result, 0);
-	const struct bh_container *c = files_stated(&h, POD);
+	runtime_tell(&h, BH_FILE_IS, RESULT, result, 0);
+	const struct bh_container *c = runtime_stated(&h, POD);
 	assert_non_null(c);
 	assert_string_equal(c->pod, "shop/web-0");
 	assert_string_equal(bh_container_label(c, "io.kubernetes.pod.name"), "web-0");
 	assert_string_equal(bh_container_label(c, "io.kubernetes.pod.namespace"), "shop");
 	assert_net(c);
 	assert_false(c->running); /* the file may be older than the machine's last start */
-	files_tell(&h, BH_FILE_IS, BUNDLES "k8s.io/" POD "/config.json", sandbox, 0);
-	c = files_stated(&h, POD);
+	runtime_tell(&h, BH_FILE_IS, BUNDLES "k8s.io/" POD "/config.json", sandbox, 0);
+	c = runtime_stated(&h, POD);
 	assert_true(c->running);
 	assert_string_equal(c->name, "shop/web-0");
 	assert_string_equal(c->netns_path, "/var/run/netns/cni-1");
 	assert_string_equal(bh_container_label(c, "io.kubernetes.pod.uid"), "u-1");
 	assert_net(c);
-	files_tell(&h, BH_FILE_IS, BUNDLES "k8s.io/" APP "/config.json", app, 0);
-	c = files_stated(&h, APP);
+	runtime_tell(&h, BH_FILE_IS, BUNDLES "k8s.io/" APP "/config.json", app, 0);
+	c = runtime_stated(&h, APP);
 	assert_string_equal(c->name, "shop/web-0/httpd");
 	assert_string_equal(c->network_mode, "container:" POD);
 	assert_string_equal(c->image, "shop:1");
@@ -92,124 +92,124 @@ static void test_pod(void **state)
 	assert_string_equal(c->netns_path, "");
 	/* The same again is no news. */
 	int before = h.stated;
-	files_tell(&h, BH_FILE_IS, RESULT, result, 0);
+	runtime_tell(&h, BH_FILE_IS, RESULT, result, 0);
 	assert_int_equal(h.stated, before);
 	/* Folders go with what is in them; the other file's word still holds. */
-	files_tell(&h, BH_FILE_GONE, BUNDLES "k8s.io/" APP, NULL, 0);
-	assert_null(files_stated(&h, APP));
-	files_tell(&h, BH_FILE_GONE, BUNDLES "k8s.io/" POD, NULL, 0);
-	assert_false(files_stated(&h, POD)->running);
-	files_tell(&h, BH_FILE_GONE, RESULT, NULL, 0);
-	assert_null(files_stated(&h, POD));
-	files_stop(&h);
+	runtime_tell(&h, BH_FILE_GONE, BUNDLES "k8s.io/" APP, NULL, 0);
+	assert_null(runtime_stated(&h, APP));
+	runtime_tell(&h, BH_FILE_GONE, BUNDLES "k8s.io/" POD, NULL, 0);
+	assert_false(runtime_stated(&h, POD)->running);
+	runtime_tell(&h, BH_FILE_GONE, RESULT, NULL, 0);
+	assert_null(runtime_stated(&h, POD));
+	runtime_stop(&h);
 }
 
 static void test_host_network(void **state)
 {
-	struct files_host h;
+	struct runtime_host h;
 
 	(void)state;
-	files_start(&h, &bh_cri_ops);
-	files_tell(&h, BH_FILE_IS, BUNDLES "k8s.io/" POD "/config.json",
-		   "{\"annotations\":{\"io.kubernetes.cri.container-type\":\"sandbox\","
-		   "\"io.kubernetes.cri.sandbox-name\":\"monitor\","
-		   "\"io.kubernetes.cri.sandbox-namespace\":\"kube-system\"},"
-		   "\"linux\":{\"namespaces\":[{\"type\":\"pid\"}]}}",
-		   0);
-	assert_string_equal(files_stated(&h, POD)->network_mode, "host");
-	files_stop(&h);
+	runtime_start(&h, &bh_cri_ops);
+	runtime_tell(&h, BH_FILE_IS, BUNDLES "k8s.io/" POD "/config.json",
+		     "{\"annotations\":{\"io.kubernetes.cri.container-type\":\"sandbox\","
+		     "\"io.kubernetes.cri.sandbox-name\":\"monitor\","
+		     "\"io.kubernetes.cri.sandbox-namespace\":\"kube-system\"},"
+		     "\"linux\":{\"namespaces\":[{\"type\":\"pid\"}]}}",
+		     0);
+	assert_string_equal(runtime_stated(&h, POD)->network_mode, "host");
+	runtime_stop(&h);
 }
 
 /* CRI-O's annotations, and the pod's labels among them; Podman keeps its own beside. */
 static void test_crio(void **state)
 {
-	struct files_host h;
+	struct runtime_host h;
 
 	(void)state;
-	files_start(&h, &bh_cri_ops);
-	files_tell(&h, BH_FILE_IS, CRIO POD "/userdata/config.json",
-		   "{\"annotations\":{\"io.container.manager\":\"cri-o\","
-		   "\"io.kubernetes.cri-o.ContainerType\":\"sandbox\","
-		   "\"io.kubernetes.cri-o.SandboxID\":\"" POD "\","
-		   "\"io.kubernetes.pod.name\":\"api-7d9f-abcde\","
-		   "\"io.kubernetes.pod.namespace\":\"shop\","
-		   "\"io.kubernetes.cri-o.Labels\":\"{\\\"pod-template-hash\\\":\\\"7d9f\\\"}\"},"
-		   "\"linux\":{\"namespaces\":[{\"type\":\"network\",\"path\":\"/var/run/netns/"
-		   "x\"}]}}",
-		   0);
-	const struct bh_container *c = files_stated(&h, POD);
+	runtime_start(&h, &bh_cri_ops);
+	runtime_tell(&h, BH_FILE_IS, CRIO POD "/userdata/config.json",
+		     "{\"annotations\":{\"io.container.manager\":\"cri-o\","
+		     "\"io.kubernetes.cri-o.ContainerType\":\"sandbox\","
+		     "\"io.kubernetes.cri-o.SandboxID\":\"" POD "\","
+		     "\"io.kubernetes.pod.name\":\"api-7d9f-abcde\","
+		     "\"io.kubernetes.pod.namespace\":\"shop\","
+		     "\"io.kubernetes.cri-o.Labels\":\"{\\\"pod-template-hash\\\":\\\"7d9f\\\"}\"},"
+		     "\"linux\":{\"namespaces\":[{\"type\":\"network\",\"path\":\"/var/run/netns/"
+		     "x\"}]}}",
+		     0);
+	const struct bh_container *c = runtime_stated(&h, POD);
 	assert_string_equal(c->pod, "shop/api-7d9f-abcde");
 	assert_string_equal(bh_container_label(c, "pod-template-hash"), "7d9f");
-	files_tell(&h, BH_FILE_IS, CRIO APP "/userdata/config.json",
-		   "{\"annotations\":{\"io.container.manager\":\"libpod\"},\"linux\":{}}", 0);
-	assert_null(files_stated(&h, APP));
-	files_stop(&h);
+	runtime_tell(&h, BH_FILE_IS, CRIO APP "/userdata/config.json",
+		     "{\"annotations\":{\"io.container.manager\":\"libpod\"},\"linux\":{}}", 0);
+	assert_null(runtime_stated(&h, APP));
+	runtime_stop(&h);
 }
 
 /* Without Kubernetes: ctr's and nerdctl's. Docker's bundles are its own back end's, Podman's
  * results likewise. */
 static void test_others(void **state)
 {
-	struct files_host h;
+	struct runtime_host h;
 
 	(void)state;
-	files_start(&h, &bh_cri_ops);
-	files_tell(&h, BH_FILE_IS, BUNDLES "default/demo/config.json",
-		   "{\"linux\":{\"namespaces\":[{\"type\":\"network\"}]}}", 0);
-	files_tell(
+	runtime_start(&h, &bh_cri_ops);
+	runtime_tell(&h, BH_FILE_IS, BUNDLES "default/demo/config.json",
+		     "{\"linux\":{\"namespaces\":[{\"type\":\"network\"}]}}", 0);
+	runtime_tell(
 		&h, BH_FILE_IS, "/var/lib/cni/results/net-default-demo-eth0",
 		"{\"kind\":\"cniCacheV1\",\"containerId\":\"default-demo\",\"networkName\":\"net\","
 		"\"result\":{\"interfaces\":[{\"mac\":\"0a:00:00:00:00:03\",\"sandbox\":"
 		"\"/proc/7/ns/net\"}],\"ips\":[{\"address\":\"10.4.0.2/24\"}]}}",
 		0);
-	const struct bh_container *c = files_stated(&h, "default-demo");
+	const struct bh_container *c = runtime_stated(&h, "default-demo");
 	assert_non_null(c);
 	assert_string_equal(c->name, "demo");
 	assert_int_equal(c->net_count, 1);
 	assert_string_equal(c->netns_path, "");
 	assert_true(c->running);
-	files_tell(&h, BH_FILE_IS, "/var/lib/cni/results/net-default-" APP "-eth0",
-		   "{\"kind\":\"cniCacheV1\",\"containerId\":\"default-" APP "\",\"result\":{}}",
-		   0);
-	assert_non_null(files_stated(&h, APP));
+	runtime_tell(&h, BH_FILE_IS, "/var/lib/cni/results/net-default-" APP "-eth0",
+		     "{\"kind\":\"cniCacheV1\",\"containerId\":\"default-" APP "\",\"result\":{}}",
+		     0);
+	assert_non_null(runtime_stated(&h, APP));
 	int before = h.stated;
-	files_tell(&h, BH_FILE_IS, BUNDLES "moby/" POD "/config.json", "{\"linux\":{}}", 0);
-	files_tell(&h, BH_FILE_IS, "/var/lib/cni/results/podman-" POD "-eth0",
-		   "{\"kind\":\"cniCacheV1\",\"containerId\":\"" POD "\",\"result\":{}}", 0);
+	runtime_tell(&h, BH_FILE_IS, BUNDLES "moby/" POD "/config.json", "{\"linux\":{}}", 0);
+	runtime_tell(&h, BH_FILE_IS, "/var/lib/cni/results/podman-" POD "-eth0",
+		     "{\"kind\":\"cniCacheV1\",\"containerId\":\"" POD "\",\"result\":{}}", 0);
 	/* Half written, of another kind, or nonsense. */
-	files_tell(&h, BH_FILE_IS, RESULT, "{\"kind\":\"cniCa", 0);
-	files_tell(&h, BH_FILE_IS, RESULT, "[]", 0);
-	files_tell(&h, BH_FILE_IS, BUNDLES "k8s.io/" POD "/config.json", "7", 0);
+	runtime_tell(&h, BH_FILE_IS, RESULT, "{\"kind\":\"cniCa", 0);
+	runtime_tell(&h, BH_FILE_IS, RESULT, "[]", 0);
+	runtime_tell(&h, BH_FILE_IS, BUNDLES "k8s.io/" POD "/config.json", "7", 0);
 	assert_int_equal(h.stated, before);
-	files_stop(&h);
+	runtime_stop(&h);
 }
 
 /* The stream broke, and something went meanwhile: what is not told again is gone, once all was. */
 static void test_stream_breaks(void **state)
 {
-	struct files_host h;
+	struct runtime_host h;
 
 	(void)state;
-	files_start(&h, &bh_cri_ops);
-	files_tell(&h, BH_FILE_IS, BUNDLES "k8s.io/" POD "/config.json", sandbox, 0);
-	files_tell(&h, BH_FILE_IS, BUNDLES "k8s.io/" APP "/config.json", app, 0);
-	files_tell(&h, BH_FILES_LISTED, "", NULL, 1);
-	uint32_t first = h.asked;
+	runtime_start(&h, &bh_cri_ops);
+	runtime_tell(&h, BH_FILE_IS, BUNDLES "k8s.io/" POD "/config.json", sandbox, 0);
+	runtime_tell(&h, BH_FILE_IS, BUNDLES "k8s.io/" APP "/config.json", app, 0);
+	runtime_tell(&h, BH_FILES_LISTED, "", NULL, 1);
+	uint32_t first = h.asked[BH_QUERY_FILES];
 	bh_cri_ops.end(h.back_end, first, -1, 2);
 	bh_cri_ops.tick(h.back_end, 1000000);
 	bh_cri_ops.tick(h.back_end, 3000000);
-	assert_int_not_equal(h.asked, first);
-	assert_non_null(files_stated(&h, APP));
-	files_tell(&h, BH_FILE_IS, BUNDLES "k8s.io/" POD "/config.json", sandbox, 0);
-	assert_non_null(files_stated(&h, APP));
-	files_tell(&h, BH_FILES_LISTED, "", NULL, 1);
-	assert_null(files_stated(&h, APP));
-	assert_non_null(files_stated(&h, POD));
+	assert_int_not_equal(h.asked[BH_QUERY_FILES], first);
+	assert_non_null(runtime_stated(&h, APP));
+	runtime_tell(&h, BH_FILE_IS, BUNDLES "k8s.io/" POD "/config.json", sandbox, 0);
+	assert_non_null(runtime_stated(&h, APP));
+	runtime_tell(&h, BH_FILES_LISTED, "", NULL, 1);
+	assert_null(runtime_stated(&h, APP));
+	assert_non_null(runtime_stated(&h, POD));
 	/* The same where the kernel process missed something. */
-	files_tell(&h, BH_FILES_AGAIN, "", NULL, 0);
-	files_tell(&h, BH_FILES_LISTED, "", NULL, 1);
-	assert_null(files_stated(&h, POD));
-	files_stop(&h);
+	runtime_tell(&h, BH_FILES_AGAIN, "", NULL, 0);
+	runtime_tell(&h, BH_FILES_LISTED, "", NULL, 1);
+	assert_null(runtime_stated(&h, POD));
+	runtime_stop(&h);
 }
 
 int main(void)

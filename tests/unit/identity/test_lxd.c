@@ -8,10 +8,9 @@
 #include <errno.h>
 
 #include "address.h"
-#include "files_fixture.h"
+#include "runtime_fixture.h"
 #include "timefmt.h"
 
-#define HEAD "HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n"
 #define LIST(instances) "{\"type\":\"sync\",\"status_code\":200,\"metadata\":[" instances "]}"
 #define WEB                                                                                        \
 	"{\"name\":\"web\",\"project\":\"default\",\"status\":\"Running\",\"type\":\"container\"," \
@@ -21,24 +20,18 @@
 #define OTHER "{\"name\":\"web\",\"project\":\"lab\",\"status\":\"Stopped\",\"type\":\"container\"}"
 #define MACHINE "{\"name\":\"vm\",\"project\":\"default\",\"type\":\"virtual-machine\"}"
 
-static void reply(struct files_host *h, const char *body)
-{
-	h->ops->data(h->back_end, h->count, HEAD, strlen(HEAD), 1);
-	h->ops->data(h->back_end, h->count, body, strlen(body), 1);
-	h->ops->end(h->back_end, h->count, 0, 1);
-}
-
 static void test_instances(void **state)
 {
-	struct files_host h;
+	struct runtime_host h;
 	struct bh_mac mac;
 
 	(void)state;
-	files_start(&h, &bh_lxd_ops);
-	reply(&h, LIST(WEB "," OTHER "," MACHINE ",7,{\"name\":null},{\"name\":\"\"}"));
+	runtime_start(&h, &bh_lxd_ops);
+	runtime_reply(&h, BH_QUERY_CONTAINERS,
+		      LIST(WEB "," OTHER "," MACHINE ",7,{\"name\":null},{\"name\":\"\"}"));
 	assert_int_equal(h.state, BH_RUNTIME_CONNECTED);
 	assert_int_equal(h.stated, 2);
-	const struct bh_container *web = files_stated(&h, "web");
+	const struct bh_container *web = runtime_stated(&h, "web");
 	assert_int_equal(web->runtime, BH_RUNTIME_LXD);
 	assert_true(web->running);
 	assert_string_equal(bh_container_label(web, "bulkhead.workload"), "shop");
@@ -47,22 +40,22 @@ static void test_instances(void **state)
 	assert_string_equal(web->nets[0].name, "eth0");
 	assert_true(bh_mac_parse("00:16:3e:00:00:01", &mac));
 	assert_memory_equal(&web->nets[0].mac, &mac, sizeof(mac));
-	assert_false(files_stated(&h, "lab_web")->running);
+	assert_false(runtime_stated(&h, "lab_web")->running);
 	/* The same again is no news; what is not listed any more is gone. */
 	h.ops->tick(h.back_end, 3 * BH_SECOND);
-	reply(&h, LIST(WEB));
+	runtime_reply(&h, BH_QUERY_CONTAINERS, LIST(WEB));
 	assert_int_equal(h.stated, 2);
-	assert_null(files_stated(&h, "lab_web"));
-	assert_non_null(files_stated(&h, "web"));
-	files_stop(&h);
+	assert_null(runtime_stated(&h, "lab_web"));
+	assert_non_null(runtime_stated(&h, "web"));
+	runtime_stop(&h);
 }
 
 static void test_failures(void **state)
 {
-	struct files_host h;
+	struct runtime_host h;
 
 	(void)state;
-	files_start(&h, &bh_incus_ops);
+	runtime_start(&h, &bh_incus_ops);
 	uint32_t first = h.count;
 	h.ops->end(h.back_end, first, -ENOENT, 0);
 	assert_int_equal(h.state, BH_RUNTIME_ABSENT);
@@ -70,14 +63,14 @@ static void test_failures(void **state)
 	assert_int_equal(h.count, first);
 	h.ops->tick(h.back_end, 2 * BH_SECOND);
 	assert_int_not_equal(h.count, first);
-	reply(&h, LIST(WEB));
-	assert_int_equal(files_stated(&h, "web")->runtime, BH_RUNTIME_INCUS);
+	runtime_reply(&h, BH_QUERY_CONTAINERS, LIST(WEB));
+	assert_int_equal(runtime_stated(&h, "web")->runtime, BH_RUNTIME_INCUS);
 	static const char *const bad[] = { "", "[]", "{\"metadata\":{}}", "{\"metadata\":[" };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		h.ops->tick(h.back_end, (int64_t)(10 + i * 3) * BH_SECOND);
-		reply(&h, bad[i]);
+		runtime_reply(&h, BH_QUERY_CONTAINERS, bad[i]);
 		assert_int_equal(h.state, BH_RUNTIME_UNREACHABLE);
-		assert_non_null(files_stated(&h, "web")); /* it lives on while nobody tells */
+		assert_non_null(runtime_stated(&h, "web")); /* it lives on while nobody tells */
 	}
 	h.ops->tick(h.back_end, 100 * BH_SECOND);
 	h.ops->data(h.back_end, h.count, "nonsense\r\n\r\n", 12, 1);
@@ -88,7 +81,7 @@ static void test_failures(void **state)
 	uint32_t last = h.count;
 	h.ops->tick(h.back_end, 220 * BH_SECOND);
 	assert_int_equal(h.count, last);
-	files_stop(&h);
+	runtime_stop(&h);
 }
 
 int main(void)

@@ -12,153 +12,63 @@
 
 #include "address.h"
 #include "bolt_pages.h"
-#include "file_stream.h"
-#include "grow.h"
-#include "map.h"
-#include "runtime.h"
+#include "runtime_fixture.h"
 
 #define INFRA "1111111111111111111111111111111111111111111111111111111111111111"
 #define MEMBER "2222222222222222222222222222222222222222222222222222222222222222"
 #define POD "3333333333333333333333333333333333333333333333333333333333333333"
-#define HEAD "HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n"
 #define DB "/storage/libpod/bolt_state.db"
-
-struct host {
-	uint32_t asked[BH_QUERIES]; /* the latest of each kind */
-	uint32_t count;
-	struct bh_map *containers; /* as stated */
-	int stated;
-	int states;
-	enum bh_runtime_state state;
-	char why[256];
-};
-
-static uint32_t on_query(void *user, uint8_t runtime, enum bh_runtime_query query,
-			 const char *argument)
-{
-	struct host *h = user;
-
-	(void)argument;
-	assert_int_equal(runtime, BH_RUNTIME_PODMAN);
-	return h->asked[query] = ++h->count;
-}
-
-static void on_container(void *user, const struct bh_container *c)
-{
-	struct host *h = user;
-
-	h->stated++;
-	bh_map_put_text(h->containers, c->id, bh_container_copy(c));
-}
-
-static void on_gone(void *user, uint8_t runtime, const char *id)
-{
-	assert_int_equal(runtime, BH_RUNTIME_PODMAN);
-	assert_true(bh_map_remove_text(((struct host *)user)->containers, id));
-}
-
-static void on_state(void *user, uint8_t runtime, enum bh_runtime_state state, const char *why)
-{
-	struct host *h = user;
-
-	(void)runtime;
-	h->states++;
-	h->state = state;
-	bh_copy_text(h->why, sizeof(h->why), why != NULL ? why : "");
-}
-
-static void free_container(void *value)
-{
-	bh_container_free(value);
-}
-
-static void *start(struct host *h)
-{
-	struct bh_runtime_host host = { h, on_query, on_container, on_gone, on_state };
-
-	memset(h, 0, sizeof(*h));
-	h->containers = bh_map_new(free_container);
-	return bh_podman_ops.start(&host, 0);
-}
-
-static void stop(struct host *h, void *podman)
-{
-	bh_podman_ops.stop(podman);
-	bh_map_free(h->containers);
-}
-
-static const struct bh_container *stated(const struct host *h, const char *id)
-{
-	return bh_map_get_text(h->containers, id);
-}
-
-static void reply(void *podman, uint32_t request, const char *body)
-{
-	bh_podman_ops.data(podman, request, HEAD, strlen(HEAD), 1);
-	bh_podman_ops.data(podman, request, body, strlen(body), 1);
-	bh_podman_ops.end(podman, request, 0, 1);
-}
-
-static void file_news(const struct host *h, void *podman, enum bh_file_news news, const char *path,
-		      const void *bytes, size_t length)
-{
-	struct bh_file_head head = { .news = news,
-				     .path_length = (uint32_t)strlen(path),
-				     .data_length = (uint32_t)length };
-
-	bh_podman_ops.data(podman, h->asked[BH_QUERY_FILES], &head, sizeof(head), 1);
-	bh_podman_ops.data(podman, h->asked[BH_QUERY_FILES], path, strlen(path), 1);
-	if (news == BH_FILE_IS)
-		bh_podman_ops.data(podman, h->asked[BH_QUERY_FILES], bytes, length, 1);
-}
 
 /* --- the service ------------------------------------------------------------------------------ */
 
 static void test_service(void **state)
 {
-	struct host h;
-	void *podman = start(&h);
+	struct runtime_host h;
 
 	(void)state;
-	file_news(&h, podman, BH_FILES_LISTED, "", NULL, 0);
+	runtime_start(&h, &bh_podman_ops);
+	runtime_tell(&h, BH_FILES_LISTED, "", NULL, 0);
 	assert_int_equal(h.states, 0); /* the service may still answer */
-	bh_podman_ops.data(podman, h.asked[BH_QUERY_EVENTS], HEAD, strlen(HEAD), 1);
-	reply(podman, h.asked[BH_QUERY_CONTAINERS],
-	      "[{\"Id\":\"" INFRA "\",\"Names\":[\"/3333-infra\"],\"Image\":\"localhost/pause:1\","
-	      "\"State\":\"running\",\"Labels\":{\"team\":\"of the image\"}},"
-	      "{\"Id\":\"" MEMBER "\",\"Names\":[\"/one\"],\"Image\":\"localhost/shop:1\","
-	      "\"State\":\"running\",\"HostConfig\":{\"NetworkMode\":\"container:" INFRA "\"}}]");
+	bh_podman_ops.data(h.back_end, h.asked[BH_QUERY_EVENTS], RUNTIME_REPLY_HEAD,
+			   strlen(RUNTIME_REPLY_HEAD), 1);
+	runtime_reply(&h, BH_QUERY_CONTAINERS,
+		      "[{\"Id\":\"" INFRA
+		      "\",\"Names\":[\"/3333-infra\"],\"Image\":\"localhost/pause:1\","
+		      "\"State\":\"running\",\"Labels\":{\"team\":\"of the image\"}},"
+		      "{\"Id\":\"" MEMBER "\",\"Names\":[\"/one\"],\"Image\":\"localhost/shop:1\","
+		      "\"State\":\"running\",\"HostConfig\":{\"NetworkMode\":\"container:" INFRA
+		      "\"}}]");
 	assert_int_equal(h.state, BH_RUNTIME_CONNECTED);
-	assert_string_equal(stated(&h, INFRA)->pod, "");
+	assert_string_equal(runtime_stated(&h, INFRA)->pod, "");
 	/* Pods come by a question of their own, and late. */
-	reply(podman, h.asked[BH_QUERY_PODS],
-	      "[{\"Id\":\"" POD "\",\"InfraId\":\"" INFRA
-	      "\",\"Name\":\"front\",\"Labels\":{\"team\":\"pay\"}},"
-	      "{\"Id\":7,\"InfraId\":null},{\"InfraId\":\"short\"}]");
-	assert_string_equal(stated(&h, INFRA)->pod, "front");
-	assert_string_equal(bh_container_label(stated(&h, INFRA), "team"), "pay");
-	assert_string_equal(stated(&h, MEMBER)->network_mode, "container:" INFRA);
-	assert_string_equal(stated(&h, MEMBER)->pod, "");
-	stop(&h, podman);
+	runtime_reply(&h, BH_QUERY_PODS,
+		      "[{\"Id\":\"" POD "\",\"InfraId\":\"" INFRA
+		      "\",\"Name\":\"front\",\"Labels\":{\"team\":\"pay\"}},"
+		      "{\"Id\":7,\"InfraId\":null},{\"InfraId\":\"short\"}]");
+	assert_string_equal(runtime_stated(&h, INFRA)->pod, "front");
+	assert_string_equal(bh_container_label(runtime_stated(&h, INFRA), "team"), "pay");
+	assert_string_equal(runtime_stated(&h, MEMBER)->network_mode, "container:" INFRA);
+	assert_string_equal(runtime_stated(&h, MEMBER)->pod, "");
+	runtime_stop(&h);
 }
 
 /* The socket comes some time after bulkhead: it is looked for twice a second. */
 static void test_absent(void **state)
 {
-	struct host h;
-	void *podman = start(&h);
+	struct runtime_host h;
 
 	(void)state;
-	file_news(&h, podman, BH_FILES_LISTED, "", NULL, 0);
+	runtime_start(&h, &bh_podman_ops);
+	runtime_tell(&h, BH_FILES_LISTED, "", NULL, 0);
 	for (int i = 1; i < 20; i++) {
 		uint32_t before = h.asked[BH_QUERY_EVENTS];
 
-		bh_podman_ops.end(podman, before, -ENOENT, i * 1000000);
-		bh_podman_ops.tick(podman, i * 1000000 + 500000);
+		bh_podman_ops.end(h.back_end, before, -ENOENT, i * 1000000);
+		bh_podman_ops.tick(h.back_end, i * 1000000 + 500000);
 		assert_int_not_equal(h.asked[BH_QUERY_EVENTS], before);
 	}
 	assert_int_equal(h.state, BH_RUNTIME_ABSENT);
-	stop(&h, podman);
+	runtime_stop(&h);
 }
 
 /* --- the disk --------------------------------------------------------------------------------- */
@@ -225,21 +135,28 @@ static void build(struct pages *p, bool with_member)
 	put_meta(p, 0, 3, 7);
 }
 
+/* The database is there; the service fails so. */
+static void start_on_disk(struct runtime_host *h, struct pages *p, int error)
+{
+	runtime_start(h, &bh_podman_ops);
+	build(p, true);
+	runtime_tell_bytes(h, BH_FILE_IS, DB, p, sizeof(*p));
+	runtime_tell(h, BH_FILES_LISTED, "", NULL, 1);
+	bh_podman_ops.end(h->back_end, h->asked[BH_QUERY_EVENTS], error, 1);
+}
+
 static void test_disk(void **state)
 {
 	static struct pages p;
-	struct host h;
+	struct runtime_host h;
 	struct bh_addr addr;
-	void *podman = start(&h);
 
 	(void)state;
-	build(&p, true);
-	file_news(&h, podman, BH_FILE_IS, DB, &p, sizeof(p));
-	file_news(&h, podman, BH_FILES_LISTED, "", NULL, 1);
-	bh_podman_ops.end(podman, h.asked[BH_QUERY_EVENTS], -ENOENT, 1);
+	start_on_disk(&h, &p, -ENOENT);
 	assert_int_equal(h.state, BH_RUNTIME_CONNECTED);
 	assert_non_null(strstr(h.why, "on disk"));
-	const struct bh_container *infra = stated(&h, INFRA), *member = stated(&h, MEMBER);
+	const struct bh_container *infra = runtime_stated(&h, INFRA),
+				  *member = runtime_stated(&h, MEMBER);
 	assert_string_equal(infra->pod, "front");
 	assert_string_equal(bh_container_label(infra, "team"), "pay");
 	assert_string_equal(infra->netns_path, "/run/netns/netns-x");
@@ -253,68 +170,61 @@ static void test_disk(void **state)
 	assert_string_equal(bh_container_label(member, "tier"), "web");
 	/* The same once more says nothing new; without the second, that one is gone. */
 	int before = h.stated;
-	file_news(&h, podman, BH_FILE_IS, DB, &p, sizeof(p));
+	runtime_tell_bytes(&h, BH_FILE_IS, DB, &p, sizeof(p));
 	assert_int_equal(h.stated, before);
 	build(&p, false);
-	file_news(&h, podman, BH_FILE_IS, DB, &p, sizeof(p));
-	assert_null(stated(&h, MEMBER));
-	assert_non_null(stated(&h, INFRA));
-	stop(&h, podman);
+	runtime_tell_bytes(&h, BH_FILE_IS, DB, &p, sizeof(p));
+	assert_null(runtime_stated(&h, MEMBER));
+	assert_non_null(runtime_stated(&h, INFRA));
+	runtime_stop(&h);
 }
 
 /* Half written: what was known stays known, and it is said that it cannot be read. */
 static void test_unreadable(void **state)
 {
 	static struct pages p;
-	struct host h;
-	void *podman = start(&h);
+	struct runtime_host h;
 
 	(void)state;
-	build(&p, true);
-	file_news(&h, podman, BH_FILE_IS, DB, &p, sizeof(p));
-	file_news(&h, podman, BH_FILES_LISTED, "", NULL, 1);
-	bh_podman_ops.end(podman, h.asked[BH_QUERY_EVENTS], -ECONNREFUSED, 1);
-	file_news(&h, podman, BH_FILE_IS, DB, "garbage", 7);
+	start_on_disk(&h, &p, -ECONNREFUSED);
+	runtime_tell_bytes(&h, BH_FILE_IS, DB, "garbage", 7);
 	assert_int_equal(h.state, BH_RUNTIME_UNREACHABLE);
 	assert_non_null(strstr(h.why, "no bolt database"));
-	assert_non_null(stated(&h, MEMBER));
+	assert_non_null(runtime_stated(&h, MEMBER));
 	/* Bytes that are no stream end it; it is asked for again. */
 	uint32_t files = h.asked[BH_QUERY_FILES];
-	bh_podman_ops.data(podman, files, "\377\377\377\377\377\377\377\377\377\377\377\377", 12,
-			   2);
-	bh_podman_ops.tick(podman, 3);
-	bh_podman_ops.tick(podman, 5000000);
+	bh_podman_ops.data(h.back_end, files, "\377\377\377\377\377\377\377\377\377\377\377\377",
+			   12, 2);
+	bh_podman_ops.tick(h.back_end, 3);
+	bh_podman_ops.tick(h.back_end, 5000000);
 	assert_int_not_equal(h.asked[BH_QUERY_FILES], files);
-	stop(&h, podman);
+	runtime_stop(&h);
 }
 
 /* As soon as the service answers its word holds, and what it does not list is gone. */
 static void test_takes_over(void **state)
 {
 	static struct pages p;
-	struct host h;
-	void *podman = start(&h);
+	struct runtime_host h;
 
 	(void)state;
-	build(&p, true);
-	file_news(&h, podman, BH_FILE_IS, DB, &p, sizeof(p));
-	file_news(&h, podman, BH_FILES_LISTED, "", NULL, 1);
-	bh_podman_ops.end(podman, h.asked[BH_QUERY_EVENTS], -ENOENT, 1);
-	bh_podman_ops.tick(podman, 2000000);
-	bh_podman_ops.data(podman, h.asked[BH_QUERY_EVENTS], HEAD, strlen(HEAD), 1);
-	reply(podman, h.asked[BH_QUERY_CONTAINERS],
-	      "[{\"Id\":\"" INFRA "\",\"Names\":[\"/renamed\"],\"State\":\"running\"}]");
+	start_on_disk(&h, &p, -ENOENT);
+	bh_podman_ops.tick(h.back_end, 2000000);
+	bh_podman_ops.data(h.back_end, h.asked[BH_QUERY_EVENTS], RUNTIME_REPLY_HEAD,
+			   strlen(RUNTIME_REPLY_HEAD), 1);
+	runtime_reply(&h, BH_QUERY_CONTAINERS,
+		      "[{\"Id\":\"" INFRA "\",\"Names\":[\"/renamed\"],\"State\":\"running\"}]");
 	assert_int_equal(h.state, BH_RUNTIME_CONNECTED);
 	assert_string_equal(h.why, "");
-	assert_string_equal(stated(&h, INFRA)->name, "renamed");
-	assert_null(stated(&h, MEMBER));
+	assert_string_equal(runtime_stated(&h, INFRA)->name, "renamed");
+	assert_null(runtime_stated(&h, MEMBER));
 	/* While it does, the disk changes nothing. */
-	file_news(&h, podman, BH_FILE_IS, DB, &p, sizeof(p));
-	assert_string_equal(stated(&h, INFRA)->name, "renamed");
-	bh_podman_ops.end(podman, h.asked[BH_QUERY_EVENTS], 0, 3000000);
-	assert_string_equal(stated(&h, INFRA)->name, "3333-infra");
+	runtime_tell_bytes(&h, BH_FILE_IS, DB, &p, sizeof(p));
+	assert_string_equal(runtime_stated(&h, INFRA)->name, "renamed");
+	bh_podman_ops.end(h.back_end, h.asked[BH_QUERY_EVENTS], 0, 3000000);
+	assert_string_equal(runtime_stated(&h, INFRA)->name, "3333-infra");
 	assert_non_null(strstr(h.why, "on disk"));
-	stop(&h, podman);
+	runtime_stop(&h);
 }
 
 int main(void)

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "files_fixture.h"
+#include "runtime_fixture.h"
 #include "settings.h"
 
 static void test_lines(void **state)
@@ -34,49 +34,49 @@ static void test_lines(void **state)
 
 static void test_lxc(void **state)
 {
-	struct files_host h;
+	struct runtime_host h;
 
 	(void)state;
-	files_start(&h, &bh_lxc_ops);
-	files_tell(&h, BH_FILE_IS, "/var/lib/lxc/web-1/config",
-		   "lxc.net.0.type = veth\nlxc.environment = A=b\n"
-		   "lxc.environment = bulkhead.workload=web\n",
-		   0);
-	files_tell(&h, BH_FILE_IS, "/var/lib/lxc/hosted/config", "lxc.net.0.type=none\n", 0);
-	files_tell(&h, BH_FILE_IS, "config", "lxc.net.0.type=none\n", 0);
-	files_tell(&h, BH_FILES_LISTED, "", NULL, 1);
+	runtime_start(&h, &bh_lxc_ops);
+	runtime_tell(&h, BH_FILE_IS, "/var/lib/lxc/web-1/config",
+		     "lxc.net.0.type = veth\nlxc.environment = A=b\n"
+		     "lxc.environment = bulkhead.workload=web\n",
+		     0);
+	runtime_tell(&h, BH_FILE_IS, "/var/lib/lxc/hosted/config", "lxc.net.0.type=none\n", 0);
+	runtime_tell(&h, BH_FILE_IS, "config", "lxc.net.0.type=none\n", 0);
+	runtime_tell(&h, BH_FILES_LISTED, "", NULL, 1);
 	assert_int_equal(h.state, BH_RUNTIME_CONNECTED);
 	assert_int_equal(h.stated, 2);
-	assert_string_equal(bh_container_label(files_stated(&h, "web-1"), "bulkhead.workload"),
+	assert_string_equal(bh_container_label(runtime_stated(&h, "web-1"), "bulkhead.workload"),
 			    "web");
-	assert_string_equal(files_stated(&h, "web-1")->name, "web-1");
-	assert_int_equal(files_stated(&h, "web-1")->runtime, BH_RUNTIME_LXC);
-	assert_string_equal(files_stated(&h, "hosted")->network_mode, "host");
-	files_tell(&h, BH_FILE_GONE, "/var/lib/lxc/web-1", NULL, 0);
-	assert_null(files_stated(&h, "web-1"));
-	assert_non_null(files_stated(&h, "hosted"));
-	files_stop(&h);
+	assert_string_equal(runtime_stated(&h, "web-1")->name, "web-1");
+	assert_int_equal(runtime_stated(&h, "web-1")->runtime, BH_RUNTIME_LXC);
+	assert_string_equal(runtime_stated(&h, "hosted")->network_mode, "host");
+	runtime_tell(&h, BH_FILE_GONE, "/var/lib/lxc/web-1", NULL, 0);
+	assert_null(runtime_stated(&h, "web-1"));
+	assert_non_null(runtime_stated(&h, "hosted"));
+	runtime_stop(&h);
 }
 
 static void test_nspawn(void **state)
 {
-	struct files_host h;
+	struct runtime_host h;
 
 	(void)state;
-	files_start(&h, &bh_nspawn_ops);
-	files_tell(&h, BH_FILE_IS, "/run/systemd/machines/m1",
-		   "# This is private data.\nNAME=m1\nCLASS=container\nLEADER=4711\n", 0);
-	files_tell(&h, BH_FILE_IS, "/run/systemd/machines/vm", "NAME=vm\nCLASS=vm\nLEADER=4712\n",
-		   0);
-	files_tell(&h, BH_FILE_IS, "/run/systemd/machines/odd",
-		   "CLASS=container\nLEADER=99999999999999999999\n", 0);
+	runtime_start(&h, &bh_nspawn_ops);
+	runtime_tell(&h, BH_FILE_IS, "/run/systemd/machines/m1",
+		     "# This is private data.\nNAME=m1\nCLASS=container\nLEADER=4711\n", 0);
+	runtime_tell(&h, BH_FILE_IS, "/run/systemd/machines/vm", "NAME=vm\nCLASS=vm\nLEADER=4712\n",
+		     0);
+	runtime_tell(&h, BH_FILE_IS, "/run/systemd/machines/odd",
+		     "CLASS=container\nLEADER=99999999999999999999\n", 0);
 	assert_int_equal(h.stated, 2);
-	assert_int_equal(files_stated(&h, "m1")->pid, 4711);
-	assert_int_equal(files_stated(&h, "odd")->pid, 0);
-	assert_null(files_stated(&h, "vm"));
-	files_tell(&h, BH_FILE_GONE, "/run/systemd/machines/m1", NULL, 0);
-	assert_null(files_stated(&h, "m1"));
-	files_stop(&h);
+	assert_int_equal(runtime_stated(&h, "m1")->pid, 4711);
+	assert_int_equal(runtime_stated(&h, "odd")->pid, 0);
+	assert_null(runtime_stated(&h, "vm"));
+	runtime_tell(&h, BH_FILE_GONE, "/run/systemd/machines/m1", NULL, 0);
+	assert_null(runtime_stated(&h, "m1"));
+	runtime_stop(&h);
 }
 
 int main(void)
