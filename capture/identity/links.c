@@ -98,6 +98,7 @@ struct bh_links {
 /* How long after the last look for processes the next one comes, in ms. A container's first process
  * enters its namespace milliseconds to seconds after the link appears. */
 static const unsigned scan_after[] = { 0, 20, 50, 100, 200, 400, 800, 1500, 3000, 6000, 12000 };
+#define IDLE_SCAN (20 * BH_SECOND) /* containers of users make no link here, and no news */
 #define SCANS (sizeof(scan_after) / sizeof(scan_after[0]))
 
 #define MOST_TRIES 10 /* under churn; what is left then is the next message's */
@@ -535,7 +536,7 @@ static void state_netns(struct bh_links *l, const struct bh_netns_fact *fact)
 {
 	struct bh_netns_fact *known = bh_map_get(l->netns, &fact->inode, sizeof(fact->inode));
 
-	if (fact->name[0] == '\0' && fact->container_id[0] == '\0')
+	if (fact->name[0] == '\0' && fact->container_id[0] == '\0' && !fact->of_user)
 		return;
 	if (known != NULL && memcmp(known, fact, sizeof(*fact)) == 0)
 		return;
@@ -668,9 +669,9 @@ static void scan(struct bh_links *l)
 	settle(l);
 	tell_overruns(l);
 	l->fruitless++;
-	l->next_scan = all_known(l) || l->fruitless >= SCANS
-			       ? -1
-			       : bh_time_monotonic() + scan_after[l->fruitless] * INT64_C(1000);
+	l->next_scan = bh_time_monotonic() + (all_known(l) || l->fruitless >= SCANS
+						      ? IDLE_SCAN
+						      : scan_after[l->fruitless] * INT64_C(1000));
 }
 
 struct names {

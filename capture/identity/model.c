@@ -1542,14 +1542,38 @@ static void add_nested_row(const struct bh_model *m, struct rows *rows,
 		 i->shown.name, i->shown.name);
 }
 
+/* A container that a user made (rootless): no link of this host's leads to it, and no runtime that
+ * is asked knows of it. What there is of it is a process, or the id in its cgroup. */
+static void add_user_row(const struct bh_model *m, struct rows *rows, const struct bh_netns_fact *n)
+{
+	char name[64];
+	bool has_id = n->container_id[0] != '\0';
+
+	if (n->nsid >= 0 || n->within[0] != '\0' ||
+	    (has_id ? container_of(m, n->runtime, n->container_id) != NULL : !n->of_user))
+		return;
+	if (has_id)
+		snprintf(name, sizeof(name), "%s:%.12s", bh_runtime_name(n->runtime),
+			 n->container_id);
+	else
+		snprintf(name, sizeof(name), "process %d", n->pid);
+	struct bh_coverage_row *row = add_row(rows, name, "", bh_runtime_name(n->runtime));
+	row->coverage = BH_NEITHER;
+	snprintf(row->why, sizeof(row->why),
+		 "in a network of its own that no veth of this host leads into, made by a user "
+		 "(rootless Podman or Docker, unprivileged LXC); run it as root, on a bridge");
+}
+
 static void add_netns_row(const struct bh_model *m, struct rows *rows,
 			  const struct bh_netns_fact *n)
 {
 	const struct instance *i;
 	const char *slash = strrchr(n->name, '/');
 
-	if (slash == NULL || bh_netns_name_is_made_up(n->name))
+	if (slash == NULL || bh_netns_name_is_made_up(n->name)) {
+		add_user_row(m, rows, n);
 		return;
+	}
 	for (size_t position = 0; (i = bh_map_next(m->present, &position)) != NULL;)
 		if (i->shown.fact.netns_inode == n->inode)
 			return;

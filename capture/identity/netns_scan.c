@@ -136,6 +136,47 @@ static uint64_t start_time(const struct scan *s, const char *pid)
 	return at != NULL ? strtoull(at, NULL, 10) : start;
 }
 
+/* A process's namespace of that kind, as "user:[4026531837]"; "": it is gone. */
+static void namespace_of(const struct scan *s, const char *pid, const char *kind, char text[64])
+{
+	char path[300];
+
+	snprintf(path, sizeof(path), "%s/%s/ns/%s", s->proc, pid, kind);
+	ssize_t length = readlink(path, text, 63);
+	text[length > 0 ? length : 0] = '\0';
+}
+
+/* Whether a file of a process's /proc/PID/net has a line, the first `skip` left out, that does not
+ * hold `but`. */
+static bool net_has_line(const struct scan *s, const char *pid, const char *file, int skip,
+			 const char *but)
+{
+	char path[300], line[256];
+	bool found = false;
+
+	snprintf(path, sizeof(path), "%s/%s/net/%s", s->proc, pid, file);
+	FILE *f = fopen(path, "re");
+	if (f == NULL)
+		return false;
+	while (!found && fgets(line, sizeof(line), f) != NULL)
+		found = skip-- <= 0 && strstr(line, but) == NULL;
+	fclose(f);
+	return found;
+}
+
+/* Whether a user made the namespace for a container: it has users of its own, and a way out, by
+ * IPv4 or by IPv6. A browser's sandbox has the first alone. */
+static bool is_of_user(const struct scan *s, const char *pid)
+{
+	char users[64], own[64];
+
+	namespace_of(s, pid, "user", users);
+	namespace_of(s, "self", "user", own);
+	return users[0] != '\0' && strcmp(users, own) != 0 &&
+	       (net_has_line(s, pid, "route", 1, "lo\t") ||
+		net_has_line(s, pid, "if_inet6", 0, " lo\n"));
+}
+
 /* Where several containers share a namespace, the one that was there first is whose it is. */
 static void add_process(struct scan *s, struct candidate *c, const char *pid)
 {
@@ -151,9 +192,11 @@ static void add_process(struct scan *s, struct candidate *c, const char *pid)
 		memcpy(c->fact.container_id, id, sizeof(id));
 		memcpy(c->fact.within, outer, sizeof(outer));
 		c->fact.pid = atoi(pid);
+		c->fact.of_user = false;
 	} else if (c->oldest == UINT64_MAX && start < c->oldest_other) {
 		c->oldest_other = start;
 		c->fact.pid = atoi(pid);
+		c->fact.of_user = c->fact.name[0] == '\0' && is_of_user(s, pid);
 	}
 }
 

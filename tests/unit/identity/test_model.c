@@ -799,7 +799,9 @@ static void coverage_tells_who_was_left_behind(void **state)
 	struct bh_model *m = new_model();
 	struct bh_endpoint_fact f = fact(7, "10.0.0.2", 100);
 	struct bh_container *guest = compose(ID_A, "guest");
-	struct bh_netns_fact netns = { .inode = 9, .nsid = -1, .container_id = ID_A };
+	struct bh_netns_fact netns = {
+		.inode = 9, .nsid = -1, .container_id = ID_A, .runtime = BH_RUNTIME_DOCKER
+	};
 	struct rows rows = { 0 };
 
 	(void)state;
@@ -817,6 +819,38 @@ static void coverage_tells_who_was_left_behind(void **state)
 	bh_model_coverage(m, take_row, &rows);
 	assert_int_equal(rows.items[0].coverage, BH_NEITHER);
 	assert_non_null(strstr(rows.items[0].why, "restart it"));
+	bh_model_free(m);
+}
+
+/* No runtime that is asked knows of it, and no link of the host leads there. */
+static void coverage_tells_of_what_users_made(void **state)
+{
+	struct bh_model *m = new_model();
+	struct bh_netns_fact made = { .inode = 9, .nsid = -1, .pid = 77, .of_user = true };
+	struct bh_netns_fact with_id = {
+		.inode = 10, .nsid = -1, .container_id = ID_A, .runtime = BH_RUNTIME_PODMAN
+	};
+	struct rows rows = { 0 };
+
+	(void)state;
+	bh_model_netns(m, &made);
+	bh_model_coverage(m, take_row, &rows);
+	assert_int_equal(rows.count, 1);
+	assert_string_equal(rows.items[0].name, "process 77");
+	assert_int_equal(rows.items[0].coverage, BH_NEITHER);
+	assert_non_null(strstr(rows.items[0].why, "run it as root"));
+	bh_model_netns_gone(m, 9);
+	bh_model_netns(m, &with_id);
+	rows.count = 0;
+	bh_model_coverage(m, take_row, &rows);
+	assert_int_equal(rows.count, 1);
+	assert_memory_equal(rows.items[0].name, "podman:" ID_A, strlen("podman:") + 12);
+	made.nsid = 4; /* a veth leads there: it is an endpoint's */
+	bh_model_netns_gone(m, 10);
+	bh_model_netns(m, &made);
+	rows.count = 0;
+	bh_model_coverage(m, take_row, &rows);
+	assert_int_equal(rows.count, 0);
 	bh_model_free(m);
 }
 
@@ -923,6 +957,7 @@ int main(void)
 		cmocka_unit_test(other_rules_rename_from_the_restart_on),
 		cmocka_unit_test(coverage_says_why),
 		cmocka_unit_test(coverage_tells_who_was_left_behind),
+		cmocka_unit_test(coverage_tells_of_what_users_made),
 		cmocka_unit_test(coverage_tells_what_is_nested),
 	};
 
