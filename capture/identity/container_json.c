@@ -24,6 +24,21 @@ void bh_json_copy(const cJSON *json, const char *key, char *out, size_t size)
 	bh_copy_text(out, size, bh_json_text(json, key));
 }
 
+void bh_json_lines(struct bh_buffer *lines, void (*each)(void *user, const cJSON *json), void *user)
+{
+	char *newline;
+
+	while (lines->length > 0 && (newline = memchr(lines->data, '\n', lines->length)) != NULL) {
+		size_t length = (size_t)(newline - lines->data);
+		cJSON *json = cJSON_ParseWithLength(lines->data, length);
+
+		bh_buffer_consume(lines, length + 1);
+		if (json != NULL)
+			each(user, json);
+		cJSON_Delete(json);
+	}
+}
+
 void bh_container_read_labels(struct bh_container *container, const cJSON *labels)
 {
 	const cJSON *label;

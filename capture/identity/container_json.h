@@ -6,11 +6,17 @@
 
 #include <cjson/cJSON.h>
 
+#include "buffer.h"
 #include "runtime.h"
 
 const cJSON *bh_json_member(const cJSON *json, const char *key); /* or NULL; json may be NULL */
 const char *bh_json_text(const cJSON *json, const char *key);	 /* "" where it is no text */
 void bh_json_copy(const cJSON *json, const char *key, char *out, size_t size); /* cut, or "" */
+
+/* One object a line, as event streams have it: takes the whole lines off the buffer, and calls
+ * each() for those that are JSON. The last line may not be complete yet. */
+void bh_json_lines(struct bh_buffer *lines, void (*each)(void *user, const cJSON *json),
+		   void *user);
 
 /* {"key":"value"}: sets those that are texts. */
 void bh_container_read_labels(struct bh_container *container, const cJSON *labels);

@@ -479,8 +479,9 @@ static bool is_chatter(const char *action)
 	return false;
 }
 
-static void read_event(struct bh_engine *e, const cJSON *event)
+static void read_event(void *user, const cJSON *event)
 {
+	struct bh_engine *e = user;
 	const cJSON *actor = bh_json_member(event, "Actor");
 	const char *type = bh_json_text(event, "Type"), *action = bh_json_text(event, "Action");
 	const char *id = bh_json_text(actor, "ID");
@@ -501,22 +502,6 @@ static void read_event(struct bh_engine *e, const cJSON *event)
 	if (strcmp(action, "create") == 0)
 		read_created(e, id, bh_json_member(actor, "Attributes"));
 	inspect(e, id);
-}
-
-/* One JSON object a line; the last one may not be complete yet. */
-static void read_events(struct bh_engine *e, struct bh_buffer *body)
-{
-	char *newline;
-
-	while (body->length > 0 && (newline = memchr(body->data, '\n', body->length)) != NULL) {
-		size_t length = (size_t)(newline - body->data);
-		cJSON *event = cJSON_ParseWithLength(body->data, length);
-
-		if (event != NULL)
-			read_event(e, event);
-		cJSON_Delete(event);
-		bh_buffer_consume(body, length + 1);
-	}
 }
 
 /* --- replies ---------------------------------------------------------------------------------- */
@@ -586,7 +571,7 @@ void bh_engine_data(struct bh_engine *e, uint32_t id, const void *bytes, size_t 
 		lose_engine(e, ": %s",
 			    err.text[0] != '\0' ? err.text : "it refuses its event stream");
 	} else {
-		read_events(e, &r->reply.body);
+		bh_json_lines(&r->reply.body, read_event, e);
 	}
 }
 

@@ -79,6 +79,11 @@ bool bh_pod_owner(const struct bh_container *c, char *out, size_t size, const ch
 
 	if (namespace == NULL || pod == NULL || *namespace == '\0' || *pod == '\0')
 		return false;
+	if (c->owner[0] != '\0') {
+		*why = "owner that Kubernetes' API server tells";
+		snprintf(out, size, "%s/%s", namespace, c->owner);
+		return true;
+	}
 	bh_copy_text(name, sizeof(name), pod);
 	const char *kind = find_owner(c, name, why);
 	snprintf(out, size, "%s/%s/%s", namespace, kind, name);

@@ -332,8 +332,8 @@ static void engine_state(void *user, uint8_t runtime, enum bh_runtime_state stat
 static void *podman_start(const struct bh_runtime_host *host, int64_t now)
 {
 	struct podman *p = bh_calloc(1, sizeof(*p));
-	struct bh_runtime_host own = { p, engine_query, engine_container, engine_gone,
-				       engine_state };
+	struct bh_runtime_host own = { p,	    host->node,	 engine_query, engine_container,
+				       engine_gone, engine_state };
 	struct bh_file_set_events files = { p, on_file, on_file_gone, on_files_listed };
 
 	p->host = *host;

@@ -140,7 +140,7 @@ bool bh_container_equal(const struct bh_container *a, const struct bh_container 
 	return a->runtime == b->runtime && a->pid == b->pid && a->running == b->running &&
 	       strcmp(a->id, b->id) == 0 && strcmp(a->name, b->name) == 0 &&
 	       strcmp(a->image, b->image) == 0 && strcmp(a->pod, b->pod) == 0 &&
-	       strcmp(a->network_mode, b->network_mode) == 0 &&
+	       strcmp(a->owner, b->owner) == 0 && strcmp(a->network_mode, b->network_mode) == 0 &&
 	       strcmp(a->netns_path, b->netns_path) == 0 && a->label_count == b->label_count &&
 	       a->net_count == b->net_count && a->published_count == b->published_count &&
 	       labels_equal(a, b) && nets_equal(a, b) && published_equal(a, b);
@@ -156,8 +156,9 @@ const char *bh_container_label(const struct bh_container *c, const char *key)
 
 const char *bh_runtime_name(uint8_t runtime)
 {
-	static const char *const names[BH_RUNTIMES] = { "netns", "docker", "podman", "cri",
-							"lxc",	 "lxd",	   "incus",  "nspawn" };
+	static const char *const names[BH_RUNTIMES] = { "netns", "docker", "podman",
+							"cri",	 "lxc",	   "lxd",
+							"incus", "nspawn", "kubernetes" };
 
 	return runtime < BH_RUNTIMES ? names[runtime] : "?";
 }
@@ -166,7 +167,7 @@ const struct bh_runtime_ops *const bh_back_ends[BH_RUNTIMES] = {
 	[BH_RUNTIME_DOCKER] = &bh_docker_ops, [BH_RUNTIME_PODMAN] = &bh_podman_ops,
 	[BH_RUNTIME_CRI] = &bh_cri_ops,	      [BH_RUNTIME_LXC] = &bh_lxc_ops,
 	[BH_RUNTIME_LXD] = &bh_lxd_ops,	      [BH_RUNTIME_INCUS] = &bh_incus_ops,
-	[BH_RUNTIME_NSPAWN] = &bh_nspawn_ops,
+	[BH_RUNTIME_NSPAWN] = &bh_nspawn_ops, [BH_RUNTIME_KUBERNETES] = &bh_kubernetes_ops,
 };
 
 bool bh_runtime_names_anew(uint8_t runtime)

@@ -39,6 +39,7 @@ struct bh_container {
 	char name[256];
 	char image[256];
 	char pod[256];			/* whose network it holds for all of the pod; "": of none */
+	char owner[256];		/* what Kubernetes says the pod belongs to: "deploy/web" */
 	char network_mode[128];		/* "host", "none", "container:<id>", a network's name */
 	char netns_path[BH_NETNS_NAME]; /* Docker's SandboxKey */
 	int32_t pid;
@@ -92,6 +93,10 @@ enum bh_runtime_query {
 bool bh_runtime_request_text(uint8_t runtime, uint8_t query, const char *argument, char *out,
 			     size_t size);
 
+/* Kubernetes' questions are core's own, over TLS, and their argument is the path: whether it is one
+ * that is asked for. */
+bool bh_kubernetes_is_path(const char *path);
+
 enum bh_runtime_state {
 	BH_RUNTIME_ABSENT,	/* neither its socket nor its files are there: not installed */
 	BH_RUNTIME_UNREACHABLE, /* it is there, and does not answer */
@@ -101,6 +106,7 @@ enum bh_runtime_state {
 /* What a back end may use. */
 struct bh_runtime_host {
 	void *user;
+	const char *node; /* this host, as Kubernetes calls it */
 	/* Starts a query; its reply arrives through ops->data and ops->end under the id returned.
 	 */
 	uint32_t (*query)(void *user, uint8_t runtime, enum bh_runtime_query query,
@@ -116,7 +122,9 @@ struct bh_runtime_ops {
 	uint8_t runtime;
 	void *(*start)(const struct bh_runtime_host *host, int64_t now);
 	void (*data)(void *state, uint32_t request, const void *bytes, size_t length, int64_t now);
-	/* error: negative errno (the socket could not be reached, broke), 0: end of reply. */
+	/* error: negative errno (the socket could not be reached, broke), 0: end of reply. By TLS
+	 * also −EKEYREJECTED (its certificate), −ENOENT (no authority's), −ENOKEY (no token),
+	 * −EADDRNOTAVAIL (the server's name has no address). */
 	void (*end)(void *state, uint32_t request, int error, int64_t now);
 	/* About once a second: reconnects, resynchronises. */
 	void (*tick)(void *state, int64_t now);
@@ -130,6 +138,7 @@ extern const struct bh_runtime_ops bh_lxc_ops;
 extern const struct bh_runtime_ops bh_lxd_ops;
 extern const struct bh_runtime_ops bh_incus_ops;
 extern const struct bh_runtime_ops bh_nspawn_ops;
+extern const struct bh_runtime_ops bh_kubernetes_ops;
 
 /* By runtime; NULL where there is no back end. */
 extern const struct bh_runtime_ops *const bh_back_ends[BH_RUNTIMES];

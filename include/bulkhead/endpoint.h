@@ -20,6 +20,7 @@ enum bh_runtime {
 	BH_RUNTIME_LXD,
 	BH_RUNTIME_INCUS,
 	BH_RUNTIME_NSPAWN,
+	BH_RUNTIME_KUBERNETES, /* says what pods are; their containers are a CRI's, or Docker's */
 	BH_RUNTIMES,
 };
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "buffer.h"
 #include "config_workloads.h"
@@ -21,6 +23,8 @@ enum kind {
 	TEXT,	       /* any text, "" too */
 	PATH,	       /* absolute */
 	OPTIONAL_PATH, /* absolute, or "off" */
+	SERVER,	       /* https://…, off, or auto: what the default found */
+	NODE,	       /* a name that DNS could have, or auto */
 	LIST,
 	SWITCH, /* true, false */
 	NUMBER,
@@ -83,6 +87,10 @@ static const struct key keys[] = {
 	{ "runtimes.lxd", OPTIONAL_PATH, AT(lxd_socket), 0, 0, NULL },
 	{ "runtimes.incus", OPTIONAL_PATH, AT(incus_socket), 0, 0, NULL },
 	{ "runtimes.machines", OPTIONAL_PATH, AT(machines), 0, 0, NULL },
+	{ "runtimes.kubernetes", SERVER, AT(kubernetes_server), 0, 0, NULL },
+	{ "runtimes.kubernetes_node", NODE, AT(kubernetes_node), 0, 0, NULL },
+	{ "runtimes.kubernetes_token", PATH, AT(kubernetes_token), 0, 0, NULL },
+	{ "runtimes.kubernetes_ca", PATH, AT(kubernetes_ca), 0, 0, NULL },
 	{ "learning.window", DURATION, AT(window), BH_SECOND, 366 * DAY, NULL },
 	{ "learning.offset", DURATION, AT(window_offset), 0, 366 * DAY, NULL },
 	{ "learning.max_edges", NUMBER, AT(max_edges), 100, 10000000, NULL },
@@ -99,6 +107,27 @@ static void set_list(struct bh_config_list *list, const char *const *items)
 	*list = (struct bh_config_list) { 0 };
 	for (; *items != NULL; items++)
 		bh_copy_text(list->items[list->count++], BH_CONFIG_TEXT, *items);
+}
+
+/* What a pod knows of the cluster that it runs in, and kubelet's own default for a node's name
+ * (kubernetes.io/docs/tasks/run-application/access-api-from-pod). */
+static void find_kubernetes(struct bh_config *c)
+{
+	const char *host = getenv("KUBERNETES_SERVICE_HOST");
+	const char *port = getenv("KUBERNETES_SERVICE_PORT_HTTPS");
+	const char *node = getenv("NODE_NAME");
+	char own[HOST_NAME_MAX + 1] = "";
+
+	if (host != NULL && *host != '\0')
+		snprintf(c->kubernetes_server, sizeof(c->kubernetes_server),
+			 strchr(host, ':') != NULL ? "https://[%.64s]:%.5s" : "https://%.64s:%.5s",
+			 host, port != NULL ? port : "443");
+	if (node != NULL && bh_copy_text(c->kubernetes_node, sizeof(c->kubernetes_node), node))
+		return;
+	gethostname(own, sizeof(own) - 1);
+	for (char *at = own; *at != '\0'; at++)
+		*at = (char)tolower((unsigned char)*at);
+	bh_copy_text(c->kubernetes_node, sizeof(c->kubernetes_node), own);
 }
 
 void bh_config_defaults(struct bh_config *c)
@@ -137,12 +166,15 @@ void bh_config_defaults(struct bh_config *c)
 		.lxd_socket = "/var/lib/lxd/unix.socket",
 		.incus_socket = "/var/lib/incus/unix.socket",
 		.machines = "/run/systemd/machines",
+		.kubernetes_token = "/var/run/secrets/kubernetes.io/serviceaccount/token",
+		.kubernetes_ca = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt",
 		.window = DAY,
 		.max_edges = 100000,
 		.table_protection = BH_TABLE_OWNER,
 		.log_group = 5070,
 		.keep_events = 100000,
 	};
+	find_kubernetes(c);
 	set_list(&c->uplinks, uplinks);
 	set_list(&c->netns_directories, directories);
 }
@@ -179,6 +211,12 @@ static const char *expectation(const struct key *key, char *out, size_t size)
 		break;
 	case OPTIONAL_PATH:
 		snprintf(out, size, "an absolute path, or off");
+		break;
+	case SERVER:
+		snprintf(out, size, "https://HOST or https://HOST:PORT, auto, or off");
+		break;
+	case NODE:
+		snprintf(out, size, "a node's name, or auto");
 		break;
 	case LIST:
 		snprintf(out, size, "a list of at most %d texts", BH_CONFIG_LIST);
@@ -272,6 +310,36 @@ static bool read_count(const struct key *key, const char *text, int64_t *out)
 		return read_quantity(key, text, out);
 	*out = 0;
 	return true;
+}
+
+/* A token goes there: never in the clear. What stands behind the host is not left to be guessed. */
+static bool is_server(const char *text)
+{
+	static const char scheme[] = "https://";
+	const char *host = text + sizeof(scheme) - 1;
+
+	return strncmp(text, scheme, sizeof(scheme) - 1) == 0 && *host != '\0' &&
+	       strspn(host, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+			    ".-:[]") == strlen(host);
+}
+
+static bool is_node(const char *text)
+{
+	return *text != '\0' &&
+	       strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789.-") == strlen(text);
+}
+
+/* "auto" leaves what the default is. */
+static bool read_name(const struct key *key, const char *text, char *out)
+{
+	if (strcmp(text, "auto") == 0)
+		return true;
+	if (key->kind == SERVER && (strcmp(text, "off") == 0 || strcmp(text, "false") == 0)) {
+		out[0] = '\0';
+		return true;
+	}
+	return (key->kind == SERVER ? is_server(text) : is_node(text)) &&
+	       bh_copy_text(out, BH_CONFIG_TEXT, text);
 }
 
 static bool read_text(const struct key *key, const char *text, char *out)
@@ -370,6 +438,9 @@ static bool read_value(const struct key *key, const struct bh_yaml *node, char *
 	case BYTES:
 	case DURATION:
 		return read_quantity(key, node->text, (int64_t *)(void *)field);
+	case SERVER:
+	case NODE:
+		return read_name(key, node->text, field);
 	default:
 		return read_text(key, node->text, field);
 	}

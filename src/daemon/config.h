@@ -78,6 +78,10 @@ struct bh_config {
 	char lxd_socket[BH_CONFIG_TEXT];
 	char incus_socket[BH_CONFIG_TEXT];
 	char machines[BH_CONFIG_TEXT];
+	char kubernetes_server[BH_CONFIG_TEXT]; /* "https://HOST[:PORT]"; "": not asked */
+	char kubernetes_node[BH_CONFIG_TEXT];	/* what it calls this host */
+	char kubernetes_token[BH_CONFIG_TEXT];
+	char kubernetes_ca[BH_CONFIG_TEXT];
 	struct bh_grouping grouping; /* the operator's rules about workloads */
 	int64_t window;
 	int64_t window_offset;

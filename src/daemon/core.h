@@ -111,6 +111,9 @@ struct bh_core {
 	struct bh_model *model;
 	bool scanned; /* the kernel's facts are in, all of them */
 	struct bh_core_runtime runtimes[BH_RUNTIMES];
+	struct bh_https *https;	    /* Kubernetes' API server; NULL: none is configured */
+	struct bh_map *pods;	    /* uid → what it says of the pod (core_pods.c) */
+	struct bh_map *pod_members; /* id → a pod's container, as its runtime states it */
 	uint32_t next_request;
 	char boot[96];		   /* what interfaces' numbers are good within */
 	int64_t watching_since;	   /* µs: facts are known from then on; 0: not yet */
@@ -545,6 +548,23 @@ int bh_core_store_flush(struct bh_core *core, struct bh_error *err);
 void bh_core_store_failed(struct bh_core *core, const struct bh_error *err);
 /* Writes what changed since the last call. */
 void bh_core_store_save(struct bh_core *core);
+
+/* core_pods.c */
+void bh_core_pods_start(struct bh_core *core);
+/* Keeps what the API server says of a pod: a container that has the pod's uid as its id. */
+void bh_core_pods_put(struct bh_core *core, const struct bh_container *facts);
+/* Keeps the container if it is a pod's. Returns it with its pod's labels and owner; the caller
+ * frees it. */
+struct bh_container *bh_core_pods_join(struct bh_core *core, const struct bh_container *container);
+/* Calls state() with each container of the pod, so joined. */
+void bh_core_pods_restate(struct bh_core *core, const char *uid,
+			  void (*state)(struct bh_core *core,
+					const struct bh_container *container));
+/* The server has it no more: it is forgotten as soon as no container of it is left. */
+void bh_core_pods_lose(struct bh_core *core, const char *uid);
+void bh_core_pods_lose_member(struct bh_core *core, const char *id);
+/* How many there are of which nobody tells what they belong to. */
+size_t bh_core_pods_unexplained(const struct bh_core *core);
 
 /* core_runtimes.c */
 void bh_core_runtimes_start(struct bh_core *core); /* once the kernel's facts are in; or again */

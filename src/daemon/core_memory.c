@@ -37,6 +37,7 @@ static char *encode(const struct bh_container *c)
 	cJSON_AddStringToObject(json, "name", c->name);
 	cJSON_AddStringToObject(json, "image", c->image);
 	cJSON_AddStringToObject(json, "pod", c->pod);
+	cJSON_AddStringToObject(json, "owner", c->owner);
 	cJSON_AddStringToObject(json, "network_mode", c->network_mode);
 	cJSON_AddBoolToObject(json, "running", c->running);
 	add_labels(json, c);
@@ -63,6 +64,7 @@ static struct bh_container *decode(const char *text)
 	bh_json_copy(json, "name", c->name, sizeof(c->name));
 	bh_json_copy(json, "image", c->image, sizeof(c->image));
 	bh_json_copy(json, "pod", c->pod, sizeof(c->pod));
+	bh_json_copy(json, "owner", c->owner, sizeof(c->owner));
 	bh_json_copy(json, "network_mode", c->network_mode, sizeof(c->network_mode));
 	c->running = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "running"));
 	bh_container_read_labels(c, bh_json_member(json, "labels"));
@@ -97,7 +99,10 @@ static void recall(void *user, const char *id, const char *text)
 	struct bh_container *c = decode(text);
 
 	if (c != NULL && strcmp(c->id, id) == 0) {
-		bh_model_container(core->model, c, core->started);
+		if (c->runtime == BH_RUNTIME_KUBERNETES)
+			bh_core_pods_put(core, c);
+		else
+			bh_model_container(core->model, c, core->started);
 		struct remembered *it = bh_calloc(1, sizeof(*it));
 		memcpy(it->id, c->id, sizeof(it->id));
 		it->runtime = c->runtime;
@@ -121,8 +126,12 @@ void bh_core_forget_unmentioned(struct bh_core *core, uint8_t runtime, int64_t n
 		if (it->runtime != runtime)
 			continue;
 		memcpy(id, it->id, sizeof(id));
-		bh_model_container_gone(core->model, runtime, id, now);
-		bh_core_forget(core, id);
+		if (runtime == BH_RUNTIME_KUBERNETES) {
+			bh_core_pods_lose(core, id);
+		} else {
+			bh_model_container_gone(core->model, runtime, id, now);
+			bh_core_forget(core, id);
+		}
 		bh_map_remove_text(core->remembered, id);
 	}
 }

@@ -322,6 +322,7 @@ static void start(struct bh_core *core, const struct bh_config *config)
 	core->peers = bh_peers_new();
 	core->denials = bh_map_new(free);
 	core->listeners = bh_map_new(free);
+	bh_core_pods_start(core);
 	bh_core_tracking_start(core);
 	if (config->mode == BH_CAPTURE_CONTROL)
 		core->counts = bh_counts_new();

@@ -2,9 +2,27 @@
 /* The runtimes' back ends (capture/identity/runtime.h), and what they say: names, labels. */
 #include "core.h"
 #include "grow.h"
+#include "https.h"
 #include "json.h"
 #include "runtime.h"
 #include "timefmt.h"
+
+/* Seconds that Kubernetes' API server has for an answer. It ends a watch before ours does. */
+#define ANSWER_SECONDS 30L
+#define WATCH_SECONDS 300L
+
+/* Kubernetes is asked by core itself. */
+static void ask_server(struct bh_core *core, uint32_t request, enum bh_runtime_query what,
+		       const char *path)
+{
+#define AS(kind) "application/json;as=" kind ";g=meta.k8s.io;v=1"
+	bool list = what == BH_QUERY_CONTAINERS, watch = what == BH_QUERY_EVENTS;
+
+	bh_https_get(core->https, request, path,
+		     list ? AS("PartialObjectMetadataList") : AS("PartialObjectMetadata"),
+		     watch ? WATCH_SECONDS : ANSWER_SECONDS);
+#undef AS
+}
 
 static uint32_t query(void *user, uint8_t runtime, enum bh_runtime_query what, const char *argument)
 {
@@ -13,15 +31,17 @@ static uint32_t query(void *user, uint8_t runtime, enum bh_runtime_query what, c
 					  .runtime = runtime,
 					  .query = (uint8_t)what };
 
+	if (runtime == BH_RUNTIME_KUBERNETES) {
+		ask_server(core, get.request, what, argument);
+		return get.request;
+	}
 	bh_copy_text(get.argument, sizeof(get.argument), argument != NULL ? argument : "");
 	bh_channel_send(core->kernel, BH_MSG_RUNTIME_GET, &get, sizeof(get), NULL, 0, -1);
 	return get.request;
 }
 
-static void on_container(void *user, const struct bh_container *container)
+static void state_container(struct bh_core *core, const struct bh_container *container)
 {
-	struct bh_core *core = user;
-
 	bh_model_container(core->model, container, bh_time_now());
 	/* Names come again, unlike ids; and files are never away. */
 	if (!bh_runtime_names_anew(container->runtime))
@@ -31,12 +51,32 @@ static void on_container(void *user, const struct bh_container *container)
 		bh_core_rules_touch(core);
 }
 
+static void on_container(void *user, const struct bh_container *container)
+{
+	struct bh_core *core = user;
+
+	if (container->runtime == BH_RUNTIME_KUBERNETES) {
+		bh_core_remember(core, container);
+		bh_core_pods_put(core, container);
+		bh_core_pods_restate(core, container->id, state_container);
+		return;
+	}
+	struct bh_container *joined = bh_core_pods_join(core, container);
+	state_container(core, joined);
+	bh_container_free(joined);
+}
+
 static void on_container_gone(void *user, uint8_t runtime, const char *id)
 {
 	struct bh_core *core = user;
 
+	if (runtime == BH_RUNTIME_KUBERNETES) {
+		bh_core_pods_lose(core, id);
+		return;
+	}
 	bh_model_container_gone(core->model, runtime, id, bh_time_now());
 	bh_core_forget(core, id);
+	bh_core_pods_lose_member(core, id);
 }
 
 static void on_state(void *user, uint8_t runtime, enum bh_runtime_state state, const char *why)
@@ -79,15 +119,46 @@ static bool is_configured(const struct bh_config *config, uint8_t runtime)
 		return config->incus_socket[0] != '\0';
 	case BH_RUNTIME_NSPAWN:
 		return config->machines[0] != '\0';
+	case BH_RUNTIME_KUBERNETES:
+		return config->kubernetes_server[0] != '\0';
 	default:
 		return false;
 	}
 }
 
+static void on_server_data(void *user, uint32_t request, const void *bytes, size_t length)
+{
+	struct bh_core *core = user;
+
+	bh_kubernetes_ops.data(core->runtimes[BH_RUNTIME_KUBERNETES].back_end, request, bytes,
+			       length, bh_time_now());
+}
+
+static void on_server_end(void *user, uint32_t request, int error)
+{
+	struct bh_core *core = user;
+
+	bh_kubernetes_ops.end(core->runtimes[BH_RUNTIME_KUBERNETES].back_end, request, error,
+			      bh_time_now());
+}
+
+static void open_server(struct bh_core *core)
+{
+	const struct bh_https_events events = { core, on_server_data, on_server_end };
+	const struct bh_config *c = &core->config;
+
+	if (core->https == NULL && is_configured(c, BH_RUNTIME_KUBERNETES))
+		core->https = bh_https_new(&core->loop, c->kubernetes_server, c->kubernetes_ca,
+					   c->kubernetes_token, &events);
+}
+
 void bh_core_runtimes_start(struct bh_core *core)
 {
-	struct bh_runtime_host host = { core, query, on_container, on_container_gone, on_state };
+	struct bh_runtime_host host = {
+		core, core->config.kubernetes_node, query, on_container, on_container_gone, on_state
+	};
 
+	open_server(core);
 	for (uint8_t i = 0; i < BH_RUNTIMES; i++)
 		if (bh_back_ends[i] != NULL && core->runtimes[i].back_end == NULL &&
 		    is_configured(&core->config, i))
@@ -146,8 +217,26 @@ static bool has_endpoints(const struct bh_core *core, uint8_t runtime)
 	return false;
 }
 
+static void say_of_pods(const struct bh_core *core, cJSON *list)
+{
+	size_t count = bh_core_pods_unexplained(core);
+	char text[512];
+
+	if (count == 0)
+		return;
+	snprintf(text, sizeof(text),
+		 "what %zu pod%s to is not known%s: each is a workload of its own, unless a rule "
+		 "says more",
+		 count, count == 1 ? " belongs" : "s belong",
+		 core->runtimes[BH_RUNTIME_KUBERNETES].back_end == NULL
+			 ? ", since no API server is configured (runtimes.kubernetes)"
+			 : ", since Kubernetes' API server has not told of them");
+	cJSON_AddItemToArray(list, cJSON_CreateString(text));
+}
+
 void bh_core_runtimes_say(const struct bh_core *core, cJSON *list)
 {
+	say_of_pods(core, list);
 	for (uint8_t i = 0; i < BH_RUNTIMES; i++) {
 		const struct bh_core_runtime *r = &core->runtimes[i];
 		char text[512];

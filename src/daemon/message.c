@@ -62,9 +62,11 @@ static bool check_config(const void *data)
 	       TEXT_OK(c->podman_socket) && TEXT_OK(c->podman_storage) && TEXT_OK(c->cni_results) &&
 	       TEXT_OK(c->containerd_bundles) && TEXT_OK(c->crio_bundles) &&
 	       TEXT_OK(c->lxc_containers) && TEXT_OK(c->lxd_socket) && TEXT_OK(c->incus_socket) &&
-	       TEXT_OK(c->machines) && flag_ok(&c->netns_ordinals) && check_list(&c->uplinks) &&
-	       check_list(&c->netns_directories) && bh_grouping_is_sound(&c->grouping) &&
-	       check_postures(&c->postures);
+	       TEXT_OK(c->machines) && TEXT_OK(c->kubernetes_server) &&
+	       TEXT_OK(c->kubernetes_node) && TEXT_OK(c->kubernetes_token) &&
+	       TEXT_OK(c->kubernetes_ca) && flag_ok(&c->netns_ordinals) &&
+	       check_list(&c->uplinks) && check_list(&c->netns_directories) &&
+	       bh_grouping_is_sound(&c->grouping) && check_postures(&c->postures);
 }
 
 static bool check_endpoint(const void *data)

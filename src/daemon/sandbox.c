@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/if_packet.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -94,12 +95,6 @@ static int limit_log(size_t bytes, struct bh_error *err)
 		bytes = 0;
 	}
 	return limit(RLIMIT_FSIZE, "files", bytes, err);
-}
-
-/* The symbolizer of a sanitizer's report is another process. */
-int bh_sandbox_alone(struct bh_error *err)
-{
-	return SANITIZED ? 0 : limit(RLIMIT_NPROC, "processes", 0, err);
 }
 
 int bh_sandbox_limit(size_t growth, size_t log_bytes, struct bh_error *err)
@@ -212,6 +207,10 @@ static int filter_load(struct filter *f, const char *whose, struct bh_error *err
 	return 0;
 }
 
+/* The low half of an argument: the upper one of an int is whatever the caller left there. */
+#define LOW(number, value) SCMP_CMP(number, SCMP_CMP_MASKED_EQ, UINT32_MAX, (uint32_t)(value))
+#define WITHOUT(number, bit) SCMP_CMP(number, SCMP_CMP_MASKED_EQ, (bit), 0)
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 int bh_sandbox_child(int last_fd, struct bh_error *err)
@@ -257,6 +256,23 @@ int bh_sandbox_child(int last_fd, struct bh_error *err)
 	add_all(&f, SCMP_ACT_KILL_PROCESS, forbidden, COUNT(forbidden));
 	add(&f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(io_uring_setup), 0, NULL);
 	return filter_load(&f, "a child", err);
+}
+
+/* clone3() has its flags in memory, where no filter can look: without it the C library goes on with
+ * clone(). The symbolizer of a sanitizer's report is another process. */
+int bh_sandbox_alone(struct bh_error *err)
+{
+	const struct scmp_arg_cmp no_thread = WITHOUT(0, CLONE_THREAD);
+	struct filter f;
+
+	if (SANITIZED)
+		return 0;
+	f = filter_new(SCMP_ACT_ALLOW);
+	add(&f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(fork), 0, NULL);
+	add(&f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(vfork), 0, NULL);
+	add(&f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1, &no_thread);
+	add(&f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0, NULL);
+	return filter_load(&f, "core", err);
 }
 
 /* What the C library, libuv and libpcap do with what is open. Names that only some architectures or
@@ -311,10 +327,6 @@ static void allow_plain(struct filter *f)
 
 	add_all(f, SCMP_ACT_ALLOW, calls, COUNT(calls));
 }
-
-/* The low half of an argument: the upper one of an int is whatever the caller left there. */
-#define LOW(number, value) SCMP_CMP(number, SCMP_CMP_MASKED_EQ, UINT32_MAX, (uint32_t)(value))
-#define WITHOUT(number, bit) SCMP_CMP(number, SCMP_CMP_MASKED_EQ, (bit), 0)
 
 static void allow_limited(struct filter *f)
 {

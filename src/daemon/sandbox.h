@@ -22,7 +22,7 @@
  * Sets no_new_privs. */
 int bh_sandbox_child(int last_fd, struct bh_error *err);
 
-/* No other processes or threads of this user's. */
+/* No other processes; threads it may have, since names are resolved in one (libcurl). */
 int bh_sandbox_alone(struct bh_error *err);
 
 /* Address space: what is mapped now and `growth` bytes more. No processes, no core dumps, few

@@ -27,7 +27,10 @@ static inline uint32_t fuzz_on_query(void *user, uint8_t runtime, enum bh_runtim
 	h->asked++;
 	if (query == BH_QUERY_FILES)
 		h->files = h->asked;
-	else if (!bh_runtime_request_text(runtime, (uint8_t)query, argument, text, sizeof(text)))
+	else if (runtime == BH_RUNTIME_KUBERNETES
+			 ? !bh_kubernetes_is_path(argument)
+			 : !bh_runtime_request_text(runtime, (uint8_t)query, argument, text,
+						    sizeof(text)))
 		abort();
 	return h->asked;
 }
@@ -61,8 +64,9 @@ static inline void fuzz_on_state(void *user, uint8_t runtime, enum bh_runtime_st
 /* Starts the back end, whose state it returns. */
 static inline void *fuzz_start(struct fuzz_host *h, const struct bh_runtime_ops *ops)
 {
-	struct bh_runtime_host host = { h, fuzz_on_query, fuzz_on_container, fuzz_on_gone,
-					fuzz_on_state };
+	struct bh_runtime_host host = {
+		h, "node-1", fuzz_on_query, fuzz_on_container, fuzz_on_gone, fuzz_on_state
+	};
 
 	*h = (struct fuzz_host) { .known = bh_map_new(NULL) };
 	return ops->start(&host, 0);

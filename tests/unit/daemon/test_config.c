@@ -81,7 +81,8 @@ static void values_are_read(void **state)
 			       "workers: auto,\n"
 			       "  mode: control, cpu: 25}\n"
 			       "interfaces:\n  uplinks: [ext0]\n"
-			       "runtimes: {docker: off}\n"
+			       "runtimes: {docker: off, kubernetes: \"https://[fd00::1]:6443\",\n"
+			       "  kubernetes_node: worker-1.example}\n"
 			       "enforcement: {posture: closed, table_protection: plain}\n"
 			       "identity: {netns_ordinals: false, receive_buffer: 64KiB}\n",
 			       &err),
@@ -95,10 +96,37 @@ static void values_are_read(void **state)
 	assert_int_equal(c.uplinks.count, 1);
 	assert_string_equal(c.uplinks.items[0], "ext0");
 	assert_string_equal(c.docker_socket, "");
+	assert_string_equal(c.kubernetes_server, "https://[fd00::1]:6443");
+	assert_string_equal(c.kubernetes_node, "worker-1.example");
 	assert_int_equal(c.posture, 2);
 	assert_int_equal(c.table_protection, BH_TABLE_PLAIN);
 	assert_false(c.netns_ordinals);
 	assert_int_equal(c.receive_buffer, 64 << 10);
+}
+
+/* In a pod, its environment says where the API server is. */
+static void kubernetes_is_found_by_the_environment(void **state)
+{
+	struct bh_config c;
+	struct bh_error err = { 0 };
+
+	(void)state;
+	setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1", 1);
+	setenv("KUBERNETES_SERVICE_PORT_HTTPS", "6443", 1);
+	setenv("NODE_NAME", "node-7", 1);
+	assert_int_equal(parse(&c, "runtimes: {kubernetes: auto, kubernetes_node: auto}", &err), 0);
+	assert_string_equal(c.kubernetes_server, "https://10.96.0.1:6443");
+	assert_string_equal(c.kubernetes_node, "node-7");
+	setenv("KUBERNETES_SERVICE_HOST", "fd00::1", 1);
+	bh_config_defaults(&c);
+	assert_string_equal(c.kubernetes_server, "https://[fd00::1]:6443");
+	assert_int_equal(parse(&c, "runtimes: {kubernetes: off}", &err), 0);
+	assert_string_equal(c.kubernetes_server, "");
+	unsetenv("KUBERNETES_SERVICE_HOST");
+	unsetenv("NODE_NAME");
+	bh_config_defaults(&c);
+	assert_string_equal(c.kubernetes_server, "");
+	assert_string_not_equal(c.kubernetes_node, "");
 }
 
 static void postures_are_read_in_order(void **state)
@@ -172,6 +200,12 @@ static const struct {
 	const char *text;
 	const char *message;
 } broken[] = {
+	{ "runtimes: {kubernetes: http://10.0.0.1}",
+	  "test.yaml:1:12: runtimes.kubernetes: found \"http://10.0.0.1\", expected "
+	  "https://HOST or https://HOST:PORT, auto, or off" },
+	{ "runtimes: {kubernetes_node: Node_1}",
+	  "test.yaml:1:12: runtimes.kubernetes_node: found \"Node_1\", expected a node's "
+	  "name, or auto" },
 	{ "captur: {snaplen: 256}", "test.yaml:1:1: unknown key captur; did you mean capture?" },
 	{ "capture:\n  snaplne: 256", "test.yaml:2:3: unknown key capture.snaplne; did you mean "
 				      "capture.snaplen?" },
@@ -270,6 +304,7 @@ int main(void)
 		cmocka_unit_test(values_are_read),
 		cmocka_unit_test(rules_about_workloads_are_read),
 		cmocka_unit_test(postures_are_read_in_order),
+		cmocka_unit_test(kubernetes_is_found_by_the_environment),
 		cmocka_unit_test(json_and_empty_files_are_read),
 		cmocka_unit_test(broken_files_say_where_and_change_nothing),
 		cmocka_unit_test(syntax_errors_have_a_line),

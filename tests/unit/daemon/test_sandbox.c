@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <linux/if_packet.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -444,6 +445,36 @@ static void limits_are_set(void **state)
 	assert_int_equal(status, 0);
 }
 
+static void *is_a_thread(void *argument)
+{
+	return argument;
+}
+
+/* What core may and may not: a name is resolved in a thread. */
+static void threads_are_none_of_the_processes(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		struct bh_error err = { 0 };
+		pthread_t thread;
+
+		if (bh_sandbox_child(STDERR_FILENO, &err) != 0 || bh_sandbox_alone(&err) != 0)
+			_exit(UNEXPECTED);
+		if (pthread_create(&thread, NULL, is_a_thread, NULL) != 0 ||
+		    pthread_join(thread, NULL) != 0)
+			_exit(UNEXPECTED + 1);
+		if (!SANITIZED && (fork() != -1 || syscall(SYS_vfork) != -1 ||
+				   syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0) != -1))
+			_exit(UNEXPECTED + 2);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 /* A log that is full swallows lines, not the process. */
 static void a_full_log_ends_nothing(void **state)
 {
@@ -583,6 +614,7 @@ int main(void)
 		cmocka_unit_test(what_it_needs_works),
 		cmocka_unit_test(aborting_is_aborting),
 		cmocka_unit_test(limits_are_set),
+		cmocka_unit_test(threads_are_none_of_the_processes),
 		cmocka_unit_test(a_full_log_ends_nothing),
 		cmocka_unit_test(memory_ends_where_it_was_to_or_errors_are_reported),
 		cmocka_unit_test(io_uring_is_not_there),

@@ -14,7 +14,8 @@
 struct runtime_host {
 	const struct bh_runtime_ops *ops;
 	void *back_end;
-	uint32_t asked[BH_QUERIES]; /* the latest of each kind */
+	uint32_t asked[BH_QUERIES];	/* the latest of each kind */
+	char argument[BH_QUERIES][512]; /* of that question */
 	uint32_t count;
 	struct bh_map *containers; /* as stated */
 	int stated;
@@ -28,8 +29,8 @@ static inline uint32_t runtime_on_query(void *user, uint8_t runtime, enum bh_run
 {
 	struct runtime_host *h = user;
 
-	(void)argument;
 	assert_int_equal(runtime, h->ops->runtime);
+	bh_copy_text(h->argument[query], sizeof(h->argument[query]), argument);
 	return h->asked[query] = ++h->count;
 }
 
@@ -67,7 +68,11 @@ static inline void runtime_free_container(void *value)
 
 static inline void runtime_start(struct runtime_host *h, const struct bh_runtime_ops *ops)
 {
-	struct bh_runtime_host host = { h, runtime_on_query, runtime_on_container, runtime_on_gone,
+	struct bh_runtime_host host = { h,
+					"node-1",
+					runtime_on_query,
+					runtime_on_container,
+					runtime_on_gone,
 					runtime_on_state };
 
 	*h = (struct runtime_host) { .ops = ops };

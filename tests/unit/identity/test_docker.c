@@ -84,7 +84,7 @@ static void free_container(void *value)
 
 static void *start(struct host *h)
 {
-	struct bh_runtime_host host = { h, on_query, on_container, on_gone, on_state };
+	struct bh_runtime_host host = { h, "node-1", on_query, on_container, on_gone, on_state };
 
 	memset(h, 0, sizeof(*h));
 	h->containers = bh_map_new(free_container);
