@@ -464,9 +464,8 @@ void bh_core_window_look(struct bh_core *core);
 void bh_core_window_confirmed(struct bh_core *core, int64_t now);
 /* A flow began. */
 void bh_core_window_flow(struct bh_core *core, const struct bh_flow *flow);
-/* Whether every address of a known endpoint is bound in the kernel, as its workload's and in its
- * mode; not as long as it has none but a link-local one. The rules of the others that name it came
- * with that. */
+/* Whether a known endpoint's interface and every address that it has is bound in the kernel, as its
+ * workload's and in its mode. The rules of the others that name it came with that. */
 bool bh_core_stands(const struct bh_core *core, const struct bh_instance *who);
 cJSON *bh_core_window_json(const struct bh_core *core);
 

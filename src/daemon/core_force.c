@@ -84,13 +84,35 @@ static const struct binding *find(const struct bh_map *bindings, const char *ifn
 	return bh_map_get(bindings, &key, sizeof(key));
 }
 
-static bool is_same(const struct binding *known, const struct bh_chain *chain)
+/* An interface's own key: as its addresses', which are of some family. */
+static const struct bh_addr whole_port;
+
+static bool is_same(const struct binding *known, const struct bh_bound *now)
 {
-	return known != NULL && known->mode == chain->mode &&
-	       strcmp(known->workload, chain->workload) == 0;
+	return known != NULL && known->mode == now->mode &&
+	       strcmp(known->workload, now->workload) == 0;
 }
 
-/* The bindings of rules, each since it was known or, where it was not, since then (0: left out). */
+/* now->since: where it was not known before; 0: then it is left out. */
+static void merge_one(struct bh_map *merged, const struct bh_map *known, const char *ifname,
+		      const struct bh_addr *addr, const struct bh_bound *now)
+{
+	const struct binding *old = find(known, ifname, addr);
+	struct key key = make_key(ifname, addr);
+	bool same = is_same(old, now);
+
+	/* Of several holders the first has it in the kernel, too. */
+	if ((!same && now->since == 0) || bh_map_get(merged, &key, sizeof(key)) != NULL)
+		return;
+	struct binding *fresh = bh_calloc(1, sizeof(*fresh));
+	fresh->mode = now->mode;
+	fresh->since = same ? old->since : now->since;
+	bh_copy_text(fresh->workload, sizeof(fresh->workload), now->workload);
+	bh_map_put(merged, &key, sizeof(key), fresh);
+}
+
+/* The bindings and ports of rules, each since it was known or, where it was not, since then (0:
+ * left out). */
 static struct bh_map *merge(const struct bh_map *known, const struct bh_ruleset *rules,
 			    int64_t since)
 {
@@ -99,18 +121,15 @@ static struct bh_map *merge(const struct bh_map *known, const struct bh_ruleset 
 	for (size_t i = 0; i < rules->binding_count; i++) {
 		const struct bh_binding *b = &rules->bindings[i];
 		const struct bh_chain *chain = &rules->chains[b->egress];
-		const struct binding *old = find(known, b->l3_ifname, &b->addr);
-		struct key key = make_key(b->l3_ifname, &b->addr);
-		bool same = is_same(old, chain);
 
-		/* Of several holders the first has it in the kernel, too. */
-		if ((!same && since == 0) || bh_map_get(merged, &key, sizeof(key)) != NULL)
-			continue;
-		struct binding *fresh = bh_calloc(1, sizeof(*fresh));
-		fresh->mode = chain->mode;
-		fresh->since = same ? old->since : since;
-		bh_copy_text(fresh->workload, sizeof(fresh->workload), chain->workload);
-		bh_map_put(merged, &key, sizeof(key), fresh);
+		merge_one(merged, known, b->l3_ifname, &b->addr,
+			  &(struct bh_bound) { chain->workload, chain->mode, since });
+	}
+	for (size_t i = 0; i < rules->port_count; i++) {
+		const struct bh_port *port = &rules->ports[i];
+
+		merge_one(merged, known, port->ifname, &whole_port,
+			  &(struct bh_bound) { port->workload, port->mode, since });
 	}
 	return merged;
 }
@@ -132,6 +151,11 @@ bool bh_force_bound(const struct bh_force *force, const char *l3_ifname, const s
 		return false;
 	*bound = (struct bh_bound) { known->workload, known->mode, known->since };
 	return true;
+}
+
+bool bh_force_port(const struct bh_force *force, const char *ifname, struct bh_bound *bound)
+{
+	return bh_force_bound(force, ifname, &whole_port, bound);
 }
 
 bool bh_force_none(const struct bh_force *force, int64_t since)

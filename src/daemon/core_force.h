@@ -46,6 +46,9 @@ void bh_force_tick(struct bh_force *force, int64_t now);
 /* False: the kernel has no rule for this address on that (layer 3) interface, or may not have. */
 bool bh_force_bound(const struct bh_force *force, const char *l3_ifname, const struct bh_addr *addr,
 		    struct bh_bound *bound);
+/* The same of a host interface as such: what its workload's rules say of whatever comes from there
+ * or goes there. */
+bool bh_force_port(const struct bh_force *force, const char *ifname, struct bh_bound *bound);
 /* Whether there were no rules at all in the kernel at any time since. */
 bool bh_force_none(const struct bh_force *force, int64_t since);
 /* The policies that may have been in force at any time since, the newest first: start with

@@ -46,17 +46,25 @@ void bh_core_window_look(struct bh_core *core)
 	}
 }
 
+static bool is_its_own(const struct bh_core *core, const struct bh_instance *who,
+		       const struct bh_bound *bound)
+{
+	return bound->mode == bh_core_mode(core, who->workload) &&
+	       strcmp(bound->workload, who->workload) == 0;
+}
+
 bool bh_core_stands(const struct bh_core *core, const struct bh_instance *who)
 {
-	uint8_t mode = bh_core_mode(core, who->workload);
+	const struct bh_endpoint_fact *fact = &who->fact;
 	struct bh_bound bound;
 
-	for (uint8_t i = 0; i < who->fact.addr_count; i++)
-		if (!bh_force_bound(core->force, who->fact.l3_ifname, &who->fact.addrs[i],
-				    &bound) ||
-		    bound.mode != mode || strcmp(bound.workload, who->workload) != 0)
+	if (!bh_force_port(core->force, fact->ifname, &bound) || !is_its_own(core, who, &bound))
+		return false;
+	for (uint8_t i = 0; i < fact->addr_count; i++)
+		if (!bh_force_bound(core->force, fact->l3_ifname, &fact->addrs[i], &bound) ||
+		    !is_its_own(core, who, &bound))
 			return false;
-	return has_address(&who->fact);
+	return true;
 }
 
 void bh_core_window_confirmed(struct bh_core *core, int64_t now)
@@ -66,7 +74,8 @@ void bh_core_window_confirmed(struct bh_core *core, int64_t now)
 	for (size_t at = 0; (ifindex = bh_windows_next(core->windows, true, &at)) != 0;) {
 		const struct bh_instance *who = bh_model_at(core->model, ifindex, now);
 
-		if (who != NULL && bh_core_stands(core, who))
+		/* Its first addresses may be on their way. */
+		if (who != NULL && has_address(&who->fact) && bh_core_stands(core, who))
 			bh_windows_stood(core->windows, ifindex, now);
 	}
 }

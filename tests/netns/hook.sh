@@ -61,13 +61,61 @@ status_is '.startup.enforced.count >= 1 and .startup.hooks.stood >= 3 and .start
 on_host nft list map inet bulkhead egress4 2>/dev/null | grep 10.77.0.4 >/dev/null ||
 	bh policy show --nft | grep 10.77.0.4 >/dev/null || fail "it was let go, and its rules do not stand"
 
-step "an endpoint without an address is held to the limit, and status tells of it"
+step "who has link-local addresses alone, or none, is let go with its interface's rules"
+has_port() { # INTERFACE: the bridge table judges what comes from there
+	on_host nft list map bridge bulkhead ports | grep "\"$1\" : goto p" >/dev/null
+}
+has_address() { # ADDRESS
+	on_host nft list map inet bulkhead egress6 | grep "$1" >/dev/null
+}
+quiet_guest() { # NAME: no kernel of its own makes up an address for it
+	ip netns add "$host-$1" && at_end "ip netns del $host-$1 2>/dev/null"
+	in_guest "$1" sysctl -qw net.ipv6.conf.default.disable_ipv6=1
+	ip -n "$host" link add "v$1" type veth peer name eth0 netns "$host-$1"
+	ip -n "$host" link set "v$1" master br0 up
+	ip -n "$host-$1" link set eth0 up
+}
+cat >"$scratch/policy.yaml" <<-YAML
+	bulkhead-policy: 1
+	workloads:
+	  server: {bulkhead.workload: "netns:$host-server"}
+	  bare: {bulkhead.workload: "netns:$host-bare"}
+	  void: {bulkhead.workload: "netns:$host-void"}
+	rules: []
+YAML
+bh policy apply "$scratch/policy.yaml" >/dev/null || fail "apply"
 add_guest bare br0
-resident bare
+quiet_guest void
+eventually 10 bh mode "netns:$host-bare" enforce || fail "enforce bare"
+eventually 10 bh mode "netns:$host-void" enforce || fail "enforce void"
+for guest in bare void; do
+	resident $guest
+	hook 4 --on-timeout refuse
+	[ $status = 0 ] || fail "$guest is held: $(cat "$scratch/said")"
+	has_port v$guest || fail "$guest was let go, and its interface has no rules"
+done
+own=$(ip -n "$host-bare" -j -6 address show dev eth0 | jq -r '.[0].addr_info[0].local')
+[[ $own = fe80:* ]] || fail "the test is wrong: bare has $own"
+has_address "$own" || fail "bare was let go, and $own has no rules"
+in_guest void ip -j address show dev eth0 | jq -e '.[0].addr_info == []' >/dev/null ||
+	fail "the test is wrong: void has an address"
+
+step "an address that nobody has had time to object to counts"
+add_guest slow br0
+eventually 10 instance_is "netns:$host-slow" "$host-slow" || fail "slow is not known"
+ip -n "$host-slow" address add fd77::9/64 dev eth0 # its kernel asks for a second whether it is anybody's
+resident slow
+hook 4 --on-timeout refuse
+[ $status = 0 ] || fail "held: $(cat "$scratch/said")"
+has_address fd77::9 || fail "it was let go, and the address that is still being asked for has no rules"
+
+step "whose address is another's is held to the limit, and status tells of it"
+add_guest twin br0 10.77.0.2/24
+resident twin
 hook 4 --timeout 1s --on-timeout refuse
 [ $status = 1 ] || fail "let go with status $status"
 says "on-timeout refuse"
-says "rules of netns:$host-bare"
+says "rules of netns:$host-twin"
 hook 4 --timeout 1s --on-timeout allow
 [ $status = 0 ] || fail "refused with status $status"
 says "on-timeout allow"

@@ -471,6 +471,39 @@ static void an_answer_to_another_tuple_is_not_undelivered(void **state)
 	assert_int_equal(bh_core_flow_verdict_back(core, live), BH_FLOW_VERDICT_UNKNOWN);
 }
 
+static void confirm_port(struct bh_core *core, const char *ifname, const char *workload)
+{
+	struct bh_ruleset *rules = rules_of(BH_ENFORCE, BH_ENFORCE);
+	struct bh_port *port = bh_ruleset_add_port(rules, 0);
+
+	bh_copy_text(port->ifname, sizeof(port->ifname), ifname);
+	bh_copy_text(port->workload, sizeof(port->workload), workload);
+	port->mode = BH_ENFORCE;
+	send_rules(core, rules);
+	bh_force_confirmed(core->force, rules, NOW);
+	bh_ruleset_free(rules);
+}
+
+/* By its interface, and by every address that it has: none is as good as many. */
+static void an_endpoint_stands_with_all_that_it_has(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_instance a = *bh_model_at(core->model, VETH_A, NOW);
+
+	enforce(core, BH_ENFORCE, BH_ENFORCE, NOW);
+	assert_false(bh_core_stands(core, &a));
+	a.fact.addr_count = 0;
+	assert_false(bh_core_stands(core, &a));
+	confirm_port(core, a.fact.ifname, "netns:b");
+	assert_false(bh_core_stands(core, &a));
+	confirm_port(core, a.fact.ifname, "netns:a");
+	assert_true(bh_core_stands(core, &a));
+	a.fact.addr_count = 1;
+	assert_true(bh_core_stands(core, &a));
+	bh_addr_parse("10.0.0.9", &a.fact.addrs[0]);
+	assert_false(bh_core_stands(core, &a));
+}
+
 int main(void)
 {
 #define A_TEST(name) cmocka_unit_test_setup_teardown(name, make_core, free_core)
@@ -490,6 +523,7 @@ int main(void)
 		A_TEST(what_may_be_translated_is_unknown),
 		A_TEST(the_way_back_has_a_verdict_of_its_own),
 		A_TEST(an_answer_to_another_tuple_is_not_undelivered),
+		A_TEST(an_endpoint_stands_with_all_that_it_has),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
