@@ -157,7 +157,7 @@ struct bh_core {
 	char revision[65];
 	int64_t revision_number;
 	struct bh_map *modes; /* workload → uint8_t *; learn where absent */
-	struct bh_map *kept;  /* workload → struct bh_instance *: as it last was (core_kept.c) */
+	struct bh_map *kept;  /* workload → what its last instances were like (core_kept.c) */
 	uint8_t enforcement;  /* enum bh_enforcement */
 	char enforcement_why[1024];
 	int64_t applied; /* when the kernel last confirmed */
@@ -477,13 +477,24 @@ void bh_core_hooks_tick(struct bh_core *core, int64_t now);
 cJSON *bh_core_hooks_json(const struct bh_core *core);
 
 /* core_kept.c */
-/* Notes what an instance of a workload that audits or enforces is like. */
-void bh_core_keep(struct bh_core *core, const struct bh_instance *instance);
+/* Notes what the instances of workloads that audit or enforce are like. now: µs. */
+void bh_core_keep(struct bh_core *core, int64_t now);
 /* The last one of a workload, as long as it audits or enforces, or NULL. */
 const struct bh_instance *bh_core_kept(const struct bh_core *core, const char *workload);
-/* Iterates over them like bh_map_next(). */
+/* Iterates like bh_map_next() over those of workloads that had none by the last bh_core_keep(). */
 const struct bh_instance *bh_core_kept_next(const struct bh_core *core, size_t *position);
-void bh_core_kept_free(void *instance);
+/* Names of the bridges that such workloads are or were on, as keys; to be freed. */
+struct bh_map *bh_core_kept_bridges(const struct bh_core *core);
+/* Some are not theirs any more: then rules are to be compiled again. now: µs. */
+void bh_core_kept_tick(struct bh_core *core, int64_t now);
+void bh_core_kept_free(void *kept);
+/* Puts back what an earlier run knew. */
+int bh_core_kept_load(struct bh_core *core, struct bh_error *err);
+/* Writes what changed since the last call, into a transaction that is open afterwards if there was
+ * anything. */
+int bh_core_kept_save(struct bh_core *core, struct bh_error *err);
+/* What was saved is not to be relied upon. */
+void bh_core_kept_mark_unsaved(struct bh_core *core);
 
 cJSON *bh_core_end_json(const struct bh_peer *peer, const struct bh_addr *addr, uint16_t port);
 
@@ -580,6 +591,10 @@ void bh_core_runtimes_say(const struct bh_core *core, cJSON *list);
 void bh_core_remember(struct bh_core *core, const struct bh_container *container);
 void bh_core_forget(struct bh_core *core, const char *id);
 int bh_core_recall(struct bh_core *core, struct bh_error *err);
+/* A container as what is written of it, without what is given to the next one: sandbox, process,
+ * addresses. What is read is to be freed. */
+cJSON *bh_core_container_json(const struct bh_container *container);
+struct bh_container *bh_core_container_read(const cJSON *json);
 void bh_core_forget_unmentioned(struct bh_core *core, uint8_t runtime, int64_t now);
 
 /* core_history.c */

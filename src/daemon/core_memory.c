@@ -28,7 +28,7 @@ static void add_labels(cJSON *json, const struct bh_container *c)
 		cJSON_AddStringToObject(labels, c->labels[i].key, c->labels[i].value);
 }
 
-static char *encode(const struct bh_container *c)
+cJSON *bh_core_container_json(const struct bh_container *c)
 {
 	cJSON *json = cJSON_CreateObject();
 
@@ -41,19 +41,11 @@ static char *encode(const struct bh_container *c)
 	cJSON_AddStringToObject(json, "network_mode", c->network_mode);
 	cJSON_AddBoolToObject(json, "running", c->running);
 	add_labels(json, c);
-	char *text = cJSON_PrintUnformatted(json);
-	cJSON_Delete(json);
-	return text;
+	return json;
 }
 
-/* NULL where the text is none of ours. Sandbox path, process and addresses are not remembered: they
- * are the first things to be given to somebody else. */
-static struct bh_container *decode(const char *text)
+struct bh_container *bh_core_container_read(const cJSON *json)
 {
-	cJSON *json = cJSON_Parse(text);
-
-	if (json == NULL)
-		return NULL;
 	struct bh_container *c = bh_container_new();
 	const cJSON *runtime = cJSON_GetObjectItemCaseSensitive(json, "runtime");
 	c->runtime =
@@ -68,6 +60,24 @@ static struct bh_container *decode(const char *text)
 	bh_json_copy(json, "network_mode", c->network_mode, sizeof(c->network_mode));
 	c->running = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "running"));
 	bh_container_read_labels(c, bh_json_member(json, "labels"));
+	return c;
+}
+
+static char *encode(const struct bh_container *c)
+{
+	cJSON *json = bh_core_container_json(c);
+	char *text = cJSON_PrintUnformatted(json);
+
+	cJSON_Delete(json);
+	return text;
+}
+
+/* NULL where the text is none of ours. */
+static struct bh_container *decode(const char *text)
+{
+	cJSON *json = cJSON_Parse(text);
+	struct bh_container *c = json != NULL ? bh_core_container_read(json) : NULL;
+
 	cJSON_Delete(json);
 	return c;
 }

@@ -63,6 +63,7 @@ static void on_tick(uv_timer_t *timer)
 		core->sweep_due = bh_time_monotonic() + SWEEP_INTERVAL;
 		bh_core_flows_sweep(core, now);
 	}
+	bh_core_kept_tick(core, now);
 	if (core->rules_dirty)
 		bh_core_rules_touch(core);
 	bh_core_store_save(core);
@@ -289,6 +290,8 @@ static int open_state(struct bh_core *core, struct bh_error *err)
 		result = bh_core_rules_load(core, err);
 	if (result == 0)
 		result = bh_core_renamed_load(core, err);
+	if (result == 0)
+		result = bh_core_kept_load(core, err);
 	if (result == 0)
 		result = bh_core_history_load(core, err);
 	if (result == 0)

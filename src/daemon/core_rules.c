@@ -116,23 +116,13 @@ bool bh_core_subject(const struct bh_core *core, const char *name, struct bh_pee
 
 /* --- compiling -------------------------------------------------------------------------------- */
 
-/* Whether somebody who is governed lived there last, or somebody is about to: who comes to that
+/* filtered: somebody who is governed lived there last, or somebody is about to. Who comes to that
  * bridge first is not known for a moment, and is to meet its posture then. */
-static bool is_expected(const struct bh_core *core, const struct bh_announced *announced,
-			uint32_t bridge)
-{
-	const struct bh_instance *kept;
-
-	for (size_t position = 0; (kept = bh_core_kept_next(core, &position)) != NULL;)
-		if (kept->fact.master_ifindex == bridge)
-			return true;
-	return bh_core_is_announced(core, announced, bridge);
-}
-
 static struct bh_bridge *collect_bridges(const struct bh_core *core,
 					 const struct bh_announced *announced, size_t *count)
 {
 	struct bh_bridge *bridges = NULL;
+	struct bh_map *kept = bh_core_kept_bridges(core);
 	const struct bh_host_link *link;
 	size_t capacity = 0;
 
@@ -141,11 +131,14 @@ static struct bh_bridge *collect_bridges(const struct bh_core *core,
 		if (!link->bridge)
 			continue;
 		bridges = bh_grow(bridges, &capacity, *count + 1, sizeof(*bridges));
-		bridges[*count] = (struct bh_bridge) { .ifindex = link->ifindex,
-						       .filtered = is_expected(core, announced,
-									       link->ifindex) };
+		bridges[*count] = (struct bh_bridge) {
+			.ifindex = link->ifindex,
+			.filtered = bh_map_get_text(kept, link->ifname) != NULL ||
+				    bh_core_is_announced(core, announced, link->ifindex)
+		};
 		memcpy(bridges[(*count)++].ifname, link->ifname, BH_IFNAME);
 	}
+	bh_map_free(kept);
 	return bridges;
 }
 
@@ -185,11 +178,9 @@ static struct bh_ruleset *compile(struct bh_core *core)
 			bh_grow(endpoints, &capacity, input.endpoint_count + 1, sizeof(*endpoints));
 		endpoints[input.endpoint_count++] =
 			compile_endpoint(core, instance, &instance->fact);
-		bh_core_keep(core, instance);
 	}
+	bh_core_keep(core, bh_time_now());
 	for (size_t position = 0; (instance = bh_core_kept_next(core, &position)) != NULL;) {
-		if (instance_of(core, instance->workload) != NULL)
-			continue;
 		endpoints =
 			bh_grow(endpoints, &capacity, input.endpoint_count + 1, sizeof(*endpoints));
 		endpoints[input.endpoint_count++] = compile_endpoint(core, instance, NULL);

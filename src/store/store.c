@@ -19,7 +19,7 @@
 #include "grow.h"
 #include "timefmt.h"
 
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 #define BUSY_SECONDS 2
 /* "bkhd" in the file's header: whose it is, whatever its version. */
 #define APPLICATION_ID "0x626b6864"
@@ -60,6 +60,9 @@ static const char *const schema[SCHEMA_VERSION] = {
 	"CREATE TABLE watched (since INTEGER PRIMARY KEY, until INTEGER NOT NULL);"
 	"CREATE TABLE renamed (was TEXT PRIMARY KEY, now TEXT NOT NULL) WITHOUT ROWID;"
 	"PRAGMA user_version = 3;",
+	"CREATE TABLE kept (workload TEXT PRIMARY KEY, text TEXT NOT NULL)"
+	" WITHOUT ROWID;"
+	"PRAGMA user_version = 4;",
 };
 
 enum statement {
@@ -89,6 +92,8 @@ enum statement {
 	SAVE_RENAMED,
 	DROP_RENAMED,
 	LOAD_RENAMED,
+	SAVE_KEPT,
+	LOAD_KEPT,
 	ADD_EVENT,
 	TRIM_EVENTS,
 	EVENTS_AFTER,
@@ -135,6 +140,8 @@ static const char *const sql[STATEMENTS] = {
 	[SAVE_RENAMED] = "INSERT OR REPLACE INTO renamed VALUES (?,?)",
 	[DROP_RENAMED] = "DELETE FROM renamed WHERE was = ?",
 	[LOAD_RENAMED] = "SELECT was, now FROM renamed ORDER BY was",
+	[SAVE_KEPT] = "INSERT OR REPLACE INTO kept VALUES (?,?)",
+	[LOAD_KEPT] = "SELECT workload, text FROM kept ORDER BY workload",
 	[ADD_EVENT] = "INSERT INTO events (time, kind, json) VALUES (?,?,?)",
 	[TRIM_EVENTS] = "DELETE FROM events WHERE number <= (SELECT max(number) FROM events) - ?",
 	[EVENTS_AFTER] = "SELECT number, json FROM events WHERE number > ? ORDER BY number LIMIT ?",
@@ -873,6 +880,25 @@ int bh_store_load_renamed(struct bh_store *s,
 	struct container_context context = { row, user };
 
 	return each_row(s, use(s, LOAD_RENAMED), read_container, &context, err);
+}
+
+int bh_store_save_kept(struct bh_store *s, const char *workload, const char *text,
+		       struct bh_error *err)
+{
+	sqlite3_stmt *q = use(s, SAVE_KEPT);
+
+	bind_text(q, 1, workload);
+	bind_text(q, 2, text);
+	return run_once(s, q, err);
+}
+
+int bh_store_load_kept(struct bh_store *s,
+		       void (*row)(void *user, const char *workload, const char *text), void *user,
+		       struct bh_error *err)
+{
+	struct container_context context = { row, user };
+
+	return each_row(s, use(s, LOAD_KEPT), read_container, &context, err);
 }
 
 /* --- events ----------------------------------------------------------------------------------- */

@@ -118,6 +118,13 @@ int bh_store_load_renamed(struct bh_store *store,
 			  void (*row)(void *user, const char *was, const char *now), void *user,
 			  struct bh_error *err);
 
+/* What workloads were like when they were last there, as text that the caller understands. */
+int bh_store_save_kept(struct bh_store *store, const char *workload, const char *text,
+		       struct bh_error *err);
+int bh_store_load_kept(struct bh_store *store,
+		       void (*row)(void *user, const char *workload, const char *text), void *user,
+		       struct bh_error *err);
+
 /* Events as the JSON they are shown as; numbered from 1 without gaps. Only the newest `keep` stay.
  */
 int bh_store_add_event(struct bh_store *store, int64_t time, const char *kind, const char *json,

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Postures: whom nobody has claimed yet meets what is configured for his bridge, and still does when
-# everybody known has left it.
+# everybody known has left it, and the daemon has come back since.
 # shellcheck source=tests/common.sh
 . "$(dirname "$0")/../common.sh"
 
@@ -9,12 +9,21 @@ needs busybox
 make_host "posture-$$"
 write_config "$(printf 'runtimes: {docker: off}\nenforcement:\n  posture: open\n  postures:\n    - {match: "bridge:vault*", posture: closed}\n    - {match: "bridge:br*", posture: audit}')"
 add_bridge vault0 10.77.0.1/24
+add_bridge vault1 10.79.0.1/24
 add_bridge br1 10.78.0.1/24
 start_daemon
 add_guest server vault0 10.77.0.2/24
 add_guest other vault0 10.77.0.3/24
 add_guest site br1 10.78.0.2/24
-knows 3
+# second_leg: the server's interface on another bridge.
+second_leg() {
+	ip -n "$host" link add vleg type veth peer name eth1 netns "$host-server"
+	ip -n "$host" link set vleg master vault1 up
+	ip -n "$host-server" link set eth1 up
+	add_address "$host-server" eth1 10.79.0.2/24
+}
+second_leg
+knows 4
 
 # stranger NAME BRIDGE ADDRESS: a namespace without a name, which nobody will ever claim.
 stranger() {
@@ -48,13 +57,14 @@ cat >"$scratch/policy.yaml" <<-YAML
 YAML
 bh policy apply "$scratch/policy.yaml" >/dev/null || fail "apply"
 bh mode "netns:$host-server" enforce >/dev/null || fail "enforce"
-eventually 10 status_is '.enforcement.state == "active" and (.enforcement.bridges | length) == 2 and
+eventually 10 status_is '.enforcement.state == "active" and (.enforcement.bridges | length) == 3 and
 	(.enforcement.bridges | all(.filtered))' || fail "the bridges are not filtered"
 sleep 0.5
 pings "$on_vault" 10.77.0.3 && fail "a stranger passes on the closed bridge"
 pings "$on_br1" 10.78.0.2 || fail "a stranger does not pass on the other"
 eventually 10 has_event '.kind == "unclaimed"' || fail "nobody tells of them"
-bh coverage --format json | jq -e '[.rows[] | select(.workload == null) | .posture] | sort == ["audit", "closed"]' >/dev/null ||
+# Users' own containers, which some other test may run beside this one, have none.
+bh coverage --format json | jq -e '[.rows[] | select(.workload == null and .posture != null) | .posture] | sort == ["audit", "closed"]' >/dev/null ||
 	fail "coverage does not say what meets them: $(bh coverage --format json)"
 bh coverage | grep -q "meets the posture: closed" || fail "the table does not say it: $(bh coverage)"
 status_is '.enforcement.posture == "open" and (.enforcement.postures | length) == 2' || fail "status does not say it"
@@ -74,4 +84,53 @@ sleep 0.5
 pings "$first" 10.77.0.9 && fail "strangers pass on a bridge that everybody has left"
 pings "$first" 10.77.0.1 && fail "a stranger reaches the host on a bridge that everybody has left"
 on_host nft list ruleset >"$scratch/rules" || fail "the rules cannot be listed"
+
+# standing: what is there of the server before it is: the chains in both tables, and whether its bridges
+# hand their frames over.
+standing() {
+	on_host nft list ruleset | grep -o 'chain [a-z]*_[0-9a-f]\{16\}' | sort
+	for bridge in vault0 vault1; do
+		ip -n "$host" -d -j link show $bridge | jq -c '.[0].linkinfo.info_data | [.nf_call_iptables, .nf_call_ip6tables]'
+	done
+}
+
+step "a daemon that comes back while it is away knows its chains and its bridges"
+standing >"$scratch/before"
+[ "$(grep -c 'chain [pd]_' "$scratch/before")" = 2 ] && [ "$(grep -c '\[1,1\]' "$scratch/before")" = 2 ] ||
+	fail "they do not stand while the daemon runs: $(cat "$scratch/before")"
+stop_daemon
+start_daemon
+confirmed() { # the daemon's own rules, not those that the one before left
+	status_is '.enforcement.state == "active"' && has_event '.kind == "enforcement" and (.text | contains("taken over"))'
+}
+eventually 15 confirmed || fail "the rules are not taken over"
+standing >"$scratch/after"
+diff "$scratch/before" "$scratch/after" || fail "what stood before the restart does not stand after it"
+pings "$first" 10.77.0.9 && fail "strangers pass on a bridge of which the daemon knew before it was restarted"
+
+step "a bridge that goes and comes back under its name is still one of its bridges"
+stop_daemon
+ip -n "$host" link del vault1
+start_daemon
+add_bridge vault1 10.79.0.1/24
+stands() {
+	standing | diff "$scratch/before" -
+}
+eventually 15 stands || fail "the new bridge is not filtered: $(stands)"
+
+step "its container starts: it is enforced; it learns: nothing is left"
+add_guest server vault0 10.77.0.2/24
+second_leg
+eventually 10 status_is '.identity.endpoints == 6 and .enforcement.state == "active"' || fail "the server is not there"
+on_server() {
+	on_host nft list map inet bulkhead egress4 | grep "\"$1\" . $2 : goto e_" >/dev/null
+}
+eventually 10 on_server vault0 10.77.0.2 || fail "it has no rules on vault0"
+eventually 10 on_server vault1 10.79.0.2 || fail "it has no rules on vault1"
+bh mode "netns:$host-server" learn >/dev/null || fail "learn"
+eventually 10 status_is '.enforcement.state == "off" and .enforcement.bridges == []' || fail "rules are left"
+stop_daemon
+start_daemon
+eventually 10 status_is '.identity.endpoints == 6' || fail "the namespaces are not endpoints"
+status_is '.enforcement.state == "off" and .enforcement.bridges == []' || fail "rules come back that nobody asked for"
 no_leak

@@ -482,6 +482,8 @@ static void watches_and_renamings_survive(void **state)
 	assert_int_equal(bh_store_save_renamed(store, "web", "front", NULL), 0);
 	assert_int_equal(bh_store_save_renamed(store, "db", "store", NULL), 0);
 	assert_int_equal(bh_store_drop_renamed(store, "db", NULL), 0);
+	assert_int_equal(bh_store_save_kept(store, "web", "{}", NULL), 0);
+	assert_int_equal(bh_store_save_kept(store, "web", "{1}", NULL), 0);
 	bh_store_close(store);
 	store = open_store();
 	assert_int_equal(bh_store_watched(store, 0, &since, &until, NULL), 0);
@@ -491,7 +493,8 @@ static void watches_and_renamings_survive(void **state)
 	assert_int_equal(bh_store_watched(store, 250, &since, &until, NULL), 0);
 	assert_true(since == 0 && until == 0);
 	assert_int_equal(bh_store_load_renamed(store, take_container, &names, NULL), 0);
-	assert_string_equal(names.data, "web=front ");
+	assert_int_equal(bh_store_load_kept(store, take_container, &names, NULL), 0);
+	assert_string_equal(names.data, "web=front web={1} ");
 	bh_buffer_free(&names);
 	bh_store_close(store);
 }
@@ -791,7 +794,7 @@ static void an_older_schema_is_brought_up_to_date(void **state)
 	assert_int_equal(bh_store_save_edge(store, &edge, NULL), 0);
 	bh_store_close(store);
 	execute("DROP TABLE called; DROP TABLE instances; DROP TABLE holders; DROP TABLE watched;"
-		"DROP TABLE renamed; PRAGMA user_version = 1");
+		"DROP TABLE renamed; DROP TABLE kept; PRAGMA user_version = 1");
 	bh_store_close(open_store());
 	store = open_store();
 	assert_int_equal(bh_store_save_watched(store, 1, 2, NULL), 0);
@@ -806,10 +809,10 @@ static void a_newer_schema_is_refused_and_left_alone(void **state)
 {
 	(void)state;
 	bh_store_close(open_store());
-	execute("PRAGMA user_version = 4");
-	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 4, this one knows 3)");
-	execute("CREATE TABLE later (a); DROP TABLE edges; PRAGMA user_version = 5");
-	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 5, this one knows 3)");
+	execute("PRAGMA user_version = 5");
+	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 5, this one knows 4)");
+	execute("CREATE TABLE later (a); DROP TABLE edges; PRAGMA user_version = 6");
+	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 6, this one knows 4)");
 }
 
 static void what_is_no_database_is_refused_and_left_alone(void **state)
