@@ -11,7 +11,6 @@
 #define MOST_HOLDERS 1000
 
 struct search {
-	const struct bh_core *core;
 	struct bh_addr addr;
 	int64_t at; /* 0: ever */
 	cJSON *rows;
@@ -28,7 +27,8 @@ static void add_row(const struct search *s, const struct bh_past_read *read,
 {
 	const struct bh_endpoint_fact *fact = &read->past.shown.fact;
 
-	if (s->at != 0 && (s->at < stretch->from || s->at >= stretch->until))
+	if (stretch->from >= stretch->until ||
+	    (s->at != 0 && (s->at < stretch->from || s->at >= stretch->until)))
 		return;
 	cJSON *row = cJSON_CreateObject();
 	bh_core_add_text(row, "name", stretch->name);
@@ -64,10 +64,8 @@ static void add_hold(const struct search *s, const struct bh_past_read *read,
 		add_row(s, read, &stretch);
 		from = stretch.until;
 	}
-	if (from < hold->until)
-		add_row(s, read,
-			&(struct stretch) { from, hold->until, last->name, last->workload,
-					    last->why });
+	add_row(s, read,
+		&(struct stretch) { from, hold->until, last->name, last->workload, last->why });
 }
 
 static void add_holder(void *user, const struct bh_stored_instance *stored)
@@ -82,17 +80,30 @@ static void add_holder(void *user, const struct bh_stored_instance *stored)
 			add_hold(s, &read, &read.holds[i]);
 }
 
-static bool read_search(const struct bh_api_request *request, struct search *s,
-			struct bh_api_reply *reply)
+int bh_core_who(struct bh_core *core, const struct bh_addr *addr, int64_t at, cJSON *rows,
+		struct bh_error *err)
+{
+	struct search search = { *addr, at, rows };
+	char text[BH_ADDR_TEXT];
+	int result = bh_core_history_save(core, err);
+
+	if (result != 0)
+		return result;
+	return bh_store_holders(core->store, bh_addr_format(addr, text), at, MOST_HOLDERS,
+				add_holder, &search, err);
+}
+
+static bool read_question(const struct bh_api_request *request, struct bh_addr *addr, int64_t *when,
+			  struct bh_api_reply *reply)
 {
 	const char *address = bh_api_query(request, "address"), *at = bh_api_query(request, "at");
 
-	if (address == NULL || !bh_addr_parse(address, &s->addr)) {
+	if (address == NULL || !bh_addr_parse(address, addr)) {
 		bh_api_fail(reply, 400, "address", "for example 10.0.0.2, or fd00::2",
 			    "%s is no address", address != NULL ? address : "nothing");
 		return false;
 	}
-	if (at != NULL && (!bh_time_parse(at, &s->at) || s->at <= 0)) {
+	if (at != NULL && (!bh_time_parse(at, when) || *when <= 0)) {
 		bh_api_fail(reply, 400, "at",
 			    "RFC 3339 (2026-11-24T12:30:00Z), or seconds since the epoch",
 			    "%s is no time", at);
@@ -120,24 +131,20 @@ void bh_core_handle_who(void *user, const struct bh_api_request *request,
 			struct bh_api_reply *reply)
 {
 	struct bh_core *core = user;
-	struct search search = { .core = core };
 	struct bh_error err = { 0 };
+	struct bh_addr addr;
 	char text[BH_ADDR_TEXT];
+	int64_t at = 0;
 
-	if (!read_search(request, &search, reply))
+	if (!read_question(request, &addr, &at, reply))
 		return;
 	cJSON *json = cJSON_CreateObject();
-	cJSON_AddStringToObject(json, "address", bh_addr_format(&search.addr, text));
-	bh_core_add_time(json, "at", search.at);
-	search.rows = cJSON_AddArrayToObject(json, "rows");
-	bh_addr_format(&search.addr, text);
-	int result = bh_core_history_save(core, &err);
+	cJSON_AddStringToObject(json, "address", bh_addr_format(&addr, text));
+	bh_core_add_time(json, "at", at);
+	int result = bh_core_who(core, &addr, at, cJSON_AddArrayToObject(json, "rows"), &err);
 	if (result == 0)
-		result = bh_store_holders(core->store, text, search.at, MOST_HOLDERS, add_holder,
-					  &search, &err);
-	if (result == 0)
-		result = add_watched(core, search.at, json, &err);
-	cJSON_AddBoolToObject(json, "host", bh_model_host_holds(core->model, &search.addr, 0));
+		result = add_watched(core, at, json, &err);
+	cJSON_AddBoolToObject(json, "host", bh_model_host_holds(core->model, &addr, 0));
 	if (result == 0) {
 		reply->json = json;
 		return;

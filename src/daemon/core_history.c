@@ -80,13 +80,22 @@ static char *encode(const struct bh_instance *i)
 	return text;
 }
 
+/* What JSON's numbers can say; in µs that is the year 2255. */
+#define MOST_NUMBER INT64_C(9007199254740992)
+
+/* Whatever the file says: times can be added to one another. */
+static int64_t time_within(int64_t time, int64_t earliest)
+{
+	return time < earliest ? earliest : time < MOST_NUMBER ? time : MOST_NUMBER;
+}
+
 /* Times and inodes are whole numbers below 2^53; whatever is not counts as 0. */
 static int64_t number_of(const cJSON *json, const char *key)
 {
 	const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, key);
 	double number = cJSON_IsNumber(item) ? item->valuedouble : 0;
 
-	return number > 0 && number < 9007199254740992.0 ? (int64_t)number : 0;
+	return number > 0 && number < (double)MOST_NUMBER ? (int64_t)number : 0;
 }
 
 /* As far as is known it has the address. */
@@ -114,6 +123,8 @@ static void read_hold(struct bh_past_read *out, const cJSON *json)
 	/* That one holds it still ends, at the latest, when its holder goes. */
 	if (hold->until == 0)
 		hold->until = out->past.shown.until != 0 ? out->past.shown.until : BH_GOES_ON;
+	if (hold->until < hold->from)
+		hold->until = hold->from;
 	if (hold->until == BH_GOES_ON)
 		restate_address(&out->past.shown.fact, hold);
 	out->past.hold_count++;
@@ -157,10 +168,13 @@ bool bh_history_read(const struct bh_stored_instance *stored, struct bh_past_rea
 		return false;
 	memset(out, 0, sizeof(*out));
 	struct bh_instance *shown = &out->past.shown;
-	shown->until = stored->until;
 	read_fact(&shown->fact, json);
 	shown->fact.ifindex = stored->ifindex;
-	shown->fact.since = stored->since;
+	shown->fact.since = time_within(stored->since, 0);
+	if (stored->until != 0) {
+		int64_t since = shown->fact.since;
+		shown->until = time_within(stored->until, since > 0 ? since : 1);
+	}
 	bh_json_copy(json, "name", shown->name, sizeof(shown->name));
 	bh_json_copy(json, "workload", shown->workload, sizeof(shown->workload));
 	bh_json_copy(json, "why", shown->why, sizeof(shown->why));
@@ -257,7 +271,7 @@ static void restore(void *user, const struct bh_stored_instance *stored)
 
 	if (!bh_history_read(stored, &read))
 		return;
-	read.past.seen = l->seen > stored->since ? l->seen : stored->since;
+	read.past.seen = time_within(l->seen, read.past.shown.fact.since);
 	bh_model_restore(l->core->model, &read.past);
 }
 
