@@ -32,8 +32,8 @@ struct bh_netns_fact {
 	char container_id[BH_CONTAINER_ID];
 	char within[BH_CONTAINER_ID]; /* the container that this one was made in; "": in none */
 	int32_t pid;		      /* one of its processes, 0: none */
-	bool of_user; /* a process of it has a user namespace of its own, and nobody a name for it:
-			 a container that no privileged runtime made */
+	bool of_user; /* that process has a user namespace of its own, and the namespace a way out:
+			 a container that a user made, or one whose users are mapped */
 };
 
 /* Whether a runtime made the name of a namespace up for a container of its own: Docker's folder,

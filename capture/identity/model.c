@@ -1549,8 +1549,8 @@ static void add_user_row(const struct bh_model *m, struct rows *rows, const stru
 	char name[64];
 	bool has_id = n->container_id[0] != '\0';
 
-	if (n->nsid >= 0 || n->within[0] != '\0' ||
-	    (has_id ? container_of(m, n->runtime, n->container_id) != NULL : !n->of_user))
+	if (!n->of_user || n->nsid >= 0 || n->within[0] != '\0' ||
+	    (has_id && container_of(m, n->runtime, n->container_id) != NULL))
 		return;
 	if (has_id)
 		snprintf(name, sizeof(name), "%s:%.12s", bh_runtime_name(n->runtime),

@@ -192,7 +192,7 @@ static void add_process(struct scan *s, struct candidate *c, const char *pid)
 		memcpy(c->fact.container_id, id, sizeof(id));
 		memcpy(c->fact.within, outer, sizeof(outer));
 		c->fact.pid = atoi(pid);
-		c->fact.of_user = false;
+		c->fact.of_user = is_of_user(s, pid);
 	} else if (c->oldest == UINT64_MAX && start < c->oldest_other) {
 		c->oldest_other = start;
 		c->fact.pid = atoi(pid);
@@ -248,6 +248,7 @@ static void settle_by_known(struct scan *s, const struct bh_netns_fact *known)
 	c->settled = true;
 	c->fact.runtime = runtime;
 	c->fact.pid = known->pid;
+	c->fact.of_user = known->of_user;
 	memcpy(c->fact.container_id, id, sizeof(id));
 	memcpy(c->fact.within, outer, sizeof(outer));
 }

@@ -827,9 +827,11 @@ static void coverage_tells_of_what_users_made(void **state)
 {
 	struct bh_model *m = new_model();
 	struct bh_netns_fact made = { .inode = 9, .nsid = -1, .pid = 77, .of_user = true };
-	struct bh_netns_fact with_id = {
-		.inode = 10, .nsid = -1, .container_id = ID_A, .runtime = BH_RUNTIME_PODMAN
-	};
+	struct bh_netns_fact with_id = { .inode = 10,
+					 .nsid = -1,
+					 .container_id = ID_A,
+					 .runtime = BH_RUNTIME_PODMAN,
+					 .of_user = true };
 	struct rows rows = { 0 };
 
 	(void)state;
@@ -845,6 +847,11 @@ static void coverage_tells_of_what_users_made(void **state)
 	bh_model_coverage(m, take_row, &rows);
 	assert_int_equal(rows.count, 1);
 	assert_memory_equal(rows.items[0].name, "podman:" ID_A, strlen("podman:") + 12);
+	with_id.of_user = false; /* root's, in another network of this machine's: nobody's here */
+	bh_model_netns(m, &with_id);
+	rows.count = 0;
+	bh_model_coverage(m, take_row, &rows);
+	assert_int_equal(rows.count, 0);
 	made.nsid = 4; /* a veth leads there: it is an endpoint's */
 	bh_model_netns_gone(m, 10);
 	bh_model_netns(m, &made);
