@@ -35,6 +35,7 @@
 #define ANSWER_MOST 65536 /* bytes */
 #define PAUSE_LEAST 2000  /* µs between two questions; it grows … */
 #define PAUSE_MOST 50000  /* … up to this */
+#define REAPED_MOST (5 * BH_SECOND)
 
 struct hook {
 	const struct bh_call *call;
@@ -317,10 +318,23 @@ static int hold_start(struct hook *h, const char *runtime, int argc, char **argv
 	return WEXITSTATUS(status);
 }
 
-/* The process that waits to be started: the engine takes a start that fails for one whose process
- * has ended, and would leave it waiting for ever. */
-static void end_container(const char *runtime, int argc, char **argv, size_t command)
+/* Its parent, the engine's shim, has seen that it ended. */
+static void await_reaped(pid_t pid)
 {
+	int64_t until = bh_time_monotonic() + REAPED_MOST;
+
+	while (kill(pid, 0) == 0 && bh_time_monotonic() < until)
+		pause_for(PAUSE_LEAST);
+}
+
+/* The process that waits to be started: the engine takes a start that fails for one whose process
+ * has ended, and would leave it waiting for ever. And where its shim has not seen the end by then,
+ * the engine cannot delete the task ("must be stopped before deletion"), and leaves the shim. */
+static void end_container(struct hook *h, const char *runtime, int argc, char **argv,
+			  size_t command)
+{
+	BH_AUTO_CLOSE int state = ask_runtime(runtime, argc, argv, command);
+	bool known = state >= 0 && read_state(h, state);
 	char **words = words_for(runtime, argc, argv, command, "kill", "KILL");
 	pid_t child = fork();
 
@@ -330,6 +344,8 @@ static void end_container(const char *runtime, int argc, char **argv, size_t com
 	}
 	if (child > 0)
 		waitpid(child, NULL, 0);
+	if (known)
+		await_reaped(h->state.pid);
 	free(words);
 }
 
@@ -349,7 +365,7 @@ static int wrap(struct hook *h, const char *runtime)
 		bh_complain(0, "hook: `%s` creates and starts at once: it is not held",
 			    argv[command]);
 	if (starts && hold_start(h, runtime, argc, argv, command) != BH_EXIT_DONE) {
-		end_container(runtime, argc, argv, command);
+		end_container(h, runtime, argc, argv, command);
 		return BH_EXIT_NO;
 	}
 	char **words = bh_calloc((size_t)argc + 2, sizeof(*words));
