@@ -210,12 +210,17 @@ cat >"$scratch/runtime" <<-SH
 	#!/bin/sh
 	echo "\$*" >>$scratch/words
 	for word; do
-		[ "\$word" = state ] && echo '{"id":"c1","pid":$pid}'
+		[ "\$word" = state ] && echo "{\"id\":\"c1\",\"pid\":\$(cat $scratch/init)}"
+		[ "\$word" = kill ] && (sleep 1; kill -KILL \$(cat $scratch/init)) >/dev/null 2>&1 &
 		[ "\$word" = fails ] && exit 42
 	done
 	exit 0
 SH
 chmod +x "$scratch/runtime"
+sleep 1000 &
+init=$!
+disown
+echo $init >"$scratch/init"
 wrapped() {
 	"$bulkhead" --socket "$scratch/none" hook --timeout 1s --on-timeout "$1" --wrap "$scratch/runtime" -- "${@:2}" \
 		2>"$scratch/said"
@@ -226,11 +231,14 @@ wrapped refuse --root /r fails
 [ $? = 42 ] || fail "the runtime's status is lost"
 wrapped refuse --log /l --debug --root=/r start c1 && fail "start is not held"
 says "on-timeout refuse"
+kill -0 $init 2>/dev/null && fail "it is refused before the process that waited has ended"
+echo "$pid" >"$scratch/init"
 wrapped allow --log /l --debug --root=/r start c1 || fail "start is refused"
 diff - "$scratch/words" <<-WORDS || fail "the runtime's words are not what they were"
 	--root /a b create --bundle /b c1
 	--version
 	--root /r fails
+	--log /l --debug --root=/r state c1
 	--log /l --debug --root=/r state c1
 	--log /l --debug --root=/r kill c1 KILL
 	--log /l --debug --root=/r state c1
