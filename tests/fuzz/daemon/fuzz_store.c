@@ -7,6 +7,7 @@
  *   w SINCE UNTIL                             a watch
  *   c ID TEXT                                 a container
  *   r WAS NOW                                 a workload that goes by another name
+ *   k TEXT                                    what a governed workload, label:web, was like
  *
  * Then one attachment of the past is there still and another one is new, the rest has gone;
  * somebody asks who it was, and what is known is saved.
@@ -22,6 +23,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define NOW CORE_FIXTURE_NOW
+#define KEPT "label:web"
 
 /* The next word of the line, which goes on behind it; "": there is none. */
 static char *word(char **line)
@@ -71,6 +73,9 @@ static void add_row(struct bh_core *core, char *line)
 		id = word(&line);
 		bh_store_save_container(core->store, id, line, NULL);
 		break;
+	case 'k':
+		bh_store_save_kept(core->store, KEPT, line, NULL);
+		break;
 	case 'r':
 		id = word(&line);
 		bh_store_save_renamed(core->store, id, line, NULL);
@@ -93,7 +98,7 @@ static void load(struct bh_core *core)
 	struct bh_error err = { 0 };
 
 	if (bh_core_renamed_load(core, &err) != 0 || bh_core_history_load(core, &err) != 0 ||
-	    bh_core_recall(core, &err) != 0)
+	    bh_core_recall(core, &err) != 0 || bh_core_kept_load(core, &err) != 0)
 		abort();
 }
 
@@ -123,6 +128,19 @@ static void ask(struct bh_core *core, const char *address, int64_t at)
 	cJSON_Delete(rows);
 }
 
+/* Whoever is kept is the one whose row there is. */
+static void govern(struct bh_core *core)
+{
+	const struct bh_instance *kept;
+
+	bh_core_keep(core, NOW);
+	for (size_t position = 0; (kept = bh_core_kept_next(core, &position)) != NULL;)
+		if (strcmp(kept->workload, KEPT) != 0)
+			abort();
+	bh_map_free(bh_core_kept_bridges(core));
+	bh_core_kept_tick(core, NOW);
+}
+
 static void go_on(struct bh_core *core)
 {
 	bh_model_begin_scan(core->model);
@@ -132,6 +150,7 @@ static void go_on(struct bh_core *core)
 	ask(core, "10.0.0.2", 0);
 	ask(core, "10.0.0.2", NOW - 1);
 	ask(core, "fd00::2", 0);
+	govern(core);
 	bh_model_endpoint_gone(core->model, 7, NOW + BH_SECOND);
 	ask(core, "10.0.0.2", NOW + 1);
 }
@@ -148,13 +167,16 @@ static void forget_model(struct bh_core *core)
 	core->renamed = bh_map_new(free);
 	bh_map_free(core->remembered);
 	core->remembered = bh_map_new(free);
+	bh_map_free(core->kept);
+	core->kept = bh_map_new(bh_core_kept_free);
 }
 
 /* What was saved is taken up once more. */
 static void come_back(struct bh_core *core)
 {
 	bh_model_mark_dirty(core->model);
-	if (bh_core_history_save(core, NULL) != 0)
+	bh_core_kept_mark_unsaved(core);
+	if (bh_core_history_save(core, NULL) != 0 || bh_core_kept_save(core, NULL) != 0)
 		abort();
 	forget_model(core);
 	load(core);
@@ -183,10 +205,21 @@ static void empty_store(struct bh_core *core)
 	bh_store_trim_instances(core->store, INT64_MAX, 0, &err);
 	bh_store_load_containers(core->store, drop_container, core->store, &err);
 	bh_store_load_renamed(core->store, drop_renamed, core->store, &err);
+	bh_store_save_kept(core->store, KEPT, "", &err);
 	bh_store_trim_events(core->store, 0, &err);
 	bh_core_store_flush(core, &err);
 	if (err.code != 0)
 		abort();
+}
+
+static struct bh_core *enforcing_core(void)
+{
+	struct bh_core *core = core_fixture_new(0);
+	uint8_t *mode = bh_calloc(1, 1);
+
+	*mode = BH_ENFORCE;
+	bh_map_put_text(core->modes, KEPT, mode);
+	return core;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -195,7 +228,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *text = bh_calloc(size + 1, 1);
 
 	if (core == NULL)
-		core = core_fixture_new(0);
+		core = enforcing_core();
 	memcpy(text, data, size);
 	core->started = NOW;
 	core->history_due = INT64_MAX; /* nothing is too old here */

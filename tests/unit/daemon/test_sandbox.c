@@ -425,24 +425,34 @@ static void looks_at_its_limits(struct world *world)
 		_exit(UNEXPECTED);
 }
 
-/* They cannot be asked for behind the filter. */
-static void limits_are_set(void **state)
+/* Runs it in a process of its own, and checks that it ends well. */
+static void assert_ends_well(void (*act)(void))
 {
 	int status;
 	pid_t pid = fork();
 
-	(void)state;
 	if (pid == 0) {
-		struct bh_error err = { 0 };
-
-		if (bh_sandbox_child(STDERR_FILENO, &err) != 0 ||
-		    bh_sandbox_limit(GROWTH, 0, &err) != 0)
-			_exit(UNEXPECTED);
-		looks_at_its_limits(NULL);
+		act();
 		_exit(0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
+}
+
+static void is_limited(void)
+{
+	struct bh_error err = { 0 };
+
+	if (bh_sandbox_child(STDERR_FILENO, &err) != 0 || bh_sandbox_limit(GROWTH, 0, &err) != 0)
+		_exit(UNEXPECTED);
+	looks_at_its_limits(NULL);
+}
+
+/* They cannot be asked for behind the filter. */
+static void limits_are_set(void **state)
+{
+	(void)state;
+	assert_ends_well(is_limited);
 }
 
 static void *is_a_thread(void *argument)
@@ -450,29 +460,26 @@ static void *is_a_thread(void *argument)
 	return argument;
 }
 
+static void makes_threads_and_no_processes(void)
+{
+	struct bh_error err = { 0 };
+	pthread_t thread;
+
+	if (bh_sandbox_child(STDERR_FILENO, &err) != 0 || bh_sandbox_alone(&err) != 0)
+		_exit(UNEXPECTED);
+	if (pthread_create(&thread, NULL, is_a_thread, NULL) != 0 ||
+	    pthread_join(thread, NULL) != 0)
+		_exit(UNEXPECTED + 1);
+	if (!SANITIZED && (fork() != -1 || syscall(SYS_vfork) != -1 ||
+			   syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0) != -1))
+		_exit(UNEXPECTED + 2);
+}
+
 /* What core may and may not: a name is resolved in a thread. */
 static void threads_are_none_of_the_processes(void **state)
 {
-	int status;
-	pid_t pid = fork();
-
 	(void)state;
-	if (pid == 0) {
-		struct bh_error err = { 0 };
-		pthread_t thread;
-
-		if (bh_sandbox_child(STDERR_FILENO, &err) != 0 || bh_sandbox_alone(&err) != 0)
-			_exit(UNEXPECTED);
-		if (pthread_create(&thread, NULL, is_a_thread, NULL) != 0 ||
-		    pthread_join(thread, NULL) != 0)
-			_exit(UNEXPECTED + 1);
-		if (!SANITIZED && (fork() != -1 || syscall(SYS_vfork) != -1 ||
-				   syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0) != -1))
-			_exit(UNEXPECTED + 2);
-		_exit(0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
+	assert_ends_well(makes_threads_and_no_processes);
 }
 
 /* A log that is full swallows lines, not the process. */
