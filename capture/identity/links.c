@@ -395,6 +395,7 @@ static void state_link(struct bh_links *l, struct host_link *h)
 	link.nf_call_iptables = h->raw.nf_call_iptables;
 	link.nf_call_ip6tables = h->raw.nf_call_ip6tables;
 	memcpy(link.ifname, h->raw.ifname, sizeof(link.ifname));
+	link.mac = h->raw.mac;
 	if (h->stated && memcmp(&link, &h->link, sizeof(link)) == 0)
 		return;
 	h->link = link;

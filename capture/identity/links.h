@@ -15,6 +15,7 @@
 struct bh_host_link {
 	uint32_t ifindex;
 	char ifname[BH_IFNAME];
+	struct bh_mac mac;
 	bool veth; /* its peer may be a container's */
 	bool bridge;
 	bool up;

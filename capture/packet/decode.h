@@ -113,6 +113,8 @@ struct bh_packet {
 	 * likewise. */
 	const uint8_t *neighbour;
 	size_t neighbour_captured;
+	/* SLL2: the MAC that the frame came from, six bytes; likewise. */
+	const uint8_t *sender;
 	/* Not the decoder's: */
 	uint16_t tunnel; /* label of what carried it (tunnels.h); 0: nothing did */
 	bool astray;	 /* seen on its way to somebody whom it is not for */

@@ -230,12 +230,15 @@ static enum bh_undecoded decode_sll(struct bh_cursor *c, size_t wire, struct bh_
 /* www.tcpdump.org/linktypes/LINKTYPE_LINUX_SLL2.html */
 static enum bh_undecoded decode_sll2(struct bh_cursor *c, size_t wire, struct bh_packet *out)
 {
+	enum { ETHERNET = 1, MAC_BYTES = 6 }; /* ARPHRD_ETHER, linux/if_arp.h */
 	const uint8_t *header = bh_cursor_take(c, 20);
 
 	if (header == NULL)
 		return BH_TRUNCATED;
 	out->ifindex = bh_read_u32(header + 4);
 	out->outgoing = header[10] == PACKET_WENT_OUT;
+	if (bh_read_u16(header + 8) == ETHERNET && header[11] == MAC_BYTES)
+		out->sender = header + 12;
 	return decode_cooked(c, bh_read_u16(header), less(wire, 20), out);
 }
 

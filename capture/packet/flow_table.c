@@ -69,6 +69,9 @@ struct bh_flow_table {
 	void *dns_user;
 	void (*show_neighbour)(void *user, const struct bh_packet *packet); /* likewise */
 	void *neighbour_user;
+	struct bh_senders *senders; /* the caller's; NULL: nobody asks */
+	void (*show_foreign)(void *user, const struct bh_packet *packet); /* likewise */
+	void *foreign_user;
 	void (*show_claim)(void *user, uint64_t flow_id, const char *name); /* or NULL */
 	void *claim_user;
 	uint64_t seed; /* keeps hostile tuples from meeting in one place of the index */
@@ -849,6 +852,8 @@ void bh_flow_table_frame(struct bh_flow_table *t, int linktype, const uint8_t *d
 
 	if (p->neighbour != NULL && t->show_neighbour != NULL)
 		t->show_neighbour(t->neighbour_user, p);
+	if (t->senders != NULL && bh_senders_foreign(t->senders, p))
+		t->show_foreign(t->foreign_user, p);
 	if (kind != BH_DECODED) {
 		count_undecoded(t, kind, p);
 		return;
@@ -883,6 +888,15 @@ void bh_flow_table_show_neighbours(struct bh_flow_table *t,
 {
 	t->show_neighbour = show;
 	t->neighbour_user = user;
+}
+
+void bh_flow_table_show_foreign(struct bh_flow_table *t, struct bh_senders *senders,
+				void (*show)(void *user, const struct bh_packet *packet),
+				void *user)
+{
+	t->senders = senders;
+	t->show_foreign = show;
+	t->foreign_user = user;
 }
 
 void bh_flow_table_undecoded(struct bh_flow_table *t, enum bh_undecoded kind)

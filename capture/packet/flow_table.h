@@ -33,6 +33,7 @@
 
 #include "decode.h"
 #include "ethertypes.h"
+#include "senders.h"
 
 struct bh_flow_table;
 
@@ -96,6 +97,12 @@ void bh_flow_table_show_claims(struct bh_flow_table *table,
 void bh_flow_table_show_neighbours(struct bh_flow_table *table,
 				   void (*show)(void *user, const struct bh_packet *packet),
 				   void *user);
+
+/* Shows each packet of bh_flow_table_frame() of which bh_senders_foreign() says so. senders: the
+ * caller's, for as long as the table lives. */
+void bh_flow_table_show_foreign(struct bh_flow_table *table, struct bh_senders *senders,
+				void (*show)(void *user, const struct bh_packet *packet),
+				void *user);
 
 /* Takes a decoded packet, at once. */
 void bh_flow_table_packet(struct bh_flow_table *table, const struct bh_packet *packet);

@@ -25,6 +25,7 @@
 #include "privileges.h"
 #include "process.h"
 #include "sandbox.h"
+#include "senders.h"
 #include "source.h"
 #include "timefmt.h"
 
@@ -43,6 +44,7 @@ struct capture {
 	struct bh_budget budget;
 	struct bh_flow_table *table;
 	struct bh_dns_watch *dns;
+	struct bh_senders *senders;
 	uv_poll_t source_poll;
 	uv_timer_t tick;
 	struct bh_flow batch[FLOWS_ROOM];
@@ -112,6 +114,11 @@ static void on_dns(void *user, const struct bh_packet *packet)
 static void on_neighbour(void *user, const struct bh_packet *packet)
 {
 	bh_neighbour_queue_add(&((struct capture *)user)->neighbours, packet);
+}
+
+static void on_foreign(void *user, const struct bh_packet *packet)
+{
+	bh_neighbour_queue_add_sender(&((struct capture *)user)->neighbours, packet);
 }
 
 static struct bh_msg_capture_stats stats_now(struct capture *c)
@@ -289,6 +296,8 @@ static void start(struct capture *c, const struct bh_config *config)
 	bh_flow_table_show_dns(c->table, on_dns, c);
 	bh_flow_table_show_claims(c->table, on_claim, c);
 	bh_flow_table_show_neighbours(c->table, on_neighbour, c);
+	c->senders = bh_senders_new();
+	bh_flow_table_show_foreign(c->table, c->senders, on_foreign, c);
 	watch_packets(c);
 	bh_channel_send(c->kernel, BH_MSG_JOINED, NULL, 0, NULL, 0, -1);
 }
@@ -312,6 +321,13 @@ static void bind_endpoint(struct capture *c, const struct bh_endpoint_fact *fact
 	bh_flow_table_unbind(c->table, fact->ifindex);
 	for (uint8_t i = 0; i < fact->addr_count; i++)
 		bh_flow_table_bind(c->table, fact->ifindex, &fact->addrs[i]);
+	bh_senders_bind(c->senders, fact->ifindex, &fact->mac, bh_time_now());
+}
+
+static void unbind_endpoint(struct capture *c, uint32_t ifindex)
+{
+	bh_flow_table_unbind(c->table, ifindex);
+	bh_senders_unbind(c->senders, ifindex);
 }
 
 static void exclude(struct capture *c, const struct bh_message *m)
@@ -393,7 +409,7 @@ static void on_kernel_message(void *user, struct bh_channel *channel, const stru
 		bind_endpoint(c, m->data);
 		break;
 	case BH_MSG_ENDPOINT_GONE:
-		bh_flow_table_unbind(c->table, ((const struct bh_msg_gone *)m->data)->ifindex);
+		unbind_endpoint(c, ((const struct bh_msg_gone *)m->data)->ifindex);
 		break;
 	case BH_MSG_EXCLUDE:
 		exclude(c, m);
@@ -444,6 +460,7 @@ int bh_capture_main(void)
 	bh_live_source_close(c->source);
 	bh_flow_table_free(c->table);
 	bh_dns_watch_free(c->dns);
+	bh_senders_free(c->senders);
 	int status = c->exit_status;
 	free(c); /* the loop's handles die with the process */
 	return status;

@@ -141,6 +141,7 @@ struct bh_core {
 	bool accounting_known;
 	struct bh_map *spoofs;	/* what was said of them lately (talk_limit.h) */
 	struct bh_map *denials; /* of tuples that no flow has met yet (core_denials.c) */
+	struct bh_map *senders; /* what was said of their MACs (core_senders.c) */
 	struct bh_neighbourhood *neighbourhood; /* who claims which address */
 	int64_t forgotten; /* µs: of the latest flow that is not kept any more */
 	struct bh_live_flow *oldest, *newest;
@@ -231,9 +232,8 @@ void bh_core_spoofs_tick(struct bh_core *core, int64_t now); /* now: monotonic *
  * instance's name, "host", or NULL: nobody is known to have held it. */
 const char *bh_core_owner(const struct bh_core *core, const struct bh_addr *addr, int64_t time,
 			  const struct bh_instance *besides);
-/* The same of a MAC, at present. */
-const char *bh_core_mac_owner(const struct bh_core *core, const struct bh_mac *mac,
-			      const struct bh_instance *besides);
+/* What a person calls it: its workload, else its own name. */
+const char *bh_core_name_of(const struct bh_instance *instance);
 /* null for NULL and "". */
 cJSON *bh_core_text_json(const char *text);
 void bh_core_flow_json(const struct bh_core *core, const struct bh_live_flow *flow,
@@ -391,10 +391,24 @@ size_t bh_core_names_missing(const struct bh_core *core, struct bh_buffer *who);
 /* What TLS clients say, after the flows in which they say it. */
 void bh_core_claims(struct bh_core *core, const struct bh_claim *claims, size_t count);
 
+/* core_senders.c */
+/* The bridge's ifindex; a routed veth is a network of its own. */
+uint32_t bh_core_network_of(const struct bh_instance *instance);
+/* As bh_core_owner() of a MAC that came from this sender (NULL: from nobody known), at present and
+ * on its network. */
+const char *bh_core_mac_owner(const struct bh_core *core, const struct bh_mac *mac,
+			      const struct bh_instance *sender);
+/* Whether what is known by now explains the frame, or somebody else tells of it. */
+bool bh_core_sender_settles(const struct bh_core *core, const struct bh_msg_neighbour *frame);
+/* Tells of what nothing explained. */
+void bh_core_sender_judge(struct bh_core *core, const struct bh_msg_neighbour *frame);
+void bh_core_senders_tick(struct bh_core *core, int64_t now);
+
 /* core_neighbours.c */
 struct bh_neighbourhood *bh_neighbourhood_new(void);
 void bh_neighbourhood_free(struct bh_neighbourhood *neighbourhood);
-/* Who claimed which address, by ARP or neighbour discovery, on which interface. */
+/* Who claimed which address, by ARP or neighbour discovery, or sent from which MAC, on which
+ * interface. */
 void bh_core_neighbours(struct bh_core *core, const struct bh_msg_neighbour *claims, size_t count);
 /* Judges the claims that have waited for the kernel's facts long enough. now: monotonic. */
 void bh_core_neighbours_tick(struct bh_core *core, int64_t now);

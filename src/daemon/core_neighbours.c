@@ -96,14 +96,6 @@ static struct place place_of(uint32_t where, const struct bh_addr *addr)
 
 /* --- who holds it ----------------------------------------------------------------------------- */
 
-/* The bridge; a routed veth is a network of its own. */
-static uint32_t network_of(const struct bh_instance *instance)
-{
-	const struct bh_endpoint_fact *fact = &instance->fact;
-
-	return fact->master_ifindex != 0 ? fact->master_ifindex : fact->ifindex;
-}
-
 #define NOT_HELD INT64_MAX
 
 /* When the kernel says that it was set; NOT_HELD: it is not. */
@@ -150,7 +142,7 @@ static bool comes_before(const struct bh_instance *other, const struct bh_instan
 {
 	if (own == NOT_HELD)
 		return true;
-	return network_of(other) == network_of(who) && made(other, addr) < own &&
+	return bh_core_network_of(other) == bh_core_network_of(who) && made(other, addr) < own &&
 	       (who->workload[0] == '\0' || strcmp(other->workload, who->workload) != 0);
 }
 
@@ -183,7 +175,7 @@ static bool is_the_hosts(const struct bh_core *core, const struct bh_instance *w
 			 const struct bh_msg_neighbour *claim)
 {
 	return bh_model_host_holds(core->model, &claim->said.addr,
-				   holds(core, who, claim) ? network_of(who) : 0);
+				   holds(core, who, claim) ? bh_core_network_of(who) : 0);
 }
 
 /* Of one with so many addresses some are not known. */
@@ -232,11 +224,6 @@ static void tell(struct bh_core *core, const char *kind, const struct bh_instanc
 	bh_core_event_json(core, kind, text, claim_json(who, said, other));
 }
 
-static const char *name_of(const struct bh_instance *instance)
-{
-	return instance->workload[0] != '\0' ? instance->workload : instance->name;
-}
-
 static bool may_tell(struct bh_core *core, const struct bh_instance *who)
 {
 	return bh_talk_allows(core->neighbourhood->talk, who->fact.ifindex, who->name,
@@ -277,7 +264,7 @@ static bool take_note(struct bh_core *core, const struct bh_instance *who,
 		return news;
 	note->addr = claim->said.addr;
 	note->ifindex = who->fact.ifindex;
-	note->network = network_of(who);
+	note->network = bh_core_network_of(who);
 	note->mac = claim->said.mac;
 	note->last = claim->time;
 	if (news) {
@@ -308,7 +295,8 @@ static struct note *contender(const struct bh_core *core, const struct bh_instan
 
 	for (size_t position = 0;
 	     (note = bh_map_next(core->neighbourhood->notes, &position)) != NULL;)
-		if (note->ifindex != who->fact.ifindex && note->network == network_of(who) &&
+		if (note->ifindex != who->fact.ifindex &&
+		    note->network == bh_core_network_of(who) &&
 		    claim->time - note->last < AT_ONCE &&
 		    bh_addr_equal(&note->addr, &claim->said.addr) &&
 		    memcmp(&note->mac, &claim->said.mac, sizeof(note->mac)) != 0)
@@ -328,9 +316,10 @@ static void tell_conflict(struct bh_core *core, const struct bh_instance *who,
 	against->trouble = CONFLICT;
 	against->said = claim->time;
 	snprintf(end, sizeof(end), "; %s claims it at %s, and nobody is known to hold it",
-		 other != NULL ? name_of(other) : "another", bh_mac_format(&against->mac, mac));
-	tell(core, "address-conflict", who, &claim->said, other != NULL ? name_of(other) : NULL,
-	     end);
+		 other != NULL ? bh_core_name_of(other) : "another",
+		 bh_mac_format(&against->mac, mac));
+	tell(core, "address-conflict", who, &claim->said,
+	     other != NULL ? bh_core_name_of(other) : NULL, end);
 }
 
 static void judge_unheld(struct bh_core *core, const struct bh_instance *who,
@@ -381,7 +370,7 @@ static void take_possession(struct bh_core *core, const struct bh_instance *who,
 {
 	struct bh_map *tenures = core->neighbourhood->tenures;
 	const struct bh_addr *addr = &claim->said.addr;
-	const struct place place = place_of(network_of(who), addr);
+	const struct place place = place_of(bh_core_network_of(who), addr);
 	struct tenure *tenure = bh_map_get(tenures, &place, sizeof(place));
 
 	if (tenure == NULL && bh_map_count(tenures) == MOST_KEPT)
@@ -396,7 +385,7 @@ static void take_possession(struct bh_core *core, const struct bh_instance *who,
 	tenure->ifindex = who->fact.ifindex;
 	tenure->last = claim->time;
 	tenure->mac = claim->said.mac;
-	bh_copy_text(tenure->who, sizeof(tenure->who), name_of(who));
+	bh_copy_text(tenure->who, sizeof(tenure->who), bh_core_name_of(who));
 }
 
 /* Whether what is known by now explains the claim. */
@@ -404,6 +393,8 @@ static bool settle(struct bh_core *core, const struct bh_msg_neighbour *claim)
 {
 	const struct bh_instance *who = bh_model_at(core->model, claim->ifindex, claim->time);
 
+	if (claim->sends)
+		return bh_core_sender_settles(core, claim);
 	if (who == NULL || !holds(core, who, claim) || is_the_hosts(core, who, claim) ||
 	    rightful_other(core, who, claim) != NULL)
 		return false;
@@ -420,7 +411,7 @@ static void judge(struct bh_core *core, const struct bh_msg_neighbour *claim)
 		return;
 	const struct bh_instance *other = rightful_other(core, who, claim);
 	if (other != NULL)
-		tell_spoof(core, who, claim, name_of(other));
+		tell_spoof(core, who, claim, bh_core_name_of(other));
 	else if (is_the_hosts(core, who, claim))
 		tell_spoof(core, who, claim, "host");
 	else if (who->until == 0 && !may_hold_more(who)) /* else its addresses may not be known */
@@ -482,10 +473,12 @@ void bh_core_neighbours_tick(struct bh_core *core, int64_t now)
 
 		if (settle(core, &w->claim))
 			continue;
-		if (now - w->since >= PATIENCE)
-			judge(core, &w->claim);
-		else
+		if (now - w->since < PATIENCE)
 			n->waiting[kept++] = *w;
+		else if (w->claim.sends)
+			bh_core_sender_judge(core, &w->claim);
+		else
+			judge(core, &w->claim);
 	}
 	n->waiting_count = kept;
 	forget_old(n, bh_time_now());

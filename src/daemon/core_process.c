@@ -53,6 +53,7 @@ static void on_tick(uv_timer_t *timer)
 	bh_core_denials_tick(core, now);
 	bh_core_spoofs_tick(core, bh_time_monotonic());
 	bh_core_neighbours_tick(core, bh_time_monotonic());
+	bh_core_senders_tick(core, now);
 	bh_core_loss_tick(core, now);
 	bh_force_tick(core->force, now);
 	bh_windows_tick(core->windows, now);
@@ -331,6 +332,7 @@ static void start(struct bh_core *core, const struct bh_config *config)
 		core->counts = bh_counts_new();
 	core->proxies = bh_proxies_new();
 	core->spoofs = bh_map_new(free);
+	core->senders = bh_map_new(free);
 	core->neighbourhood = bh_neighbourhood_new();
 	core->modes = bh_map_new(free);
 	core->kept = bh_map_new(bh_core_kept_free);

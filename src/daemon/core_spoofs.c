@@ -11,7 +11,7 @@
 #include "talk_limit.h"
 #include "timefmt.h"
 
-static const char *name_of(const struct bh_instance *instance)
+const char *bh_core_name_of(const struct bh_instance *instance)
 {
 	return instance->workload[0] != '\0' ? instance->workload : instance->name;
 }
@@ -24,21 +24,8 @@ const char *bh_core_owner(const struct bh_core *core, const struct bh_addr *addr
 	for (size_t position = 0;
 	     (holder = bh_model_next_holder(core->model, addr, time, &position)) != NULL;)
 		if (holder != besides)
-			return name_of(holder);
+			return bh_core_name_of(holder);
 	return bh_model_host_holds(core->model, addr, 0) ? "host" : NULL;
-}
-
-const char *bh_core_mac_owner(const struct bh_core *core, const struct bh_mac *mac,
-			      const struct bh_instance *besides)
-{
-	const struct bh_instance *i;
-
-	if (besides != NULL && memcmp(mac, &besides->fact.mac, sizeof(*mac)) == 0)
-		return NULL;
-	for (size_t position = 0; (i = bh_model_next(core->model, &position)) != NULL;)
-		if (memcmp(mac, &i->fact.mac, sizeof(*mac)) == 0)
-			return name_of(i);
-	return NULL;
 }
 
 cJSON *bh_core_text_json(const char *text)
@@ -64,7 +51,7 @@ static void tell(struct bh_core *core, const struct bh_flow *f, const struct bh_
 	cJSON_AddItemToObject(json, "src", bh_core_end_json(&nobody, &f->key.src, f->key.sport));
 	cJSON_AddItemToObject(json, "dst", bh_core_end_json(dst, &f->key.dst, f->key.dport));
 	cJSON_AddStringToObject(json, "interface", who->fact.ifname);
-	cJSON_AddItemToObject(json, "sender", bh_core_text_json(name_of(who)));
+	cJSON_AddItemToObject(json, "sender", bh_core_text_json(bh_core_name_of(who)));
 	cJSON_AddItemToObject(json, "other", bh_core_text_json(owner));
 	cJSON_AddNumberToObject(json, "nested", (double)nested);
 	bh_core_event_json(core, "spoof", text, json);
@@ -81,10 +68,11 @@ void bh_core_spoof(struct bh_core *core, const struct bh_flow *flow, const struc
 
 static void sum_up(void *user, const char *who, uint64_t unsaid)
 {
-	bh_core_event(user, "spoof",
-		      "%s went on to open %" PRIu64
-		      " connections as somebody whose address it does not hold",
-		      who, unsaid);
+	bh_core_event(
+		user, "spoof",
+		"%s went on to send as somebody whose address or MAC it does not hold, %" PRIu64
+		" times",
+		who, unsaid);
 }
 
 void bh_core_spoofs_tick(struct bh_core *core, int64_t now)

@@ -29,10 +29,12 @@ static const struct {
 			     "%" PRIu64
 			     " names that TLS clients claimed were lost between capture and core" },
 	[BH_LOSS_NEIGHBOURS] = { "neighbours",
-				 "%" PRIu64 " claim of an address, by ARP or neighbour discovery, "
-				 "was not looked at (too many at once)",
-				 "%" PRIu64 " claims of addresses, by ARP or neighbour discovery, "
-				 "were not looked at (too many at once)" },
+				 "%" PRIu64 " claim of an address or a MAC, by ARP, neighbour "
+				 "discovery or a frame's sender, was not looked at (too many at "
+				 "once)",
+				 "%" PRIu64 " claims of addresses or MACs, by ARP, neighbour "
+				 "discovery or frames' senders, were not looked at (too many at "
+				 "once)" },
 	[BH_LOSS_DENIALS] = { "denials",
 			      "%" PRIu64 " denial was lost on its way (too many at once, or a "
 			      "process was away): it is no event",

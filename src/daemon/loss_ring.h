@@ -21,7 +21,7 @@ enum bh_loss_kind {
 	BH_LOSS_FLOWS,	    /* reports that found no room between capture and core */
 	BH_LOSS_NAMES,	    /* likewise of addresses' names */
 	BH_LOSS_CLAIMS,	    /* of what TLS clients say whom they speak to */
-	BH_LOSS_NEIGHBOURS, /* claims of addresses, by ARP and neighbour discovery */
+	BH_LOSS_NEIGHBOURS, /* claims of addresses and MACs (neighbour_queue.h) */
 	BH_LOSS_DENIALS,    /* on their way from the kernel to core */
 	BH_LOSS_NETLINK,    /* overruns; each time everything was scanned again */
 	BH_LOSS_CAPTURE,    /* times that the capture process was away */

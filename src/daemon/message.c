@@ -313,8 +313,12 @@ static bool check_neighbour(const void *data)
 {
 	const struct bh_msg_neighbour *n = data;
 
-	return time_ok(n->time) && n->said.kind < BH_NEIGHBOUR_KINDS && flag_ok(&n->said.is_arp) &&
-	       n->said.addr.family == (n->said.is_arp ? BH_IPV4 : BH_IPV6);
+	if (!time_ok(n->time) || !flag_ok(&n->sends) || n->said.kind >= BH_NEIGHBOUR_KINDS ||
+	    !flag_ok(&n->said.is_arp))
+		return false;
+	if (n->sends)
+		return n->said.addr.family == BH_NO_FAMILY;
+	return n->said.addr.family == (n->said.is_arp ? BH_IPV4 : BH_IPV6);
 }
 
 static bool check_denial(const void *data)

@@ -209,11 +209,13 @@ struct bh_msg_rules_result {
 	char text[1024]; /* of the error */
 };
 
-/* An address that was claimed by ARP or neighbour discovery, by what came in from an interface. */
+/* An address that was claimed by ARP or neighbour discovery, by what came in from an interface; or
+ * the MAC that a frame came from, which is not that interface's. */
 struct bh_msg_neighbour {
 	int64_t time; /* µs */
 	uint32_t ifindex;
-	struct bh_neighbour said; /* has an address */
+	bool sends;		  /* a frame's: said has a MAC, and nothing else */
+	struct bh_neighbour said; /* else it has an address */
 };
 
 /* How many such frames came in. */

@@ -30,20 +30,31 @@ static bool is_taken(struct bh_neighbour_queue *q, uint32_t ifindex, int64_t tim
 	return true;
 }
 
+static void add(struct bh_neighbour_queue *q, const struct bh_msg_neighbour *claim)
+{
+	if (is_taken(q, claim->ifindex, claim->time))
+		q->claims[q->count++] = *claim;
+	else
+		q->lost++;
+}
+
 void bh_neighbour_queue_add(struct bh_neighbour_queue *q, const struct bh_packet *p)
 {
-	struct bh_neighbour said;
+	struct bh_msg_neighbour claim = { .time = p->time, .ifindex = p->ifindex };
 
-	if (p->outgoing || p->ifindex == 0 || !bh_neighbour_decode(p, &said))
+	if (p->outgoing || p->ifindex == 0 || !bh_neighbour_decode(p, &claim.said))
 		return;
-	*(said.is_arp ? &q->seen.arp : &q->seen.discovery) += 1;
-	if (said.addr.family == BH_NO_FAMILY)
-		return;
-	if (!is_taken(q, p->ifindex, p->time)) {
-		q->lost++;
-		return;
-	}
-	q->claims[q->count++] = (struct bh_msg_neighbour) { p->time, p->ifindex, said };
+	*(claim.said.is_arp ? &q->seen.arp : &q->seen.discovery) += 1;
+	if (claim.said.addr.family != BH_NO_FAMILY)
+		add(q, &claim);
+}
+
+void bh_neighbour_queue_add_sender(struct bh_neighbour_queue *q, const struct bh_packet *p)
+{
+	struct bh_msg_neighbour claim = { .time = p->time, .ifindex = p->ifindex, .sends = true };
+
+	memcpy(claim.said.mac.bytes, p->sender, sizeof(claim.said.mac.bytes));
+	add(q, &claim);
 }
 
 void bh_neighbour_queue_send(struct bh_neighbour_queue *q, struct bh_channel *channel)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who claims which address, on its way from capture to core. So many claims are taken each second
- * and no more: a guest may send as many as it likes. */
+/* Who claims which address, or another's MAC, on its way from capture to core. So many claims are
+ * taken each second and no more: a guest may send as many as it likes. */
 #ifndef BH_NEIGHBOUR_QUEUE_H
 #define BH_NEIGHBOUR_QUEUE_H
 
@@ -25,6 +25,10 @@ struct bh_neighbour_queue {
 /* A packet of ARP or neighbour discovery; what went out to an endpoint is another's word, which was
  * heard when it came in, and is left alone. */
 void bh_neighbour_queue_add(struct bh_neighbour_queue *queue, const struct bh_packet *packet);
+
+/* A frame that came in from a MAC which is not its interface's (senders.h). */
+void bh_neighbour_queue_add_sender(struct bh_neighbour_queue *queue,
+				   const struct bh_packet *packet);
 
 /* Sends all of them; channel NULL: nobody is there to hear. */
 void bh_neighbour_queue_send(struct bh_neighbour_queue *queue, struct bh_channel *channel);

@@ -129,6 +129,29 @@ sent_as_web() { # GUEST ADDRESS
 eventually 10 sent_as_web thief 10.95.0.1 || fail "nobody tells who sent as web, IPv4"
 eventually 10 sent_as_web thief fd95::1 || fail "nobody tells who sent as web, IPv6"
 eventually 10 sent_as_web far 10.95.0.1 || fail "nobody tells who sent as web from a routed veth"
+# With its own address, from another's MAC, from the bridge's, and from one that nobody has.
+lie thief udp "$web_mac" 10.95.0.3 "$db_mac" 10.95.0.2 learnmac
+lie thief udp "$(ip -n "$host" -j link show br0 | jq -r '.[0].address')" fd95::3 "$db_mac" fd95::2 learnhost
+lie thief udp 02:00:5e:00:53:77 10.95.0.3 "$db_mac" 10.95.0.2 learnnone
+eventually 5 reached learnmac || fail "the test is wrong: learnmac did not arrive unhindered"
+sent_from() { # KIND MAC OTHER
+	has_event ".kind == \"$1\" and .claim == \"sender\" and .workload == \"$(n thief)\" and .mac == \"$2\" and .other == $3"
+}
+eventually 10 sent_from spoof "$web_mac" "\"$(n web)\"" || fail "nobody tells who sent from web's MAC"
+eventually 10 sent_from spoof "$(ip -n "$host" -j link show br0 | jq -r '.[0].address')" '"host"' ||
+	fail "nobody tells who sent from the bridge's MAC"
+eventually 10 sent_from unknown-address 02:00:5e:00:53:77 null || fail "nobody tells of a MAC that nobody has"
+# A MAC that is set anew is its interface's own.
+ip -n "$host-db" link set eth0 address 02:00:5e:00:53:78
+forget
+eventually 10 works || fail "the database does not answer from its new MAC"
+ip -n "$host-db" link set eth0 address "$db_mac"
+forget
+eventually 10 works || fail "the database does not answer from its old MAC"
+lie thief udp 02:00:5e:00:53:79 10.95.0.3 "$db_mac" 10.95.0.2 learnlast
+eventually 10 sent_from unknown-address 02:00:5e:00:53:79 null || fail "nobody tells of the last MAC"
+[ "$(bh events --format json | jq -s 'map(select(.claim == "sender")) | length')" = 4 ] ||
+	fail "more is told: $(bh events | grep 'sends frames')"
 
 step "all enforce what was learned"
 eventually 15 has_edge "$(n web)" "$(n db)" 5432 || fail "web's connections are not learned"

@@ -87,6 +87,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	enum bh_undecoded kind = bh_decode(linktype, data + 2, size - 2, wire, 1, &packet);
 	require(kind < BH_UNDECODED_KINDS);
 	check_neighbour(&packet, kind);
+	require(packet.sender == NULL ||
+		(packet.sender > data && packet.sender + 6 <= data + size));
 	if (kind != BH_DECODED)
 		return 0;
 	check(&packet);

@@ -35,6 +35,7 @@ struct bh_core *core_fixture_new(int64_t keep_departed)
 	bh_core_tracking_start(core);
 	core->proxies = bh_proxies_new();
 	core->spoofs = bh_map_new(free);
+	core->senders = bh_map_new(free);
 	core->neighbourhood = bh_neighbourhood_new();
 	core->modes = bh_map_new(free);
 	core->renamed = bh_map_new(free);
@@ -51,10 +52,11 @@ struct bh_core *core_fixture_new(int64_t keep_departed)
 
 void core_fixture_free(struct bh_core *core)
 {
-	struct bh_map *maps[] = { core->denials,  core->listeners,   core->spoofs,
-				  core->modes,	  core->kept,	     core->leaks,
-				  core->attempts, core->undelivered, core->joins,
-				  core->renamed,  core->remembered,  core->held };
+	struct bh_map *maps[] = { core->denials, core->listeners, core->spoofs,
+				  core->senders, core->modes,	  core->kept,
+				  core->leaks,	 core->attempts,  core->undelivered,
+				  core->joins,	 core->renamed,	  core->remembered,
+				  core->held };
 	struct bh_live_flow *next;
 
 	for (struct bh_live_flow *live = core->oldest; live != NULL; live = next) {

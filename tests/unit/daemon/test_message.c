@@ -230,6 +230,14 @@ static void neighbours_are_checked(void **state)
 	assert_true(neighbour_passes(&neighbour));
 	neighbour.said.addr.family = BH_NO_FAMILY;
 	assert_false(neighbour_passes(&neighbour));
+	neighbour.sends = true; /* a frame's sender claims no address */
+	assert_true(neighbour_passes(&neighbour));
+	neighbour = good;
+	neighbour.sends = true;
+	assert_false(neighbour_passes(&neighbour));
+	neighbour = good;
+	*(uint8_t *)&neighbour.sends = 2;
+	assert_false(neighbour_passes(&neighbour));
 	neighbour = good;
 	neighbour.said.kind = BH_NEIGHBOUR_KINDS;
 	assert_false(neighbour_passes(&neighbour));

@@ -59,6 +59,28 @@ static void a_probe_claims_nothing(void **state)
 	assert_int_equal(q.seen.arp, 1);
 }
 
+static void a_frames_sender_is_a_claim_without_an_address(void **state)
+{
+	static struct bh_neighbour_queue q;
+	struct bh_packet p = packet(announcement, 7);
+
+	(void)state;
+	p.neighbour = NULL;
+	p.sender = announcement + 8;
+	bh_neighbour_queue_add_sender(&q, &p);
+	assert_int_equal(q.count, 1);
+	assert_true(q.claims[0].sends);
+	assert_int_equal(q.claims[0].time, 7);
+	assert_int_equal(q.claims[0].ifindex, 5);
+	assert_memory_equal(q.claims[0].said.mac.bytes, announcement + 8, 6);
+	assert_true(bh_message_check(BH_MSG_NEIGHBOURS, q.claims, sizeof(q.claims[0])));
+	assert_int_equal(q.seen.arp + q.seen.discovery, 0);
+	for (int i = 0; i < BH_NEIGHBOURS_OF_ONE; i++)
+		bh_neighbour_queue_add_sender(&q, &p);
+	assert_int_equal(q.count, BH_NEIGHBOURS_OF_ONE);
+	assert_int_equal(q.lost, 1);
+}
+
 static void so_many_a_second_and_no_more(void **state)
 {
 	static struct bh_neighbour_queue q;
@@ -91,6 +113,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_comes_in_is_taken),
 		cmocka_unit_test(a_probe_claims_nothing),
+		cmocka_unit_test(a_frames_sender_is_a_claim_without_an_address),
 		cmocka_unit_test(so_many_a_second_and_no_more),
 	};
 

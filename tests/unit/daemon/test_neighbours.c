@@ -45,6 +45,7 @@ static struct bh_endpoint_fact endpoint(uint32_t ifindex, const char *name, cons
 	bh_copy_text(fact.netns_name, sizeof(fact.netns_name), name);
 	fact.netns_inode = 1000 + ifindex;
 	fact.since = since;
+	fact.mac.bytes[5] = (uint8_t)ifindex;
 	if (addr != NULL) {
 		fact.addr_count = 1;
 		bh_addr_parse(addr, &fact.addrs[0]);
@@ -73,6 +74,19 @@ static void claim_at(struct bh_core *core, uint32_t ifindex, const char *addr, i
 	claim.said.kind = BH_NEIGHBOUR_ANNOUNCES;
 	claim.said.mac.bytes[5] = (uint8_t)ifindex;
 	bh_core_neighbours(core, &claim, 1);
+}
+
+/* Frames of the interface come from a MAC that ends so; endpoints have their ifindex' one. */
+static void send_at(struct bh_core *core, uint32_t ifindex, uint8_t mac, int64_t time)
+{
+	struct bh_msg_neighbour frame;
+
+	memset(&frame, 0, sizeof(frame));
+	frame.time = time;
+	frame.ifindex = ifindex;
+	frame.sends = true;
+	frame.said.mac.bytes[5] = mac;
+	bh_core_neighbours(core, &frame, 1);
 }
 
 static void wait_for_facts(struct bh_core *core)
@@ -280,6 +294,101 @@ static void a_flood_of_claims_is_summed_up(void **state)
 	assert_int_equal(core_fixture_events(core, "spoof"), 1);
 }
 
+/* --- frames' senders -------------------------------------------------------------------------- */
+
+static void ones_own_mac_and_a_changed_one_are_explained(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_endpoint_fact beside = endpoint(6, "a-too", NULL, NOW), changed;
+
+	set(core, 5, "a", "10.0.0.5", NOW, NOW);
+	send_at(core, 77, 5, NOW + 1); /* no endpoint's interface */
+	send_at(core, 5, 5, NOW + 1);
+	/* The kernel's word comes after the first frame. */
+	send_at(core, 5, 9, NOW + 2);
+	changed = endpoint(5, "a", "10.0.0.5", NOW);
+	changed.nsid = 3;
+	changed.mac.bytes[5] = 9;
+	bh_model_endpoint(core->model, &changed, NOW + 3);
+	/* A second interface in its namespace. */
+	beside.netns_inode = changed.netns_inode;
+	beside.nsid = changed.nsid;
+	bh_model_endpoint(core->model, &beside, NOW + 3);
+	send_at(core, 5, 6, NOW + 4);
+	wait_for_facts(core);
+	assert_told(core, 0, 0, 0, 0);
+}
+
+static void anothers_mac_is_a_spoof_told_once_a_minute(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_host_link bridge = { .ifindex = BRIDGE, .bridge = true, .mac = { { [5] = 99 } } };
+
+	set(core, 5, "a", "10.0.0.5", NOW, NOW);
+	set(core, 6, "b", "10.0.0.6", NOW, NOW);
+	bh_model_link(core->model, &bridge);
+	send_at(core, 5, 6, NOW + 1);
+	assert_told(core, 0, 0, 0, 0); /* not before the facts had their time */
+	wait_for_facts(core);
+	assert_told(core, 1, 0, 0, 0);
+	send_at(core, 5, 6, NOW + 59 * BH_SECOND);
+	wait_for_facts(core);
+	assert_told(core, 1, 0, 0, 0);
+	send_at(core, 5, 6, NOW + 61 * BH_SECOND);
+	wait_for_facts(core);
+	assert_told(core, 2, 0, 0, 0);
+	send_at(core, 5, 99, NOW + 61 * BH_SECOND); /* the bridge's own */
+	wait_for_facts(core);
+	assert_told(core, 3, 0, 0, 0);
+}
+
+static void nobodys_mac_is_told_once(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_endpoint_fact far = endpoint(6, "b", "10.0.1.6", NOW);
+
+	far.master_ifindex = BRIDGE + 1;
+	set(core, 5, "a", "10.0.0.5", NOW, NOW);
+	bh_model_endpoint(core->model, &far, NOW);
+	send_at(core, 5, 6, NOW + 1); /* on its network it is nobody's */
+	send_at(core, 5, 44, NOW + 1);
+	wait_for_facts(core);
+	assert_told(core, 0, 0, 0, 2);
+	send_at(core, 5, 44, NOW + 200 * BH_SECOND);
+	wait_for_facts(core);
+	assert_told(core, 0, 0, 0, 2);
+}
+
+static void where_rules_meet_the_frames_they_tell(void **state)
+{
+	struct bh_core *core = *state;
+	uint8_t *audit = bh_calloc(1, sizeof(*audit));
+
+	set(core, 5, "/run/netns/a", "10.0.0.5", NOW, NOW);
+	set(core, 6, "/run/netns/b", "10.0.0.6", NOW, NOW);
+	*audit = BH_AUDIT;
+	bh_map_put_text(core->modes, "netns:a", audit);
+	send_at(core, 5, 6, NOW + 1);
+	send_at(core, 6, 5, NOW + 1);
+	wait_for_facts(core);
+	assert_told(core, 1, 0, 0, 0); /* b's */
+}
+
+static void a_flood_of_senders_is_summed_up(void **state)
+{
+	struct bh_core *core = *state;
+
+	set(core, 5, "a", "10.0.0.5", NOW, NOW);
+	for (int i = 100; i < 200; i++)
+		send_at(core, 5, (uint8_t)i, NOW + 1);
+	wait_for_facts(core);
+	assert_int_equal(core_fixture_events(core, "unknown-address"), 20);
+	bh_core_spoofs_tick(core, bh_time_monotonic() + 60 * BH_SECOND);
+	assert_int_equal(core_fixture_events(core, "spoof"), 1);
+	bh_core_senders_tick(core, NOW + 2 * 3600 * BH_SECOND);
+	assert_int_equal(bh_map_count(core->senders), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_core, free_core)
 
 int main(void)
@@ -294,6 +403,11 @@ int main(void)
 		TEST(an_address_moves),
 		TEST(an_address_that_was_free_is_given_away),
 		TEST(a_flood_of_claims_is_summed_up),
+		TEST(ones_own_mac_and_a_changed_one_are_explained),
+		TEST(anothers_mac_is_a_spoof_told_once_a_minute),
+		TEST(nobodys_mac_is_told_once),
+		TEST(where_rules_meet_the_frames_they_tell),
+		TEST(a_flood_of_senders_is_summed_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

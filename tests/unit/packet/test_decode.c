@@ -280,6 +280,14 @@ static void cooked_headers_name_interface_and_direction(void **state)
 	b.length = 0;
 	put_sll2(&b, 0x0806, 5, 0);
 	assert_int_equal(decode(DLT_LINUX_SLL2, &b, &p), BH_ARP);
+	assert_non_null(p.sender);
+	b.data[11] = 4; /* a tunnel's: an IPv4 address */
+	assert_int_equal(decode(DLT_LINUX_SLL2, &b, &p), BH_ARP);
+	assert_null(p.sender);
+	b.data[11] = 6;
+	b.data[8] = 1; /* not Ethernet's type of hardware */
+	assert_int_equal(decode(DLT_LINUX_SLL2, &b, &p), BH_ARP);
+	assert_null(p.sender);
 }
 
 static void cooked_offload_counts_without_the_cooked_header(void **state)
