@@ -1458,20 +1458,75 @@ const struct bh_host_link *bh_model_link_to(const struct bh_model *m, const stru
 	return NULL;
 }
 
+/* Whether one of its interfaces is a veth of this host's to that network. */
+static bool is_seen_on(const struct bh_model *m, const struct bh_container *c,
+		       const struct bh_container_net *net)
+{
+	const struct instance *i;
+
+	for (size_t position = 0; (i = bh_map_next(m->present, &position)) != NULL;) {
+		const struct bh_instance *shown = &i->shown;
+
+		if (shown->container != NULL && strcmp(shown->container->id, c->id) == 0 &&
+		    (memcmp(&shown->fact.mac, &net->mac, sizeof(net->mac)) == 0 ||
+		     common_addr(net, &shown->fact) != NULL))
+			return true;
+	}
+	return false;
+}
+
+static bool is_given_out(const struct bh_container_net *net)
+{
+	return net->addr4.family != BH_NO_FAMILY || net->addr6.family != BH_NO_FAMILY;
+}
+
+/* Of one that is seen on some of its networks, those that lead past every veth of this host. */
+static void add_network_rows(const struct bh_model *m, struct rows *rows,
+			     const struct bh_instance *who)
+{
+	const struct bh_container *c = who->container;
+	char addr[BH_ADDR_TEXT];
+
+	for (size_t at = 0; at < c->net_count; at++) {
+		const struct bh_container_net *net = &c->nets[at];
+
+		if (!is_given_out(net) || is_seen_on(m, c, net))
+			continue;
+		struct bh_coverage_row *row =
+			add_row(rows, who->name, who->workload, bh_runtime_name(c->runtime));
+		row->coverage = BH_NEITHER;
+		memcpy(row->container_id, c->id, sizeof(row->container_id));
+		snprintf(row->why, sizeof(row->why),
+			 "on its network %.60s (%s) no veth of this host leads to it (overlay, "
+			 "macvlan or "
+			 "ipvlan): what goes there is not seen, nor filtered; give it bridge "
+			 "networks",
+			 net->name,
+			 bh_addr_format(net->addr4.family != BH_NO_FAMILY ? &net->addr4
+									  : &net->addr6,
+					addr));
+	}
+}
+
 static void add_container_row(const struct bh_model *m, struct rows *rows,
 			      const struct bh_container *c)
 {
 	struct bh_instance unattached = { .container = c };
 
-	if (!c->running || has_instance(m, c->id))
+	if (!c->running)
 		return;
 	bh_workload_name(&unattached, m->config.grouping, false);
+	if (has_instance(m, c->id)) {
+		add_network_rows(m, rows, &unattached);
+		return;
+	}
 	struct bh_coverage_row *row =
 		add_row(rows, unattached.name, unattached.workload, bh_runtime_name(c->runtime));
 	const struct bh_container *owner = owner_of(m, c);
 	row->coverage = BH_NEITHER;
 	row->on_host = is_on_host(owner);
 	memcpy(row->container_id, c->id, sizeof(row->container_id));
+	row->no_network = (owner != c && lives_apart(m, c)) || strcmp(c->network_mode, "none") == 0;
 	if (owner != c && lives_apart(m, c)) {
 		snprintf(row->why, sizeof(row->why),
 			 "has no network: %s, whose it shared, was started again without it; "

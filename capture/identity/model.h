@@ -187,7 +187,7 @@ const char *bh_instance_label(const struct bh_instance *instance, const char *ke
 enum bh_coverage {
 	BH_ENFORCEABLE, /* seen and can be filtered */
 	BH_OBSERVABLE,	/* seen, but nothing can be filtered; why says so */
-	BH_NEITHER,	/* host network, no network, macvlan, shared namespace … */
+	BH_NEITHER,	/* host network, no network, macvlan … */
 };
 struct bh_coverage_row {
 	char name[256];
@@ -195,6 +195,7 @@ struct bh_coverage_row {
 	char runtime[16];
 	char container_id[BH_CONTAINER_ID]; /* "": none */
 	bool on_host;			    /* it has the host's own namespace */
+	bool no_network;		    /* there is nothing to be seen */
 	uint8_t coverage;		    /* enum bh_coverage */
 	char why[256];
 	uint32_t ifindex; /* of the endpoint that it stands for; 0: of none */

@@ -183,9 +183,22 @@ static void say(cJSON *list, const char *format, ...)
 	cJSON_AddItemToArray(list, cJSON_CreateString(text));
 }
 
+/* What there is that is not seen. */
+struct uncovered {
+	const struct bh_core *core;
+	size_t all;
+	size_t enforced; /* of workloads that are thought to be locked down */
+};
+
 static void count_uncovered(void *user, const struct bh_coverage_row *row)
 {
-	*(size_t *)user += row->coverage == BH_NEITHER;
+	struct uncovered *uncovered = user;
+
+	if (row->coverage != BH_NEITHER || row->no_network)
+		return;
+	uncovered->all++;
+	uncovered->enforced += row->workload[0] != '\0' &&
+			       bh_core_mode(uncovered->core, row->workload) == BH_ENFORCE;
 }
 
 static void say_unread_names(const struct bh_dns_unread *dns, cJSON *list)
@@ -279,7 +292,8 @@ static size_t count_undirected(const struct bh_core *core)
 cJSON *bh_core_unknown(const struct bh_core *core)
 {
 	cJSON *list = cJSON_CreateArray();
-	size_t all, unidentified, uncovered = 0;
+	size_t all, unidentified;
+	struct uncovered uncovered = { .core = core };
 	uint64_t unanswered = bh_ledger_unlearned(core->ledger, BH_UNLEARNED_UNANSWERED);
 	uint64_t undirected = bh_ledger_unlearned(core->ledger, BH_UNLEARNED_DIRECTION);
 	uint64_t unresolved = bh_ledger_unlearned(core->ledger, BH_UNLEARNED_UNRESOLVED);
@@ -293,12 +307,24 @@ cJSON *bh_core_unknown(const struct bh_core *core)
 	if (unidentified > 0)
 		say(list, "%zu of %zu endpoints belong to no workload that is known", unidentified,
 		    all);
-	if (uncovered > 0)
+	if (uncovered.all > 0)
 		say(list,
-		    uncovered == 1
-			    ? "%zu container or namespace cannot be seen; why: bulkhead coverage"
-			    : "%zu containers or namespaces cannot be seen; why: bulkhead coverage",
-		    uncovered);
+		    uncovered.all == 1
+			    ? "%zu container, network of one or namespace cannot be seen; why: "
+			      "bulkhead coverage"
+			    : "%zu containers, networks of theirs or namespaces cannot be seen; "
+			      "why: "
+			      "bulkhead coverage",
+		    uncovered.all);
+	if (uncovered.enforced > 0)
+		say(list,
+		    uncovered.enforced == 1
+			    ? "%zu of these belongs to a workload that enforces: what it does "
+			      "there "
+			      "is not filtered"
+			    : "%zu of these belong to workloads that enforce: what they do there "
+			      "is not filtered",
+		    uncovered.enforced);
 	say_missing_names(core, list);
 	bh_core_renamed_say(core, list);
 	if (core->store_why[0] != '\0')

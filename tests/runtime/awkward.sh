@@ -49,6 +49,8 @@ d run -d --init --name nest --network front --cap-add SYS_ADMIN --security-opt s
 	--label bulkhead.workload=nest shop:1 sh -c 'unshare -n sleep 5000 & exec sleep 100000' >/dev/null || fail "container nest"
 start alone none 'sleep 100000'
 start flat flat 'sleep 100000'
+start half front 'sleep 100000'
+d network connect flat half
 sleep 12 # longer than any search for something new lasts
 start_daemon
 eventually 15 status_is '.identity.runtimes[0].state == "connected"' || fail "docker is not connected"
@@ -130,6 +132,8 @@ bh coverage --format json | jq -e '.rows[] | select(.name == "open") | .listens 
 	fail "coverage does not tell which ports are whose in the host's network"
 is_covered alone neither "has no network"
 is_covered flat neither "macvlan"
+is_covered half enforceable
+is_covered half neither "on its network flat ($(address half flat))"
 
 step "a namespace within a container: what leaves it is the container's, and explained"
 nest="$(d inspect -f '{{.State.Pid}}' nest)"

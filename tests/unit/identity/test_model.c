@@ -789,7 +789,46 @@ static void coverage_says_why(void **state)
 	assert_string_equal(rows.items[0].name, "shop_hostnet_1");
 	assert_int_equal(rows.items[0].coverage, BH_NEITHER);
 	assert_non_null(strstr(rows.items[0].why, "host's network"));
+	assert_false(rows.items[0].no_network);
 	assert_int_equal(rows.items[1].coverage, BH_ENFORCEABLE);
+	bh_model_free(m);
+}
+
+static void join(struct bh_container *c, const char *network, const char *address, uint8_t mac)
+{
+	struct bh_endpoint_fact f = fact(0, address, 0);
+
+	f.mac = (struct bh_mac) { { [5] = mac } };
+	give_net(c, &f);
+	bh_copy_text(c->nets[c->net_count - 1].name, sizeof(c->nets[0].name), network);
+}
+
+/* A veth leads to it on one of its networks, and none on the other. */
+static void coverage_tells_of_networks_that_are_not_seen(void **state)
+{
+	struct bh_model *m = new_model();
+	struct bh_endpoint_fact f = fact(7, "10.0.0.2", 100);
+	struct bh_container *c = compose(ID_A, "web");
+	struct rows rows = { 0 };
+
+	(void)state;
+	f.mac.bytes[5] = 1;
+	set_id(&f, ID_A);
+	join(c, "back", "10.0.0.2", 9);	  /* by its address */
+	join(c, "front", "10.0.1.2", 1);  /* by its MAC */
+	join(c, "later", "10.0.2.2", 10); /* not attached yet: nothing was given out */
+	c->nets[2].addr4.family = BH_NO_FAMILY;
+	join(c, "wide", "10.0.3.2", 11);
+	state_container(m, c);
+	bh_model_endpoint(m, &f, 100);
+	bh_model_coverage(m, take_row, &rows);
+	assert_int_equal(rows.count, 2);
+	const struct bh_coverage_row *wide = &rows.items[rows.items[0].ifindex == 7];
+	assert_int_equal(wide->coverage, BH_NEITHER);
+	assert_string_equal(wide->name, "shop_web_1");
+	assert_string_equal(wide->workload, "compose:shop/web");
+	assert_false(wide->no_network);
+	assert_non_null(strstr(wide->why, "network wide (10.0.3.2)"));
 	bh_model_free(m);
 }
 
@@ -819,6 +858,7 @@ static void coverage_tells_who_was_left_behind(void **state)
 	bh_model_coverage(m, take_row, &rows);
 	assert_int_equal(rows.items[0].coverage, BH_NEITHER);
 	assert_non_null(strstr(rows.items[0].why, "restart it"));
+	assert_true(rows.items[0].no_network);
 	bh_model_free(m);
 }
 
@@ -963,6 +1003,7 @@ int main(void)
 		cmocka_unit_test(what_changed_while_nobody_watched_does_not_go_on),
 		cmocka_unit_test(other_rules_rename_from_the_restart_on),
 		cmocka_unit_test(coverage_says_why),
+		cmocka_unit_test(coverage_tells_of_networks_that_are_not_seen),
 		cmocka_unit_test(coverage_tells_who_was_left_behind),
 		cmocka_unit_test(coverage_tells_of_what_users_made),
 		cmocka_unit_test(coverage_tells_what_is_nested),

@@ -216,6 +216,22 @@ static void rules_group_namespaces_and_nobody_unknown(void **state)
 	assert_string_equal(i.workload, "");
 }
 
+/* A name that an engine made up says nothing; its load balancer's is the same everywhere. */
+static void swarms_load_balancer_is_named(void **state)
+{
+	struct bh_instance i;
+
+	(void)state;
+	memset(&i, 0, sizeof(i));
+	strcpy(i.fact.netns_name, "/run/docker/netns/lb_8dw7");
+	bh_workload_name(&i, NULL, true);
+	assert_string_equal(i.workload, "");
+	strcpy(i.fact.netns_name, "/run/docker/netns/ingress_sbox");
+	bh_workload_name(&i, NULL, true);
+	assert_string_equal(i.workload, "netns:ingress_sbox");
+	assert_true(bh_netns_name_is_made_up("/run/docker/netns/ingress_sbox2"));
+}
+
 static void what_does_not_fit_is_refused(void **state)
 {
 	static struct bh_grouping g, full;
@@ -265,6 +281,7 @@ int main(void)
 		cmocka_unit_test(the_operators_rules_go_first),
 		cmocka_unit_test(a_name_that_is_too_long_is_none),
 		cmocka_unit_test(rules_group_namespaces_and_nobody_unknown),
+		cmocka_unit_test(swarms_load_balancer_is_named),
 		cmocka_unit_test(what_does_not_fit_is_refused),
 	};
 
