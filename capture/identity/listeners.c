@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "listeners.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "address.h"
 #include "buffer.h"
 #include "cgroup.h"
 
@@ -33,24 +35,45 @@ static struct bh_listener *add(struct bh_listeners *l, uint8_t proto, uint16_t p
 
 	if (known != NULL || l->count == BH_LISTENERS)
 		return known;
-	l->ports[l->count] = (struct bh_listener) { port, proto, 0 };
+	l->ports[l->count] = (struct bh_listener) { .port = port, .proto = proto, .local = true };
 	return &l->ports[l->count++];
+}
+
+/* "0100007F", "…0100007F": words of network order, printed as numbers of this machine. */
+static bool is_loopback(const char *text)
+{
+	struct bh_addr addr = { 0 };
+	uint32_t words[4] = { 0 };
+	size_t count = strlen(text) / 8;
+
+	for (size_t i = 0; i < count; i++)
+		if (sscanf(text + i * 8, "%8" SCNx32, &words[i]) != 1)
+			return false;
+	bool is_mapped = count == 4 && words[0] == 0 && words[1] == 0 && words[2] == htonl(0xffff);
+	if (is_mapped)
+		words[0] = words[3];
+	addr.family = count == 4 && !is_mapped ? BH_IPV6 : BH_IPV4;
+	memcpy(addr.bytes, words, addr.family == BH_IPV6 ? 16 : 4);
+	return bh_addr_is_loopback(&addr);
 }
 
 /* "  0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 23145 …": local
  * address and port, peer, state; queues, timer, retransmissions, user, timeout, the socket's inode.
  */
-static bool parse_line(const char *line, uint8_t proto, uint16_t *port, uint64_t *socket)
+static bool parse_line(const char *line, uint8_t proto, uint16_t *port, bool *local,
+		       uint64_t *socket)
 {
-	unsigned local, state;
+	char address[33];
+	unsigned number, state;
 
 	*socket = 0;
 	if (sscanf(line,
-		   " %*u: %*[0-9A-Fa-f]:%4x %*[0-9A-Fa-f]:%*4x %2x %*x:%*x %*x:%*x %*x %*u %*u "
+		   " %*u: %32[0-9A-Fa-f]:%4x %*[0-9A-Fa-f]:%*4x %2x %*x:%*x %*x:%*x %*x %*u %*u "
 		   "%" SCNu64,
-		   &local, &state, socket) < 2)
+		   address, &number, &state, socket) < 3)
 		return false;
-	*port = (uint16_t)local;
+	*port = (uint16_t)number;
+	*local = is_loopback(address);
 	return state == (proto == IPPROTO_TCP ? TCP_LISTENING : UDP_UNCONNECTED);
 }
 
@@ -59,15 +82,17 @@ bool bh_listeners_parse(FILE *file, uint8_t proto, struct bh_listeners *out, str
 	char line[512];
 	uint16_t port;
 	uint64_t socket;
+	bool local;
 
 	for (int lines = 0; fgets(line, sizeof(line), file) != NULL; lines++) {
 		if (lines == MOST_LINES)
 			return false;
-		if (!parse_line(line, proto, &port, &socket))
+		if (!parse_line(line, proto, &port, &local, &socket))
 			continue;
 		struct bh_listener *listener = add(out, proto, port);
 		if (listener == NULL)
 			return false;
+		listener->local = listener->local && local;
 		if (sockets != NULL && socket != 0)
 			bh_map_put(sockets, &socket, sizeof(socket), listener);
 	}

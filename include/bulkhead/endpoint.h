@@ -54,6 +54,7 @@ struct bh_listener {
 	uint16_t port; /* host order */
 	uint8_t proto; /* IPPROTO_TCP or IPPROTO_UDP */
 	uint8_t owner; /* 1 + its index among the owners; 0: not known, none, or several */
+	bool local;    /* at loopback addresses only: nothing from outside gets there directly */
 };
 
 /* Where an endpoint's namespace waits for whoever comes: TCP sockets that listen, UDP sockets that

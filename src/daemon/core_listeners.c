@@ -139,27 +139,30 @@ void bh_core_listeners_tick(struct bh_core *core, int64_t now)
 	}
 }
 
+static void add_port(cJSON *ports, const struct bh_listener *l)
+{
+	char text[BH_PORT_TEXT];
+
+	if (!l->local)
+		cJSON_AddItemToArray(ports,
+				     cJSON_CreateString(bh_port_format(l->proto, l->port, text)));
+}
+
 cJSON *bh_core_listeners_json(const struct bh_core *core, uint32_t ifindex)
 {
 	const struct known *known = bh_map_get(core->listeners, &ifindex, sizeof(ifindex));
-	char text[BH_PORT_TEXT];
 
 	if (known == NULL || !known->answered || !known->listeners.complete)
 		return cJSON_CreateNull();
 	cJSON *ports = cJSON_CreateArray();
-	for (uint16_t i = 0; i < known->listeners.count; i++) {
-		const struct bh_listener *l = &known->listeners.ports[i];
-
-		cJSON_AddItemToArray(ports,
-				     cJSON_CreateString(bh_port_format(l->proto, l->port, text)));
-	}
+	for (uint16_t i = 0; i < known->listeners.count; i++)
+		add_port(ports, &known->listeners.ports[i]);
 	return ports;
 }
 
 cJSON *bh_core_own_listeners_json(const struct bh_core *core, uint32_t ifindex, const char *id)
 {
 	const struct known *known = bh_map_get(core->listeners, &ifindex, sizeof(ifindex));
-	char text[BH_PORT_TEXT];
 
 	if (known == NULL || !known->answered)
 		return cJSON_CreateNull();
@@ -167,9 +170,7 @@ cJSON *bh_core_own_listeners_json(const struct bh_core *core, uint32_t ifindex, 
 	cJSON *ports = cJSON_CreateArray();
 	for (uint16_t i = 0; i < l->count; i++)
 		if (l->ports[i].owner != 0 && strcmp(l->owners[l->ports[i].owner - 1], id) == 0)
-			cJSON_AddItemToArray(
-				ports, cJSON_CreateString(bh_port_format(l->ports[i].proto,
-									 l->ports[i].port, text)));
+			add_port(ports, &l->ports[i]);
 	return ports;
 }
 

@@ -234,7 +234,7 @@ static bool check_listeners(const void *data)
 	for (uint8_t i = 0; ok && i < l->owner_count; i++)
 		ok = TEXT_OK(l->owners[i]);
 	for (uint16_t i = 0; ok && i < l->count; i++)
-		ok = l->ports[i].owner <= l->owner_count;
+		ok = l->ports[i].owner <= l->owner_count && flag_ok(&l->ports[i].local);
 	return ok;
 }
 

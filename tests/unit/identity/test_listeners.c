@@ -65,6 +65,48 @@ static void udp_waits_where_it_is_connected_to_nobody(void **state)
 	assert_true(has(&l, IPPROTO_UDP, 53));
 }
 
+static bool is_local(const struct bh_listeners *l, uint16_t port)
+{
+	for (uint16_t i = 0; i < l->count; i++)
+		if (l->ports[i].port == port)
+			return l->ports[i].local;
+	fail();
+	return false;
+}
+
+/* As a machine prints them that has the low byte first, which those that this is tested on do. */
+static void what_listens_to_itself_alone_is_marked(void **state)
+{
+	struct bh_listeners l = { 0 };
+
+	(void)state;
+	assert_true(parse(HEAD " 1: 0B00007F:0001 00000000:0000 0A\n"
+			       " 2: 00000000:0002 00000000:0000 0A\n"
+			       " 3: 0500580A:0003 00000000:0000 0A\n"
+			       " 4: 0100007F:0004 00000000:0000 0A\n",
+			  IPPROTO_TCP, &l));
+	assert_true(parse(HEAD " 1: 00000000000000000000000001000000:0005 "
+			       "00000000000000000000000000000000:0000 0A\n"
+			       " 2: 0000000000000000FFFF00000100007F:0006 "
+			       "00000000000000000000000000000000:0000 0A\n"
+			       " 3: 0000000000000000FFFF00000500580A:0007 "
+			       "00000000000000000000000000000000:0000 0A\n"
+			       " 4: 00000000000000000000000000000000:0004 "
+			       "00000000000000000000000000000000:0000 0A\n"
+			       " 5: 000080FE00000000FF0205420100007F:0008 "
+			       "00000000000000000000000000000000:0000 0A\n",
+			  IPPROTO_TCP, &l));
+	assert_int_equal(l.count, 8);
+	assert_true(is_local(&l, 1));
+	assert_false(is_local(&l, 2));
+	assert_false(is_local(&l, 3));
+	assert_false(is_local(&l, 4)); /* for everybody by IPv6 */
+	assert_true(is_local(&l, 5));
+	assert_true(is_local(&l, 6));
+	assert_false(is_local(&l, 7));
+	assert_false(is_local(&l, 8));
+}
+
 static void what_does_not_fit_is_said(void **state)
 {
 	static char text[(BH_LISTENERS + 1) * 64];
@@ -255,6 +297,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tcp_listens_in_one_state),
 		cmocka_unit_test(udp_waits_where_it_is_connected_to_nobody),
+		cmocka_unit_test(what_listens_to_itself_alone_is_marked),
 		cmocka_unit_test(what_does_not_fit_is_said),
 		cmocka_unit_test(junk_is_passed_over),
 		cmocka_unit_test(this_process_listens),
