@@ -36,6 +36,14 @@ static struct component strip(struct component c, const char *prefix, const char
 	return c;
 }
 
+/* What follows so many bytes, and the separator behind them. */
+static struct component behind(struct component c, size_t length, bool separated)
+{
+	size_t step = length + (separated ? 1 : 0);
+
+	return (struct component) { c.text + step, c.length - step };
+}
+
 static bool is_id64(const struct component *c)
 {
 	for (size_t i = 0; i < c->length; i++)
@@ -131,69 +139,175 @@ static bool match(const struct component *c, bool docker, bool pod, uint8_t *run
 	return false;
 }
 
-/* One path, component by component; the innermost container is whose process it is. */
-static bool match_path(const char *path, size_t length, uint8_t *runtime, char id[BH_CONTAINER_ID],
-		       char outer[BH_CONTAINER_ID])
+/* A path, component by component. The outermost container is whose process it is. inside: how many
+ * bytes lead into the innermost; 0: there is none. */
+static bool match_path(struct component path, struct bh_cgroup *out, size_t *inside)
 {
+	const char *const start = path.text;
 	bool found = false, docker = false, pod = false;
-	char machine[BH_CONTAINER_ID] = "";
+	char machine[BH_CONTAINER_ID] = "", id[BH_CONTAINER_ID] = "";
+	uint8_t runtime = BH_RUNTIME_NONE;
 
-	outer[0] = '\0';
-	while (length > 0) {
-		const char *slash = memchr(path, '/', length);
-		struct component c = { path, slash != NULL ? (size_t)(slash - path) : length };
+	*out = (struct bh_cgroup) { 0 };
+	*inside = 0;
+	while (path.length > 0) {
+		const char *slash = memchr(path.text, '/', path.length);
+		struct component c = { path.text,
+				       slash != NULL ? (size_t)(slash - path.text) : path.length };
 
-		bool matched = match(&c, docker, pod, runtime, id);
+		bool matched = match(&c, docker, pod, &runtime, id);
 		if (is_component(&c, "payload")) {
 			/* One that is not registered has no name there. */
-			*runtime = BH_RUNTIME_NSPAWN;
+			runtime = BH_RUNTIME_NSPAWN;
 			memcpy(id, machine, sizeof(machine));
 			matched = true;
 		}
-		if (matched && outer[0] == '\0')
-			memcpy(outer, id, BH_CONTAINER_ID);
+		if (matched && !found) {
+			out->runtime = runtime;
+			memcpy(out->id, id, sizeof(id));
+		} else if (matched) {
+			out->inner_runtime = runtime;
+			memcpy(out->inner, id, sizeof(id));
+		}
 		found = found || matched;
+		if (matched)
+			*inside = (size_t)(c.text + c.length - start);
 		if (!is_machine(&c, machine))
 			machine[0] = '\0';
 		docker = is_component(&c, "docker");
 		pod = pod || starts(&c, "kubepods");
-		size_t step = c.length + (slash != NULL ? 1 : 0);
-		path += step;
-		length -= step;
+		path = behind(path, c.length, slash != NULL);
 	}
-	if (strcmp(outer, id) == 0)
-		outer[0] = '\0';
 	return found;
 }
 
-bool bh_cgroup_container(const char *text, size_t length, uint8_t *runtime,
-			 char container_id[BH_CONTAINER_ID], char outer[BH_CONTAINER_ID])
-{
-	while (length > 0) {
-		const char *newline = memchr(text, '\n', length);
-		size_t line = newline != NULL ? (size_t)(newline - text) : length;
-		const char *path = memchr(text, '/', line);
+/* A line: "9:name=systemd:/user.slice", "4:memory:/", "0::/system.slice". */
+struct line {
+	struct component hierarchy; /* what stands before the path */
+	struct component path;	    /* without its first slash */
+};
 
-		if (path != NULL &&
-		    match_path(path, line - (size_t)(path - text), runtime, container_id, outer))
-			return true;
-		size_t step = line + (newline != NULL ? 1 : 0);
-		text += step;
-		length -= step;
+static bool next_line(struct component *text, struct line *out)
+{
+	while (text->length > 0) {
+		const char *newline = memchr(text->text, '\n', text->length);
+		struct component whole = { text->text, newline != NULL
+							       ? (size_t)(newline - text->text)
+							       : text->length };
+		const char *slash = memchr(whole.text, '/', whole.length);
+
+		*text = behind(*text, whole.length, newline != NULL);
+		if (slash == NULL)
+			continue;
+		out->hierarchy = (struct component) { whole.text, (size_t)(slash - whole.text) };
+		out->path = behind(whole, out->hierarchy.length, true);
+		return true;
 	}
 	return false;
 }
 
-bool bh_cgroup_of_process(const char *proc, const char *pid, uint8_t *runtime,
-			  char container_id[BH_CONTAINER_ID], char outer[BH_CONTAINER_ID])
+/* Version 1's, with controllers: "4:memory:". */
+static bool has_controllers(const struct line *line)
 {
-	char path[300], text[8192];
+	const struct component *h = &line->hierarchy;
+	const char *colon = memchr(h->text, ':', h->length);
+
+	if (colon == NULL)
+		return false;
+	struct component controllers = behind(*h, (size_t)(colon - h->text), true);
+	return controllers.length > 1 && !starts(&controllers, "name=");
+}
+
+/* The part of this process's own path in a hierarchy that leads into the container which all of it
+ * is in. */
+static struct component own_part(struct component own, const struct component *hierarchy)
+{
+	struct bh_cgroup around;
+	struct line line;
+
+	while (next_line(&own, &line))
+		if (line.hierarchy.length == hierarchy->length &&
+		    memcmp(line.hierarchy.text, hierarchy->text, hierarchy->length) == 0) {
+			match_path(line.path, &around, &line.path.length);
+			return line.path;
+		}
+	return (struct component) { "", 0 };
+}
+
+static bool leads_into(const struct component *path, const struct component *around)
+{
+	return path->length >= around->length &&
+	       memcmp(path->text, around->text, around->length) == 0 &&
+	       (path->length == around->length || path->text[around->length] == '/');
+}
+
+static bool match_line(struct line line, struct component own, struct bh_cgroup *out)
+{
+	struct component around = own_part(own, &line.hierarchy);
+	size_t inside;
+
+	if (around.length > 0 && leads_into(&line.path, &around))
+		line.path = behind(line.path, around.length, line.path.length > around.length);
+	return match_path(line.path, out, &inside);
+}
+
+static bool is_same(const struct bh_cgroup *a, const struct bh_cgroup *b)
+{
+	return a->runtime == b->runtime && strcmp(a->id, b->id) == 0;
+}
+
+/* A machine's name stands in one hierarchy alone. */
+static bool agrees(const struct bh_cgroup *a, const struct bh_cgroup *b)
+{
+	return is_same(a, b) ||
+	       (a->runtime == b->runtime && (a->id[0] == '\0' || b->id[0] == '\0'));
+}
+
+bool bh_cgroup_container(const char *text, size_t length, const char *own, size_t own_length,
+			 struct bh_cgroup *out)
+{
+	struct component left = { text, length }, ours = { own, own_length };
+	struct bh_cgroup said;
+	struct line line;
+	bool found = false, agreed = true;
+
+	*out = (struct bh_cgroup) { 0 };
+	while (next_line(&left, &line)) {
+		if (!match_line(line, ours, &said))
+			continue;
+		if (has_controllers(&line)) {
+			*out = said;
+			return true;
+		}
+		agreed = agreed && (!found || agrees(&said, out));
+		if (!found || out->id[0] == '\0')
+			*out = said;
+		found = true;
+	}
+	return found && agreed;
+}
+
+#define MOST_TEXT 8192
+
+static size_t read_text(const char *proc, const char *pid, char text[MOST_TEXT])
+{
+	char path[300];
 
 	snprintf(path, sizeof(path), "%s/%s/cgroup", proc, pid);
 	FILE *file = fopen(path, "re");
 	if (file == NULL)
-		return false;
-	size_t length = fread(text, 1, sizeof(text), file);
+		return 0;
+	size_t length = fread(text, 1, MOST_TEXT, file);
 	fclose(file);
-	return bh_cgroup_container(text, length, runtime, container_id, outer);
+	return length;
+}
+
+bool bh_cgroup_of_process(const char *proc, const char *pid, struct bh_cgroup *out)
+{
+	char text[MOST_TEXT], own[MOST_TEXT];
+	size_t length = read_text(proc, pid, text);
+
+	*out = (struct bh_cgroup) { 0 };
+	return length > 0 &&
+	       bh_cgroup_container(text, length, own, read_text(proc, "self", own), out);
 }

@@ -466,11 +466,18 @@ static bool make_fact(const struct bh_links *l, const struct host_link *h,
 	return true;
 }
 
+static bool is_another_container(const struct bh_endpoint_fact *a, const struct bh_endpoint_fact *b)
+{
+	return a->container_id[0] != '\0' && b->container_id[0] != '\0' &&
+	       (a->runtime != b->runtime || strcmp(a->container_id, b->container_id) != 0);
+}
+
 /* The same attachment may be to another container now: then it is another endpoint. */
 static bool is_another(const struct bh_endpoint_fact *a, const struct bh_endpoint_fact *b)
 {
 	return a->nsid != b->nsid ||
-	       (a->netns_inode != 0 && b->netns_inode != 0 && a->netns_inode != b->netns_inode);
+	       (a->netns_inode != 0 && b->netns_inode != 0 && a->netns_inode != b->netns_inode) ||
+	       is_another_container(a, b);
 }
 
 static void state_endpoint(struct bh_links *l, struct host_link *h)
@@ -482,7 +489,8 @@ static void state_endpoint(struct bh_links *l, struct host_link *h)
 		return;
 	}
 	if (h->endpoint && is_another(&h->fact, &fact)) {
-		/* The number of the namespace is the same, and was given anew meanwhile. */
+		/* The number of the namespace is the same, and was given anew meanwhile, or who is
+		 * in it has changed. */
 		h->led = h->fact.nsid == fact.nsid ? bh_time_now() : h->led;
 		lose_endpoint(l, h);
 	}

@@ -31,8 +31,9 @@ struct bh_netns_fact {
 	char name[BH_NETNS_NAME];
 	uint8_t runtime;
 	char container_id[BH_CONTAINER_ID];
-	char within[BH_CONTAINER_ID]; /* the container that this one was made in; "": in none */
-	int32_t pid;		      /* one of its processes, 0: none */
+	uint8_t inner_runtime;	     /* of the one that was made in that container, … */
+	char inner[BH_CONTAINER_ID]; /* … and is called so there; "": none */
+	int32_t pid;		     /* one of its processes, 0: none */
 	bool of_user; /* that process has a user namespace of its own, and the namespace a way out:
 			 a container that a user made, or one whose users are mapped */
 };

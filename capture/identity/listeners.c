@@ -236,13 +236,12 @@ void bh_listeners_find_owners(const char *proc, uint64_t inode, struct bh_listen
 {
 	DIR *dir = opendir(proc);
 	const struct dirent *entry;
-	char id[BH_CONTAINER_ID] = "", outer[BH_CONTAINER_ID];
-	uint8_t runtime;
+	struct bh_cgroup cgroup;
 
 	while (dir != NULL && (entry = readdir(dir)) != NULL)
 		if (is_in(proc, atoi(entry->d_name), inode) &&
-		    bh_cgroup_of_process(proc, entry->d_name, &runtime, id, outer) && id[0] != '\0')
-			claim_sockets(proc, entry->d_name, id, out, sockets);
+		    bh_cgroup_of_process(proc, entry->d_name, &cgroup) && cgroup.id[0] != '\0')
+			claim_sockets(proc, entry->d_name, cgroup.id, out, sockets);
 	if (dir != NULL)
 		closedir(dir);
 	for (uint16_t i = 0; i < out->count; i++)

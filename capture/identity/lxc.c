@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "address.h"
 #include "file_set.h"
 #include "grow.h"
 #include "runtime.h"
@@ -48,6 +49,26 @@ static void read_environment(struct bh_container *c, const struct bh_setting *se
 	bh_container_set_label(c, "bulkhead.workload", label);
 }
 
+/* "lxc.net.0.hwaddr" and those of its further networks. */
+static bool is_mac_key(const struct bh_setting *s)
+{
+	static const char before[] = "lxc.net.", after[] = ".hwaddr";
+	const size_t first = sizeof(before) - 1, last = sizeof(after) - 1;
+
+	return s->key_length > first + last && memcmp(s->key, before, first) == 0 &&
+	       memcmp(s->key + s->key_length - last, after, last) == 0;
+}
+
+static void read_mac(struct bh_container *c, const struct bh_setting *setting)
+{
+	char text[BH_MAC_TEXT];
+	struct bh_mac mac;
+
+	snprintf(text, sizeof(text), "%.*s", (int)setting->value_length, setting->value);
+	if (setting->value_length < sizeof(text) && bh_mac_parse(text, &mac))
+		bh_container_add_net(c)->mac = mac;
+}
+
 static bool read_config(const char *path, const char *data, size_t length, struct bh_container *out)
 {
 	struct bh_setting setting;
@@ -58,6 +79,8 @@ static bool read_config(const char *path, const char *data, size_t length, struc
 				     network_mode(&setting));
 		else if (bh_setting_is(&setting, "lxc.environment"))
 			read_environment(out, &setting);
+		else if (is_mac_key(&setting))
+			read_mac(out, &setting);
 	}
 	if (!name_of(path, out->id))
 		return false;

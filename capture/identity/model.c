@@ -278,7 +278,7 @@ static bool has_mac(const struct bh_container *c, const struct bh_mac *mac)
 }
 
 /* Where there is a cgroup of its name already, LXC appends a number to the next one's. Only the MAC
- * says that this is not another's whole name. */
+ * says that this is not another's whole name: LXC's tools write one into the configuration. */
 static const struct bh_container *by_numbered_name(const struct bh_model *m,
 						   const struct bh_endpoint_fact *fact)
 {
@@ -300,8 +300,8 @@ static const struct bh_container *by_id(const struct bh_model *m,
 {
 	if (fact->runtime != BH_RUNTIME_LXC)
 		return container_of(m, fact->runtime, fact->container_id);
-	const struct bh_container *c = by_lxc_name(m, fact->container_id);
-	return c != NULL ? c : by_numbered_name(m, fact);
+	const struct bh_container *c = by_numbered_name(m, fact);
+	return c != NULL ? c : by_lxc_name(m, fact->container_id);
 }
 
 const struct bh_container *bh_model_container_by_id(const struct bh_model *m, const char *id)
@@ -341,13 +341,24 @@ bool bh_model_uses_host_network(const struct bh_model *m)
 	return false;
 }
 
+/* Whether the engine says that the container's network is another one: a process of its has
+ * entered this namespace, as an agent does that looks into others. */
+static bool lives_elsewhere(const struct bh_container *c, const struct bh_endpoint_fact *fact)
+{
+	return is_on_host(c) || (bh_netns_name_is_made_up(fact->netns_name) &&
+				 bh_netns_name_is_made_up(c->netns_path) && !has_path(c, fact));
+}
+
 static const struct bh_container *find_container(const struct bh_model *m,
 						 const struct bh_endpoint_fact *fact)
 {
+	const struct bh_container *c =
+		fact->container_id[0] != '\0' ? owner_of(m, by_id(m, fact)) : NULL;
+
 	/* A cgroup's id is certain; nothing weaker may overrule it, even where its name is not
 	 * known. */
-	if (fact->container_id[0] != '\0')
-		return owner_of(m, by_id(m, fact));
+	if (fact->container_id[0] != '\0' && (c == NULL || !lives_elsewhere(c, fact)))
+		return c;
 	return owner_of(m, by_circumstance(m, fact));
 }
 
@@ -400,6 +411,22 @@ static void rename_instance(struct bh_model *m, struct instance *i, const struct
 		m->config.renamed(m->config.user, &i->shown, &former);
 }
 
+static bool is_same_net(const struct bh_container_net *a, const struct bh_container_net *b)
+{
+	return memcmp(&a->mac, &b->mac, sizeof(a->mac)) == 0 &&
+	       bh_addr_equal(&a->addr4, &b->addr4) && bh_addr_equal(&a->addr6, &b->addr6);
+}
+
+static bool has_same_nets(const struct bh_container *a, const struct bh_container *b)
+{
+	if (a == NULL || b == NULL || a->net_count != b->net_count)
+		return a == b;
+	for (size_t at = 0; at < a->net_count; at++)
+		if (!is_same_net(&a->nets[at], &b->nets[at]))
+			return false;
+	return true;
+}
+
 static void name_after(struct bh_model *m, struct instance *i, const struct bh_container *c,
 		       int64_t now)
 {
@@ -409,6 +436,8 @@ static void name_after(struct bh_model *m, struct instance *i, const struct bh_c
 	if (c != NULL || is_contradicted(m, i)) {
 		struct bh_container *copy = c != NULL ? bh_container_copy(c) : NULL;
 
+		/* Whose an address is may follow from it. */
+		m->generation += !has_same_nets(copy, i->shown.container);
 		bh_container_free((struct bh_container *)(uintptr_t)i->shown.container);
 		i->shown.container = copy;
 	}
@@ -769,12 +798,6 @@ static void keep_image(struct bh_container *container, const struct bh_container
 {
 	if (known != NULL && is_image_id(container->image) && !is_image_id(known->image))
 		memcpy(container->image, known->image, sizeof(container->image));
-}
-
-static bool is_same_net(const struct bh_container_net *a, const struct bh_container_net *b)
-{
-	return memcmp(&a->mac, &b->mac, sizeof(a->mac)) == 0 &&
-	       bh_addr_equal(&a->addr4, &b->addr4) && bh_addr_equal(&a->addr6, &b->addr6);
 }
 
 static void date_nets(struct bh_container *container, const struct bh_container *known, int64_t now)
@@ -1558,8 +1581,7 @@ static bool is_nested(const struct bh_netns_fact *n, const struct bh_instance *i
 	const char *id = i->fact.container_id;
 
 	return id[0] != '\0' && i->fact.netns_inode != 0 && n->inode != i->fact.netns_inode &&
-	       ((n->runtime == i->fact.runtime && strcmp(n->container_id, id) == 0) ||
-		strcmp(n->within, id) == 0);
+	       n->runtime == i->fact.runtime && strcmp(n->container_id, id) == 0;
 }
 
 size_t bh_model_nested(const struct bh_model *m, const struct bh_instance *instance)
@@ -1583,9 +1605,9 @@ static void add_nested_row(const struct bh_model *m, struct rows *rows,
 			break;
 	if (i == NULL)
 		return;
-	if (n->within[0] != '\0')
-		snprintf(name, sizeof(name), "%s:%.12s", bh_runtime_name(n->runtime),
-			 n->container_id);
+	if (n->inner[0] != '\0')
+		snprintf(name, sizeof(name), "%s:%.12s", bh_runtime_name(n->inner_runtime),
+			 n->inner);
 	else
 		snprintf(name, sizeof(name), "process %" PRId32, n->pid);
 	struct bh_coverage_row *row = add_row(rows, name, "", "nested");
@@ -1604,7 +1626,7 @@ static void add_user_row(const struct bh_model *m, struct rows *rows, const stru
 	char name[64];
 	bool has_id = n->container_id[0] != '\0';
 
-	if (!n->of_user || n->nsid >= 0 || n->within[0] != '\0' ||
+	if (!n->of_user || n->nsid >= 0 || n->inner[0] != '\0' ||
 	    (has_id && container_of(m, n->runtime, n->container_id) != NULL))
 		return;
 	if (has_id)

@@ -181,6 +181,8 @@ bool bh_endpoint_changed_hands(const struct bh_endpoint_fact *a, const struct bh
 
 /* Labels a policy can select by: the container's, and always "bulkhead.workload", "bulkhead.name",
  * "bulkhead.runtime" ("docker", "netns" …), "bulkhead.netns" where named. NULL where not set. */
+/* Whether its runtime says that it gave out the address to it. */
+bool bh_instance_is_granted(const struct bh_instance *instance, const struct bh_addr *addr);
 const char *bh_instance_label(const struct bh_instance *instance, const char *key);
 
 /* Coverage: every container and namespace known, whether seen through a veth or not. */

@@ -177,20 +177,26 @@ static bool is_of_user(const struct scan *s, const char *pid)
 		net_has_line(s, pid, "if_inet6", 0, " lo\n"));
 }
 
+/* Facts are compared as a whole: no byte behind a text's end may differ. */
+static void take_cgroup(struct bh_netns_fact *fact, const struct bh_cgroup *cgroup)
+{
+	fact->runtime = cgroup->runtime;
+	memcpy(fact->container_id, cgroup->id, sizeof(fact->container_id));
+	fact->inner_runtime = cgroup->inner_runtime;
+	memcpy(fact->inner, cgroup->inner, sizeof(fact->inner));
+}
+
 /* Where several containers share a namespace, the one that was there first is whose it is. */
 static void add_process(struct scan *s, struct candidate *c, const char *pid)
 {
 	uint64_t start = start_time(s, pid);
-	char id[BH_CONTAINER_ID] = "", outer[BH_CONTAINER_ID] = ""; /* compared as a whole */
-	uint8_t runtime;
+	struct bh_cgroup cgroup;
 
-	if (bh_cgroup_of_process(s->proc, pid, &runtime, id, outer)) {
+	if (bh_cgroup_of_process(s->proc, pid, &cgroup)) {
 		if (start >= c->oldest)
 			return;
 		c->oldest = start;
-		c->fact.runtime = runtime;
-		memcpy(c->fact.container_id, id, sizeof(id));
-		memcpy(c->fact.within, outer, sizeof(outer));
+		take_cgroup(&c->fact, &cgroup);
 		c->fact.pid = atoi(pid);
 		c->fact.of_user = is_of_user(s, pid);
 	} else if (c->oldest == UINT64_MAX && start < c->oldest_other) {
@@ -232,25 +238,23 @@ static void scan_process(struct scan *s, const char *pid)
 /* The oldest process of a container stays the oldest as long as it is there. */
 static void settle_by_known(struct scan *s, const struct bh_netns_fact *known)
 {
-	char path[300], pid[16], id[BH_CONTAINER_ID] = "", outer[BH_CONTAINER_ID] = "";
+	char path[300], pid[16];
+	struct bh_cgroup cgroup;
 	uint64_t inode;
-	uint8_t runtime;
 
 	snprintf(pid, sizeof(pid), "%d", known->pid);
 	snprintf(path, sizeof(path), "%s/%s/ns/net", s->proc, pid);
 	if (known->container_id[0] == '\0' || known->pid <= 0 || !linked_inode(path, &inode) ||
-	    inode != known->inode || !bh_cgroup_of_process(s->proc, pid, &runtime, id, outer) ||
-	    strcmp(id, known->container_id) != 0)
+	    inode != known->inode || !bh_cgroup_of_process(s->proc, pid, &cgroup) ||
+	    cgroup.runtime != known->runtime || strcmp(cgroup.id, known->container_id) != 0)
 		return;
 	struct candidate *c = known_candidate(s, inode);
 	if (c == NULL && (c = candidate_at(s, path)) == NULL)
 		return;
 	c->settled = true;
-	c->fact.runtime = runtime;
+	take_cgroup(&c->fact, &cgroup);
 	c->fact.pid = known->pid;
 	c->fact.of_user = known->of_user;
-	memcpy(c->fact.container_id, id, sizeof(id));
-	memcpy(c->fact.within, outer, sizeof(outer));
 }
 
 static void scan_processes(struct scan *s, const struct bh_map *known)

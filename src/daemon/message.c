@@ -100,8 +100,8 @@ static bool check_netns(const void *data)
 {
 	const struct bh_netns_fact *f = data;
 
-	return TEXT_OK(f->name) && TEXT_OK(f->container_id) && TEXT_OK(f->within) &&
-	       f->runtime < BH_RUNTIMES && flag_ok(&f->of_user);
+	return TEXT_OK(f->name) && TEXT_OK(f->container_id) && TEXT_OK(f->inner) &&
+	       f->inner_runtime < BH_RUNTIMES && f->runtime < BH_RUNTIMES && flag_ok(&f->of_user);
 }
 
 static bool check_worker_number(const void *data)

@@ -97,4 +97,18 @@ connects() {
 eventually 10 connects web-1 10.91.0.2 5432 || fail "enforcement broke web"
 connects web-1 10.91.0.5 5432 && fail "web reached the machine"
 connects db 10.91.0.2 5432 || fail "the test is wrong: db does not answer itself"
+
+step "root in a container takes another's name for a cgroup of its own: it stays who it is"
+# In a hierarchy without controllers, where it may make what it likes.
+lxc lxc-attach -P "$scratch/lxc" -n web-2 -- /bin/sh -c 'mkdir -p /tmp/c && mount -t cgroup -o none,name=systemd x /tmp/c &&
+	mkdir /tmp/c/lxc.payload.db && echo 1 >/tmp/c/lxc.payload.db/cgroup.procs' || fail "the test is wrong: no cgroup is made"
+init=$(lxc lxc-info -P "$scratch/lxc" -n web-2 -pH)
+grep -q lxc.payload.db "/proc/$init/cgroup" || fail "the test is wrong: $(cat "/proc/$init/cgroup")"
+stop_daemon
+start_daemon
+instance_is container:db db || fail "db is somebody else: $(bh workloads)"
+eventually 10 instance_is label:web web-2 || fail "web-2 is somebody else: $(bh workloads)"
+[ "$(bh workloads --format json | jq '[.rows[] | select(.workload == "container:db") | .instances[]] | length')" = 1 ] ||
+	fail "db has another instance: $(bh workloads)"
+eventually 10 connects web-1 10.91.0.2 5432 || fail "web does not reach the database any more"
 no_leak

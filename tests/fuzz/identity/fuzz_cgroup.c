@@ -9,12 +9,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char id[BH_CONTAINER_ID], outer[BH_CONTAINER_ID];
-	uint8_t runtime;
+	const uint8_t *zero = memchr(data, '\0', size);
+	size_t length = zero != NULL ? (size_t)(zero - data) : size;
+	struct bh_cgroup out;
 
-	if (bh_cgroup_container((const char *)data, size, &runtime, id, outer) &&
-	    (memchr(outer, '\0', sizeof(outer)) == NULL || memchr(id, '\0', sizeof(id)) == NULL ||
-	     runtime == BH_RUNTIME_NONE || runtime >= BH_RUNTIMES))
+	/* What stands behind a zero is this process's own. */
+	if (bh_cgroup_container((const char *)data, length, (const char *)data + length,
+				size - length, &out) &&
+	    (memchr(out.inner, '\0', sizeof(out.inner)) == NULL ||
+	     memchr(out.id, '\0', sizeof(out.id)) == NULL || out.runtime == BH_RUNTIME_NONE ||
+	     out.runtime >= BH_RUNTIMES || out.inner_runtime >= BH_RUNTIMES))
 		abort();
 	return 0;
 }

@@ -949,9 +949,10 @@ static void coverage_tells_what_is_nested(void **state)
 				      .pid = 77 },
 			     made = { .inode = 10,
 				      .nsid = -1,
-				      .container_id = ID_B,
-				      .within = ID_A,
-				      .runtime = BH_RUNTIME_DOCKER };
+				      .container_id = ID_A,
+				      .inner = ID_B,
+				      .runtime = BH_RUNTIME_DOCKER,
+				      .inner_runtime = BH_RUNTIME_DOCKER };
 	struct rows rows = { 0 };
 
 	(void)state;
