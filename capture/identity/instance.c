@@ -17,6 +17,17 @@ void bh_instance_free(struct instance *i)
 
 /* --- addresses -------------------------------------------------------------------------------- */
 
+bool bh_instance_is_granted(const struct bh_instance *instance, const struct bh_addr *addr)
+{
+	const struct bh_container *c = instance->container;
+
+	for (size_t i = 0; c != NULL && i < c->net_count; i++)
+		if (bh_addr_equal(&c->nets[i].addr4, addr) ||
+		    bh_addr_equal(&c->nets[i].addr6, addr))
+			return true;
+	return false;
+}
+
 struct bh_hold *bh_instance_open_hold(struct instance *i, const struct bh_addr *addr)
 {
 	for (size_t at = 0; at < i->hold_count; at++)

@@ -98,14 +98,18 @@ static struct place place_of(uint32_t where, const struct bh_addr *addr)
 
 #define NOT_HELD INT64_MAX
 
-/* When the kernel says that it was set; NOT_HELD: it is not. */
+#define GIVEN_OUT INT64_MIN
+
+/* When the kernel says that it was set, or before all times where a runtime gave it out
+ * (policy/claims.c); NOT_HELD: it is not. */
 static int64_t made(const struct bh_instance *instance, const struct bh_addr *addr)
 {
 	const struct bh_endpoint_fact *fact = &instance->fact;
 
 	for (uint8_t i = 0; i < fact->addr_count; i++)
 		if (bh_addr_equal(&fact->addrs[i], addr))
-			return fact->addr_made[i];
+			return bh_instance_is_granted(instance, addr) ? GIVEN_OUT
+								      : fact->addr_made[i];
 	return NOT_HELD;
 }
 

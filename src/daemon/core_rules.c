@@ -147,7 +147,12 @@ static struct bh_compile_endpoint compile_endpoint(const struct bh_core *core,
 						   const struct bh_instance *instance,
 						   const struct bh_endpoint_fact *fact)
 {
+	uint16_t granted = 0;
+
+	for (uint8_t i = 0; fact != NULL && i < fact->addr_count; i++)
+		granted |= (uint16_t)(bh_instance_is_granted(instance, &fact->addrs[i]) << i);
 	return (struct bh_compile_endpoint) { .fact = fact,
+					      .granted = granted,
 					      .workload = instance->workload,
 					      .mode = bh_core_mode(core, instance->workload),
 					      .labels = instance,

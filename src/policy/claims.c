@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Whoever may configure his own interface can give himself a neighbour's address, and with it the
- * neighbour's rights. So an address is the one's who has had it longest, by the kernel's own stamp;
- * the others hold it when he is gone. Replicas of one workload may share an address: they have the
- * same rights anyway. On another network the same address is another one.
+ * neighbour's rights. So an address is the one's to whom a runtime gave it; else the one's who has
+ * had it longest, by the kernel's own stamp; the others hold it when he is gone. Replicas of one
+ * workload may share an address: they have the same rights anyway. On another network the same
+ * address is another one.
  */
 #include "claims.h"
 
@@ -13,12 +14,23 @@
 #include "address.h"
 #include "grow.h"
 
+_Static_assert(BH_ENDPOINT_ADDRS <= 16, "an endpoint's addresses have a bit each");
+
 struct claim {
 	const struct bh_compile_endpoint *endpoint;
 	struct bh_endpoint_fact *fact;
 	struct bh_addr addr;
-	int64_t made;
+	int64_t made; /* INT64_MIN: given out */
 };
+
+static struct claim claim_of(const struct bh_compile_endpoint *e, struct bh_endpoint_fact *fact,
+			     uint8_t which)
+{
+	bool granted = (e->granted >> which & 1) != 0;
+
+	return (struct claim) { e, fact, fact->addrs[which],
+				granted ? INT64_MIN : fact->addr_made[which] };
+}
 
 static int compare_places(const struct claim *x, const struct claim *y)
 {
@@ -60,9 +72,7 @@ void bh_claims_settle(const struct bh_compile_endpoint *endpoints, struct bh_end
 
 	for (size_t i = 0; i < count; i++)
 		for (uint8_t j = 0; j < facts[i].addr_count; j++)
-			claims[made++] =
-				(struct claim) { &endpoints[i], &facts[i], facts[i].addrs[j],
-						 facts[i].addr_made[j] };
+			claims[made++] = claim_of(&endpoints[i], &facts[i], j);
 	if (made > 0)
 		qsort(claims, made, sizeof(*claims), compare_claims);
 	for (size_t i = 1; i < made; i++) {

@@ -14,6 +14,7 @@ struct bh_compile_endpoint {
 	/* NULL: no endpoint of the workload is there just now. It keeps its chains, so that its
 	 * return changes no more than its departure did. */
 	const struct bh_endpoint_fact *fact;
+	uint16_t granted; /* bit i: its runtime says that it gave out addrs[i] of the fact to it */
 	const char *workload; /* "": unidentified; it gets a port, but no binding, and meets the
 				 posture */
 	uint8_t mode;

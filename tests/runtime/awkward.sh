@@ -135,6 +135,24 @@ is_covered flat neither "macvlan"
 is_covered half enforceable
 is_covered half neither "on its network flat ($(address half flat))"
 
+step "an address that another took while its owner was away is the owner's again"
+lost=$(address sixth six)
+d stop -t 0 sixth >/dev/null
+nsenter -t "$(d inspect -f '{{.State.Pid}}' server)" -n ip addr add "$lost/24" dev eth2 || fail "the test is wrong: no eth2"
+sleep 1
+d start sixth >/dev/null
+[ "$(address sixth six)" = "$lost" ] || fail "the test is wrong: it was given another address"
+announces() { # CONTAINER DEVICE
+	nsenter -t "$(d inspect -f '{{.State.Pid}}' "$1")" -n busybox arping -c 1 -U -I "$2" "$lost"
+}
+announces sixth eth0 >/dev/null
+announces server eth2 >/dev/null
+impostor() { # WORKLOAD
+	has_event ".kind == \"spoof\" and .address == \"$lost\" and .workload == \"label:$1\""
+}
+eventually 10 impostor server || fail "nobody tells who took the address: $(bh events)"
+impostor sixth && fail "the owner is taken for an impostor"
+
 step "a namespace within a container: what leaves it is the container's, and explained"
 nest="$(d inspect -f '{{.State.Pid}}' nest)"
 # Its processes are children of the init that the engine put first.

@@ -187,6 +187,31 @@ static void who_sets_it_later_does_not_come_to_own_it(void **state)
 	assert_int_equal(core_fixture_events(core, "spoof"), 2);
 }
 
+/* A runtime gave it to b, who was away while a took it. */
+static void who_was_given_it_owns_it(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_container *c = bh_container_new();
+	struct bh_endpoint_fact b = endpoint(6, "b", "10.0.0.5", NOW + 5);
+
+	c->runtime = b.runtime = BH_RUNTIME_DOCKER;
+	memset(c->id, 'b', sizeof(c->id) - 1);
+	memcpy(b.container_id, c->id, sizeof(c->id));
+	bh_copy_text(c->name, sizeof(c->name), "b");
+	c->running = true;
+	bh_addr_parse("10.0.0.5", &bh_container_add_net(c)->addr4);
+	bh_model_container(core->model, c, NOW);
+	set(core, 5, "a", "10.0.0.5", NOW, NOW);
+	bh_model_endpoint(core->model, &b, NOW + 5);
+	claim_at(core, 6, "10.0.0.5", NOW + 6);
+	wait_for_facts(core);
+	assert_told(core, 0, 0, 0, 0);
+	claim_at(core, 5, "10.0.0.5", NOW + 7);
+	wait_for_facts(core);
+	assert_told(core, 1, 0, 0, 0); /* a's, though it was there before */
+	bh_container_free(c);
+}
+
 static void interfaces_of_one_namespace_share_their_addresses(void **state)
 {
 	struct bh_core *core = *state;
@@ -398,6 +423,7 @@ int main(void)
 		TEST(facts_may_come_after_the_claim),
 		TEST(anothers_address_is_a_spoof_told_once_a_minute),
 		TEST(who_sets_it_later_does_not_come_to_own_it),
+		TEST(who_was_given_it_owns_it),
 		TEST(interfaces_of_one_namespace_share_their_addresses),
 		TEST(an_address_that_nobody_holds),
 		TEST(an_address_moves),

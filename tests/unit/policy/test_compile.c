@@ -268,6 +268,11 @@ static void an_address_is_the_ones_who_had_it_first(void **state)
 	assert_held_by(h, "br7:api veth1 ");
 	h->facts[web].addr_made[0] = 300;
 	assert_held_by(h, "br7:web veth0 ");
+	/* To whom it was given out it belongs, whoever sat down on it meanwhile. */
+	h->endpoints[api].granted = 1;
+	assert_held_by(h, "br7:api veth1 ");
+	h->endpoints[api].granted = 2; /* another one of its addresses */
+	assert_held_by(h, "br7:web veth0 ");
 	/* Another replica may, a stranger may not, and elsewhere it is another address. */
 	size_t second = add_endpoint(h, "web", BH_ENFORCE, "app=web", 7, "10.0.0.9");
 	h->facts[second].addr_made[0] = 600;
