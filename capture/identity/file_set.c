@@ -34,9 +34,8 @@ static void ask(struct bh_file_set *set)
 	set->request = set->host.query(set->host.user, set->runtime, BH_QUERY_FILES, "");
 }
 
-static void on_file(void *user, const char *path, const char *data, size_t length)
+static void note_file(struct bh_file_set *set, const char *path)
 {
-	struct bh_file_set *set = user;
 	struct known *known = bh_map_get_text(set->known, path);
 
 	if (known == NULL) {
@@ -45,7 +44,23 @@ static void on_file(void *user, const char *path, const char *data, size_t lengt
 		bh_map_put_text(set->known, path, known);
 	}
 	known->round = set->round;
+}
+
+static void on_file(void *user, const char *path, const char *data, size_t length)
+{
+	struct bh_file_set *set = user;
+
+	note_file(set, path);
 	set->events.file(set->events.user, path, data, length);
+}
+
+static void on_large(void *user, const char *path)
+{
+	struct bh_file_set *set = user;
+
+	note_file(set, path);
+	if (set->events.large != NULL)
+		set->events.large(set->events.user, path);
 }
 
 static void lose(struct bh_file_set *set, const struct known *known)
@@ -109,7 +124,7 @@ void bh_file_set_stop(struct bh_file_set *set)
 
 bool bh_file_set_data(struct bh_file_set *set, uint32_t request, const void *bytes, size_t length)
 {
-	struct bh_file_events events = { set, on_file, on_gone, on_listed, on_again };
+	struct bh_file_events events = { set, on_file, on_gone, on_listed, on_again, on_large };
 	struct bh_error err = { 0 };
 
 	if (request != set->request)
@@ -152,7 +167,7 @@ void bh_file_back_end_start(struct bh_file_back_end *b, const struct bh_runtime_
 					 size_t length),
 			    void (*gone)(void *state, const char *path))
 {
-	struct bh_file_set_events events = { b, file, gone, on_back_end_listed };
+	struct bh_file_set_events events = { b, file, gone, on_back_end_listed, NULL };
 
 	b->host = *host;
 	b->runtime = runtime;

@@ -19,6 +19,8 @@ struct bh_file_set_events {
 	void (*gone)(void *user, const char *path); /* one that was told of */
 	/* All that there is was told. places: how many of the places where to look exist. */
 	void (*listed)(void *user, uint32_t places);
+	/* A file is there, and too large to be passed on (BH_FILE_MOST). May be NULL. */
+	void (*large)(void *user, const char *path);
 };
 
 struct bh_file_set;

@@ -7,7 +7,8 @@
 
 static bool head_ok(const struct bh_file_head *head)
 {
-	bool named = head->news == BH_FILE_IS || head->news == BH_FILE_GONE;
+	bool named = head->news == BH_FILE_IS || head->news == BH_FILE_GONE ||
+		     head->news == BH_FILE_LARGE;
 
 	return head->news < BH_FILE_NEWS && head->path_length < BH_FILE_PATH &&
 	       (head->path_length > 0) == named && head->data_length <= BH_FILE_MOST;
@@ -32,6 +33,8 @@ static void tell(const struct bh_file_head *head, char *body, const struct bh_fi
 		events->again(events->user);
 	} else if (head->news == BH_FILE_GONE) {
 		events->gone(events->user, path);
+	} else if (head->news == BH_FILE_LARGE) {
+		events->large(events->user, path);
 	} else {
 		/* The next head may begin there, and is wanted back. */
 		char behind = data[head->data_length];

@@ -21,6 +21,7 @@ enum bh_file_news {
 	BH_FILES_LISTED, /* all that there is was told; data_length: how many of the places where
 			    to look exist at all */
 	BH_FILES_AGAIN,	 /* something was missed: everything is told once more */
+	BH_FILE_LARGE,	 /* path: one of more than BH_FILE_MOST bytes, which is not passed on */
 	BH_FILE_NEWS,
 };
 
@@ -37,6 +38,7 @@ struct bh_file_events {
 	void (*gone)(void *user, const char *path);
 	void (*listed)(void *user, uint32_t places);
 	void (*again)(void *user);
+	void (*large)(void *user, const char *path);
 };
 
 /* Zero-initialise. */

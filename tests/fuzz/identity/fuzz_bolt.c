@@ -26,10 +26,11 @@ static void mend_sum(uint8_t *bytes, size_t size, size_t offset)
 
 static void tell(void *podman, const struct fuzz_host *h, const void *bytes, size_t size)
 {
-	struct bh_file_head head = { BH_FILE_IS, 1, (uint32_t)size };
+	static const char path[] = "/bolt_state.db";
+	struct bh_file_head head = { BH_FILE_IS, sizeof(path) - 1, (uint32_t)size };
 
 	bh_podman_ops.data(podman, h->files, &head, sizeof(head), 0);
-	bh_podman_ops.data(podman, h->files, "/", 1, 0);
+	bh_podman_ops.data(podman, h->files, path, sizeof(path) - 1, 0);
 	bh_podman_ops.data(podman, h->files, bytes, size, 0);
 }
 

@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
  * came, and is the same in one run or in many. */
 struct told {
 	size_t bytes;
-	unsigned files, gone, listed, again;
+	unsigned files, gone, listed, again, large;
 };
 
 static void on_file(void *user, const char *path, const char *content, size_t length)
@@ -44,10 +44,17 @@ static void on_again(void *user)
 	((struct told *)user)->again++;
 }
 
+static void on_large(void *user, const char *path)
+{
+	if (strlen(path) >= BH_FILE_PATH)
+		abort();
+	((struct told *)user)->large++;
+}
+
 static struct told feed(const uint8_t *data, size_t size, size_t run)
 {
 	struct told told = { 0 };
-	struct bh_file_events events = { &told, on_file, on_gone, on_listed, on_again };
+	struct bh_file_events events = { &told, on_file, on_gone, on_listed, on_again, on_large };
 	struct bh_file_stream stream = { 0 };
 	struct bh_error err = { 0 };
 

@@ -65,10 +65,18 @@ static void on_again(void *user)
 	snprintf(r->log + used, sizeof(r->log) - used, "again\n");
 }
 
+static void on_large(void *user, const char *path)
+{
+	struct reader *r = user;
+	size_t used = strlen(r->log);
+
+	snprintf(r->log + used, sizeof(r->log) - used, "large %s\n", path + strlen(r->folder));
+}
+
 static bool on_data(void *user, const void *bytes, size_t length)
 {
 	struct reader *r = user;
-	struct bh_file_events events = { r, on_file, on_gone, on_listed, on_again };
+	struct bh_file_events events = { r, on_file, on_gone, on_listed, on_again, on_large };
 	struct bh_error err = { 0 };
 
 	if (r->refuse)
@@ -166,8 +174,8 @@ static void test_there(void **state)
 	write_file(&r, "libpod/bolt_state.db", "first");
 	write_file(&r, "libpod/other", "nobody asked for it");
 	watch(&r);
-	await(&r, "listed 1\n");
-	assert_string_equal(r.log, "is /libpod/bolt_state.db 5 first\nlisted 1\n");
+	await(&r, "listed 2\n");
+	assert_string_equal(r.log, "is /libpod/bolt_state.db 5 first\nlisted 2\n");
 	write_file(&r, "libpod/bolt_state.db", "second one");
 	await(&r, "is /libpod/bolt_state.db 10 second one\n");
 	char path[200];
@@ -205,7 +213,7 @@ static void test_later(void **state)
 	watch(&r);
 	await(&r, "listed 0\n");
 	assert_int_equal(mkdir(r.folder, 0700), 0);
-	await(&r, "listed 1\n");
+	await(&r, "listed 2\n");
 	make_folder(&r, "libpod");
 	write_file(&r, "libpod/bolt_state.db", "late");
 	await(&r, "is /libpod/bolt_state.db 4 late\n");
@@ -216,6 +224,100 @@ static void test_later(void **state)
 	make_folder(&r, "libpod");
 	write_file(&r, "libpod/bolt_state.db", "again");
 	await(&r, "is /libpod/bolt_state.db 5 again\n");
+	stop(&r);
+}
+
+static FILE *append_to(const struct reader *r, const char *name, const char *text)
+{
+	char path[200];
+
+	snprintf(path, sizeof(path), "%s/%s", r->folder, name);
+	FILE *file = fopen(path, "a");
+	assert_non_null(file);
+	fputs(text, file);
+	fflush(file);
+	return file;
+}
+
+#define NOTHING_BESIDE "gone /db.sql-wal\ngone /db.sql-journal\n"
+
+/* A database, its log and its journal are one: whichever changes, all are told, the database last.
+ * Podman keeps it open as long as it runs, so that nothing is told by its closing. */
+static void test_together(void **state)
+{
+	struct reader r;
+	char path[200];
+
+	(void)state;
+	start(&r);
+	write_file(&r, "db.sql", "one");
+	write_file(&r, "db.sql-shm", "nobody asked for it");
+	make_folder(&r, "libpod");
+	write_file(&r, "libpod/bolt_state.db", "bolt");
+	watch(&r);
+	await(&r, "listed 2\n");
+	assert_string_equal(r.log, "is /libpod/bolt_state.db 4 bolt\n" NOTHING_BESIDE
+				   "is /db.sql 3 one\nlisted 2\n");
+	r.log[0] = '\0';
+	FILE *database = append_to(&r, "db.sql", " two");
+	await(&r, NOTHING_BESIDE "is /db.sql 7 one two\n");
+	FILE *log = append_to(&r, "db.sql-wal", "log");
+	await(&r, "is /db.sql-wal 3 log\ngone /db.sql-journal\nis /db.sql 7 one two\n");
+	write_file(&r, "db.sql-journal", "journal");
+	await(&r, "is /db.sql-wal 3 log\nis /db.sql-journal 7 journal\nis /db.sql 7 one two\n");
+	r.log[0] = '\0';
+	for (const char *const *name =
+		     (const char *const[]) { "db.sql-wal", "db.sql-journal", NULL };
+	     *name != NULL; name++) {
+		snprintf(path, sizeof(path), "%s/%s", r.folder, *name);
+		unlink(path);
+	}
+	await(&r, NOTHING_BESIDE "is /db.sql 7 one two\n");
+	/* A link is none of them. */
+	assert_int_equal(symlink("/etc/passwd", path), 0);
+	fputs(" three", database);
+	fflush(database);
+	await(&r, NOTHING_BESIDE "is /db.sql 13 one two three\n");
+	snprintf(path, sizeof(path), "%s/db.sql", r.folder);
+	unlink(path);
+	await(&r, "\ngone /db.sql\n");
+	/* What is written alone is not told before it is closed: it would be half. */
+	FILE *alone = append_to(&r, "libpod/bolt_state.db", " more");
+	write_file(&r, "db.sql", "four");
+	await(&r, "is /db.sql 4 four\n");
+	assert_null(strstr(r.log, "bolt"));
+	fclose(alone);
+	await(&r, "is /libpod/bolt_state.db 9 bolt more\n");
+	assert_null(strstr(r.log, "shm"));
+	fclose(database);
+	fclose(log);
+	stop(&r);
+}
+
+/* Nothing of a file that is too large is told but that, and nothing of one whose log is. */
+static void test_large(void **state)
+{
+	struct reader r;
+	char path[200];
+
+	(void)state;
+	start(&r);
+	make_folder(&r, "libpod");
+	write_file(&r, "libpod/bolt_state.db", "");
+	snprintf(path, sizeof(path), "%s/libpod/bolt_state.db", r.folder);
+	assert_int_equal(truncate(path, BH_FILE_MOST + 1), 0);
+	write_file(&r, "db.sql", "small");
+	watch(&r);
+	await(&r, "listed 2\n");
+	assert_string_equal(r.log, "large /libpod/bolt_state.db\n" NOTHING_BESIDE
+				   "is /db.sql 5 small\nlisted 2\n");
+	r.log[0] = '\0';
+	write_file(&r, "db.sql-wal", "");
+	snprintf(path, sizeof(path), "%s/db.sql-wal", r.folder);
+	assert_int_equal(truncate(path, BH_FILE_MOST + 1), 0);
+	await(&r, "large /db.sql\n");
+	unlink(path);
+	await(&r, NOTHING_BESIDE "is /db.sql 5 small\n");
 	stop(&r);
 }
 
@@ -241,8 +343,8 @@ static void test_no_room(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_there),
-		cmocka_unit_test(test_later),
+		cmocka_unit_test(test_there),	 cmocka_unit_test(test_later),
+		cmocka_unit_test(test_together), cmocka_unit_test(test_large),
 		cmocka_unit_test(test_no_room),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,11 +12,9 @@
 
 #include "address.h"
 #include "bolt_pages.h"
+#include "podman_sqlite.h"
 #include "runtime_fixture.h"
 
-#define INFRA "1111111111111111111111111111111111111111111111111111111111111111"
-#define MEMBER "2222222222222222222222222222222222222222222222222222222222222222"
-#define POD "3333333333333333333333333333333333333333333333333333333333333333"
 #define DB "/storage/libpod/bolt_state.db"
 
 /* --- the service ------------------------------------------------------------------------------ */
@@ -227,12 +225,50 @@ static void test_takes_over(void **state)
 	runtime_stop(&h);
 }
 
+/* Which of two databases Podman uses depends on its version; it is the one that it writes to. */
+static void test_both(void **state)
+{
+	static struct pages p;
+	struct bh_buffer sqlite = { 0 };
+	struct runtime_host h;
+
+	(void)state;
+	start_on_disk(&h, &p, -ENOENT);
+	make_state(PODMAN_TABLES PODMAN_ROWS PODMAN_REMOVE_MEMBER
+		   "UPDATE PodConfig SET JSON = '{\"name\":\"moved\"}'",
+		   &sqlite);
+	runtime_tell_bytes(&h, BH_FILE_IS, "/storage/db.sql", sqlite.data, sqlite.length);
+	assert_int_equal(h.state, BH_RUNTIME_CONNECTED);
+	assert_non_null(strstr(h.why, "on disk (db.sql, of two databases)"));
+	assert_string_equal(runtime_stated(&h, INFRA)->pod, "moved");
+	assert_null(runtime_stated(&h, MEMBER));
+	runtime_tell_bytes(&h, BH_FILE_IS, DB, &p, sizeof(p));
+	assert_non_null(strstr(h.why, "on disk (libpod/bolt_state.db, of two databases)"));
+	assert_string_equal(runtime_stated(&h, INFRA)->pod, "front");
+	assert_non_null(runtime_stated(&h, MEMBER));
+	/* Migrated: the other takes over, though nobody has written to it since. */
+	runtime_tell(&h, BH_FILE_GONE, DB, NULL, 0);
+	assert_int_equal(h.state, BH_RUNTIME_CONNECTED);
+	assert_null(strstr(h.why, "two databases"));
+	assert_string_equal(runtime_stated(&h, INFRA)->pod, "moved");
+	assert_null(runtime_stated(&h, MEMBER));
+	runtime_tell_bytes(&h, BH_FILE_IS, DB, &p, sizeof(p));
+	assert_non_null(runtime_stated(&h, MEMBER));
+	runtime_tell(&h, BH_FILE_GONE, "/storage/db.sql", NULL, 0);
+	assert_null(strstr(h.why, "two databases"));
+	assert_non_null(runtime_stated(&h, MEMBER));
+	runtime_tell(&h, BH_FILE_GONE, "/storage", NULL, 0);
+	assert_int_equal(h.state, BH_RUNTIME_ABSENT);
+	runtime_stop(&h);
+	bh_buffer_free(&sqlite);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_service),	   cmocka_unit_test(test_absent),
 		cmocka_unit_test(test_disk),	   cmocka_unit_test(test_unreadable),
-		cmocka_unit_test(test_takes_over),
+		cmocka_unit_test(test_takes_over), cmocka_unit_test(test_both),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
