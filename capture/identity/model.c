@@ -243,6 +243,26 @@ static struct bh_container *container_of(const struct bh_model *m, uint8_t runti
 	return bh_map_get(m->containers, key.bytes, key.length);
 }
 
+static bool has_path_mode(const struct bh_container *c)
+{
+	return strncmp(c->network_mode, "ns:", 3) == 0;
+}
+
+/* Of the containers in a namespace that somebody else made, and gave to each by its path, one
+ * stands for all of them, and always the same. */
+static const struct bh_container *first_at_path(const struct bh_model *m,
+						const struct bh_container *c)
+{
+	const struct bh_container *other, *first = c;
+
+	for (size_t position = 0; (other = bh_map_next(m->containers, &position)) != NULL;)
+		if (other->running && other->runtime == c->runtime &&
+		    strcmp(other->network_mode, c->network_mode) == 0 &&
+		    strcmp(other->id, first->id) < 0)
+			first = other;
+	return first;
+}
+
 /* A container that runs in another's namespace: the namespace is the other's. */
 static const struct bh_container *owner_of(const struct bh_model *m, const struct bh_container *c)
 {
@@ -255,7 +275,7 @@ static const struct bh_container *owner_of(const struct bh_model *m, const struc
 			break;
 		c = owner;
 	}
-	return c;
+	return c != NULL && has_path_mode(c) ? first_at_path(m, c) : c;
 }
 
 /* LXD and Incus are LXC, as far as a cgroup tells. */
@@ -829,8 +849,13 @@ void bh_model_container_gone(struct bh_model *m, uint8_t runtime, const char *id
 {
 	struct container_key key = container_key(runtime, id);
 
-	(void)now;
 	bh_map_remove(m->containers, key.bytes, key.length);
+	/* Another one stands for those that are left at its path. */
+	struct instance *i;
+	for (size_t position = 0; (i = bh_map_next(m->present, &position)) != NULL;)
+		if (i->shown.container != NULL && i->shown.container->runtime == runtime &&
+		    strcmp(i->shown.container->id, id) == 0 && has_path_mode(i->shown.container))
+			join(m, i, now);
 }
 
 /* --- the host --------------------------------------------------------------------------------- */
@@ -1444,6 +1469,12 @@ static bool lives_apart(const struct bh_model *m, const struct bh_container *c)
 	return false;
 }
 
+static bool was_left_behind(const struct bh_model *m, const struct bh_container *c,
+			    const struct bh_container *owner)
+{
+	return owner != c && !has_path_mode(c) && lives_apart(m, c);
+}
+
 void bh_model_announced(const struct bh_model *m,
 			void (*announced)(void *user, const struct bh_instance *who), void *user)
 {
@@ -1549,8 +1580,8 @@ static void add_container_row(const struct bh_model *m, struct rows *rows,
 	row->coverage = BH_NEITHER;
 	row->on_host = is_on_host(owner);
 	memcpy(row->container_id, c->id, sizeof(row->container_id));
-	row->no_network = (owner != c && lives_apart(m, c)) || strcmp(c->network_mode, "none") == 0;
-	if (owner != c && lives_apart(m, c)) {
+	row->no_network = was_left_behind(m, c, owner) || strcmp(c->network_mode, "none") == 0;
+	if (was_left_behind(m, c, owner)) {
 		snprintf(row->why, sizeof(row->why),
 			 "has no network: %s, whose it shared, was started again without it; "
 			 "restart it",

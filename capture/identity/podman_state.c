@@ -55,17 +55,34 @@ static void read_state(struct bh_container *c, const cJSON *state)
 			read_interfaces(c, network->string, bh_json_member(network, "interfaces"));
 }
 
-/* As Docker's API would call it. */
+/* The network's among the namespaces that the container is to have (OCI runtime specification,
+ * config-linux.md); NULL: it keeps the host's. */
+static const cJSON *network_namespace(const cJSON *config)
+{
+	const cJSON *linux_part = bh_json_member(bh_json_member(config, "spec"), "linux"), *one;
+
+	cJSON_ArrayForEach (one, bh_json_member(linux_part, "namespaces"))
+		if (strcmp(bh_json_text(one, "type"), "network") == 0)
+			return one;
+	return NULL;
+}
+
+/* As Docker's API would call it; "ns:PATH" as Podman's does. */
 static void read_network_mode(struct bh_container *c, const cJSON *config)
 {
 	const char *other = bh_json_text(config, "netNsCtr");
+	const cJSON *own = network_namespace(config);
+	const char *path = bh_json_text(own, "path");
 
 	if (*other != '\0')
 		snprintf(c->network_mode, sizeof(c->network_mode), "container:%s", other);
 	else if (cJSON_IsTrue(bh_json_member(config, "createNetNS")))
 		bh_copy_text(c->network_mode, sizeof(c->network_mode), "bridge");
+	else if (*path != '\0')
+		snprintf(c->network_mode, sizeof(c->network_mode), "ns:%s", path);
 	else
-		bh_copy_text(c->network_mode, sizeof(c->network_mode), "host");
+		bh_copy_text(c->network_mode, sizeof(c->network_mode),
+			     own != NULL ? "none" : "host");
 }
 
 /* A pod's network is the infra container's, and is named like the pod. */

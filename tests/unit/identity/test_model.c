@@ -832,6 +832,65 @@ static void coverage_tells_of_networks_that_are_not_seen(void **state)
 	bh_model_free(m);
 }
 
+/* An agent's process entered the namespace and is the oldest there: the engine knows better. */
+static void who_looks_into_a_namespace_does_not_own_it(void **state)
+{
+	struct bh_model *m = new_model();
+	struct bh_endpoint_fact f = fact(7, "10.0.0.2", 100);
+	struct bh_container *agent = compose(ID_A, "agent"), *web = compose(ID_B, "web");
+
+	(void)state;
+	strcpy(agent->network_mode, "host");
+	strcpy(web->netns_path, "/var/run/docker/netns/abc");
+	strcpy(f.netns_name, "/run/docker/netns/abc");
+	set_id(&f, ID_A);
+	state_container(m, agent);
+	state_container(m, web);
+	bh_model_endpoint(m, &f, 100);
+	expect(m, 7, "10.0.0.2", 100, BH_PEER_WORKLOAD, "compose:shop/web");
+	/* The same of one with a network of its own. */
+	agent = compose(ID_A, "agent");
+	strcpy(agent->netns_path, "/var/run/docker/netns/def");
+	state_container(m, agent);
+	bh_model_endpoint_gone(m, 7, 200);
+	f.ifindex = 8;
+	f.since = 300;
+	bh_model_endpoint(m, &f, 300);
+	expect(m, 8, "10.0.0.2", 300, BH_PEER_WORKLOAD, "compose:shop/web");
+	bh_model_free(m);
+}
+
+/* Two in a namespace that was made before them, and then the one that is left. */
+static void one_stands_for_all_at_a_path(void **state)
+{
+	struct bh_model *m = new_model();
+	struct bh_endpoint_fact f = fact(7, "10.0.0.2", 100);
+	struct bh_container *a = compose(ID_A, "web"), *b = compose(ID_B, "db");
+	struct rows rows = { 0 };
+
+	(void)state;
+	strcpy(a->network_mode, "ns:/run/netns/x");
+	strcpy(b->network_mode, "ns:/run/netns/x");
+	state_container(m, a);
+	state_container(m, b);
+	strcpy(f.netns_name, "/run/netns/x");
+	set_id(&f, ID_B); /* its process is older */
+	bh_model_endpoint(m, &f, 100);
+	expect(m, 7, "10.0.0.2", 100, BH_PEER_WORKLOAD, "compose:shop/web");
+	bh_model_coverage(m, take_row, &rows);
+	assert_int_equal(rows.count, 2);
+	assert_string_equal(rows.items[0].name, "shop_db_1");
+	assert_int_equal(rows.items[0].coverage, BH_OBSERVABLE);
+	assert_non_null(strstr(rows.items[0].why, "shares the network of shop_web_1"));
+	bh_model_container_gone(m, BH_RUNTIME_DOCKER, ID_A, 200);
+	expect(m, 7, "10.0.0.2", 200, BH_PEER_WORKLOAD, "compose:shop/db");
+	rows.count = 0;
+	bh_model_coverage(m, take_row, &rows);
+	assert_int_equal(rows.count, 1);
+	assert_int_equal(rows.items[0].coverage, BH_ENFORCEABLE);
+	bh_model_free(m);
+}
+
 /* The owner of a shared namespace was started again, in a new one; the other stayed behind. */
 static void coverage_tells_who_was_left_behind(void **state)
 {
@@ -1005,6 +1064,8 @@ int main(void)
 		cmocka_unit_test(other_rules_rename_from_the_restart_on),
 		cmocka_unit_test(coverage_says_why),
 		cmocka_unit_test(coverage_tells_of_networks_that_are_not_seen),
+		cmocka_unit_test(who_looks_into_a_namespace_does_not_own_it),
+		cmocka_unit_test(one_stands_for_all_at_a_path),
 		cmocka_unit_test(coverage_tells_who_was_left_behind),
 		cmocka_unit_test(coverage_tells_of_what_users_made),
 		cmocka_unit_test(coverage_tells_what_is_nested),

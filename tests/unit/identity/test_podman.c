@@ -13,6 +13,7 @@
 #include "address.h"
 #include "bolt_pages.h"
 #include "podman_sqlite.h"
+#include "podman_state.h"
 #include "runtime_fixture.h"
 
 #define DB "/storage/libpod/bolt_state.db"
@@ -263,12 +264,51 @@ static void test_both(void **state)
 	bh_buffer_free(&sqlite);
 }
 
+#define NAMESPACES(list) ",\"spec\":{\"linux\":{\"namespaces\":[{\"type\":\"pid\"}" list "]}}"
+
+static void the_specification_says_which_network(void **state)
+{
+	static const struct {
+		const char *config, *mode;
+	} cases[] = {
+		{ ",\"createNetNS\":true" NAMESPACES(",{\"type\":\"network\"}"), "bridge" },
+		{ ",\"netNsCtr\":\"" INFRA "\"" NAMESPACES(",{\"type\":\"network\"}"),
+		  "container:" INFRA },
+		{ NAMESPACES(",{\"type\":\"network\",\"path\":\"/run/netns/x\"}"),
+		  "ns:/run/netns/x" },
+		{ NAMESPACES(",{\"type\":\"network\"}"), "none" },
+		{ NAMESPACES(""), "host" },
+		{ "", "host" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct bh_map *containers = bh_podman_containers_new();
+		char text[600];
+
+		snprintf(text, sizeof(text), "{\"id\":\"%s\"%s}", MEMBER, cases[i].config);
+		cJSON *config = cJSON_Parse(text), *nothing = cJSON_CreateObject();
+		assert_non_null(config);
+		bh_podman_add(containers, config, nothing, NULL);
+		const struct bh_container *c = bh_map_get_text(containers, MEMBER);
+		assert_non_null(c);
+		assert_string_equal(c->network_mode, cases[i].mode);
+		cJSON_Delete(config);
+		cJSON_Delete(nothing);
+		bh_map_free(containers);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_service),	   cmocka_unit_test(test_absent),
-		cmocka_unit_test(test_disk),	   cmocka_unit_test(test_unreadable),
-		cmocka_unit_test(test_takes_over), cmocka_unit_test(test_both),
+		cmocka_unit_test(the_specification_says_which_network),
+		cmocka_unit_test(test_service),
+		cmocka_unit_test(test_absent),
+		cmocka_unit_test(test_disk),
+		cmocka_unit_test(test_unreadable),
+		cmocka_unit_test(test_takes_over),
+		cmocka_unit_test(test_both),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
