@@ -36,7 +36,9 @@ struct inner_addr {
 /* A link inside a namespace, and its addresses. */
 struct inner {
 	uint32_t ifindex;
+	char ifname[BH_IFNAME];
 	bool running;
+	bool outward;
 	struct bh_mac mac;
 	uint8_t count;
 	struct inner_addr addrs[BH_ENDPOINT_ADDRS];
@@ -193,6 +195,8 @@ static void take_inner_link(struct space *s, const struct bh_rtnl_link *raw)
 	s->reread = s->reread || (running && !i->running);
 	i->running = running;
 	i->mac = raw->mac;
+	i->outward = raw->outward;
+	memcpy(i->ifname, raw->ifname, sizeof(i->ifname));
 }
 
 static void on_link(void *user, int32_t nsid, const struct bh_rtnl_link *raw, bool gone)
@@ -441,6 +445,25 @@ static void copy_bridge_name(const struct bh_links *l, const struct host_link *h
 	       BH_IFNAME);
 }
 
+static bool has_address(const struct inner *i)
+{
+	for (uint8_t at = 0; at < i->count; at++)
+		if (!bh_addr_is_link_local(&i->addrs[at].addr))
+			return true;
+	return false;
+}
+
+static void copy_outward(const struct space *s, struct bh_endpoint_fact *fact)
+{
+	const struct inner *i, *first = NULL;
+
+	for (size_t position = 0; (i = bh_map_next(s->inners, &position)) != NULL;)
+		if (i->outward && has_address(i) && (first == NULL || i->ifindex < first->ifindex))
+			first = i;
+	if (first != NULL)
+		memcpy(fact->outward, first->ifname, sizeof(fact->outward));
+}
+
 /* Fills *fact for a veth that leads into a namespace whose end is known. */
 static bool make_fact(const struct bh_links *l, const struct host_link *h,
 		      struct bh_endpoint_fact *fact)
@@ -463,6 +486,7 @@ static bool make_fact(const struct bh_links *l, const struct host_link *h,
 	memcpy(fact->container_id, s->fact.container_id, sizeof(fact->container_id));
 	fact->mac = i->mac;
 	copy_addresses(i, fact);
+	copy_outward(s, fact);
 	return true;
 }
 

@@ -1534,6 +1534,43 @@ static bool is_given_out(const struct bh_container_net *net)
 	return net->addr4.family != BH_NO_FAMILY || net->addr6.family != BH_NO_FAMILY;
 }
 
+static bool has_unseen_net(const struct bh_model *m, const struct bh_container *c)
+{
+	for (size_t at = 0; at < c->net_count; at++)
+		if (is_given_out(&c->nets[at]) && !is_seen_on(m, c, &c->nets[at]))
+			return true;
+	return false;
+}
+
+static bool is_first_of_its_namespace(const struct bh_model *m, const struct bh_instance *who)
+{
+	const struct bh_instance *other;
+
+	for (size_t position = 0; (other = bh_model_next_beside(m, who, &position)) != NULL;)
+		if (other->fact.ifindex < who->fact.ifindex)
+			return false;
+	return true;
+}
+
+/* What no engine tells of, the kernel does: a namespace with a veth of this host's, and hardware or
+ * a macvlan beside it. */
+static void add_outward_row(const struct bh_model *m, struct rows *rows,
+			    const struct bh_instance *who)
+{
+	if (who->fact.outward[0] == '\0' || !is_first_of_its_namespace(m, who) ||
+	    (who->container != NULL && has_unseen_net(m, who->container)))
+		return;
+	struct bh_coverage_row *row =
+		add_row(rows, who->name, who->workload, bh_instance_label(who, "bulkhead.runtime"));
+	row->coverage = BH_NEITHER;
+	snprintf(
+		row->why, sizeof(row->why),
+		"it has another interface, %s, that leads outside past every veth of this host "
+		"(hardware, macvlan or ipvlan): what goes there is not seen, nor filtered; give it "
+		"bridge networks",
+		who->fact.outward);
+}
+
 /* Of one that is seen on some of its networks, those that lead past every veth of this host. */
 static void add_network_rows(const struct bh_model *m, struct rows *rows,
 			     const struct bh_instance *who)
@@ -1704,8 +1741,10 @@ void bh_model_coverage(const struct bh_model *m,
 	const struct bh_container *c;
 	const struct netns *n;
 
-	for (size_t position = 0; (i = bh_map_next(m->present, &position)) != NULL;)
+	for (size_t position = 0; (i = bh_map_next(m->present, &position)) != NULL;) {
 		add_instance_row(&rows, &i->shown);
+		add_outward_row(m, &rows, &i->shown);
+	}
 	for (size_t position = 0; (c = bh_map_next(m->containers, &position)) != NULL;)
 		add_container_row(m, &rows, c);
 	for (size_t position = 0; (n = bh_map_next(m->netns, &position)) != NULL;)

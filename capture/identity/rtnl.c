@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/if_addr.h>
+#include <linux/if_arp.h>
 #include <linux/if_link.h>
 #include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
@@ -111,6 +112,8 @@ static void read_kind(const struct nlattr *info, struct bh_rtnl_link *link)
 	mnl_attr_parse_nested(info, fill, &table);
 	link->veth = is_text(slots[IFLA_INFO_KIND], "veth");
 	link->bridge = is_text(slots[IFLA_INFO_KIND], "bridge");
+	link->outward = is_text(slots[IFLA_INFO_KIND], "macvlan") ||
+			is_text(slots[IFLA_INFO_KIND], "ipvlan");
 	if (!link->bridge || slots[IFLA_INFO_DATA] == NULL)
 		return;
 	mnl_attr_parse_nested(slots[IFLA_INFO_DATA], fill, &bridge_table);
@@ -142,6 +145,8 @@ static bool read_link(const struct nlmsghdr *message, struct bh_rtnl_link *link)
 	if (slots[IFLA_ADDRESS] != NULL &&
 	    mnl_attr_get_payload_len(slots[IFLA_ADDRESS]) == sizeof(link->mac))
 		memcpy(&link->mac, mnl_attr_get_payload(slots[IFLA_ADDRESS]), sizeof(link->mac));
+	/* Hardware is of no kind. */
+	link->outward = head->ifi_type == ARPHRD_ETHER && slots[IFLA_LINKINFO] == NULL;
 	read_kind(slots[IFLA_LINKINFO], link);
 	return true;
 }

@@ -45,6 +45,9 @@ struct bh_endpoint_fact {
 	/* Of each address, hundredths of a second after boot: when the kernel says it was set. */
 	int64_t addr_made[BH_ENDPOINT_ADDRS];
 	int64_t since; /* µs: when the attachment was first seen */
+	/* An interface in the same namespace that leads outside past every veth of this host, and
+	 * has an address; "": there is none. */
+	char outward[BH_IFNAME];
 };
 
 #define BH_LISTENERS 2048

@@ -78,6 +78,21 @@ eventually 10 gone || fail "a stopped container is still there: $(bh workloads)"
 lxc lxc-start -P "$scratch/lxc" -n web-2 || fail "lxc-start"
 eventually 10 instance_is label:web web-2 || fail "web-2 came back as a stranger: $(bh workloads)"
 
+step "LXC: a second interface that leads past every veth is told of"
+# It leads nowhere.
+ip -n "$host" link add under0 type veth peer name under1
+ip -n "$host" link set under0 up
+lxc_run half 6 'exec sleep 100000' 'lxc.net.1.type = macvlan
+		lxc.net.1.link = under0
+		lxc.net.1.flags = up
+		lxc.net.1.ipv4.address = 10.93.0.2/24'
+outward() { # NAME COUNT
+	bh coverage --format json | jq -e --arg n "$1" "[.rows[] | select(.name == \$n and .coverage == \"neither\" and
+		(.why | contains(\"past every veth\")))] | length == $2"
+}
+eventually 15 outward half 1 || fail "of half's macvlan nothing is said: $(bh coverage)"
+outward web-1 0 || fail "web-1 is said to have another way: $(bh coverage)"
+
 step "nspawn without machined: by its cgroup and its interface"
 cp -a "$scratch/root" "$scratch/m1"
 nsenter --net="/run/netns/$host" systemd-nspawn --quiet --register=no --keep-unit -D "$scratch/m1" -M m1 \

@@ -891,6 +891,33 @@ static void one_stands_for_all_at_a_path(void **state)
 	bh_model_free(m);
 }
 
+/* No engine tells of it; of two veths into one namespace one tells, once. */
+static void coverage_tells_of_a_way_past_the_veths(void **state)
+{
+	struct bh_model *m = new_model();
+	struct bh_endpoint_fact f = fact(7, "10.0.0.2", 100), second = fact(8, "10.0.1.2", 100);
+	struct rows rows = { 0 };
+	size_t told = 0;
+
+	(void)state;
+	strcpy(f.netns_name, "/run/netns/web");
+	strcpy(second.netns_name, "/run/netns/web");
+	strcpy(f.outward, "phys0");
+	strcpy(second.outward, "phys0");
+	f.nsid = second.nsid = 3;
+	bh_model_endpoint(m, &f, 100);
+	bh_model_endpoint(m, &second, 100);
+	bh_model_coverage(m, take_row, &rows);
+	assert_int_equal(rows.count, 3);
+	for (size_t i = 0; i < rows.count; i++) {
+		assert_string_equal(rows.items[i].workload, "netns:web");
+		told += rows.items[i].coverage == BH_NEITHER &&
+			strstr(rows.items[i].why, "another interface, phys0,") != NULL;
+	}
+	assert_int_equal(told, 1);
+	bh_model_free(m);
+}
+
 /* The owner of a shared namespace was started again, in a new one; the other stayed behind. */
 static void coverage_tells_who_was_left_behind(void **state)
 {
@@ -1064,6 +1091,7 @@ int main(void)
 		cmocka_unit_test(other_rules_rename_from_the_restart_on),
 		cmocka_unit_test(coverage_says_why),
 		cmocka_unit_test(coverage_tells_of_networks_that_are_not_seen),
+		cmocka_unit_test(coverage_tells_of_a_way_past_the_veths),
 		cmocka_unit_test(who_looks_into_a_namespace_does_not_own_it),
 		cmocka_unit_test(one_stands_for_all_at_a_path),
 		cmocka_unit_test(coverage_tells_who_was_left_behind),
