@@ -26,6 +26,11 @@ int64_t bh_time_monotonic(void)
 	return read_clock(CLOCK_MONOTONIC);
 }
 
+int64_t bh_time_spent(void)
+{
+	return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
 /* Seconds rounded down and the remainder, for times before the epoch too. */
 static int64_t split_seconds(int64_t time, int64_t *fraction)
 {

@@ -11,6 +11,7 @@
 
 int64_t bh_time_now(void);	 /* wall clock */
 int64_t bh_time_monotonic(void); /* for intervals; unrelated to the wall clock */
+int64_t bh_time_spent(void);	 /* the calling thread's processor time */
 
 /* RFC 3339 with milliseconds, UTC: "2026-11-24T12:30:00.250Z"; returns out. */
 char *bh_time_format(int64_t time, char out[BH_TIME_TEXT]);

@@ -87,14 +87,18 @@ struct bh_links {
 	struct bh_map *host_addrs; /* (ifindex, address) → struct bh_host_addr */
 	struct bh_map *netns;	   /* inode → struct bh_netns_fact, as stated */
 	struct bh_map *told;	   /* inode → struct told */
-	bool space_new;		   /* some namespace was entered since names were looked at */
-	bool doubts;		   /* some link is doubtful */
-	bool all_changed;	   /* every link is to be looked at by settle() */
+	struct bh_processes *processes;
+	bool space_new;	  /* some namespace was entered since names were looked at */
+	bool doubts;	  /* some link is doubtful */
+	bool all_changed; /* every link is to be looked at by settle() */
 	uint64_t overruns, overruns_told;
 	bool redrawn;	    /* the picture is another one since the scan under way began */
 	uint32_t scan;	    /* counts them */
 	int64_t next_scan;  /* monotonic; −1: nothing to look for */
 	unsigned fruitless; /* scans since something new was to be found */
+	/* Monotonic: when every process was read last, when that may be done again, and when the
+	 * next scan may come. */
+	int64_t whole, next_whole, rested;
 };
 
 /* How long after the last look for processes the next one comes, in ms. A container's first process
@@ -102,6 +106,12 @@ struct bh_links {
 static const unsigned scan_after[] = { 0, 20, 50, 100, 200, 400, 800, 1500, 3000, 6000, 12000 };
 #define IDLE_SCAN (20 * BH_SECOND) /* containers of users make no link here, and no news */
 #define SCANS (sizeof(scan_after) / sizeof(scan_after[0]))
+
+/* Of the time, at most one part in so many goes into scans, however many endpoints come, and one
+ * into those that read every process; but no scan waits for the one before it longer than that. */
+#define SCANS_SHARE 10
+#define WHOLE_SHARE 50
+#define LONGEST_REST BH_SECOND
 
 #define MOST_TRIES 10 /* under churn; what is left then is the next message's */
 
@@ -661,7 +671,7 @@ static struct bh_map *known_numbers(const struct bh_links *l)
 }
 
 /* One look. What it finds is believed where the news that came meanwhile do not contradict it. */
-static void look(struct bh_links *l)
+static void look(struct bh_links *l, bool whole)
 {
 	struct bh_map *found = bh_map_new(free);
 	const struct bh_netns_fact *fact;
@@ -670,8 +680,15 @@ static void look(struct bh_links *l)
 	l->redrawn = false;
 	l->scan++;
 	struct bh_map *numbers = known_numbers(l);
-	bh_netns_scan((const char *const *)l->directories, l->config.proc, l->requests, true,
-		      numbers, l->netns, on_found, found);
+	bh_netns_scan(&(struct bh_netns_look) { .directories = (const char *const *)l->directories,
+						.proc = l->config.proc,
+						.rtnl = l->requests,
+						.numbers = numbers,
+						.known = l->netns,
+						.processes = l->processes,
+						.now = bh_time_monotonic(),
+						.whole = whole },
+		      on_found, found);
 	bh_map_free(numbers);
 	complete(l);
 	for (size_t position = 0; (fact = bh_map_next(found, &position)) != NULL;)
@@ -689,22 +706,54 @@ static void tell_overruns(struct bh_links *l)
 	l->events.overrun(l->events.user, l->overruns);
 }
 
+/* Every process is read where that is due or news were lost; and where the look before did not find
+ * whose all of them are, as often as it may be. */
+static bool is_whole_due(const struct bh_links *l, int64_t now)
+{
+	return l->redrawn || l->whole == 0 || now >= l->whole + IDLE_SCAN ||
+	       (l->fruitless > 0 && now >= l->next_whole);
+}
+
+static void rest(struct bh_links *l, bool whole, int64_t spent)
+{
+	int64_t now = bh_time_monotonic(), pause = spent * SCANS_SHARE;
+
+	if (whole) {
+		l->whole = now;
+		l->next_whole = now + spent * WHOLE_SHARE;
+	} else {
+		l->rested = now + (pause < LONGEST_REST ? pause : LONGEST_REST);
+	}
+}
+
+static void schedule_scan(struct bh_links *l)
+{
+	int64_t latest = l->whole + IDLE_SCAN;
+
+	l->fruitless++;
+	l->next_scan = latest;
+	if (all_known(l) || l->fruitless >= SCANS)
+		return;
+	int64_t next = bh_time_monotonic() + scan_after[l->fruitless] * INT64_C(1000);
+	l->next_scan = next < latest ? next : latest;
+}
+
 /* Nothing is stated before the namespaces have their names and processes: after an overrun an
  * endpoint would be a stranger for a moment, and without its rules. */
 static void scan(struct bh_links *l)
 {
+	bool whole = is_whole_due(l, bh_time_monotonic());
+	int64_t before = bh_time_spent();
 	int tries = 0;
 
 	watch_directories(l); /* one that did not exist may do now */
 	do
-		look(l);
+		look(l, whole);
 	while (l->redrawn && ++tries < MOST_TRIES);
+	rest(l, whole, bh_time_spent() - before);
 	settle(l);
 	tell_overruns(l);
-	l->fruitless++;
-	l->next_scan = bh_time_monotonic() + (all_known(l) || l->fruitless >= SCANS
-						      ? IDLE_SCAN
-						      : scan_after[l->fruitless] * INT64_C(1000));
+	schedule_scan(l);
 }
 
 struct names {
@@ -832,6 +881,7 @@ struct bh_links *bh_links_open(const struct bh_links_config *config,
 	l->host_addrs = bh_map_new(free);
 	l->netns = bh_map_new(free);
 	l->told = bh_map_new(free);
+	l->processes = bh_processes_new();
 	l->news = bh_rtnl_subscribe(config->receive_buffer, err);
 	if (l->news >= 0)
 		l->requests = bh_rtnl_open(err);
@@ -857,6 +907,7 @@ void bh_links_close(struct bh_links *l)
 	bh_map_free(l->host_addrs);
 	bh_map_free(l->netns);
 	bh_map_free(l->told);
+	bh_processes_free(l->processes);
 	free(l);
 }
 
@@ -913,7 +964,8 @@ int64_t bh_links_wait(const struct bh_links *l)
 {
 	if (l->next_scan < 0)
 		return -1;
-	int64_t left = l->next_scan - bh_time_monotonic();
+	int64_t next = l->next_scan > l->rested ? l->next_scan : l->rested;
+	int64_t left = next - bh_time_monotonic();
 
 	return left > 0 ? left : 0;
 }

@@ -15,6 +15,7 @@
 #include "cgroup.h"
 #include "grow.h"
 #include "map.h"
+#include "processes.h"
 #include "rtnl.h"
 
 /* A namespace as the scan puts it together. */
@@ -23,6 +24,7 @@ struct candidate {
 	uint64_t oldest;       /* start time of the oldest process in a container's cgroup … */
 	uint64_t oldest_other; /* … and of the oldest one in none */
 	bool settled;	       /* by the process that it was known by before */
+	bool carried;	       /* likewise, but a container's process may still come to it */
 };
 
 struct scan {
@@ -51,6 +53,19 @@ static bool open_netns(const char *path, const struct scan *s, int *fd, uint64_t
 	}
 	close(*fd);
 	return false;
+}
+
+static bool has_number(const struct scan *s, uint64_t inode)
+{
+	return s->numbers != NULL && bh_map_get(s->numbers, &inode, sizeof(inode)) != NULL;
+}
+
+/* Whether the process is in the namespace now. */
+static bool is_in(const struct scan *s, const struct bh_process *p, uint64_t inode)
+{
+	uint64_t linked;
+
+	return bh_process_netns(s->proc, p->text, &linked) && linked == inode;
 }
 
 static struct candidate *add_candidate(struct scan *s, uint64_t inode, int32_t nsid)
@@ -187,92 +202,97 @@ static void take_cgroup(struct bh_netns_fact *fact, const struct bh_cgroup *cgro
 }
 
 /* Where several containers share a namespace, the one that was there first is whose it is. */
-static void add_process(struct scan *s, struct candidate *c, const char *pid)
+static void add_process(struct scan *s, struct candidate *c, struct bh_process *p)
 {
-	uint64_t start = start_time(s, pid);
+	uint64_t start = start_time(s, p->text);
 	struct bh_cgroup cgroup;
 
-	if (bh_cgroup_of_process(s->proc, pid, &cgroup)) {
+	p->contained = bh_cgroup_of_process(s->proc, p->text, &cgroup);
+	if (p->contained) {
 		if (start >= c->oldest)
 			return;
 		c->oldest = start;
 		take_cgroup(&c->fact, &cgroup);
-		c->fact.pid = atoi(pid);
-		c->fact.of_user = is_of_user(s, pid);
+		c->fact.pid = p->pid;
+		c->fact.of_user = is_of_user(s, p->text);
 	} else if (c->oldest == UINT64_MAX && start < c->oldest_other) {
 		c->oldest_other = start;
-		c->fact.pid = atoi(pid);
-		c->fact.of_user = c->fact.name[0] == '\0' && is_of_user(s, pid);
+		c->fact.pid = p->pid;
+		c->fact.of_user = c->fact.name[0] == '\0' && is_of_user(s, p->text);
 	}
 }
 
-/* The inode in "net:[4026531840]"; reading the link is cheaper than opening it. */
-static bool linked_inode(const char *path, uint64_t *inode)
+/* What was found of a process that has not been read since is in the fact already. */
+static void scan_process(struct scan *s, struct bh_process *p)
 {
-	char text[64];
-	ssize_t length = readlink(path, text, sizeof(text) - 1);
-
-	if (length <= 0)
-		return false;
-	text[length] = '\0';
-	return sscanf(text, "net:[%" SCNu64 "]", inode) == 1;
-}
-
-static void scan_process(struct scan *s, const char *pid)
-{
+	struct candidate *c = bh_map_get(s->candidates, &p->netns, sizeof(p->netns));
 	char path[300];
-	uint64_t inode;
 
-	snprintf(path, sizeof(path), "%s/%s/ns/net", s->proc, pid);
-	if (!linked_inode(path, &inode) || inode == s->own)
+	if (c != NULL && (c->settled || (c->carried && !p->read)))
 		return;
-	struct candidate *c = known_candidate(s, inode);
-	if (c != NULL && c->settled)
+	/* What is remembered does not decide whose a namespace is. */
+	if (!p->read && !is_in(s, p, p->netns))
 		return;
+	snprintf(path, sizeof(path), "%s/%s/ns/net", s->proc, p->text);
+	c = known_candidate(s, p->netns);
 	if (c == NULL)
 		c = candidate_at(s, path);
 	if (c != NULL)
-		add_process(s, c, pid);
+		add_process(s, c, p);
 }
 
-/* The oldest process of a container stays the oldest as long as it is there. */
-static void settle_by_known(struct scan *s, const struct bh_netns_fact *known)
+/* Whether the process is in the container that the namespace is known as. */
+static bool confirms(const struct scan *s, struct bh_process *p, const struct bh_netns_fact *known)
 {
-	char path[300], pid[16];
 	struct bh_cgroup cgroup;
-	uint64_t inode;
 
-	snprintf(pid, sizeof(pid), "%d", known->pid);
-	snprintf(path, sizeof(path), "%s/%s/ns/net", s->proc, pid);
-	if (known->container_id[0] == '\0' || known->pid <= 0 || !linked_inode(path, &inode) ||
-	    inode != known->inode || !bh_cgroup_of_process(s->proc, pid, &cgroup) ||
-	    cgroup.runtime != known->runtime || strcmp(cgroup.id, known->container_id) != 0)
+	p->contained = is_in(s, p, known->inode) && bh_cgroup_of_process(s->proc, p->text, &cgroup);
+	return p->contained && cgroup.runtime == known->runtime &&
+	       strcmp(cgroup.id, known->container_id) == 0 &&
+	       strcmp(cgroup.inner, known->inner) == 0;
+}
+
+/* The oldest process of a container stays the oldest as long as it is there. Where there is no
+ * container one may come, with processes that were not there before. Nothing is read where the
+ * process is the one that was looked at before, and the namespace is, by its number, the one that
+ * it was in then. */
+static void settle_by_known(struct scan *s, const struct bh_processes *processes,
+			    const struct bh_netns_fact *known)
+{
+	struct bh_process *p = bh_processes_get(processes, known->pid);
+	bool contained = known->container_id[0] != '\0';
+	char path[300];
+
+	if (p == NULL || p->netns != known->inode)
 		return;
-	struct candidate *c = known_candidate(s, inode);
+	bool same = !p->read && p->contained == contained && has_number(s, known->inode);
+	if (!same && (!contained || !confirms(s, p, known)))
+		return;
+	snprintf(path, sizeof(path), "%s/%s/ns/net", s->proc, p->text);
+	struct candidate *c = known_candidate(s, known->inode);
 	if (c == NULL && (c = candidate_at(s, path)) == NULL)
 		return;
-	c->settled = true;
-	take_cgroup(&c->fact, &cgroup);
+	c->settled = contained;
+	c->carried = !contained;
+	c->oldest_other = 0;
+	c->fact.runtime = known->runtime;
 	c->fact.pid = known->pid;
 	c->fact.of_user = known->of_user;
+	memcpy(c->fact.container_id, known->container_id, sizeof(c->fact.container_id));
+	c->fact.inner_runtime = known->inner_runtime;
+	memcpy(c->fact.inner, known->inner, sizeof(c->fact.inner));
 }
 
-static void scan_processes(struct scan *s, const struct bh_map *known)
+static void scan_processes(struct scan *s, const struct bh_netns_look *look)
 {
 	const struct bh_netns_fact *fact;
+	struct bh_process *p;
 
-	for (size_t at = 0; known != NULL && (fact = bh_map_next(known, &at)) != NULL;)
-		settle_by_known(s, fact);
-
-	DIR *dir = opendir(s->proc);
-	const struct dirent *entry;
-
-	if (dir == NULL)
-		return;
-	while ((entry = readdir(dir)) != NULL)
-		if (strspn(entry->d_name, "0123456789") == strlen(entry->d_name))
-			scan_process(s, entry->d_name);
-	closedir(dir);
+	bh_processes_look(look->processes, s->proc, s->own, look->now, look->whole);
+	for (size_t at = 0; look->known != NULL && (fact = bh_map_next(look->known, &at)) != NULL;)
+		settle_by_known(s, look->processes, fact);
+	for (size_t at = 0; (p = bh_processes_next(look->processes, &at)) != NULL;)
+		scan_process(s, p);
 }
 
 static void begin(struct scan *s, const char *proc, int rtnl, const struct bh_map *numbers)
@@ -300,17 +320,15 @@ static void end(struct scan *s, void (*found)(void *user, const struct bh_netns_
 	bh_map_free(s->candidates);
 }
 
-void bh_netns_scan(const char *const *directories, const char *proc, int rtnl, bool processes,
-		   const struct bh_map *numbers, const struct bh_map *known,
+void bh_netns_scan(const struct bh_netns_look *look,
 		   void (*found)(void *user, const struct bh_netns_fact *fact), void *user)
 {
 	struct scan s;
 
-	begin(&s, proc, rtnl, numbers);
-	for (; *directories != NULL; directories++)
-		scan_directory(&s, *directories, NULL, NULL);
-	if (processes)
-		scan_processes(&s, known);
+	begin(&s, look->proc, look->rtnl, look->numbers);
+	for (const char *const *directory = look->directories; *directory != NULL; directory++)
+		scan_directory(&s, *directory, NULL, NULL);
+	scan_processes(&s, look);
 	end(&s, found, user);
 }
 
@@ -342,9 +360,9 @@ bool bh_netns_of(const char *proc, int32_t pid, int rtnl, uint64_t *inode, int32
 
 bool bh_netns_holds(const char *proc, int32_t pid, uint64_t inode)
 {
-	char path[300];
+	char text[12];
 	uint64_t linked;
 
-	snprintf(path, sizeof(path), "%s/%d/ns/net", proc, pid);
-	return linked_inode(path, &linked) && linked == inode;
+	snprintf(text, sizeof(text), "%" PRId32, pid);
+	return bh_process_netns(proc, text, &linked) && linked == inode;
 }

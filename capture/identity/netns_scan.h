@@ -6,14 +6,25 @@
 
 #include "links.h"
 #include "map.h"
+#include "processes.h"
 
-/* Calls found() once for each namespace but our own, whole. rtnl: a socket for requests. processes:
- * look through /proc as well, which costs milliseconds. numbers: inode → int32_t, of namespaces
- * whose number is known; asking the kernel for one costs the more, the more of them there are.
- * known: what the scan before found (inode → struct bh_netns_fact), or NULL; where the process that
- * it was known by is still there, none of the others in that namespace is read. */
-void bh_netns_scan(const char *const *directories, const char *proc, int rtnl, bool processes,
-		   const struct bh_map *numbers, const struct bh_map *known,
+struct bh_netns_look {
+	const char *const *directories; /* of named namespaces; NULL-terminated */
+	const char *proc;		/* "/proc" */
+	int rtnl;			/* a socket for requests */
+	/* inode → int32_t, of namespaces whose number is known, and has been theirs since the look
+	 * before; asking the kernel for one costs the more, the more of them there are. */
+	const struct bh_map *numbers;
+	/* What the look before found (inode → struct bh_netns_fact), or NULL: where the process
+	 * that it was known by is still there, none of the others in that namespace is read. */
+	const struct bh_map *known;
+	struct bh_processes *processes; /* what the looks before saw */
+	int64_t now;			/* monotonic, µs */
+	bool whole;			/* see processes.h */
+};
+
+/* Calls found() once for each namespace but our own, whole. */
+void bh_netns_scan(const struct bh_netns_look *look,
 		   void (*found)(void *user, const struct bh_netns_fact *fact), void *user);
 
 /* The same for named namespaces alone, and of those the ones that skip() does not answer yes to by
