@@ -139,19 +139,44 @@ static bool parse_records(const struct bh_buffer *records, uint8_t proto, struct
 	return whole;
 }
 
-static bool read_file(const char *proc, int32_t pid, const char *name, uint8_t proto,
+struct table {
+	const char *name;
+	uint8_t proto;
+	const char *summary, *label; /* where the kernel says how many sockets are in it */
+};
+
+/* "TCP: inuse 3 orphan 0 …". Where nothing listens the kernel walks through its table of all
+ * namespaces' connections, too, and says here in microseconds that there is no socket at all. */
+static bool is_empty(const char *proc, int32_t pid, const struct table *table)
+{
+	size_t length = strlen(table->label);
+	char path[300], line[256];
+	unsigned sockets = 1;
+
+	snprintf(path, sizeof(path), "%s/%" PRId32 "/net/%s", proc, pid, table->summary);
+	FILE *file = fopen(path, "re");
+	if (file == NULL)
+		return false;
+	while (fgets(line, sizeof(line), file) != NULL)
+		if (strncmp(line, table->label, length) == 0)
+			sscanf(line + length, " inuse %u", &sockets);
+	fclose(file);
+	return sockets == 0;
+}
+
+static bool read_file(const char *proc, int32_t pid, const struct table *table,
 		      struct bh_listeners *out, struct bh_map *sockets)
 {
 	struct bh_buffer records = { 0 };
 	char path[300];
 
-	snprintf(path, sizeof(path), "%s/%" PRId32 "/net/%s", proc, pid, name);
+	snprintf(path, sizeof(path), "%s/%" PRId32 "/net/%s", proc, pid, table->name);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
 	bool whole = read_records(fd, &records);
 	/* Those that listen come first: what was read in part names them. */
-	whole = parse_records(&records, proto, out, sockets) && whole;
+	whole = parse_records(&records, table->proto, out, sockets) && whole;
 	close(fd);
 	bh_buffer_free(&records);
 	return whole;
@@ -160,19 +185,17 @@ static bool read_file(const char *proc, int32_t pid, const char *name, uint8_t p
 void bh_listeners_read(const char *proc, int32_t pid, uint64_t inode, struct bh_listeners *out,
 		       struct bh_map *sockets)
 {
-	static const struct {
-		const char *name;
-		uint8_t proto;
-	} files[] = { { "tcp", IPPROTO_TCP },
-		      { "tcp6", IPPROTO_TCP },
-		      { "udp", IPPROTO_UDP },
-		      { "udp6", IPPROTO_UDP } };
+	static const struct table tables[] = { { "tcp", IPPROTO_TCP, "sockstat", "TCP:" },
+					       { "tcp6", IPPROTO_TCP, "sockstat6", "TCP6:" },
+					       { "udp", IPPROTO_UDP, "sockstat", "UDP:" },
+					       { "udp6", IPPROTO_UDP, "sockstat6", "UDP6:" } };
 
 	out->count = 0;
 	out->owner_count = 0;
 	out->complete = is_in(proc, pid, inode);
-	for (size_t i = 0; out->complete && i < sizeof(files) / sizeof(files[0]); i++)
-		out->complete = read_file(proc, pid, files[i].name, files[i].proto, out, sockets);
+	for (size_t i = 0; out->complete && i < sizeof(tables) / sizeof(tables[0]); i++)
+		out->complete = is_empty(proc, pid, &tables[i]) ||
+				read_file(proc, pid, &tables[i], out, sockets);
 	/* The number may have become another process's while its files were read. */
 	if (!is_in(proc, pid, inode)) {
 		out->count = 0;

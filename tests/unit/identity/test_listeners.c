@@ -218,6 +218,40 @@ static void what_is_read_in_part_names_who_listens(void **state)
 	assert_true(has(&l, IPPROTO_TCP, 5432));
 }
 
+/* A table is looked into unless the kernel says that no socket is in it. */
+static void a_table_without_sockets_is_not_read(void **state)
+{
+	static const char *const tables[] = { "tcp", "tcp6", "udp", "udp6" };
+	char proc[] = "/tmp/test-listeners-XXXXXX", command[600], path[300];
+	static struct bh_listeners l;
+
+	(void)state;
+	assert_non_null(mkdtemp(proc));
+	snprintf(command, sizeof(command),
+		 "cd %s && mkdir -p 7/ns 7/net && ln -s 'net:[5]' 7/ns/net && "
+		 "printf 'sockets: used 9\\nTCP: inuse 0 orphan 0\\nUDP: inuse 1 mem 0\\n' "
+		 ">7/net/sockstat && printf 'TCP6: inuse\\n' >7/net/sockstat6",
+		 proc);
+	assert_int_equal(system(command), 0);
+	/* A line that would be read if the file were: the protocol's own port for each. */
+	for (size_t i = 0; i < 4; i++) {
+		snprintf(path, sizeof(path), "%s/7/net/%s", proc, tables[i]);
+		FILE *file = fopen(path, "w");
+		assert_non_null(file);
+		fprintf(file, HEAD " 0: 00000000:%04zX 00000000:0000 %s 00000000:00000000\n",
+			1000 + i, i < 2 ? "0A" : "07");
+		assert_int_equal(fclose(file), 0);
+	}
+	bh_listeners_read(proc, 7, 5, &l, NULL);
+	snprintf(command, sizeof(command), "rm -r %s", proc);
+	assert_int_equal(system(command), 0);
+	assert_true(l.complete);
+	assert_false(has(&l, IPPROTO_TCP, 1000));
+	assert_true(has(&l, IPPROTO_TCP, 1001)); /* it does not say how many */
+	assert_true(has(&l, IPPROTO_UDP, 1002)); /* it says one */
+	assert_true(has(&l, IPPROTO_UDP, 1003)); /* it does not speak of it */
+}
+
 static void a_process_of_another_namespace_is_not_asked(void **state)
 {
 	static struct bh_listeners l;
@@ -303,6 +337,7 @@ int main(void)
 		cmocka_unit_test(this_process_listens),
 		cmocka_unit_test(many_sockets_are_read_page_by_page),
 		cmocka_unit_test(what_is_read_in_part_names_who_listens),
+		cmocka_unit_test(a_table_without_sockets_is_not_read),
 		cmocka_unit_test(a_socket_is_of_who_has_it_open),
 		cmocka_unit_test(a_process_of_another_namespace_is_not_asked),
 	};
