@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Forgetting: the table is dumped once per family, however many addresses went; what matches is
- * collected and deleted afterwards, each entry by its own tuple and id, so that an entry made
- * meanwhile for the same tuple is left alone.
+ * Forgetting: the table is dumped once, however many addresses went, for the kernel takes
+ * milliseconds to walk through it though it be empty; what matches is collected and deleted
+ * afterwards, each entry by its own tuple and id, so that an entry made meanwhile for the same
+ * tuple is left alone.
  *
  * Keeping: nobody counted the windows of a connection that was not tracked, so its entry takes any
  * sequence number.
@@ -115,10 +116,8 @@ int bh_conntrack_forget(const struct bh_addr *addrs, size_t count, size_t *delet
 	if (handle == NULL)
 		return bh_error_set(err, -errno, "connection tracking: %s", strerror(errno));
 	nfct_callback_register(handle, NFCT_T_ALL, take, &search);
-	if (has_family(addrs, count, BH_IPV4))
-		result = dump(handle, AF_INET);
-	if (result == 0 && has_family(addrs, count, BH_IPV6))
-		result = dump(handle, AF_INET6);
+	bool ipv4 = has_family(addrs, count, BH_IPV4), ipv6 = has_family(addrs, count, BH_IPV6);
+	result = dump(handle, ipv4 && ipv6 ? AF_UNSPEC : ipv6 ? AF_INET6 : AF_INET);
 	nfct_callback_unregister(handle);
 	int destroyed = destroy(handle, &search, deleted);
 	nfct_close(handle);

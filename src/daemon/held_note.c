@@ -18,9 +18,17 @@ static void note_path(const char *directory, const char *suffix, char out[PATH_R
 	snprintf(out, PATH_ROOM, "%s/held-addresses%s", directory, suffix);
 }
 
-int bh_held_note_write(const char *directory, const struct bh_map *facts, struct bh_error *err)
+static void write_line(FILE *file, uint32_t ifindex, int64_t made, const struct bh_addr *addr)
 {
-	char path[PATH_ROOM], fresh[PATH_ROOM], text[BH_ADDR_TEXT];
+	char text[BH_ADDR_TEXT];
+
+	fprintf(file, "%" PRIu32 " %" PRId64 " %s\n", ifindex, made, bh_addr_format(addr, text));
+}
+
+int bh_held_note_write(const char *directory, const struct bh_map *facts,
+		       const struct bh_held *gone, size_t gone_count, struct bh_error *err)
+{
+	char path[PATH_ROOM], fresh[PATH_ROOM];
 	const struct bh_endpoint_fact *fact;
 
 	note_path(directory, "", path);
@@ -30,8 +38,9 @@ int bh_held_note_write(const char *directory, const struct bh_map *facts, struct
 		return bh_error_set(err, -errno, "%s: %s", fresh, strerror(errno));
 	for (size_t position = 0; (fact = bh_map_next(facts, &position)) != NULL;)
 		for (uint8_t i = 0; i < fact->addr_count; i++)
-			fprintf(file, "%u %" PRId64 " %s\n", fact->ifindex, fact->addr_made[i],
-				bh_addr_format(&fact->addrs[i], text));
+			write_line(file, fact->ifindex, fact->addr_made[i], &fact->addrs[i]);
+	for (size_t i = 0; i < gone_count; i++)
+		write_line(file, gone[i].ifindex, gone[i].made, &gone[i].addr);
 	if (fclose(file) != 0 || rename(fresh, path) != 0)
 		return bh_error_set(err, -errno, "%s: %s", path, strerror(errno));
 	return 0;

@@ -25,6 +25,7 @@
 #include "foreign.h"
 #include "grow.h"
 #include "held_note.h"
+#include "kernel_departed.h"
 #include "kernel_lookup.h"
 #include "kernel_relay.h"
 #include "links.h"
@@ -79,8 +80,9 @@ struct kernel {
 	struct bh_ruleset *rules; /* in force; NULL: none applied by this process */
 	struct bh_rules_builder builder;
 	struct bh_map *facts; /* ifindex → struct bh_endpoint_fact: what to forget when it goes */
-	struct bh_map *processes;  /* namespace's inode → int32_t *: one of its processes */
-	struct bh_map *host_links; /* ifindex → struct bh_host_link: what capture leaves out */
+	struct bh_departed *departed; /* and what of it is not forgotten yet */
+	struct bh_map *processes;     /* namespace's inode → int32_t *: one of its processes */
+	struct bh_map *host_links;    /* ifindex → struct bh_host_link: what capture leaves out */
 	struct child workers[BH_MOST_WORKERS]; /* capture, once or several times */
 	uint32_t worker_count;
 	struct child core;
@@ -180,58 +182,62 @@ static bool holds(const struct bh_endpoint_fact *fact, const struct bh_addr *add
 	return false;
 }
 
-/* Whether another endpoint of the same network had the address before this one gave it to itself;
- * the connections are that one's (policy/claims.c). */
-static bool was_anothers(const struct kernel *k, const struct bh_endpoint_fact *old, uint8_t which)
+/* Since when another endpoint of the same network has the address; INT64_MAX: none has. */
+static int64_t others_since(const struct kernel *k, const struct bh_endpoint_fact *old,
+			    const struct bh_addr *addr)
 {
 	const struct bh_endpoint_fact *other;
-	int64_t made;
+	int64_t made, first = INT64_MAX;
 
 	for (size_t position = 0; (other = bh_map_next(k->facts, &position)) != NULL;)
 		if (other->ifindex != old->ifindex &&
-		    strcmp(other->l3_ifname, old->l3_ifname) == 0 &&
-		    holds(other, &old->addrs[which], &made) && made < old->addr_made[which])
-			return true;
-	return false;
+		    strcmp(other->l3_ifname, old->l3_ifname) == 0 && holds(other, addr, &made) &&
+		    made < first)
+			first = made;
+	return first;
 }
 
 /* The connections of addresses that an endpoint no longer holds end with it: whoever gets such an
- * address next must not inherit them. */
+ * address next must not inherit them. Where somebody had it before this one gave it to itself, they
+ * are that one's (policy/claims.c); where somebody has got it already there is no time to lose. */
 static void forget_addresses(const struct kernel *k, const struct bh_endpoint_fact *old,
 			     const struct bh_endpoint_fact *now)
 {
-	struct bh_addr gone[BH_ENDPOINT_ADDRS];
-	size_t count = 0, deleted = 0;
-	struct bh_error err = { 0 };
+	bool taken = false;
+	int64_t made;
 
 	for (uint8_t i = 0; i < old->addr_count; i++) {
-		int64_t made;
+		const struct bh_held held = { old->ifindex, old->addr_made[i], old->addrs[i] };
 
-		if ((now == NULL || !holds(now, &old->addrs[i], &made)) && !was_anothers(k, old, i))
-			gone[count++] = old->addrs[i];
+		if (now != NULL && holds(now, &held.addr, &made))
+			continue;
+		made = others_since(k, old, &held.addr);
+		if (made < held.made)
+			continue;
+		bh_departed_add(k->departed, &held);
+		taken = taken || made != INT64_MAX;
 	}
-	if (count > 0 && bh_conntrack_forget(gone, count, &deleted, &err) != 0)
-		bh_log(BH_LOG_WARNING, "connections of a departed endpoint remain: %s", err.text);
+	if (taken)
+		bh_departed_forget(k->departed);
 }
 
-/* The same for what changed hands while no daemon was there to see it. */
-static void forget_departed(const struct kernel *k)
+/* Whoever had the addresses of this one before. He is told of first, for capture waits for that;
+ * the rules that follow from it are taken no sooner than this is done. */
+static void forget_former(const struct kernel *k, const struct bh_endpoint_fact *fact)
 {
-	size_t count, deleted = 0;
-	struct bh_error err = { 0 };
-	struct bh_addr *gone = bh_held_note_gone(k->config.run_directory, k->facts, &count);
-
-	if (count > 0 && bh_conntrack_forget(gone, count, &deleted, &err) != 0)
-		bh_log(BH_LOG_WARNING, "connections of departed endpoints remain: %s", err.text);
-	free(gone);
+	for (uint8_t i = 0; i < fact->addr_count; i++)
+		if (bh_departed_waits(k->departed, &fact->addrs[i]))
+			bh_departed_forget(k->departed);
 }
 
 static void on_note_due(uv_timer_t *timer)
 {
 	struct kernel *k = timer->data;
 	struct bh_error err = { 0 };
+	size_t count;
+	const struct bh_held *gone = bh_departed_list(k->departed, &count);
 
-	if (bh_held_note_write(k->config.run_directory, k->facts, &err) != 0)
+	if (bh_held_note_write(k->config.run_directory, k->facts, gone, count, &err) != 0)
 		bh_log(BH_LOG_WARNING, "who holds which address is not noted: %s", err.text);
 }
 
@@ -240,6 +246,28 @@ static void schedule_note(struct kernel *k)
 {
 	if (!uv_is_active((uv_handle_t *)&k->note_timer))
 		uv_timer_start(&k->note_timer, on_note_due, NOTE_MS, 0);
+}
+
+static void on_forget(void *user, const struct bh_addr *addrs, size_t count)
+{
+	struct kernel *k = user;
+	struct bh_error err = { 0 };
+	size_t deleted;
+
+	if (bh_conntrack_forget(addrs, count, &deleted, &err) != 0)
+		bh_log(BH_LOG_WARNING, "connections of departed endpoints remain: %s", err.text);
+	schedule_note(k); /* it is dealt with */
+}
+
+/* The same for what changed hands while no daemon was there to see it. */
+static void forget_departed(struct kernel *k)
+{
+	size_t count;
+	struct bh_addr *gone = bh_held_note_gone(k->config.run_directory, k->facts, &count);
+
+	if (count > 0)
+		on_forget(k, gone, count);
+	free(gone);
 }
 
 static void on_endpoint(void *user, const struct bh_endpoint_fact *fact)
@@ -259,6 +287,7 @@ static void on_endpoint(void *user, const struct bh_endpoint_fact *fact)
 	*known = *fact;
 	schedule_note(k);
 	tell_all(k, BH_MSG_ENDPOINT, fact, sizeof(*fact));
+	forget_former(k, fact);
 }
 
 static void on_endpoint_gone(void *user, uint32_t ifindex)
@@ -1060,6 +1089,7 @@ static void init(struct kernel *k, const struct bh_config *config, int notify_fd
 		timers[i]->data = k;
 	}
 	k->relay = bh_relay_new(&k->loop, &k->config);
+	k->departed = bh_departed_new(&k->loop, &(struct bh_departed_handlers) { k, on_forget });
 	k->worker_count = count_workers(config);
 	for (uint32_t i = 0; i < k->worker_count; i++)
 		init_child(k, &k->workers[i], "capture");
@@ -1088,6 +1118,10 @@ int bh_kernel_main(const struct bh_config *config, int notify_fd)
 		start_child(&k->workers[i]);
 	uv_run(&k->loop, UV_RUN_DEFAULT);
 	restore_accounting(k);
+	bh_departed_forget(k->departed);
+	if (uv_is_active((uv_handle_t *)&k->note_timer))
+		on_note_due(&k->note_timer);
+	bh_departed_free(k->departed);
 	unlink(k->config.api_socket);
 	bh_log(BH_LOG_INFO, "stopped");
 	return k->exit_status;

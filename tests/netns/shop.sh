@@ -262,6 +262,25 @@ start_daemon
 eventually 15 status_is '.enforcement.state == "active"' || fail "the rules were not adopted"
 remembered 10.77.0.51 && fail "the new job goes on with the old one's conversation"
 remembered 10.77.0.31 || fail "the cache's conversation was forgotten"
+
+step "what departs leaves nothing to inherit"
+forgotten() {
+	! remembered "$1"
+}
+remember 10.77.0.51
+ip netns del lab-job
+eventually 5 forgotten 10.77.0.51 || fail "the job's conversation outlives it"
+remembered 10.77.0.31 || fail "the cache's conversation went with the job's"
+# Within a second of that: nothing is done before somebody has the address.
+add_job
+eventually 10 bound || fail "the job is not known again"
+remember 10.77.0.51
+ip netns del lab-job
+eventually 5 unbound || fail "the job's binding stays"
+add_job
+eventually 10 bound || fail "the job is not known the third time"
+remembered 10.77.0.51 && fail "the third job goes on with the second one's conversation"
+remembered 10.77.0.31 || fail "the cache's conversation went with the second job's"
 no_leak
 claims_told ".kind == \"spoof\" and (.workload == \"netns:lab-web\" or .workload == \"netns:$thief\")"
 has_event '.kind == "undelivered"' && fail "something else is blamed: $(bh events | grep undelivered)"
