@@ -12,6 +12,12 @@ struct binding {
 	struct bh_addr addr;
 };
 
+/* An interface that is gone, whose addresses are kept for a moment. */
+struct leaving {
+	uint32_t ifindex;
+	bool ticked;
+};
+
 #define RECENT 256 /* a power of two */
 
 /* An answer given lately: packets ask the same few questions again and again. */
@@ -28,6 +34,7 @@ struct bh_bindings {
 	struct bh_map *pairs;	      /* interface and address → struct binding */
 	struct bh_map *holdings;      /* address → size_t: on how many interfaces */
 	struct bh_map *interfaces;    /* ifindex → this struct: it holds an address */
+	struct bh_map *leaving;	      /* ifindex → struct leaving */
 	struct answer recent[RECENT]; /* good until a binding comes or goes */
 };
 
@@ -52,6 +59,7 @@ struct bh_bindings *bh_bindings_new(void)
 	b->pairs = bh_map_new(free);
 	b->holdings = bh_map_new(free);
 	b->interfaces = bh_map_new(NULL);
+	b->leaving = bh_map_new(free);
 	return b;
 }
 
@@ -62,6 +70,7 @@ void bh_bindings_free(struct bh_bindings *b)
 	bh_map_free(b->pairs);
 	bh_map_free(b->holdings);
 	bh_map_free(b->interfaces);
+	bh_map_free(b->leaving);
 	free(b);
 }
 
@@ -75,6 +84,7 @@ void bh_bindings_add(struct bh_bindings *b, uint32_t ifindex, const struct bh_ad
 	struct pair_key key = key_of(ifindex, addr);
 
 	forget_answers(b);
+	bh_map_remove(b->leaving, &ifindex, sizeof(ifindex));
 	if (bh_map_get(b->pairs, &key, sizeof(key)) != NULL)
 		return;
 	struct binding *binding = bh_calloc(1, sizeof(*binding));
@@ -94,6 +104,7 @@ void bh_bindings_remove(struct bh_bindings *b, uint32_t ifindex)
 	struct binding *binding;
 
 	bh_map_remove(b->interfaces, &ifindex, sizeof(ifindex));
+	bh_map_remove(b->leaving, &ifindex, sizeof(ifindex));
 	forget_answers(b);
 	for (size_t position = 0; (binding = bh_map_next(b->pairs, &position)) != NULL;) {
 		if (binding->ifindex != ifindex)
@@ -103,6 +114,32 @@ void bh_bindings_remove(struct bh_bindings *b, uint32_t ifindex)
 		if (--*holders == 0)
 			bh_map_remove(b->holdings, &binding->addr, sizeof(binding->addr));
 		bh_map_remove(b->pairs, &key, sizeof(key));
+	}
+}
+
+void bh_bindings_leave(struct bh_bindings *b, uint32_t ifindex)
+{
+	if (!bh_bindings_watched(b, ifindex) || bh_bindings_is_leaving(b, ifindex))
+		return;
+	struct leaving *leaving = bh_calloc(1, sizeof(*leaving));
+	leaving->ifindex = ifindex;
+	bh_map_put(b->leaving, &ifindex, sizeof(ifindex), leaving);
+}
+
+bool bh_bindings_is_leaving(const struct bh_bindings *b, uint32_t ifindex)
+{
+	return bh_map_get(b->leaving, &ifindex, sizeof(ifindex)) != NULL;
+}
+
+void bh_bindings_tick(struct bh_bindings *b)
+{
+	struct leaving *leaving;
+
+	for (size_t position = 0; (leaving = bh_map_next(b->leaving, &position)) != NULL;) {
+		if (leaving->ticked)
+			bh_bindings_remove(b, leaving->ifindex);
+		else
+			leaving->ticked = true;
 	}
 }
 

@@ -433,7 +433,8 @@ static enum sighting sight(const struct bh_flow_table *t, const struct bh_flow_e
 	if (known == 0 || p->ifindex == 0 || known == p->ifindex)
 		return SIGHTED;
 	if (t->config.live && bh_bindings_has(t->bindings, p->ifindex, holder) &&
-	    !bh_bindings_has(t->bindings, known, holder))
+	    (!bh_bindings_has(t->bindings, known, holder) ||
+	     bh_bindings_is_leaving(t->bindings, known)))
 		return MOVED;
 	return A_COPY;
 }
@@ -931,6 +932,7 @@ void bh_flow_table_tick(struct bh_flow_table *t, int64_t now)
 		while ((e = at(t, t->lists[i].oldest)) != NULL && is_over(e, t->timeouts[i], now))
 			time_out(t, e);
 	sweep_fragments(t, now);
+	bh_bindings_tick(t->bindings);
 	if (t->config.report_interval > 0)
 		report_changes(t, now);
 }
@@ -1021,6 +1023,12 @@ void bh_flow_table_unbind(struct bh_flow_table *t, uint32_t ifindex)
 {
 	drain(t);
 	bh_bindings_remove(t->bindings, ifindex);
+}
+
+void bh_flow_table_leave(struct bh_flow_table *t, uint32_t ifindex)
+{
+	drain(t);
+	bh_bindings_leave(t->bindings, ifindex);
 }
 
 struct bh_flow_table_stats bh_flow_table_stats(struct bh_flow_table *t)

@@ -127,6 +127,9 @@ void bh_flow_table_partial(struct bh_flow_table *table, bool partial);
  * only where its destination is bound to it (multicast and broadcast count nowhere). */
 void bh_flow_table_bind(struct bh_flow_table *table, uint32_t ifindex, const struct bh_addr *addr);
 void bh_flow_table_unbind(struct bh_flow_table *table, uint32_t ifindex);
+/* The interface is gone: what passed there until then may still be taken until the second
+ * bh_flow_table_tick() from now. */
+void bh_flow_table_leave(struct bh_flow_table *table, uint32_t ifindex);
 
 struct bh_flow_table_stats bh_flow_table_stats(struct bh_flow_table *table);
 

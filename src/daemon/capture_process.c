@@ -326,7 +326,8 @@ static void bind_endpoint(struct capture *c, const struct bh_endpoint_fact *fact
 
 static void unbind_endpoint(struct capture *c, uint32_t ifindex)
 {
-	bh_flow_table_unbind(c->table, ifindex);
+	/* Its last packets are read when the kernel hands over their block. */
+	bh_flow_table_leave(c->table, ifindex);
 	bh_senders_unbind(c->senders, ifindex);
 }
 

@@ -118,7 +118,10 @@ static void act(struct bh_flow_table *table, uint8_t what, int64_t now)
 		bh_flow_table_bind(table, what >> 6, &held);
 		break;
 	case 2:
-		bh_flow_table_unbind(table, what >> 6);
+		if (what & 8)
+			bh_flow_table_leave(table, what >> 6);
+		else
+			bh_flow_table_unbind(table, what >> 6);
 		break;
 	case 3:
 		bh_flow_table_mark_loss(table, now);

@@ -71,11 +71,39 @@ static void no_interface_holds_nothing(void **state)
 	bh_bindings_free(b);
 }
 
+static void who_leaves_is_there_for_two_ticks(void **state)
+{
+	struct bh_bindings *b = bh_bindings_new();
+	struct bh_addr addr = address(7);
+
+	(void)state;
+	bh_bindings_add(b, 3, &addr);
+	bh_bindings_leave(b, 3);
+	bh_bindings_leave(b, 4); /* nothing is known of it */
+	bh_bindings_tick(b);
+	bh_bindings_leave(b, 3); /* again: no sooner and no later */
+	assert_true(bh_bindings_is_leaving(b, 3));
+	assert_true(bh_bindings_has(b, 3, &addr));
+	bh_bindings_tick(b);
+	assert_false(bh_bindings_is_leaving(b, 3));
+	assert_false(bh_bindings_has(b, 3, &addr));
+	assert_false(bh_bindings_local(b, &addr));
+	/* One that is bound anew stays. */
+	bh_bindings_add(b, 3, &addr);
+	bh_bindings_leave(b, 3);
+	bh_bindings_add(b, 3, &addr);
+	bh_bindings_tick(b);
+	bh_bindings_tick(b);
+	assert_true(bh_bindings_has(b, 3, &addr));
+	bh_bindings_free(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_answer_is_of_now),
 		cmocka_unit_test(no_interface_holds_nothing),
+		cmocka_unit_test(who_leaves_is_there_for_two_ticks),
 	};
 	return cmocka_run_group_tests_name("bindings", tests, NULL, NULL);
 }

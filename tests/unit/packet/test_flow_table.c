@@ -498,6 +498,45 @@ static void flooded_copies_reach_nobody(void **state)
 	close_fixture(f);
 }
 
+/* That an interface is gone is heard before its last packets are read. */
+static void what_passed_before_the_end_was_delivered(void **state)
+{
+	struct fixture *f = open_live();
+
+	(void)state;
+	bh_flow_table_leave(f->table, VETH_B);
+	pass_by(f, tcp(A, 40000, B, 80, SYN), VETH_A, VETH_B);
+	bh_flow_table_tick(f->table, f->now);
+	pass_by(f, tcp(A, 40001, B, 80, SYN), VETH_A, VETH_B);
+	bh_flow_table_tick(f->table, f->now);
+	pass_by(f, tcp(A, 40002, B, 80, SYN), VETH_A, VETH_B);
+	flush(f);
+	assert_int_equal(f->count, 3);
+	assert_half(&f->records[0].tx, 1, 1);
+	assert_int_equal(f->records[0].dst_ifindex, VETH_B);
+	assert_half(&f->records[1].tx, 1, 1);
+	assert_half(&f->records[2].tx, 1, 0);
+	close_fixture(f);
+}
+
+/* … and who gets its address does not go on with what it had. */
+static void who_left_hands_his_flows_to_nobody(void **state)
+{
+	struct fixture *f = open_live();
+
+	(void)state;
+	pass_by(f, tcp(A, 40000, B, 80, ACK), VETH_A, VETH_B);
+	bh_flow_table_leave(f->table, VETH_A);
+	bh_flow_table_bind(f->table, VETH_C, &(struct bh_addr) { BH_IPV4, { 10, 0, 0, 1 } });
+	pass_by(f, tcp(A, 40000, B, 80, ACK), VETH_C, VETH_B);
+	bh_flow_table_flush(f->table);
+	assert_int_equal(f->count, 2);
+	assert_int_equal(f->records[0].src_ifindex, VETH_A);
+	assert_int_equal(f->records[1].src_ifindex, VETH_C);
+	assert_half(&f->records[1].tx, 1, 1);
+	close_fixture(f);
+}
+
 static void the_same_packet_on_a_bridge_is_a_copy(void **state)
 {
 	struct fixture *f = open_live();
@@ -1194,6 +1233,8 @@ int main(void)
 		cmocka_unit_test(echo_is_opened_by_its_request),
 		cmocka_unit_test(each_side_is_counted_by_itself),
 		cmocka_unit_test(flooded_copies_reach_nobody),
+		cmocka_unit_test(what_passed_before_the_end_was_delivered),
+		cmocka_unit_test(who_left_hands_his_flows_to_nobody),
 		cmocka_unit_test(the_same_packet_on_a_bridge_is_a_copy),
 		cmocka_unit_test(one_side_alone_is_one_side),
 		cmocka_unit_test(a_rst_that_the_peer_never_sent_refuses_nothing),
