@@ -13,8 +13,8 @@
 #define BH_MOST_FORMERS 8
 
 struct instance {
-	struct bh_instance shown; /* first: an instance is handed out as this */
-	TAILQ_ENTRY(instance) next;
+	struct bh_instance shown;		   /* first: an instance is handed out as this */
+	TAILQ_ENTRY(instance) next, next_nameless; /* of those that departed */
 	TAILQ_ENTRY(instance) next_dirty;
 	bool dirty;
 	struct bh_hold *holds; /* in order of their beginning */

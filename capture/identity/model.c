@@ -50,7 +50,8 @@ struct netns {
 
 struct bh_model {
 	struct bh_model_config config;
-	struct instance_list instances; /* present ones and departed ones, oldest first */
+	struct instance_list departed; /* in the order in which they went */
+	struct instance_list nameless; /* of those, the ones whose name may still come */
 	struct instance_list dirty;
 	int64_t boot; /* µs: no earlier than the time that the kernel dates addresses from */
 	struct bh_map *present;	    /* ifindex → struct instance */
@@ -83,7 +84,8 @@ struct bh_model *bh_model_new(const struct bh_model_config *config)
 	struct bh_model *m = bh_calloc(1, sizeof(*m));
 
 	m->config = *config;
-	TAILQ_INIT(&m->instances);
+	TAILQ_INIT(&m->departed);
+	TAILQ_INIT(&m->nameless);
 	TAILQ_INIT(&m->dirty);
 	m->boot = INT64_MAX;
 	m->present = bh_map_new(NULL);
@@ -103,8 +105,10 @@ void bh_model_free(struct bh_model *m)
 
 	if (m == NULL)
 		return;
-	while ((i = TAILQ_FIRST(&m->instances)) != NULL) {
-		TAILQ_REMOVE(&m->instances, i, next);
+	for (size_t position = 0; (i = bh_map_next(m->present, &position)) != NULL;)
+		bh_instance_free(i);
+	while ((i = TAILQ_FIRST(&m->departed)) != NULL) {
+		TAILQ_REMOVE(&m->departed, i, next);
 		bh_instance_free(i);
 	}
 	bh_map_free(m->present);
@@ -622,24 +626,48 @@ static void update_holds(struct bh_model *m, struct instance *i, int64_t now)
 
 /* --- instances -------------------------------------------------------------------------------- */
 
+static bool is_nameless(const struct instance *i)
+{
+	return i->shown.container == NULL && i->shown.named_by[0] == '\0';
+}
+
+static void enter_departed(struct bh_model *m, struct instance *i)
+{
+	struct instance *before = TAILQ_LAST(&m->departed, instance_list);
+
+	/* One that went while nobody watched is heard of later than others that went after it. */
+	while (before != NULL && before->shown.until > i->shown.until)
+		before = TAILQ_PREV(before, instance_list, next);
+	if (before != NULL)
+		TAILQ_INSERT_AFTER(&m->departed, before, i, next);
+	else
+		TAILQ_INSERT_HEAD(&m->departed, i, next);
+	if (is_nameless(i))
+		TAILQ_INSERT_TAIL(&m->nameless, i, next_nameless);
+}
+
+static void drop(struct bh_model *m, struct instance *i)
+{
+	TAILQ_REMOVE(&m->departed, i, next);
+	if (is_nameless(i))
+		TAILQ_REMOVE(&m->nameless, i, next_nameless);
+	if (i->dirty)
+		TAILQ_REMOVE(&m->dirty, i, next_dirty);
+	for (size_t at = 0; at < i->hold_count; at++)
+		leave_group(m->holders, &i->holds[at].addr, sizeof(i->holds[at].addr), i);
+	leave_group(m->attachments, &i->shown.fact.ifindex, sizeof(uint32_t), i);
+	bh_instance_free(i);
+}
+
 static void drop_departed(struct bh_model *m, int64_t now)
 {
-	struct instance *i = TAILQ_FIRST(&m->instances), *next;
+	struct instance *i = TAILQ_FIRST(&m->departed), *next;
 
-	for (; i != NULL; i = next) {
+	for (; i != NULL && now - i->shown.until > m->config.keep_departed; i = next) {
 		next = TAILQ_NEXT(i, next);
-		if (i->shown.until == 0 || now - i->shown.until <= m->config.keep_departed)
-			continue;
 		/* What is not saved yet is, within a second, unless the store is out of order. */
-		if (i->dirty && now - i->shown.until <= m->config.keep_departed + SAVE_PATIENCE)
-			continue;
-		TAILQ_REMOVE(&m->instances, i, next);
-		if (i->dirty)
-			TAILQ_REMOVE(&m->dirty, i, next_dirty);
-		for (size_t at = 0; at < i->hold_count; at++)
-			leave_group(m->holders, &i->holds[at].addr, sizeof(i->holds[at].addr), i);
-		leave_group(m->attachments, &i->shown.fact.ifindex, sizeof(uint32_t), i);
-		bh_instance_free(i);
+		if (!i->dirty || now - i->shown.until > m->config.keep_departed + SAVE_PATIENCE)
+			drop(m, i);
 	}
 }
 
@@ -659,7 +687,6 @@ static struct instance *begin_instance(struct bh_model *m, const struct bh_endpo
 	struct instance *i = bh_calloc(1, sizeof(*i));
 
 	i->shown.fact = *fact;
-	TAILQ_INSERT_TAIL(&m->instances, i, next);
 	bh_map_put(m->present, &fact->ifindex, sizeof(fact->ifindex), i);
 	enter_group(m->attachments, &fact->ifindex, sizeof(fact->ifindex), i);
 	mark_dirty(m, i);
@@ -677,6 +704,7 @@ static void end_instance(struct bh_model *m, struct instance *i, int64_t now)
 	mark_dirty(m, i);
 	bh_map_remove(m->present, &ifindex, sizeof(ifindex));
 	leave_space(m, i);
+	enter_departed(m, i);
 	m->generation++;
 	drop_departed(m, now);
 }
@@ -799,12 +827,16 @@ static bool was_of(const struct instance *i, const struct bh_container *c)
 /* Departed instances whose name comes after they went. */
 static void name_departed(struct bh_model *m, const struct bh_container *c, int64_t now)
 {
-	struct instance *i;
+	struct instance *i = TAILQ_FIRST(&m->nameless), *next;
 
-	TAILQ_FOREACH (i, &m->instances, next)
-		if (i->shown.until != 0 && i->shown.container == NULL &&
-		    i->shown.named_by[0] == '\0' && was_of(i, c))
-			name_after(m, i, owner_of(m, c), now);
+	for (; i != NULL; i = next) {
+		next = TAILQ_NEXT(i, next_nameless);
+		if (!was_of(i, c))
+			continue;
+		name_after(m, i, owner_of(m, c), now);
+		if (!is_nameless(i))
+			TAILQ_REMOVE(&m->nameless, i, next_nameless);
+	}
 }
 
 static bool is_image_id(const char *image)
@@ -1334,10 +1366,11 @@ void bh_model_restore(struct bh_model *m, const struct bh_past *past)
 		bh_instance_add_former(i, &past->formers[at]);
 	for (size_t at = 0; at < past->hold_count; at++)
 		begin_hold(m, i, &past->holds[at]);
-	TAILQ_INSERT_TAIL(&m->instances, i, next);
 	enter_group(m->attachments, &ifindex, sizeof(ifindex), i);
-	if (past->shown.until != 0)
+	if (past->shown.until != 0) {
+		enter_departed(m, i);
 		return;
+	}
 	end_forgotten(m, past);
 	i->seen = past->seen;
 	bh_map_put(m->present, &ifindex, sizeof(ifindex), i);
@@ -1360,7 +1393,9 @@ void bh_model_mark_dirty(struct bh_model *m)
 {
 	struct instance *i;
 
-	TAILQ_FOREACH (i, &m->instances, next)
+	TAILQ_FOREACH (i, &m->departed, next)
+		mark_dirty(m, i);
+	for (size_t position = 0; (i = bh_map_next(m->present, &position)) != NULL;)
 		mark_dirty(m, i);
 }
 
@@ -1369,10 +1404,8 @@ const struct bh_instance *bh_model_next_departed(const struct bh_model *m,
 {
 	const struct instance *i =
 		instance != NULL ? TAILQ_NEXT((const struct instance *)(const void *)instance, next)
-				 : TAILQ_FIRST(&m->instances);
+				 : TAILQ_FIRST(&m->departed);
 
-	while (i != NULL && i->shown.until == 0)
-		i = TAILQ_NEXT(i, next);
 	return i != NULL ? &i->shown : NULL;
 }
 

@@ -144,8 +144,8 @@ bool bh_model_is_gateway(const struct bh_model *model, const struct bh_addr *add
 
 /* Iterates over present instances, in no particular order: start with *position = 0; NULL ends. */
 const struct bh_instance *bh_model_next(const struct bh_model *model, size_t *position);
-/* Iterates over those that are kept and have departed, oldest first: the one after this, NULL: the
- * first one; NULL ends. */
+/* Iterates over those that are kept and have departed, in the order in which they went: the one
+ * after this, NULL: the first one; NULL ends. */
 const struct bh_instance *bh_model_next_departed(const struct bh_model *model,
 						 const struct bh_instance *instance);
 

@@ -675,6 +675,54 @@ static void what_went_while_nobody_watched_ended_when_it_was_last_known(void **s
 }
 
 /* What a run that was killed had not written any more. */
+static void expect_departed(const struct bh_model *m, const char *expected)
+{
+	const struct bh_instance *i = NULL;
+	char text[100] = "", *end = text;
+
+	while ((i = bh_model_next_departed(m, i)) != NULL)
+		end += sprintf(end, "%u ", i->fact.ifindex);
+	assert_string_equal(text, expected);
+}
+
+static void depart(struct bh_model *m, uint32_t ifindex, const char *id, int64_t when)
+{
+	struct bh_endpoint_fact f = fact(ifindex, "10.0.0.9", 100);
+
+	f.addrs[0].bytes[3] = (uint8_t)ifindex; /* its own */
+	set_id(&f, id);
+	bh_model_endpoint(m, &f, 100);
+	bh_model_endpoint_gone(m, ifindex, when);
+}
+
+/* In the order in which they went, whenever that was heard; a name that comes late finds those
+ * that are still kept. */
+static void who_went_is_kept_for_a_while(void **state)
+{
+	struct bh_model *m = new_model();
+
+	(void)state;
+	make_past();
+	past.past.seen = 250;
+	bh_model_restore(m, &past.past); /* 7 */
+	bh_model_begin_scan(m);
+	depart(m, 11, ID_B, 300);
+	depart(m, 12, ID_A, 200);
+	bh_model_end_scan(m, 400);
+	expect_departed(m, "12 7 11 ");
+	save(m);
+	depart(m, 13, "", 1225); /* a thousand are kept */
+	expect_departed(m, "7 11 13 ");
+	state_container(m, compose(ID_A, "web")); /* 12 had the name to come */
+	state_container(m, compose(ID_B, "db"));
+	state_container(m, compose(ID_B, "db"));
+	expect(m, 11, "10.0.0.11", 150, BH_PEER_WORKLOAD, "compose:shop/db");
+	save(m);
+	depart(m, 14, "", 5000);
+	expect_departed(m, "14 ");
+	bh_model_free(m);
+}
+
 static void of_two_on_one_interface_the_later_one_is_there(void **state)
 {
 	struct bh_model *m = new_model();
@@ -1086,6 +1134,7 @@ int main(void)
 		cmocka_unit_test(of_two_holders_the_first_has_it),
 		cmocka_unit_test(what_went_on_through_a_restart_is_one_instance),
 		cmocka_unit_test(what_went_while_nobody_watched_ended_when_it_was_last_known),
+		cmocka_unit_test(who_went_is_kept_for_a_while),
 		cmocka_unit_test(of_two_on_one_interface_the_later_one_is_there),
 		cmocka_unit_test(what_changed_while_nobody_watched_does_not_go_on),
 		cmocka_unit_test(other_rules_rename_from_the_restart_on),
