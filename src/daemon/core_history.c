@@ -22,6 +22,7 @@
 #include "timefmt.h"
 
 #define INTERVAL (60 * BH_SECOND)
+#define MOST_TRIMMED 1000 /* a second: nobody waits for days' worth of them */
 
 /* --- as text ---------------------------------------------------------------------------------- */
 
@@ -221,19 +222,26 @@ static void save_instance(void *user, const struct bh_instance *i)
 	free(text);
 }
 
+/* Where there is more to be forgotten it goes on with the next call. */
+static int trim(struct bh_core *core, int64_t now, struct bh_error *err)
+{
+	size_t count = 0;
+
+	bh_core_store_write(core);
+	int result = bh_store_trim_instances(core->store, now - core->config.keep_history,
+					     core->config.max_history, MOST_TRIMMED, &count, err);
+	core->history_due = bh_time_monotonic() + (count < MOST_TRIMMED ? INTERVAL : 0);
+	return result;
+}
+
 int bh_core_history_save(struct bh_core *core, struct bh_error *err)
 {
 	struct saver saver = { core, err, 0 };
 	int64_t now = bh_time_now();
 
 	bh_model_each_dirty(core->model, save_instance, &saver);
-	bool due = bh_time_monotonic() >= core->history_due;
-	if (saver.result == 0 && due) {
-		bh_core_store_write(core);
-		core->history_due = bh_time_monotonic() + INTERVAL;
-		saver.result = bh_store_trim_instances(core->store, now - core->config.keep_history,
-						       core->config.max_history, err);
-	}
+	if (saver.result == 0 && bh_time_monotonic() >= core->history_due)
+		saver.result = trim(core, now, err);
 	if (saver.result == 0 && core->store_dirty && core->watching_since != 0)
 		saver.result = bh_store_save_watched(core->store, core->watching_since, now, err);
 	return saver.result;

@@ -119,20 +119,24 @@ static const char *const sql[STATEMENTS] = {
 			  "(?,?,?,?,?) ON CONFLICT (boot, ifindex, since) DO UPDATE SET"
 			  " until = excluded.until, text = excluded.text RETURNING number",
 	[ADD_HOLDER] = "INSERT OR IGNORE INTO holders VALUES (?,?)",
+	/* +: not by the index of boots, for nearly all are of this one, and few are wanted. */
 	[LOAD_INSTANCES] = "SELECT boot, ifindex, since, until, text FROM instances"
-			   " WHERE boot = ? AND (until = 0 OR until >= ?) ORDER BY number",
+			   " WHERE +boot = ? AND (until = 0 OR until >= ?) ORDER BY number",
 	[CLOSE_INSTANCES] =
 		"UPDATE instances SET until = max(since, ?2) WHERE until = 0 AND boot <> ?1",
+	/* By `instance`, the order in which they are stored: only those that are wanted are read.
+	 */
 	[FIND_HOLDERS] = "SELECT * FROM (SELECT boot, ifindex, since, until, text, number FROM"
 			 " holders JOIN instances ON number = instance WHERE addr = ?1"
-			 " ORDER BY number DESC LIMIT ?2) ORDER BY number",
+			 " ORDER BY instance DESC LIMIT ?2) ORDER BY number",
 	[FIND_HOLDERS_AT] = "SELECT * FROM (SELECT boot, ifindex, since, until, text, number FROM"
 			    " holders JOIN instances ON number = instance WHERE addr = ?1"
 			    " AND since <= ?3 AND (until = 0 OR until > ?3)"
-			    " ORDER BY number DESC LIMIT ?2) ORDER BY number",
+			    " ORDER BY instance DESC LIMIT ?2) ORDER BY number",
 	/* Those that are present are kept, whatever their age. */
-	[TRIM_INSTANCES] = "DELETE FROM instances WHERE until <> 0 AND (until < ? OR number <="
-			   " (SELECT max(number) FROM instances) - ?)",
+	[TRIM_INSTANCES] = "DELETE FROM instances WHERE number IN (SELECT number FROM instances"
+			   " WHERE until <> 0 AND (until < ? OR number <="
+			   " (SELECT max(number) FROM instances) - ?) LIMIT ?)",
 	[SAVE_WATCHED] = "INSERT OR REPLACE INTO watched VALUES (?,?)",
 	[LAST_WATCHED] = "SELECT since, until FROM watched ORDER BY since DESC LIMIT 1",
 	[WATCHED_AT] = "SELECT since, until FROM watched WHERE since <= ?1 AND until >= ?1",
@@ -809,15 +813,18 @@ int bh_store_holders(struct bh_store *s, const char *addr, int64_t at, size_t mo
 	return each_row(s, q, read_instance, &context, err);
 }
 
-int bh_store_trim_instances(struct bh_store *s, int64_t oldest, int64_t keep, struct bh_error *err)
+int bh_store_trim_instances(struct bh_store *s, int64_t oldest, int64_t keep, size_t most,
+			    size_t *count, struct bh_error *err)
 {
 	sqlite3_stmt *q = use(s, TRIM_INSTANCES);
 
 	sqlite3_bind_int64(q, 1, oldest);
 	sqlite3_bind_int64(q, 2, keep);
+	sqlite3_bind_int64(q, 3, (sqlite3_int64)most);
 	int result = run_once(s, q, err);
 	if (result != 0)
 		return result;
+	*count = (size_t)sqlite3_changes(s->db);
 	q = use(s, TRIM_WATCHED);
 	sqlite3_bind_int64(q, 1, oldest);
 	return run_once(s, q, err);

@@ -99,9 +99,9 @@ int bh_store_holders(struct bh_store *store, const char *addr, int64_t at, size_
 		     void (*row)(void *user, const struct bh_stored_instance *instance), void *user,
 		     struct bh_error *err);
 /* Forgets those that went before `oldest`, or are more than `keep` saved ones ago, and what was
- * watched before `oldest`. */
-int bh_store_trim_instances(struct bh_store *store, int64_t oldest, int64_t keep,
-			    struct bh_error *err);
+ * watched before `oldest`; at most `most` of the former. *count: so many were. */
+int bh_store_trim_instances(struct bh_store *store, int64_t oldest, int64_t keep, size_t most,
+			    size_t *count, struct bh_error *err);
 
 /* When somebody watched: from `since` until at least `until`. */
 int bh_store_save_watched(struct bh_store *store, int64_t since, int64_t until,

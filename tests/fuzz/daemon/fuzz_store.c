@@ -199,10 +199,11 @@ static void drop_renamed(void *user, const char *was, const char *now)
 static void empty_store(struct bh_core *core)
 {
 	struct bh_error err = { 0 };
+	size_t count;
 
 	bh_store_close_instances(core->store, "here", 1, &err);
 	bh_store_close_instances(core->store, "there", 1, &err);
-	bh_store_trim_instances(core->store, INT64_MAX, 0, &err);
+	bh_store_trim_instances(core->store, INT64_MAX, 0, SIZE_MAX, &count, &err);
 	bh_store_load_containers(core->store, drop_container, core->store, &err);
 	bh_store_load_renamed(core->store, drop_renamed, core->store, &err);
 	bh_store_save_kept(core->store, KEPT, "", &err);

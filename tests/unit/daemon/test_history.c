@@ -151,6 +151,45 @@ static void what_is_written_is_read(void **state)
 	assert_int_equal(past->holds[1].until, NOW + 3 * BH_SECOND);
 }
 
+static void count_one(void *user, const struct bh_stored_instance *stored)
+{
+	(void)stored;
+	++*(size_t *)user;
+}
+
+static size_t kept(struct bh_core *core)
+{
+	size_t count = 0;
+
+	assert_int_equal(bh_store_load_instances(core->store, "boot", 0, count_one, &count, NULL),
+			 0);
+	return count;
+}
+
+/* A second's part at a time, and no more than a minute passes before the next look. */
+static void what_is_too_much_is_forgotten_by_and_by(void **state)
+{
+	struct bh_core *core = *state;
+	const struct bh_stored_instance present = { "boot", 1, NOW, 0, "x" };
+
+	core->config.max_history = 100;
+	assert_int_equal(bh_store_save_instance(core->store, &present, NULL, 0, NULL), 0);
+	for (uint32_t i = 2; i <= 2500; i++)
+		assert_int_equal(bh_store_save_instance(core->store,
+							&(struct bh_stored_instance) {
+								"boot", i, NOW, NOW + i, "x" },
+							NULL, 0, NULL),
+				 0);
+	core->config.keep_history = bh_time_now(); /* none is too old */
+	save(core);
+	assert_int_equal(kept(core), 1500);
+	save(core);
+	save(core);
+	assert_int_equal(kept(core), 101);
+	assert_true(core->history_due > bh_time_monotonic() + 50 * BH_SECOND);
+	assert_true(core->history_due <= bh_time_monotonic() + 60 * BH_SECOND);
+}
+
 static void other_texts_do_no_harm(void **state)
 {
 	static const char *const texts[] = {
@@ -235,6 +274,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(what_is_written_is_read, make_core, free_core),
+		cmocka_unit_test_setup_teardown(what_is_too_much_is_forgotten_by_and_by, make_core,
+						free_core),
 		cmocka_unit_test(other_texts_do_no_harm),
 		cmocka_unit_test_setup_teardown(a_name_that_leaves_a_decision_behind_is_told,
 						make_core, free_core),

@@ -436,6 +436,7 @@ static void instances_are_bounded(void **state)
 {
 	struct bh_store *store = open_store();
 	char addr[16];
+	size_t count;
 
 	(void)state;
 	save_instance(store, 1, 1, 0, "old", "10.0.0.1");
@@ -445,11 +446,17 @@ static void instances_are_bounded(void **state)
 	}
 	assert_int_equal(bh_store_save_watched(store, 1, 5, NULL), 0);
 	assert_int_equal(bh_store_save_watched(store, 8, 20, NULL), 0);
-	assert_int_equal(bh_store_trim_instances(store, 13, 100, NULL), 0);
+	assert_int_equal(bh_store_trim_instances(store, 13, 100, 9, &count, NULL), 0);
+	assert_int_equal(count, 1);
 	assert_loaded(store, 0,
 		      "boot/1 1-0 old;boot/3 3-13 x;boot/4 4-14 x;boot/5 5-15 x;boot/6 6-16 x;");
 	assert_holders(store, "10.0.0.2", 0, 9, "");
-	assert_int_equal(bh_store_trim_instances(store, 0, 2, NULL), 0);
+	/* So many at a time. */
+	assert_int_equal(bh_store_trim_instances(store, 0, 2, 1, &count, NULL), 0);
+	assert_int_equal(count, 1);
+	assert_loaded(store, 0, "boot/1 1-0 old;boot/4 4-14 x;boot/5 5-15 x;boot/6 6-16 x;");
+	assert_int_equal(bh_store_trim_instances(store, 0, 2, 2, &count, NULL), 0);
+	assert_int_equal(count, 1);
 	assert_loaded(store, 0, "boot/1 1-0 old;boot/5 5-15 x;boot/6 6-16 x;");
 	assert_holders(store, "10.0.0.5", 0, 9, "boot/5 5-15 x;");
 	int64_t since, until;
