@@ -135,9 +135,11 @@ static bool append_label(char out[BH_GROUPING_NAME], size_t *length, const char 
 
 /* Whoever writes a kind ("compose:shop/web") means that workload; all other names are of a kind of
  * their own, so that no label's value can make one of another kind. */
-static bool has_kind(const char *name)
+size_t bh_grouping_kind(const char *name)
 {
-	return name[strcspn(name, ":{")] == ':';
+	size_t length = strcspn(name, ":{");
+
+	return name[length] == ':' ? length : 0;
 }
 
 static bool make_name(const char *name, const struct labels *labels, char out[BH_GROUPING_NAME])
@@ -146,7 +148,7 @@ static bool make_name(const char *name, const struct labels *labels, char out[BH
 	bool room = true;
 
 	out[0] = '\0';
-	if (!has_kind(name))
+	if (bh_grouping_kind(name) == 0)
 		room = append(out, &length, "group:", 6);
 	while (room && *name != '\0') {
 		size_t size = strcspn(name, "{");

@@ -38,6 +38,9 @@ struct bh_grouping {
 /* NULL, or what a rule's name has to be like and is not. */
 const char *bh_grouping_name_fault(const char *name);
 
+/* How long the kind is that a rule's name writes in front of a colon; 0: it writes none. */
+size_t bh_grouping_kind(const char *name);
+
 /* Adds a rule; what is matched by it is added one by one, all of which must hold. False: no room,
  * and nothing was added. */
 bool bh_grouping_add_rule(struct bh_grouping *grouping, const char *name);

@@ -11,10 +11,12 @@
 #include <unistd.h>
 
 #include "buffer.h"
+#include "config_postures.h"
 #include "config_workloads.h"
 #include "grow.h"
 #include "log.h"
 #include "nearest.h"
+#include "pattern.h"
 #include "ruleset.h"
 #include "timefmt.h"
 #include "yaml.h"
@@ -26,7 +28,8 @@ enum kind {
 	SERVER,	       /* https://…, off, or auto: what the default found */
 	NODE,	       /* a name that DNS could have, or auto */
 	LIST,
-	SWITCH, /* true, false */
+	PATTERNS, /* a list of shell patterns */
+	SWITCH,	  /* true, false */
 	NUMBER,
 	COUNT, /* a number, or "auto": 0 */
 	BYTES, /* a number, or with KiB, MiB, GiB */
@@ -60,7 +63,7 @@ static const struct key keys[] = {
 	{ "users.core", TEXT, AT(core_user), 0, 0, NULL },
 	{ "api.socket", PATH, AT(api_socket), 0, 0, NULL },
 	{ "api.operator_group", TEXT, AT(operator_group), 0, 0, NULL },
-	{ "interfaces.uplinks", LIST, AT(uplinks), 0, 0, NULL },
+	{ "interfaces.uplinks", PATTERNS, AT(uplinks), 0, 0, NULL },
 	{ "capture.ring", BYTES, AT(ring_bytes), 1 << 20, 1 << 30, NULL },
 	{ "capture.mode", WORD, AT(mode), 0, 0, capture_modes },
 	{ "capture.cpu", NUMBER, AT(cpu), 0, 100 * BH_MOST_WORKERS, NULL },
@@ -221,6 +224,9 @@ static const char *expectation(const struct key *key, char *out, size_t size)
 	case LIST:
 		snprintf(out, size, "a list of at most %d texts", BH_CONFIG_LIST);
 		break;
+	case PATTERNS:
+		snprintf(out, size, "a list of at most %d shell patterns", BH_CONFIG_LIST);
+		break;
 	case SWITCH:
 		snprintf(out, size, "true or false");
 		break;
@@ -247,10 +253,7 @@ static const char *expectation(const struct key *key, char *out, size_t size)
 		snprintf(out, size, "a list of rules");
 		break;
 	case POSTURES:
-		snprintf(out, size,
-			 "a list of at most %d like {match: \"compose:shop/*\", posture: "
-			 "closed}",
-			 BH_CONFIG_POSTURES);
+		snprintf(out, size, "a list of postures");
 		break;
 	}
 	return out;
@@ -357,7 +360,7 @@ static bool read_switch(const char *text, bool *out)
 	return *out || strcmp(text, "false") == 0;
 }
 
-static bool read_list(const struct bh_yaml *node, struct bh_config_list *out)
+static bool read_list(const struct key *key, const struct bh_yaml *node, struct bh_config_list *out)
 {
 	*out = (struct bh_config_list) { 0 };
 	if (node->kind != BH_YAML_LIST || node->count > BH_CONFIG_LIST)
@@ -366,6 +369,7 @@ static bool read_list(const struct bh_yaml *node, struct bh_config_list *out)
 		const struct bh_yaml *item = &node->items[i];
 
 		if (item->kind != BH_YAML_SCALAR ||
+		    (key->kind == PATTERNS && bh_pattern_fault(item->text) != NULL) ||
 		    !bh_copy_text(out->items[out->count++], BH_CONFIG_TEXT, item->text))
 			return false;
 	}
@@ -380,51 +384,10 @@ static const struct key *find_key(const char *path)
 	return NULL;
 }
 
-/* {match: PATTERN, posture: WORD}, both of them and nothing else. */
-static bool read_posture(const struct bh_yaml *node, struct bh_config_posture *out)
-{
-	bool match = false, posture = false;
-
-	if (node->kind != BH_YAML_MAP || node->count != 2)
-		return false;
-	for (size_t i = 0; i < 2; i++) {
-		const struct bh_yaml *item = &node->items[i];
-
-		if (item->kind != BH_YAML_SCALAR)
-			return false;
-		if (strcmp(item->key, "match") == 0)
-			match = item->text[0] != '\0' &&
-				bh_copy_text(out->match, sizeof(out->match), item->text);
-		else if (strcmp(item->key, "posture") == 0)
-			posture = bh_posture_parse(item->text, &out->posture);
-	}
-	return match && posture;
-}
-
-/* Complains about the item that is wrong, not about the list. */
-static int read_postures(const struct bh_yaml *node, struct bh_config_postures *out,
-			 const char *file, struct bh_error *err)
-{
-	const struct key *key = find_key("enforcement.postures");
-	char expected[160];
-
-	*out = (struct bh_config_postures) { 0 };
-	if (node->kind != BH_YAML_LIST || node->count > BH_CONFIG_POSTURES)
-		return bh_config_refuse(err, file, node, key->path,
-					expectation(key, expected, sizeof(expected)));
-	for (size_t i = 0; i < node->count; i++)
-		if (!read_posture(&node->items[i], &out->items[out->count++]))
-			return bh_config_refuse(
-				err, file, &node->items[i], key->path,
-				"a map of match, a shell pattern, and posture, one of open, "
-				"audit, closed");
-	return 0;
-}
-
 static bool read_value(const struct key *key, const struct bh_yaml *node, char *field)
 {
-	if (key->kind == LIST)
-		return read_list(node, (struct bh_config_list *)(void *)field);
+	if (key->kind == LIST || key->kind == PATTERNS)
+		return read_list(key, node, (struct bh_config_list *)(void *)field);
 	if (node->kind != BH_YAML_SCALAR)
 		return false;
 	switch (key->kind) {
@@ -493,7 +456,7 @@ static int read_section(struct bh_config *config, const struct bh_yaml *map, con
 		const struct key *key = find_key(path);
 		int result = 0;
 		if (key != NULL && key->kind == POSTURES)
-			result = read_postures(node, &config->postures, file, err);
+			result = bh_config_read_postures(&config->postures, node, file, err);
 		else if (key != NULL && key->kind == RULES)
 			result = bh_config_read_workloads(
 				(struct bh_grouping *)(void *)((char *)config + key->offset), node,
@@ -525,6 +488,8 @@ int bh_config_parse(struct bh_config *config, const char *text, size_t length, c
 	int result = root->kind == BH_YAML_MAP
 			     ? read_section(&read, root, "", file, err)
 			     : bh_config_refuse(err, file, root, "the file", "a map of keys");
+	if (result == 0)
+		result = bh_config_check_postures(&read, root, file, err);
 	bh_yaml_free(root);
 	if (result == 0)
 		*config = read;

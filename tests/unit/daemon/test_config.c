@@ -160,7 +160,40 @@ static void postures_are_read_in_order(void **state)
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		err = (struct bh_error) { 0 };
 		assert_int_equal(parse(&c, wrong[i], &err), -EINVAL);
-		assert_non_null(strstr(err.text, "enforcement.postures: found"));
+		assert_non_null(strstr(err.text, "enforcement.postures"));
+	}
+}
+
+/* A pattern is refused where nothing can be called so, and only there. */
+static void a_posture_is_for_somebody_who_can_be(void **state)
+{
+	static const char *const good[] = {
+		"*",	      "*:shop/*",      "com*",		 "c?mpose:x",
+		"[ck]*",      "k8s:prod/*",    "docker:*",	 "team:a",
+		"bridge:br0", "label:visitor", "interface:veth*"
+	};
+	static const char *const bad[] = { "compse:shop/*", "web",	    "web*",	"compose",
+					   "teem:*",	    "kubernetes:*", "compose/*" };
+	static struct bh_config c;
+	struct bh_error err = { 0 };
+	char text[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		snprintf(text, sizeof(text),
+			 "enforcement: {postures: [{match: '%s', posture: audit}]}\n"
+			 "workloads: [{match: {a: b}, name: 'team:{a}'}]",
+			 good[i]);
+		assert_int_equal(parse(&c, text, &err), 0);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(text, sizeof(text),
+			 "workloads: [{match: {a: b}, name: 'team:{a}'}]\n"
+			 "enforcement: {postures: [{match: '%s', posture: audit}]}",
+			 bad[i]);
+		assert_int_equal(parse(&c, text, &err), -EINVAL);
+		assert_non_null(
+			strstr(err.text, "test.yaml:2:27: enforcement.postures[0].match: "));
 	}
 }
 
@@ -232,7 +265,7 @@ static const struct {
 					  "expected one of open, audit, closed" },
 	{ "interfaces: {uplinks: eth0}",
 	  "test.yaml:1:14: interfaces.uplinks: found \"eth0\", expected "
-	  "a list of at most 16 texts" },
+	  "a list of at most 16 shell patterns" },
 	{ "api: {socket: run/api}", "test.yaml:1:7: api.socket: found \"run/api\", expected an "
 				    "absolute path of at most 255 bytes" },
 	{ "workloads: {a: b}", "test.yaml:1:1: workloads: found a map, expected a list of rules" },
@@ -256,6 +289,29 @@ static const struct {
 	{ "workloads:\n  - {name: a, match: {a: b}, image: c}",
 	  "test.yaml:2:30: workloads[0].image: found \"c\", expected nothing: a rule has match and "
 	  "name" },
+	{ "workloads:\n  - {name: a, match: {bulkhead.images: b}}",
+	  "test.yaml:2:23: workloads[0].match: nothing is called bulkhead.images; did you mean "
+	  "bulkhead.image?" },
+	{ "workloads:\n  - {name: a, match: {bulkhead.colour: b}}",
+	  "test.yaml:2:23: workloads[0].match: nothing is called bulkhead.colour; "
+	  "docs/workloads.md lists what is" },
+	{ "workloads:\n  - {name: a, match: {app: '[x'}}",
+	  "test.yaml:2:23: workloads[0].match: found \"[x\", expected ] after each [, or \\[ for "
+	  "a bracket as such" },
+	{ "workloads:\n  - {name: 'a-{ap}', match: {app: '*'}}",
+	  "test.yaml:2:6: workloads[0].name: found \"a-{ap}\", expected in {} what match asks for; "
+	  "where any ap will do, match has ap: \"*\"" },
+	{ "workloads:\n  - {name: '{bulkhead.names}', match: {app: '*'}}",
+	  "test.yaml:2:6: workloads[0].name: nothing is called bulkhead.names; did you mean "
+	  "bulkhead.name?" },
+	{ "enforcement:\n  postures:\n    - match: \"bridge:*\"\n      posture: shut",
+	  "test.yaml:4:7: enforcement.postures[0].posture: found \"shut\", expected one of open, "
+	  "audit, closed" },
+	{ "enforcement:\n  postures:\n    - match: \"bridge:[\"\n      posture: open",
+	  "test.yaml:3:7: enforcement.postures[0].match: found \"bridge:[\", expected ] after each "
+	  "[, or \\[ for a bracket as such" },
+	{ "interfaces: {uplinks: ['eth[0']}", "test.yaml:1:14: interfaces.uplinks: found a list, "
+					      "expected a list of at most 16 shell patterns" },
 	{ "- a\n- b", "test.yaml:1:1: the file: found a list, expected a map of keys" },
 	{ "log_level: info\nlog_level: debug", "test.yaml:2:1: the same key twice" },
 	{ "log_level: &x info", "test.yaml:1:15: anchors and aliases are not used here" },
@@ -304,6 +360,7 @@ int main(void)
 		cmocka_unit_test(values_are_read),
 		cmocka_unit_test(rules_about_workloads_are_read),
 		cmocka_unit_test(postures_are_read_in_order),
+		cmocka_unit_test(a_posture_is_for_somebody_who_can_be),
 		cmocka_unit_test(kubernetes_is_found_by_the_environment),
 		cmocka_unit_test(json_and_empty_files_are_read),
 		cmocka_unit_test(broken_files_say_where_and_change_nothing),
