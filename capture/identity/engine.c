@@ -6,6 +6,12 @@
  * `start` after it; at `connect` the network itself is asked, which knows name, MAC and addresses
  * already. When the stream ends everything starts over.
  *
+ * What the labels of a container say of its workload is passed on once it is known which of them
+ * came with its image (images.h). An image never changes: it is asked for once. Until then the
+ * container is not stated, and whoever waits for its name waits; others are never delayed. Of a
+ * container that is created the row of the listing has the image's id, and comes at once, whereas
+ * an inspection may come when the container runs.
+ *
  * Podman says the same in its own way: it has pods, whose network an infra container holds, and its
  * network events name the container where Docker's name the network.
  */
@@ -22,6 +28,7 @@
 #include "container_json.h"
 #include "grow.h"
 #include "http_reply.h"
+#include "images.h"
 #include "map.h"
 #include "protocol.h"
 #include "runtime.h"
@@ -54,11 +61,14 @@ struct bh_engine {
 	uint8_t runtime;
 	const char *name;
 	struct bh_map *requests;   /* by id */
-	struct bh_map *containers; /* id → struct bh_container */
-	uint32_t events;	   /* the stream's request; 0: none */
+	struct bh_map *containers; /* id → struct bh_container, with its image's labels */
+	struct bh_map *stated;	   /* id → whatever: of those that the host was told of */
+	struct bh_images *images;
+	uint32_t events; /* the stream's request; 0: none */
 	struct bh_map *pods;
 	uint8_t state; /* enum bh_runtime_state */
-	bool stated;
+	bool has_state;
+	bool listed;	  /* a listing is in, and waits for images */
 	int64_t retry_at; /* 0: not waiting */
 	int64_t retry_after;
 	int64_t resync_at;
@@ -111,6 +121,17 @@ static void inspect(struct bh_engine *e, const char *id)
 		r->again = true;
 	else
 		ask(e, BH_QUERY_INSPECT, id);
+}
+
+/* "sha256:<id>"; Podman's have no prefix everywhere. */
+static void copy_image_id(struct bh_container *c, const char *id)
+{
+	static const char prefix[] = "sha256:";
+
+	if (strncmp(id, prefix, sizeof(prefix) - 1) == 0)
+		id += sizeof(prefix) - 1;
+	if (bh_runtime_is_id(id))
+		bh_copy_text(c->image_id, sizeof(c->image_id), id);
 }
 
 static void copy_name(struct bh_container *c, const char *name)
@@ -194,18 +215,50 @@ static void name_pod(const struct bh_engine *e, struct bh_container *c)
 		bh_container_set_label(c, pod->labels->labels[i].key, pod->labels->labels[i].value);
 }
 
+/* Whether all is known of the labels of its image that ever will be. */
+static bool image_is_in(struct bh_engine *e, const struct bh_container *c)
+{
+	enum bh_image_state state = bh_images_state(e->images, c->image_id);
+
+	if (c->announced)
+		return false; /* its row will tell which image that is */
+	if (c->image_id[0] == '\0')
+		return true;
+	if (state == BH_IMAGE_NEW) {
+		bh_images_asked(e->images, c->image_id, e->now);
+		ask(e, BH_QUERY_IMAGE, c->image_id);
+	}
+	return state == BH_IMAGE_KNOWN || state == BH_IMAGE_LOST;
+}
+
+static void tell(struct bh_engine *e, const struct bh_container *c)
+{
+	bool matters = bh_images_matter(c);
+
+	if (matters && !image_is_in(e, c))
+		return;
+	struct bh_container *own = bh_container_copy(c);
+	if (matters)
+		bh_images_strip(own, bh_images_labels(e->images, c->image_id));
+	name_pod(e, own);
+	bh_map_put_text(e->stated, c->id, e);
+	e->host.container(e->host.user, own);
+	bh_container_free(own);
+}
+
 /* What repeats what was said before (each listing does, of everybody) is no news. */
 static void state_container(struct bh_engine *e, struct bh_container *c)
 {
 	const struct bh_container *known = bh_map_get_text(e->containers, c->id);
 
-	name_pod(e, c);
-	if (known != NULL && bh_container_equal(known, c)) {
-		bh_container_free(c);
+	if (known == NULL || !bh_container_equal(known, c)) {
+		bh_map_put_text(e->containers, c->id, c);
+		tell(e, c);
 		return;
 	}
-	bh_map_put_text(e->containers, c->id, c);
-	e->host.container(e->host.user, c);
+	if (bh_images_matter(c))
+		image_is_in(e, c); /* it may have been lost, and is asked for again */
+	bh_container_free(c);
 }
 
 static void lose_container(struct bh_engine *e, const char *id)
@@ -213,7 +266,8 @@ static void lose_container(struct bh_engine *e, const char *id)
 	char copy[BH_CONTAINER_ID];
 
 	bh_copy_text(copy, sizeof(copy), id); /* it may be the container's own text */
-	if (bh_map_remove_text(e->containers, copy))
+	bh_map_remove_text(e->containers, copy);
+	if (bh_map_remove_text(e->stated, copy))
 		e->host.container_gone(e->host.user, e->runtime, copy);
 }
 
@@ -267,6 +321,7 @@ static void read_row(struct bh_engine *e, const cJSON *row)
 	struct bh_container *c = new_container(e, id);
 	copy_name(c, own_name(bh_json_member(row, "Names")));
 	bh_copy_text(c->image, sizeof(c->image), bh_json_text(row, "Image"));
+	copy_image_id(c, bh_json_text(row, "ImageID"));
 	c->running = strcmp(bh_json_text(row, "State"), "running") == 0;
 	bh_copy_text(c->network_mode, sizeof(c->network_mode),
 		     bh_json_text(bh_json_member(row, "HostConfig"), "NetworkMode"));
@@ -299,9 +354,9 @@ static void lose_unlisted(struct bh_engine *e, const cJSON *list)
 
 static void set_state(struct bh_engine *e, enum bh_runtime_state state, const char *why)
 {
-	if (e->stated && e->state == state)
+	if (e->has_state && e->state == state)
 		return;
-	e->stated = true;
+	e->has_state = true;
 	e->state = (uint8_t)state;
 	e->host.state(e->host.user, e->runtime, state, why);
 }
@@ -316,7 +371,36 @@ __attribute__((format(printf, 2, 3))) static void lose_engine(struct bh_engine *
 	vsnprintf(why, sizeof(why), format, arguments);
 	va_end(arguments);
 	snprintf(text, sizeof(text), "%s%s", e->name, why);
+	e->listed = false;
 	set_state(e, BH_RUNTIME_UNREACHABLE, text);
+}
+
+/* Who is there is known when all of the list are stated. */
+static void end_listing(struct bh_engine *e)
+{
+	size_t position = 0;
+	int64_t since;
+
+	if (!e->listed || bh_images_next_asked(e->images, &position, &since) != NULL)
+		return;
+	e->listed = false;
+	set_state(e, BH_RUNTIME_CONNECTED, NULL);
+}
+
+static bool has_image(const void *user, const char *id)
+{
+	return bh_map_get_text(user, id) != NULL;
+}
+
+static void sweep_images(struct bh_engine *e)
+{
+	struct bh_map *used = bh_map_new(NULL);
+	const struct bh_container *c;
+
+	for (size_t position = 0; (c = bh_map_next(e->containers, &position)) != NULL;)
+		bh_map_put_text(used, c->image_id, e);
+	bh_images_sweep(e->images, has_image, used);
+	bh_map_free(used);
 }
 
 static void read_list(struct bh_engine *e, const cJSON *list)
@@ -328,14 +412,17 @@ static void read_list(struct bh_engine *e, const cJSON *list)
 		return;
 	}
 	lose_unlisted(e, list);
-	cJSON_ArrayForEach (row, list) {
+	/* Images first: containers wait for these, and for no inspection. */
+	cJSON_ArrayForEach (row, list)
 		read_row(e, row);
+	cJSON_ArrayForEach (row, list)
 		if (bh_runtime_is_id(bh_json_text(row, "Id")) &&
 		    strcmp(bh_json_text(row, "State"), "running") == 0)
 			inspect(e, bh_json_text(row, "Id"));
-	}
 	e->retry_after = RETRY_LEAST;
-	set_state(e, BH_RUNTIME_CONNECTED, NULL);
+	e->listed = true;
+	end_listing(e);
+	sweep_images(e);
 }
 
 static void read_inspection(struct bh_engine *e, const cJSON *json)
@@ -351,6 +438,7 @@ static void read_inspection(struct bh_engine *e, const cJSON *json)
 	copy_name(c, bh_json_text(json, "Name"));
 	bh_copy_text(c->image, sizeof(c->image),
 		     bh_json_text(bh_json_member(json, "Config"), "Image"));
+	copy_image_id(c, bh_json_text(json, "Image"));
 	bh_copy_text(c->network_mode, sizeof(c->network_mode),
 		     bh_json_text(bh_json_member(json, "HostConfig"), "NetworkMode"));
 	bh_copy_text(c->netns_path, sizeof(c->netns_path), bh_json_text(settings, "SandboxKey"));
@@ -411,15 +499,17 @@ static void read_pod(struct bh_engine *e, const cJSON *json)
 
 	if (!bh_runtime_is_id(infra))
 		return;
+	const struct pod *before = bh_map_get_text(e->pods, infra);
+	const struct bh_container *known = bh_map_get_text(e->containers, infra);
+	bool news = before == NULL || strcmp(before->name, bh_json_text(json, "Name")) != 0;
 	struct pod *pod = bh_calloc(1, sizeof(*pod));
 	bh_copy_text(pod->name, sizeof(pod->name), bh_json_text(json, "Name"));
 	pod->labels = bh_container_new();
 	bh_container_read_labels(pod->labels, bh_json_member(json, "Labels"));
 	bh_map_put_text(e->pods, infra, pod);
 	/* What was stated without its pod's name is stated again. */
-	const struct bh_container *known = bh_map_get_text(e->containers, infra);
-	if (known != NULL && strcmp(known->pod, pod->name) != 0)
-		state_container(e, bh_container_copy(known));
+	if (known != NULL && news)
+		tell(e, known);
 }
 
 static void read_pods(struct bh_engine *e, const cJSON *list)
@@ -465,6 +555,9 @@ static void read_created(struct bh_engine *e, const char *id, const cJSON *attri
 		    strcmp(attribute->string, "name") != 0 &&
 		    strcmp(attribute->string, "image") != 0)
 			bh_container_add_label(c, attribute->string, attribute->valuestring);
+	c->announced = true;
+	if (bh_images_matter(c))
+		ask(e, BH_QUERY_ROW, id);
 	state_container(e, c);
 }
 
@@ -512,8 +605,35 @@ static void start_over(struct bh_engine *e)
 	e->events = 0;
 	bh_map_free(e->requests);
 	e->requests = bh_map_new(free_request);
+	e->listed = false;
 	e->retry_at = e->now + e->retry_after;
 	e->retry_after = e->retry_after * 2 < RETRY_MOST ? e->retry_after * 2 : RETRY_MOST;
+}
+
+/* All that waited for what is known of the image by now. */
+static void tell_of_image(struct bh_engine *e, const char *id)
+{
+	const struct bh_container *c;
+
+	for (size_t position = 0; (c = bh_map_next(e->containers, &position)) != NULL;)
+		if (strcmp(c->image_id, id) == 0 && bh_images_matter(c))
+			tell(e, c);
+}
+
+static void lose_image(struct bh_engine *e, const char *id)
+{
+	bh_images_lost(e->images, id);
+	tell_of_image(e, id);
+}
+
+static void read_image(struct bh_engine *e, const char *id, const cJSON *json)
+{
+	struct bh_container *labels = bh_container_new();
+
+	bh_container_read_labels(labels, bh_json_member(bh_json_member(json, "Config"), "Labels"));
+	bh_images_know(e->images, id, labels);
+	bh_container_free(labels);
+	tell_of_image(e, id);
 }
 
 /* A reply that was lost is made up for before long. */
@@ -538,6 +658,12 @@ static void read_reply(struct bh_engine *e, const struct request *r)
 		lose_container(e, r->argument);
 	else if (r->query == BH_QUERY_INSPECT && json != NULL)
 		read_inspection(e, json);
+	else if (r->query == BH_QUERY_ROW)
+		read_row(e, cJSON_GetArrayItem(json, 0));
+	else if (r->query == BH_QUERY_IMAGE && r->reply.status == 200 && cJSON_IsObject(json))
+		read_image(e, r->argument, json);
+	else if (r->query == BH_QUERY_IMAGE)
+		lose_image(e, r->argument);
 	else if (r->query == BH_QUERY_NETWORK && json != NULL)
 		read_network(e, json);
 	else if (r->query == BH_QUERY_PODS && r->reply.status == 200)
@@ -549,6 +675,8 @@ static void connect_all(struct bh_engine *e)
 {
 	e->retry_at = 0;
 	e->resync_at = e->now + RESYNC;
+	bh_images_forget(e->images, BH_IMAGE_LOST);
+	bh_images_forget(e->images, BH_IMAGE_ASKED);
 	e->events = ask(e, BH_QUERY_EVENTS, "");
 	if (has_pods(e))
 		ask(e, BH_QUERY_PODS, "");
@@ -609,6 +737,27 @@ void bh_engine_end(struct bh_engine *e, uint32_t id, int error, int64_t now)
 	bh_map_remove(e->requests, &id, sizeof(id));
 	if (again[0] != '\0')
 		inspect(e, again);
+	end_listing(e);
+}
+
+/* What was not answered is asked again; at last its containers have waited long enough. While the
+ * engine is away nobody can be asked. */
+static void tend_images(struct bh_engine *e)
+{
+	const char *id;
+	int64_t since;
+
+	for (size_t position = 0;
+	     e->events != 0 && (id = bh_images_next_asked(e->images, &position, &since)) != NULL;) {
+		char copy[BH_CONTAINER_ID];
+
+		bh_copy_text(copy, sizeof(copy), id); /* it goes with the image's state */
+		if (e->now - since >= PATIENCE)
+			lose_image(e, copy);
+		else if (outstanding(e, BH_QUERY_IMAGE, copy) == NULL)
+			ask(e, BH_QUERY_IMAGE, copy);
+	}
+	end_listing(e);
 }
 
 void bh_engine_tick(struct bh_engine *e, int64_t now)
@@ -616,12 +765,14 @@ void bh_engine_tick(struct bh_engine *e, int64_t now)
 	const struct request *listing = outstanding(e, BH_QUERY_CONTAINERS, "");
 
 	e->now = now;
+	tend_images(e);
 	if (e->retry_at != 0 && now >= e->retry_at) {
 		connect_all(e);
 	} else if (listing != NULL && now - listing->asked >= PATIENCE) {
 		lose_engine(e, " takes connections, and does not answer");
 	} else if (listing == NULL && e->events != 0 && now >= e->resync_at) {
 		e->resync_at = now + RESYNC;
+		bh_images_forget(e->images, BH_IMAGE_LOST);
 		ask(e, BH_QUERY_CONTAINERS, "");
 	}
 }
@@ -636,6 +787,8 @@ struct bh_engine *bh_engine_start(const struct bh_runtime_host *host, uint8_t ru
 	e->now = now;
 	e->requests = bh_map_new(free_request);
 	e->containers = bh_map_new(free_container);
+	e->stated = bh_map_new(NULL);
+	e->images = bh_images_new();
 	e->pods = bh_map_new(free_pod);
 	e->retry_after = RETRY_LEAST;
 	connect_all(e);
@@ -646,6 +799,8 @@ void bh_engine_stop(struct bh_engine *e)
 {
 	bh_map_free(e->requests);
 	bh_map_free(e->containers);
+	bh_map_free(e->stated);
+	bh_images_free(e->images);
 	bh_map_free(e->pods);
 	free(e);
 }

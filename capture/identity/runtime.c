@@ -138,9 +138,11 @@ static bool published_equal(const struct bh_container *a, const struct bh_contai
 bool bh_container_equal(const struct bh_container *a, const struct bh_container *b)
 {
 	return a->runtime == b->runtime && a->pid == b->pid && a->running == b->running &&
-	       strcmp(a->id, b->id) == 0 && strcmp(a->name, b->name) == 0 &&
-	       strcmp(a->image, b->image) == 0 && strcmp(a->pod, b->pod) == 0 &&
-	       strcmp(a->owner, b->owner) == 0 && strcmp(a->network_mode, b->network_mode) == 0 &&
+	       a->announced == b->announced && a->stripped == b->stripped &&
+	       strcmp(a->image_id, b->image_id) == 0 && strcmp(a->id, b->id) == 0 &&
+	       strcmp(a->name, b->name) == 0 && strcmp(a->image, b->image) == 0 &&
+	       strcmp(a->pod, b->pod) == 0 && strcmp(a->owner, b->owner) == 0 &&
+	       strcmp(a->network_mode, b->network_mode) == 0 &&
 	       strcmp(a->netns_path, b->netns_path) == 0 && a->label_count == b->label_count &&
 	       a->net_count == b->net_count && a->published_count == b->published_count &&
 	       labels_equal(a, b) && nets_equal(a, b) && published_equal(a, b);
@@ -193,7 +195,8 @@ static bool write_request(const char *path, char *out, size_t size)
 static bool engine_request(uint8_t runtime, uint8_t query, const char *argument, char *out,
 			   size_t size)
 {
-	bool takes_id = query == BH_QUERY_INSPECT || query == BH_QUERY_NETWORK;
+	bool takes_id = query == BH_QUERY_INSPECT || query == BH_QUERY_NETWORK ||
+			query == BH_QUERY_ROW || query == BH_QUERY_IMAGE;
 	char path[256];
 
 	if (takes_id ? !bh_runtime_is_id(argument) : argument[0] != '\0')
@@ -206,6 +209,15 @@ static bool engine_request(uint8_t runtime, uint8_t query, const char *argument,
 		return write_request(path, out, size);
 	case BH_QUERY_NETWORK:
 		snprintf(path, sizeof(path), "/networks/%s", argument);
+		return write_request(path, out, size);
+	case BH_QUERY_ROW:
+		/* {"id":["…"]} */
+		snprintf(path, sizeof(path),
+			 "/containers/json?all=1&filters=%%7B%%22id%%22%%3A%%5B%%22%s%%22%%5D%%7D",
+			 argument);
+		return write_request(path, out, size);
+	case BH_QUERY_IMAGE:
+		snprintf(path, sizeof(path), "/images/%s/json", argument);
 		return write_request(path, out, size);
 	case BH_QUERY_EVENTS:
 		/* {"type":["container","network"]} */

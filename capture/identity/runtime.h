@@ -38,12 +38,15 @@ struct bh_container {
 	char id[BH_CONTAINER_ID];
 	char name[256];
 	char image[256];
+	char image_id[BH_CONTAINER_ID]; /* 64 hexadecimal digits; "": not told */
 	char pod[256];			/* whose network it holds for all of the pod; "": of none */
 	char owner[256];		/* what Kubernetes says the pod belongs to: "deploy/web" */
 	char network_mode[128];		/* "host", "none", "container:<id>", a network's name */
 	char netns_path[BH_NETNS_NAME]; /* Docker's SandboxKey */
 	int32_t pid;
 	bool running;
+	bool announced; /* nothing but the event of its creation has told of it */
+	bool stripped;	/* it had labels of its image that would name it (images.h) */
 	struct bh_label *labels;
 	size_t label_count;
 	struct bh_container_net *nets;
@@ -85,6 +88,8 @@ enum bh_runtime_query {
 	BH_QUERY_EVENTS,     /* a stream that ends only with the daemon */
 	BH_QUERY_PODS,
 	BH_QUERY_FILES, /* what the runtime keeps on disk: a stream (file_stream.h) without end */
+	BH_QUERY_ROW, /* argument: container id; its row of the listing, which waits for nothing */
+	BH_QUERY_IMAGE, /* argument: image id */
 	BH_QUERIES,
 };
 

@@ -62,7 +62,11 @@ static void name_container(struct bh_instance *i)
 	} else if (c->pod[0] != '\0') {
 		set(i, "pod", "pod", c->pod);
 	} else if (bare_image(c, text, sizeof(text))) {
-		set(i, "image without its tag", "image", text);
+		set(i,
+		    c->stripped ? "image without its tag; labels that would name it are its "
+				  "image's, or may be"
+				: "image without its tag",
+		    "image", text);
 	} else {
 		set(i, "name", "container", i->name);
 	}

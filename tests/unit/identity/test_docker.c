@@ -20,6 +20,7 @@
 #define ID_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define ID_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 #define NET "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
+#define IMAGE "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd"
 #define HEAD "HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n"
 
 struct asked {
@@ -128,11 +129,28 @@ static void event(void *docker, uint32_t stream, const char *line)
 
 #define LIST_A                                                                                     \
 	"[{\"Id\":\"" ID_A                                                                         \
-	"\",\"Names\":[\"/shop_web_1\"],\"Image\":\"web:1\",\"State\":\"running\","                \
+	"\",\"Names\":[\"/shop_web_1\"],\"Image\":\"web:1\",\"ImageID\":\"sha256:" IMAGE           \
+	"\",\"State\":\"running\","                                                                \
 	"\"Labels\":{\"com.docker.compose.project\":\"shop\",\"com.docker.compose.service\":"      \
 	"\"web\"},"                                                                                \
 	"\"HostConfig\":{\"NetworkMode\":\"shop\"},\"NetworkSettings\":{\"Networks\":{\"shop\":{"  \
 	"\"IPAddress\":\"10.0.0.2\",\"MacAddress\":\"02:42:0a:00:00:02\"}}}}]"
+
+/* What an image of labels {…} is answered with. */
+static void tell_image(const struct host *h, void *docker, const char *id, const char *labels)
+{
+	char body[512];
+
+	snprintf(body, sizeof(body), "{\"Id\":\"sha256:%s\",\"Config\":{\"Labels\":%s}}", id,
+		 labels);
+	reply(docker, find(h, BH_QUERY_IMAGE, id), HEAD, body);
+}
+
+static void list_a(const struct host *h, void *docker)
+{
+	reply(docker, find(h, BH_QUERY_CONTAINERS, ""), HEAD, LIST_A);
+	tell_image(h, docker, IMAGE, "null");
+}
 
 static void a_listing_names_containers(void **state)
 {
@@ -142,7 +160,7 @@ static void a_listing_names_containers(void **state)
 	(void)state;
 	assert_int_equal(h.asked[0].query,
 			 BH_QUERY_EVENTS); /* before the list, so nothing is missed */
-	reply(docker, find(&h, BH_QUERY_CONTAINERS, ""), HEAD, LIST_A);
+	list_a(&h, docker);
 	assert_int_equal(h.ok, 1);
 	const struct bh_container *c = bh_map_get_text(h.containers, ID_A);
 	assert_non_null(c);
@@ -298,7 +316,7 @@ static void an_engine_that_hangs_is_unreachable(void **state)
 	uint32_t before = h.count;
 	bh_docker_ops.tick(docker, 70 * BH_SECOND);
 	assert_int_equal(h.count, before); /* questions do not pile up */
-	reply(docker, find(&h, BH_QUERY_CONTAINERS, ""), HEAD, LIST_A);
+	list_a(&h, docker);
 	assert_int_equal(h.ok, 1);
 	stop(&h, docker);
 }
@@ -324,7 +342,7 @@ static void a_network_names_early(void **state)
 	uint32_t stream = find(&h, BH_QUERY_EVENTS, "");
 
 	(void)state;
-	reply(docker, find(&h, BH_QUERY_CONTAINERS, ""), HEAD, LIST_A);
+	list_a(&h, docker);
 	bh_docker_ops.data(docker, stream, HEAD, strlen(HEAD), 0);
 	event(docker, stream,
 	      "{\"Type\":\"network\",\"Action\":\"connect\",\"Actor\":{\"ID\":\"" NET
@@ -348,7 +366,7 @@ static void a_lost_stream_starts_over_and_keeps_what_is_known(void **state)
 	void *docker = start(&h);
 
 	(void)state;
-	reply(docker, find(&h, BH_QUERY_CONTAINERS, ""), HEAD, LIST_A);
+	list_a(&h, docker);
 	bh_docker_ops.end(docker, find(&h, BH_QUERY_EVENTS, ""), -ECONNRESET, 0);
 	assert_int_equal(h.not_ok, 1);
 	assert_string_equal(h.why, "docker's socket: Connection reset by peer");
@@ -378,6 +396,218 @@ static void nonsense_is_an_unreachable_engine(void **state)
 	stop(&h, docker);
 }
 
+/* A listing's row of a running container of this image. */
+#define ROW(id, image, labels)                                                                     \
+	"{\"Id\":\"" id "\",\"Names\":[\"/x\"],\"Image\":\"x:1\",\"ImageID\":\"sha256:" image      \
+	"\",\"State\":\"running\",\"Labels\":" labels "}"
+#define COMPOSE(more)                                                                              \
+	"{\"com.docker.compose.project\":\"shop\",\"com.docker.compose.service\":\"web\"" more "}"
+
+static const char *label_of(const struct host *h, const char *id, const char *key)
+{
+	const struct bh_container *c = bh_map_get_text(h->containers, id);
+
+	assert_non_null(c);
+	return bh_container_label(c, key);
+}
+
+/* Whoever builds an image does not choose the workload that it runs as. */
+static void labels_of_the_image_name_nobody(void **state)
+{
+	static const char *const names[] = { "bulkhead.workload",
+					     "com.docker.compose.project",
+					     "com.docker.compose.service",
+					     "com.docker.compose.config-hash",
+					     "com.docker.swarm.service.name",
+					     "com.docker.swarm.task.id",
+					     "io.kubernetes.pod.name",
+					     "io.kubernetes.pod.uid",
+					     "job-name",
+					     "pod-template-hash" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct host h;
+		void *docker = start(&h);
+		char labels[256], list[1024];
+
+		snprintf(labels, sizeof(labels), "{\"%s\":\"visitor\",\"tier\":\"front\"}",
+			 names[i]);
+		snprintf(list, sizeof(list),
+			 "[" ROW(ID_A, IMAGE, "%s") "," ROW(ID_B, IMAGE, "null") "]", labels);
+		reply(docker, find(&h, BH_QUERY_CONTAINERS, ""), HEAD, list);
+		/* It waits for its image, the other does not; all of the list is there later. */
+		assert_null(bh_map_get_text(h.containers, ID_A));
+		assert_non_null(bh_map_get_text(h.containers, ID_B));
+		assert_int_equal(h.ok, 0);
+		tell_image(&h, docker, IMAGE, labels);
+		assert_int_equal(h.ok, 1);
+		assert_null(label_of(&h, ID_A, names[i]));
+		assert_string_equal(label_of(&h, ID_A, "tier"), "front");
+		const struct bh_container *c = bh_map_get_text(h.containers, ID_A);
+		assert_true(c->stripped);
+		stop(&h, docker);
+	}
+}
+
+/* What stands on the container alone was given to it, and so was what differs from the image's. */
+static void labels_of_the_container_name_it(void **state)
+{
+	struct host h;
+	void *docker = start(&h);
+
+	(void)state;
+	reply(docker, find(&h, BH_QUERY_CONTAINERS, ""), HEAD,
+	      "[" ROW(ID_A, IMAGE, COMPOSE(",\"bulkhead.workload\":\"pay\"")) "]");
+	tell_image(&h, docker, IMAGE, "{\"bulkhead.workload\":\"visitor\"}");
+	assert_string_equal(label_of(&h, ID_A, "bulkhead.workload"), "pay");
+	assert_string_equal(label_of(&h, ID_A, "com.docker.compose.service"), "web");
+	stop(&h, docker);
+}
+
+/* Compose writes project and service into what it builds, and not which container that is. */
+static void compose_names_containers_of_images_that_it_built(void **state)
+{
+	static const struct {
+		const char *container, *image;
+		bool named;
+	} cases[] = {
+		{ COMPOSE(",\"com.docker.compose.config-hash\":\"c0ffee\""), COMPOSE(""), true },
+		{ COMPOSE(",\"com.docker.compose.container-number\":\"1\""), COMPOSE(""), true },
+		{ COMPOSE(",\"com.docker.compose.config-hash\":\"c0ffee\""),
+		  COMPOSE(",\"com.docker.compose.config-hash\":\"dead\""), true },
+		{ COMPOSE(""), COMPOSE(""), false },
+		{ COMPOSE(",\"com.docker.compose.config-hash\":\"c0ffee\""),
+		  COMPOSE(",\"com.docker.compose.config-hash\":\"c0ffee\""), false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct host h;
+		void *docker = start(&h);
+		char list[1024];
+
+		snprintf(list, sizeof(list), "[" ROW(ID_A, IMAGE, "%s") "]", cases[i].container);
+		reply(docker, find(&h, BH_QUERY_CONTAINERS, ""), HEAD, list);
+		tell_image(&h, docker, IMAGE, cases[i].image);
+		assert_int_equal(label_of(&h, ID_A, "com.docker.compose.project") != NULL,
+				 cases[i].named);
+		assert_int_equal(label_of(&h, ID_A, "com.docker.compose.service") != NULL,
+				 cases[i].named);
+		stop(&h, docker);
+	}
+}
+
+/* The event of its creation does not say which image that is, the row of the listing does. */
+static void an_image_is_asked_for_at_creation_and_once(void **state)
+{
+	static const char create[] =
+		"{\"Type\":\"container\",\"Action\":\"create\",\"Actor\":{\"ID\":\"%s\","
+		"\"Attributes\":{\"image\":\"x:1\",\"name\":\"x\","
+		"\"bulkhead.workload\":\"pay\"}}}";
+	struct host h;
+	void *docker = start(&h);
+	uint32_t stream = find(&h, BH_QUERY_EVENTS, "");
+	char line[512];
+
+	(void)state;
+	reply(docker, find(&h, BH_QUERY_CONTAINERS, ""), HEAD, "[]");
+	bh_docker_ops.data(docker, stream, HEAD, strlen(HEAD), 0);
+	snprintf(line, sizeof(line), create, ID_A);
+	event(docker, stream, line);
+	/* Its network is known before that, and names nobody. */
+	event(docker, stream,
+	      "{\"Type\":\"network\",\"Action\":\"connect\",\"Actor\":{\"ID\":\"" NET
+	      "\",\"Attributes\":{\"container\":\"" ID_A "\"}}}");
+	reply(docker, find(&h, BH_QUERY_NETWORK, NET), HEAD,
+	      "{\"Name\":\"back\",\"Containers\":{\"" ID_A
+	      "\":{\"MacAddress\":\"02:42:0a:01:00:09\",\"IPv4Address\":\"10.1.0.9/16\"}}}");
+	assert_null(bh_map_get_text(h.containers, ID_A));
+	reply(docker, find(&h, BH_QUERY_ROW, ID_A), HEAD,
+	      "[{\"Id\":\"" ID_A
+	      "\",\"Names\":[\"/x\"],\"Image\":\"x:1\",\"ImageID\":\"sha256:" IMAGE
+	      "\",\"State\":\"created\",\"Labels\":{\"bulkhead.workload\":\"pay\"}}]");
+	assert_null(bh_map_get_text(h.containers, ID_A));
+	tell_image(&h, docker, IMAGE, "{}");
+	assert_string_equal(label_of(&h, ID_A, "bulkhead.workload"), "pay");
+	assert_int_equal(
+		((const struct bh_container *)bh_map_get_text(h.containers, ID_A))->net_count, 1);
+	/* The next one of it waits for its row alone. */
+	snprintf(line, sizeof(line), create, ID_B);
+	event(docker, stream, line);
+	uint32_t before = h.count;
+	reply(docker, find(&h, BH_QUERY_ROW, ID_B), HEAD,
+	      "[" ROW(ID_B, IMAGE, "{\"bulkhead.workload\":\"pay\"}") "]");
+	assert_string_equal(label_of(&h, ID_B, "bulkhead.workload"), "pay");
+	assert_int_equal(h.count, before);
+	/* One that went before anybody told of it is not taken back. */
+	snprintf(line, sizeof(line), create, NET);
+	event(docker, stream, line);
+	reply(docker, find(&h, BH_QUERY_ROW, NET), HEAD, "[]");
+	event(docker, stream,
+	      "{\"Type\":\"container\",\"Action\":\"destroy\",\"Actor\":{\"ID\":\"" NET "\"}}");
+	assert_int_equal(h.gone, 0);
+	stop(&h, docker);
+}
+
+/* An engine that has no ear for a moment is asked again, and nobody is named by guess meanwhile. */
+static void an_image_is_asked_for_again(void **state)
+{
+	struct host h;
+	void *docker = start(&h);
+
+	(void)state;
+	reply(docker, find(&h, BH_QUERY_CONTAINERS, ""), HEAD,
+	      "[" ROW(ID_A, IMAGE, "{\"bulkhead.workload\":\"pay\"}") "]");
+	uint32_t first = find(&h, BH_QUERY_IMAGE, IMAGE);
+	bh_docker_ops.end(docker, first, -EAGAIN, 0);
+	assert_null(bh_map_get_text(h.containers, ID_A));
+	bh_docker_ops.tick(docker, BH_SECOND);
+	assert_int_not_equal(find(&h, BH_QUERY_IMAGE, IMAGE), first);
+	assert_null(bh_map_get_text(h.containers, ID_A));
+	/* Nor by one that is away: it is asked when it is back. */
+	bh_docker_ops.end(docker, find(&h, BH_QUERY_EVENTS, ""), -ECONNRESET, 2 * BH_SECOND);
+	bh_docker_ops.tick(docker, 2 * BH_SECOND + BH_SECOND / 4);
+	assert_null(bh_map_get_text(h.containers, ID_A));
+	bh_docker_ops.tick(docker, 15 * BH_SECOND);
+	reply(docker, find(&h, BH_QUERY_CONTAINERS, ""), HEAD,
+	      "[" ROW(ID_A, IMAGE, "{\"bulkhead.workload\":\"pay\"}") "]");
+	tell_image(&h, docker, IMAGE, "null");
+	assert_string_equal(label_of(&h, ID_A, "bulkhead.workload"), "pay");
+	stop(&h, docker);
+}
+
+/* Nobody can tell whose its labels are: it is there, and they do not count. */
+static void without_its_image_no_label_names_a_container(void **state)
+{
+	static const char *const answers[] = { "HTTP/1.0 404 Not Found\r\n\r\n",
+					       "HTTP/1.0 200 OK\r\n\r\n", NULL };
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct host h;
+		void *docker = start(&h);
+
+		reply(docker, find(&h, BH_QUERY_CONTAINERS, ""), HEAD,
+		      "[" ROW(ID_A, IMAGE, "{\"bulkhead.workload\":\"pay\"}") "]");
+		uint32_t first = find(&h, BH_QUERY_IMAGE, IMAGE);
+		if (answers[i] != NULL)
+			reply(docker, first, answers[i], "[]");
+		else
+			bh_docker_ops.tick(docker, 10 * BH_SECOND); /* it never answers */
+		assert_null(label_of(&h, ID_A, "bulkhead.workload"));
+		assert_int_equal(h.ok, 1);
+		/* With the next listing it is asked for again. */
+		bh_docker_ops.tick(docker, 61 * BH_SECOND);
+		reply(docker, find(&h, BH_QUERY_CONTAINERS, ""), HEAD,
+		      "[" ROW(ID_A, IMAGE, "{\"bulkhead.workload\":\"pay\"}") "]");
+		assert_int_not_equal(find(&h, BH_QUERY_IMAGE, IMAGE), first);
+		tell_image(&h, docker, IMAGE, "{}");
+		assert_string_equal(label_of(&h, ID_A, "bulkhead.workload"), "pay");
+		stop(&h, docker);
+	}
+}
+
 static void only_known_requests_are_written(void **state)
 {
 	char text[512];
@@ -387,6 +617,15 @@ static void only_known_requests_are_written(void **state)
 					    sizeof(text)));
 	assert_string_equal(text,
 			    "GET /containers/" ID_A "/json HTTP/1.0\r\nHost: localhost\r\n\r\n");
+	assert_true(bh_runtime_request_text(BH_RUNTIME_DOCKER, BH_QUERY_IMAGE, IMAGE, text,
+					    sizeof(text)));
+	assert_string_equal(text, "GET /images/" IMAGE "/json HTTP/1.0\r\nHost: localhost\r\n\r\n");
+	assert_true(
+		bh_runtime_request_text(BH_RUNTIME_DOCKER, BH_QUERY_ROW, ID_A, text, sizeof(text)));
+	assert_string_equal(text, "GET /containers/json?all=1&filters=%7B%22id%22%3A%5B%22" ID_A
+				  "%22%5D%7D HTTP/1.0\r\nHost: localhost\r\n\r\n");
+	assert_false(bh_runtime_request_text(BH_RUNTIME_DOCKER, BH_QUERY_IMAGE, "web:1", text,
+					     sizeof(text)));
 	assert_false(bh_runtime_request_text(BH_RUNTIME_DOCKER, BH_QUERY_INSPECT,
 					     "x HTTP/1.0\r\n\r\nPOST", text, sizeof(text)));
 	assert_false(bh_runtime_request_text(BH_RUNTIME_DOCKER, BH_QUERY_INSPECT, "", text,
@@ -411,6 +650,12 @@ int main(void)
 		cmocka_unit_test(a_network_names_early),
 		cmocka_unit_test(a_lost_stream_starts_over_and_keeps_what_is_known),
 		cmocka_unit_test(nonsense_is_an_unreachable_engine),
+		cmocka_unit_test(labels_of_the_image_name_nobody),
+		cmocka_unit_test(labels_of_the_container_name_it),
+		cmocka_unit_test(compose_names_containers_of_images_that_it_built),
+		cmocka_unit_test(an_image_is_asked_for_at_creation_and_once),
+		cmocka_unit_test(an_image_is_asked_for_again),
+		cmocka_unit_test(without_its_image_no_label_names_a_container),
 		cmocka_unit_test(only_known_requests_are_written),
 	};
 

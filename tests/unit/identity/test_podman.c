@@ -16,6 +16,7 @@
 #include "podman_state.h"
 #include "runtime_fixture.h"
 
+#define IMAGE "4444444444444444444444444444444444444444444444444444444444444444"
 #define DB "/storage/libpod/bolt_state.db"
 
 /* --- the service ------------------------------------------------------------------------------ */
@@ -48,6 +49,38 @@ static void test_service(void **state)
 	assert_string_equal(bh_container_label(runtime_stated(&h, INFRA), "team"), "pay");
 	assert_string_equal(runtime_stated(&h, MEMBER)->network_mode, "container:" INFRA);
 	assert_string_equal(runtime_stated(&h, MEMBER)->pod, "");
+	runtime_stop(&h);
+}
+
+/* Labels of its image name nobody; the pod's are not the image's, whatever that says. */
+static void test_image(void **state)
+{
+	struct runtime_host h;
+
+	(void)state;
+	runtime_start(&h, &bh_podman_ops);
+	runtime_tell(&h, BH_FILES_LISTED, "", NULL, 0);
+	bh_podman_ops.data(h.back_end, h.asked[BH_QUERY_EVENTS], RUNTIME_REPLY_HEAD,
+			   strlen(RUNTIME_REPLY_HEAD), 1);
+	runtime_reply(&h, BH_QUERY_CONTAINERS,
+		      "[{\"Id\":\"" INFRA "\",\"Image\":\"localhost/pause:1\",\"ImageID\":\"" IMAGE
+		      "\",\"State\":\"running\",\"Labels\":{\"bulkhead.workload\":\"pay\"}},"
+		      "{\"Id\":\"" MEMBER
+		      "\",\"Image\":\"\",\"ImageID\":\"\",\"State\":\"running\","
+		      "\"Labels\":{\"bulkhead.workload\":\"of a folder\"}}]");
+	runtime_reply(&h, BH_QUERY_PODS,
+		      "[{\"Id\":\"" POD "\",\"InfraId\":\"" INFRA "\",\"Name\":\"front\","
+		      "\"Labels\":{\"bulkhead.workload\":\"pay\"}}]");
+	assert_null(runtime_stated(&h, INFRA));
+	assert_string_equal(h.argument[BH_QUERY_IMAGE], IMAGE);
+	runtime_reply(&h, BH_QUERY_IMAGE,
+		      "{\"Config\":{\"Labels\":{\"bulkhead.workload\":\"pay\"}}}");
+	assert_int_equal(h.state, BH_RUNTIME_CONNECTED);
+	assert_string_equal(bh_container_label(runtime_stated(&h, INFRA), "bulkhead.workload"),
+			    "pay");
+	assert_string_equal(bh_container_label(runtime_stated(&h, MEMBER), "bulkhead.workload"),
+			    "of a folder");
+	runtime_reply(&h, BH_QUERY_PODS, "[]");
 	runtime_stop(&h);
 }
 
@@ -304,6 +337,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_specification_says_which_network),
 		cmocka_unit_test(test_service),
+		cmocka_unit_test(test_image),
 		cmocka_unit_test(test_absent),
 		cmocka_unit_test(test_disk),
 		cmocka_unit_test(test_unreadable),
