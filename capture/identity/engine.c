@@ -585,7 +585,7 @@ static void read_event(void *user, const cJSON *event)
 	}
 	if (strcmp(type, "container") != 0 || !bh_runtime_is_id(id) || is_chatter(action))
 		return;
-	if (*bh_json_text(bh_json_member(actor, "Attributes"), "podId") != '\0' &&
+	if (has_pods(e) && *bh_json_text(bh_json_member(actor, "Attributes"), "podId") != '\0' &&
 	    outstanding(e, BH_QUERY_PODS, "") == NULL)
 		ask(e, BH_QUERY_PODS, "");
 	if (strcmp(action, "destroy") == 0 || strcmp(action, "remove") == 0) {
