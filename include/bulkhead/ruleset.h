@@ -81,6 +81,7 @@ struct bh_address_posture {
 struct bh_ruleset {
 	char revision[65]; /* the policy revision it was compiled from */
 	uint8_t posture;   /* enum bh_posture */
+	bool blank; /* by who governs nobody, and never did: it replaces nothing that stands */
 	struct bh_chain *chains;
 	size_t chain_count;
 	size_t chain_capacity;

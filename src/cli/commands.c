@@ -37,11 +37,11 @@ const struct bh_command bh_commands[] = {
 	{ .name = "doctor",
 	  .arguments = "",
 	  .run = bh_doctor_run,
-	  .help = "what leaks, does not arrive, or was lost, and whose chains may be to blame",
-	  .details =
-		  "Status 1 where there is any of the first three. Chains of others are shown as "
-		  "they are\n"
-		  "now; those that can stop a packet between containers are the suspects.",
+	  .help = "what does not work, leaks, does not arrive, or was lost, and whose chains may "
+		  "be to blame",
+	  .details = "Status 1 where there is any of the first four. Chains of others are shown as "
+		     "they are\n"
+		     "now; those that can stop a packet between containers are the suspects.",
 	  .example = "bulkhead doctor" },
 	{ .name = "workloads",
 	  .arguments = "",

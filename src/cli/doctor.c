@@ -85,6 +85,8 @@ static void print_chains(const cJSON *foreign, bool color)
 
 static void print_doctor(const struct bh_call *call, const cJSON *answer)
 {
+	print_lines("What keeps bulkhead from its work", bh_get(answer, "faults"), NULL, BH_RED,
+		    call->color);
 	print_leaks(bh_get(answer, "leaks"), call->color);
 	print_lines("Neither delivered nor denied, in the last hour", bh_get(answer, "undelivered"),
 		    "reason", BH_YELLOW, call->color);
@@ -95,7 +97,7 @@ static void print_doctor(const struct bh_call *call, const cJSON *answer)
 
 static int judge_doctor(const cJSON *answer)
 {
-	static const char *const findings[] = { "leaks", "undelivered", "losses" };
+	static const char *const findings[] = { "faults", "leaks", "undelivered", "losses" };
 
 	for (size_t i = 0; i < sizeof(findings) / sizeof(findings[0]); i++)
 		if (cJSON_GetArraySize(bh_get(answer, findings[i])) > 0)

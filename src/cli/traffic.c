@@ -256,8 +256,8 @@ int bh_edges_run(const struct bh_call *call)
 static enum bh_color event_color(const char *kind)
 {
 	static const char *const red[] = { "denied", "spoof", "leak" };
-	static const char *const yellow[] = { "would-deny", "undelivered", "loss", "unclaimed",
-					      "capture" };
+	static const char *const yellow[] = { "would-deny", "undelivered", "loss",
+					      "unclaimed",  "capture",	   "store" };
 
 	for (size_t i = 0; i < sizeof(red) / sizeof(red[0]); i++)
 		if (strcmp(kind, red[i]) == 0)

@@ -121,9 +121,11 @@ struct bh_core {
 	struct bh_map *renamed;	   /* workloads that go by another name now (core_renamed.c) */
 	struct bh_map *remembered; /* id → what core_memory.c recalled of it */
 	struct bh_store *store;
-	bool store_dirty;    /* a transaction is open */
-	char store_why[512]; /* the store does not take what it should keep; "": it does */
-	int64_t store_retry; /* while it does not: when edges are tried again */
+	bool store_dirty;      /* a transaction is open */
+	char store_why[512];   /* the store does not take what it should keep; "": it does */
+	int64_t store_retry;   /* while it does not: when edges are tried again */
+	char store_moved[512]; /* its file is not under its name any more; "": it is */
+	int64_t store_look;    /* monotonic: when that is looked at next */
 	struct bh_ledger *ledger;
 	struct bh_called *called; /* what the edges' destinations outside were called */
 
@@ -161,7 +163,8 @@ struct bh_core {
 	struct bh_map *kept;  /* workload → what its last instances were like (core_kept.c) */
 	uint8_t enforcement;  /* enum bh_enforcement */
 	char enforcement_why[1024];
-	int64_t applied; /* when the kernel last confirmed */
+	bool has_governed; /* rules of ours were confirmed since the start */
+	int64_t applied;   /* when the kernel last confirmed */
 	uint64_t serial_sent;
 	uint64_t serial_done;
 	bool rules_dirty;

@@ -25,6 +25,8 @@ void bh_core_unknown_workload(const struct bh_core *core, const char *name, cons
  * not the names. */
 const char **bh_core_present_workloads(const struct bh_core *core, size_t *count);
 cJSON *bh_core_unlearned_json(const struct bh_core *core);
+/* Adds, as texts, what keeps bulkhead itself from doing what it is there for. */
+void bh_core_say_faults(const struct bh_core *core, cJSON *list);
 
 typedef void bh_core_handler(void *user, const struct bh_api_request *request,
 			     struct bh_api_reply *reply);

@@ -83,6 +83,7 @@ void bh_core_handle_doctor(void *user, const struct bh_api_request *request,
 	(void)request;
 	bh_core_foreign_ask(core);
 	reply->json = cJSON_CreateObject();
+	bh_core_say_faults(core, cJSON_AddArrayToObject(reply->json, "faults"));
 	cJSON_AddItemToObject(reply->json, "leaks", leaks_json(core));
 	cJSON_AddItemToObject(reply->json, "undelivered", undelivered_json(core));
 	cJSON_AddItemToObject(reply->json, "losses", losses_json(core));

@@ -183,6 +183,17 @@ static void say(cJSON *list, const char *format, ...)
 	cJSON_AddItemToArray(list, cJSON_CreateString(text));
 }
 
+void bh_core_say_faults(const struct bh_core *core, cJSON *list)
+{
+	if (core->store_why[0] != '\0')
+		say(list, "nothing is stored (%s): a restart would forget it", core->store_why);
+	if (core->store_moved[0] != '\0')
+		say(list, "a restart would forget policy, modes and history: %s",
+		    core->store_moved);
+	if (core->enforcement == BH_ENFORCEMENT_FAILED)
+		say(list, "who is enforced is not known for sure: %s", core->enforcement_why);
+}
+
 /* What there is that is not seen. */
 struct uncovered {
 	const struct bh_core *core;
@@ -327,8 +338,7 @@ cJSON *bh_core_unknown(const struct bh_core *core)
 		    uncovered.enforced);
 	say_missing_names(core, list);
 	bh_core_renamed_say(core, list);
-	if (core->store_why[0] != '\0')
-		say(list, "nothing is stored (%s): a restart would forget it", core->store_why);
+	bh_core_say_faults(core, list);
 	if (core->capture_state.running == 0)
 		say(list, "capture is not running: nothing is seen at the moment");
 	else if (!is_whole(core))

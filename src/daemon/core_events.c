@@ -11,6 +11,7 @@
 #include "timefmt.h"
 
 #define RETRY (10 * BH_SECOND)
+#define LOOK (2 * BH_SECOND)
 
 void bh_core_store_failed(struct bh_core *core, const struct bh_error *err)
 {
@@ -36,8 +37,11 @@ void bh_core_store_write(struct bh_core *core)
 
 int bh_core_store_begin(struct bh_core *core, struct bh_error *err)
 {
-	int result = bh_core_store_flush(core, err);
+	int result = bh_store_in_place(core->store, err);
 
+	if (result != 0)
+		return result;
+	result = bh_core_store_flush(core, err);
 	if (result == 0)
 		result = bh_store_begin(core->store, err);
 	core->store_dirty = result == 0;
@@ -55,6 +59,20 @@ int bh_core_store_flush(struct bh_core *core, struct bh_error *err)
 	if (result != 0)
 		bh_core_store_failed(core, err);
 	return result;
+}
+
+/* Whoever removes the file of a running daemon takes policy, modes and history with the next
+ * restart, and SQLite goes on writing to what has no name any more. */
+static void look_for_file(struct bh_core *core)
+{
+	struct bh_error err = { 0 };
+	bool moved = bh_store_in_place(core->store, &err) != 0;
+
+	if (moved && core->store_moved[0] == '\0')
+		bh_core_event(core, "store", "%s", err.text);
+	else if (!moved && core->store_moved[0] != '\0')
+		bh_core_event(core, "store", "the store's file is where it belongs again");
+	bh_copy_text(core->store_moved, sizeof(core->store_moved), moved ? err.text : "");
 }
 
 struct saver {
@@ -120,6 +138,10 @@ void bh_core_store_save(struct bh_core *core)
 {
 	struct bh_error ignored;
 
+	if (bh_time_monotonic() >= core->store_look) {
+		core->store_look = bh_time_monotonic() + LOOK;
+		look_for_file(core);
+	}
 	if (core->store_why[0] == '\0')
 		save_all(core);
 	else if (bh_time_monotonic() >= core->store_retry)

@@ -219,15 +219,32 @@ static bool identity_is_known(const struct bh_core *core)
 	return core->scanned && bh_core_runtimes_known(core);
 }
 
+static bool governs(const struct bh_core *core)
+{
+	const uint8_t *mode;
+
+	for (size_t position = 0; (mode = bh_map_next(core->modes, &position)) != NULL;)
+		if (*mode != BH_LEARN)
+			return true;
+	return false;
+}
+
+/* Nothing to enforce, and nothing that has to be taken back. */
+static bool is_idle(const struct bh_core *core, const struct bh_ruleset *rules)
+{
+	return core->rules_sent_once && rules->chain_count == 0 && core->rules->chain_count == 0 &&
+	       core->enforcement != BH_ENFORCEMENT_FAILED;
+}
+
 static void send_rules(struct bh_core *core)
 {
 	int64_t begun = bh_time_monotonic();
 	struct bh_ruleset *rules = compile(core);
 
+	rules->blank = !core->has_governed && !governs(core);
 	core->rules_dirty = false;
 	core->compiled_generation = bh_model_generation(core->model);
-	/* Nothing to enforce, and nothing that had to be taken back. */
-	if (core->rules_sent_once && rules->chain_count == 0 && core->rules->chain_count == 0) {
+	if (is_idle(core, rules)) {
 		bh_ruleset_free(rules);
 		return;
 	}
@@ -272,17 +289,34 @@ void bh_core_rules_touch(struct bh_core *core)
 	uv_timer_start(&core->rules_timer, on_settled, core->settle_ms, 0);
 }
 
+/* The store that knew of them is gone, or is another one. */
+static void describe_left(const struct bh_core *core, char *out, size_t size)
+{
+	snprintf(out, size,
+		 "rules of an earlier run stand in the kernel, and %s/bulkhead.db knows of nobody "
+		 "who audits or enforces: they are left as they are, and who comes now is not in "
+		 "them. Put the file back and restart; or apply the policy and set the modes "
+		 "(bulkhead policy apply, bulkhead mode), which replaces them; or bulkhead panic "
+		 "takes them away",
+		 core->config.state_directory);
+}
+
 static void note_failure(struct bh_core *core, const struct bh_msg_rules_result *result)
 {
+	char why[sizeof(core->enforcement_why)];
+
+	bh_copy_text(why, sizeof(why), result->text);
+	if (result->left)
+		describe_left(core, why, sizeof(why));
 	/* Said once, not with every retry. */
-	if (core->enforcement != BH_ENFORCEMENT_FAILED ||
-	    strcmp(core->enforcement_why, result->text) != 0)
+	if (core->enforcement != BH_ENFORCEMENT_FAILED || strcmp(core->enforcement_why, why) != 0)
 		bh_core_event(core, "enforcement",
-			      "the kernel did not take the rules: %s; what stood "
-			      "before still stands",
-			      result->text);
+			      result->left ? "%s"
+					   : "the kernel did not take the rules: %s; what stood "
+					     "before still stands",
+			      why);
 	core->enforcement = BH_ENFORCEMENT_FAILED;
-	bh_copy_text(core->enforcement_why, sizeof(core->enforcement_why), result->text);
+	memcpy(core->enforcement_why, why, sizeof(core->enforcement_why));
 }
 
 static void note_success(struct bh_core *core, const struct bh_msg_rules_result *result)
@@ -290,6 +324,7 @@ static void note_success(struct bh_core *core, const struct bh_msg_rules_result 
 	bool active = core->rules->chain_count > 0,
 	     was = core->enforcement == BH_ENFORCEMENT_ACTIVE;
 
+	core->has_governed = core->has_governed || active;
 	core->enforcement = active ? BH_ENFORCEMENT_ACTIVE : BH_ENFORCEMENT_OFF;
 	core->enforcement_why[0] = '\0';
 	core->applied = bh_time_now();

@@ -541,6 +541,15 @@ static void start_accounting(struct kernel *k)
 
 /* --- rules ------------------------------------------------------------------------------------ */
 
+/* Whoever knows of nobody to govern may have lost what he knew. */
+static bool leave(const struct bh_ruleset *rules, struct bh_msg_rules_result *result)
+{
+	result->left = rules->blank && bh_nft_present();
+	if (result->left)
+		result->code = -EEXIST;
+	return result->left;
+}
+
 static int apply(struct kernel *k, struct bh_ruleset *rules, struct bh_msg_rules_result *result)
 {
 	struct bh_nft_change change = { 0 };
@@ -647,7 +656,9 @@ static void take_rules(struct kernel *k, const struct bh_message *m)
 	if (rules == NULL)
 		return;
 	result.serial = *(const uint64_t *)m->data;
-	if (apply(k, rules, &result) == 0) {
+	if (leave(rules, &result)) {
+		bh_ruleset_free(rules);
+	} else if (apply(k, rules, &result) == 0) {
 		bh_ruleset_free(k->rules);
 		k->rules = rules;
 	} else {

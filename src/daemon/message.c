@@ -154,7 +154,7 @@ static bool check_rules_begin(const void *data)
 {
 	const struct bh_msg_rules_begin *b = data;
 
-	return TEXT_OK(b->revision) && b->posture <= BH_POSTURE_CLOSED;
+	return TEXT_OK(b->revision) && b->posture <= BH_POSTURE_CLOSED && flag_ok(&b->blank);
 }
 
 static bool check_chain(const void *data)
@@ -198,7 +198,7 @@ static bool check_rules_result(const void *data)
 {
 	const struct bh_msg_rules_result *r = data;
 
-	return TEXT_OK(r->text) && flag_ok(&r->adopted);
+	return TEXT_OK(r->text) && flag_ok(&r->adopted) && flag_ok(&r->left);
 }
 
 static bool check_flow(const void *data)

@@ -181,6 +181,7 @@ struct bh_msg_runtime_end {
 struct bh_msg_rules_begin {
 	char revision[65];
 	uint8_t posture;
+	bool blank;
 };
 
 struct bh_msg_chain {
@@ -203,6 +204,7 @@ struct bh_msg_rules_result {
 	uint64_t serial;
 	int32_t code; /* 0, or negative errno */
 	bool adopted;
+	bool left; /* what stands is of an earlier run, and was left as it is (code -EEXIST) */
 	uint32_t chains;
 	uint32_t sets;
 	uint32_t elements;

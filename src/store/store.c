@@ -404,6 +404,20 @@ void bh_store_close(struct bh_store *s)
 	free(s);
 }
 
+int bh_store_in_place(struct bh_store *s, struct bh_error *err)
+{
+	int moved = 0;
+
+	sqlite3_file_control(s->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+	if (moved == 0)
+		return 0;
+	return bh_error_set(err, -ESTALE,
+			    "%s was moved or removed while it is in use: move it back; or, while "
+			    "the daemon still runs, bulkhead policy show > FILE, write down the "
+			    "modes that bulkhead workloads shows, restart, and apply both",
+			    s->path);
+}
+
 int bh_store_begin(struct bh_store *s, struct bh_error *err)
 {
 	/* IMMEDIATE: who cannot write learns it here, and not half-way. */

@@ -21,6 +21,10 @@ struct bh_store;
 struct bh_store *bh_store_open(const char *path, struct bh_error *err);
 void bh_store_close(struct bh_store *store);
 
+/* 0; or -ESTALE where the file that is open does not stand under its name any more: what is written
+ * goes with whoever has it open. */
+int bh_store_in_place(struct bh_store *store, struct bh_error *err);
+
 /* Everything between the two is one transaction. Where the commit fails nothing of it is kept. It
  * fails, too, where a write in between found the disk full: those that follow it fail likewise. */
 int bh_store_begin(struct bh_store *store, struct bh_error *err);

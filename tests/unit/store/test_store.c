@@ -1146,11 +1146,37 @@ static void a_full_disk_is_named_when_opening(void **state)
 	expect_success(open_without_room);
 }
 
+/* SQLite goes on writing to what has no name any more. */
+static void a_file_that_is_moved_is_missed(void **state)
+{
+	struct bh_store *store = open_store();
+	struct bh_error err = { 0 };
+	char elsewhere[160];
+
+	(void)state;
+	assert_int_equal(bh_store_in_place(store, &err), 0);
+	snprintf(elsewhere, sizeof(elsewhere), "%s.old", path);
+	assert_int_equal(rename(path, elsewhere), 0);
+	assert_int_equal(bh_store_in_place(store, &err), -ESTALE);
+	assert_non_null(strstr(err.text, path));
+	/* Another one in its place is not it. */
+	int fd = open(path, O_WRONLY | O_CREAT, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(bh_store_in_place(store, &err), -ESTALE);
+	assert_int_equal(rename(elsewhere, path), 0);
+	assert_int_equal(bh_store_in_place(store, &err), 0);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(bh_store_in_place(store, &err), -ESTALE);
+	bh_store_close(store);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, make_folder, remove_folder)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(a_file_that_is_moved_is_missed),
 		TEST(edges_survive_to_the_last_bit),
 		TEST(edges_of_unknown_kind_are_left_out),
 		TEST(revisions_survive_and_the_newest_is_active),
