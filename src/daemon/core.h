@@ -119,6 +119,7 @@ struct bh_core {
 	int64_t watching_since;	   /* µs: facts are known from then on; 0: not yet */
 	int64_t history_due;	   /* monotonic: when it is trimmed next */
 	struct bh_map *renamed;	   /* workloads that go by another name now (core_renamed.c) */
+	struct bh_map *uplinks;	   /* ifindex → struct bh_endpoint_fact: core_uplinks.c */
 	struct bh_map *remembered; /* id → what core_memory.c recalled of it */
 	struct bh_store *store;
 	bool store_dirty;      /* a transaction is open */
@@ -628,6 +629,15 @@ void bh_core_renamed(void *user, const struct bh_instance *is, const struct bh_d
 int bh_core_renamed_load(struct bh_core *core, struct bh_error *err);
 /* Adds a sentence for each workload that has another name now, and mode or policy under the old. */
 void bh_core_renamed_say(const struct bh_core *core, cJSON *list);
+
+/* core_uplinks.c */
+void bh_core_uplink(struct bh_core *core, const struct bh_endpoint_fact *fact);
+void bh_core_uplink_gone(struct bh_core *core, uint32_t ifindex);
+/* All of them: those that there are will be told of anew. */
+void bh_core_uplinks_forget(struct bh_core *core);
+/* Whether such a veth is why this row is not covered; then which one, and what to do. */
+bool bh_core_uplink_why(const struct bh_core *core, const struct bh_coverage_row *row, char *out,
+			size_t size);
 
 /* core_api.c */
 int bh_core_api_start(struct bh_core *core, int listen_fd, struct bh_error *err);

@@ -451,6 +451,7 @@ static void add_coverage(void *user, const struct bh_coverage_row *row)
 	static const char *const words[] = { "enforceable", "observable", "neither" };
 	const struct coverage_writer *w = user;
 	cJSON *json = cJSON_CreateObject();
+	char uplink[256];
 
 	cJSON_AddStringToObject(json, "name", row->name);
 	bh_core_add_text(json, "workload", row->workload);
@@ -459,7 +460,10 @@ static void add_coverage(void *user, const struct bh_coverage_row *row)
 	if (row->on_host)
 		add_ports_on_host(w, row, json);
 	else
-		bh_core_add_text(json, "why", row->why);
+		bh_core_add_text(json, "why",
+				 bh_core_uplink_why(w->core, row, uplink, sizeof(uplink))
+					 ? uplink
+					 : row->why);
 	bh_core_add_text(json, "posture", row_posture(w->core, row));
 	cJSON_AddItemToArray(w->rows, json);
 }

@@ -131,6 +131,7 @@ static bool take_fact(struct bh_core *core, const struct bh_message *m)
 {
 	switch (m->type) {
 	case BH_MSG_ENDPOINT:
+		bh_core_uplink_gone(core, ((const struct bh_endpoint_fact *)m->data)->ifindex);
 		take_endpoint(core, m->data);
 		return true;
 	case BH_MSG_ENDPOINT_GONE:
@@ -154,7 +155,14 @@ static bool take_fact(struct bh_core *core, const struct bh_message *m)
 	case BH_MSG_NETNS_GONE:
 		bh_model_netns_gone(core->model, *(const uint64_t *)m->data);
 		return true;
+	case BH_MSG_UPLINK:
+		bh_core_uplink(core, m->data);
+		return true;
+	case BH_MSG_UPLINK_GONE:
+		bh_core_uplink_gone(core, *(const uint32_t *)m->data);
+		return true;
 	case BH_MSG_SCAN_BEGIN:
+		bh_core_uplinks_forget(core);
 		bh_model_begin_scan(core->model);
 		return true;
 	case BH_MSG_SCAN_END:
@@ -337,6 +345,7 @@ static void start(struct bh_core *core, const struct bh_config *config)
 	core->modes = bh_map_new(free);
 	core->kept = bh_map_new(bh_core_kept_free);
 	core->remembered = bh_map_new(free);
+	core->uplinks = bh_map_new(free);
 	core->renamed = bh_map_new(free);
 	core->force = bh_force_new();
 	core->held = bh_map_new(free);

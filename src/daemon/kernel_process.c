@@ -270,14 +270,34 @@ static void forget_departed(struct kernel *k)
 	free(gone);
 }
 
+static void on_endpoint_gone(void *user, uint32_t ifindex)
+{
+	struct kernel *k = user;
+	const struct bh_endpoint_fact *known = bh_map_get(k->facts, &ifindex, sizeof(ifindex));
+	const struct bh_msg_gone gone = { .time = bh_time_now(), .ifindex = ifindex };
+
+	if (known == NULL) {
+		tell(&k->core, BH_MSG_UPLINK_GONE, &ifindex, sizeof(ifindex));
+		return;
+	}
+	forget_addresses(k, known, NULL);
+	bh_map_remove(k->facts, &ifindex, sizeof(ifindex));
+	schedule_note(k);
+	tell_all(k, BH_MSG_ENDPOINT_GONE, &gone, sizeof(gone));
+}
+
 static void on_endpoint(void *user, const struct bh_endpoint_fact *fact)
 {
 	struct kernel *k = user;
 	struct bh_endpoint_fact *known =
 		bh_map_get(k->facts, &fact->ifindex, sizeof(fact->ifindex));
 
-	if (is_uplink(k, fact->ifname))
+	if (is_uplink(k, fact->ifname)) {
+		if (known != NULL) /* it had another name */
+			on_endpoint_gone(k, fact->ifindex);
+		tell(&k->core, BH_MSG_UPLINK, fact, sizeof(*fact));
 		return;
+	}
 	if (known == NULL) {
 		known = bh_calloc(1, sizeof(*known));
 		bh_map_put(k->facts, &fact->ifindex, sizeof(fact->ifindex), known);
@@ -288,20 +308,6 @@ static void on_endpoint(void *user, const struct bh_endpoint_fact *fact)
 	schedule_note(k);
 	tell_all(k, BH_MSG_ENDPOINT, fact, sizeof(*fact));
 	forget_former(k, fact);
-}
-
-static void on_endpoint_gone(void *user, uint32_t ifindex)
-{
-	struct kernel *k = user;
-	const struct bh_endpoint_fact *known = bh_map_get(k->facts, &ifindex, sizeof(ifindex));
-	const struct bh_msg_gone gone = { .time = bh_time_now(), .ifindex = ifindex };
-
-	if (known == NULL)
-		return;
-	forget_addresses(k, known, NULL);
-	bh_map_remove(k->facts, &ifindex, sizeof(ifindex));
-	schedule_note(k);
-	tell_all(k, BH_MSG_ENDPOINT_GONE, &gone, sizeof(gone));
 }
 
 static void on_host_addr(void *user, const struct bh_host_addr *addr)

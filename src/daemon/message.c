@@ -365,6 +365,8 @@ static const struct {
 	[BH_MSG_PEER] = { "peer", ONE, sizeof(uint32_t), check_worker_number },
 	[BH_MSG_ENDPOINT] = { "endpoint", ONE, sizeof(struct bh_endpoint_fact), check_endpoint },
 	[BH_MSG_ENDPOINT_GONE] = { "endpoint-gone", ONE, sizeof(struct bh_msg_gone), check_gone },
+	[BH_MSG_UPLINK] = { "uplink", ONE, sizeof(struct bh_endpoint_fact), check_endpoint },
+	[BH_MSG_UPLINK_GONE] = { "uplink-gone", ONE, sizeof(uint32_t), NULL },
 	[BH_MSG_EXCLUDE] = { "exclude", ARRAY, sizeof(uint32_t), NULL },
 	[BH_MSG_NFLOG] = { "nflog", OPEN, 1, NULL },
 	[BH_MSG_WORKER] = { "worker", ONE, sizeof(struct bh_msg_worker), check_worker },

@@ -102,6 +102,10 @@ enum bh_message_type {
 	/* core → kernel, as the other parts of a ruleset are sent */
 	BH_MSG_RULES_POSTURES, /* struct bh_address_posture[] */
 
+	/* kernel → core: veths that are no endpoints, since they are called like uplinks */
+	BH_MSG_UPLINK,	    /* struct bh_endpoint_fact */
+	BH_MSG_UPLINK_GONE, /* uint32_t ifindex */
+
 	BH_MSG_TYPES,
 };
 

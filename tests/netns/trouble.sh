@@ -249,6 +249,24 @@ refused "there is no workload netns:nobody" bh flows --workload netns:nobody
 printf 'bulkhead-policy: 1\nruls:\n' >"$scratch/slip.yaml"
 refused "$scratch/slip.yaml:2:1" bh policy apply "$scratch/slip.yaml"
 
+step "a veth of a namespace that is called like an uplink"
+ip netns add "$host-aws" || fail "namespace"
+ip -n "$host" link add eni0 type veth peer name eth0 netns "$host-aws"
+on_its_way_out() {
+	bh coverage --format json | jq -e --arg n "$host-aws" '.rows[] | select(.name == $n) | .coverage == "neither" and
+		(.why | startswith("eni0 leads into it") and contains("en* in interfaces.uplinks"))'
+}
+is_endpoint() {
+	bh coverage --format json | jq -e --arg n "$host-aws" '.rows[] | select(.name == $n) | .coverage != "neither"'
+}
+eventually 10 on_its_way_out || fail "why it is not seen is not told: $(bh coverage)"
+ip -n "$host" link set eni0 name vaws
+eventually 10 is_endpoint || fail "by another name it is not seen: $(bh coverage)"
+ip -n "$host" link set vaws name eni0
+eventually 10 on_its_way_out || fail "it is seen under an uplink's name: $(bh coverage)"
+ip netns del "$host-aws"
+eventually 10 status_is '.identity.endpoints == 2' || fail "it stays"
+
 step "mode all changes all or none"
 # The active policy names neither of the two; now it names one of them.
 printf 'bulkhead-policy: 1\nworkloads:\n  one: {bulkhead.workload: "netns:%s"}\nrules: []\n' \
