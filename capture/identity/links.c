@@ -960,6 +960,11 @@ void bh_links_read(struct bh_links *l)
 		settle(l);
 }
 
+void bh_links_stir(struct bh_links *l)
+{
+	l->next_scan = bh_time_monotonic();
+}
+
 int64_t bh_links_wait(const struct bh_links *l)
 {
 	if (l->next_scan < 0)

@@ -80,6 +80,10 @@ void bh_links_read(struct bh_links *links);
 int64_t bh_links_wait(const struct bh_links *links);
 void bh_links_tick(struct bh_links *links);
 
+/* Containers have started or ended somewhere, as a runtime says: whose the namespaces are is looked
+ * for soon. No link tells of it where one of several in a namespace comes or goes. */
+void bh_links_stir(struct bh_links *links);
+
 /* Somebody who is to be believed says whose the namespace of a process is. A container's id counts
  * (one that is no runtime's form of one does not) where no process of another container was found
  * there, and as long as the namespace exists. False: the process is not in the namespace of that

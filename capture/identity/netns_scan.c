@@ -132,23 +132,63 @@ static void scan_directory(struct scan *s, const char *directory,
 	closedir(dir);
 }
 
-/* Field 22 of /proc/PID/stat, counted from behind the name, which may hold anything. */
-static uint64_t start_time(const struct scan *s, const char *pid)
-{
-	char path[300], text[1024];
-	uint64_t start = UINT64_MAX - 1;
+#define STAT_PARENT 4
+#define STAT_START 22
 
-	snprintf(path, sizeof(path), "%s/%s/stat", s->proc, pid);
+/* What a file of a process's holds, up to its first NUL; "": it is gone. */
+static void read_of(const struct scan *s, const char *pid, const char *name, char text[1024])
+{
+	char path[300];
+	size_t length = 0;
+
+	snprintf(path, sizeof(path), "%s/%s/%s", s->proc, pid, name);
 	FILE *file = fopen(path, "re");
-	if (file == NULL)
-		return start;
-	size_t length = fread(text, 1, sizeof(text) - 1, file);
-	fclose(file);
+	if (file != NULL) {
+		length = fread(text, 1, 1023, file);
+		fclose(file);
+	}
 	text[length] = '\0';
+}
+
+/* A field of /proc/PID/stat (proc_pid_stat(5)), counted from behind the name, which may hold
+ * anything. */
+static uint64_t stat_field(const struct scan *s, const char *pid, int wanted, uint64_t otherwise)
+{
+	char text[1024];
+
+	read_of(s, pid, "stat", text);
 	char *at = strrchr(text, ')');
-	for (int field = 2; at != NULL && field < 22; field++)
+	for (int field = 2; at != NULL && field < wanted; field++)
 		at = strchr(at + 1, ' ');
-	return at != NULL ? strtoull(at, NULL, 10) : start;
+	return at != NULL ? strtoull(at, NULL, 10) : otherwise;
+}
+
+static bool is_numbered(const char *id, const char *name)
+{
+	size_t length = strlen(name);
+
+	return strncmp(id, name, length) == 0 && id[length] == '-' && id[length + 1] != '\0' &&
+	       strspn(id + length + 1, "0123456789") == strlen(id + length + 1);
+}
+
+/* Where LXC finds a cgroup of a container's name it appends a number to it, which may be another
+ * container's name. The monitor, a container's first process's parent, says which it is:
+ * "[lxc monitor] /var/lib/lxc web". */
+static void take_monitors_word(const struct scan *s, const char *pid, struct bh_cgroup *cgroup)
+{
+	static const char title[] = "[lxc monitor] ";
+	char parent[24], text[1024];
+
+	if (cgroup->runtime != BH_RUNTIME_LXC)
+		return;
+	snprintf(parent, sizeof(parent), "%" PRIu64, stat_field(s, pid, STAT_PARENT, 0));
+	read_of(s, parent, "cmdline", text);
+	const char *name = strrchr(text, ' ');
+	if (strncmp(text, title, sizeof(title) - 1) != 0 || name == NULL ||
+	    !is_numbered(cgroup->id, name + 1))
+		return;
+	memset(cgroup->id, 0, sizeof(cgroup->id));
+	memcpy(cgroup->id, name + 1, strlen(name + 1)); /* which is shorter */
 }
 
 /* A process's namespace of that kind, as "user:[4026531837]"; "": it is gone. */
@@ -204,7 +244,7 @@ static void take_cgroup(struct bh_netns_fact *fact, const struct bh_cgroup *cgro
 /* Where several containers share a namespace, the one that was there first is whose it is. */
 static void add_process(struct scan *s, struct candidate *c, struct bh_process *p)
 {
-	uint64_t start = start_time(s, p->text);
+	uint64_t start = stat_field(s, p->text, STAT_START, UINT64_MAX - 1);
 	struct bh_cgroup cgroup;
 
 	p->contained = bh_cgroup_of_process(s->proc, p->text, &cgroup);
@@ -212,6 +252,7 @@ static void add_process(struct scan *s, struct candidate *c, struct bh_process *
 		if (start >= c->oldest)
 			return;
 		c->oldest = start;
+		take_monitors_word(s, p->text, &cgroup);
 		take_cgroup(&c->fact, &cgroup);
 		c->fact.pid = p->pid;
 		c->fact.of_user = is_of_user(s, p->text);
@@ -247,6 +288,8 @@ static bool confirms(const struct scan *s, struct bh_process *p, const struct bh
 	struct bh_cgroup cgroup;
 
 	p->contained = is_in(s, p, known->inode) && bh_cgroup_of_process(s->proc, p->text, &cgroup);
+	if (p->contained)
+		take_monitors_word(s, p->text, &cgroup);
 	return p->contained && cgroup.runtime == known->runtime &&
 	       strcmp(cgroup.id, known->container_id) == 0 &&
 	       strcmp(cgroup.inner, known->inner) == 0;

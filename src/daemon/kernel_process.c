@@ -426,6 +426,14 @@ static void on_links_due(uv_timer_t *timer)
 	schedule_links(k);
 }
 
+static void on_runtime_news(void *user)
+{
+	struct kernel *k = user;
+
+	bh_links_stir(k->links);
+	schedule_links(k);
+}
+
 /* An error on a netlink socket is an overrun, which reading it tells of and clears. libuv takes it
  * for the end, and does not watch the socket any more. */
 static void watch_on(uv_poll_t *poll, int status, uv_poll_cb on_readable)
@@ -1105,7 +1113,7 @@ static void init(struct kernel *k, const struct bh_config *config, int notify_fd
 		uv_timer_init(&k->loop, timers[i]);
 		timers[i]->data = k;
 	}
-	k->relay = bh_relay_new(&k->loop, &k->config);
+	k->relay = bh_relay_new(&k->loop, &k->config, on_runtime_news, k);
 	k->departed = bh_departed_new(&k->loop, &(struct bh_departed_handlers) { k, on_forget });
 	k->worker_count = count_workers(config);
 	for (uint32_t i = 0; i < k->worker_count; i++)

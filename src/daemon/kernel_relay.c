@@ -18,6 +18,7 @@ struct request {
 	struct bh_relay *relay;
 	uint32_t id;
 	uint8_t runtime;
+	bool tells_news;
 	struct bh_files *files; /* NULL: it is one to a socket */
 	uv_pipe_t pipe;
 	uv_connect_t connect;
@@ -30,16 +31,21 @@ struct bh_relay {
 	uv_loop_t *loop;
 	const struct bh_config *config;
 	struct bh_channel *core;
+	void (*news)(void *user);
+	void *user;
 	size_t count;
 	TAILQ_HEAD(, request) requests;
 };
 
-struct bh_relay *bh_relay_new(uv_loop_t *loop, const struct bh_config *config)
+struct bh_relay *bh_relay_new(uv_loop_t *loop, const struct bh_config *config,
+			      void (*news)(void *user), void *user)
 {
 	struct bh_relay *relay = bh_calloc(1, sizeof(*relay));
 
 	relay->loop = loop;
 	relay->config = config;
+	relay->news = news;
+	relay->user = user;
 	TAILQ_INIT(&relay->requests);
 	return relay;
 }
@@ -100,6 +106,8 @@ static bool pass_on(const struct request *r, const void *bytes, size_t length)
 {
 	struct bh_msg_runtime_data head = { .request = r->id, .runtime = r->runtime };
 
+	if (r->tells_news)
+		r->relay->news(r->relay->user);
 	return r->relay->core == NULL || bh_channel_send(r->relay->core, BH_MSG_RUNTIME_DATA, &head,
 							 sizeof(head), bytes, length, -1) == 0;
 }
@@ -162,6 +170,7 @@ static struct request *new_request(struct bh_relay *relay, const struct bh_msg_r
 	r->relay = relay;
 	r->id = get->request;
 	r->runtime = get->runtime;
+	r->tells_news = get->query == BH_QUERY_EVENTS || get->query == BH_QUERY_FILES;
 	return r;
 }
 

@@ -9,7 +9,9 @@
 
 struct bh_relay;
 
-struct bh_relay *bh_relay_new(uv_loop_t *loop, const struct bh_config *config);
+/* news: called when a runtime has said, or written, that something changed. */
+struct bh_relay *bh_relay_new(uv_loop_t *loop, const struct bh_config *config,
+			      void (*news)(void *user), void *user);
 
 /* Every request's replies go to this channel from now on; requests under way are given up. NULL:
  * nobody listens. */

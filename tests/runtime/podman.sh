@@ -93,6 +93,27 @@ gone() {
 }
 eventually 10 gone || fail "a removed container is still told of: $(bh coverage)"
 
+step "two in a namespace that was there before them: as one, and when the first goes the other is known at once"
+ip netns add "$host-shared" && at_end "ip netns del $host-shared"
+ip -n "$host" link add vshared type veth peer name eth0 netns "$host-shared"
+ip -n "$host" link set vshared up
+ip -n "$host-shared" link set eth0 up
+ip -n "$host-shared" addr add 10.89.7.2/24 dev eth0
+for name in first second; do
+	p run -d --name "$name" --network "ns:/run/netns/$host-shared" --label "bulkhead.workload=$name" localhost/shop:1 \
+		sleep 100000 >/dev/null 2>&1 || fail "container $name"
+done
+shared() { # COUNT OF ROWS THAT SHARE, JQ OVER THE ENFORCEABLE ONE
+	bh coverage --format json | jq -e "[.rows[] | select(.name == \"first\" or .name == \"second\")] |
+		(map(select(.why // \"\" | startswith(\"shares the network of\"))) | length) == $1 and
+		any(.[]; .coverage == \"enforceable\" and ($2))"
+}
+eventually 10 shared 1 true || fail "the two do not share: $(bh coverage)"
+p rm -f -t 0 first >/dev/null 2>&1
+eventually 5 shared 0 '.name == "second"' || fail "second is not known once first is gone: $(bh coverage)"
+eventually 5 instance_is label:second second || fail "second is somebody else: $(bh workloads)"
+p rm -f -t 0 second >/dev/null 2>&1
+
 step "enforced: what was learned goes on, the rest is refused"
 enforce_all
 # connects CONTAINER ADDRESS PORT: whether a connection is answered.

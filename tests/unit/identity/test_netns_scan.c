@@ -342,6 +342,32 @@ static void the_kernel_tells_processes_of_one_pid_apart(void **state)
 	bh_processes_free(p);
 }
 
+/* LXC numbers the cgroup of a container where one of its name is left over. */
+static void lxcs_monitor_says_who_it_is(void **state)
+{
+	struct world *w = *state;
+	uint64_t inode = 7;
+
+	begin(w, 100, 7, "");
+	run(w, "echo '0::/lxc.payload.web-1' >100/cgroup && mkdir 1 && "
+	       "printf '[lxc monitor] /var/lib/lxc web' >1/cmdline");
+	look(w, true);
+	const struct bh_netns_fact *fact = bh_map_get(w->known, &inode, sizeof(inode));
+	assert_string_equal(fact->container_id, "web");
+	look(w, true); /* and again, now that it is known */
+	fact = bh_map_get(w->known, &inode, sizeof(inode));
+	assert_string_equal(fact->container_id, "web");
+	/* A name that only looks numbered. */
+	run(w, "printf '[lxc monitor] /var/lib/lxc web-1' >1/cmdline");
+	look(w, true);
+	fact = bh_map_get(w->known, &inode, sizeof(inode));
+	assert_string_equal(fact->container_id, "web-1");
+	run(w, "printf 'lxc-attach web' >1/cmdline");
+	look(w, true);
+	fact = bh_map_get(w->known, &inode, sizeof(inode));
+	assert_string_equal(fact->container_id, "web-1");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_world, free_world)
@@ -354,6 +380,7 @@ int main(void)
 		TEST(who_left_is_not_asked),
 		TEST(a_container_comes_to_a_namespace_that_was_nobodys),
 		TEST(a_young_process_is_asked_again_whose_it_is),
+		TEST(lxcs_monitor_says_who_it_is),
 		cmocka_unit_test(the_kernel_tells_processes_of_one_pid_apart),
 	};
 
