@@ -16,6 +16,7 @@ enum bh_peer_kind {
 	BH_PEER_MULTICAST, /* and broadcast */
 	BH_PEER_DEPARTED,  /* belonged to an endpoint that is gone */
 	BH_PEER_MASKED,	   /* somebody whose connections reach us as the host's */
+	BH_PEER_DNS,	   /* outside, by the name that it was asked for: "dns:pay.example" */
 	BH_PEER_KINDS,
 };
 
@@ -31,8 +32,8 @@ struct bh_peer {
 #define BH_BYTES_UNKNOWN UINT64_MAX
 
 struct bh_edge {
-	struct bh_peer src;
-	struct bh_peer dst;
+	const struct bh_peer *src; /* whoever states the edge says how long they are good */
+	const struct bh_peer *dst;
 	uint8_t proto;
 	uint16_t port; /* destination port; for ICMP type * 256 + code */
 	int64_t first; /* µs */
@@ -43,7 +44,10 @@ struct bh_edge {
 	uint64_t replicas;   /* bitmap over hashes of the source's replicas */
 	uint32_t windows;    /* distinct time windows with an answered connection */
 	int64_t last_window; /* index of the newest of them */
-	bool lossy;	     /* something was lost while it was learned */
+	uint32_t hours;	     /* the same of the 24th parts of windows */
+	int64_t last_hour;
+	bool held;  /* found while its source tried others in vain: a scanner's */
+	bool lossy; /* something was lost while it was learned */
 };
 
 #define BH_EDGE_CLIENTS 8

@@ -287,12 +287,12 @@ void bh_json_edge(struct bh_buffer *out, const struct bh_edge *edge, unsigned re
 	char first[BH_TIME_TEXT], last[BH_TIME_TEXT], proto[BH_PROTOCOL_TEXT];
 
 	char bytes[24] = "null";
-	bool masked = edge->src.kind == BH_PEER_MASKED;
+	bool masked = edge->src->kind == BH_PEER_MASKED;
 
 	if (edge->bytes != BH_BYTES_UNKNOWN)
 		snprintf(bytes, sizeof(bytes), "%" PRIu64, edge->bytes);
-	append_text(out, "{\"src\":", bh_peer_text(&edge->src));
-	append_text(out, ",\"dst\":", edge->dst.name);
+	append_text(out, "{\"src\":", bh_peer_text(edge->src));
+	append_text(out, ",\"dst\":", edge->dst->name);
 	bh_buffer_printf(out,
 			 ",\"proto\":\"%s\",\"port\":%u,\"first\":%s,\"last\":%s,"
 			 "\"connections\":%" PRIu64 ",\"answered\":%" PRIu64 ",\"bytes\":%s"
@@ -303,7 +303,7 @@ void bh_json_edge(struct bh_buffer *out, const struct bh_edge *edge, unsigned re
 			 edge->lossy ? "true" : "false");
 	append_names(out, ",\"dns\":[", names, BH_CALLED_BY_DNS);
 	append_names(out, ",\"sni\":[", names, BH_CALLED_BY_CLAIM);
-	append_text(out, ",\"masked\":", masked ? edge->src.name : NULL);
+	append_text(out, ",\"masked\":", masked ? edge->src->name : NULL);
 	bh_buffer_puts(out, ",\"clients\":[");
 	for (size_t i = 0; i < clients->count; i++)
 		append_text(out, i > 0 ? "," : "", clients->names[i]);

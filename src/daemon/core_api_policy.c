@@ -153,8 +153,8 @@ static cJSON *add_verdict(cJSON *array, const struct bh_edge *edge, const struct
 	cJSON *row = cJSON_CreateObject();
 	char name[BH_PROTOCOL_TEXT];
 
-	cJSON_AddStringToObject(row, "src", edge->src.name);
-	cJSON_AddStringToObject(row, "dst", edge->dst.name);
+	cJSON_AddStringToObject(row, "src", edge->src->name);
+	cJSON_AddStringToObject(row, "dst", edge->dst->name);
 	cJSON_AddStringToObject(row, "proto", bh_protocol_format(edge->proto, name));
 	cJSON_AddNumberToObject(row, "port", edge->port);
 	cJSON_AddNumberToObject(row, "connections", (double)edge->connections);
@@ -185,7 +185,7 @@ static void judge(struct checker *c, const struct bh_edge *edge, struct bh_quest
 	struct bh_answer answer;
 
 	bh_policy_evaluate(c->policy, question, &answer);
-	snprintf(key, sizeof(key), "%s\n%s\n%u\n%u\n%u", edge->src.name, edge->dst.name,
+	snprintf(key, sizeof(key), "%s\n%s\n%u\n%u\n%u", edge->src->name, edge->dst->name,
 		 edge->proto, edge->port, answer.verdict);
 	void *alike = bh_map_get_text(c->seen, key);
 	if (alike != NULL && alike != c)
@@ -207,8 +207,8 @@ static void check_edge(void *user, const struct bh_edge *edge)
 	struct checker *c = user;
 	struct bh_question question = { .proto = edge->proto, .port = edge->port };
 
-	bh_core_peer_subject(c->core, &edge->src, &question.src);
-	bh_core_peer_subject(c->core, &edge->dst, &question.dst);
+	bh_core_peer_subject(c->core, edge->src, &question.src);
+	bh_core_peer_subject(c->core, edge->dst, &question.dst);
 	judge(c, edge, &question);
 }
 
@@ -216,8 +216,8 @@ static void check_edge(void *user, const struct bh_edge *edge)
  * the kernel will not ask whether it was learned. */
 static void check_flow(struct checker *c, const struct bh_live_flow *f)
 {
-	struct bh_edge edge = { .src = *f->src,
-				.dst = *f->dst,
+	struct bh_edge edge = { .src = f->src,
+				.dst = f->dst,
 				.proto = f->flow.key.proto,
 				.port = f->flow.key.dport,
 				.last = f->flow.last,

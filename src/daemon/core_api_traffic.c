@@ -160,12 +160,12 @@ static void write_edge(void *user, const struct bh_edge *edge)
 {
 	struct edge_writer *w = user;
 
-	if (w->workload != NULL && strcmp(w->workload, edge->src.name) != 0 &&
-	    strcmp(w->workload, edge->dst.name) != 0)
+	if (w->workload != NULL && strcmp(w->workload, edge->src->name) != 0 &&
+	    strcmp(w->workload, edge->dst->name) != 0)
 		return;
 	struct bh_edge_names names;
 
-	bh_called_get(w->core->called, edge->src.name, edge->dst.name, &names);
+	bh_called_get(w->core->called, edge->src->name, edge->dst->name, &names);
 	bh_buffer_puts(&w->text, w->count++ > 0 ? ",\n" : "\n");
 	bh_json_edge(&w->text, edge, bh_edge_replicas(edge), &names,
 		     bh_core_proxy_clients(w->core, edge));
@@ -209,7 +209,8 @@ static const char *peer_kind_name(uint8_t kind)
 					     [BH_PEER_METADATA] = "metadata",
 					     [BH_PEER_MULTICAST] = "multicast",
 					     [BH_PEER_DEPARTED] = "departed",
-					     [BH_PEER_MASKED] = "masked" };
+					     [BH_PEER_MASKED] = "masked",
+					     [BH_PEER_DNS] = "dns" };
 
 	return names[kind];
 }
@@ -291,7 +292,7 @@ static void add_clients(cJSON *json, const struct bh_edge_clients *clients)
 static void add_map_edge(void *user, const struct bh_edge *edge)
 {
 	struct map_writer *w = user;
-	cJSON *json = map_edge(w, &edge->src, &edge->dst, edge->proto, edge->port);
+	cJSON *json = map_edge(w, edge->src, edge->dst, edge->proto, edge->port);
 
 	add_clients(json, bh_core_proxy_clients(w->core, edge));
 	set_number(json, "connections", (double)edge->connections);

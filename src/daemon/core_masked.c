@@ -79,8 +79,8 @@ static bool is_allowed(const struct bh_core *core, const struct bh_edge *edge)
 	struct bh_question question = { .proto = edge->proto, .port = edge->port };
 	struct bh_answer answer;
 
-	bh_core_peer_subject(core, &edge->src, &question.src);
-	bh_core_peer_subject(core, &edge->dst, &question.dst);
+	bh_core_peer_subject(core, edge->src, &question.src);
+	bh_core_peer_subject(core, edge->dst, &question.dst);
 	bh_policy_evaluate(core->policy, &question, &answer);
 	return answer.verdict == BH_ALLOW;
 }
@@ -89,8 +89,8 @@ static void look_at_edge(void *user, const struct bh_edge *edge)
 {
 	struct search *s = user;
 
-	if (s->found || edge->src.kind != BH_PEER_MASKED ||
-	    strcmp(edge->dst.name, s->workload) != 0 || is_allowed(s->core, edge))
+	if (s->found || edge->src->kind != BH_PEER_MASKED ||
+	    strcmp(edge->dst->name, s->workload) != 0 || is_allowed(s->core, edge))
 		return;
 	s->found = true;
 	s->edge = *edge;
@@ -99,8 +99,8 @@ static void look_at_edge(void *user, const struct bh_edge *edge)
 /* What audit only let pass is no edge, but was seen. */
 static void look_at_flow(struct search *s, const struct bh_live_flow *live)
 {
-	struct bh_edge edge = { .src = *live->src,
-				.dst = *live->dst,
+	struct bh_edge edge = { .src = live->src,
+				.dst = live->dst,
 				.proto = live->flow.key.proto,
 				.port = live->flow.key.dport };
 
@@ -139,7 +139,7 @@ static void describe(void *user, const struct bh_edge *edge)
 	const struct description *d = user;
 	char port[BH_PORT_TEXT], when[BH_TIME_TEXT];
 
-	if (edge->src.kind != BH_PEER_MASKED)
+	if (edge->src->kind != BH_PEER_MASKED)
 		return;
 	bh_buffer_printf(
 		d->out,
@@ -148,9 +148,9 @@ static void describe(void *user, const struct bh_edge *edge)
 		"\n  'from: host, to: %s, ports: [%s]' lets it in, with whoever else comes that "
 		"way."
 		"\n  Without it %s cannot be enforced.",
-		bh_port_format(edge->proto, edge->port, port), edge->dst.name, edge->src.name,
+		bh_port_format(edge->proto, edge->port, port), edge->dst->name, edge->src->name,
 		(unsigned long long)edge->connections, bh_time_format(edge->last, when),
-		edge->dst.name, port, edge->dst.name);
+		edge->dst->name, port, edge->dst->name);
 	describe_clients(d->out, bh_core_proxy_clients(d->core, edge));
 }
 

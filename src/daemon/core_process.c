@@ -323,7 +323,9 @@ static void start(struct bh_core *core, const struct bh_config *config)
 					 .user = core };
 	struct bh_ledger_config ledger = { .window = config->window,
 					   .offset = config->window_offset,
-					   .max_edges = (size_t)config->max_edges };
+					   .max_edges = (size_t)config->max_edges,
+					   .max_attempts = (size_t)config->max_edges / 10,
+					   .max_contacts = (size_t)config->max_edges };
 	core->model = bh_model_new(&model);
 	core->ledger = bh_ledger_new(&ledger);
 	core->called = bh_called_new(ledger.max_edges);

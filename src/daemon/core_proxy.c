@@ -188,9 +188,9 @@ const struct bh_edge_clients *bh_core_proxy_clients(const struct bh_core *core,
 	static const struct bh_edge_clients none;
 	struct bh_buffer key = { 0 };
 
-	if (edge->src.kind != BH_PEER_MASKED)
+	if (edge->src->kind != BH_PEER_MASKED)
 		return &none;
-	edge_key(&key, &edge->src, &edge->dst, edge->proto, edge->port);
+	edge_key(&key, edge->src, edge->dst, edge->proto, edge->port);
 	const struct bh_edge_clients *clients = bh_map_get_text(core->proxies->edges, key.data);
 	bh_buffer_free(&key);
 	return clients != NULL ? clients : &none;

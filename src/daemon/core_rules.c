@@ -493,7 +493,7 @@ static int check_masked(const struct bh_core *core, const char *workload, struct
 			    "%s is reached on %s by somebody who is not known (%s), and the active "
 			    "policy does not decide it; 'from: host, to: %s, ports: [%s]' lets in "
 			    "whoever comes that way",
-			    workload, bh_port_format(edge.proto, edge.port, port), edge.src.name,
+			    workload, bh_port_format(edge.proto, edge.port, port), edge.src->name,
 			    workload, port);
 }
 
@@ -572,7 +572,7 @@ static void propose_names(void *user, const struct bh_edge *edge, struct bh_edge
 {
 	const struct bh_core *core = user;
 
-	bh_called_get(core->called, edge->src.name, edge->dst.name, out);
+	bh_called_get(core->called, edge->src->name, edge->dst->name, out);
 }
 
 struct bh_policy *bh_core_propose(struct bh_core *core)

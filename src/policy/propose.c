@@ -71,9 +71,8 @@ static bool is_vouched_for(const struct bh_peer *peer)
 
 static bool is_proposed(const struct bh_edge *e)
 {
-	return e->answered > 0 && has_port(e) && is_vouched_for(&e->src) &&
-	       is_vouched_for(&e->dst) &&
-	       (e->src.kind == BH_PEER_WORKLOAD || e->dst.kind == BH_PEER_WORKLOAD);
+	return e->answered > 0 && has_port(e) && is_vouched_for(e->src) && is_vouched_for(e->dst) &&
+	       (e->src->kind == BH_PEER_WORKLOAD || e->dst->kind == BH_PEER_WORKLOAD);
 }
 
 /* Every workload once, by name: those that are there and those that edges speak of. */
@@ -88,10 +87,10 @@ static void add_workloads(struct proposal *p)
 	for (size_t i = 0; i < in->edge_count; i++) {
 		const struct bh_edge *e = &in->edges[i];
 
-		if (is_proposed(e) && e->src.kind == BH_PEER_WORKLOAD)
-			names[count++] = e->src.name;
-		if (is_proposed(e) && e->dst.kind == BH_PEER_WORKLOAD)
-			names[count++] = e->dst.name;
+		if (is_proposed(e) && e->src->kind == BH_PEER_WORKLOAD)
+			names[count++] = e->src->name;
+		if (is_proposed(e) && e->dst->kind == BH_PEER_WORKLOAD)
+			names[count++] = e->dst->name;
 	}
 	qsort(names, count, sizeof(*names), compare_names);
 	for (size_t i = 0; i < count; i++) {
@@ -155,8 +154,8 @@ static struct item item_of(const struct bh_policy *policy, const struct bh_edge 
 {
 	uint16_t number = bh_policy_port_number(e->proto, e->port);
 
-	return (struct item) { .from = peer_of(policy, &e->src, true),
-			       .to = peer_of(policy, &e->dst, false),
+	return (struct item) { .from = peer_of(policy, e->src, true),
+			       .to = peer_of(policy, e->dst, false),
 			       .port = { e->proto, number, number },
 			       .edge = e };
 }

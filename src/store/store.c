@@ -19,7 +19,7 @@
 #include "grow.h"
 #include "timefmt.h"
 
-#define SCHEMA_VERSION 4
+#define SCHEMA_VERSION 5
 #define BUSY_SECONDS 2
 /* "bkhd" in the file's header: whose it is, whatever its version. */
 #define APPLICATION_ID "0x626b6864"
@@ -63,6 +63,10 @@ static const char *const schema[SCHEMA_VERSION] = {
 	"CREATE TABLE kept (workload TEXT PRIMARY KEY, text TEXT NOT NULL)"
 	" WITHOUT ROWID;"
 	"PRAGMA user_version = 4;",
+	"ALTER TABLE edges ADD COLUMN hours INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE edges ADD COLUMN last_hour INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE edges ADD COLUMN held INTEGER NOT NULL DEFAULT 0;"
+	"PRAGMA user_version = 5;",
 };
 
 enum statement {
@@ -102,8 +106,8 @@ enum statement {
 };
 
 static const char *const sql[STATEMENTS] = {
-	[SAVE_EDGE] = "INSERT OR REPLACE INTO edges VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-	[LOAD_EDGES] = "SELECT * FROM edges",
+	[SAVE_EDGE] = "INSERT OR REPLACE INTO edges VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[LOAD_EDGES] = "SELECT * FROM edges ORDER BY first",
 	[SAVE_CALLED] = "INSERT OR REPLACE INTO called VALUES (?,?,?)",
 	[LOAD_CALLED] = "SELECT src, dst, names FROM called",
 	[ADD_REVISION] = "INSERT INTO revisions VALUES (?,?,?,?,?,?)",
@@ -493,10 +497,10 @@ int bh_store_save_edge(struct bh_store *s, const struct bh_edge *e, struct bh_er
 {
 	sqlite3_stmt *q = use(s, SAVE_EDGE);
 
-	sqlite3_bind_int(q, 1, e->src.kind);
-	bind_text(q, 2, e->src.name);
-	sqlite3_bind_int(q, 3, e->dst.kind);
-	bind_text(q, 4, e->dst.name);
+	sqlite3_bind_int(q, 1, e->src->kind);
+	bind_text(q, 2, e->src->name);
+	sqlite3_bind_int(q, 3, e->dst->kind);
+	bind_text(q, 4, e->dst->name);
 	sqlite3_bind_int(q, 5, e->proto);
 	sqlite3_bind_int(q, 6, e->port);
 	sqlite3_bind_int64(q, 7, e->first);
@@ -508,6 +512,9 @@ int bh_store_save_edge(struct bh_store *s, const struct bh_edge *e, struct bh_er
 	sqlite3_bind_int64(q, 13, e->windows);
 	sqlite3_bind_int64(q, 14, e->last_window);
 	sqlite3_bind_int(q, 15, e->lossy);
+	sqlite3_bind_int64(q, 16, e->hours);
+	sqlite3_bind_int64(q, 17, e->last_hour);
+	sqlite3_bind_int(q, 18, e->held);
 	return run_once(s, q, err);
 }
 
@@ -519,12 +526,13 @@ struct edge_context {
 static void read_edge(sqlite3_stmt *q, void *context)
 {
 	const struct edge_context *c = context;
-	struct bh_edge e = { 0 };
+	struct bh_peer src, dst;
+	struct bh_edge e = { .src = &src, .dst = &dst };
 
-	e.src.kind = (uint8_t)sqlite3_column_int(q, 0);
-	copy_column(q, 1, e.src.name, sizeof(e.src.name));
-	e.dst.kind = (uint8_t)sqlite3_column_int(q, 2);
-	copy_column(q, 3, e.dst.name, sizeof(e.dst.name));
+	src.kind = (uint8_t)sqlite3_column_int(q, 0);
+	copy_column(q, 1, src.name, sizeof(src.name));
+	dst.kind = (uint8_t)sqlite3_column_int(q, 2);
+	copy_column(q, 3, dst.name, sizeof(dst.name));
 	e.proto = (uint8_t)sqlite3_column_int(q, 4);
 	e.port = (uint16_t)sqlite3_column_int(q, 5);
 	e.first = sqlite3_column_int64(q, 6);
@@ -536,8 +544,11 @@ static void read_edge(sqlite3_stmt *q, void *context)
 	e.windows = (uint32_t)sqlite3_column_int64(q, 12);
 	e.last_window = sqlite3_column_int64(q, 13);
 	e.lossy = sqlite3_column_int(q, 14) != 0;
+	e.hours = (uint32_t)sqlite3_column_int64(q, 15);
+	e.last_hour = sqlite3_column_int64(q, 16);
+	e.held = sqlite3_column_int(q, 17) != 0;
 	/* Kinds that this version does not know would be read past their tables. */
-	if (e.src.kind < BH_PEER_KINDS && e.dst.kind < BH_PEER_KINDS)
+	if (src.kind < BH_PEER_KINDS && dst.kind < BH_PEER_KINDS)
 		c->edge(c->user, &e);
 }
 

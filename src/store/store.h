@@ -31,6 +31,7 @@ int bh_store_begin(struct bh_store *store, struct bh_error *err);
 int bh_store_commit(struct bh_store *store, struct bh_error *err);
 
 int bh_store_save_edge(struct bh_store *store, const struct bh_edge *edge, struct bh_error *err);
+/* In order of `first`. */
 int bh_store_load_edges(struct bh_store *store, void (*edge)(void *user, const struct bh_edge *),
 			void *user, struct bh_error *err);
 

@@ -479,7 +479,7 @@ static uint64_t unresolved_count(const struct bh_core *core)
 
 static void count_connections(void *user, const struct bh_edge *edge)
 {
-	assert_string_equal(edge->src.name, "compose:shop/web");
+	assert_string_equal(edge->src->name, "compose:shop/web");
 	*(uint64_t *)user += edge->answered;
 	assert_int_equal(edge->bytes, 300 * edge->answered);
 }

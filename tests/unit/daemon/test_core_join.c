@@ -142,8 +142,8 @@ static void assert_joined(struct bh_core *core)
 	assert_int_equal(bh_core_joined_named(live)->dport, 8080);
 	assert_int_equal(bh_ledger_count(core->ledger), 1);
 	bh_ledger_each(core->ledger, take_edge, &edge);
-	assert_string_equal(edge.src.name, "netns:web");
-	assert_string_equal(edge.dst.name, "netns:db");
+	assert_string_equal(edge.src->name, "netns:web");
+	assert_string_equal(edge.dst->name, "netns:db");
 	assert_int_equal(edge.port, 80);
 	assert_int_equal(edge.connections, 1);
 	assert_int_equal(edge.bytes, 810);
@@ -316,7 +316,7 @@ static const char *learned_client(struct bh_core *core, struct bh_edge *edge)
 {
 	assert_int_equal(bh_ledger_count(core->ledger), 1);
 	bh_ledger_each(core->ledger, take_edge, edge);
-	return edge->src.name;
+	return edge->src->name;
 }
 
 static void nothing_tracked_is_nothing_translated(void **state)
@@ -344,7 +344,7 @@ static void what_was_forgotten_may_have_been_translated(void **state)
 	bh_core_flows(core, &flow, 1);
 	bh_core_tracked(core, &answer, 1);
 	assert_string_equal(learned_client(core, &edge), "connection tracking knows nothing of it");
-	assert_int_equal(edge.src.kind, BH_PEER_MASKED);
+	assert_int_equal(edge.src->kind, BH_PEER_MASKED);
 }
 
 /* The entry of a connection that nobody translated: the host's own, or its proxy's. */
@@ -403,11 +403,11 @@ static void a_proxy_masks_its_clients_until_that_is_decided(void **state)
 		core->policy = bh_policy_parse(text, strlen(text), "test", &err);
 		if (core->policy == NULL)
 			fail_msg("%s", err.text);
-		assert_int_equal(bh_core_undecided(core, edge.dst.name, &undecided),
+		assert_int_equal(bh_core_undecided(core, edge.dst->name, &undecided),
 				 cases[i].undecided);
-		assert_int_equal(bh_core_mode_allowed(core, edge.dst.name, BH_ENFORCE, &err) != 0,
+		assert_int_equal(bh_core_mode_allowed(core, edge.dst->name, BH_ENFORCE, &err) != 0,
 				 cases[i].undecided);
-		assert_int_equal(bh_core_mode_allowed(core, edge.dst.name, BH_AUDIT, &err), 0);
+		assert_int_equal(bh_core_mode_allowed(core, edge.dst->name, BH_AUDIT, &err), 0);
 		bh_policy_free(core->policy);
 		core->policy = NULL;
 	}

@@ -122,7 +122,7 @@ static void assert_alone(const struct bh_core *core, uint64_t id)
 
 static void take_masked(void *user, const struct bh_edge *edge)
 {
-	if (edge->src.kind == BH_PEER_MASKED)
+	if (edge->src->kind == BH_PEER_MASKED)
 		*(struct bh_edge *)user = *edge;
 }
 
@@ -171,7 +171,7 @@ static void both_legs_teach_what_they_are(void **state)
 	report(core, proxy_calls(2, NOW + MS));
 	edge = masked_edge(core);
 	assert_int_equal(bh_ledger_count(core->ledger), 2);
-	assert_string_equal(edge.src.name, "docker-proxy of host:8080, or the host itself");
+	assert_string_equal(edge.src->name, "docker-proxy of host:8080, or the host itself");
 	assert_string_equal(live(core, 1)->dst->name, "host");
 	assert_int_equal(bh_core_proxy_clients(core, &edge)->count, 1);
 	assert_string_equal(bh_core_proxy_clients(core, &edge)->names[0], "netns:web");
@@ -179,7 +179,7 @@ static void both_legs_teach_what_they_are(void **state)
 	assert_non_null(strstr(comment.data, "the proxy was called by netns:web"));
 	bh_buffer_free(&comment);
 	core->policy = bh_policy_new();
-	assert_true(bh_core_undecided(core, edge.dst.name, &undecided));
+	assert_true(bh_core_undecided(core, edge.dst->name, &undecided));
 	bh_policy_free(core->policy);
 	core->policy = NULL;
 }

@@ -227,8 +227,10 @@ static void strings_are_escaped(void **state)
 
 static void an_edge_is_as_documented(void **state)
 {
-	struct bh_edge edge = { .src = { BH_PEER_WORKLOAD, "netns:web" },
-				.dst = { BH_PEER_ADDRESS, "192.0.2.9" },
+	struct bh_peer src = { BH_PEER_WORKLOAD, "netns:web" };
+	const struct bh_peer dst = { BH_PEER_ADDRESS, "192.0.2.9" };
+	struct bh_edge edge = { .src = &src,
+				.dst = &dst,
 				.proto = IPPROTO_UDP,
 				.port = 53,
 				.first = 1500000,

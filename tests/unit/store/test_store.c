@@ -126,13 +126,28 @@ static int in_child(int (*run)(void))
 
 /* --- what outlives a restart ----------------------------------------------------------------- */
 
+/* Good for as many more as a test makes. */
+static struct bh_peer *make_peer(uint8_t kind, const char *name)
+{
+	static struct bh_peer peers[8192];
+	static size_t count;
+	struct bh_peer *peer = &peers[count++ % 8192];
+
+	memset(peer, 0, sizeof(*peer));
+	peer->kind = kind;
+	snprintf(peer->name, sizeof(peer->name), "%s", name);
+	return peer;
+}
+
 static struct bh_edge make_edge(unsigned number)
 {
 	struct bh_edge edge;
+	char name[16];
 
+	snprintf(name, sizeof(name), "web-%u", number);
 	memset(&edge, 0, sizeof(edge));
-	edge = (struct bh_edge) { .src = { .kind = BH_PEER_WORKLOAD },
-				  .dst = { .kind = BH_PEER_ADDRESS },
+	edge = (struct bh_edge) { .src = make_peer(BH_PEER_WORKLOAD, name),
+				  .dst = make_peer(BH_PEER_ADDRESS, "192.0.2.1"),
 				  .proto = IPPROTO_TCP,
 				  .port = 443,
 				  .first = 100,
@@ -142,9 +157,9 @@ static struct bh_edge make_edge(unsigned number)
 				  .bytes = 1000,
 				  .replicas = 5,
 				  .windows = 1,
-				  .last_window = -4 };
-	snprintf(edge.src.name, sizeof(edge.src.name), "web-%u", number);
-	snprintf(edge.dst.name, sizeof(edge.dst.name), "192.0.2.1");
+				  .last_window = -4,
+				  .hours = 2,
+				  .last_hour = -90 };
 	return edge;
 }
 
@@ -158,7 +173,9 @@ static void take_edge(void *user, const struct bh_edge *edge)
 	struct edges *edges = user;
 
 	assert_true(edges->count < 600);
-	edges->items[edges->count++] = *edge;
+	edges->items[edges->count] = *edge;
+	edges->items[edges->count].src = make_peer(edge->src->kind, edge->src->name);
+	edges->items[edges->count++].dst = make_peer(edge->dst->kind, edge->dst->name);
 }
 
 static void load_edges(struct bh_store *store, struct edges *edges)
@@ -171,16 +188,18 @@ static void load_edges(struct bh_store *store, struct edges *edges)
 
 static void assert_same_edge(const struct bh_edge *a, const struct bh_edge *b)
 {
-	assert_int_equal(a->src.kind, b->src.kind);
-	assert_string_equal(a->src.name, b->src.name);
-	assert_int_equal(a->dst.kind, b->dst.kind);
-	assert_string_equal(a->dst.name, b->dst.name);
+	assert_int_equal(a->src->kind, b->src->kind);
+	assert_string_equal(a->src->name, b->src->name);
+	assert_int_equal(a->dst->kind, b->dst->kind);
+	assert_string_equal(a->dst->name, b->dst->name);
 	assert_int_equal(a->proto, b->proto);
 	assert_int_equal(a->port, b->port);
 	assert_true(a->first == b->first && a->last == b->last);
 	assert_true(a->connections == b->connections && a->answered == b->answered);
 	assert_true(a->bytes == b->bytes && a->replicas == b->replicas);
 	assert_true(a->windows == b->windows && a->last_window == b->last_window);
+	assert_true(a->hours == b->hours && a->last_hour == b->last_hour);
+	assert_int_equal(a->held, b->held);
 	assert_int_equal(a->lossy, b->lossy);
 }
 
@@ -198,10 +217,14 @@ static void edges_survive_to_the_last_bit(void **state)
 	extreme.connections = extreme.answered = extreme.bytes = extreme.replicas = UINT64_MAX;
 	extreme.windows = UINT32_MAX;
 	extreme.last_window = INT64_MIN;
-	extreme.lossy = true;
-	memset(extreme.src.name, 'n', sizeof(extreme.src.name) - 1);
+	extreme.hours = UINT32_MAX;
+	extreme.last_hour = INT64_MIN;
+	extreme.held = extreme.lossy = true;
+	struct bh_peer *longest = make_peer(BH_PEER_WORKLOAD, "");
+	memset(longest->name, 'n', sizeof(longest->name) - 1);
+	extreme.src = longest;
 	/* Of the same names, but another kind of peer: another edge. */
-	ends.dst.kind = BH_PEER_DEPARTED;
+	ends.dst = make_peer(BH_PEER_DEPARTED, ends.dst->name);
 	assert_int_equal(bh_store_save_edge(store, &plain, NULL), 0);
 	assert_int_equal(bh_store_save_edge(store, &extreme, NULL), 0);
 	assert_int_equal(bh_store_save_edge(store, &ends, NULL), 0);
@@ -216,9 +239,9 @@ static void edges_survive_to_the_last_bit(void **state)
 	for (size_t i = 0; i < 3; i++) {
 		const struct bh_edge *e = &edges.items[i];
 
-		assert_same_edge(e, e->proto == 255		      ? &extreme
-				    : e->dst.kind == BH_PEER_DEPARTED ? &ends
-								      : &plain);
+		assert_same_edge(e, e->proto == 255		       ? &extreme
+				    : e->dst->kind == BH_PEER_DEPARTED ? &ends
+								       : &plain);
 	}
 	bh_store_close(store);
 	bh_store_close(NULL);
@@ -234,10 +257,12 @@ static void edges_of_unknown_kind_are_left_out(void **state)
 	(void)state;
 	assert_int_equal(bh_store_save_edge(store, &edge, NULL), 0);
 	bh_store_close(store);
-	execute("INSERT INTO edges SELECT 9, 'x', dst_kind, dst, proto, port, first, last,"
-		" connections, answered, bytes, replicas, windows, last_window, lossy FROM edges");
-	execute("INSERT INTO edges SELECT src_kind, 'y', 265, dst, proto, port, first, last,"
-		" connections, answered, bytes, replicas, windows, last_window, lossy FROM edges"
+	execute("INSERT INTO edges SELECT 99, 'x', dst_kind, dst, proto, port, first, last,"
+		" connections, answered, bytes, replicas, windows, last_window, lossy,"
+		" hours, last_hour, held FROM edges");
+	execute("INSERT INTO edges SELECT src_kind, 'y', 355, dst, proto, port, first, last,"
+		" connections, answered, bytes, replicas, windows, last_window, lossy,"
+		" hours, last_hour, held FROM edges"
 		" WHERE src = 'web-1'");
 	store = open_store();
 	load_edges(store, &edges);
@@ -464,7 +489,8 @@ static void instances_are_bounded(void **state)
 	assert_int_equal(until, 0); /* its watch is forgotten, too */
 	bh_store_close(store);
 	execute("CREATE TABLE count AS SELECT count(*) AS n FROM holders");
-	execute("INSERT INTO edges SELECT n, '', 0, '', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 FROM count"
+	execute("INSERT INTO edges SELECT n, '', 0, '', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 "
+		"FROM count"
 		" WHERE n = 3");
 	store = open_store();
 	int edges = 0;
@@ -793,15 +819,17 @@ static void what_peers_were_called_comes_back(void **state)
 static void an_older_schema_is_brought_up_to_date(void **state)
 {
 	struct bh_store *store = open_store();
-	struct bh_edge edge = { .src = { BH_PEER_WORKLOAD, "web" },
-				.dst = { BH_PEER_WORKLOAD, "db" } };
+	struct bh_edge edge = { .src = make_peer(BH_PEER_WORKLOAD, "web"),
+				.dst = make_peer(BH_PEER_WORKLOAD, "db") };
 	int edges = 0;
 
 	(void)state;
 	assert_int_equal(bh_store_save_edge(store, &edge, NULL), 0);
 	bh_store_close(store);
 	execute("DROP TABLE called; DROP TABLE instances; DROP TABLE holders; DROP TABLE watched;"
-		"DROP TABLE renamed; DROP TABLE kept; PRAGMA user_version = 1");
+		"DROP TABLE renamed; DROP TABLE kept; ALTER TABLE edges DROP COLUMN hours;"
+		"ALTER TABLE edges DROP COLUMN last_hour; ALTER TABLE edges DROP COLUMN held;"
+		"PRAGMA user_version = 1");
 	bh_store_close(open_store());
 	store = open_store();
 	assert_int_equal(bh_store_save_watched(store, 1, 2, NULL), 0);
@@ -816,10 +844,10 @@ static void a_newer_schema_is_refused_and_left_alone(void **state)
 {
 	(void)state;
 	bh_store_close(open_store());
-	execute("PRAGMA user_version = 5");
-	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 5, this one knows 4)");
+	execute("PRAGMA user_version = 6");
+	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 6, this one knows 5)");
 	execute("CREATE TABLE later (a); DROP TABLE edges; PRAGMA user_version = 6");
-	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 6, this one knows 4)");
+	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 6, this one knows 5)");
 }
 
 static void what_is_no_database_is_refused_and_left_alone(void **state)
@@ -894,7 +922,7 @@ static void damage_is_refused_and_left_alone(void **state)
 static void ignore_edge(void *user, const struct bh_edge *edge)
 {
 	(void)user;
-	assert_true(edge->src.kind <= BH_PEER_DEPARTED);
+	assert_true(edge->src->kind <= BH_PEER_DEPARTED);
 }
 
 static void ignore_event(void *user, int64_t number, const char *json)

@@ -12,6 +12,8 @@ void bh_peers_free(struct bh_peers *peers); /* whoever still has some; may be NU
 
 /* The one that equals it; to be released as often as it was got. */
 const struct bh_peer *bh_peers_get(struct bh_peers *peers, const struct bh_peer *like);
+/* NULL: nobody has it. */
+const struct bh_peer *bh_peers_find(const struct bh_peers *peers, const struct bh_peer *like);
 void bh_peers_release(struct bh_peers *peers, const struct bh_peer *peer);
 
 size_t bh_peers_count(const struct bh_peers *peers);

@@ -52,6 +52,13 @@ const struct bh_peer *bh_peers_get(struct bh_peers *peers, const struct bh_peer 
 	return &kept->peer;
 }
 
+const struct bh_peer *bh_peers_find(const struct bh_peers *peers, const struct bh_peer *like)
+{
+	const struct kept *kept = bh_map_get(peers->kept, like, key_length(like));
+
+	return kept != NULL ? &kept->peer : NULL;
+}
+
 void bh_peers_release(struct bh_peers *peers, const struct bh_peer *peer)
 {
 	struct kept *kept = (struct kept *)peer;
