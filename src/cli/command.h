@@ -116,6 +116,10 @@ int bh_explain_run(const struct bh_call *call);
 int bh_read_run(const struct bh_call *call, const char *path);
 int bh_replay_run(const struct bh_call *call);
 
+/* learn.c: the same learning over recorded flows */
+int bh_learn_run(const struct bh_call *call);
+int bh_readiness_run(const struct bh_call *call);
+
 /* lab.c: the shop to try it on */
 int bh_lab_run(const struct bh_call *call);
 

@@ -3,13 +3,17 @@
 
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <math.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "address.h"
 #include "error.h"
 #include "grow.h"
 #include "protocol.h"
+#include "timefmt.h"
 
 #define PROJECT "com.docker.compose.project"
 #define SERVICE "com.docker.compose.service"
@@ -144,6 +148,155 @@ bool bh_recorded_flow_parse(const char *line, struct bh_recorded_flow *out, stru
 
 	*out = (struct bh_recorded_flow) { 0 };
 	bool ok = read_flow(json, out, err);
+	cJSON_Delete(json);
+	return ok;
+}
+
+/* --- evidence --------------------------------------------------------------------------------- */
+
+static bool read_time(const cJSON *json, const char *key, int64_t *time, struct bh_error *err)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, key);
+	double seconds = cJSON_IsNumber(item) ? item->valuedouble : NAN;
+
+	/* A double has microseconds until the year 2255. */
+	if (!(fabs(seconds) < 9e9)) {
+		bh_error_set(err, -EINVAL, "%s: seconds since the epoch expected", key);
+		return false;
+	}
+	*time = llround(seconds * (double)BH_SECOND);
+	return true;
+}
+
+/* A whole number, or nothing: then `otherwise`. */
+static bool read_count(const cJSON *json, const char *key, uint64_t otherwise, uint64_t *count,
+		       struct bh_error *err)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, key);
+
+	*count = otherwise;
+	if (item == NULL || cJSON_IsNull(item))
+		return true;
+	if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble < 9e15)) {
+		bh_error_set(err, -EINVAL, "%s: a number that is not negative expected", key);
+		return false;
+	}
+	*count = (uint64_t)item->valuedouble;
+	return true;
+}
+
+/* TCP: the handshake was completed, by the responder, too. */
+static bool read_state(const cJSON *json, struct bh_recorded_evidence *out, struct bh_error *err)
+{
+	static const char *const states[] = { "attempted", "answered", "established", "refused",
+					      "closed" };
+	const char *text = text_of(json, "state");
+	size_t state = 0;
+
+	while (state < 5 && (text == NULL || strcmp(text, states[state]) != 0))
+		state++;
+	if (state == 5) {
+		bh_error_set(err, -EINVAL,
+			     "state: attempted, answered, established, refused or "
+			     "closed expected");
+		return false;
+	}
+	out->answered = state == BH_FLOW_ESTABLISHED || state == BH_FLOW_CLOSED ||
+			(state == BH_FLOW_ANSWERED && out->flow.question.proto != IPPROTO_TCP);
+	return true;
+}
+
+static bool read_direction(const cJSON *json, struct bh_recorded_evidence *out,
+			   struct bh_error *err)
+{
+	static const char *const directions[] = { "unknown", "syn", "conntrack", "listener" };
+	const char *text = text_of(json, "direction");
+
+	for (uint8_t i = 0; i < 4; i++)
+		if (text != NULL && strcmp(text, directions[i]) == 0) {
+			out->direction = i;
+			return true;
+		}
+	bh_error_set(err, -EINVAL, "direction: syn, conntrack, listener or unknown expected");
+	return false;
+}
+
+static void read_verdict(const cJSON *json, struct bh_recorded_evidence *out)
+{
+	const char *verdict = text_of(json, "verdict");
+
+	out->denied = verdict != NULL && strcmp(verdict, "denied") == 0;
+}
+
+/* Of several replicas nobody knows which it was: they count as one. */
+static bool read_replica(const cJSON *json, struct bh_recorded_evidence *out, struct bh_error *err)
+{
+	const cJSON *src = cJSON_GetObjectItemCaseSensitive(json, "src");
+	const char *replica;
+
+	if (!read_optional(src, "replica", &replica)) {
+		bh_error_set(err, -EINVAL, "src.replica: a text, or null, expected");
+		return false;
+	}
+	if (out->flow.src.kind == BH_PEER_WORKLOAD)
+		out->replica = replica != NULL ? XXH3_64bits(replica, strlen(replica)) : 1;
+	return true;
+}
+
+/* Outside, what it was asked for is what it is. */
+static bool read_name(const cJSON *json, struct bh_recorded_evidence *out, struct bh_error *err)
+{
+	struct bh_peer *dst = &out->flow.dst;
+	const char *name;
+
+	if (!read_optional(json, "dns", &name)) {
+		bh_error_set(err, -EINVAL, "dns: a name, or null, expected");
+		return false;
+	}
+	if (name != NULL && name[0] != '\0' && dst->kind == BH_PEER_ADDRESS) {
+		dst->kind = BH_PEER_DNS;
+		snprintf(dst->name, sizeof(dst->name), "dns:%.*s", BH_PEER_NAME - 8, name);
+	}
+	return true;
+}
+
+static bool read_deploy(const cJSON *json, struct bh_recorded_evidence *out, struct bh_error *err)
+{
+	out->deploy = true;
+	out->flow.src.kind = BH_PEER_WORKLOAD;
+	bh_copy_text(out->flow.src.name, sizeof(out->flow.src.name), text_of(json, "deploy"));
+	return read_time(json, "time", &out->first, err);
+}
+
+static bool read_evidence(const cJSON *json, struct bh_recorded_evidence *out, struct bh_error *err)
+{
+	uint64_t sent, received;
+
+	if (text_of(json, "deploy") != NULL)
+		return read_deploy(json, out, err);
+	if (!read_flow(json, &out->flow, err) || !read_time(json, "first", &out->first, err) ||
+	    !read_time(json, "last", &out->last, err) ||
+	    !read_count(json, "count", 1, &out->count, err) ||
+	    !read_count(cJSON_GetObjectItemCaseSensitive(json, "tx"), "bytes", 0, &sent, err) ||
+	    !read_count(cJSON_GetObjectItemCaseSensitive(json, "rx"), "bytes", 0, &received, err))
+		return false;
+	if (out->last < out->first) {
+		bh_error_set(err, -EINVAL, "last: it is before first");
+		return false;
+	}
+	out->bytes = sent + received;
+	read_verdict(json, out);
+	return read_state(json, out, err) && read_direction(json, out, err) &&
+	       read_replica(json, out, err) && read_name(json, out, err);
+}
+
+bool bh_recorded_evidence_parse(const char *line, struct bh_recorded_evidence *out,
+				struct bh_error *err)
+{
+	cJSON *json = cJSON_ParseWithOpts(line, NULL, true);
+
+	*out = (struct bh_recorded_evidence) { 0 };
+	bool ok = read_evidence(json, out, err);
 	cJSON_Delete(json);
 	return ok;
 }

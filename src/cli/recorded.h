@@ -4,6 +4,7 @@
 #define BH_RECORDED_H
 
 #include "bulkhead/error.h"
+#include "bulkhead/flow.h"
 #include "evaluate.h"
 
 struct bh_recorded_flow {
@@ -19,5 +20,23 @@ struct bh_recorded_flow {
  * two). An address without a name is what it can only be: multicast, the metadata service, or a
  * public one; a private one might be anybody's, and stays unresolved. */
 bool bh_recorded_flow_parse(const char *line, struct bh_recorded_flow *out, struct bh_error *err);
+
+/* What a recorded flow teaches. */
+struct bh_recorded_evidence {
+	struct bh_recorded_flow flow; /* a destination outside that has a name is BH_PEER_DNS */
+	int64_t first, last;	      /* µs */
+	uint64_t count;		      /* so many alike */
+	uint64_t replica;	      /* hash of the source's; 0: the source is no workload */
+	uint64_t bytes;
+	uint8_t direction; /* enum bh_direction */
+	bool answered;
+	bool denied;
+	bool deploy; /* no flow: the source, alone set, runs another version from `first` on */
+};
+
+/* One line, which has `first` and `last`, too; `count`, `src.replica` where known. Or
+ * {"deploy":WORKLOAD,"time":SECONDS}. */
+bool bh_recorded_evidence_parse(const char *line, struct bh_recorded_evidence *out,
+				struct bh_error *err);
 
 #endif

@@ -92,6 +92,13 @@ runs 2 flows --follow --limit 5
 runs 2 policy check --policy x
 runs 2 policy check --flows x
 runs 2 policy check --policy x --flows y z
+runs 2 learn
+says "learn takes --flows JSONL"
+runs 2 readiness
+runs 2 learn --flows x --window 1s
+says "at least 24s"
+runs 2 learn --flows x --until yesterday
+says "RFC 3339"
 
 step "without a daemon the status is 3, and it is said how to start one"
 nowhere=$scratch/nowhere.sock
@@ -285,6 +292,27 @@ runs 3 "${check[@]}" "$scratch/folder"
 runs 3 policy check --policy "$scratch/nothing" --flows "$scratch/allowed"
 runs 1 policy check --policy "$source/tests/unit/policy/broken/unknown-key.yaml" --flows "$scratch/allowed"
 says "unknown-key.yaml:"
+# The same learned from: two windows of it, and a third that is not over.
+seen() { # TIME STATE
+	flow netns:web netns:db 5432 | sed "s/^{/{\"first\":$1,\"last\":$1,\"state\":\"$2\",/"
+}
+{ seen 100 closed; seen 90000 closed; seen 180000 closed; seen 300000 refused; } >"$scratch/lessons"
+runs 0 learn --flows "$scratch/lessons"
+prints "accepted  netns:web  netns:db"
+prints "In 2 whole windows: 1 accepted, 0 for a person to decide, 0 rejected."
+runs 0 learn --flows "$scratch/lessons" --until 50000 --format json
+prints '"state":"review","reasons":["F3: seen in one window only"]'
+runs 0 readiness --flows "$scratch/lessons" --for 0.9
+prints "0 of 1 edges were seen in one window of 2 only."
+prints "with a probability of 0.9: after at most 5 windows in all"
+runs 0 readiness --flows "$scratch/lessons" --until 200
+prints "No whole window has been seen yet"
+runs 2 readiness --flows "$scratch/lessons" --for 2
+says "a probability such as 0.98"
+seen 100 open >>"$scratch/lessons"
+runs 3 learn --flows "$scratch/lessons"
+says "lessons:5: state: attempted, answered"
+runs 3 learn --flows "$scratch/nothing"
 # What the reader of captures prints, the replay reads.
 "$bulkhead" flows --read "$corpus/pcap/connection.pcap" --format json >"$scratch/flows.jsonl" 2>/dev/null
 "$bulkhead" "${check[@]}" "$scratch/flows.jsonl" >/dev/null 2>"$scratch/err"

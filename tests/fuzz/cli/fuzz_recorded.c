@@ -15,6 +15,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 	"rules:\n  - {from: web, to: db, ports: [5432/tcp]}\n"                                     \
 	"  - {from: world, to: web, ports: [443/tcp, icmp/8]}\n"
 
+/* What can be learned from a line is a flow in its time, or a deploy. */
+static void teach(const char *line)
+{
+	struct bh_recorded_evidence evidence;
+	struct bh_error err = { 0 };
+
+	if (!bh_recorded_evidence_parse(line, &evidence, &err)) {
+		if (err.text[0] == '\0')
+			abort();
+		return;
+	}
+	if (!evidence.deploy &&
+	    (evidence.last < evidence.first || evidence.flow.dst.name[0] == '\0' ||
+	     evidence.direction > BH_DIRECTION_LISTENER))
+		abort();
+}
+
 /* Any bytes are a line of recorded flows, or an error with a text. A flow is a question that the
  * policy answers. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -41,6 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	} else if (err.text[0] == '\0') {
 		abort();
 	}
+	teach(line);
 	free(line);
 	return 0;
 }

@@ -174,6 +174,118 @@ static void a_proxy_is_two_questions(void **state)
 	assert_string_equal(err.text, "via.ip: an address expected");
 }
 
+/* --- evidence --------------------------------------------------------------------------------- */
+
+#define TO_API "\"dst\":" END("10.0.0.3", "80", "\"api\"")
+#define TO_PAY "\"dst\":" END("203.0.113.7", "443", "null")
+#define FROM_WEB                                                                                   \
+	"\"src\":{\"ip\":\"10.0.0.2\",\"port\":1,\"workload\":\"web\",\"replica\":\"web-7\"}"
+#define SEEN "\"first\":100.25,\"last\":160.5,\"direction\":\"syn\","
+
+static struct bh_recorded_evidence evidence(const char *line)
+{
+	struct bh_recorded_evidence e;
+	struct bh_error err = { 0 };
+
+	if (!bh_recorded_evidence_parse(line, &e, &err))
+		fail_msg("%s: %s", line, err.text);
+	return e;
+}
+
+static void a_flow_is_evidence(void **state)
+{
+	struct bh_recorded_evidence
+		e = evidence("{" SEEN "\"proto\":\"tcp\",\"state\":\"closed\",\"count\":7," FROM_WEB
+			     "," TO_API ",\"tx\":{\"bytes\":300},\"rx\":{\"bytes\":1000},"
+			     "\"verdict\":\"denied\"}"),
+		other = evidence("{" SEEN "\"proto\":\"tcp\",\"state\":\"refused\",\"src\":" WEB
+				 "," TO_API "}");
+
+	(void)state;
+	assert_int_equal(e.first, 100250000);
+	assert_int_equal(e.last, 160500000);
+	assert_int_equal(e.count, 7);
+	assert_int_equal(e.bytes, 1300);
+	assert_int_equal(e.direction, BH_DIRECTION_SYN);
+	assert_true(e.answered && e.denied && !e.deploy);
+	assert_int_equal(other.count, 1);
+	assert_false(other.answered || other.denied);
+	/* Nobody says which replica: one of its own. */
+	assert_true(e.replica != 0 && other.replica != 0 && e.replica != other.replica);
+}
+
+static void a_handshake_alone_is_no_answer_but_a_datagram_is(void **state)
+{
+	(void)state;
+	assert_false(evidence("{" SEEN "\"proto\":\"tcp\",\"state\":\"answered\"," FROM_WEB
+			      "," TO_API "}")
+			     .answered);
+	assert_true(evidence("{" SEEN "\"proto\":\"udp\",\"state\":\"answered\"," FROM_WEB
+			     "," TO_API "}")
+			    .answered);
+}
+
+static void outside_the_name_counts(void **state)
+{
+	struct bh_recorded_evidence
+		named = evidence("{" SEEN "\"proto\":\"tcp\",\"state\":\"closed\"," FROM_WEB
+				 "," TO_PAY ",\"dns\":\"pay.example\"}"),
+		bare = evidence("{" SEEN "\"proto\":\"tcp\",\"state\":\"closed\"," FROM_WEB
+				"," TO_PAY ",\"dns\":null}"),
+		inside = evidence("{" SEEN "\"proto\":\"tcp\",\"state\":\"closed\"," FROM_WEB
+				  "," TO_API ",\"dns\":\"api.shop\"}");
+
+	(void)state;
+	assert_int_equal(named.flow.dst.kind, BH_PEER_DNS);
+	assert_string_equal(named.flow.dst.name, "dns:pay.example");
+	assert_int_equal(bare.flow.dst.kind, BH_PEER_ADDRESS);
+	assert_int_equal(inside.flow.dst.kind, BH_PEER_WORKLOAD);
+}
+
+static void a_deploy_is_a_line_of_its_own(void **state)
+{
+	struct bh_recorded_evidence e = evidence("{\"deploy\":\"web\",\"time\":12.5}");
+
+	(void)state;
+	assert_true(e.deploy);
+	assert_string_equal(e.flow.src.name, "web");
+	assert_int_equal(e.first, 12500000);
+}
+
+static void what_is_no_evidence(void **state)
+{
+	static const struct {
+		const char *line, *says;
+	} cases[] = {
+		{ "{\"proto\":\"tcp\"," FROM_WEB "," TO_API "}", "first: seconds" },
+		{ "{\"first\":2,\"last\":1,\"proto\":\"tcp\"," FROM_WEB "," TO_API "}",
+		  "last: it is before" },
+		{ "{\"first\":1e99,\"last\":1,\"proto\":\"tcp\"," FROM_WEB "," TO_API "}",
+		  "first: seconds" },
+		{ "{" SEEN "\"proto\":\"tcp\"," FROM_WEB "," TO_API "}", "state: attempted" },
+		{ "{\"first\":1,\"last\":2,\"state\":\"closed\",\"proto\":\"tcp\"," FROM_WEB
+		  "," TO_API "}",
+		  "direction: syn" },
+		{ "{" SEEN "\"count\":-1,\"proto\":\"tcp\",\"state\":\"closed\"," FROM_WEB
+		  "," TO_API "}",
+		  "count: a number" },
+		{ "{" SEEN "\"dns\":7,\"proto\":\"tcp\",\"state\":\"closed\"," FROM_WEB "," TO_API
+		  "}",
+		  "dns: a name" },
+		{ "{\"deploy\":\"web\"}", "time: seconds" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct bh_recorded_evidence e;
+		struct bh_error err = { 0 };
+
+		assert_false(bh_recorded_evidence_parse(cases[i].line, &e, &err));
+		if (strstr(err.text, cases[i].says) != err.text)
+			fail_msg("%s: \"%s\"", cases[i].line, err.text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -183,6 +295,11 @@ int main(void)
 		cmocka_unit_test(odd_names_of_workloads),
 		cmocka_unit_test(what_is_no_flow),
 		cmocka_unit_test(a_proxy_is_two_questions),
+		cmocka_unit_test(a_flow_is_evidence),
+		cmocka_unit_test(a_handshake_alone_is_no_answer_but_a_datagram_is),
+		cmocka_unit_test(outside_the_name_counts),
+		cmocka_unit_test(a_deploy_is_a_line_of_its_own),
+		cmocka_unit_test(what_is_no_evidence),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

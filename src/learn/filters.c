@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "filters.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <netinet/in.h>
+
+#define LATE 3		  /* windows into learning */
+#define DEPLOY_EXPLAINS 2 /* windows after it */
+#define NO_CHANCE 100	  /* one in so many that an edge of all replicas shows on one alone */
+
+static const uint16_t sensitive_ports[] = { 22,	  23,	135,   139,   445,  2049, 2375,
+					    2379, 3306, 3389,  5432,  5900, 5985, 6379,
+					    9092, 9200, 10250, 11211, 27017 };
+/* Docker's API, etcd, the kubelet: whoever speaks to them owns what runs there. */
+static const uint16_t never_ports[] = { 2375, 2376, 2379, 10250 };
+
+const char *bh_edge_state_name(uint8_t state)
+{
+	static const char *const names[] = { [BH_EDGE_ACCEPTED] = "accepted",
+					     [BH_EDGE_REVIEW] = "review",
+					     [BH_EDGE_REJECTED] = "rejected" };
+
+	return state <= BH_EDGE_REJECTED ? names[state] : "?";
+}
+
+const char *bh_filter_code(enum bh_filter filter)
+{
+	static const char *const codes[BH_FILTERS] = {
+		[BH_FILTER_UNANSWERED] = "F1",	   [BH_FILTER_SCANNER] = "F2",
+		[BH_FILTER_ONE_WINDOW] = "F3",	   [BH_FILTER_ONE_REPLICA] = "F4",
+		[BH_FILTER_LATE_SENSITIVE] = "F5", [BH_FILTER_RAW_ADDRESS] = "F6",
+		[BH_FILTER_LATE_NAME] = "F6",	   [BH_FILTER_NAME] = "F7",
+		[BH_FILTER_NEVER] = "never"
+	};
+
+	return filter < BH_FILTERS ? codes[filter] : "?";
+}
+
+static bool is_among(uint16_t port, const uint16_t *ports, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (ports[i] == port)
+			return true;
+	return false;
+}
+
+static bool has_port(const struct bh_edge *e)
+{
+	return e->proto == IPPROTO_TCP || e->proto == IPPROTO_UDP;
+}
+
+static bool is_sensitive(const struct bh_filter_config *config, const struct bh_edge *edge)
+{
+	const uint16_t *ports = config->sensitive != NULL ? config->sensitive : sensitive_ports;
+	size_t count = config->sensitive != NULL ? config->sensitive_count
+						 : sizeof(sensitive_ports) / sizeof(uint16_t);
+
+	return has_port(edge) && is_among(edge->port, ports, count);
+}
+
+bool bh_is_urgent(const struct bh_filter_config *config, const struct bh_edge *edge)
+{
+	return is_sensitive(config, edge) || edge->dst->kind == BH_PEER_ADDRESS ||
+	       edge->dst->kind == BH_PEER_DNS || edge->dst->kind == BH_PEER_METADATA;
+}
+
+static bool never_by_itself(const struct bh_edge *e)
+{
+	return e->dst->kind == BH_PEER_METADATA ||
+	       (has_port(e) &&
+		is_among(e->port, never_ports, sizeof(never_ports) / sizeof(uint16_t)));
+}
+
+/* Whether the version that runs since then was new when the edge was. */
+static bool is_explained(const struct bh_owner *o, const struct bh_edge *e, int64_t window)
+{
+	for (size_t i = 0; i < BH_DEPLOYS; i++)
+		if (o->deploys[i] != 0 && e->first >= o->deploys[i] &&
+		    e->first - o->deploys[i] <= DEPLOY_EXPLAINS * window)
+			return true;
+	return false;
+}
+
+static bool is_late(const struct bh_owner *o, const struct bh_edge *e, int64_t window)
+{
+	return e->first - o->first > LATE * window && !is_explained(o, e, window);
+}
+
+/* Were it a habit of each of them, so many hours of one alone would be no more likely than that. */
+static bool is_one_replicas(const struct bh_owner *o, const struct bh_edge *e)
+{
+	return o->replicas >= 2 && bh_edge_replicas(e) == 1 &&
+	       ((double)e->hours - 1) * log(o->replicas) > log(NO_CHANCE);
+}
+
+static uint32_t bit(enum bh_filter filter, bool applies)
+{
+	return applies ? UINT32_C(1) << filter : 0;
+}
+
+static uint32_t reasons(const struct bh_ledger *l, const struct bh_filter_config *config,
+			const struct bh_owner *o, const struct bh_edge *e)
+{
+	bool late = is_late(o, e, bh_ledger_config(l)->window);
+	bool named = e->dst->kind == BH_PEER_DNS;
+
+	return bit(BH_FILTER_SCANNER, e->held) | bit(BH_FILTER_ONE_WINDOW, e->windows < 2) |
+	       bit(BH_FILTER_ONE_REPLICA, is_one_replicas(o, e)) |
+	       bit(BH_FILTER_LATE_SENSITIVE, late && is_sensitive(config, e)) |
+	       bit(BH_FILTER_RAW_ADDRESS, e->dst->kind == BH_PEER_ADDRESS) |
+	       bit(BH_FILTER_LATE_NAME, late && named && bh_ledger_users(l, e->dst) == 1) |
+	       bit(BH_FILTER_NAME, named) | bit(BH_FILTER_NEVER, never_by_itself(e));
+}
+
+struct bh_judgement bh_judge(const struct bh_ledger *l, const struct bh_filter_config *config,
+			     const struct bh_edge *edge)
+{
+	if (edge->answered == 0)
+		return (struct bh_judgement) { BH_EDGE_REJECTED, bit(BH_FILTER_UNANSWERED, true) };
+	struct bh_owner owner = bh_ledger_owner(l, edge);
+	uint32_t why = reasons(l, config, &owner, edge) & ~config->off;
+	return (struct bh_judgement) { why != 0 ? BH_EDGE_REVIEW : BH_EDGE_ACCEPTED, why };
+}
+
+/* --- in words --------------------------------------------------------------------------------- */
+
+static const char *plural(uint64_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
+static void explain_late(const struct bh_ledger *l, const struct bh_edge *e, const char *what,
+			 struct bh_buffer *out)
+{
+	struct bh_owner owner = bh_ledger_owner(l, e);
+
+	bh_buffer_printf(out,
+			 "%s, first seen %.1f windows after learning began, and no deploy "
+			 "explains it",
+			 what,
+			 (double)(e->first - owner.first) / (double)bh_ledger_config(l)->window);
+}
+
+void bh_filter_explain(const struct bh_ledger *l, const struct bh_edge *e, enum bh_filter filter,
+		       struct bh_buffer *out)
+{
+	switch (filter) {
+	case BH_FILTER_UNANSWERED:
+		bh_buffer_printf(out, "tried %" PRIu64 " time%s, and never answered",
+				 e->connections, plural(e->connections));
+		break;
+	case BH_FILTER_SCANNER:
+		bh_buffer_puts(out, "found while its source tried other destinations in vain, as a "
+				    "scanner does");
+		break;
+	case BH_FILTER_ONE_WINDOW:
+		bh_buffer_puts(out, "seen in one window only");
+		break;
+	case BH_FILTER_ONE_REPLICA:
+		bh_buffer_printf(out,
+				 "in all of its %" PRIu32 " hours only one of %u replicas did it",
+				 e->hours, bh_ledger_owner(l, e).replicas);
+		break;
+	case BH_FILTER_LATE_SENSITIVE:
+		explain_late(l, e, "a sensitive port", out);
+		break;
+	case BH_FILTER_RAW_ADDRESS:
+		bh_buffer_puts(out, "an address outside that nobody asked a name for");
+		break;
+	case BH_FILTER_LATE_NAME:
+		explain_late(l, e, "a name outside that nobody else uses", out);
+		break;
+	case BH_FILTER_NAME:
+		bh_buffer_puts(out,
+			       "a name outside: only a person can say whether it belongs here");
+		break;
+	case BH_FILTER_NEVER:
+		bh_buffer_puts(out, "whoever may speak to it can take over what runs here");
+		break;
+	case BH_FILTERS:
+		break;
+	}
+}

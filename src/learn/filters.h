@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What an edge's evidence is worth: accepted, left to a person, or no edge at all. Each filter asks
+ * one question that a habit answers otherwise than an intruder does; none of them sees one who was
+ * everywhere from the first hour, which is why a person ticks every name outside.
+ */
+#ifndef BH_FILTERS_H
+#define BH_FILTERS_H
+
+#include "buffer.h"
+#include "ledger.h"
+
+enum bh_edge_state { BH_EDGE_ACCEPTED, BH_EDGE_REVIEW, BH_EDGE_REJECTED };
+const char *bh_edge_state_name(uint8_t state); /* "accepted" … */
+
+enum bh_filter {
+	BH_FILTER_UNANSWERED,	  /* F1 */
+	BH_FILTER_SCANNER,	  /* F2: found while its source tried others in vain */
+	BH_FILTER_ONE_WINDOW,	  /* F3 */
+	BH_FILTER_ONE_REPLICA,	  /* F4: of several, and often enough to be no chance */
+	BH_FILTER_LATE_SENSITIVE, /* F5: a sensitive port, late and without a deploy */
+	BH_FILTER_RAW_ADDRESS,	  /* F6: outside, without a name */
+	BH_FILTER_LATE_NAME,	  /* F6: outside, late and without a deploy, used by nobody else */
+	BH_FILTER_NAME,		  /* F7: outside, by a name that nobody ticked */
+	BH_FILTER_NEVER,	  /* the metadata service; ports by which a machine is taken over */
+	BH_FILTERS,
+};
+const char *bh_filter_code(enum bh_filter filter); /* "F1" … "F7", "never" */
+
+struct bh_filter_config {
+	const uint16_t *sensitive; /* ports; NULL: those that everybody watches */
+	size_t sensitive_count;
+	uint32_t off; /* bits of enum bh_filter */
+};
+
+struct bh_judgement {
+	uint8_t state;	  /* enum bh_edge_state */
+	uint32_t reasons; /* bits of enum bh_filter */
+};
+
+/* edge: the ledger's, or an attempt of its. */
+struct bh_judgement bh_judge(const struct bh_ledger *ledger, const struct bh_filter_config *config,
+			     const struct bh_edge *edge);
+
+/* The reason in words, with the evidence: "seen in 1 window of 14". */
+void bh_filter_explain(const struct bh_ledger *ledger, const struct bh_edge *edge,
+		       enum bh_filter filter, struct bh_buffer *out);
+
+/* What is enforced first: to a sensitive port, or outside. */
+bool bh_is_urgent(const struct bh_filter_config *config, const struct bh_edge *edge);
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "readiness.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "grow.h"
+
+struct gathering {
+	const struct bh_ledger *ledger;
+	const struct bh_filter_config *filters;
+	struct bh_readiness *readiness;
+	size_t capacity;
+};
+
+static void take_baseline(void *user, const struct bh_baseline *b)
+{
+	struct gathering *g = user;
+	struct bh_readiness *r = g->readiness;
+
+	if (b->owner.who->kind != BH_PEER_WORKLOAD)
+		return;
+	r->workloads =
+		bh_grow(r->workloads, &g->capacity, r->workload_count + 1, sizeof(*r->workloads));
+	struct bh_workload_readiness *w = &r->workloads[r->workload_count++];
+	*w = (struct bh_workload_readiness) { .baseline = *b };
+	w->recent = bh_estimate_recent(b->windows, b->discovered);
+	w->open_ended = w->recent >= BH_OPEN_ENDED;
+	r->edges += b->edges;
+	r->once += b->q1;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct bh_workload_readiness *x = a, *y = b;
+
+	return strcmp(x->baseline.owner.who->name, y->baseline.owner.who->name);
+}
+
+static struct bh_workload_readiness *find(struct bh_readiness *r, const char *name)
+{
+	const struct bh_peer who = { .kind = BH_PEER_WORKLOAD };
+	struct bh_peer key = who;
+	struct bh_workload_readiness like = { .baseline.owner.who = &key };
+
+	bh_copy_text(key.name, sizeof(key.name), name);
+	return bsearch(&like, r->workloads, r->workload_count, sizeof(*r->workloads), by_name);
+}
+
+static void count_edge(void *user, const struct bh_edge *edge)
+{
+	struct gathering *g = user;
+	struct bh_owner owner = bh_ledger_owner(g->ledger, edge);
+	struct bh_workload_readiness *w =
+		owner.who->kind == BH_PEER_WORKLOAD ? find(g->readiness, owner.who->name) : NULL;
+
+	if (w == NULL)
+		return;
+	struct bh_judgement judged = bh_judge(g->ledger, g->filters, edge);
+	w->states[judged.state]++;
+	w->urgent += judged.state == BH_EDGE_REVIEW && bh_is_urgent(g->filters, edge);
+}
+
+static void add_up(struct bh_readiness *r)
+{
+	struct bh_fleet fleet = { 0 };
+
+	for (size_t i = 0; i < r->workload_count; i++) {
+		const struct bh_baseline *b = &r->workloads[i].baseline;
+
+		if (!r->workloads[i].open_ended)
+			bh_fleet_add(&fleet, b->q1, b->windows, b->discovered);
+	}
+	r->rate = bh_fleet_rate(&fleet);
+	for (size_t i = 0; i < r->workload_count; i++) {
+		struct bh_workload_readiness *w = &r->workloads[i];
+
+		w->risk = bh_estimate_risk(w->baseline.q1, w->baseline.windows, r->rate, 1);
+	}
+	r->expected = bh_estimate_new(r->once, r->windows);
+	r->bound = bh_estimate_bound(r->once, r->windows, 0.95);
+	r->quiet = bh_estimate_quiet(r->once, r->windows, 1);
+}
+
+struct bh_readiness *bh_readiness_new(const struct bh_ledger *ledger,
+				      const struct bh_filter_config *filters)
+{
+	struct bh_readiness *r = bh_calloc(1, sizeof(*r));
+	struct gathering g = { .ledger = ledger, .filters = filters, .readiness = r };
+
+	r->windows = bh_ledger_windows(ledger);
+	bh_ledger_each_baseline(ledger, take_baseline, &g);
+	if (r->workload_count > 0)
+		qsort(r->workloads, r->workload_count, sizeof(*r->workloads), by_name);
+	bh_ledger_each(ledger, count_edge, &g);
+	add_up(r);
+	return r;
+}
+
+void bh_readiness_free(struct bh_readiness *r)
+{
+	if (r == NULL)
+		return;
+	free(r->workloads);
+	free(r);
+}

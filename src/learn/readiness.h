@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* How complete the baseline is likely to be, for each workload and for all of them: never one
+ * number without what it rests on. */
+#ifndef BH_READINESS_H
+#define BH_READINESS_H
+
+#include "estimate.h"
+#include "filters.h"
+
+/* New edges a window from which on a workload counts as open-ended: it will never be complete. */
+#define BH_OPEN_ENDED 0.5
+
+struct bh_workload_readiness {
+	struct bh_baseline baseline;
+	uint32_t states[BH_EDGE_REJECTED + 1]; /* edges by enum bh_edge_state */
+	uint32_t urgent; /* of those in review: to a sensitive port, or outside */
+	double recent;	 /* new edges a window of late; NaN: too early to say */
+	bool open_ended;
+	double risk; /* probability of a new edge in the next window */
+};
+
+struct bh_readiness {
+	uint32_t windows; /* T of all: what runs less often than that was not seen twice */
+	uint32_t edges, once;
+	double expected; /* new edges in the next window; NaN: no window is over */
+	uint32_t bound;	 /* at most so many, 95 %; UINT32_MAX: nobody can say */
+	double quiet;	 /* probability that the next window brings none */
+	double rate;	 /* of the fleet: new edges a workload and window */
+	struct bh_workload_readiness *workloads; /* in order of their names */
+	size_t workload_count;
+};
+
+struct bh_readiness *bh_readiness_new(const struct bh_ledger *ledger,
+				      const struct bh_filter_config *filters);
+void bh_readiness_free(struct bh_readiness *readiness);
+
+#endif

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What each filter asks, on what evidence, and what it says. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "filters.h"
+
+#define HOUR 1000
+#define WINDOW (24 * HOUR)
+#define START (10 * WINDOW)
+
+static const struct bh_filter_config defaults;
+static const struct bh_peer web = { BH_PEER_WORKLOAD, "web" }, api = { BH_PEER_WORKLOAD, "api" },
+			    pay = { BH_PEER_DNS, "dns:pay.example" },
+			    raw = { BH_PEER_ADDRESS, "203.0.113.9" },
+			    metadata = { BH_PEER_METADATA, "metadata" },
+			    world = { BH_PEER_WORLD, "world" };
+
+static int make(void **state)
+{
+	const struct bh_ledger_config config = {
+		.window = WINDOW, .max_edges = 100, .max_attempts = 100, .max_contacts = 100
+	};
+
+	*state = bh_ledger_new(&config);
+	return 0;
+}
+
+static int unmake(void **state)
+{
+	bh_ledger_free(*state);
+	return 0;
+}
+
+static void see(struct bh_ledger *l, const struct bh_peer *src, const struct bh_peer *dst,
+		uint16_t port, uint64_t replica, int64_t time, bool answered)
+{
+	const struct bh_contact contact = { .src = src,
+					    .dst = dst,
+					    .proto = IPPROTO_TCP,
+					    .port = port,
+					    .replica = replica,
+					    .time = time,
+					    .direction = BH_DIRECTION_SYN,
+					    .answered = answered,
+					    .teaches = answered,
+					    .ends = true };
+
+	bh_ledger_observe(l, &contact);
+}
+
+/* In two windows: what F3 asks for. */
+static void see_twice(struct bh_ledger *l, const struct bh_peer *src, const struct bh_peer *dst,
+		      uint16_t port, int64_t time)
+{
+	see(l, src, dst, port, 1, time, true);
+	see(l, src, dst, port, 1, time + WINDOW, true);
+}
+
+struct wanted {
+	uint16_t port;
+	const struct bh_peer *dst;
+	struct bh_edge edge;
+	bool found;
+};
+
+static void take(void *user, const struct bh_edge *edge)
+{
+	struct wanted *w = user;
+
+	if (edge->port != w->port || strcmp(edge->dst->name, w->dst->name) != 0)
+		return;
+	w->edge = *edge;
+	w->found = true;
+}
+
+static struct bh_edge edge_to(const struct bh_ledger *l, const struct bh_peer *dst, uint16_t port)
+{
+	struct wanted w = { .port = port, .dst = dst };
+
+	bh_ledger_each(l, take, &w);
+	bh_ledger_each_attempt(l, take, &w);
+	assert_true(w.found);
+	return w.edge;
+}
+
+static struct bh_judgement judge(const struct bh_ledger *l, const struct bh_peer *dst,
+				 uint16_t port)
+{
+	struct bh_edge edge = edge_to(l, dst, port);
+
+	return bh_judge(l, &defaults, &edge);
+}
+
+#define BIT(filter) (UINT32_C(1) << (filter))
+
+static void assert_reasons(const struct bh_ledger *l, const struct bh_peer *dst, uint16_t port,
+			   uint32_t reasons)
+{
+	struct bh_judgement judged = judge(l, dst, port);
+
+	assert_int_equal(judged.reasons, reasons);
+	assert_int_equal(judged.state, reasons != 0 ? BH_EDGE_REVIEW : BH_EDGE_ACCEPTED);
+}
+
+static void assert_words(const struct bh_ledger *l, const struct bh_peer *dst, uint16_t port,
+			 enum bh_filter filter, const char *words)
+{
+	struct bh_edge edge = edge_to(l, dst, port);
+	struct bh_buffer text = { 0 };
+
+	bh_filter_explain(l, &edge, filter, &text);
+	assert_string_equal(text.data, words);
+	bh_buffer_free(&text);
+}
+
+static void what_was_never_answered_is_no_edge(void **state)
+{
+	see(*state, &web, &api, 80, 1, START, false);
+	see(*state, &web, &api, 80, 1, START, false);
+	assert_int_equal(judge(*state, &api, 80).state, BH_EDGE_REJECTED);
+	assert_int_equal(judge(*state, &api, 80).reasons, BIT(BH_FILTER_UNANSWERED));
+	assert_words(*state, &api, 80, BH_FILTER_UNANSWERED, "tried 2 times, and never answered");
+	see(*state, &web, &api, 80, 1, START, true);
+	assert_int_equal(edge_to(*state, &api, 80).connections, 3);
+	assert_reasons(*state, &api, 80, BIT(BH_FILTER_ONE_WINDOW));
+	see(*state, &web, &api, 80, 1, START + WINDOW, true);
+	assert_reasons(*state, &api, 80, 0);
+}
+
+static void a_scanners_finds_are_held(void **state)
+{
+	see_twice(*state, &web, &api, 80, START);		   /* long before */
+	see_twice(*state, &web, &api, 81, START + 2 * WINDOW + 1); /* within a day of it */
+	for (uint16_t port = 1000; port < 1010; port++)
+		see(*state, &web, &api, port, 1, START + 3 * WINDOW + 1, false);
+	see_twice(*state, &web, &api, 82, START + 4 * WINDOW); /* within a day after it */
+	see_twice(*state, &web, &api, 83, START + 5 * WINDOW); /* later */
+	see_twice(*state, &api, &web, 84, START + 3 * WINDOW); /* another's */
+	assert_reasons(*state, &api, 80, 0);
+	assert_reasons(*state, &api, 81, BIT(BH_FILTER_SCANNER));
+	assert_reasons(*state, &api, 82, BIT(BH_FILTER_SCANNER));
+	assert_reasons(*state, &api, 83, 0);
+	assert_reasons(*state, &web, 84, 0);
+}
+
+/* (hours − 1) · ln 2 > ln 100: eight hours. */
+static void one_replica_of_several(void **state)
+{
+	see_twice(*state, &web, &api, 80, START);
+	for (int hour = 0; hour < 7; hour++)
+		see(*state, &web, &api, 81, 2, START + WINDOW + hour * HOUR, true);
+	see(*state, &web, &api, 82, 2, START + 8 * HOUR, true);
+	assert_reasons(*state, &api, 81, BIT(BH_FILTER_ONE_WINDOW));
+	see(*state, &web, &api, 81, 2, START + 2 * WINDOW, true);
+	assert_reasons(*state, &api, 81, BIT(BH_FILTER_ONE_REPLICA));
+	assert_words(*state, &api, 81, BH_FILTER_ONE_REPLICA,
+		     "in all of its 8 hours only one of 2 replicas did it");
+	see(*state, &web, &api, 81, 1, START + 2 * WINDOW, true);
+	assert_reasons(*state, &api, 81, 0);
+}
+
+static void sensitive_ports_and_names_that_come_late(void **state)
+{
+	see_twice(*state, &web, &api, 5432, START);
+	see_twice(*state, &web, &api, 22, START + 3 * WINDOW + 1);
+	see_twice(*state, &web, &pay, 443, START + 3 * WINDOW + 1);
+	assert_reasons(*state, &api, 5432, 0);
+	assert_reasons(*state, &api, 22, BIT(BH_FILTER_LATE_SENSITIVE));
+	assert_reasons(*state, &pay, 443, BIT(BH_FILTER_LATE_NAME) | BIT(BH_FILTER_NAME));
+	assert_words(*state, &api, 22, BH_FILTER_LATE_SENSITIVE,
+		     "a sensitive port, first seen 3.0 windows after learning began, and no deploy "
+		     "explains it");
+	/* Somebody else asks for it, too. */
+	see_twice(*state, &api, &pay, 443, START);
+	assert_reasons(*state, &pay, 443, BIT(BH_FILTER_NAME));
+	bh_ledger_deployed(*state, &web, START + 2 * WINDOW);
+	assert_reasons(*state, &api, 22, 0);
+}
+
+static void what_is_never_accepted_by_itself(void **state)
+{
+	see_twice(*state, &web, &raw, 443, START);
+	see_twice(*state, &web, &metadata, 80, START);
+	see_twice(*state, &web, &api, 10250, START);
+	see_twice(*state, &world, &web, 443, START);
+	assert_reasons(*state, &raw, 443, BIT(BH_FILTER_RAW_ADDRESS));
+	assert_reasons(*state, &metadata, 80, BIT(BH_FILTER_NEVER));
+	assert_reasons(*state, &api, 10250, BIT(BH_FILTER_NEVER));
+	assert_reasons(*state, &web, 443, 0); /* clients from outside */
+}
+
+static void a_filter_may_be_off_and_ports_be_others(void **state)
+{
+	const uint16_t ports[] = { 8080 };
+	const struct bh_filter_config config = { .sensitive = ports,
+						 .sensitive_count = 1,
+						 .off = BIT(BH_FILTER_ONE_WINDOW) };
+
+	see_twice(*state, &web, &api, 80, START);
+	see(*state, &web, &api, 22, 1, START + 4 * WINDOW, true);
+	see(*state, &web, &api, 8080, 1, START + 4 * WINDOW, true);
+	struct bh_edge ssh = edge_to(*state, &api, 22), http = edge_to(*state, &api, 8080);
+	assert_int_equal(bh_judge(*state, &config, &ssh).state, BH_EDGE_ACCEPTED);
+	assert_int_equal(bh_judge(*state, &config, &http).reasons, BIT(BH_FILTER_LATE_SENSITIVE));
+	assert_true(bh_is_urgent(&config, &http));
+	assert_false(bh_is_urgent(&config, &ssh));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(what_was_never_answered_is_no_edge),
+		TEST(a_scanners_finds_are_held),
+		TEST(one_replica_of_several),
+		TEST(sensitive_ports_and_names_that_come_late),
+		TEST(what_is_never_accepted_by_itself),
+		TEST(a_filter_may_be_off_and_ports_be_others),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
