@@ -123,17 +123,6 @@ static void inspect(struct bh_engine *e, const char *id)
 		ask(e, BH_QUERY_INSPECT, id);
 }
 
-/* "sha256:<id>"; Podman's have no prefix everywhere. */
-static void copy_image_id(struct bh_container *c, const char *id)
-{
-	static const char prefix[] = "sha256:";
-
-	if (strncmp(id, prefix, sizeof(prefix) - 1) == 0)
-		id += sizeof(prefix) - 1;
-	if (bh_runtime_is_id(id))
-		bh_copy_text(c->image_id, sizeof(c->image_id), id);
-}
-
 static void copy_name(struct bh_container *c, const char *name)
 {
 	bh_copy_text(c->name, sizeof(c->name), name[0] == '/' ? name + 1 : name);
@@ -321,7 +310,7 @@ static void read_row(struct bh_engine *e, const cJSON *row)
 	struct bh_container *c = new_container(e, id);
 	copy_name(c, own_name(bh_json_member(row, "Names")));
 	bh_copy_text(c->image, sizeof(c->image), bh_json_text(row, "Image"));
-	copy_image_id(c, bh_json_text(row, "ImageID"));
+	bh_images_read_id(c, bh_json_text(row, "ImageID"));
 	c->running = strcmp(bh_json_text(row, "State"), "running") == 0;
 	bh_copy_text(c->network_mode, sizeof(c->network_mode),
 		     bh_json_text(bh_json_member(row, "HostConfig"), "NetworkMode"));
@@ -438,7 +427,7 @@ static void read_inspection(struct bh_engine *e, const cJSON *json)
 	copy_name(c, bh_json_text(json, "Name"));
 	bh_copy_text(c->image, sizeof(c->image),
 		     bh_json_text(bh_json_member(json, "Config"), "Image"));
-	copy_image_id(c, bh_json_text(json, "Image"));
+	bh_images_read_id(c, bh_json_text(json, "Image"));
 	bh_copy_text(c->network_mode, sizeof(c->network_mode),
 		     bh_json_text(bh_json_member(json, "HostConfig"), "NetworkMode"));
 	bh_copy_text(c->netns_path, sizeof(c->netns_path), bh_json_text(settings, "SandboxKey"));

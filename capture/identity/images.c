@@ -57,6 +57,16 @@ static const struct author *author_of(const char *key)
 	return NULL;
 }
 
+void bh_images_read_id(struct bh_container *c, const char *id)
+{
+	static const char prefix[] = "sha256:";
+
+	if (strncmp(id, prefix, sizeof(prefix) - 1) == 0)
+		id += sizeof(prefix) - 1;
+	if (bh_runtime_is_id(id))
+		bh_copy_text(c->image_id, sizeof(c->image_id), id);
+}
+
 bool bh_images_matter(const struct bh_container *c)
 {
 	/* A container of a folder, with Podman, has no image. */

@@ -10,6 +10,9 @@
 
 #include "runtime.h"
 
+/* "sha256:<id>", or without the prefix; what is no id is none. */
+void bh_images_read_id(struct bh_container *container, const char *id);
+
 /* Whether a label of its own or of its image could name the container's workload. */
 bool bh_images_matter(const struct bh_container *container);
 

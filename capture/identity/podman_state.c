@@ -6,6 +6,7 @@
 #include "address.h"
 #include "container_json.h"
 #include "grow.h"
+#include "images.h"
 #include "runtime.h"
 
 #define RUNNING 3 /* libpod/define/containerstate.go: ContainerStateRunning … */
@@ -106,6 +107,7 @@ void bh_podman_add(struct bh_map *containers, const cJSON *config, const cJSON *
 	bh_copy_text(c->id, sizeof(c->id), id);
 	bh_copy_text(c->name, sizeof(c->name), bh_json_text(config, "name"));
 	bh_copy_text(c->image, sizeof(c->image), bh_json_text(config, "rootfsImageName"));
+	bh_images_read_id(c, bh_json_text(config, "rootfsImageID"));
 	bh_container_read_labels(c, bh_json_member(config, "labels"));
 	read_network_mode(c, config);
 	read_state(c, state);

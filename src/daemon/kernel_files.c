@@ -77,6 +77,9 @@ size_t bh_file_places(const struct bh_config *config, uint8_t runtime,
 	} all[] = {
 		{ BH_RUNTIME_PODMAN, { config->podman_storage, "libpod/bolt_state.db" } },
 		{ BH_RUNTIME_PODMAN, { config->podman_storage, "db.sql", { "-journal", "-wal" } } },
+		/* The configuration of each image, "=" and base64 of "sha256:<id>"
+		 * (containers/storage, makeBigDataBaseName()), whatever the storage's driver is. */
+		{ BH_RUNTIME_PODMAN, { config->podman_storage, "*-images/*/=c2hhMjU2O*" } },
 		{ BH_RUNTIME_CRI, { config->cni_results, "*" } },
 		{ BH_RUNTIME_CRI, { config->containerd_bundles, "*/*/config.json" } },
 		{ BH_RUNTIME_CRI, { config->crio_bundles, "*/userdata/config.json" } },
@@ -299,11 +302,17 @@ static size_t part_of(const struct bh_files *f, uint32_t place, unsigned depth, 
 	return length;
 }
 
+/* "*" is any text, but for a dot at the beginning. */
 static bool matches(const char *part, size_t length, const char *name)
 {
-	if (length == 1 && *part == '*')
-		return name[0] != '.';
-	return strlen(name) == length && memcmp(part, name, length) == 0;
+	const char *star = memchr(part, '*', length);
+	size_t before = star != NULL ? (size_t)(star - part) : length,
+	       after = star != NULL ? length - before - 1 : 0, size = strlen(name);
+
+	if (star == NULL ? size != length : size < before + after || name[0] == '.')
+		return false;
+	return memcmp(part, name, before) == 0 &&
+	       memcmp(part + length - after, name + size - after, after) == 0;
 }
 
 static bool join(char out[BH_FILE_PATH], const char *folder, const char *name)

@@ -54,6 +54,21 @@ done
 eventually 10 covered hosted '.coverage == "neither" and (.why | contains("host"))' ||
 	fail "a container in the host's network is not told of: $(bh coverage)"
 
+# pose: an image that says which workload it is, in a container without labels, and in one that has its own.
+pose() {
+	p run -d --name posing --network shop localhost/posing:1 sleep 100000 >/dev/null 2>&1 || fail "container posing"
+	p run -d --name given --network shop --label bulkhead.workload=given localhost/posing:1 \
+		sleep 100000 >/dev/null 2>&1 || fail "container given"
+	eventually 15 instance_is image:localhost/posing posing || fail "the image names it: $(bh workloads)"
+	eventually 15 instance_is label:given given || fail "its own label does not name it: $(bh workloads)"
+	p rm -f -t 0 posing given >/dev/null 2>&1
+}
+
+step "an image does not name its own workload"
+p import --change 'LABEL bulkhead.workload=visitor' "$scratch/image.tar" localhost/posing:1 >/dev/null 2>&1 ||
+	fail "podman import"
+pose
+
 step "with the service, which comes later"
 start_service
 eventually 20 runtime_is podman '.state == "connected" and .why == null' ||
@@ -70,15 +85,7 @@ p pod create --name back --network shop >/dev/null 2>&1 || fail "podman pod crea
 p run -d --pod back --name three localhost/shop:1 sleep 100000 >/dev/null 2>&1 || fail "container three"
 eventually 15 instance_is pod:back back || fail "a new pod is not known by the service: $(bh workloads)"
 
-step "an image does not name its own workload"
-p import --change 'LABEL bulkhead.workload=visitor' "$scratch/image.tar" localhost/posing:1 >/dev/null 2>&1 ||
-	fail "podman import"
-p run -d --name posing --network shop localhost/posing:1 sleep 100000 >/dev/null 2>&1 || fail "container posing"
-p run -d --name given --network shop --label bulkhead.workload=given localhost/posing:1 sleep 100000 >/dev/null 2>&1 ||
-	fail "container given"
-eventually 15 instance_is image:localhost/posing posing || fail "the image names it: $(bh workloads)"
-eventually 15 instance_is label:given given || fail "its own label does not name it: $(bh workloads)"
-p rm -f -t 0 posing given >/dev/null 2>&1
+pose
 
 step "without it again: nobody becomes a stranger"
 stop_service

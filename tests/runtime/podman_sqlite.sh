@@ -57,6 +57,8 @@ sql() {
 
 eventually 10 runtime_is podman '.state == "absent"' || fail "Podman is taken to be there before it ever ran"
 import_image
+# What the images' labels are read from is the same in both.
+ln -s "$scratch/podman/root/vfs-images" "$storage/vfs-images"
 p network create --ipv6 --subnet 10.90.0.0/24 --subnet fd90::/64 shop >/dev/null || fail "podman network"
 
 step "names, labels, networks and addresses are read"

@@ -17,11 +17,12 @@ static const char *const paths[] = {
 	"config.json",
 	"/config.json",
 	"/",
+	"/s/overlay-images/3333333333333333333333333333333333333333333333333333333333333333/=c2hh",
 };
 #define PATHS (sizeof(paths) / sizeof(paths[0]))
 
-static const struct bh_runtime_ops *const back_ends[] = { &bh_cri_ops, &bh_lxc_ops,
-							  &bh_nspawn_ops };
+static const struct bh_runtime_ops *const back_ends[] = { &bh_cri_ops, &bh_lxc_ops, &bh_nspawn_ops,
+							  &bh_podman_ops };
 
 static void tell(const struct bh_runtime_ops *ops, void *back_end, const char *path,
 		 enum bh_file_news news, const uint8_t *bytes, size_t size)
@@ -38,7 +39,7 @@ static void tell(const struct bh_runtime_ops *ops, void *back_end, const char *p
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_host h;
-	const struct bh_runtime_ops *ops = back_ends[size > 0 ? data[0] % 3 : 0];
+	const struct bh_runtime_ops *ops = back_ends[size > 0 ? data[0] % 4 : 0];
 	void *back_end = fuzz_start(&h, ops);
 
 	if (size > 0) {

@@ -174,8 +174,8 @@ static void test_there(void **state)
 	write_file(&r, "libpod/bolt_state.db", "first");
 	write_file(&r, "libpod/other", "nobody asked for it");
 	watch(&r);
-	await(&r, "listed 2\n");
-	assert_string_equal(r.log, "is /libpod/bolt_state.db 5 first\nlisted 2\n");
+	await(&r, "listed 3\n");
+	assert_string_equal(r.log, "is /libpod/bolt_state.db 5 first\nlisted 3\n");
 	write_file(&r, "libpod/bolt_state.db", "second one");
 	await(&r, "is /libpod/bolt_state.db 10 second one\n");
 	char path[200];
@@ -213,7 +213,7 @@ static void test_later(void **state)
 	watch(&r);
 	await(&r, "listed 0\n");
 	assert_int_equal(mkdir(r.folder, 0700), 0);
-	await(&r, "listed 2\n");
+	await(&r, "listed 3\n");
 	make_folder(&r, "libpod");
 	write_file(&r, "libpod/bolt_state.db", "late");
 	await(&r, "is /libpod/bolt_state.db 4 late\n");
@@ -241,6 +241,32 @@ static FILE *append_to(const struct reader *r, const char *name, const char *tex
 
 #define NOTHING_BESIDE "gone /db.sql-wal\ngone /db.sql-journal\n"
 
+/* The configuration of each image, and nothing else that is kept of it. */
+static void test_images(void **state)
+{
+	struct reader r;
+
+	(void)state;
+	start(&r);
+	make_folder(&r, "overlay-images");
+	make_folder(&r, "overlay-layers");
+	write_file(&r, "overlay-images/images.json", "[]");
+	make_folder(&r, "overlay-images/1f");
+	write_file(&r, "overlay-images/1f/=bWFuaWZlc3Q=", "manifest");
+	write_file(&r, "overlay-images/1f/=c2hhMjU2OjFm", "config");
+	make_folder(&r, "overlay-layers/2f");
+	write_file(&r, "overlay-layers/2f/=c2hhMjU2OjFm", "layer");
+	watch(&r);
+	await(&r, "listed");
+	assert_non_null(strstr(r.log, "is /overlay-images/1f/=c2hhMjU2OjFm 6 config\n"));
+	assert_null(strstr(r.log, "manifest"));
+	assert_null(strstr(r.log, "layer"));
+	make_folder(&r, "overlay-images/3f");
+	write_file(&r, "overlay-images/3f/=c2hhMjU2OjNm", "new");
+	await(&r, "is /overlay-images/3f/=c2hhMjU2OjNm 3 new\n");
+	stop(&r);
+}
+
 /* A database, its log and its journal are one: whichever changes, all are told, the database last.
  * Podman keeps it open as long as it runs, so that nothing is told by its closing. */
 static void test_together(void **state)
@@ -255,9 +281,9 @@ static void test_together(void **state)
 	make_folder(&r, "libpod");
 	write_file(&r, "libpod/bolt_state.db", "bolt");
 	watch(&r);
-	await(&r, "listed 2\n");
+	await(&r, "listed 3\n");
 	assert_string_equal(r.log, "is /libpod/bolt_state.db 4 bolt\n" NOTHING_BESIDE
-				   "is /db.sql 3 one\nlisted 2\n");
+				   "is /db.sql 3 one\nlisted 3\n");
 	r.log[0] = '\0';
 	FILE *database = append_to(&r, "db.sql", " two");
 	await(&r, NOTHING_BESIDE "is /db.sql 7 one two\n");
@@ -308,9 +334,9 @@ static void test_large(void **state)
 	assert_int_equal(truncate(path, BH_FILE_MOST + 1), 0);
 	write_file(&r, "db.sql", "small");
 	watch(&r);
-	await(&r, "listed 2\n");
+	await(&r, "listed 3\n");
 	assert_string_equal(r.log, "large /libpod/bolt_state.db\n" NOTHING_BESIDE
-				   "is /db.sql 5 small\nlisted 2\n");
+				   "is /db.sql 5 small\nlisted 3\n");
 	r.log[0] = '\0';
 	write_file(&r, "db.sql-wal", "");
 	snprintf(path, sizeof(path), "%s/db.sql-wal", r.folder);
@@ -343,9 +369,9 @@ static void test_no_room(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_there),	 cmocka_unit_test(test_later),
-		cmocka_unit_test(test_together), cmocka_unit_test(test_large),
-		cmocka_unit_test(test_no_room),
+		cmocka_unit_test(test_images), cmocka_unit_test(test_there),
+		cmocka_unit_test(test_later),  cmocka_unit_test(test_together),
+		cmocka_unit_test(test_large),  cmocka_unit_test(test_no_room),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -98,6 +98,73 @@ static void test_disk(void **state)
 }
 
 /* Podman makes the file before it makes the tables, and these before it notes their version. */
+#define IMAGE "4444444444444444444444444444444444444444444444444444444444444444"
+#define IMAGE_FILE "/storage/overlay-images/" IMAGE "/=c2hhMjU2OjQ0"
+#define LABELLED(label)                                                                            \
+	"UPDATE ContainerConfig SET JSON = '{\"id\":\"" MEMBER "\",\"name\":\"one\","              \
+	"\"rootfsImageName\":\"localhost/shop:1\",\"rootfsImageID\":\"" IMAGE                      \
+	"\",\"labels\":{\"bulkhead.workload\":\"" label                                            \
+	"\",\"tier\":\"web\"}}' WHERE ID = '" MEMBER "';"
+
+static const char *workload_of(const struct runtime_host *h)
+{
+	assert_non_null(runtime_stated(h, MEMBER));
+	assert_string_equal(bh_container_label(runtime_stated(h, MEMBER), "tier"), "web");
+	return bh_container_label(runtime_stated(h, MEMBER), "bulkhead.workload");
+}
+
+/* Podman keeps the labels of image and container as one; the image's own are on disk, too. */
+static void test_image_labels(void **state)
+{
+	static const char image[] = "{\"config\":{\"Labels\":{\"bulkhead.workload\":\"pay\"}}}";
+	static const char *const rows[] = { PODMAN_TABLES PODMAN_ROWS LABELLED("pay"),
+					    PODMAN_TABLES PODMAN_ROWS LABELLED("own") };
+	struct runtime_host h;
+
+	(void)state;
+	for (int own = 0; own < 2; own++) {
+		struct bh_buffer database = { 0 };
+
+		/* Before all is listed, it is waited for. */
+		runtime_start(&h, &bh_podman_ops);
+		bh_podman_ops.end(h.back_end, h.asked[BH_QUERY_EVENTS], -ENOENT, 1);
+		make_state(rows[own], &database);
+		tell_quiet(&h, &database);
+		assert_null(runtime_stated(&h, MEMBER));
+		assert_non_null(runtime_stated(&h, INFRA));
+		runtime_tell(&h, BH_FILE_IS, IMAGE_FILE, image, 0);
+		if (own)
+			assert_string_equal(workload_of(&h), "own");
+		else
+			assert_null(workload_of(&h));
+		runtime_tell(&h, BH_FILES_LISTED, "", NULL, 2);
+		assert_int_equal(h.state, BH_RUNTIME_CONNECTED);
+		runtime_stop(&h);
+		bh_buffer_free(&database);
+	}
+}
+
+/* Where its image is not on disk, nobody can tell whose its labels are. */
+static void test_image_missing(void **state)
+{
+	struct bh_buffer database = { 0 };
+	struct runtime_host h;
+
+	(void)state;
+	start_without_service(&h);
+	make_state(PODMAN_TABLES PODMAN_ROWS LABELLED("own"), &database);
+	tell_quiet(&h, &database);
+	/* The image may be on its way. */
+	bh_podman_ops.tick(h.back_end, 4 * SECOND);
+	assert_null(runtime_stated(&h, MEMBER));
+	bh_podman_ops.tick(h.back_end, 6 * SECOND);
+	assert_null(workload_of(&h));
+	runtime_tell(&h, BH_FILE_IS, IMAGE_FILE, "{}", 0);
+	assert_string_equal(workload_of(&h), "own");
+	runtime_stop(&h);
+	bh_buffer_free(&database);
+}
+
 static void test_new(void **state)
 {
 	struct bh_buffer database = { 0 };
@@ -407,10 +474,11 @@ static void test_rows(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_disk),	   cmocka_unit_test(test_new),
-		cmocka_unit_test(test_version),	   cmocka_unit_test(test_torn),
-		cmocka_unit_test(test_unfinished), cmocka_unit_test(test_log),
-		cmocka_unit_test(test_hostile),	   cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_disk),	      cmocka_unit_test(test_image_labels),
+		cmocka_unit_test(test_image_missing), cmocka_unit_test(test_new),
+		cmocka_unit_test(test_version),	      cmocka_unit_test(test_torn),
+		cmocka_unit_test(test_unfinished),    cmocka_unit_test(test_log),
+		cmocka_unit_test(test_hostile),	      cmocka_unit_test(test_rows),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
