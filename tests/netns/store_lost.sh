@@ -12,7 +12,7 @@ add_bridge br0 10.95.0.254/24
 add_guest one br0 10.95.0.1/24
 add_guest two br0 10.95.0.2/24
 for guest in one two; do
-	in_guest "$guest" busybox nc -ll -p 7 -e true &
+	nsenter --net="/run/netns/$host-$guest" busybox nc -ll -p 7 -e true &
 	at_end "kill $! 2>/dev/null"
 done
 database=$scratch/state/bulkhead.db
