@@ -299,6 +299,13 @@ static void keep_nets(struct bh_container *c, const struct bh_container *known)
 	}
 }
 
+/* A listing and an inspection use the same words. What is paused has its processes, addresses and
+ * sockets still, and is sent packets. */
+static bool is_alive(const char *status)
+{
+	return strcmp(status, "running") == 0 || strcmp(status, "paused") == 0;
+}
+
 /* One row of the listing. What an inspection found before stays, where the listing does not say. */
 static void read_row(struct bh_engine *e, const cJSON *row)
 {
@@ -311,13 +318,15 @@ static void read_row(struct bh_engine *e, const cJSON *row)
 	copy_name(c, own_name(bh_json_member(row, "Names")));
 	bh_copy_text(c->image, sizeof(c->image), bh_json_text(row, "Image"));
 	bh_images_read_id(c, bh_json_text(row, "ImageID"));
-	c->running = strcmp(bh_json_text(row, "State"), "running") == 0;
+	c->running = is_alive(bh_json_text(row, "State"));
 	bh_copy_text(c->network_mode, sizeof(c->network_mode),
 		     bh_json_text(bh_json_member(row, "HostConfig"), "NetworkMode"));
 	bh_container_read_labels(c, bh_json_member(row, "Labels"));
 	read_nets(c, bh_json_member(row, "NetworkSettings"));
 	if (known != NULL) {
 		memcpy(c->netns_path, known->netns_path, sizeof(c->netns_path));
+		if (c->network_mode[0] == '\0') /* Podman's listing */
+			memcpy(c->network_mode, known->network_mode, sizeof(c->network_mode));
 		c->pid = known->pid;
 		if (strcmp(bh_json_text(row, "State"), "created") == 0)
 			keep_nets(c, known);
@@ -406,7 +415,7 @@ static void read_list(struct bh_engine *e, const cJSON *list)
 		read_row(e, row);
 	cJSON_ArrayForEach (row, list)
 		if (bh_runtime_is_id(bh_json_text(row, "Id")) &&
-		    strcmp(bh_json_text(row, "State"), "running") == 0)
+		    is_alive(bh_json_text(row, "State")))
 			inspect(e, bh_json_text(row, "Id"));
 	e->retry_after = RETRY_LEAST;
 	e->listed = true;
@@ -431,7 +440,7 @@ static void read_inspection(struct bh_engine *e, const cJSON *json)
 	bh_copy_text(c->network_mode, sizeof(c->network_mode),
 		     bh_json_text(bh_json_member(json, "HostConfig"), "NetworkMode"));
 	bh_copy_text(c->netns_path, sizeof(c->netns_path), bh_json_text(settings, "SandboxKey"));
-	c->running = cJSON_IsTrue(bh_json_member(state, "Running"));
+	c->running = is_alive(bh_json_text(state, "Status"));
 	c->pid = cJSON_IsNumber(pid) ? pid->valueint : 0;
 	bh_container_read_labels(c, bh_json_member(bh_json_member(json, "Config"), "Labels"));
 	read_nets(c, settings);

@@ -90,6 +90,12 @@ static void read_settings(struct bh_container *c, const cJSON *config)
 	}
 }
 
+/* What is frozen (paused) has its interfaces and addresses still. */
+static bool is_alive(const char *status)
+{
+	return strcmp(status, "Running") == 0 || strcmp(status, "Frozen") == 0;
+}
+
 /* NULL: it has no name, or is a virtual machine. */
 static struct bh_container *read_instance(const struct lxd *l, const cJSON *json)
 {
@@ -106,7 +112,7 @@ static struct bh_container *read_instance(const struct lxd *l, const cJSON *json
 	}
 	c->runtime = l->runtime;
 	memcpy(c->name, c->id, sizeof(c->id));
-	c->running = strcmp(bh_json_text(json, "status"), "Running") == 0;
+	c->running = is_alive(bh_json_text(json, "status"));
 	bh_copy_text(c->network_mode, sizeof(c->network_mode), "own");
 	/* What profiles set holds, too. */
 	read_settings(c, cJSON_IsObject(bh_json_member(json, "expanded_config"))

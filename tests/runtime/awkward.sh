@@ -179,10 +179,14 @@ explained() {
 }
 eventually 15 explained || fail "what leaves it is not explained"
 
-step "paused and renamed: the same one"
-d pause ownmac >/dev/null
+step "paused and renamed: the same one, and known to who looks for the first time"
+d pause ownmac open flat inner >/dev/null
 is_covered ownmac enforceable
-d unpause ownmac >/dev/null
+is_covered open neither "runs in the host's network"
+is_covered flat neither "macvlan"
+is_covered inner observable "shares the network of outer"
+same_as_fresh
+d unpause ownmac open flat inner >/dev/null
 visits ownmac server "$(address server front)" 8000
 d rename ownmac newname >/dev/null
 is_covered newname enforceable

@@ -77,6 +77,9 @@ for it in "compose:shop/db shop_db_1" "compose:shop/web shop_web_1" "pod:front f
 	read -r workload name <<<"$it"
 	instance_is "$workload" "$name" || fail "$name changed with the way in which it is known: $(bh workloads)"
 done
+p pause hosted >/dev/null 2>&1 || fail "podman pause"
+same_as_fresh
+p unpause hosted >/dev/null 2>&1
 run db shop_db_2 'exec nc -ll -p 5432 -e cat'
 eventually 15 instance_is compose:shop/db shop_db_2 || fail "a new container is not known by the service"
 p rename shop_db_2 shop_db_9 2>/dev/null || fail "podman rename"

@@ -173,7 +173,7 @@ static void a_listing_names_containers(void **state)
 	/* The inspection adds what the list does not have. */
 	reply(docker, find(&h, BH_QUERY_INSPECT, ID_A), HEAD,
 	      "{\"Id\":\"" ID_A
-	      "\",\"Name\":\"/shop_web_1\",\"State\":{\"Running\":true,\"Pid\":41},"
+	      "\",\"Name\":\"/shop_web_1\",\"State\":{\"Status\":\"running\",\"Pid\":41},"
 	      "\"Config\":{\"Image\":\"web:1\",\"Labels\":null},\"HostConfig\":null,"
 	      "\"NetworkSettings\":{\"SandboxKey\":\"/var/run/docker/netns/"
 	      "abc\",\"Networks\":{},"
@@ -217,7 +217,7 @@ static void events_lead_to_another_look(void **state)
 	      "{\"Type\":\"container\",\"Action\":\"start\",\"Actor\":{\"ID\":\"" ID_B "\"},"
 	      "\"timeNano\":1795488442736517633}");
 	reply(docker, find(&h, BH_QUERY_INSPECT, ID_B), HEAD,
-	      "{\"Id\":\"" ID_B "\",\"Name\":\"/b\",\"State\":{\"Running\":true}}");
+	      "{\"Id\":\"" ID_B "\",\"Name\":\"/b\",\"State\":{\"Status\":\"running\"}}");
 	assert_non_null(bh_map_get_text(h.containers, ID_B));
 	/* Chatter changes nothing, and asks nothing. */
 	uint32_t before = h.count;
@@ -380,6 +380,36 @@ static void a_lost_stream_starts_over_and_keeps_what_is_known(void **state)
 	reply(docker, find(&h, BH_QUERY_CONTAINERS, ""), HEAD, "[]");
 	assert_int_equal(h.ok, 2);
 	assert_int_equal(h.gone, 1);
+	stop(&h, docker);
+}
+
+/* It has its addresses and sockets still. */
+static void what_is_paused_is_looked_at_as_well(void **state)
+{
+	struct host h;
+	void *docker = start(&h);
+
+	(void)state;
+	reply(docker, find(&h, BH_QUERY_CONTAINERS, ""), HEAD,
+	      "[{\"Id\":\"" ID_A "\",\"Names\":[\"/web\"],\"State\":\"paused\"},"
+	      "{\"Id\":\"" ID_B "\",\"Names\":[\"/db\"],\"State\":\"exited\"}]");
+	const struct bh_container *c = bh_map_get_text(h.containers, ID_A);
+	assert_true(c->running);
+	c = bh_map_get_text(h.containers, ID_B);
+	assert_false(c->running);
+	assert_int_equal(h.count, 3); /* the stream, the list, and nobody looks at what ended */
+	reply(docker, find(&h, BH_QUERY_INSPECT, ID_A), HEAD,
+	      "{\"Id\":\"" ID_A "\",\"Name\":\"/web\",\"State\":{\"Status\":\"paused\","
+	      "\"Pid\":7},\"HostConfig\":{\"NetworkMode\":\"host\"}}");
+	c = bh_map_get_text(h.containers, ID_A);
+	assert_true(c->running);
+	assert_int_equal(c->pid, 7);
+	/* Podman's listing does not say how its network is; it is as before. */
+	bh_docker_ops.tick(docker, 61 * BH_SECOND);
+	reply(docker, find(&h, BH_QUERY_CONTAINERS, ""), HEAD,
+	      "[{\"Id\":\"" ID_A "\",\"Names\":[\"/web\"],\"State\":\"running\"}]");
+	c = bh_map_get_text(h.containers, ID_A);
+	assert_string_equal(c->network_mode, "host");
 	stop(&h, docker);
 }
 
@@ -649,6 +679,7 @@ int main(void)
 		cmocka_unit_test(a_linked_container_goes_by_its_own_name),
 		cmocka_unit_test(a_network_names_early),
 		cmocka_unit_test(a_lost_stream_starts_over_and_keeps_what_is_known),
+		cmocka_unit_test(what_is_paused_is_looked_at_as_well),
 		cmocka_unit_test(nonsense_is_an_unreachable_engine),
 		cmocka_unit_test(labels_of_the_image_name_nobody),
 		cmocka_unit_test(labels_of_the_container_name_it),

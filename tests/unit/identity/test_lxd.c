@@ -47,6 +47,11 @@ static void test_instances(void **state)
 	assert_int_equal(h.stated, 2);
 	assert_null(runtime_stated(&h, "lab_web"));
 	assert_non_null(runtime_stated(&h, "web"));
+	/* Paused, it is there still. */
+	h.ops->tick(h.back_end, 6 * BH_SECOND);
+	runtime_reply(&h, BH_QUERY_CONTAINERS, LIST("{\"name\":\"web\",\"status\":\"Frozen\"}"));
+	assert_int_equal(h.stated, 3);
+	assert_true(runtime_stated(&h, "web")->running);
 	runtime_stop(&h);
 }
 
