@@ -12,6 +12,10 @@
  * container that is created the row of the listing has the image's id, and comes at once, whereas
  * an inspection may come when the container runs.
  *
+ * A listing leads to an inspection of each container that lives, and there may be thousands: a few
+ * looks at a time are under way, the others wait here. What something happened to comes first, and
+ * what never blocks waits for no inspection.
+ *
  * Podman says the same in its own way: it has pods, whose network an infra container holds, and its
  * network events name the container where Docker's name the network.
  */
@@ -22,6 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #include "address.h"
 #include "buffer.h"
@@ -38,16 +43,26 @@
 #define RESYNC (60 * BH_SECOND)
 #define RETRY_LEAST (BH_SECOND / 2)
 #define RETRY_MOST (10 * BH_SECOND)
-#define PATIENCE (10 * BH_SECOND) /* with a listing; an engine that hangs takes connections */
+#define PATIENCE (10 * BH_SECOND) /* with an answer; an engine that hangs takes connections */
+#define MOST_LOOKS 32		  /* of a lane, under way at a time */
 
+/* A look is a request about one container, one image, one network. */
 struct request {
-	uint32_t id;
+	TAILQ_ENTRY(request) next; /* of its lane */
+	uint32_t id;		   /* 0: it waits, … */
+	int64_t due;		   /* … until then */
 	enum bh_runtime_query query;
 	char argument[BH_CONTAINER_ID];
 	struct bh_http_reply reply;
 	int64_t asked;
 	bool failed;
 	bool again; /* something happened meanwhile: what comes back may be older than that */
+	bool slow;  /* the engine answers others: it holds up no other look */
+};
+
+struct lane {
+	TAILQ_HEAD(, request) waiting;
+	size_t under_way; /* slow ones aside */
 };
 
 /* Of a pod; by the id of its infra container. */
@@ -60,7 +75,11 @@ struct bh_engine {
 	struct bh_runtime_host host;
 	uint8_t runtime;
 	const char *name;
-	struct bh_map *requests;   /* by id */
+	struct bh_map *requests;   /* under way; by id */
+	struct bh_map *looks;	   /* look_key() → struct request, under way or not */
+	struct lane inspections;   /* they last as long as their container's start */
+	struct lane quick;	   /* the other looks */
+	int64_t heard;		   /* when the engine last said anything */
 	struct bh_map *containers; /* id → struct bh_container, with its image's labels */
 	struct bh_map *stated;	   /* id → whatever: of those that the host was told of */
 	struct bh_images *images;
@@ -88,40 +107,179 @@ static void free_container(void *value)
 	bh_container_free(value);
 }
 
-static uint32_t ask(struct bh_engine *e, enum bh_runtime_query query, const char *argument)
+static struct request *new_request(enum bh_runtime_query query, const char *argument)
 {
 	struct request *r = bh_calloc(1, sizeof(*r));
 
 	r->query = query;
 	r->reply.limit = LIMIT;
-	r->asked = e->now;
 	bh_copy_text(r->argument, sizeof(r->argument), argument);
-	r->id = e->host.query(e->host.user, e->runtime, query, argument);
+	return r;
+}
+
+static uint32_t send_request(struct bh_engine *e, struct request *r)
+{
+	r->asked = e->now;
+	r->id = e->host.query(e->host.user, e->runtime, r->query, r->argument);
 	bh_map_put(e->requests, &r->id, sizeof(r->id), r);
 	return r->id;
 }
 
-static struct request *outstanding(const struct bh_engine *e, enum bh_runtime_query query,
-				   const char *argument)
+static uint32_t ask(struct bh_engine *e, enum bh_runtime_query query)
+{
+	return send_request(e, new_request(query, ""));
+}
+
+static struct request *outstanding(const struct bh_engine *e, enum bh_runtime_query query)
 {
 	struct request *r;
 
 	for (size_t position = 0; (r = bh_map_next(e->requests, &position)) != NULL;)
-		if (r->query == query && strcmp(r->argument, argument) == 0)
+		if (r->query == query)
 			return r;
 	return NULL;
 }
 
-/* Not twice at a time: a burst of events is one look, and one more when that is over. */
-static void inspect(struct bh_engine *e, const char *id)
-{
-	struct request *r = outstanding(e, BH_QUERY_INSPECT, id);
+/* --- looks ------------------------------------------------------------------------------------ */
 
-	if (r != NULL)
-		r->again = true;
-	else
-		ask(e, BH_QUERY_INSPECT, id);
+struct look_key {
+	char text[BH_CONTAINER_ID + 4];
+};
+
+static struct look_key look_key(enum bh_runtime_query query, const char *id)
+{
+	struct look_key key;
+
+	snprintf(key.text, sizeof(key.text), "%d %s", (int)query, id);
+	return key;
 }
+
+static bool is_look(const struct request *r)
+{
+	return r->argument[0] != '\0';
+}
+
+static struct lane *lane_of(struct bh_engine *e, enum bh_runtime_query query)
+{
+	return query == BH_QUERY_INSPECT ? &e->inspections : &e->quick;
+}
+
+static struct request *find_look(const struct bh_engine *e, enum bh_runtime_query query,
+				 const char *id)
+{
+	return bh_map_get_text(e->looks, look_key(query, id).text);
+}
+
+static struct request *next_due(const struct bh_engine *e, const struct lane *lane)
+{
+	struct request *r;
+
+	TAILQ_FOREACH (r, &lane->waiting, next)
+		if (r->due <= e->now)
+			return r;
+	return NULL;
+}
+
+static void send_waiting(struct bh_engine *e, struct lane *lane)
+{
+	struct request *r;
+
+	while (lane->under_way < MOST_LOOKS && (r = next_due(e, lane)) != NULL) {
+		TAILQ_REMOVE(&lane->waiting, r, next);
+		lane->under_way++;
+		send_request(e, r);
+	}
+}
+
+/* Not twice at a time: a burst of events is one look, and one more when that is over. */
+static struct request *want_look(struct bh_engine *e, enum bh_runtime_query query, const char *id)
+{
+	struct request *r = find_look(e, query, id);
+
+	if (r == NULL) {
+		r = new_request(query, id);
+		bh_map_put_text(e->looks, look_key(query, id).text, r);
+		TAILQ_INSERT_TAIL(&lane_of(e, query)->waiting, r, next);
+	}
+	r->again = r->id != 0;
+	return r;
+}
+
+static void look_at(struct bh_engine *e, enum bh_runtime_query query, const char *id)
+{
+	struct lane *lane = lane_of(e, query);
+	struct request *r = want_look(e, query, id);
+
+	if (r->id == 0) {
+		r->due = 0;
+		TAILQ_REMOVE(&lane->waiting, r, next);
+		TAILQ_INSERT_HEAD(&lane->waiting, r, next);
+	}
+	send_waiting(e, lane);
+}
+
+/* One whose container is held up in its start is answered when that is over. Where the engine
+ * answers nobody, there is no point in asking more. */
+static void pass_slow(struct bh_engine *e)
+{
+	struct request *r;
+
+	for (size_t position = 0; (r = bh_map_next(e->requests, &position)) != NULL;) {
+		if (!is_look(r) || r->slow || e->now - r->asked < PATIENCE || e->heard <= r->asked)
+			continue;
+		r->slow = true;
+		lane_of(e, r->query)->under_way--;
+	}
+	send_waiting(e, &e->inspections);
+	send_waiting(e, &e->quick);
+}
+
+/* Nobody waits for it any more. Should it be answered all the same, that is heard. */
+static void abandon_look(struct bh_engine *e, enum bh_runtime_query query, const char *id)
+{
+	struct request *r = find_look(e, query, id);
+	struct lane *lane = lane_of(e, query);
+
+	if (r == NULL)
+		return;
+	bh_map_remove_text(e->looks, look_key(query, id).text);
+	if (r->id == 0) {
+		TAILQ_REMOVE(&lane->waiting, r, next);
+		free_request(r);
+		return;
+	}
+	lane->under_way -= !r->slow;
+	r->slow = true;
+}
+
+static void open_requests(struct bh_engine *e)
+{
+	e->requests = bh_map_new(free_request);
+	e->looks = bh_map_new(NULL);
+	e->inspections.under_way = e->quick.under_way = 0;
+	TAILQ_INIT(&e->inspections.waiting);
+	TAILQ_INIT(&e->quick.waiting);
+}
+
+static void drop_waiting(struct lane *lane)
+{
+	struct request *r;
+
+	while ((r = TAILQ_FIRST(&lane->waiting)) != NULL) {
+		TAILQ_REMOVE(&lane->waiting, r, next);
+		free_request(r);
+	}
+}
+
+static void drop_requests(struct bh_engine *e)
+{
+	drop_waiting(&e->inspections);
+	drop_waiting(&e->quick);
+	bh_map_free(e->looks);
+	bh_map_free(e->requests);
+}
+
+/* --- what replies say ------------------------------------------------------------------------- */
 
 static void copy_name(struct bh_container *c, const char *name)
 {
@@ -215,7 +373,7 @@ static bool image_is_in(struct bh_engine *e, const struct bh_container *c)
 		return true;
 	if (state == BH_IMAGE_NEW) {
 		bh_images_asked(e->images, c->image_id, e->now);
-		ask(e, BH_QUERY_IMAGE, c->image_id);
+		look_at(e, BH_QUERY_IMAGE, c->image_id);
 	}
 	return state == BH_IMAGE_KNOWN || state == BH_IMAGE_LOST;
 }
@@ -416,7 +574,8 @@ static void read_list(struct bh_engine *e, const cJSON *list)
 	cJSON_ArrayForEach (row, list)
 		if (bh_runtime_is_id(bh_json_text(row, "Id")) &&
 		    is_alive(bh_json_text(row, "State")))
-			inspect(e, bh_json_text(row, "Id"));
+			want_look(e, BH_QUERY_INSPECT, bh_json_text(row, "Id"));
+	send_waiting(e, &e->inspections);
 	e->retry_after = RETRY_LEAST;
 	e->listed = true;
 	end_listing(e);
@@ -530,10 +689,10 @@ static void read_network_event(struct bh_engine *e, const cJSON *event, const cJ
 	if (has_pods(e))
 		container = bh_json_text(actor, "ID");
 	if (bh_runtime_is_id(container))
-		inspect(e, container);
+		look_at(e, BH_QUERY_INSPECT, container);
 	if (!has_pods(e) && bh_runtime_is_id(bh_json_text(actor, "ID")) &&
 	    strcmp(action, "connect") == 0)
-		ask(e, BH_QUERY_NETWORK, bh_json_text(actor, "ID"));
+		look_at(e, BH_QUERY_NETWORK, bh_json_text(actor, "ID"));
 }
 
 /* Docker's event itself says what the container is: name and image stand among its labels (and hide
@@ -555,7 +714,7 @@ static void read_created(struct bh_engine *e, const char *id, const cJSON *attri
 			bh_container_add_label(c, attribute->string, attribute->valuestring);
 	c->announced = true;
 	if (bh_images_matter(c))
-		ask(e, BH_QUERY_ROW, id);
+		look_at(e, BH_QUERY_ROW, id);
 	state_container(e, c);
 }
 
@@ -584,15 +743,15 @@ static void read_event(void *user, const cJSON *event)
 	if (strcmp(type, "container") != 0 || !bh_runtime_is_id(id) || is_chatter(action))
 		return;
 	if (has_pods(e) && *bh_json_text(bh_json_member(actor, "Attributes"), "podId") != '\0' &&
-	    outstanding(e, BH_QUERY_PODS, "") == NULL)
-		ask(e, BH_QUERY_PODS, "");
+	    outstanding(e, BH_QUERY_PODS) == NULL)
+		ask(e, BH_QUERY_PODS);
 	if (strcmp(action, "destroy") == 0 || strcmp(action, "remove") == 0) {
 		lose_container(e, id);
 		return;
 	}
 	if (strcmp(action, "create") == 0)
 		read_created(e, id, bh_json_member(actor, "Attributes"));
-	inspect(e, id);
+	look_at(e, BH_QUERY_INSPECT, id);
 }
 
 /* --- replies ---------------------------------------------------------------------------------- */
@@ -601,8 +760,8 @@ static void read_event(void *user, const cJSON *event)
 static void start_over(struct bh_engine *e)
 {
 	e->events = 0;
-	bh_map_free(e->requests);
-	e->requests = bh_map_new(free_request);
+	drop_requests(e);
+	open_requests(e);
 	e->listed = false;
 	e->retry_at = e->now + e->retry_after;
 	e->retry_after = e->retry_after * 2 < RETRY_MOST ? e->retry_after * 2 : RETRY_MOST;
@@ -634,10 +793,10 @@ static void read_image(struct bh_engine *e, const char *id, const cJSON *json)
 	tell_of_image(e, id);
 }
 
-/* A reply that was lost is made up for before long. */
-static void lose_reply(struct bh_engine *e, const struct request *r)
+/* What was lost is asked again before long. */
+static void lose_listing(struct bh_engine *e, enum bh_runtime_query query)
 {
-	if (r->query == BH_QUERY_CONTAINERS)
+	if (query == BH_QUERY_CONTAINERS)
 		lose_engine(e, " does not list its containers");
 	if (e->resync_at > e->now + RETRY_MOST)
 		e->resync_at = e->now + RETRY_MOST;
@@ -649,7 +808,7 @@ static void read_reply(struct bh_engine *e, const struct request *r)
 					    r->reply.body.length);
 
 	if (r->query == BH_QUERY_CONTAINERS && (r->reply.status != 200 || json == NULL))
-		lose_reply(e, r);
+		lose_listing(e, r->query);
 	else if (r->query == BH_QUERY_CONTAINERS)
 		read_list(e, json);
 	else if (r->query == BH_QUERY_INSPECT && r->reply.status == 404)
@@ -669,16 +828,21 @@ static void read_reply(struct bh_engine *e, const struct request *r)
 	cJSON_Delete(json);
 }
 
+static void ask_for_all(struct bh_engine *e)
+{
+	e->resync_at = e->now + RESYNC;
+	bh_images_forget(e->images, BH_IMAGE_LOST);
+	if (has_pods(e) && outstanding(e, BH_QUERY_PODS) == NULL)
+		ask(e, BH_QUERY_PODS);
+	ask(e, BH_QUERY_CONTAINERS);
+}
+
 static void connect_all(struct bh_engine *e)
 {
 	e->retry_at = 0;
-	e->resync_at = e->now + RESYNC;
-	bh_images_forget(e->images, BH_IMAGE_LOST);
 	bh_images_forget(e->images, BH_IMAGE_ASKED);
-	e->events = ask(e, BH_QUERY_EVENTS, "");
-	if (has_pods(e))
-		ask(e, BH_QUERY_PODS, "");
-	ask(e, BH_QUERY_CONTAINERS, "");
+	e->events = ask(e, BH_QUERY_EVENTS);
+	ask_for_all(e);
 }
 
 void bh_engine_data(struct bh_engine *e, uint32_t id, const void *bytes, size_t length, int64_t now)
@@ -686,7 +850,7 @@ void bh_engine_data(struct bh_engine *e, uint32_t id, const void *bytes, size_t 
 	struct request *r = bh_map_get(e->requests, &id, sizeof(id));
 	struct bh_error err = { 0 };
 
-	e->now = now;
+	e->now = e->heard = now;
 	if (r == NULL || r->failed)
 		return;
 	r->failed = bh_http_reply_feed(&r->reply, bytes, length, &err) != 0;
@@ -715,10 +879,26 @@ static void end_events(struct bh_engine *e, int error)
 			    error != 0 ? strerror(-error) : "closed by the engine");
 }
 
+/* Of an image that is lost tend_images() asks. */
+static void end_look(struct bh_engine *e, const struct request *look, bool lost)
+{
+	struct request ended = *look;
+	struct lane *lane = lane_of(e, ended.query);
+
+	lane->under_way -= !ended.slow;
+	if (find_look(e, ended.query, ended.argument) == look)
+		bh_map_remove_text(e->looks, look_key(ended.query, ended.argument).text);
+	bh_map_remove(e->requests, &ended.id, sizeof(ended.id));
+	if (ended.again)
+		look_at(e, ended.query, ended.argument);
+	else if (lost && ended.query != BH_QUERY_IMAGE)
+		want_look(e, ended.query, ended.argument)->due = e->now + RETRY_MOST;
+	send_waiting(e, lane);
+}
+
 void bh_engine_end(struct bh_engine *e, uint32_t id, int error, int64_t now)
 {
 	const struct request *r = bh_map_get(e->requests, &id, sizeof(id));
-	char again[BH_CONTAINER_ID];
 
 	e->now = now;
 	if (r == NULL)
@@ -727,14 +907,15 @@ void bh_engine_end(struct bh_engine *e, uint32_t id, int error, int64_t now)
 		end_events(e, error);
 		return;
 	}
-	if (error == 0 && !r->failed)
+	bool lost = error != 0 || r->failed;
+	if (!lost)
 		read_reply(e, r);
+	else if (!is_look(r))
+		lose_listing(e, r->query);
+	if (is_look(r))
+		end_look(e, r, lost);
 	else
-		lose_reply(e, r);
-	bh_copy_text(again, sizeof(again), r->again ? r->argument : "");
-	bh_map_remove(e->requests, &id, sizeof(id));
-	if (again[0] != '\0')
-		inspect(e, again);
+		bh_map_remove(e->requests, &id, sizeof(id));
 	end_listing(e);
 }
 
@@ -750,29 +931,28 @@ static void tend_images(struct bh_engine *e)
 		char copy[BH_CONTAINER_ID];
 
 		bh_copy_text(copy, sizeof(copy), id); /* it goes with the image's state */
-		if (e->now - since >= PATIENCE)
+		if (e->now - since >= PATIENCE) {
+			abandon_look(e, BH_QUERY_IMAGE, copy);
 			lose_image(e, copy);
-		else if (outstanding(e, BH_QUERY_IMAGE, copy) == NULL)
-			ask(e, BH_QUERY_IMAGE, copy);
+		} else if (find_look(e, BH_QUERY_IMAGE, copy) == NULL)
+			look_at(e, BH_QUERY_IMAGE, copy);
 	}
 	end_listing(e);
 }
 
 void bh_engine_tick(struct bh_engine *e, int64_t now)
 {
-	const struct request *listing = outstanding(e, BH_QUERY_CONTAINERS, "");
+	const struct request *listing = outstanding(e, BH_QUERY_CONTAINERS);
 
 	e->now = now;
+	pass_slow(e);
 	tend_images(e);
-	if (e->retry_at != 0 && now >= e->retry_at) {
+	if (e->retry_at != 0 && now >= e->retry_at)
 		connect_all(e);
-	} else if (listing != NULL && now - listing->asked >= PATIENCE) {
+	else if (listing != NULL && now - listing->asked >= PATIENCE)
 		lose_engine(e, " takes connections, and does not answer");
-	} else if (listing == NULL && e->events != 0 && now >= e->resync_at) {
-		e->resync_at = now + RESYNC;
-		bh_images_forget(e->images, BH_IMAGE_LOST);
-		ask(e, BH_QUERY_CONTAINERS, "");
-	}
+	else if (listing == NULL && e->events != 0 && now >= e->resync_at)
+		ask_for_all(e);
 }
 
 struct bh_engine *bh_engine_start(const struct bh_runtime_host *host, uint8_t runtime, int64_t now)
@@ -783,7 +963,7 @@ struct bh_engine *bh_engine_start(const struct bh_runtime_host *host, uint8_t ru
 	e->runtime = runtime;
 	e->name = bh_runtime_name(runtime);
 	e->now = now;
-	e->requests = bh_map_new(free_request);
+	open_requests(e);
 	e->containers = bh_map_new(free_container);
 	e->stated = bh_map_new(NULL);
 	e->images = bh_images_new();
@@ -795,7 +975,7 @@ struct bh_engine *bh_engine_start(const struct bh_runtime_host *host, uint8_t ru
 
 void bh_engine_stop(struct bh_engine *e)
 {
-	bh_map_free(e->requests);
+	drop_requests(e);
 	bh_map_free(e->containers);
 	bh_map_free(e->stated);
 	bh_images_free(e->images);

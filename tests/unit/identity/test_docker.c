@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "address.h"
+#include "buffer.h"
 #include "grow.h"
 #include "map.h"
 #include "runtime.h"
@@ -30,7 +31,8 @@ struct asked {
 };
 
 struct host {
-	struct asked asked[64];
+	struct asked *asked;
+	size_t capacity;
 	uint32_t count;
 	struct bh_map *containers; /* as stated */
 	int gone;
@@ -44,7 +46,7 @@ static uint32_t on_query(void *user, uint8_t runtime, enum bh_runtime_query quer
 	struct host *h = user;
 
 	assert_int_equal(runtime, BH_RUNTIME_DOCKER);
-	assert_true(h->count < 64);
+	h->asked = bh_grow(h->asked, &h->capacity, h->count + 1, sizeof(*h->asked));
 	struct asked *a = &h->asked[h->count++];
 	a->id = h->count;
 	a->query = query;
@@ -96,6 +98,7 @@ static void stop(struct host *h, void *docker)
 {
 	bh_docker_ops.stop(docker);
 	bh_map_free(h->containers);
+	free(h->asked);
 }
 
 /* The latest question of this kind, about this; fails where there is none. */
@@ -413,6 +416,135 @@ static void what_is_paused_is_looked_at_as_well(void **state)
 	stop(&h, docker);
 }
 
+#define MANY 3000
+#define AT_A_TIME 32
+
+static const char *id_of(int number, char id[65])
+{
+	snprintf(id, 65, "%064x", number);
+	return id;
+}
+
+static char *list_many(void)
+{
+	struct bh_buffer list = { 0 };
+	char id[65];
+
+	for (int i = 0; i < MANY; i++)
+		bh_buffer_printf(&list,
+				 "%s{\"Id\":\"%s\",\"Names\":[\"/c%d\"],\"State\":\"running\"}",
+				 i > 0 ? "," : "[", id_of(i, id), i);
+	bh_buffer_puts(&list, "]");
+	return list.data;
+}
+
+static void reply_inspection(void *docker, const struct asked *asked)
+{
+	char body[256];
+
+	snprintf(body, sizeof(body),
+		 "{\"Id\":\"%s\",\"Name\":\"/c\",\"State\":{\"Status\":\"running\",\"Pid\":9}}",
+		 asked->argument);
+	bh_docker_ops.data(docker, asked->id, HEAD, strlen(HEAD), 0);
+	bh_docker_ops.data(docker, asked->id, body, strlen(body), 0);
+	bh_docker_ops.end(docker, asked->id, 0, 0);
+}
+
+/* An engine that has thousands is asked about a few at a time, about each once. */
+static void many_containers_are_looked_at_in_turn(void **state)
+{
+	struct host h;
+	void *docker = start(&h);
+	char *list = list_many(), id[65];
+
+	(void)state;
+	reply(docker, find(&h, BH_QUERY_CONTAINERS, ""), HEAD, list);
+	assert_int_equal(h.count, 2 + AT_A_TIME);
+	for (uint32_t answered = 2; answered < 2 + MANY; answered++) {
+		reply_inspection(docker, &h.asked[answered]);
+		assert_true(h.count - answered - 1 <= AT_A_TIME);
+	}
+	assert_int_equal(h.count, 2 + MANY);
+	for (int i = 0; i < MANY; i++) {
+		const struct bh_container *c = bh_map_get_text(h.containers, id_of(i, id));
+		assert_non_null(c);
+		assert_int_equal(c->pid, 9);
+	}
+	/* And that is all, until it is time for the next listing. */
+	bh_docker_ops.tick(docker, 59 * BH_SECOND);
+	assert_int_equal(h.count, 2 + MANY);
+	stop(&h, docker);
+	free(list);
+}
+
+/* A container that starts is not kept waiting by those that are looked at to be sure. */
+static void what_happens_is_looked_at_before_what_waits(void **state)
+{
+	struct host h;
+	void *docker = start(&h);
+	uint32_t stream = find(&h, BH_QUERY_EVENTS, "");
+	char *list = list_many();
+
+	(void)state;
+	reply(docker, find(&h, BH_QUERY_CONTAINERS, ""), HEAD, list);
+	bh_docker_ops.data(docker, stream, HEAD, strlen(HEAD), 0);
+	event(docker, stream,
+	      "{\"Type\":\"container\",\"Action\":\"start\",\"Actor\":{\"ID\":\"" ID_B "\"}}");
+	assert_int_equal(h.count, 2 + AT_A_TIME);
+	reply_inspection(docker, &h.asked[2]);
+	assert_int_equal(h.count, 2 + AT_A_TIME + 1);
+	find(&h, BH_QUERY_INSPECT, ID_B);
+	stop(&h, docker);
+	free(list);
+}
+
+/* What gets no answer is asked again, by itself: not everything is. */
+static void a_lost_inspection_is_repeated_alone(void **state)
+{
+	struct host h;
+	void *docker = start(&h);
+
+	(void)state;
+	list_a(&h, docker);
+	uint32_t before = h.count;
+	bh_docker_ops.end(docker, find(&h, BH_QUERY_INSPECT, ID_A), -EBUSY, 0);
+	bh_docker_ops.tick(docker, 9 * BH_SECOND);
+	assert_int_equal(h.count, before);
+	bh_docker_ops.tick(docker, 11 * BH_SECOND);
+	assert_int_equal(h.count, before + 1);
+	reply(docker, find(&h, BH_QUERY_INSPECT, ID_A), HEAD,
+	      "{\"Id\":\"" ID_A "\",\"State\":{\"Status\":\"running\",\"Pid\":41}}");
+	const struct bh_container *c = bh_map_get_text(h.containers, ID_A);
+	assert_int_equal(c->pid, 41);
+	bh_docker_ops.tick(docker, 59 * BH_SECOND);
+	assert_int_equal(h.count, before + 1);
+	stop(&h, docker);
+}
+
+/* An inspection lasts as long as its container is held in its start: others go on, as long as the
+ * engine says anything at all. */
+static void looks_that_hang_hold_up_no_others(void **state)
+{
+	struct host h;
+	void *docker = start(&h);
+	uint32_t stream = find(&h, BH_QUERY_EVENTS, "");
+	char *list = list_many();
+
+	(void)state;
+	reply(docker, find(&h, BH_QUERY_CONTAINERS, ""), HEAD, list);
+	bh_docker_ops.tick(docker, 20 * BH_SECOND);
+	assert_int_equal(h.count, 2 + AT_A_TIME); /* it answers nothing: it is not asked more */
+	bh_docker_ops.data(docker, stream, HEAD, strlen(HEAD), 20 * BH_SECOND);
+	bh_docker_ops.tick(docker, 21 * BH_SECOND);
+	assert_int_equal(h.count, 2 + 2 * AT_A_TIME);
+	reply_inspection(docker, &h.asked[2]); /* late, and room was made for another already */
+	assert_int_equal(h.count, 2 + 2 * AT_A_TIME);
+	reply_inspection(docker, &h.asked[2 + AT_A_TIME]);
+	assert_int_equal(h.count, 2 + 2 * AT_A_TIME + 1);
+	stop(&h, docker);
+	free(list);
+}
+
 static void nonsense_is_an_unreachable_engine(void **state)
 {
 	struct host h;
@@ -638,6 +770,34 @@ static void without_its_image_no_label_names_a_container(void **state)
 	}
 }
 
+/* A hook holds containers until it is known who they are: their inspections are answered when that
+ * is over, and what tells who they are must not wait for those. */
+static void who_is_created_waits_for_no_inspection(void **state)
+{
+	struct host h;
+	void *docker = start(&h);
+	uint32_t stream = find(&h, BH_QUERY_EVENTS, "");
+	char *list = list_many();
+
+	(void)state;
+	reply(docker, find(&h, BH_QUERY_CONTAINERS, ""), HEAD, list);
+	bh_docker_ops.data(docker, stream, HEAD, strlen(HEAD), 0);
+	event(docker, stream,
+	      "{\"Type\":\"container\",\"Action\":\"create\",\"Actor\":{\"ID\":\"" ID_B
+	      "\",\"Attributes\":{\"image\":\"x:1\",\"name\":\"x\",\"bulkhead.workload\":\"pay\"}}"
+	      "}");
+	reply(docker, find(&h, BH_QUERY_ROW, ID_B), HEAD,
+	      "[" ROW(ID_B, IMAGE, "{\"bulkhead.workload\":\"pay\"}") "]");
+	tell_image(&h, docker, IMAGE, "{}");
+	assert_string_equal(label_of(&h, ID_B, "bulkhead.workload"), "pay");
+	event(docker, stream,
+	      "{\"Type\":\"network\",\"Action\":\"connect\",\"Actor\":{\"ID\":\"" NET
+	      "\",\"Attributes\":{\"container\":\"" ID_B "\"}}}");
+	find(&h, BH_QUERY_NETWORK, NET);
+	stop(&h, docker);
+	free(list);
+}
+
 static void only_known_requests_are_written(void **state)
 {
 	char text[512];
@@ -680,6 +840,11 @@ int main(void)
 		cmocka_unit_test(a_network_names_early),
 		cmocka_unit_test(a_lost_stream_starts_over_and_keeps_what_is_known),
 		cmocka_unit_test(what_is_paused_is_looked_at_as_well),
+		cmocka_unit_test(many_containers_are_looked_at_in_turn),
+		cmocka_unit_test(what_happens_is_looked_at_before_what_waits),
+		cmocka_unit_test(a_lost_inspection_is_repeated_alone),
+		cmocka_unit_test(who_is_created_waits_for_no_inspection),
+		cmocka_unit_test(looks_that_hang_hold_up_no_others),
 		cmocka_unit_test(nonsense_is_an_unreachable_engine),
 		cmocka_unit_test(labels_of_the_image_name_nobody),
 		cmocka_unit_test(labels_of_the_container_name_it),
