@@ -1474,8 +1474,11 @@ static void add_instance_row(struct rows *rows, const struct bh_instance *i)
 	row->ifindex = i->fact.ifindex;
 	row->coverage = i->workload[0] != '\0' ? BH_ENFORCEABLE : BH_OBSERVABLE;
 	if (i->workload[0] == '\0')
-		snprintf(row->why, sizeof(row->why),
-			 "nobody has said yet whose it is; until then it meets the posture");
+		snprintf(
+			row->why, sizeof(row->why),
+			"nobody has said yet whose it is; if that lasts, name its runtime's socket "
+			"or folder in the configuration (runtimes), or its namespace (ip netns); "
+			"until then it meets the posture");
 	else if (i->fact.addr_count == BH_ENDPOINT_ADDRS)
 		snprintf(row->why, sizeof(row->why),
 			 "more than %d addresses: the rest is not known", BH_ENDPOINT_ADDRS - 1);
@@ -1632,6 +1635,18 @@ static void add_network_rows(const struct bh_model *m, struct rows *rows,
 	}
 }
 
+/* Whether it was taken off the last of its networks. Podman has kinds that go by no name. */
+static bool is_detached(const struct bh_container *c)
+{
+	const char *mode = c->network_mode;
+
+	if (c->net_count > 0 || mode[0] == '\0' || is_on_host(c))
+		return false;
+	return c->runtime == BH_RUNTIME_DOCKER
+		       ? strncmp(mode, "container:", 10) != 0
+		       : c->runtime == BH_RUNTIME_PODMAN && strcmp(mode, "bridge") == 0;
+}
+
 static void add_container_row(const struct bh_model *m, struct rows *rows,
 			      const struct bh_container *c)
 {
@@ -1650,7 +1665,8 @@ static void add_container_row(const struct bh_model *m, struct rows *rows,
 	row->coverage = BH_NEITHER;
 	row->on_host = is_on_host(owner);
 	memcpy(row->container_id, c->id, sizeof(row->container_id));
-	row->no_network = was_left_behind(m, c, owner) || strcmp(c->network_mode, "none") == 0;
+	row->no_network = was_left_behind(m, c, owner) ||
+			  strcmp(owner->network_mode, "none") == 0 || is_detached(owner);
 	if (was_left_behind(m, c, owner)) {
 		snprintf(row->why, sizeof(row->why),
 			 "has no network: %s, whose it shared, was started again without it; "
@@ -1666,8 +1682,13 @@ static void add_container_row(const struct bh_model *m, struct rows *rows,
 		snprintf(row->why, sizeof(row->why),
 			 "runs in the host's network: its traffic cannot be "
 			 "told from the host's; give it a network of its own");
-	} else if (strcmp(c->network_mode, "none") == 0) {
+	} else if (strcmp(owner->network_mode, "none") == 0) {
 		snprintf(row->why, sizeof(row->why), "has no network");
+	} else if (is_detached(owner)) {
+		snprintf(row->why, sizeof(row->why),
+			 "has no network: %s was taken off the last one; to give it one: %s "
+			 "network connect",
+			 owner->name, bh_runtime_name(owner->runtime));
 	} else {
 		snprintf(row->why, sizeof(row->why),
 			 "no veth of this host leads to it (macvlan, ipvlan, overlay or rootless "

@@ -71,14 +71,16 @@ static const cJSON *network_namespace(const cJSON *config)
 /* As Docker's API would call it; "ns:PATH" as Podman's does. */
 static void read_network_mode(struct bh_container *c, const cJSON *config)
 {
-	const char *other = bh_json_text(config, "netNsCtr");
+	const char *other = bh_json_text(config, "netNsCtr"),
+		   *mode = bh_json_text(config, "networkMode");
 	const cJSON *own = network_namespace(config);
 	const char *path = bh_json_text(own, "path");
 
 	if (*other != '\0')
 		snprintf(c->network_mode, sizeof(c->network_mode), "container:%s", other);
 	else if (cJSON_IsTrue(bh_json_member(config, "createNetNS")))
-		bh_copy_text(c->network_mode, sizeof(c->network_mode), "bridge");
+		bh_copy_text(c->network_mode, sizeof(c->network_mode),
+			     *mode != '\0' ? mode : "bridge");
 	else if (*path != '\0')
 		snprintf(c->network_mode, sizeof(c->network_mode), "ns:%s", path);
 	else

@@ -179,6 +179,21 @@ explained() {
 }
 eventually 15 explained || fail "what leaves it is not explained"
 
+step "taken off its only network: told as that, with the way back"
+start lone front 'sleep 100000'
+is_covered lone enforceable
+d network disconnect front lone
+is_covered lone neither "lone was taken off the last one"
+d network connect front lone
+is_covered lone enforceable
+
+step "left behind by the owner of its network, and then started again: told as it is, at once"
+d restart -t 0 outer >/dev/null
+eventually 40 covered inner neither "restart it" || fail "it is not told that inner was left behind: $(bh coverage | grep inner)"
+d restart -t 0 inner >/dev/null
+eventually 5 covered inner observable "shares the network of outer" ||
+	fail "inner is still said to be left behind: $(bh coverage | grep inner)"
+
 step "paused and renamed: the same one, and known to who looks for the first time"
 d pause ownmac open flat inner >/dev/null
 is_covered ownmac enforceable

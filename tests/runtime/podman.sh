@@ -46,13 +46,20 @@ p pod create --name front --network shop --label team=pay >/dev/null 2>&1 || fai
 p run -d --pod front --name one localhost/shop:1 nc -ll -p 8080 -e cat >/dev/null 2>&1 || fail "container one"
 p run -d --pod front --name two localhost/shop:1 sleep 100000 >/dev/null 2>&1 || fail "container two"
 p run -d --network host --name hosted localhost/shop:1 sleep 100000 >/dev/null 2>&1 || fail "container hosted"
+p run -d --network none --name alone localhost/shop:1 sleep 100000 >/dev/null 2>&1 || fail "container alone"
 eventually 10 instance_is pod:front front || fail "the pod is not known: $(bh workloads)"
 for name in one two; do
 	eventually 10 covered $name '.coverage == "observable" and (.why | contains("pod front"))' ||
 		fail "$name is not known to be in the pod: $(bh coverage)"
 done
-eventually 10 covered hosted '.coverage == "neither" and (.why | contains("host"))' ||
-	fail "a container in the host's network is not told of: $(bh coverage)"
+# Each of them likewise by the service, below.
+without_bridge() {
+	eventually 10 covered hosted '.coverage == "neither" and (.why | contains("host"))' ||
+		fail "a container in the host's network is not told of: $(bh coverage)"
+	eventually 10 covered alone '.coverage == "neither" and .why == "has no network"' ||
+		fail "a container without a network is not told as that: $(bh coverage)"
+}
+without_bridge
 
 # pose: an image that says which workload it is, in a container without labels, and in one that has its own.
 pose() {
@@ -77,6 +84,7 @@ for it in "compose:shop/db shop_db_1" "compose:shop/web shop_web_1" "pod:front f
 	read -r workload name <<<"$it"
 	instance_is "$workload" "$name" || fail "$name changed with the way in which it is known: $(bh workloads)"
 done
+without_bridge
 p pause hosted >/dev/null 2>&1 || fail "podman pause"
 same_as_fresh
 p unpause hosted >/dev/null 2>&1

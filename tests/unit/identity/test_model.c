@@ -966,6 +966,53 @@ static void coverage_tells_of_a_way_past_the_veths(void **state)
 	bh_model_free(m);
 }
 
+/* `network disconnect` of the only one; who shares its namespace has none either. */
+static void coverage_tells_who_was_taken_off_its_network(void **state)
+{
+	struct bh_model *m = new_model();
+	struct bh_container *owner = compose(ID_B, "web"), *guest = compose(ID_A, "guest");
+	struct rows rows = { 0 };
+
+	(void)state;
+	strcpy(owner->network_mode, "front");
+	strcpy(guest->network_mode, "container:" ID_B);
+	join(owner, "front", "10.0.0.2", 9);
+	state_container(m, owner);
+	state_container(m, guest);
+	bh_model_coverage(m, take_row, &rows);
+	assert_int_equal(rows.count, 2);
+	assert_non_null(strstr(rows.items[1].why, "macvlan"));
+	assert_false(rows.items[1].no_network);
+	owner = compose(ID_B, "web");
+	strcpy(owner->network_mode, "front");
+	state_container(m, owner);
+	rows.count = 0;
+	bh_model_coverage(m, take_row, &rows);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(rows.items[i].coverage, BH_NEITHER);
+		assert_string_equal(rows.items[i].why,
+				    "has no network: shop_web_1 was taken off the last one; to "
+				    "give it one: docker network connect");
+		assert_true(rows.items[i].no_network);
+	}
+	bh_model_free(m);
+}
+
+static void coverage_tells_what_a_stranger_needs(void **state)
+{
+	struct bh_model *m = new_model();
+	struct bh_endpoint_fact f = fact(7, "10.0.0.2", 100);
+	struct rows rows = { 0 };
+
+	(void)state;
+	bh_model_endpoint(m, &f, 100);
+	bh_model_coverage(m, take_row, &rows);
+	assert_int_equal(rows.count, 1);
+	assert_int_equal(rows.items[0].coverage, BH_OBSERVABLE);
+	assert_non_null(strstr(rows.items[0].why, "in the configuration (runtimes)"));
+	bh_model_free(m);
+}
+
 /* The owner of a shared namespace was started again, in a new one; the other stayed behind. */
 static void coverage_tells_who_was_left_behind(void **state)
 {
@@ -1143,6 +1190,8 @@ int main(void)
 		cmocka_unit_test(coverage_tells_of_a_way_past_the_veths),
 		cmocka_unit_test(who_looks_into_a_namespace_does_not_own_it),
 		cmocka_unit_test(one_stands_for_all_at_a_path),
+		cmocka_unit_test(coverage_tells_who_was_taken_off_its_network),
+		cmocka_unit_test(coverage_tells_what_a_stranger_needs),
 		cmocka_unit_test(coverage_tells_who_was_left_behind),
 		cmocka_unit_test(coverage_tells_of_what_users_made),
 		cmocka_unit_test(coverage_tells_what_is_nested),

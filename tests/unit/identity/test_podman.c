@@ -305,6 +305,7 @@ static void the_specification_says_which_network(void **state)
 		const char *config, *mode;
 	} cases[] = {
 		{ ",\"createNetNS\":true" NAMESPACES(",{\"type\":\"network\"}"), "bridge" },
+		{ ",\"createNetNS\":true,\"networkMode\":\"slirp4netns\"", "slirp4netns" },
 		{ ",\"netNsCtr\":\"" INFRA "\"" NAMESPACES(",{\"type\":\"network\"}"),
 		  "container:" INFRA },
 		{ NAMESPACES(",{\"type\":\"network\",\"path\":\"/run/netns/x\"}"),
