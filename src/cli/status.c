@@ -375,16 +375,11 @@ static void say_nobody(const cJSON *answer)
 		printf("Nobody is known to have held %s.\n", address);
 }
 
-static void print_who(const struct bh_call *call, const cJSON *answer)
+static void print_holders(const struct bh_call *call, const cJSON *rows)
 {
 	static const char *const titles[] = { "FROM",	   "UNTIL",	"INSTANCE",  "WORKLOAD",
 					      "INTERFACE", "CONTAINER", "GROUPED BY" };
-	const cJSON *rows = bh_get(answer, "rows"), *row;
-
-	if (cJSON_GetArraySize(rows) == 0) {
-		say_nobody(answer);
-		return;
-	}
+	const cJSON *row;
 	struct bh_table *table = bh_table_new(titles, 7, call->color);
 	bh_table_expendable(table, 6);
 	bh_table_expendable(table, 5);
@@ -407,9 +402,25 @@ static void print_who(const struct bh_call *call, const cJSON *answer)
 	bh_table_print(table, NULL);
 }
 
+static void print_who(const struct bh_call *call, const cJSON *answer)
+{
+	const char *incomplete = bh_text(answer, "incomplete");
+
+	if (cJSON_GetArraySize(bh_get(answer, "rows")) == 0)
+		say_nobody(answer);
+	else
+		print_holders(call, bh_get(answer, "rows"));
+	if (incomplete != NULL)
+		printf("%sIncomplete: %s.%s\n", bh_color_on(BH_YELLOW, call->color), incomplete,
+		       bh_color_off(BH_YELLOW, call->color));
+}
+
+/* That nobody is known is no answer where not everything could be looked up. */
 static int judge_who(const cJSON *answer)
 {
-	return cJSON_GetArraySize(bh_get(answer, "rows")) > 0 ? BH_EXIT_DONE : BH_EXIT_NO;
+	if (cJSON_GetArraySize(bh_get(answer, "rows")) > 0)
+		return BH_EXIT_DONE;
+	return bh_text(answer, "incomplete") != NULL ? BH_EXIT_UNREACHABLE : BH_EXIT_NO;
 }
 
 int bh_who_run(const struct bh_call *call)

@@ -6,13 +6,16 @@
 #include "address.h"
 #include "core_api.h"
 #include "core_history.h"
+#include "grow.h"
 #include "timefmt.h"
 
 #define MOST_HOLDERS 1000
 
 struct search {
+	const struct bh_core *core;
 	struct bh_addr addr;
-	int64_t at; /* 0: ever */
+	int64_t at;	      /* 0: ever */
+	struct bh_map *known; /* whom the model answered for: struct key */
 	cJSON *rows;
 };
 
@@ -21,6 +24,24 @@ struct stretch {
 	int64_t from, until;
 	const char *name, *workload, *why;
 };
+
+static double from_of(const cJSON *row)
+{
+	return cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(row, "from"));
+}
+
+static void insert_by_time(cJSON *rows, cJSON *row)
+{
+	const cJSON *other;
+	int at = 0;
+
+	cJSON_ArrayForEach (other, rows) {
+		if (from_of(other) > from_of(row))
+			break;
+		at++;
+	}
+	cJSON_InsertItemInArray(rows, at, row);
+}
 
 static void add_row(const struct search *s, const struct bh_past_read *read,
 		    const struct stretch *stretch)
@@ -42,7 +63,7 @@ static void add_row(const struct search *s, const struct bh_past_read *read,
 	bh_core_add_text(row, "netns", fact->netns_name);
 	bh_core_add_time(row, "from", stretch->from);
 	bh_core_add_time(row, "until", stretch->until == BH_GOES_ON ? 0 : stretch->until);
-	cJSON_AddItemToArray(s->rows, row);
+	insert_by_time(s->rows, row);
 }
 
 /* A hold, cut where the name changed. */
@@ -68,30 +89,81 @@ static void add_hold(const struct search *s, const struct bh_past_read *read,
 		&(struct stretch) { from, hold->until, last->name, last->workload, last->why });
 }
 
-static void add_holder(void *user, const struct bh_stored_instance *stored)
+static void add_holds(const struct search *s, const struct bh_past_read *read)
+{
+	for (size_t i = 0; i < read->past.hold_count; i++)
+		if (bh_addr_equal(&read->holds[i].addr, &s->addr))
+			add_hold(s, read, &read->holds[i]);
+}
+
+/* --- what the model knows --------------------------------------------------------------------- */
+
+/* Of an attachment, within this boot. */
+struct key {
+	int64_t since;
+	int64_t ifindex;
+};
+
+static void add_known(const struct search *s, const struct bh_instance *i)
+{
+	struct key key = { i->fact.since, i->fact.ifindex };
+	struct bh_past_read read = { .past = { .shown = *i } };
+	const struct bh_designation *former;
+	struct bh_past *past = &read.past;
+	const struct bh_hold *hold;
+
+	bh_map_put(s->known, &key, sizeof(key), s->known);
+	bh_copy_text(read.runtime, sizeof(read.runtime), bh_instance_label(i, "bulkhead.runtime"));
+	for (; past->hold_count < BH_PAST_HOLDS &&
+	       (hold = bh_instance_hold(i, past->hold_count)) != NULL;)
+		read.holds[past->hold_count++] = *hold;
+	for (; past->former_count < BH_PAST_FORMERS &&
+	       (former = bh_instance_former(i, past->former_count)) != NULL;)
+		read.formers[past->former_count++] = *former;
+	add_holds(s, &read);
+}
+
+static void ask_model(const struct search *s)
+{
+	const struct bh_instance *i;
+
+	for (size_t position = 0; (i = bh_model_next(s->core->model, &position)) != NULL;)
+		add_known(s, i);
+	for (i = bh_model_next_departed(s->core->model, NULL); i != NULL;
+	     i = bh_model_next_departed(s->core->model, i))
+		add_known(s, i);
+}
+
+/* --- what is stored --------------------------------------------------------------------------- */
+
+/* What is stored of those whom the model knows may be older than what it knows. */
+static void add_stored(void *user, const struct bh_stored_instance *stored)
 {
 	const struct search *s = user;
+	struct key key = { stored->since, stored->ifindex };
 	struct bh_past_read read;
 
-	if (!bh_history_read(stored, &read))
+	if (strcmp(stored->boot, s->core->boot) == 0 &&
+	    bh_map_get(s->known, &key, sizeof(key)) != NULL)
 		return;
-	for (size_t i = 0; i < read.past.hold_count; i++)
-		if (bh_addr_equal(&read.holds[i].addr, &s->addr))
-			add_hold(s, &read, &read.holds[i]);
+	if (bh_history_read(stored, &read))
+		add_holds(s, &read);
 }
 
-int bh_core_who(struct bh_core *core, const struct bh_addr *addr, int64_t at, cJSON *rows,
+int bh_core_who(const struct bh_core *core, const struct bh_addr *addr, int64_t at, cJSON *rows,
 		struct bh_error *err)
 {
-	struct search search = { *addr, at, rows };
+	struct search search = { core, *addr, at, bh_map_new(NULL), rows };
 	char text[BH_ADDR_TEXT];
-	int result = bh_core_history_save(core, err);
 
-	if (result != 0)
-		return result;
-	return bh_store_holders(core->store, bh_addr_format(addr, text), at, MOST_HOLDERS,
-				add_holder, &search, err);
+	ask_model(&search);
+	int result = bh_store_holders(core->store, bh_addr_format(addr, text), at, MOST_HOLDERS,
+				      add_stored, &search, err);
+	bh_map_free(search.known);
+	return result;
 }
+
+/* --- the request ------------------------------------------------------------------------------ */
 
 static bool read_question(const struct bh_api_request *request, struct bh_addr *addr, int64_t *when,
 			  struct bh_api_reply *reply)
@@ -112,25 +184,43 @@ static bool read_question(const struct bh_api_request *request, struct bh_addr *
 	return true;
 }
 
-/* Whether it is known who was there at that time: nothing where no time was named. */
-static int add_watched(struct bh_core *core, int64_t at, cJSON *json, struct bh_error *err)
+/* Whether it is known who was there at that time: nothing where no time was named, or the store
+ * cannot say. */
+static int add_watched(const struct bh_core *core, int64_t at, cJSON *json, struct bh_error *err)
 {
-	int64_t since, until, now = bh_time_now();
-
-	if (at == 0) {
-		cJSON_AddNullToObject(json, "watched");
-		return 0;
-	}
-	int result = bh_store_watched(core->store, at, &since, &until, err);
+	int64_t since = 0, until = 0, now = bh_time_now();
 	bool watching = core->watching_since != 0 && at >= core->watching_since && at <= now;
-	cJSON_AddBoolToObject(json, "watched", until != 0 || watching);
+	int result = at != 0 ? bh_store_watched(core->store, at, &since, &until, err) : 0;
+
+	if (at == 0 || (result != 0 && !watching))
+		cJSON_AddNullToObject(json, "watched");
+	else
+		cJSON_AddBoolToObject(json, "watched", until != 0 || watching);
 	return result;
+}
+
+/* What the answer may lack; null: nothing. */
+static void add_incomplete(const struct bh_core *core, const struct bh_error *unread, cJSON *json)
+{
+	char text[768] = "";
+
+	if (unread->code != 0)
+		snprintf(text, sizeof(text),
+			 "the store cannot be read (%.500s): whoever went longer ago than "
+			 "identity.keep_departed is missing here",
+			 unread->text);
+	else if (core->store_why[0] != '\0')
+		snprintf(text, sizeof(text),
+			 "nothing is stored (%.500s): whoever came and went since it is so, and "
+			 "longer ago than identity.keep_departed, is missing here",
+			 core->store_why);
+	bh_core_add_text(json, "incomplete", text);
 }
 
 void bh_core_handle_who(void *user, const struct bh_api_request *request,
 			struct bh_api_reply *reply)
 {
-	struct bh_core *core = user;
+	const struct bh_core *core = user;
 	struct bh_error err = { 0 };
 	struct bh_addr addr;
 	char text[BH_ADDR_TEXT];
@@ -141,14 +231,11 @@ void bh_core_handle_who(void *user, const struct bh_api_request *request,
 	cJSON *json = cJSON_CreateObject();
 	cJSON_AddStringToObject(json, "address", bh_addr_format(&addr, text));
 	bh_core_add_time(json, "at", at);
-	int result = bh_core_who(core, &addr, at, cJSON_AddArrayToObject(json, "rows"), &err);
-	if (result == 0)
-		result = add_watched(core, at, json, &err);
+	if (bh_core_who(core, &addr, at, cJSON_AddArrayToObject(json, "rows"), &err) == 0)
+		add_watched(core, at, json, &err);
+	else
+		add_watched(core, at, json, NULL);
 	cJSON_AddBoolToObject(json, "host", bh_model_host_holds(core->model, &addr, 0));
-	if (result == 0) {
-		reply->json = json;
-		return;
-	}
-	cJSON_Delete(json);
-	bh_api_fail(reply, 500, "store", NULL, "%s", err.text);
+	add_incomplete(core, &err, json);
+	reply->json = json;
 }

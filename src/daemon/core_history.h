@@ -18,9 +18,10 @@ struct bh_past_read {
 /* False: the text is none of ours. seen is left 0. */
 bool bh_history_read(const struct bh_stored_instance *stored, struct bh_past_read *out);
 
-/* Who held the address, or (at not 0) held it at that time, as the API's rows; what the model knows
- * is saved first. */
-int bh_core_who(struct bh_core *core, const struct bh_addr *addr, int64_t at, cJSON *rows,
+/* Who held the address, or (at not 0) held it at that time, as the API's rows, in order of their
+ * beginning: what the model knows, and what is stored of others. An error: the store cannot be
+ * read, and the rows are the model's alone. */
+int bh_core_who(const struct bh_core *core, const struct bh_addr *addr, int64_t at, cJSON *rows,
 		struct bh_error *err);
 
 #endif

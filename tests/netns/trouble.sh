@@ -172,11 +172,28 @@ dd if=/dev/zero of="$scratch/state/fill" bs=4k count=300 2>/dev/null
 refused "no space left" bh policy apply "$scratch/two.yaml"
 bh policy show | grep -q 'one:' || fail "a policy that could not be kept is active"
 status_is '.unknown[] | select(contains("nothing is stored"))' || fail "status does not say so"
+# Who is there is known all the same, and that the answer may lack something is said.
+add_bridge br9 10.98.0.254/24
+add_guest late br9 10.98.0.1/24
+late_known() {
+	bh who 10.98.0.1 --format json | jq -e --arg w "netns:$host-late" '[.rows[].workload] == [$w] and
+		(.incomplete | startswith("nothing is stored ("))'
+}
+eventually 10 late_known || fail "who came since is not known: $(bh who 10.98.0.1)"
+bh who 10.98.0.77 >"$scratch/who"
+[ $? = 3 ] && grep -q '^Incomplete: nothing is stored (.*no space left' "$scratch/who" ||
+	fail "a nobody that may be somebody is taken for one: $(cat "$scratch/who")"
+ip netns del "$host-late"
+ip -n "$host" link del br9
 rm "$scratch/state/fill"
 stores_again() {
 	bh status --format json | jq -e '.unknown | all(contains("nothing is stored") | not)'
 }
 eventually 20 stores_again || fail "the store stays refused"
+late_kept() {
+	bh who 10.98.0.1 --format json | jq -e '(.rows | length) == 1 and .incomplete == null'
+}
+eventually 10 late_kept || fail "who came and went meanwhile is forgotten: $(bh who 10.98.0.1)"
 bh policy apply "$scratch/two.yaml" >/dev/null || fail "apply, with room again"
 stop_daemon
 start_daemon

@@ -9,6 +9,9 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <unistd.h>
 
 #include "address.h"
 #include "core_fixture.h"
@@ -218,6 +221,78 @@ static void other_texts_do_no_harm(void **state)
 	assert_int_equal(read.past.holds[0].until, 2); /* when its holder went */
 }
 
+/* The names of who held 10.0.0.2, in order; *result: of the question. */
+static const char *who(const struct bh_core *core, int64_t at, int *result)
+{
+	static char names[256];
+	struct bh_addr addr = core_fixture_addr("10.0.0.2");
+	cJSON *rows = cJSON_CreateArray(), *row;
+	struct bh_error err = { 0 };
+
+	*result = bh_core_who(core, &addr, at, rows, &err);
+	names[0] = '\0';
+	cJSON_ArrayForEach (row, rows)
+		snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s ",
+			 cJSON_GetObjectItem(row, "name")->valuestring,
+			 cJSON_IsNull(cJSON_GetObjectItem(row, "until")) ? "" : "(gone)");
+	cJSON_Delete(rows);
+	return names;
+}
+
+/* From memory and from the store, each once, whichever of them knows more. */
+static void who_held_it_is_known_before_it_is_stored(void **state)
+{
+	struct bh_core *core = *state;
+	int result;
+
+	attach(core, (const char *const[]) { "10.0.0.2", NULL }, NOW);
+	name(core, "a", NOW);
+	assert_string_equal(who(core, 0, &result), "web ");
+	save(core);
+	assert_string_equal(who(core, 0, &result), "web ");
+	bh_model_endpoint_gone(core->model, 7, NOW + 2 * BH_SECOND);
+	assert_string_equal(who(core, 0, &result), "web(gone) ");
+	save(core);
+	/* The model forgets it, the store does not. */
+	core_fixture_endpoint(core, 9, "other", "10.0.0.9");
+	bh_model_endpoint_gone(core->model, 9, NOW + 90 * BH_SECOND);
+	struct bh_addr addr = core_fixture_addr("10.0.0.2");
+	assert_null(bh_model_holder(core->model, &addr, NOW + 1));
+	assert_string_equal(who(core, 0, &result), "web(gone) ");
+	core_fixture_endpoint(core, 8, "db", "10.0.0.2"); /* it came a second earlier */
+	assert_string_equal(who(core, 0, &result), "db web(gone) ");
+	assert_string_equal(who(core, NOW + 3 * BH_SECOND, &result), "db ");
+	assert_int_equal(result, 0);
+}
+
+static void who_is_there_is_known_where_the_store_cannot_be_read(void **state)
+{
+	struct bh_core *core = *state;
+	char folder[] = "/tmp/bh-history-XXXXXX", path[64];
+	struct bh_error err = { 0 };
+	sqlite3 *other;
+	int result;
+
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/x.db", folder);
+	bh_store_close(core->store);
+	core->store = bh_store_open(path, &err);
+	assert_non_null(core->store);
+	attach(core, (const char *const[]) { "10.0.0.2", NULL }, NOW);
+	name(core, "a", NOW);
+	save(core);
+	assert_int_equal(bh_store_commit(core->store, &err), 0);
+	assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(other, "DROP TABLE holders", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(other);
+	assert_string_equal(who(core, 0, &result), "web ");
+	assert_int_not_equal(result, 0);
+	bh_store_close(core->store);
+	core->store = bh_store_open(":memory:", &err);
+	unlink(path);
+	rmdir(folder);
+}
+
 static size_t said(const struct bh_core *core, const char *words)
 {
 	cJSON *list = cJSON_CreateArray(), *line;
@@ -277,6 +352,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_too_much_is_forgotten_by_and_by, make_core,
 						free_core),
 		cmocka_unit_test(other_texts_do_no_harm),
+		cmocka_unit_test_setup_teardown(who_held_it_is_known_before_it_is_stored, make_core,
+						free_core),
+		cmocka_unit_test_setup_teardown(
+			who_is_there_is_known_where_the_store_cannot_be_read, make_core, free_core),
 		cmocka_unit_test_setup_teardown(a_name_that_leaves_a_decision_behind_is_told,
 						make_core, free_core),
 	};
