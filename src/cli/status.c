@@ -11,12 +11,17 @@
 
 /* --- status ----------------------------------------------------------------------------------- */
 
-static void print_capture(const cJSON *capture)
+static void print_capture(const cJSON *capture, bool color)
 {
-	char packets[16], dropped[16];
+	char packets[16], dropped[16], since[BH_TIME_TEXT];
+	bool hangs = cJSON_IsNumber(bh_get(capture, "hangs_since"));
 
-	printf("capture      %s, %s packets, %s lost, %.0f flows alive\n",
-	       bh_word(capture, "state"), bh_human(bh_number(capture, "packets"), packets),
+	printf("capture      %s%s%s%s%s, %s packets, %s lost, %.0f flows alive\n",
+	       bh_color_on(hangs ? BH_RED : BH_PLAIN, color), bh_word(capture, "state"),
+	       hangs ? " since " : "",
+	       hangs ? bh_clock(bh_number(capture, "hangs_since"), since) : "",
+	       bh_color_off(hangs ? BH_RED : BH_PLAIN, color),
+	       bh_human(bh_number(capture, "packets"), packets),
 	       bh_human(bh_number(capture, "dropped"), dropped), bh_number(capture, "flows"));
 }
 
@@ -196,7 +201,7 @@ static void print_status(const struct bh_call *call, const cJSON *status)
 
 	printf("bulkhead %s on %s, up %s\n\n", bh_word(status, "version"), bh_word(status, "host"),
 	       bh_age((double)bh_time_now() / BH_SECOND - bh_number(status, "started"), age));
-	print_capture(bh_get(status, "capture"));
+	print_capture(bh_get(status, "capture"), call->color);
 	print_flowless(bh_get(status, "capture"));
 	print_loss(bh_get(status, "loss"), call->color);
 	print_identity(bh_get(status, "identity"));

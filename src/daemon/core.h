@@ -84,6 +84,8 @@ struct bh_core_worker {
 	struct bh_channel *channel; /* NULL while it restarts */
 	struct bh_msg_capture_stats stats;
 	uv_timer_t missing; /* runs while there is no channel */
+	int64_t heard;	    /* µs: when it last said anything, or was met */
+	unsigned quiet;	    /* ticks of core's since then */
 };
 
 /* A runtime, as core sees it (core_runtimes.c). */
@@ -350,6 +352,10 @@ void bh_core_capture_state(struct bh_core *core, const struct bh_msg_capture_sta
 /* What capture copies at the moment, in words. */
 const char *bh_core_copied(const struct bh_core *core);
 bool bh_core_hears_capture(const struct bh_core *core); /* any of them */
+/* Once a second. */
+void bh_core_capture_tick(struct bh_core *core);
+/* How many hang: they are there, and say nothing; *since: the first of them (µs; 0: none does). */
+size_t bh_core_capture_hangs(const struct bh_core *core, int64_t *since);
 
 /* core_proxy.c */
 struct bh_proxies *bh_proxies_new(void);

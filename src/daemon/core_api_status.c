@@ -87,8 +87,13 @@ static cJSON *capture_json(const struct bh_core *core)
 {
 	const struct bh_msg_capture_stats *s = &core->capture_stats;
 	cJSON *json = cJSON_CreateObject(), *kinds;
+	int64_t hangs_since = 0;
 
-	cJSON_AddStringToObject(json, "state", is_whole(core) ? "running" : "restarting");
+	cJSON_AddStringToObject(json, "state",
+				!is_whole(core)					? "restarting"
+				: bh_core_capture_hangs(core, &hangs_since) > 0 ? "hanging"
+										: "running");
+	bh_core_add_time(json, "hangs_since", hangs_since);
 	cJSON_AddNumberToObject(json, "workers", core->capture_state.workers);
 	cJSON_AddNumberToObject(json, "restarts", core->capture_state.restarts);
 	cJSON_AddNumberToObject(json, "packets", (double)s->table.packets);
@@ -232,6 +237,30 @@ static void say_unread_names(const struct bh_dns_unread *dns, cJSON *list)
 		    dns->refused);
 }
 
+static void say_whether_capture_runs(const struct bh_core *core, cJSON *list)
+{
+	const struct bh_msg_capture_state *state = &core->capture_state;
+	char text[BH_TIME_TEXT];
+	int64_t since;
+	size_t hanging = bh_core_capture_hangs(core, &since);
+
+	if (state->running == 0)
+		say(list, "capture is not running: nothing is seen at the moment");
+	else if (!is_whole(core))
+		say(list, "%u of %u capture processes run: what is another's share is not seen",
+		    state->running, state->workers);
+	if (hanging > 0 && state->workers == 1)
+		say(list,
+		    "capture runs, and has said nothing since %s: what passed since then is not "
+		    "seen",
+		    bh_time_format(since, text));
+	else if (hanging > 0)
+		say(list,
+		    "%zu of %u capture processes run, and have said nothing since %s: their share "
+		    "of what passed since then is not seen",
+		    hanging, state->workers, bh_time_format(since, text));
+}
+
 static void say_what_is_copied(const struct bh_core *core, cJSON *list)
 {
 	if (core->capture_stats.throttled)
@@ -339,11 +368,7 @@ cJSON *bh_core_unknown(const struct bh_core *core)
 	say_missing_names(core, list);
 	bh_core_renamed_say(core, list);
 	bh_core_say_faults(core, list);
-	if (core->capture_state.running == 0)
-		say(list, "capture is not running: nothing is seen at the moment");
-	else if (!is_whole(core))
-		say(list, "%u of %u capture processes run: what is another's share is not seen",
-		    core->capture_state.running, core->capture_state.workers);
+	say_whether_capture_runs(core, list);
 	say_what_is_copied(core, list);
 	say_what_is_not_counted(core, list);
 	bh_core_loss_say(core, list);

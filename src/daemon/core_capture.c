@@ -9,16 +9,19 @@
 
 #define QUEUE_LIMIT (1u << 20) /* core says nothing to capture */
 #define MISSING_MS 5000	       /* from the end of a channel until core asks for another */
+#define QUIET_MOST 5	       /* ticks of core's: capture sends statistics each second */
 
 /* One of several, or the only one. */
+static const char *one_of(const struct bh_msg_capture_state *state)
+{
+	return state->workers > 1 ? "a part of capture" : "capture";
+}
+
 static void say_ended(struct bh_core *core, const struct bh_msg_capture_state *state)
 {
 	bh_core_lost(core, BH_LOSS_CAPTURE, 1);
-	if (state->workers > 1)
-		bh_core_event(core, "capture",
-			      "a part of capture ended; less is seen until it is back");
-	else
-		bh_core_event(core, "capture", "capture ended; nothing is seen until it is back");
+	bh_core_event(core, "capture", "%s ended; %s is seen until it is back", one_of(state),
+		      state->workers > 1 ? "less" : "nothing");
 }
 
 void bh_core_capture_state(struct bh_core *core, const struct bh_msg_capture_state *state)
@@ -31,8 +34,7 @@ void bh_core_capture_state(struct bh_core *core, const struct bh_msg_capture_sta
 		say_ended(core, state);
 	} else if (state->running > before->running && state->restarts > 0) {
 		core->sight_lost = bh_time_now();
-		bh_core_event(core, "capture", "%s is back",
-			      state->workers > 1 ? "a part of capture" : "capture");
+		bh_core_event(core, "capture", "%s is back", one_of(state));
 	}
 	core->capture_state = *state;
 	core->capture_state_known = true;
@@ -133,6 +135,60 @@ static void take_stats(struct bh_core_worker *worker, const struct bh_msg_captur
 	}
 }
 
+/* --- one that hangs --------------------------------------------------------------------------- */
+
+/* Core's own ticks are counted, and no clock is asked: a core that was stopped, or a host that
+ * slept, has not ticked, and reads what came meanwhile before it ticks again. */
+static bool hangs(const struct bh_core_worker *worker)
+{
+	return worker->channel != NULL && worker->quiet >= QUIET_MOST;
+}
+
+static void hear(struct bh_core_worker *worker)
+{
+	if (hangs(worker)) {
+		worker->core->sight_lost = bh_time_now();
+		bh_core_event(worker->core, "capture", "%s speaks again",
+			      one_of(&worker->core->capture_state));
+	}
+	worker->heard = bh_time_now();
+	worker->quiet = 0;
+}
+
+void bh_core_capture_tick(struct bh_core *core)
+{
+	for (size_t i = 0; i < BH_MOST_WORKERS; i++) {
+		struct bh_core_worker *worker = &core->workers[i];
+		char since[BH_TIME_TEXT];
+
+		if (worker->channel == NULL || hangs(worker) || ++worker->quiet < QUIET_MOST)
+			continue;
+		bh_core_lost(core, BH_LOSS_CAPTURE, 1);
+		bh_core_event(core, "capture",
+			      "%s has said nothing since %s: what passes is not seen until it does",
+			      one_of(&core->capture_state), bh_time_format(worker->heard, since));
+	}
+}
+
+size_t bh_core_capture_hangs(const struct bh_core *core, int64_t *since)
+{
+	size_t count = 0;
+
+	*since = 0;
+	for (size_t i = 0; i < BH_MOST_WORKERS; i++) {
+		const struct bh_core_worker *worker = &core->workers[i];
+
+		if (!hangs(worker))
+			continue;
+		count++;
+		if (*since == 0 || worker->heard < *since)
+			*since = worker->heard;
+	}
+	return count;
+}
+
+/* --- messages --------------------------------------------------------------------------------- */
+
 static void on_message(void *user, struct bh_channel *channel, const struct bh_message *m)
 {
 	struct bh_core_worker *worker = user;
@@ -141,6 +197,7 @@ static void on_message(void *user, struct bh_channel *channel, const struct bh_m
 	(void)channel;
 	if (m->fd >= 0)
 		close(m->fd);
+	hear(worker);
 	if (m->type == BH_MSG_FLOWS)
 		bh_core_flows(core, m->data, m->length / sizeof(struct bh_flow));
 	else if (m->type == BH_MSG_NAMES)
@@ -221,4 +278,6 @@ void bh_core_meet_capture(struct bh_core *core, uint32_t number, int fd)
 	}
 	uv_timer_stop(&worker->missing);
 	worker->channel = bh_channel_new(&core->loop, fd, &handlers, QUEUE_LIMIT);
+	worker->heard = bh_time_now();
+	worker->quiet = 0;
 }

@@ -54,6 +54,7 @@ static void on_tick(uv_timer_t *timer)
 	bh_core_spoofs_tick(core, bh_time_monotonic());
 	bh_core_neighbours_tick(core, bh_time_monotonic());
 	bh_core_senders_tick(core, now);
+	bh_core_capture_tick(core);
 	bh_core_loss_tick(core, now);
 	bh_force_tick(core->force, now);
 	bh_windows_tick(core->windows, now);

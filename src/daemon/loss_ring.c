@@ -46,8 +46,9 @@ static const struct {
 			      "netlink lost messages %" PRIu64
 			      " times; each time everything was scanned again" },
 	[BH_LOSS_CAPTURE] = { "capture_ends",
-			      "capture was away %" PRIu64 " time; what passed was not seen",
-			      "capture was away %" PRIu64 " times; what passed was not seen" },
+			      "capture was away or hung %" PRIu64 " time; what passed was not seen",
+			      "capture was away or hung %" PRIu64
+			      " times; what passed was not seen" },
 	[BH_LOSS_CORE] = { "core_ends",
 			   "core was away %" PRIu64 " time; what was reported was not kept",
 			   "core was away %" PRIu64 " times; what was reported was not kept" },

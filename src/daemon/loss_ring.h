@@ -24,7 +24,7 @@ enum bh_loss_kind {
 	BH_LOSS_NEIGHBOURS, /* claims of addresses and MACs (neighbour_queue.h) */
 	BH_LOSS_DENIALS,    /* on their way from the kernel to core */
 	BH_LOSS_NETLINK,    /* overruns; each time everything was scanned again */
-	BH_LOSS_CAPTURE,    /* times that the capture process was away */
+	BH_LOSS_CAPTURE,    /* times that a capture process was away, or hung */
 	BH_LOSS_CORE,	    /* a core died before this one */
 	BH_LOSS_EVENTS,	    /* that the store did not take */
 	BH_LOSS_KINDS,

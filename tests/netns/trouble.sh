@@ -126,6 +126,26 @@ sleep 0.5
 kill -CONT "$capture"
 sleep 0.5
 [ "$(child capture)" = "$capture" ] || fail "capture did not survive being stopped"
+kill -STOP "$capture"
+hangs() {
+	status_is '.capture | .state == "hanging" and .hangs_since != null' && status_is '.loss.total.capture_ends == 1' &&
+		status_is 'any(.unknown[]; startswith("capture runs, and has said nothing since "))' &&
+		bh status | grep -q '^capture      hanging since ' &&
+		has_event '.kind == "capture" and (.text | startswith("capture has said nothing since "))'
+}
+eventually 15 hangs || fail "nobody says that capture hangs: $(bh status | head -n 4)"
+kill -CONT "$capture"
+speaks() {
+	status_is '.capture | .state == "running" and .hangs_since == null' &&
+		has_event '.kind == "capture" and .text == "capture speaks again"'
+}
+eventually 5 speaks || fail "capture is said to hang for ever"
+# Core, when it was stopped itself, has not heard anybody, and does not take that for silence.
+kill -STOP "$(child core)"
+sleep 8
+kill -CONT "$(child core)"
+sleep 2
+status_is '.capture.state == "running" and .loss.total.capture_ends == 1' || fail "capture is said to have hung while core did"
 kill -SYS "$capture"
 another() {
 	[ -n "$(child capture)" ] && [ "$(child capture)" != "$capture" ]

@@ -77,7 +77,7 @@ static void every_kind_is_said(void **state)
 	memset(counts, 0, sizeof(counts));
 	counts[BH_LOSS_CAPTURE] = 1;
 	assert_string_equal(bh_loss_text(counts, text),
-			    "capture was away 1 time; what passed was not seen");
+			    "capture was away or hung 1 time; what passed was not seen");
 }
 
 static void report(struct bh_core *core, const struct bh_msg_capture_stats *stats)
@@ -193,6 +193,67 @@ static int free_ring(void **state)
 	return 0;
 }
 
+static void on_nothing(void *user, struct bh_channel *channel, const struct bh_message *m)
+{
+	(void)user;
+	(void)channel;
+	(void)m;
+}
+
+static void on_closed(void *user, struct bh_channel *channel, const char *why)
+{
+	(void)user;
+	(void)why;
+	bh_channel_free(channel);
+}
+
+static void tick(struct bh_core *core, int times)
+{
+	for (int i = 0; i < times; i++)
+		bh_core_capture_tick(core);
+}
+
+/* That it is there is no sign of life; that it speaks is. */
+static void a_capture_that_says_nothing_is_told_of_once(void **state)
+{
+	struct bh_core *core = core_fixture_new(BH_SECOND);
+	struct bh_channel_handlers handlers = { NULL, on_nothing, on_closed };
+	struct bh_msg_capture_stats stats = { .started = NOW };
+	uint64_t *totals = core->losses.totals;
+	int64_t since, before = bh_time_now();
+	int fds[2];
+
+	(void)state;
+	uv_loop_init(&core->loop);
+	bh_core_capture_init(core);
+	tick(core, 100); /* there is none, which is told of otherwise */
+	assert_int_equal(bh_channel_pair(fds), 0);
+	bh_core_meet_capture(core, 0, fds[0]);
+	struct bh_channel *capture = bh_channel_new(&core->loop, fds[1], &handlers, 1 << 20);
+	tick(core, 4);
+	assert_int_equal(bh_core_capture_hangs(core, &since), 0);
+	tick(core, 3);
+	assert_int_equal(bh_core_capture_hangs(core, &since), 1);
+	assert_in_range(since, before, bh_time_now());
+	assert_int_equal(totals[BH_LOSS_CAPTURE], 1);
+	assert_int_equal(core_fixture_events(core, "capture"), 1);
+	assert_true(core->reports_lost > 0);
+	bh_channel_send(capture, BH_MSG_CAPTURE_STATS, &stats, sizeof(stats), NULL, 0, -1);
+	while (bh_core_capture_hangs(core, &since) > 0)
+		uv_run(&core->loop, UV_RUN_ONCE);
+	assert_int_equal(core_fixture_events(core, "capture"), 2);
+	tick(core, 4);
+	assert_int_equal(bh_core_capture_hangs(core, &since), 0);
+	assert_int_equal(totals[BH_LOSS_CAPTURE], 1);
+	bh_channel_free(core->workers[0].channel);
+	bh_channel_free(capture);
+	for (size_t i = 0; i < BH_MOST_WORKERS; i++)
+		uv_close((uv_handle_t *)&core->workers[i].missing, NULL);
+	uv_run(&core->loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&core->loop), 0);
+	core_fixture_free(core);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -201,6 +262,7 @@ int main(void)
 						free_ring),
 		cmocka_unit_test_setup_teardown(a_clock_that_is_set_back_changes_no_order,
 						make_ring, free_ring),
+		cmocka_unit_test(a_capture_that_says_nothing_is_told_of_once),
 		cmocka_unit_test(every_kind_is_said),
 		cmocka_unit_test(totals_count_once_whichever_process_speaks),
 		cmocka_unit_test(what_an_older_process_lost_is_no_news),
