@@ -7,7 +7,8 @@
  *
  * Whatever happens – a daemon that is stopped, dies or answers nonsense, a runtime that does not
  * close the pipe – after --timeout the choice of --on-timeout is made: an alarm ends the process
- * with its status from within the signal's handler.
+ * with its status from within the signal's handler. What no daemon heard of is left for the next
+ * one (hook_notes.h).
  */
 #include <curl/curl.h>
 #include <errno.h>
@@ -26,6 +27,7 @@
 #include "client.h"
 #include "command.h"
 #include "grow.h"
+#include "hook_notes.h"
 #include "hook_state.h"
 #include "timefmt.h"
 
@@ -44,6 +46,7 @@ struct hook {
 	bool refuse;	 /* on timeout */
 	struct bh_hook_state state;
 	uint64_t netns; /* inode */
+	bool heard;	/* the daemon's last answer was to wait: it knows of this hook */
 	char why[512];	/* it is not done yet */
 };
 
@@ -54,9 +57,25 @@ static volatile sig_atomic_t status_on_alarm;
 static char words_on_alarm[160];
 static volatile sig_atomic_t words_length;
 
+static struct bh_hook_notes notes;
+static volatile sig_atomic_t has_notes;
+static struct bh_msg_given_up note; /* as far as it is known */
+
+static void leave_note(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	note.time = now.tv_sec * BH_SECOND + now.tv_nsec / 1000;
+	if (has_notes)
+		bh_hook_notes_write(&notes, &note);
+	has_notes = false; /* an alarm may follow, and it is one and the same */
+}
+
 static void on_alarm(int number)
 {
 	(void)number;
+	leave_note();
 	if (write(STDERR_FILENO, words_on_alarm, (size_t)words_length) < 0)
 		_exit(status_on_alarm);
 	_exit(status_on_alarm);
@@ -81,6 +100,10 @@ static void set_alarm(const struct hook *h)
 	struct sigaction action = { .sa_handler = on_alarm };
 	sigset_t alarms;
 
+	has_notes = bh_hook_notes_name(h->call->socket, &notes);
+	note.held = left;
+	note.refused = h->refuse;
+	bh_copy_text(note.why, sizeof(note.why), "no answer in time");
 	status_on_alarm = choice_status(h);
 	words_length = snprintf(words_on_alarm, sizeof(words_on_alarm),
 				"bulkhead: hook: no answer in time; %s\n", choice(h));
@@ -99,6 +122,11 @@ static int64_t left(const struct hook *h)
 /* Bulkhead did not do its part. */
 static int give_up(const struct hook *h)
 {
+	if (!h->heard) {
+		note.held = h->timeout - left(h);
+		bh_copy_text(note.why, sizeof(note.why), h->why);
+		leave_note();
+	}
 	return bh_complain(choice_status(h), "hook: container %.12s: %s; %s",
 			   h->state.id[0] != '\0' ? h->state.id : "?", h->why, choice(h));
 }
@@ -149,9 +177,10 @@ static enum outcome judge(struct hook *h, long status, const struct bh_buffer *a
 	if (status == 200 && state != NULL &&
 	    (strcmp(state, "standing") == 0 || strcmp(state, "none") == 0))
 		outcome = STANDS;
-	else if (status == 200 && state != NULL && strcmp(state, "waiting") == 0)
+	else if (status == 200 && state != NULL && strcmp(state, "waiting") == 0) {
 		snprintf(h->why, sizeof(h->why), "%.400s", why != NULL ? why : "it waits");
-	else if (status >= 400 && status < 500 && what != NULL) {
+		h->heard = true;
+	} else if (status >= 400 && status < 500 && what != NULL) {
 		snprintf(h->why, sizeof(h->why), "%.400s", what);
 		outcome = REFUSED;
 	} else {
@@ -169,6 +198,7 @@ static enum outcome ask(struct hook *h)
 	long status = 0, error = 0;
 	enum outcome outcome = WAITS;
 
+	h->heard = false;
 	bh_buffer_printf(&url, "http://bulkhead/v1/hook?id=%s&pid=%d&netns=%llu",
 			 id != NULL ? id : "", h->state.pid, (unsigned long long)h->netns);
 	CURL *curl = prepare(h, url.data, &answer);
@@ -236,6 +266,7 @@ static bool read_state(struct hook *h, int fd)
 				    &err) != 0)
 		snprintf(h->why, sizeof(h->why), "%.500s", err.text);
 	bh_buffer_free(&text);
+	bh_copy_text(note.container_id, sizeof(note.container_id), h->state.id);
 	return read && err.code == 0;
 }
 

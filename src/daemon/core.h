@@ -496,8 +496,10 @@ cJSON *bh_core_window_json(const struct bh_core *core);
 /* core_hook.c */
 /* The kernel process looked at a namespace. */
 void bh_core_hooked(struct bh_core *core, const struct bh_msg_hooked *answer);
+/* What a hook left behind that was not heard. */
+void bh_core_hook_gave_up(struct bh_core *core, const struct bh_msg_given_up *note);
 /* now: monotonic. */
-void bh_core_hooks_tick(struct bh_core *core, int64_t now);
+void bh_core_hooks_tick(struct bh_core *core);
 cJSON *bh_core_hooks_json(const struct bh_core *core);
 
 /* core_kept.c */

@@ -14,15 +14,15 @@
 #include "grow.h"
 #include "timefmt.h"
 
-#define SILENCE                                                                                    \
-	(3 * BH_SECOND) /* of a hook, after which it is gone; it asks many times a second          \
-			 */
+#define SILENCE 5 /* ticks, after which a hook is gone; it asks many times in each */
 #define MOST_HELD 1000
 
 struct held {
 	uint64_t inode; /* of its network namespace */
 	char id[BH_CONTAINER_ID];
 	int64_t first, last; /* monotonic: asked */
+	unsigned times;	     /* … so often */
+	unsigned quiet;	     /* ticks since then: of core, which may have been stopped itself */
 	bool answered;	     /* by the kernel process */
 	bool found;
 	int32_t nsid;
@@ -130,17 +130,18 @@ void bh_core_hooked(struct bh_core *core, const struct bh_msg_hooked *answer)
 	held->nsid = answer->nsid;
 }
 
-/* Those who ask no more: they went on, or gave up. */
-void bh_core_hooks_tick(struct bh_core *core, int64_t now)
+/* Those who ask no more: they went on, or gave up. Who asked but once was not answered in time, and
+ * left a note of that. */
+void bh_core_hooks_tick(struct bh_core *core)
 {
-	const struct held *held;
+	struct held *held;
 
 	for (size_t position = 0; (held = bh_map_next(core->held, &position)) != NULL;) {
 		uint64_t inode = held->inode;
 
-		if (now - held->last < SILENCE)
+		if (++held->quiet < SILENCE)
 			continue;
-		if (!held->stood) {
+		if (!held->stood && held->times > 1) {
 			core->hooks_given_up++;
 			bh_core_event(core, "hook",
 				      "container %.12s was held for %.1f s and then not any more, "
@@ -152,6 +153,34 @@ void bh_core_hooks_tick(struct bh_core *core, int64_t now)
 	}
 }
 
+/* What is known of it is older than its note, or is the last question, which came too late. */
+static void forget(struct bh_core *core, const char *id)
+{
+	const struct held *held;
+
+	for (size_t position = 0; (held = bh_map_next(core->held, &position)) != NULL;) {
+		uint64_t inode = held->inode;
+
+		if (strcmp(held->id, id) == 0)
+			bh_map_remove(core->held, &inode, sizeof(inode));
+	}
+}
+
+void bh_core_hook_gave_up(struct bh_core *core, const struct bh_msg_given_up *note)
+{
+	bool known = note->container_id[0] != '\0';
+	char when[BH_TIME_TEXT];
+
+	forget(core, note->container_id);
+	core->hooks_given_up++;
+	bh_core_event(core, "hook",
+		      "%s%.12s was held for %.1f s until %s and then %s, without its policy in "
+		      "place: %s",
+		      known ? "container " : "a container", note->container_id,
+		      (double)note->held / BH_SECOND, bh_time_format(note->time, when),
+		      note->refused ? "refused" : "not any more", note->why);
+}
+
 /* --- the request ------------------------------------------------------------------------------ */
 
 static void reply_state(struct bh_core *core, struct held *held, struct bh_api_reply *reply)
@@ -160,6 +189,8 @@ static void reply_state(struct bh_core *core, struct held *held, struct bh_api_r
 	const char *state = judge(core, held, &endpoints);
 
 	held->last = bh_time_monotonic();
+	held->quiet = 0;
+	held->times++;
 	if (strcmp(state, "waiting") != 0 && !held->stood) {
 		held->stood = true;
 		core->hooks_stood++;

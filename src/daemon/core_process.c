@@ -58,7 +58,7 @@ static void on_tick(uv_timer_t *timer)
 	bh_core_loss_tick(core, now);
 	bh_force_tick(core->force, now);
 	bh_windows_tick(core->windows, now);
-	bh_core_hooks_tick(core, bh_time_monotonic());
+	bh_core_hooks_tick(core);
 	bh_core_leaks_tick(core, bh_time_monotonic());
 	bh_core_undelivered_tick(core, bh_time_monotonic());
 	if (bh_time_monotonic() >= core->sweep_due) {
@@ -209,6 +209,9 @@ static void take_report(struct bh_core *core, const struct bh_message *m)
 		break;
 	case BH_MSG_HOOKED:
 		bh_core_hooked(core, m->data);
+		break;
+	case BH_MSG_GIVEN_UP:
+		bh_core_hook_gave_up(core, m->data);
 		break;
 	case BH_MSG_RULES_RESULT:
 		bh_core_rules_result(core, m->data);

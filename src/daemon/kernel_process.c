@@ -25,6 +25,7 @@
 #include "foreign.h"
 #include "grow.h"
 #include "held_note.h"
+#include "hook_notes.h"
 #include "kernel_departed.h"
 #include "kernel_lookup.h"
 #include "kernel_relay.h"
@@ -47,6 +48,7 @@
 #define EARLY (10 * BH_SECOND)
 #define MOST_FAILURES 1000
 #define LOG_MS 5000
+#define HOOKS_MS 1000
 #define ACCOUNTING_MS 5000
 #define NOTE_MS 50
 #define LINK_FDS 8
@@ -91,6 +93,8 @@ struct kernel {
 	uv_timer_t links_timer;
 	uv_timer_t exclude_timer;
 	uv_timer_t note_timer;
+	uv_timer_t hooks_timer;
+	struct bh_hook_notes hook_notes;
 	uv_signal_t signals[2];
 	uv_timer_t stop_timer;
 	uv_timer_t log_timer;
@@ -1070,6 +1074,19 @@ static void on_log_due(uv_timer_t *timer)
 	bh_log_file_trim(((struct kernel *)timer->data)->config.run_directory);
 }
 
+static bool give_note(void *user, const struct bh_msg_given_up *note)
+{
+	return bh_channel_send(user, BH_MSG_GIVEN_UP, note, sizeof(*note), NULL, 0, -1) == 0;
+}
+
+static void on_hooks_due(uv_timer_t *timer)
+{
+	struct kernel *k = timer->data;
+
+	if (k->core.channel != NULL)
+		bh_hook_notes_take(&k->hook_notes, give_note, k->core.channel);
+}
+
 static void watch_descriptors(struct kernel *k)
 {
 	int fds[LINK_FDS];
@@ -1100,7 +1117,8 @@ static uint32_t count_workers(const struct bh_config *config)
 static void init(struct kernel *k, const struct bh_config *config, int notify_fd)
 {
 	uv_timer_t *timers[] = { &k->links_timer, &k->exclude_timer, &k->note_timer,
-				 &k->stop_timer,  &k->log_timer,     &k->accounting_timer };
+				 &k->stop_timer,  &k->log_timer,     &k->accounting_timer,
+				 &k->hooks_timer };
 
 	k->config = *config;
 	k->notify_fd = notify_fd;
@@ -1138,6 +1156,8 @@ int bh_kernel_main(const struct bh_config *config, int notify_fd)
 	schedule_links(k);
 	start_accounting(k);
 	uv_timer_start(&k->log_timer, on_log_due, LOG_MS, LOG_MS);
+	if (bh_hook_notes_name(k->config.api_socket, &k->hook_notes))
+		uv_timer_start(&k->hooks_timer, on_hooks_due, HOOKS_MS, HOOKS_MS);
 	start_child(&k->core);
 	for (uint32_t i = 0; i < k->worker_count; i++)
 		start_child(&k->workers[i]);

@@ -285,6 +285,14 @@ static bool check_hooked(const void *data)
 	return flag_ok(&((const struct bh_msg_hooked *)data)->found);
 }
 
+static bool check_given_up(const void *data)
+{
+	const struct bh_msg_given_up *g = data;
+
+	return time_ok(g->time) && time_ok(g->held) && flag_ok(&g->refused) &&
+	       TEXT_OK(g->container_id) && TEXT_OK(g->why);
+}
+
 /* Names are printed as they are: nothing but printable characters, in lower case, and no space. */
 static bool name_ok(const char name[BH_DNS_NAME])
 {
@@ -426,6 +434,7 @@ static const struct {
 				check_accounting },
 	[BH_MSG_HOOK] = { "hook", ONE, sizeof(struct bh_msg_hook), check_hook },
 	[BH_MSG_HOOKED] = { "hooked", ONE, sizeof(struct bh_msg_hooked), check_hooked },
+	[BH_MSG_GIVEN_UP] = { "given-up", ONE, sizeof(struct bh_msg_given_up), check_given_up },
 };
 
 static bool length_ok(enum form form, size_t size, size_t length)

@@ -106,6 +106,9 @@ enum bh_message_type {
 	BH_MSG_UPLINK,	    /* struct bh_endpoint_fact */
 	BH_MSG_UPLINK_GONE, /* uint32_t ifindex */
 
+	/* kernel → core: a hook that no core heard gave a container up */
+	BH_MSG_GIVEN_UP, /* struct bh_msg_given_up */
+
 	BH_MSG_TYPES,
 };
 
@@ -162,6 +165,14 @@ struct bh_msg_hooked {
 	uint64_t inode;
 	int32_t nsid; /* −1: no link of the host leads there */
 	bool found;   /* the process is in that namespace */
+};
+
+struct bh_msg_given_up {
+	int64_t time;			    /* µs */
+	int64_t held;			    /* µs: how long it waited */
+	bool refused;			    /* its start was, and did not go on */
+	char container_id[BH_CONTAINER_ID]; /* "": it did not come to know it */
+	char why[256];
 };
 
 struct bh_msg_runtime_get {

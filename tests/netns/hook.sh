@@ -150,8 +150,20 @@ resident job
 kill -STOP "$(child core)"
 hook 4 --timeout 1s --on-timeout refuse
 [ $status = 1 ] || fail "let go with status $status"
+says "does not answer"
 kill -CONT "$(child core)"
 eventually 10 bh status || fail "the daemon does not come back"
+# told NUMBER TEXT: so many events tell, from what its hooks left, that this container was given up so.
+told() {
+	bh events --format json --limit 100 | jq -e -s --arg id "guest-$pid" --arg text "$2" --argjson n "$1" \
+		'map(select(.kind == "hook" and (.text | startswith("container " + $id) and
+			contains(" s until 20") and contains($text) and contains("the daemon does not answer")))) | length == $n' >/dev/null
+}
+eventually 10 told 1 "and then refused" || fail "no event tells whom a hook gave up while core was stopped"
+status_is '.startup.hooks.given_up >= 3' || fail "it is not counted"
+sleep 6 # as long as those are kept that asked
+[ "$(bh events --format json --limit 100 | jq -s --arg id "guest-$pid" \
+	'map(select(.kind == "hook" and (.text | contains($id)))) | length')" = 1 ] || fail "it is told of twice"
 kill -STOP "$(child core)"
 ( sleep 1; kill -KILL "$(child core)" ) &
 hook 15 --timeout 10s --on-timeout refuse # the next core answers
@@ -162,6 +174,13 @@ hook 4 --timeout 1s --on-timeout refuse
 says "does not answer"
 hook 4 --timeout 1s
 [ $status = 0 ] || fail "refused without a daemon, where nothing was said of that"
+[ "$(stat -c '%u %a' "$scratch/run/hooks")" = "0 600" ] || fail "others than root may say whom a hook gave up"
+start_daemon
+eventually 10 told 2 "and then refused" || fail "the next daemon does not tell whom a hook refused"
+eventually 10 told 1 "and then not any more" || fail "the next daemon does not tell whom a hook let go"
+status_is '.startup.hooks.given_up == 2' || fail "those are not counted"
+[ ! -e "$scratch/run/hooks" ] && [ ! -e "$scratch/run/hooks.taken" ] || fail "what is told is still kept"
+stop_daemon
 
 step "whatever stands in the daemon's place, and a runtime that does not end the state"
 for nonsense in silence drip flood json; do

@@ -134,6 +134,10 @@ static void hooks_are_checked(void **state)
 	assert_false(bh_message_check(BH_MSG_HOOKED, &hooked, sizeof(hooked) - 1));
 	memset(&hooked.found, 2, 1);
 	assert_false(bh_message_check(BH_MSG_HOOKED, &hooked, sizeof(hooked)));
+	struct bh_msg_given_up given_up = { .time = 1, .container_id = "a", .why = "b" };
+	assert_true(bh_message_check(BH_MSG_GIVEN_UP, &given_up, sizeof(given_up)));
+	memset(given_up.why, 'x', sizeof(given_up.why));
+	assert_false(bh_message_check(BH_MSG_GIVEN_UP, &given_up, sizeof(given_up)));
 }
 
 static void accounting_is_checked(void **state)
