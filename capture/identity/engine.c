@@ -973,6 +973,14 @@ struct bh_engine *bh_engine_start(const struct bh_runtime_host *host, uint8_t ru
 	return e;
 }
 
+void bh_engine_repeat(struct bh_engine *e)
+{
+	const struct bh_container *c;
+
+	for (size_t position = 0; (c = bh_map_next(e->containers, &position)) != NULL;)
+		tell(e, c);
+}
+
 void bh_engine_stop(struct bh_engine *e)
 {
 	drop_requests(e);

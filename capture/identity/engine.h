@@ -15,6 +15,8 @@ void bh_engine_data(struct bh_engine *engine, uint32_t request, const void *byte
 		    int64_t now);
 void bh_engine_end(struct bh_engine *engine, uint32_t request, int error, int64_t now);
 void bh_engine_tick(struct bh_engine *engine, int64_t now);
+/* States once more all that is known. */
+void bh_engine_repeat(struct bh_engine *engine);
 void bh_engine_stop(struct bh_engine *engine);
 
 #endif

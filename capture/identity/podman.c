@@ -308,8 +308,11 @@ static void engine_state(void *user, uint8_t runtime, enum bh_runtime_state stat
 	p->engine_known = true;
 	p->engine_state = (uint8_t)state;
 	bh_copy_text(p->engine_why, sizeof(p->engine_why), why != NULL ? why : "");
-	if (engine_answers(p))
+	if (engine_answers(p)) {
+		/* What it said before may have been overruled by the disk meanwhile. */
+		bh_engine_repeat(p->engine);
 		lose_unlisted(p);
+	}
 	follow_disk(p);
 }
 

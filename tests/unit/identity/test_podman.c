@@ -333,6 +333,47 @@ static void the_specification_says_which_network(void **state)
 	}
 }
 
+#define LISTED                                                                                     \
+	"[{\"Id\":\"" INFRA "\",\"Names\":[\"/infra\"],\"Image\":\"x:1\",\"ImageID\":\"" IMAGE     \
+	"\",\"State\":\"running\",\"Labels\":{\"bulkhead.workload\":\"pay\"},"                     \
+	"\"HostConfig\":{\"NetworkMode\":\"bridge\"}},"                                            \
+	"{\"Id\":\"" MEMBER "\",\"Names\":[\"/listed\"],\"State\":\"paused\","                     \
+	"\"HostConfig\":{\"NetworkMode\":\"host\"}}]"
+
+/* What the service told of is there when it answers whole, whatever the disk said in between, and
+ * also when it says the same as before it was away. */
+static void the_disk_does_not_take_away_what_the_service_told(void **state)
+{
+	static struct pages p;
+	struct runtime_host h;
+
+	(void)state;
+	runtime_start(&h, &bh_podman_ops);
+	bh_podman_ops.data(h.back_end, h.asked[BH_QUERY_EVENTS], RUNTIME_REPLY_HEAD,
+			   strlen(RUNTIME_REPLY_HEAD), 1);
+	runtime_reply(&h, BH_QUERY_CONTAINERS, LISTED); /* it waits for an image */
+	build(&p, true);
+	runtime_tell_bytes(&h, BH_FILE_IS, DB, &p, sizeof(p));
+	runtime_tell(&h, BH_FILES_LISTED, "", NULL, 1);
+	runtime_reply(&h, BH_QUERY_IMAGE, "{\"Config\":{\"Labels\":{}}}");
+	assert_int_equal(h.state, BH_RUNTIME_CONNECTED);
+	assert_string_equal(h.why, "");
+	assert_non_null(runtime_stated(&h, MEMBER));
+	assert_string_equal(runtime_stated(&h, MEMBER)->name, "listed");
+	bh_podman_ops.end(h.back_end, h.asked[BH_QUERY_EVENTS], 0, 2);
+	assert_non_null(strstr(h.why, "on disk"));
+	assert_string_equal(runtime_stated(&h, MEMBER)->name, "one");
+	bh_podman_ops.tick(h.back_end, 2000000);
+	bh_podman_ops.data(h.back_end, h.asked[BH_QUERY_EVENTS], RUNTIME_REPLY_HEAD,
+			   strlen(RUNTIME_REPLY_HEAD), 1);
+	runtime_reply(&h, BH_QUERY_CONTAINERS, LISTED);
+	assert_string_equal(h.why, "");
+	assert_non_null(runtime_stated(&h, MEMBER));
+	assert_string_equal(runtime_stated(&h, MEMBER)->name, "listed");
+	assert_non_null(runtime_stated(&h, INFRA));
+	runtime_stop(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -344,6 +385,7 @@ int main(void)
 		cmocka_unit_test(test_unreadable),
 		cmocka_unit_test(test_takes_over),
 		cmocka_unit_test(test_both),
+		cmocka_unit_test(the_disk_does_not_take_away_what_the_service_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
