@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cgroup.h"
 
+#include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* A path component: text that is not terminated. */
@@ -206,16 +208,33 @@ static bool next_line(struct component *text, struct line *out)
 	return false;
 }
 
-/* Version 1's, with controllers: "4:memory:". */
-static bool has_controllers(const struct line *line)
+/* What stands between the colons: "memory", "cpu,cpuacct", "name=systemd"; version 2: nothing. */
+static struct component controllers_of(const struct line *line)
 {
 	const struct component *h = &line->hierarchy;
 	const char *colon = memchr(h->text, ':', h->length);
 
 	if (colon == NULL)
-		return false;
-	struct component controllers = behind(*h, (size_t)(colon - h->text), true);
-	return controllers.length > 1 && !starts(&controllers, "name=");
+		return (struct component) { "", 0 };
+	struct component c = behind(*h, (size_t)(colon - h->text), true);
+	c.length -= c.length > 0; /* the second colon */
+	return c;
+}
+
+static bool is_mounted(const struct bh_cgroup_home *home, const struct component *controllers)
+{
+	const char *comma = memchr(controllers->text, ',', controllers->length);
+	char wanted[80];
+
+	if (!home->mounts_known)
+		return true;
+	if (controllers->length == 0)
+		return home->unified;
+	/* A controller is in one hierarchy alone, so that the first tells which it is. */
+	snprintf(wanted, sizeof(wanted), ",%.*s,",
+		 (int)(comma != NULL ? comma - controllers->text : (ptrdiff_t)controllers->length),
+		 controllers->text);
+	return strstr(home->mounted, wanted) != NULL;
 }
 
 /* The part of this process's own path in a hierarchy that leads into the container which all of it
@@ -263,33 +282,38 @@ static bool agrees(const struct bh_cgroup *a, const struct bh_cgroup *b)
 	       (a->runtime == b->runtime && (a->id[0] == '\0' || b->id[0] == '\0'));
 }
 
-bool bh_cgroup_container(const char *text, size_t length, const char *own, size_t own_length,
+bool bh_cgroup_container(const char *text, size_t length, const struct bh_cgroup_home *home,
 			 struct bh_cgroup *out)
 {
-	struct component left = { text, length }, ours = { own, own_length };
-	struct bh_cgroup said;
+	struct component left = { text, length }, ours = { home->own, home->own_length };
+	struct bh_cgroup said, oldest = { 0 };
 	struct line line;
-	bool found = false, agreed = true;
+	bool found = false, agreed = true, controlled = false;
 
 	*out = (struct bh_cgroup) { 0 };
 	while (next_line(&left, &line)) {
-		if (!match_line(line, ours, &said))
+		struct component controllers = controllers_of(&line);
+
+		if (!is_mounted(home, &controllers) || !match_line(line, ours, &said))
 			continue;
-		if (has_controllers(&line)) {
-			*out = said;
-			return true;
+		if (controllers.length > 0 && !starts(&controllers, "name=")) {
+			oldest = said; /* the kernel lists the newest first */
+			controlled = true;
+			continue;
 		}
 		agreed = agreed && (!found || agrees(&said, out));
 		if (!found || out->id[0] == '\0')
 			*out = said;
 		found = true;
 	}
-	return found && agreed;
+	if (controlled)
+		*out = oldest;
+	return controlled || (found && agreed);
 }
 
-#define MOST_TEXT 8192
+/* --- files ------------------------------------------------------------------------------------ */
 
-static size_t read_text(const char *proc, const char *pid, char text[MOST_TEXT])
+static size_t read_text(const char *proc, const char *pid, char text[BH_CGROUP_TEXT])
 {
 	char path[300];
 
@@ -297,17 +321,51 @@ static size_t read_text(const char *proc, const char *pid, char text[MOST_TEXT])
 	FILE *file = fopen(path, "re");
 	if (file == NULL)
 		return 0;
-	size_t length = fread(text, 1, MOST_TEXT, file);
+	size_t length = fread(text, 1, BH_CGROUP_TEXT, file);
 	fclose(file);
 	return length;
 }
 
-bool bh_cgroup_of_process(const char *proc, const char *pid, struct bh_cgroup *out)
+/* "31 23 0:28 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu" */
+static void read_mount(const char *line, struct bh_cgroup_home *home)
 {
-	char text[MOST_TEXT], own[MOST_TEXT];
+	const char *end = strstr(line, " - ");
+	char type[16], options[300];
+	size_t length = strlen(home->mounted);
+
+	if (end == NULL || sscanf(end, " - %15s %*s %299s", type, options) != 2)
+		return;
+	if (strcmp(type, "cgroup2") == 0)
+		home->unified = home->mounts_known = true;
+	if (strcmp(type, "cgroup") != 0)
+		return;
+	home->mounts_known = true;
+	snprintf(home->mounted + length, sizeof(home->mounted) - length, ",%s,", options);
+}
+
+void bh_cgroup_home_read(const char *proc, struct bh_cgroup_home *home)
+{
+	char path[300], *line = NULL;
+	size_t room = 0;
+
+	*home = (struct bh_cgroup_home) { 0 };
+	home->own_length = read_text(proc, "self", home->own);
+	snprintf(path, sizeof(path), "%s/self/mountinfo", proc);
+	FILE *file = fopen(path, "re");
+	if (file == NULL)
+		return;
+	while (getline(&line, &room, file) > 0)
+		read_mount(line, home);
+	free(line);
+	fclose(file);
+}
+
+bool bh_cgroup_of_process(const char *proc, const char *pid, const struct bh_cgroup_home *home,
+			  struct bh_cgroup *out)
+{
+	char text[BH_CGROUP_TEXT];
 	size_t length = read_text(proc, pid, text);
 
 	*out = (struct bh_cgroup) { 0 };
-	return length > 0 &&
-	       bh_cgroup_container(text, length, own, read_text(proc, "self", own), out);
+	return length > 0 && bh_cgroup_container(text, length, home, out);
 }

@@ -15,18 +15,34 @@ struct bh_cgroup {
 	char inner[BH_CONTAINER_ID];
 };
 
+#define BH_CGROUP_TEXT 8192
+
+/* What this process knows of its own host. */
+struct bh_cgroup_home {
+	char own[BH_CGROUP_TEXT]; /* its /proc/self/cgroup */
+	size_t own_length;
+	bool mounts_known;
+	bool unified;	    /* version 2 is mounted */
+	char mounted[1024]; /* version 1: ",cpu,cpuacct,name=systemd,": the options of its mounts */
+};
+
+/* proc: "/proc", with mountinfo (proc_pid_mountinfo(5)) below self. */
+void bh_cgroup_home_read(const char *proc, struct bh_cgroup_home *home);
+
 /*
  * text: the contents of /proc/PID/cgroup, any version (v1, hybrid, v2), not necessarily terminated.
- * own: the same of this process; what stands before its own container's parts of a path is left
- * out, since all of it runs in a container itself. False: no container.
+ * False: no container. What stands in a path before the container that this process is in itself is
+ * left out, since all of it runs in there.
  *
- * Where version 1 has controllers they tell, and nothing else: a root in a container may mount
- * hierarchies without any, whose paths it makes up. Where it has none all that tell must agree.
+ * Root in a container may mount hierarchies, and makes up the paths in them. So only those count
+ * that are mounted where this process is. Of version 1's with controllers the oldest tells (the
+ * kernel numbers them), and nothing else; where none of them does, all that tell must agree.
  */
-bool bh_cgroup_container(const char *text, size_t length, const char *own, size_t own_length,
+bool bh_cgroup_container(const char *text, size_t length, const struct bh_cgroup_home *home,
 			 struct bh_cgroup *out);
 
 /* The same of a process. proc: "/proc". */
-bool bh_cgroup_of_process(const char *proc, const char *pid, struct bh_cgroup *out);
+bool bh_cgroup_of_process(const char *proc, const char *pid, const struct bh_cgroup_home *home,
+			  struct bh_cgroup *out);
 
 #endif

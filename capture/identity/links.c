@@ -65,7 +65,9 @@ struct host_link {
 	struct bh_host_link link;     /* as it was stated */
 	bool endpoint;		      /* stated as an endpoint too */
 	struct bh_endpoint_fact fact; /* as it was stated */
-	bool seen;		      /* by the scan under way */
+	uint8_t runtime;	      /* of the last container that the endpoint was, … */
+	char container_id[BH_CONTAINER_ID]; /* … though its processes may be gone; "": none */
+	bool seen;			    /* by the scan under way */
 };
 
 /* Whose a namespace is, by bh_links_tell(). Inodes go to the next one at once, so this holds as
@@ -422,6 +424,7 @@ static void lose_endpoint(struct bh_links *l, struct host_link *h)
 	if (!h->endpoint)
 		return;
 	h->endpoint = false;
+	h->container_id[0] = '\0';
 	l->events.endpoint_gone(l->events.user, h->fact.ifindex);
 }
 
@@ -500,18 +503,21 @@ static bool make_fact(const struct bh_links *l, const struct host_link *h,
 	return true;
 }
 
-static bool is_another_container(const struct bh_endpoint_fact *a, const struct bh_endpoint_fact *b)
+static bool is_another_container(const struct host_link *h, const struct bh_endpoint_fact *now)
 {
-	return a->container_id[0] != '\0' && b->container_id[0] != '\0' &&
-	       (a->runtime != b->runtime || strcmp(a->container_id, b->container_id) != 0);
+	return h->container_id[0] != '\0' && now->container_id[0] != '\0' &&
+	       (h->runtime != now->runtime || strcmp(h->container_id, now->container_id) != 0);
 }
 
 /* The same attachment may be to another container now: then it is another endpoint. */
-static bool is_another(const struct bh_endpoint_fact *a, const struct bh_endpoint_fact *b)
+static bool is_another(const struct host_link *h, const struct bh_endpoint_fact *now)
 {
-	return a->nsid != b->nsid ||
-	       (a->netns_inode != 0 && b->netns_inode != 0 && a->netns_inode != b->netns_inode) ||
-	       is_another_container(a, b);
+	const struct bh_endpoint_fact *before = &h->fact;
+
+	return before->nsid != now->nsid ||
+	       (before->netns_inode != 0 && now->netns_inode != 0 &&
+		before->netns_inode != now->netns_inode) ||
+	       is_another_container(h, now);
 }
 
 static void state_endpoint(struct bh_links *l, struct host_link *h)
@@ -522,7 +528,7 @@ static void state_endpoint(struct bh_links *l, struct host_link *h)
 		lose_endpoint(l, h);
 		return;
 	}
-	if (h->endpoint && is_another(&h->fact, &fact)) {
+	if (h->endpoint && is_another(h, &fact)) {
 		/* The number of the namespace is the same, and was given anew meanwhile, or who is
 		 * in it has changed. */
 		h->led = h->fact.nsid == fact.nsid ? bh_time_now() : h->led;
@@ -533,6 +539,10 @@ static void state_endpoint(struct bh_links *l, struct host_link *h)
 		return;
 	h->fact = fact;
 	h->endpoint = true;
+	if (fact.container_id[0] != '\0') {
+		h->runtime = fact.runtime;
+		memcpy(h->container_id, fact.container_id, sizeof(h->container_id));
+	}
 	l->events.endpoint(l->events.user, &fact);
 }
 

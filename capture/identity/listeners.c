@@ -259,11 +259,14 @@ void bh_listeners_find_owners(const char *proc, uint64_t inode, struct bh_listen
 {
 	DIR *dir = opendir(proc);
 	const struct dirent *entry;
+	struct bh_cgroup_home home;
 	struct bh_cgroup cgroup;
 
+	bh_cgroup_home_read(proc, &home);
 	while (dir != NULL && (entry = readdir(dir)) != NULL)
 		if (is_in(proc, atoi(entry->d_name), inode) &&
-		    bh_cgroup_of_process(proc, entry->d_name, &cgroup) && cgroup.id[0] != '\0')
+		    bh_cgroup_of_process(proc, entry->d_name, &home, &cgroup) &&
+		    cgroup.id[0] != '\0')
 			claim_sockets(proc, entry->d_name, cgroup.id, out, sockets);
 	if (dir != NULL)
 		closedir(dir);

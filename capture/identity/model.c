@@ -252,21 +252,6 @@ static bool has_path_mode(const struct bh_container *c)
 	return strncmp(c->network_mode, "ns:", 3) == 0;
 }
 
-/* Of the containers in a namespace that somebody else made, and gave to each by its path, one
- * stands for all of them, and always the same. */
-static const struct bh_container *first_at_path(const struct bh_model *m,
-						const struct bh_container *c)
-{
-	const struct bh_container *other, *first = c;
-
-	for (size_t position = 0; (other = bh_map_next(m->containers, &position)) != NULL;)
-		if (other->running && other->runtime == c->runtime &&
-		    strcmp(other->network_mode, c->network_mode) == 0 &&
-		    strcmp(other->id, first->id) < 0)
-			first = other;
-	return first;
-}
-
 /* A container that runs in another's namespace: the namespace is the other's. */
 static const struct bh_container *owner_of(const struct bh_model *m, const struct bh_container *c)
 {
@@ -279,7 +264,22 @@ static const struct bh_container *owner_of(const struct bh_model *m, const struc
 			break;
 		c = owner;
 	}
-	return c != NULL && has_path_mode(c) ? first_at_path(m, c) : c;
+	return c;
+}
+
+/* The same, and of the containers in a namespace that somebody made and gave to each by its path
+ * the one that was there first, which stands for all of them. */
+static const struct bh_container *host_of(const struct bh_model *m, const struct bh_container *c)
+{
+	const struct instance *i;
+
+	c = owner_of(m, c);
+	for (size_t position = 0;
+	     has_path_mode(c) && (i = bh_map_next(m->present, &position)) != NULL;)
+		if (i->shown.container != NULL && i->shown.container->runtime == c->runtime &&
+		    strcmp(i->shown.container->network_mode, c->network_mode) == 0)
+			return i->shown.container;
+	return c;
 }
 
 /* LXD and Incus are LXC, as far as a cgroup tells. */
@@ -301,8 +301,8 @@ static bool has_mac(const struct bh_container *c, const struct bh_mac *mac)
 	return false;
 }
 
-/* Where there is a cgroup of its name already, LXC appends a number to the next one's. Only the MAC
- * says that this is not another's whole name: LXC's tools write one into the configuration. */
+/* Where there is a cgroup of its name already, LXC appends a number to the next one's. It is no
+ * container's whole name, and the MAC, which its root may change, has to fit besides. */
 static const struct bh_container *by_numbered_name(const struct bh_model *m,
 						   const struct bh_endpoint_fact *fact)
 {
@@ -324,8 +324,8 @@ static const struct bh_container *by_id(const struct bh_model *m,
 {
 	if (fact->runtime != BH_RUNTIME_LXC)
 		return container_of(m, fact->runtime, fact->container_id);
-	const struct bh_container *c = by_numbered_name(m, fact);
-	return c != NULL ? c : by_lxc_name(m, fact->container_id);
+	const struct bh_container *c = by_lxc_name(m, fact->container_id);
+	return c != NULL ? c : by_numbered_name(m, fact);
 }
 
 const struct bh_container *bh_model_container_by_id(const struct bh_model *m, const char *id)
@@ -345,7 +345,7 @@ const struct bh_container *bh_model_next_guest(const struct bh_model *m,
 
 	while (host != NULL && (c = bh_map_next(m->containers, position)) != NULL)
 		if (c->running && strcmp(c->id, host->id) != 0 &&
-		    strcmp(owner_of(m, c)->id, host->id) == 0)
+		    strcmp(host_of(m, c)->id, host->id) == 0)
 			return c;
 	return NULL;
 }
@@ -365,12 +365,38 @@ bool bh_model_uses_host_network(const struct bh_model *m)
 	return false;
 }
 
+static bool has_endpoint(const struct bh_model *m, uint64_t netns_inode)
+{
+	const struct instance *i;
+
+	for (size_t position = 0; (i = bh_map_next(m->present, &position)) != NULL;)
+		if (i->shown.fact.netns_inode == netns_inode)
+			return true;
+	return false;
+}
+
+/* Whether the container's first process, as the engine says, is in another namespace, where a link
+ * of this host leads. */
+static bool is_seen_elsewhere(const struct bh_model *m, const struct bh_container *c,
+			      const struct bh_endpoint_fact *fact)
+{
+	const struct netns *n;
+
+	for (size_t position = 0; c->pid > 0 && (n = bh_map_next(m->netns, &position)) != NULL;)
+		if (n->fact.pid == c->pid)
+			return n->fact.inode != fact->netns_inode && fact->netns_inode != 0 &&
+			       has_endpoint(m, n->fact.inode);
+	return false;
+}
+
 /* Whether the engine says that the container's network is another one: a process of its has
  * entered this namespace, as an agent does that looks into others. */
-static bool lives_elsewhere(const struct bh_container *c, const struct bh_endpoint_fact *fact)
+static bool lives_elsewhere(const struct bh_model *m, const struct bh_container *c,
+			    const struct bh_endpoint_fact *fact)
 {
-	return is_on_host(c) || (bh_netns_name_is_made_up(fact->netns_name) &&
-				 bh_netns_name_is_made_up(c->netns_path) && !has_path(c, fact));
+	return is_on_host(c) || is_seen_elsewhere(m, c, fact) ||
+	       (bh_netns_name_is_made_up(fact->netns_name) &&
+		bh_netns_name_is_made_up(c->netns_path) && !has_path(c, fact));
 }
 
 static const struct bh_container *find_container(const struct bh_model *m,
@@ -381,7 +407,7 @@ static const struct bh_container *find_container(const struct bh_model *m,
 
 	/* A cgroup's id is certain; nothing weaker may overrule it, even where its name is not
 	 * known. */
-	if (fact->container_id[0] != '\0' && (c == NULL || !lives_elsewhere(c, fact)))
+	if (fact->container_id[0] != '\0' && (c == NULL || !lives_elsewhere(m, c, fact)))
 		return c;
 	return owner_of(m, by_circumstance(m, fact));
 }
@@ -881,13 +907,8 @@ void bh_model_container_gone(struct bh_model *m, uint8_t runtime, const char *id
 {
 	struct container_key key = container_key(runtime, id);
 
+	(void)now;
 	bh_map_remove(m->containers, key.bytes, key.length);
-	/* Another one stands for those that are left at its path. */
-	struct instance *i;
-	for (size_t position = 0; (i = bh_map_next(m->present, &position)) != NULL;)
-		if (i->shown.container != NULL && i->shown.container->runtime == runtime &&
-		    strcmp(i->shown.container->id, id) == 0 && has_path_mode(i->shown.container))
-			join(m, i, now);
 }
 
 /* --- the host --------------------------------------------------------------------------------- */
@@ -1661,7 +1682,7 @@ static void add_container_row(const struct bh_model *m, struct rows *rows,
 	}
 	struct bh_coverage_row *row =
 		add_row(rows, unattached.name, unattached.workload, bh_runtime_name(c->runtime));
-	const struct bh_container *owner = owner_of(m, c);
+	const struct bh_container *owner = host_of(m, c);
 	row->coverage = BH_NEITHER;
 	row->on_host = is_on_host(owner);
 	memcpy(row->container_id, c->id, sizeof(row->container_id));
@@ -1706,13 +1727,19 @@ static bool is_nested(const struct bh_netns_fact *n, const struct bh_instance *i
 	       n->runtime == i->fact.runtime && strcmp(n->container_id, id) == 0;
 }
 
+/* One with an interface of its own on this host is none. */
+static bool may_be_nested(const struct bh_model *m, const struct bh_netns_fact *n)
+{
+	return !has_endpoint(m, n->inode);
+}
+
 size_t bh_model_nested(const struct bh_model *m, const struct bh_instance *instance)
 {
 	const struct netns *n;
 	size_t count = 0;
 
 	for (size_t position = 0; (n = bh_map_next(m->netns, &position)) != NULL;)
-		count += is_nested(&n->fact, instance);
+		count += is_nested(&n->fact, instance) && may_be_nested(m, &n->fact);
 	return count;
 }
 
@@ -1725,7 +1752,7 @@ static void add_nested_row(const struct bh_model *m, struct rows *rows,
 	for (size_t position = 0; (i = bh_map_next(m->present, &position)) != NULL;)
 		if (is_nested(n, &i->shown))
 			break;
-	if (i == NULL)
+	if (i == NULL || !may_be_nested(m, n))
 		return;
 	if (n->inner[0] != '\0')
 		snprintf(name, sizeof(name), "%s:%.12s", bh_runtime_name(n->inner_runtime),

@@ -34,6 +34,7 @@ struct scan {
 	uint64_t device; /* of the files that stand for namespaces */
 	const struct bh_map *numbers;
 	struct bh_map *candidates; /* by inode */
+	struct bh_cgroup_home home;
 };
 
 /* Opens a namespace's file; false where it is none, or our own. */
@@ -247,7 +248,7 @@ static void add_process(struct scan *s, struct candidate *c, struct bh_process *
 	uint64_t start = stat_field(s, p->text, STAT_START, UINT64_MAX - 1);
 	struct bh_cgroup cgroup;
 
-	p->contained = bh_cgroup_of_process(s->proc, p->text, &cgroup);
+	p->contained = bh_cgroup_of_process(s->proc, p->text, &s->home, &cgroup);
 	if (p->contained) {
 		if (start >= c->oldest)
 			return;
@@ -287,7 +288,8 @@ static bool confirms(const struct scan *s, struct bh_process *p, const struct bh
 {
 	struct bh_cgroup cgroup;
 
-	p->contained = is_in(s, p, known->inode) && bh_cgroup_of_process(s->proc, p->text, &cgroup);
+	p->contained = is_in(s, p, known->inode) &&
+		       bh_cgroup_of_process(s->proc, p->text, &s->home, &cgroup);
 	if (p->contained)
 		take_monitors_word(s, p->text, &cgroup);
 	return p->contained && cgroup.runtime == known->runtime &&
@@ -371,6 +373,7 @@ void bh_netns_scan(const struct bh_netns_look *look,
 	begin(&s, look->proc, look->rtnl, look->numbers);
 	for (const char *const *directory = look->directories; *directory != NULL; directory++)
 		scan_directory(&s, *directory, NULL, NULL);
+	bh_cgroup_home_read(look->proc, &s.home);
 	scan_processes(&s, look);
 	end(&s, found, user);
 }

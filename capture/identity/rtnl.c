@@ -101,6 +101,16 @@ static bool is_text(const struct nlattr *a, const char *text)
 	       strcmp(mnl_attr_get_payload(a), text) == 0;
 }
 
+static bool is_stacked(const struct nlattr *kind)
+{
+	static const char *const kinds[] = { "macvlan", "macvtap", "ipvlan", "ipvtap", "vlan" };
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (is_text(kind, kinds[i]))
+			return true;
+	return false;
+}
+
 static void read_kind(const struct nlattr *info, struct bh_rtnl_link *link)
 {
 	const struct nlattr *slots[IFLA_INFO_MAX + 1] = { 0 };
@@ -112,8 +122,7 @@ static void read_kind(const struct nlattr *info, struct bh_rtnl_link *link)
 	mnl_attr_parse_nested(info, fill, &table);
 	link->veth = is_text(slots[IFLA_INFO_KIND], "veth");
 	link->bridge = is_text(slots[IFLA_INFO_KIND], "bridge");
-	link->outward = is_text(slots[IFLA_INFO_KIND], "macvlan") ||
-			is_text(slots[IFLA_INFO_KIND], "ipvlan");
+	link->outward = link->outward && is_stacked(slots[IFLA_INFO_KIND]);
 	if (!link->bridge || slots[IFLA_INFO_DATA] == NULL)
 		return;
 	mnl_attr_parse_nested(slots[IFLA_INFO_DATA], fill, &bridge_table);
@@ -145,8 +154,10 @@ static bool read_link(const struct nlmsghdr *message, struct bh_rtnl_link *link)
 	if (slots[IFLA_ADDRESS] != NULL &&
 	    mnl_attr_get_payload_len(slots[IFLA_ADDRESS]) == sizeof(link->mac))
 		memcpy(&link->mac, mnl_attr_get_payload(slots[IFLA_ADDRESS]), sizeof(link->mac));
-	/* Hardware is of no kind. */
-	link->outward = head->ifi_type == ARPHRD_ETHER && slots[IFLA_LINKINFO] == NULL;
+	/* Hardware is of no kind. What is stacked upon another link has that in its own namespace,
+	 * if no other is named. */
+	link->outward = head->ifi_type == ARPHRD_ETHER &&
+			(slots[IFLA_LINKINFO] == NULL || slots[IFLA_LINK_NETNSID] != NULL);
 	read_kind(slots[IFLA_LINKINFO], link);
 	return true;
 }

@@ -23,7 +23,7 @@ struct bh_rtnl_link {
 	struct bh_mac mac;
 	bool veth;
 	bool bridge;
-	bool outward; /* hardware, macvlan or ipvlan: a way to a network outside */
+	bool outward; /* hardware, or stacked upon a link in another namespace (macvlan, vlan) */
 	bool nf_call_iptables;
 	bool nf_call_ip6tables;
 };

@@ -14,9 +14,9 @@ struct bh_files;
 
 #define BH_FILE_BESIDE 2
 
-/* Where to look: folders and files below `root`, by a path of which each part may have a "*". beside:
- * the endings of files that belong to the one found, whose name is no "*" then. They are told
- * before it whenever any of them changes, each as it is at that moment, or as gone. */
+/* Where to look: folders and files below `root`, by a path of which each part may have a "*".
+ * beside: the endings of files that belong to the one found, whose name is no "*" then. They are
+ * told before it whenever any of them changes, each as it is at that moment, or as gone. */
 struct bh_file_place {
 	const char *root;
 	const char *below;

@@ -201,9 +201,29 @@ static int64_t others_since(const struct kernel *k, const struct bh_endpoint_fac
 	return first;
 }
 
+/* Whether the rules in force say that the address is the endpoint's (policy/claims.c), or do not
+ * know of it yet and nobody else has it; where they do not know the endpoint, whether it had it
+ * first.
+ */
+static bool was_its_own(const struct kernel *k, const struct bh_held *held, const char *ifname,
+			int64_t others)
+{
+	for (size_t i = 0; k->rules != NULL && i < k->rules->port_count; i++) {
+		const struct bh_port *port = &k->rules->ports[i];
+
+		if (strcmp(port->ifname, ifname) != 0)
+			continue;
+		for (size_t at = 0; at < port->addr_count; at++)
+			if (bh_addr_equal(&port->addrs[at], &held->addr))
+				return true;
+		return others == INT64_MAX;
+	}
+	return others >= held->made;
+}
+
 /* The connections of addresses that an endpoint no longer holds end with it: whoever gets such an
- * address next must not inherit them. Where somebody had it before this one gave it to itself, they
- * are that one's (policy/claims.c); where somebody has got it already there is no time to lose. */
+ * address next must not inherit them. Where it was somebody else's whom this one only imitated they
+ * are that one's; where somebody has got it already there is no time to lose. */
 static void forget_addresses(const struct kernel *k, const struct bh_endpoint_fact *old,
 			     const struct bh_endpoint_fact *now)
 {
@@ -216,7 +236,7 @@ static void forget_addresses(const struct kernel *k, const struct bh_endpoint_fa
 		if (now != NULL && holds(now, &held.addr, &made))
 			continue;
 		made = others_since(k, old, &held.addr);
-		if (made < held.made)
+		if (!was_its_own(k, &held, old->ifname, made))
 			continue;
 		bh_departed_add(k->departed, &held);
 		taken = taken || made != INT64_MAX;

@@ -5,7 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cgroup.h"
 
@@ -20,12 +24,20 @@ struct expected {
 	const char *inner; /* what was made in it; NULL: nothing */
 };
 
-static void assert_each(const struct expected *cases, size_t count, const char *own)
+/* mounted: as in struct bh_cgroup_home, "2" for version 2; NULL: nobody knows. */
+static void assert_each(const struct expected *cases, size_t count, const char *own,
+			const char *mounted)
 {
+	struct bh_cgroup_home home = { .own_length = strlen(own) };
+
+	memcpy(home.own, own, home.own_length);
+	home.mounts_known = mounted != NULL;
+	home.unified = mounted != NULL && strchr(mounted, '2') != NULL;
+	snprintf(home.mounted, sizeof(home.mounted), "%s", mounted != NULL ? mounted : "");
 	for (size_t i = 0; i < count; i++) {
 		const struct expected *c = &cases[i];
 		struct bh_cgroup is;
-		bool found = bh_cgroup_container(c->text, strlen(c->text), own, strlen(own), &is);
+		bool found = bh_cgroup_container(c->text, strlen(c->text), &home, &is);
 
 		if (found != (c->runtime != BH_RUNTIME_NONE) ||
 		    (found && (is.runtime != c->runtime || strcmp(is.id, c->id) != 0 ||
@@ -36,7 +48,8 @@ static void assert_each(const struct expected *cases, size_t count, const char *
 	}
 }
 
-#define ASSERT_EACH(cases, own) assert_each(cases, sizeof(cases) / sizeof((cases)[0]), own)
+#define ASSERT_EACH(cases, own, mounted)                                                           \
+	assert_each(cases, sizeof(cases) / sizeof((cases)[0]), own, mounted)
 
 static void what_engines_make(void **state)
 {
@@ -69,7 +82,7 @@ static void what_engines_make(void **state)
 	};
 
 	(void)state;
-	ASSERT_EACH(cases, "");
+	ASSERT_EACH(cases, "", NULL);
 }
 
 /* What a container makes below its own cgroup may have anybody's name. */
@@ -88,7 +101,7 @@ static void the_outermost_is_whose_it_is(void **state)
 	};
 
 	(void)state;
-	ASSERT_EACH(cases, "");
+	ASSERT_EACH(cases, "", NULL);
 }
 
 /* Hierarchies without controllers may be a container's own work. */
@@ -110,7 +123,59 @@ static void hierarchies_with_controllers_tell(void **state)
 	};
 
 	(void)state;
-	ASSERT_EACH(cases, "");
+	ASSERT_EACH(cases, "", NULL);
+}
+
+/* Whoever may mount a hierarchy may call itself in it as it likes. */
+static void only_what_is_mounted_here_tells(void **state)
+{
+	static const struct expected hybrid[] = {
+		{ "9:net_prio:/docker/" OTHER "\n4:memory:/docker/" ID "\n0::/\n",
+		  BH_RUNTIME_DOCKER, ID },
+		/* Of two that are, the older. */
+		{ "4:memory:/docker/" OTHER "\n1:cpu,cpuacct:/docker/" ID "\n", BH_RUNTIME_DOCKER,
+		  ID },
+		{ "9:net_prio:/docker/" OTHER "\n4:memory:/\n", BH_RUNTIME_NONE, "" },
+		{ "9:name=mine:/docker/" OTHER "\n3:name=systemd:/lxc.payload.web\n",
+		  BH_RUNTIME_LXC, "web" },
+	};
+	static const struct expected unified[] = {
+		{ "1:net_cls:/docker/" OTHER "\n0::/docker/" ID "\n", BH_RUNTIME_DOCKER, ID },
+		{ "1:name=x:/docker/" OTHER "\n0::/docker/" ID "\n", BH_RUNTIME_DOCKER, ID },
+	};
+
+	(void)state;
+	ASSERT_EACH(hybrid, "", ",rw,cpu,cpuacct,,rw,memory,,rw,xattr,name=systemd,2");
+	ASSERT_EACH(unified, "", "2");
+}
+
+static void what_is_mounted_is_read(void **state)
+{
+	char folder[] = "/tmp/bulkhead-cgroup-XXXXXX", path[100];
+	struct bh_cgroup_home home;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/self", folder);
+	assert_int_equal(mkdir(path, 0700), 0);
+	bh_cgroup_home_read(folder, &home);
+	assert_false(home.mounts_known);
+	snprintf(path, sizeof(path), "%s/self/mountinfo", folder);
+	FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	fputs("23 1 0:1 / / rw - ext4 /dev/vda rw\n"
+	      "32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime shared:9 - cgroup cgroup "
+	      "rw,cpu,cpuacct\n"
+	      "41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n",
+	      file);
+	fclose(file);
+	bh_cgroup_home_read(folder, &home);
+	assert_true(home.mounts_known && home.unified);
+	assert_string_equal(home.mounted, ",rw,cpu,cpuacct,");
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/self", folder);
+	rmdir(path);
+	rmdir(folder);
 }
 
 /* All of this runs in a container, which is nobody's concern here. */
@@ -125,7 +190,7 @@ static void what_is_around_everybody_does_not_count(void **state)
 	};
 
 	(void)state;
-	ASSERT_EACH(cases, "4:memory:/lxc.payload.m/x\n0::/docker/" OTHER "/init.scope\n");
+	ASSERT_EACH(cases, "4:memory:/lxc.payload.m/x\n0::/docker/" OTHER "/init.scope\n", NULL);
 }
 
 int main(void)
@@ -134,6 +199,8 @@ int main(void)
 		cmocka_unit_test(what_engines_make),
 		cmocka_unit_test(the_outermost_is_whose_it_is),
 		cmocka_unit_test(hierarchies_with_controllers_tell),
+		cmocka_unit_test(only_what_is_mounted_here_tells),
+		cmocka_unit_test(what_is_mounted_is_read),
 		cmocka_unit_test(what_is_around_everybody_does_not_count),
 	};
 
