@@ -276,7 +276,9 @@ stop_fresh() {
 # is looked up now and then.
 model_of() {
 	"$bulkhead" --socket "$1" workloads --format json | jq -S '[.rows[] | select(.instances != []) |
-		{workload, why, instances: (.instances | map(del(.since, .listens)) | sort_by(.ifname))}] | sort_by(.workload)'
+		{workload, why, instances: (.instances |
+			map(del(.since, .listens, .members[]?.listens) | .members? |= (values | sort_by(.name))) |
+			sort_by(.ifname))}] | sort_by(.workload)'
 	"$bulkhead" --socket "$1" coverage --format json | jq -S '.rows | sort'
 	"$bulkhead" --socket "$1" status --format json | jq -S '.identity | del(.overruns)'
 }
