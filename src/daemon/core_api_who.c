@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Who held an address, and when. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "address.h"
@@ -11,12 +12,19 @@
 
 #define MOST_HOLDERS 1000
 
+struct row {
+	int64_t from;
+	size_t number; /* in order of being found */
+	cJSON *json;
+};
+
 struct search {
 	const struct bh_core *core;
 	struct bh_addr addr;
 	int64_t at;	      /* 0: ever */
 	struct bh_map *known; /* whom the model answered for: struct key */
-	cJSON *rows;
+	struct row *rows;
+	size_t count, capacity;
 };
 
 /* A stretch of time in which the instance held the address and was called the same. */
@@ -25,25 +33,7 @@ struct stretch {
 	const char *name, *workload, *why;
 };
 
-static double from_of(const cJSON *row)
-{
-	return cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(row, "from"));
-}
-
-static void insert_by_time(cJSON *rows, cJSON *row)
-{
-	const cJSON *other;
-	int at = 0;
-
-	cJSON_ArrayForEach (other, rows) {
-		if (from_of(other) > from_of(row))
-			break;
-		at++;
-	}
-	cJSON_InsertItemInArray(rows, at, row);
-}
-
-static void add_row(const struct search *s, const struct bh_past_read *read,
+static void add_row(struct search *s, const struct bh_past_read *read,
 		    const struct stretch *stretch)
 {
 	const struct bh_endpoint_fact *fact = &read->past.shown.fact;
@@ -63,12 +53,13 @@ static void add_row(const struct search *s, const struct bh_past_read *read,
 	bh_core_add_text(row, "netns", fact->netns_name);
 	bh_core_add_time(row, "from", stretch->from);
 	bh_core_add_time(row, "until", stretch->until == BH_GOES_ON ? 0 : stretch->until);
-	insert_by_time(s->rows, row);
+	s->rows = bh_grow(s->rows, &s->capacity, s->count + 1, sizeof(*s->rows));
+	s->rows[s->count] = (struct row) { stretch->from, s->count, row };
+	s->count++;
 }
 
 /* A hold, cut where the name changed. */
-static void add_hold(const struct search *s, const struct bh_past_read *read,
-		     const struct bh_hold *hold)
+static void add_hold(struct search *s, const struct bh_past_read *read, const struct bh_hold *hold)
 {
 	const struct bh_instance *last = &read->past.shown;
 	int64_t from = hold->from;
@@ -89,7 +80,7 @@ static void add_hold(const struct search *s, const struct bh_past_read *read,
 		&(struct stretch) { from, hold->until, last->name, last->workload, last->why });
 }
 
-static void add_holds(const struct search *s, const struct bh_past_read *read)
+static void add_holds(struct search *s, const struct bh_past_read *read)
 {
 	for (size_t i = 0; i < read->past.hold_count; i++)
 		if (bh_addr_equal(&read->holds[i].addr, &s->addr))
@@ -104,7 +95,7 @@ struct key {
 	int64_t ifindex;
 };
 
-static void add_known(const struct search *s, const struct bh_instance *i)
+static void add_known(struct search *s, const struct bh_instance *i)
 {
 	struct key key = { i->fact.since, i->fact.ifindex };
 	struct bh_past_read read = { .past = { .shown = *i } };
@@ -123,7 +114,7 @@ static void add_known(const struct search *s, const struct bh_instance *i)
 	add_holds(s, &read);
 }
 
-static void ask_model(const struct search *s)
+static void ask_model(struct search *s)
 {
 	const struct bh_instance *i;
 
@@ -139,7 +130,7 @@ static void ask_model(const struct search *s)
 /* What is stored of those whom the model knows may be older than what it knows. */
 static void add_stored(void *user, const struct bh_stored_instance *stored)
 {
-	const struct search *s = user;
+	struct search *s = user;
 	struct key key = { stored->since, stored->ifindex };
 	struct bh_past_read read;
 
@@ -150,16 +141,36 @@ static void add_stored(void *user, const struct bh_stored_instance *stored)
 		add_holds(s, &read);
 }
 
+static int by_time(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+
+	if (x->from != y->from)
+		return x->from < y->from ? -1 : 1;
+	return x->number < y->number ? -1 : x->number > y->number;
+}
+
+/* cJSON 1.7.15 does not always insert what it is to insert into an array. */
+static void give_rows(struct search *s, cJSON *rows)
+{
+	if (s->count > 0)
+		qsort(s->rows, s->count, sizeof(*s->rows), by_time);
+	for (size_t i = 0; i < s->count; i++)
+		cJSON_AddItemToArray(rows, s->rows[i].json);
+	free(s->rows);
+}
+
 int bh_core_who(const struct bh_core *core, const struct bh_addr *addr, int64_t at, cJSON *rows,
 		struct bh_error *err)
 {
-	struct search search = { core, *addr, at, bh_map_new(NULL), rows };
+	struct search search = { .core = core, .addr = *addr, .at = at, .known = bh_map_new(NULL) };
 	char text[BH_ADDR_TEXT];
 
 	ask_model(&search);
 	int result = bh_store_holders(core->store, bh_addr_format(addr, text), at, MOST_HOLDERS,
 				      add_stored, &search, err);
 	bh_map_free(search.known);
+	give_rows(&search, rows);
 	return result;
 }
 
