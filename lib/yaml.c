@@ -251,9 +251,20 @@ static bool is_control(char c)
 	return ((unsigned char)c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f;
 }
 
+/* "? key", at the beginning of a line. */
+static bool is_complex_key(const char *text, size_t length, size_t at)
+{
+	size_t before = at;
+
+	while (before > 0 && (text[before - 1] == ' ' || text[before - 1] == '-'))
+		before--;
+	return text[at] == '?' && (at + 1 == length || strchr(" \t\r\n", text[at + 1]) != NULL) &&
+	       (before == 0 || text[before - 1] == '\n' || text[before - 1] == '\r');
+}
+
 /* What libfyaml 0.7.12 must not be given: a directive ("%YAML", which no file of ours needs) with
- * broken UTF-8 in it keeps it busy for ever, and a NUL is the end to it, whatever follows. YAML
- * allows no other control character either. */
+ * broken UTF-8 in it keeps it busy for ever, a NUL is the end to it, whatever follows, and some
+ * errors behind a complex key end the program. YAML allows no other control character either. */
 static int check_text(struct reader *r, const char *text, size_t length)
 {
 	static const char mark[] = "\xef\xbb\xbf";
@@ -271,6 +282,8 @@ static int check_text(struct reader *r, const char *text, size_t length)
 			return fail_at(r, line, column, "a control character");
 		if (text[at] == '%' && column == 1)
 			return fail_at(r, line, column, "directives are not used here");
+		if (is_complex_key(text, length, at))
+			return fail_at(r, line, column, "complex keys are not used here");
 		column = ends ? 1 : column + 1;
 		line += ends;
 		at += bytes;
