@@ -207,6 +207,17 @@ struct one_file_each {
 	struct bh_map *stated; /* path → char *: the container's id */
 };
 
+/* Several files may speak of the same one: machined's have links beside them. */
+static bool is_stated(const struct one_file_each *o, const char *id)
+{
+	const char *stated;
+
+	for (size_t position = 0; (stated = bh_map_next(o->stated, &position)) != NULL;)
+		if (strcmp(stated, id) == 0)
+			return true;
+	return false;
+}
+
 static void lose_container(struct one_file_each *o, const char *path)
 {
 	const char *known = bh_map_get_text(o->stated, path);
@@ -216,16 +227,20 @@ static void lose_container(struct one_file_each *o, const char *path)
 		return;
 	bh_copy_text(id, sizeof(id), known);
 	bh_map_remove_text(o->stated, path);
-	o->base.host.container_gone(o->base.host.user, o->base.runtime, id);
+	if (!is_stated(o, id))
+		o->base.host.container_gone(o->base.host.user, o->base.runtime, id);
 }
 
 static void on_container_file(void *state, const char *path, const char *data, size_t length)
 {
 	struct one_file_each *o = state;
 	struct bh_container *c = bh_container_new();
+	const char *known = bh_map_get_text(o->stated, path);
 
 	c->runtime = o->base.runtime;
 	if (o->read(path, data, length, c)) {
+		if (known != NULL && strcmp(known, c->id) != 0)
+			lose_container(o, path);
 		bh_map_put_text(o->stated, path, bh_strdup(c->id));
 		o->base.host.container(o->base.host.user, c);
 	} else {
