@@ -265,6 +265,10 @@ static bool read_deploy(const cJSON *json, struct bh_recorded_evidence *out, str
 	out->deploy = true;
 	out->flow.src.kind = BH_PEER_WORKLOAD;
 	bh_copy_text(out->flow.src.name, sizeof(out->flow.src.name), text_of(json, "deploy"));
+	if (out->flow.src.name[0] == '\0') {
+		bh_error_set(err, -EINVAL, "deploy: a workload's name expected");
+		return false;
+	}
 	return read_time(json, "time", &out->first, err);
 }
 
@@ -282,6 +286,10 @@ static bool read_evidence(const cJSON *json, struct bh_recorded_evidence *out, s
 		return false;
 	if (out->last < out->first) {
 		bh_error_set(err, -EINVAL, "last: it is before first");
+		return false;
+	}
+	if (out->flow.src.name[0] == '\0' || out->flow.dst.name[0] == '\0') {
+		bh_error_set(err, -EINVAL, "workload: a name that is not empty, or null, expected");
 		return false;
 	}
 	out->bytes = sent + received;

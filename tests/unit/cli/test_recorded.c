@@ -273,6 +273,10 @@ static void what_is_no_evidence(void **state)
 		  "}",
 		  "dns: a name" },
 		{ "{\"deploy\":\"web\"}", "time: seconds" },
+		{ "{\"deploy\":\"\",\"time\":1}", "deploy: a workload's name" },
+		{ "{" SEEN "\"proto\":\"tcp\",\"state\":\"closed\"," FROM_WEB
+		  ",\"dst\":" END("10.0.0.3", "1", "\"\"") "}",
+		  "workload: a name" },
 	};
 
 	(void)state;
