@@ -12,6 +12,15 @@
 		"why", "TEXT", "kept in the history"                                               \
 	}
 
+/* Of those that learn from recorded flows. */
+#define RECORDED                                                                                   \
+	{ "flows", "JSONL", "as flows --format json prints them; - is standard input" },           \
+		{ "window", "TIME", "length of a window (default 1d)" },                           \
+		{ "offset", "TIME", "when windows begin, after midnight UTC" },                    \
+	{                                                                                          \
+		"until", "TIME", "what comes later is left out"                                    \
+	}
+
 const struct bh_command bh_commands[] = {
 	{ .name = "daemon",
 	  .arguments = "",
@@ -90,12 +99,7 @@ const struct bh_command bh_commands[] = {
 	  .details = "The daemon's own learning, in the flows' own time: to try another window on "
 		     "last month's record.",
 	  .example = "bulkhead learn --flows flows.jsonl --until 2026-11-24T00:00:00Z",
-	  .options = { { "flows", "JSONL",
-			 "as flows --format json prints them; - is standard "
-			 "input" },
-		       { "window", "TIME", "length of a window (default 1d)" },
-		       { "offset", "TIME", "when windows begin, after midnight UTC" },
-		       { "until", "TIME", "what comes later is left out" } } },
+	  .options = { RECORDED } },
 	{ .name = "readiness",
 	  .arguments = "",
 	  .run = bh_readiness_run,
@@ -103,12 +107,7 @@ const struct bh_command bh_commands[] = {
 	  .details = "What was seen once tells of what was not seen yet. RISK: probability of a "
 		     "new edge in\nthe next window.",
 	  .example = "bulkhead readiness --flows flows.jsonl --for 0.98",
-	  .options = { { "flows", "JSONL",
-			 "as flows --format json prints them; - is standard "
-			 "input" },
-		       { "window", "TIME", "length of a window (default 1d)" },
-		       { "offset", "TIME", "when windows begin, after midnight UTC" },
-		       { "until", "TIME", "what comes later is left out" },
+	  .options = { RECORDED,
 		       { "for", "TIME|PROBABILITY",
 			 "how probable a quiet window is by then, or how long that takes" } } },
 	{ .name = "policy propose",
