@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Recorded flows through the very ledger that the daemon keeps, in their own time. */
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -75,30 +74,14 @@ static void keep(struct lesson *l, const struct bh_recorded_evidence *e, size_t 
 						   .deploy = e->deploy };
 }
 
-static int read_lines(struct lesson *l, FILE *file)
+static bool read_line(void *user, const char *line, size_t number, struct bh_error *err)
 {
 	struct bh_recorded_evidence evidence;
-	struct bh_error err = { 0 };
-	int result = BH_EXIT_DONE;
-	char *line = NULL;
-	size_t room = 0;
 
-	for (size_t number = 1; result == BH_EXIT_DONE && getline(&line, &room, file) > 0;
-	     number++) {
-		if (line[0] == '\n')
-			continue;
-		if (bh_recorded_evidence_parse(line, &evidence, &err))
-			keep(l, &evidence, number);
-		else
-			result = bh_complain(BH_EXIT_UNREACHABLE,
-					     "%s:%zu: %s; each line is a flow as `bulkhead flows "
-					     "--format json` prints it",
-					     l->file, number, err.text);
-	}
-	if (ferror(file))
-		result = bh_complain(BH_EXIT_UNREACHABLE, "%s: %s", l->file, strerror(errno));
-	free(line);
-	return result;
+	if (!bh_recorded_evidence_parse(line, &evidence, err))
+		return false;
+	keep(user, &evidence, number);
+	return true;
 }
 
 static int by_time(const void *a, const void *b)
@@ -237,18 +220,6 @@ static int read_options(struct lesson *l, struct bh_ledger_config *config)
 	return BH_EXIT_DONE;
 }
 
-static int read_file(struct lesson *l)
-{
-	FILE *file = strcmp(l->file, "-") == 0 ? stdin : fopen(l->file, "re");
-
-	if (file == NULL)
-		return bh_complain(BH_EXIT_UNREACHABLE, "%s: %s", l->file, strerror(errno));
-	int result = read_lines(l, file);
-	if (file != stdin)
-		fclose(file);
-	return result;
-}
-
 static int begin(struct lesson *l)
 {
 	struct bh_ledger_config config = { .window = DAY,
@@ -258,7 +229,7 @@ static int begin(struct lesson *l)
 
 	int result = read_options(l, &config);
 	if (result == BH_EXIT_DONE)
-		result = read_file(l);
+		result = bh_recorded_each(l->file, read_line, l);
 	if (result != BH_EXIT_DONE)
 		return result;
 	l->ledger = bh_ledger_new(&config);

@@ -6,10 +6,13 @@
 #include <math.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
 #include "address.h"
+#include "client.h"
+#include "command.h"
 #include "error.h"
 #include "grow.h"
 #include "protocol.h"
@@ -141,6 +144,47 @@ static bool read_flow(const cJSON *json, struct bh_recorded_flow *out, struct bh
 	       read_end(json, "dst", &out->dst, &q->dst, &q->port, err) &&
 	       read_proxy(json, out, err);
 }
+
+/* --- files ------------------------------------------------------------------------------------ */
+
+static int read_lines(const char *path, FILE *file,
+		      bool (*take)(void *user, const char *text, size_t number,
+				   struct bh_error *err),
+		      void *user)
+{
+	struct bh_error err = { 0 };
+	int result = BH_EXIT_DONE;
+	char *line = NULL;
+	size_t room = 0;
+
+	for (size_t number = 1; result == BH_EXIT_DONE && getline(&line, &room, file) > 0; number++)
+		if (line[0] != '\n' && !take(user, line, number, &err))
+			result = bh_complain(BH_EXIT_UNREACHABLE,
+					     "%s:%zu: %s; each line is a flow as `bulkhead flows "
+					     "--format json` prints it",
+					     path, number, err.text);
+	if (ferror(file))
+		result = bh_complain(BH_EXIT_UNREACHABLE, "%s: %s", path, strerror(errno));
+	free(line);
+	return result;
+}
+
+int bh_recorded_each(const char *path,
+		     bool (*line)(void *user, const char *text, size_t number,
+				  struct bh_error *err),
+		     void *user)
+{
+	FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+
+	if (file == NULL)
+		return bh_complain(BH_EXIT_UNREACHABLE, "%s: %s", path, strerror(errno));
+	int result = read_lines(path, file, line, user);
+	if (file != stdin)
+		fclose(file);
+	return result;
+}
+
+/* --- lines ------------------------------------------------------------------------------------ */
 
 bool bh_recorded_flow_parse(const char *line, struct bh_recorded_flow *out, struct bh_error *err)
 {

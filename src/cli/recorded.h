@@ -7,6 +7,14 @@
 #include "bulkhead/flow.h"
 #include "evaluate.h"
 
+/* Calls line() for each line of the file ("-": standard input) that is not empty, until it answers
+ * false with *err: what is wrong with the line. The exit status; complains of what went wrong, and
+ * where. */
+int bh_recorded_each(const char *path,
+		     bool (*line)(void *user, const char *text, size_t number,
+				  struct bh_error *err),
+		     void *user);
+
 struct bh_recorded_flow {
 	struct bh_peer src, dst;
 	struct bh_peer proxy;	     /* the host, where proxied */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Recorded flows against a policy, without a daemon. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +16,7 @@ struct replay {
 	const struct bh_call *call;
 	struct bh_policy *policy;
 	const char *file;
-	size_t line, flows, allowed, blocked, uncertain;
+	size_t flows, allowed, blocked, uncertain;
 };
 
 static void print_json(const struct bh_question *q, const char *verdict, const char *reason)
@@ -75,29 +74,15 @@ static void judge_flow(struct replay *r, const struct bh_recorded_flow *flow)
 		judge(r, &flow->onward);
 }
 
-static int replay_lines(struct replay *r, FILE *file)
+static bool replay_line(void *user, const char *line, size_t number, struct bh_error *err)
 {
 	struct bh_recorded_flow flow;
-	struct bh_error err = { 0 };
-	int result = BH_EXIT_DONE;
-	char *line = NULL;
-	size_t room = 0;
 
-	for (r->line = 1; result == BH_EXIT_DONE && getline(&line, &room, file) > 0; r->line++) {
-		if (line[0] == '\n')
-			continue;
-		if (bh_recorded_flow_parse(line, &flow, &err))
-			judge_flow(r, &flow);
-		else
-			result = bh_complain(BH_EXIT_UNREACHABLE,
-					     "%s:%zu: %s; each line is a flow as `bulkhead flows "
-					     "--format json` prints it",
-					     r->file, r->line, err.text);
-	}
-	if (ferror(file))
-		result = bh_complain(BH_EXIT_UNREACHABLE, "%s: %s", r->file, strerror(errno));
-	free(line);
-	return result;
+	(void)number;
+	if (!bh_recorded_flow_parse(line, &flow, err))
+		return false;
+	judge_flow(user, &flow);
+	return true;
 }
 
 static struct bh_policy *read_policy(const char *path, int *result)
@@ -118,13 +103,8 @@ static struct bh_policy *read_policy(const char *path, int *result)
 
 static int replay_file(struct replay *r)
 {
-	FILE *file = strcmp(r->file, "-") == 0 ? stdin : fopen(r->file, "re");
+	int result = bh_recorded_each(r->file, replay_line, r);
 
-	if (file == NULL)
-		return bh_complain(BH_EXIT_UNREACHABLE, "%s: %s", r->file, strerror(errno));
-	int result = replay_lines(r, file);
-	if (file != stdin)
-		fclose(file);
 	if (result == BH_EXIT_DONE && !r->call->json)
 		printf("%zu flows: %zu allowed, %zu would be refused, %zu uncertain\n", r->flows,
 		       r->allowed, r->blocked, r->uncertain);
