@@ -46,8 +46,11 @@ struct bh_edge {
 	int64_t last_window; /* index of the newest of them */
 	uint32_t hours;	     /* the same of the 24th parts of windows */
 	int64_t last_hour;
-	bool held;  /* found while its source tried others in vain: a scanner's */
-	bool lossy; /* something was lost while it was learned */
+	uint32_t gap; /* windows between the newest of them and the one before; 0: none was */
+	uint32_t longest_gap; /* … and the most there were between two of them */
+	uint32_t even_gaps;   /* as many in a row, up to the newest, were like that one */
+	bool held;	      /* found while its source tried others in vain: a scanner's */
+	bool lossy;	      /* something was lost while it was learned */
 };
 
 #define BH_EDGE_CLIENTS 8

@@ -349,8 +349,8 @@ static void print_edges(const struct lesson *l)
 		bh_table_expendable(p.table, 5);
 		bh_table_expendable(p.table, 4);
 	}
-	bh_ledger_each(l->ledger, print_edge, &p);
-	bh_ledger_each_attempt(l->ledger, print_edge, &p);
+	bh_ledger_each(l->ledger, BH_EDGES, print_edge, &p);
+	bh_ledger_each(l->ledger, BH_ATTEMPTS, print_edge, &p);
 	if (p.table == NULL)
 		return;
 	bh_table_print(p.table, "The file teaches nothing.");

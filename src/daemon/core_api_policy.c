@@ -263,7 +263,7 @@ void bh_core_handle_check(void *user, const struct bh_api_request *request,
 	c.uncertain = cJSON_CreateArray();
 	c.would_block = cJSON_CreateArray();
 	c.seen = bh_map_new(NULL);
-	bh_ledger_each(core->ledger, check_edge, &c);
+	bh_ledger_each(core->ledger, BH_EDGES, check_edge, &c);
 	check_live_flows(&c);
 	bh_map_free(c.seen);
 	reply->json = cJSON_CreateObject();

@@ -426,7 +426,7 @@ void bh_core_handle_status(void *user, const struct bh_api_request *request,
 	cJSON_AddItemToObject(json, "identity", identity_json(core));
 	cJSON_AddItemToObject(json, "startup", bh_core_window_json(core));
 	learning = cJSON_AddObjectToObject(json, "learning");
-	cJSON_AddNumberToObject(learning, "edges", (double)bh_ledger_count(core->ledger));
+	cJSON_AddNumberToObject(learning, "edges", (double)bh_ledger_count(core->ledger, BH_EDGES));
 	cJSON_AddNumberToObject(learning, "window_seconds",
 				(double)core->config.window / BH_SECOND);
 	cJSON_AddItemToObject(learning, "unlearned", bh_core_unlearned_json(core));

@@ -178,7 +178,7 @@ void bh_core_handle_edges(void *user, const struct bh_api_request *request,
 	struct edge_writer writer = { .core = core, .workload = bh_api_query(request, "workload") };
 
 	bh_buffer_puts(&writer.text, "[");
-	bh_ledger_each(core->ledger, write_edge, &writer);
+	bh_ledger_each(core->ledger, BH_EDGES, write_edge, &writer);
 	bh_buffer_puts(&writer.text, "]");
 	if (writer.count == 0 && writer.workload != NULL && !name_is_known(core, writer.workload)) {
 		bh_core_unknown_workload(core, writer.workload, "workload", reply);
@@ -336,7 +336,7 @@ void bh_core_handle_map(void *user, const struct bh_api_request *request,
 		if (peer.name[0] != '\0')
 			add_node(&w, &peer);
 	}
-	bh_ledger_each(core->ledger, add_map_edge, &w);
+	bh_ledger_each(core->ledger, BH_EDGES, add_map_edge, &w);
 	add_denied(&w);
 	bh_map_free(w.known);
 	bh_map_free(w.by_key);

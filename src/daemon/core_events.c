@@ -81,16 +81,6 @@ struct saver {
 	int result;
 };
 
-static void save_edge(void *user, const struct bh_edge *edge)
-{
-	struct saver *s = user;
-
-	if (s->result != 0)
-		return;
-	bh_core_store_write(s->core);
-	s->result = bh_store_save_edge(s->core->store, edge, &s->err);
-}
-
 static void save_called(void *user, const char *src, const char *dst, const char *names)
 {
 	struct saver *s = user;
@@ -101,11 +91,19 @@ static void save_called(void *user, const char *src, const char *dst, const char
 	s->result = bh_store_save_called(s->core->store, src, dst, names, &s->err);
 }
 
+static void save_ledger(struct saver *s)
+{
+	if (!bh_ledger_has_news(s->core->ledger))
+		return;
+	bh_core_store_write(s->core);
+	s->result = bh_store_save_ledger(s->core->store, s->core->ledger, &s->err);
+}
+
 static void save_all(struct bh_core *core)
 {
 	struct saver saver = { .core = core };
 
-	bh_ledger_each_dirty(core->ledger, save_edge, &saver);
+	save_ledger(&saver);
 	bh_called_each_dirty(core->called, save_called, &saver);
 	if (saver.result == 0)
 		saver.result = bh_core_history_save(core, &saver.err);

@@ -112,7 +112,7 @@ bool bh_core_undecided(const struct bh_core *core, const char *workload, struct 
 {
 	struct search s = { .core = core, .workload = workload };
 
-	bh_ledger_each(core->ledger, look_at_edge, &s);
+	bh_ledger_each(core->ledger, BH_EDGES, look_at_edge, &s);
 	for (const struct bh_live_flow *live = core->oldest; live != NULL; live = live->newer)
 		look_at_flow(&s, live);
 	*edge = s.edge;
@@ -158,5 +158,5 @@ void bh_core_describe_masked(const struct bh_core *core, struct bh_buffer *out)
 {
 	struct description d = { core, out };
 
-	bh_ledger_each(core->ledger, describe, &d);
+	bh_ledger_each(core->ledger, BH_EDGES, describe, &d);
 }

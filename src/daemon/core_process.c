@@ -270,11 +270,6 @@ static void on_kernel_closed(void *user, struct bh_channel *channel, const char 
 
 /* --- start ------------------------------------------------------------------------------------ */
 
-static void restore_edge(void *user, const struct bh_edge *edge)
-{
-	bh_ledger_restore(((struct bh_core *)user)->ledger, edge);
-}
-
 static void restore_called(void *user, const char *src, const char *dst, const char *names)
 {
 	bh_called_restore(((struct bh_core *)user)->called, src, dst, names);
@@ -294,7 +289,7 @@ static int open_state(struct bh_core *core, struct bh_error *err)
 	core->store = bh_store_open(path, err);
 	if (core->store == NULL)
 		return err->code;
-	int result = bh_store_load_edges(core->store, restore_edge, core, err);
+	int result = bh_store_load_ledger(core->store, core->ledger, err);
 	if (result == 0)
 		result = bh_store_load_called(core->store, restore_called, core, err);
 	if (result == 0)
@@ -329,7 +324,10 @@ static void start(struct bh_core *core, const struct bh_config *config)
 					   .offset = config->window_offset,
 					   .max_edges = (size_t)config->max_edges,
 					   .max_attempts = (size_t)config->max_edges / 10,
-					   .max_contacts = (size_t)config->max_edges };
+					   .max_opposed = (size_t)config->max_edges / 10,
+					   .max_contacts = (size_t)config->max_edges,
+					   .watched = true,
+					   .saved = true };
 	core->model = bh_model_new(&model);
 	core->ledger = bh_ledger_new(&ledger);
 	core->called = bh_called_new(ledger.max_edges);

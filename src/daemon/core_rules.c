@@ -584,7 +584,7 @@ struct bh_policy *bh_core_propose(struct bh_core *core)
 	struct bh_buffer header = { 0 };
 	char when[BH_TIME_TEXT];
 
-	bh_ledger_each(core->ledger, collect_edge, &list);
+	bh_ledger_each(core->ledger, BH_EDGES, collect_edge, &list);
 	for (size_t position = 0; (instance = bh_model_next(core->model, &position)) != NULL;) {
 		if (instance->workload[0] == '\0')
 			continue;

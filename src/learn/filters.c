@@ -90,7 +90,7 @@ static bool is_late(const struct bh_owner *o, const struct bh_edge *e, int64_t w
 /* Were it a habit of each of them, so many hours of one alone would be no more likely than that. */
 static bool is_one_replicas(const struct bh_owner *o, const struct bh_edge *e)
 {
-	return o->replicas >= 2 && bh_edge_replicas(e) == 1 &&
+	return !o->job && o->replicas >= 2 && bh_edge_replicas(e) == 1 &&
 	       ((double)e->hours - 1) * log(o->replicas) > log(NO_CHANCE);
 }
 
@@ -105,7 +105,8 @@ static uint32_t reasons(const struct bh_ledger *l, const struct bh_filter_config
 	bool late = is_late(o, e, bh_ledger_config(l)->window);
 	bool named = e->dst->kind == BH_PEER_DNS;
 
-	return bit(BH_FILTER_SCANNER, e->held) | bit(BH_FILTER_ONE_WINDOW, e->windows < 2) |
+	return bit(BH_FILTER_SCANNER, e->held) |
+	       bit(BH_FILTER_ONE_WINDOW, bh_ledger_seen(l, e) < 2) |
 	       bit(BH_FILTER_ONE_REPLICA, is_one_replicas(o, e)) |
 	       bit(BH_FILTER_LATE_SENSITIVE, late && is_sensitive(config, e)) |
 	       bit(BH_FILTER_RAW_ADDRESS, e->dst->kind == BH_PEER_ADDRESS) |

@@ -8,12 +8,18 @@
  * in how many of them it was seen, never in how many connections it had; a burst is one event.
  * Edges are kept in order of their discovery with the workload that they are of: the source, or the
  * destination where the source is none.
+ *
+ * Windows that were watched, T, are counted in one of two ways. Where a watcher tells what was
+ * there and for how long (bh_ledger_watch()), a workload's are those in which it ran, and was
+ * watched, at least half of the time, with less than one packet in a thousand lost. Recorded flows
+ * have no watcher: then every window counts between the first contact and the current one.
  */
 #ifndef BH_LEDGER_H
 #define BH_LEDGER_H
 
 #include "bulkhead/edge.h"
 #include "bulkhead/flow.h"
+#include "decisions.h"
 
 struct bh_ledger;
 
@@ -24,7 +30,10 @@ struct bh_ledger_config {
 	int64_t offset;	     /* µs: window 0 starts here; index = floor((t − offset) / window) */
 	size_t max_edges;    /* beyond it new edges are counted as overflow, not kept */
 	size_t max_attempts; /* the same of what nobody ever answered */
+	size_t max_opposed;  /* … and of what the policy denies */
 	size_t max_contacts; /* first contacts that are remembered (scanners.h) */
+	bool watched;	     /* there is a watcher */
+	bool saved;	     /* somebody asks for news (ledger_keep.h) */
 };
 
 /* Why a connection was not learned. */
@@ -69,29 +78,65 @@ enum bh_unlearned bh_ledger_observe(struct bh_ledger *ledger, const struct bh_co
 /* One that was counted as unlearned, for this reason, is about to be observed again. */
 void bh_ledger_take_back(struct bh_ledger *ledger, enum bh_unlearned reason);
 
-/* Puts back an edge that was stored; replaces one of the same key. In order of `first`. */
-void bh_ledger_restore(struct bh_ledger *ledger, const struct bh_edge *edge);
+/* --- edges ------------------------------------------------------------------------------------ */
 
-size_t bh_ledger_count(const struct bh_ledger *ledger);
+enum bh_ledger_list {
+	BH_EDGES,
+	BH_ATTEMPTS, /* tried, and never answered: no edges */
+	BH_OPPOSED,  /* denied by the policy, whether it passed or not; an edge may be there as well
+		      */
+	BH_LEDGER_LISTS,
+};
+
+size_t bh_ledger_count(const struct bh_ledger *ledger, enum bh_ledger_list list);
 uint64_t bh_ledger_unlearned(const struct bh_ledger *ledger, enum bh_unlearned reason);
 
-/* Every edge, in order of source, destination, protocol, port. Its ends are good as long as the
- * ledger. */
-void bh_ledger_each(const struct bh_ledger *ledger,
+/* Every one of a list, in order of source, destination, protocol, port. What edge() is given is
+ * good for that call, its ends as long as the ledger. */
+void bh_ledger_each(const struct bh_ledger *ledger, enum bh_ledger_list list,
 		    void (*edge)(void *user, const struct bh_edge *), void *user);
-/* The same of what was tried and never answered: no edges. */
-void bh_ledger_each_attempt(const struct bh_ledger *ledger,
-			    void (*edge)(void *user, const struct bh_edge *), void *user);
-/* Those changed since the last call of this; they count as saved afterwards. */
-void bh_ledger_each_dirty(struct bh_ledger *ledger,
-			  void (*edge)(void *user, const struct bh_edge *), void *user);
 
-/* Every edge counts as changed: what was saved is not to be relied upon. */
-void bh_ledger_mark_dirty(struct bh_ledger *ledger);
+/* The one with this key, into *out; false: there is none. */
+bool bh_ledger_find(const struct bh_ledger *ledger, enum bh_ledger_list list,
+		    const struct bh_edge *like, struct bh_edge *out);
 
 /* Number of distinct replicas by an edge's bitmap: a floor, where a workload had more than 64 of
  * them. */
 unsigned bh_edge_replicas(const struct bh_edge *edge);
+
+/* What a person decides about the edge, and decided; NULL: nothing. */
+void bh_ledger_decide(struct bh_ledger *ledger, const struct bh_edge *like,
+		      const struct bh_decision *decision);
+const struct bh_decision *bh_ledger_decision(const struct bh_ledger *ledger,
+					     const struct bh_edge *like);
+const struct bh_decisions *bh_ledger_decisions(const struct bh_ledger *ledger);
+
+/* How many edges have this destination. */
+size_t bh_ledger_users(const struct bh_ledger *ledger, const struct bh_peer *dst);
+
+/* --- time ------------------------------------------------------------------------------------- */
+
+/* What time it is, whatever is observed: windows that are over count. It never goes back. For those
+ * that have no watcher. */
+void bh_ledger_advance(struct bh_ledger *ledger, int64_t now);
+
+/* It was watched for so long (µs, of a clock that nobody sets) up to now, which is what the wall
+ * clock says: it may have been set, either way. */
+void bh_ledger_watch(struct bh_ledger *ledger, int64_t now, int64_t elapsed);
+/* Packets that were captured and lost since the last call. */
+void bh_ledger_packets(struct bh_ledger *ledger, uint64_t captured, uint64_t lost);
+
+/* Windows that were watched, the first and the current one not counted. */
+uint32_t bh_ledger_windows(const struct bh_ledger *ledger);
+/* Which of seven that follow each other were among them (weekdays, where a window is a day): bit
+ * index mod 7. */
+uint8_t bh_ledger_phases(const struct bh_ledger *ledger);
+int64_t bh_ledger_window_of(const struct bh_ledger *ledger, int64_t time); /* its index */
+int64_t bh_ledger_now(const struct bh_ledger *ledger);			   /* µs */
+/* First contacts that found no room among those remembered: who made them was not judged by them.
+ */
+uint64_t bh_ledger_lost_contacts(const struct bh_ledger *ledger);
+const struct bh_ledger_config *bh_ledger_config(const struct bh_ledger *ledger);
 
 /* --- workloads -------------------------------------------------------------------------------- */
 
@@ -104,40 +149,45 @@ struct bh_owner {
 	int64_t first;		     /* µs: learning of it began */
 	int64_t deploys[BH_DEPLOYS]; /* µs, the newest first; 0: none */
 	unsigned replicas; /* that opened a connection in this window or the one before; a floor */
+	bool job; /* it comes, does its work and goes: its windows are its runs (at most 64 are told
+		     apart) */
 };
 
 /* What the ledger knows of a workload as a whole. An edge that was seen in one window alone is in
  * q1, in two of them in q2. */
 struct bh_baseline {
 	struct bh_owner owner;
-	uint32_t windows; /* T: whole ones since; the first and the current one are none */
+	uint32_t windows; /* T */
+	uint8_t phases;	  /* as bh_ledger_phases() */
 	uint32_t edges;
 	uint32_t q1, q2;
 	uint32_t discovered[BH_DISCOVERIES]; /* new edges in each of the last whole windows, the
 						newest first */
+	int64_t newest; /* µs: when its newest edge was found; 0: it has none */
+	bool lossy;	/* something was lost while one of its edges was learned */
 };
 
-/* What time it is, whatever is observed: windows that are over count. It never goes back. */
-void bh_ledger_advance(struct bh_ledger *ledger, int64_t now);
-
+/* The workload runs, or does no more. */
+void bh_ledger_present(struct bh_ledger *ledger, const struct bh_peer *workload, bool present);
+/* One of its instances ended, after so many µs. */
+void bh_ledger_ran(struct bh_ledger *ledger, const struct bh_peer *workload, int64_t lived);
+/* One of its instances runs this version (a hash) at this time; to be told of again while it does.
+ * True: it is another one than ran within the last two windows, which is a deploy. */
+bool bh_ledger_version(struct bh_ledger *ledger, const struct bh_peer *workload, uint64_t version,
+		       int64_t time);
 /* The workload runs another version from now on. */
 void bh_ledger_deployed(struct bh_ledger *ledger, const struct bh_peer *workload, int64_t time);
 
 /* All of them, in order of their discovery. */
 void bh_ledger_each_baseline(const struct bh_ledger *ledger,
 			     void (*baseline)(void *user, const struct bh_baseline *), void *user);
-/* How many edges have this destination. */
-size_t bh_ledger_users(const struct bh_ledger *ledger, const struct bh_peer *dst);
+/* Of one; false: the ledger does not know it. */
+bool bh_ledger_baseline(const struct bh_ledger *ledger, const struct bh_peer *workload,
+			struct bh_baseline *out);
 
 /* Of one of the ledger's edges. */
 struct bh_owner bh_ledger_owner(const struct bh_ledger *ledger, const struct bh_edge *edge);
-
-/* Windows since the first observation, the first and the current one not counted. */
-uint32_t bh_ledger_windows(const struct bh_ledger *ledger);
-/* First contacts that found no room among those remembered: who made them was not judged by them.
- */
-uint64_t bh_ledger_lost_contacts(const struct bh_ledger *ledger);
-int64_t bh_ledger_now(const struct bh_ledger *ledger); /* µs */
-const struct bh_ledger_config *bh_ledger_config(const struct bh_ledger *ledger);
+/* In how many of its owner's windows, or runs, it was seen. */
+uint32_t bh_ledger_seen(const struct bh_ledger *ledger, const struct bh_edge *edge);
 
 #endif

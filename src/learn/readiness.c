@@ -93,7 +93,7 @@ struct bh_readiness *bh_readiness_new(const struct bh_ledger *ledger,
 	bh_ledger_each_baseline(ledger, take_baseline, &g);
 	if (r->workload_count > 0)
 		qsort(r->workloads, r->workload_count, sizeof(*r->workloads), by_name);
-	bh_ledger_each(ledger, count_edge, &g);
+	bh_ledger_each(ledger, BH_EDGES, count_edge, &g);
 	add_up(r);
 	return r;
 }

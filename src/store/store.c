@@ -6,11 +6,9 @@
  * and the log is synced once a commit, which is once a second. A file that is damaged, newer than
  * us, or somebody else's is refused and left as it is.
  */
-#include "store.h"
+#include "store_parts.h"
 
 #include <errno.h>
-#include <sqlite3.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +17,7 @@
 #include "grow.h"
 #include "timefmt.h"
 
-#define SCHEMA_VERSION 5
+#define SCHEMA_VERSION 6
 #define BUSY_SECONDS 2
 /* "bkhd" in the file's header: whose it is, whatever its version. */
 #define APPLICATION_ID "0x626b6864"
@@ -67,11 +65,47 @@ static const char *const schema[SCHEMA_VERSION] = {
 	"ALTER TABLE edges ADD COLUMN last_hour INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE edges ADD COLUMN held INTEGER NOT NULL DEFAULT 0;"
 	"PRAGMA user_version = 5;",
+	/* list: edges, attempts, what the policy opposed. */
+	"CREATE TABLE ledger (list INTEGER NOT NULL, src_kind INTEGER NOT NULL, src TEXT NOT NULL,"
+	" dst_kind INTEGER NOT NULL, dst TEXT NOT NULL, proto INTEGER NOT NULL, port INTEGER NOT "
+	"NULL,"
+	" first INTEGER NOT NULL, last INTEGER NOT NULL, connections INTEGER NOT NULL,"
+	" answered INTEGER NOT NULL, bytes INTEGER NOT NULL, replicas INTEGER NOT NULL,"
+	" windows INTEGER NOT NULL, hours INTEGER NOT NULL, last_hour INTEGER NOT NULL,"
+	" gap INTEGER NOT NULL, longest_gap INTEGER NOT NULL, even_gaps INTEGER NOT NULL,"
+	" held INTEGER NOT NULL, lossy INTEGER NOT NULL,"
+	" PRIMARY KEY (list, src_kind, src, dst_kind, dst, proto, port)) WITHOUT ROWID;"
+	/* Before hours were kept there was one in each window. */
+	"INSERT INTO ledger SELECT 0, src_kind, src, dst_kind, dst, proto, port, first, last,"
+	" connections, answered, bytes, replicas, windows, iif(hours = 0, windows, hours),"
+	" iif(hours = 0, 24 * last_window, last_hour), 0, 0, 0, held, lossy FROM edges;"
+	"DROP TABLE edges;"
+	"CREATE TABLE owners (kind INTEGER NOT NULL, name TEXT NOT NULL, first INTEGER NOT NULL,"
+	" flagged INTEGER NOT NULL, deploys BLOB NOT NULL, versions BLOB NOT NULL,"
+	" window INTEGER NOT NULL, replicas INTEGER NOT NULL, replicas_before INTEGER NOT NULL,"
+	" slots BLOB NOT NULL, windows INTEGER NOT NULL, idle INTEGER NOT NULL,"
+	" runs INTEGER NOT NULL, phases INTEGER NOT NULL, ran INTEGER NOT NULL,"
+	" mark INTEGER NOT NULL, present INTEGER NOT NULL, PRIMARY KEY (kind, name)) WITHOUT "
+	"ROWID;"
+	"CREATE TABLE walks (replica INTEGER PRIMARY KEY, likelihood REAL NOT NULL,"
+	" last INTEGER NOT NULL);"
+	"CREATE TABLE contacts (replica INTEGER NOT NULL, contact INTEGER NOT NULL,"
+	" PRIMARY KEY (replica, contact)) WITHOUT ROWID;"
+	"CREATE TABLE learning (id INTEGER PRIMARY KEY CHECK (id = 0), observed INTEGER NOT NULL,"
+	" first INTEGER NOT NULL, now INTEGER NOT NULL, window INTEGER NOT NULL,"
+	" counted INTEGER NOT NULL, watched INTEGER NOT NULL, watched_before INTEGER NOT NULL,"
+	" captured INTEGER NOT NULL, lost INTEGER NOT NULL, windows INTEGER NOT NULL,"
+	" phases INTEGER NOT NULL, unlearned BLOB NOT NULL);"
+	"CREATE TABLE decisions (src_kind INTEGER NOT NULL, src TEXT NOT NULL,"
+	" dst_kind INTEGER NOT NULL, dst TEXT NOT NULL, proto INTEGER NOT NULL, port INTEGER NOT "
+	"NULL,"
+	" accepted INTEGER NOT NULL, opposed INTEGER NOT NULL, time INTEGER NOT NULL,"
+	" expires INTEGER NOT NULL, author TEXT NOT NULL, why TEXT NOT NULL,"
+	" PRIMARY KEY (src_kind, src, dst_kind, dst, proto, port)) WITHOUT ROWID;"
+	"PRAGMA user_version = 6;",
 };
 
 enum statement {
-	SAVE_EDGE,
-	LOAD_EDGES,
 	SAVE_CALLED,
 	LOAD_CALLED,
 	ADD_REVISION,
@@ -105,9 +139,9 @@ enum statement {
 	STATEMENTS,
 };
 
+_Static_assert(STATEMENTS <= BH_STORE_STATEMENTS, "each has its place");
+
 static const char *const sql[STATEMENTS] = {
-	[SAVE_EDGE] = "INSERT OR REPLACE INTO edges VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-	[LOAD_EDGES] = "SELECT * FROM edges ORDER BY first",
 	[SAVE_CALLED] = "INSERT OR REPLACE INTO called VALUES (?,?,?)",
 	[LOAD_CALLED] = "SELECT src, dst, names FROM called",
 	[ADD_REVISION] = "INSERT INTO revisions VALUES (?,?,?,?,?,?)",
@@ -158,14 +192,6 @@ static const char *const sql[STATEMENTS] = {
 		" ORDER BY number",
 };
 
-struct bh_store {
-	sqlite3 *db;
-	char *path;
-	sqlite3_stmt *prepared[STATEMENTS];
-	bool in_transaction;
-	struct bh_error broken; /* why SQLite gave up the transaction; code 0: it did not */
-};
-
 /* --- opening ---------------------------------------------------------------------------------- */
 
 static int report_damage(const struct bh_store *s, const char *what, struct bh_error *err)
@@ -193,7 +219,7 @@ static int report_unwritable(const struct bh_store *s, struct bh_error *err)
 }
 
 /* What SQLite's last error means, and what to do about it. */
-static int fail(const struct bh_store *s, struct bh_error *err)
+int bh_store_fail(const struct bh_store *s, struct bh_error *err)
 {
 	int code = sqlite3_errcode(s->db);
 	const char *text = sqlite3_errmsg(s->db);
@@ -217,10 +243,10 @@ static int fail(const struct bh_store *s, struct bh_error *err)
 
 static int run(struct bh_store *s, const char *text, struct bh_error *err)
 {
-	return sqlite3_exec(s->db, text, NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(s, err);
+	return sqlite3_exec(s->db, text, NULL, NULL, NULL) == SQLITE_OK ? 0 : bh_store_fail(s, err);
 }
 
-static void copy_column(sqlite3_stmt *statement, int at, char *out, size_t size)
+void bh_store_copy_column(sqlite3_stmt *statement, int at, char *out, size_t size)
 {
 	const char *text = (const char *)sqlite3_column_text(statement, at);
 
@@ -235,11 +261,11 @@ static int read_text(struct bh_store *s, const char *query, char *out, size_t si
 
 	out[0] = '\0';
 	if (sqlite3_prepare_v2(s->db, query, -1, &statement, NULL) != SQLITE_OK)
-		return fail(s, err);
+		return bh_store_fail(s, err);
 	int step = sqlite3_step(statement);
 	if (step == SQLITE_ROW)
-		copy_column(statement, 0, out, size);
-	int result = step == SQLITE_ROW ? 0 : fail(s, err);
+		bh_store_copy_column(statement, 0, out, size);
+	int result = step == SQLITE_ROW ? 0 : bh_store_fail(s, err);
 	sqlite3_finalize(statement);
 	return result;
 }
@@ -340,14 +366,18 @@ static int prepare_schema(struct bh_store *s, struct bh_error *err)
 	return result == 0 && version < SCHEMA_VERSION ? update_schema(s, err) : result;
 }
 
+int bh_store_fail_prepare(const struct bh_store *s, struct bh_error *err)
+{
+	return sqlite3_errcode(s->db) == SQLITE_ERROR ? report_damage(s, sqlite3_errmsg(s->db), err)
+						      : bh_store_fail(s, err);
+}
+
 static int prepare_statements(struct bh_store *s, struct bh_error *err)
 {
 	for (int i = 0; i < STATEMENTS; i++)
 		if (sqlite3_prepare_v3(s->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT,
 				       &s->prepared[i], NULL) != SQLITE_OK)
-			return sqlite3_errcode(s->db) == SQLITE_ERROR
-				       ? report_damage(s, sqlite3_errmsg(s->db), err)
-				       : fail(s, err);
+			return bh_store_fail_prepare(s, err);
 	return 0;
 }
 
@@ -365,12 +395,14 @@ static struct bh_store *try_open(const char *path, struct bh_error *err)
 	s->path = bh_strdup(path);
 	if (sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) !=
 	    SQLITE_OK)
-		result = fail(s, err);
+		result = bh_store_fail(s, err);
 	else {
 		keep_log(s, true);
 		result = prepare_schema(s, err);
 		if (result == 0)
 			result = prepare_statements(s, err);
+		if (result == 0)
+			result = bh_store_ledger_prepare(s, err);
 	}
 	if (result == 0) {
 		keep_log(s, false);
@@ -403,6 +435,7 @@ void bh_store_close(struct bh_store *s)
 		return;
 	for (int i = 0; i < STATEMENTS; i++)
 		sqlite3_finalize(s->prepared[i]);
+	bh_store_ledger_finalize(s);
 	sqlite3_close(s->db);
 	free(s->path);
 	free(s);
@@ -457,118 +490,52 @@ static sqlite3_stmt *use(struct bh_store *s, enum statement which)
 	return s->prepared[which];
 }
 
-static void bind_text(sqlite3_stmt *statement, int at, const char *text)
+void bh_store_bind_text(sqlite3_stmt *statement, int at, const char *text)
 {
 	sqlite3_bind_text(statement, at, text, -1, SQLITE_TRANSIENT);
 }
 
-static int run_once(struct bh_store *s, sqlite3_stmt *statement, struct bh_error *err)
+int bh_store_run_once(struct bh_store *s, sqlite3_stmt *statement, struct bh_error *err)
 {
 	if (s->broken.code != 0)
 		return report_broken(s, err);
 	int step = sqlite3_step(statement);
-	int result = step == SQLITE_DONE ? 0 : fail(s, err);
+	int result = step == SQLITE_DONE ? 0 : bh_store_fail(s, err);
 
 	/* A full disk makes SQLite take the whole transaction back; what follows must not be kept
 	 * by itself. */
 	if (result != 0 && s->in_transaction && sqlite3_get_autocommit(s->db))
-		fail(s, &s->broken);
+		bh_store_fail(s, &s->broken);
 	sqlite3_reset(statement);
 	return result;
 }
 
 /* Steps through a result; row() reads the current one. */
-static int each_row(struct bh_store *s, sqlite3_stmt *statement,
-		    void (*row)(sqlite3_stmt *statement, void *context), void *context,
-		    struct bh_error *err)
+int bh_store_each_row(struct bh_store *s, sqlite3_stmt *statement,
+		      void (*row)(sqlite3_stmt *statement, void *context), void *context,
+		      struct bh_error *err)
 {
 	int step;
 
 	while ((step = sqlite3_step(statement)) == SQLITE_ROW)
 		row(statement, context);
-	int result = step == SQLITE_DONE ? 0 : fail(s, err);
+	int result = step == SQLITE_DONE ? 0 : bh_store_fail(s, err);
 	sqlite3_reset(statement);
 	return result;
 }
 
-/* --- edges ------------------------------------------------------------------------------------ */
-
-int bh_store_save_edge(struct bh_store *s, const struct bh_edge *e, struct bh_error *err)
-{
-	sqlite3_stmt *q = use(s, SAVE_EDGE);
-
-	sqlite3_bind_int(q, 1, e->src->kind);
-	bind_text(q, 2, e->src->name);
-	sqlite3_bind_int(q, 3, e->dst->kind);
-	bind_text(q, 4, e->dst->name);
-	sqlite3_bind_int(q, 5, e->proto);
-	sqlite3_bind_int(q, 6, e->port);
-	sqlite3_bind_int64(q, 7, e->first);
-	sqlite3_bind_int64(q, 8, e->last);
-	sqlite3_bind_int64(q, 9, (sqlite3_int64)e->connections);
-	sqlite3_bind_int64(q, 10, (sqlite3_int64)e->answered);
-	sqlite3_bind_int64(q, 11, (sqlite3_int64)e->bytes);
-	sqlite3_bind_int64(q, 12, (sqlite3_int64)e->replicas);
-	sqlite3_bind_int64(q, 13, e->windows);
-	sqlite3_bind_int64(q, 14, e->last_window);
-	sqlite3_bind_int(q, 15, e->lossy);
-	sqlite3_bind_int64(q, 16, e->hours);
-	sqlite3_bind_int64(q, 17, e->last_hour);
-	sqlite3_bind_int(q, 18, e->held);
-	return run_once(s, q, err);
-}
-
-struct edge_context {
-	void (*edge)(void *user, const struct bh_edge *edge);
-	void *user;
-};
-
-static void read_edge(sqlite3_stmt *q, void *context)
-{
-	const struct edge_context *c = context;
-	struct bh_peer src, dst;
-	struct bh_edge e = { .src = &src, .dst = &dst };
-
-	src.kind = (uint8_t)sqlite3_column_int(q, 0);
-	copy_column(q, 1, src.name, sizeof(src.name));
-	dst.kind = (uint8_t)sqlite3_column_int(q, 2);
-	copy_column(q, 3, dst.name, sizeof(dst.name));
-	e.proto = (uint8_t)sqlite3_column_int(q, 4);
-	e.port = (uint16_t)sqlite3_column_int(q, 5);
-	e.first = sqlite3_column_int64(q, 6);
-	e.last = sqlite3_column_int64(q, 7);
-	e.connections = (uint64_t)sqlite3_column_int64(q, 8);
-	e.answered = (uint64_t)sqlite3_column_int64(q, 9);
-	e.bytes = (uint64_t)sqlite3_column_int64(q, 10);
-	e.replicas = (uint64_t)sqlite3_column_int64(q, 11);
-	e.windows = (uint32_t)sqlite3_column_int64(q, 12);
-	e.last_window = sqlite3_column_int64(q, 13);
-	e.lossy = sqlite3_column_int(q, 14) != 0;
-	e.hours = (uint32_t)sqlite3_column_int64(q, 15);
-	e.last_hour = sqlite3_column_int64(q, 16);
-	e.held = sqlite3_column_int(q, 17) != 0;
-	/* Kinds that this version does not know would be read past their tables. */
-	if (src.kind < BH_PEER_KINDS && dst.kind < BH_PEER_KINDS)
-		c->edge(c->user, &e);
-}
-
-int bh_store_load_edges(struct bh_store *s, void (*edge)(void *user, const struct bh_edge *),
-			void *user, struct bh_error *err)
-{
-	struct edge_context context = { edge, user };
-
-	return each_row(s, use(s, LOAD_EDGES), read_edge, &context, err);
-}
+/* --- names ---------------------------------------------------------------------------------------
+ */
 
 int bh_store_save_called(struct bh_store *s, const char *src, const char *dst, const char *names,
 			 struct bh_error *err)
 {
 	sqlite3_stmt *q = use(s, SAVE_CALLED);
 
-	bind_text(q, 1, src);
-	bind_text(q, 2, dst);
-	bind_text(q, 3, names);
-	return run_once(s, q, err);
+	bh_store_bind_text(q, 1, src);
+	bh_store_bind_text(q, 2, dst);
+	bh_store_bind_text(q, 3, names);
+	return bh_store_run_once(s, q, err);
 }
 
 struct called_context {
@@ -591,7 +558,7 @@ int bh_store_load_called(struct bh_store *s,
 {
 	struct called_context context = { row, user };
 
-	return each_row(s, use(s, LOAD_CALLED), read_called, &context, err);
+	return bh_store_each_row(s, use(s, LOAD_CALLED), read_called, &context, err);
 }
 
 /* --- revisions -------------------------------------------------------------------------------- */
@@ -601,12 +568,12 @@ int bh_store_add_revision(struct bh_store *s, const struct bh_revision *r, struc
 	sqlite3_stmt *q = use(s, ADD_REVISION);
 
 	sqlite3_bind_int64(q, 1, r->number);
-	bind_text(q, 2, r->revision);
+	bh_store_bind_text(q, 2, r->revision);
 	sqlite3_bind_int64(q, 3, r->time);
-	bind_text(q, 4, r->author);
-	bind_text(q, 5, r->why);
-	bind_text(q, 6, r->text);
-	return run_once(s, q, err);
+	bh_store_bind_text(q, 4, r->author);
+	bh_store_bind_text(q, 5, r->why);
+	bh_store_bind_text(q, 6, r->text);
+	return bh_store_run_once(s, q, err);
 }
 
 static void fill_revision(sqlite3_stmt *q, struct bh_revision *r)
@@ -616,9 +583,9 @@ static void fill_revision(sqlite3_stmt *q, struct bh_revision *r)
 	*r = (struct bh_revision) { .number = sqlite3_column_int64(q, 0),
 				    .time = sqlite3_column_int64(q, 2),
 				    .text = text != NULL ? text : "" };
-	copy_column(q, 1, r->revision, sizeof(r->revision));
-	copy_column(q, 3, r->author, sizeof(r->author));
-	copy_column(q, 4, r->why, sizeof(r->why));
+	bh_store_copy_column(q, 1, r->revision, sizeof(r->revision));
+	bh_store_copy_column(q, 3, r->author, sizeof(r->author));
+	bh_store_copy_column(q, 4, r->why, sizeof(r->why));
 }
 
 struct revision_context {
@@ -643,7 +610,7 @@ int bh_store_revisions(struct bh_store *s, size_t most,
 	sqlite3_stmt *q = use(s, LIST_REVISIONS);
 
 	sqlite3_bind_int64(q, 1, (sqlite3_int64)most);
-	return each_row(s, q, read_revision, &context, err);
+	return bh_store_each_row(s, q, read_revision, &context, err);
 }
 
 int bh_store_revision(struct bh_store *s, int64_t number, struct bh_revision *out,
@@ -660,7 +627,7 @@ int bh_store_revision(struct bh_store *s, int64_t number, struct bh_revision *ou
 	} else if (step == SQLITE_DONE) {
 		result = bh_error_set(err, -ENOENT, "there is no such revision");
 	} else {
-		result = fail(s, err);
+		result = bh_store_fail(s, err);
 	}
 	sqlite3_reset(q);
 	return result;
@@ -673,11 +640,11 @@ int bh_store_set_mode(struct bh_store *s, const char *workload, uint8_t mode, in
 {
 	sqlite3_stmt *q = use(s, SET_MODE);
 
-	bind_text(q, 1, workload);
+	bh_store_bind_text(q, 1, workload);
 	sqlite3_bind_int(q, 2, mode);
 	sqlite3_bind_int64(q, 3, time);
-	bind_text(q, 4, author);
-	return run_once(s, q, err);
+	bh_store_bind_text(q, 4, author);
+	return bh_store_run_once(s, q, err);
 }
 
 struct mode_context {
@@ -701,7 +668,7 @@ int bh_store_load_modes(struct bh_store *s,
 {
 	struct mode_context context = { row, user };
 
-	return each_row(s, use(s, LOAD_MODES), read_mode, &context, err);
+	return bh_store_each_row(s, use(s, LOAD_MODES), read_mode, &context, err);
 }
 
 /* --- containers ------------------------------------------------------------------------------- */
@@ -711,17 +678,17 @@ int bh_store_save_container(struct bh_store *s, const char *id, const char *text
 {
 	sqlite3_stmt *q = use(s, SAVE_CONTAINER);
 
-	bind_text(q, 1, id);
-	bind_text(q, 2, text);
-	return run_once(s, q, err);
+	bh_store_bind_text(q, 1, id);
+	bh_store_bind_text(q, 2, text);
+	return bh_store_run_once(s, q, err);
 }
 
 int bh_store_drop_container(struct bh_store *s, const char *id, struct bh_error *err)
 {
 	sqlite3_stmt *q = use(s, DROP_CONTAINER);
 
-	bind_text(q, 1, id);
-	return run_once(s, q, err);
+	bh_store_bind_text(q, 1, id);
+	return bh_store_run_once(s, q, err);
 }
 
 struct container_context {
@@ -745,7 +712,7 @@ int bh_store_load_containers(struct bh_store *s,
 {
 	struct container_context context = { row, user };
 
-	return each_row(s, use(s, LOAD_CONTAINERS), read_container, &context, err);
+	return bh_store_each_row(s, use(s, LOAD_CONTAINERS), read_container, &context, err);
 }
 
 /* --- instances -------------------------------------------------------------------------------- */
@@ -758,7 +725,7 @@ static int run_for_number(struct bh_store *s, sqlite3_stmt *q, int64_t *number,
 		return report_broken(s, err);
 	if (sqlite3_step(q) == SQLITE_ROW)
 		*number = sqlite3_column_int64(q, 0);
-	return run_once(s, q, err);
+	return bh_store_run_once(s, q, err);
 }
 
 int bh_store_save_instance(struct bh_store *s, const struct bh_stored_instance *instance,
@@ -767,17 +734,17 @@ int bh_store_save_instance(struct bh_store *s, const struct bh_stored_instance *
 	sqlite3_stmt *q = use(s, SAVE_INSTANCE);
 	int64_t number = 0;
 
-	bind_text(q, 1, instance->boot);
+	bh_store_bind_text(q, 1, instance->boot);
 	sqlite3_bind_int64(q, 2, instance->ifindex);
 	sqlite3_bind_int64(q, 3, instance->since);
 	sqlite3_bind_int64(q, 4, instance->until);
-	bind_text(q, 5, instance->text);
+	bh_store_bind_text(q, 5, instance->text);
 	int result = run_for_number(s, q, &number, err);
 	for (size_t i = 0; result == 0 && i < count; i++) {
 		q = use(s, ADD_HOLDER);
-		bind_text(q, 1, addrs[i]);
+		bh_store_bind_text(q, 1, addrs[i]);
 		sqlite3_bind_int64(q, 2, number);
-		result = run_once(s, q, err);
+		result = bh_store_run_once(s, q, err);
 	}
 	return result;
 }
@@ -807,9 +774,9 @@ int bh_store_close_instances(struct bh_store *s, const char *boot, int64_t until
 {
 	sqlite3_stmt *q = use(s, CLOSE_INSTANCES);
 
-	bind_text(q, 1, boot);
+	bh_store_bind_text(q, 1, boot);
 	sqlite3_bind_int64(q, 2, until);
-	return run_once(s, q, err);
+	return bh_store_run_once(s, q, err);
 }
 
 int bh_store_load_instances(struct bh_store *s, const char *boot, int64_t oldest,
@@ -819,9 +786,9 @@ int bh_store_load_instances(struct bh_store *s, const char *boot, int64_t oldest
 	struct instance_context context = { row, user };
 	sqlite3_stmt *q = use(s, LOAD_INSTANCES);
 
-	bind_text(q, 1, boot);
+	bh_store_bind_text(q, 1, boot);
 	sqlite3_bind_int64(q, 2, oldest);
-	return each_row(s, q, read_instance, &context, err);
+	return bh_store_each_row(s, q, read_instance, &context, err);
 }
 
 int bh_store_holders(struct bh_store *s, const char *addr, int64_t at, size_t most,
@@ -831,11 +798,11 @@ int bh_store_holders(struct bh_store *s, const char *addr, int64_t at, size_t mo
 	struct instance_context context = { row, user };
 	sqlite3_stmt *q = use(s, at != 0 ? FIND_HOLDERS_AT : FIND_HOLDERS);
 
-	bind_text(q, 1, addr);
+	bh_store_bind_text(q, 1, addr);
 	sqlite3_bind_int64(q, 2, (sqlite3_int64)most);
 	if (at != 0)
 		sqlite3_bind_int64(q, 3, at);
-	return each_row(s, q, read_instance, &context, err);
+	return bh_store_each_row(s, q, read_instance, &context, err);
 }
 
 int bh_store_trim_instances(struct bh_store *s, int64_t oldest, int64_t keep, size_t most,
@@ -846,13 +813,13 @@ int bh_store_trim_instances(struct bh_store *s, int64_t oldest, int64_t keep, si
 	sqlite3_bind_int64(q, 1, oldest);
 	sqlite3_bind_int64(q, 2, keep);
 	sqlite3_bind_int64(q, 3, (sqlite3_int64)most);
-	int result = run_once(s, q, err);
+	int result = bh_store_run_once(s, q, err);
 	if (result != 0)
 		return result;
 	*count = (size_t)sqlite3_changes(s->db);
 	q = use(s, TRIM_WATCHED);
 	sqlite3_bind_int64(q, 1, oldest);
-	return run_once(s, q, err);
+	return bh_store_run_once(s, q, err);
 }
 
 int bh_store_save_watched(struct bh_store *s, int64_t since, int64_t until, struct bh_error *err)
@@ -861,7 +828,7 @@ int bh_store_save_watched(struct bh_store *s, int64_t since, int64_t until, stru
 
 	sqlite3_bind_int64(q, 1, since);
 	sqlite3_bind_int64(q, 2, until);
-	return run_once(s, q, err);
+	return bh_store_run_once(s, q, err);
 }
 
 static void read_watched(sqlite3_stmt *q, void *context)
@@ -880,7 +847,7 @@ int bh_store_watched(struct bh_store *s, int64_t at, int64_t *since, int64_t *un
 
 	if (at != 0)
 		sqlite3_bind_int64(q, 1, at);
-	int result = each_row(s, q, read_watched, times, err);
+	int result = bh_store_each_row(s, q, read_watched, times, err);
 	*since = times[0];
 	*until = times[1];
 	return result;
@@ -891,17 +858,17 @@ int bh_store_save_renamed(struct bh_store *s, const char *was, const char *now,
 {
 	sqlite3_stmt *q = use(s, SAVE_RENAMED);
 
-	bind_text(q, 1, was);
-	bind_text(q, 2, now);
-	return run_once(s, q, err);
+	bh_store_bind_text(q, 1, was);
+	bh_store_bind_text(q, 2, now);
+	return bh_store_run_once(s, q, err);
 }
 
 int bh_store_drop_renamed(struct bh_store *s, const char *was, struct bh_error *err)
 {
 	sqlite3_stmt *q = use(s, DROP_RENAMED);
 
-	bind_text(q, 1, was);
-	return run_once(s, q, err);
+	bh_store_bind_text(q, 1, was);
+	return bh_store_run_once(s, q, err);
 }
 
 /* Its two columns are texts, as a container's are. */
@@ -911,7 +878,7 @@ int bh_store_load_renamed(struct bh_store *s,
 {
 	struct container_context context = { row, user };
 
-	return each_row(s, use(s, LOAD_RENAMED), read_container, &context, err);
+	return bh_store_each_row(s, use(s, LOAD_RENAMED), read_container, &context, err);
 }
 
 int bh_store_save_kept(struct bh_store *s, const char *workload, const char *text,
@@ -919,9 +886,9 @@ int bh_store_save_kept(struct bh_store *s, const char *workload, const char *tex
 {
 	sqlite3_stmt *q = use(s, SAVE_KEPT);
 
-	bind_text(q, 1, workload);
-	bind_text(q, 2, text);
-	return run_once(s, q, err);
+	bh_store_bind_text(q, 1, workload);
+	bh_store_bind_text(q, 2, text);
+	return bh_store_run_once(s, q, err);
 }
 
 int bh_store_load_kept(struct bh_store *s,
@@ -930,7 +897,7 @@ int bh_store_load_kept(struct bh_store *s,
 {
 	struct container_context context = { row, user };
 
-	return each_row(s, use(s, LOAD_KEPT), read_container, &context, err);
+	return bh_store_each_row(s, use(s, LOAD_KEPT), read_container, &context, err);
 }
 
 /* --- events ----------------------------------------------------------------------------------- */
@@ -941,9 +908,9 @@ int bh_store_add_event(struct bh_store *s, int64_t time, const char *kind, const
 	sqlite3_stmt *q = use(s, ADD_EVENT);
 
 	sqlite3_bind_int64(q, 1, time);
-	bind_text(q, 2, kind);
-	bind_text(q, 3, json);
-	int result = run_once(s, q, err);
+	bh_store_bind_text(q, 2, kind);
+	bh_store_bind_text(q, 3, json);
+	int result = bh_store_run_once(s, q, err);
 	if (result == 0)
 		*number = sqlite3_last_insert_rowid(s->db);
 	return result;
@@ -954,7 +921,7 @@ int bh_store_trim_events(struct bh_store *s, int64_t keep, struct bh_error *err)
 	sqlite3_stmt *q = use(s, TRIM_EVENTS);
 
 	sqlite3_bind_int64(q, 1, keep);
-	return run_once(s, q, err);
+	return bh_store_run_once(s, q, err);
 }
 
 struct event_context {
@@ -981,5 +948,5 @@ int bh_store_events(struct bh_store *s, int64_t after, size_t most,
 	if (after >= 0)
 		sqlite3_bind_int64(q, 1, after);
 	sqlite3_bind_int64(q, after < 0 ? 1 : 2, (sqlite3_int64)most);
-	return each_row(s, q, read_event, &context, err);
+	return bh_store_each_row(s, q, read_event, &context, err);
 }

@@ -9,6 +9,7 @@
 #include "bulkhead/edge.h"
 #include "bulkhead/error.h"
 #include "bulkhead/verdict.h"
+#include "ledger_keep.h"
 
 struct bh_store;
 
@@ -30,10 +31,12 @@ int bh_store_in_place(struct bh_store *store, struct bh_error *err);
 int bh_store_begin(struct bh_store *store, struct bh_error *err);
 int bh_store_commit(struct bh_store *store, struct bh_error *err);
 
-int bh_store_save_edge(struct bh_store *store, const struct bh_edge *edge, struct bh_error *err);
-/* In order of `first`. */
-int bh_store_load_edges(struct bh_store *store, void (*edge)(void *user, const struct bh_edge *),
-			void *user, struct bh_error *err);
+/* What is news of the ledger. Where it fails, all of it is to be marked dirty. */
+int bh_store_save_ledger(struct bh_store *store, struct bh_ledger *ledger, struct bh_error *err);
+int bh_store_save_decision(struct bh_store *store, const struct bh_edge *edge,
+			   const struct bh_decision *decision, struct bh_error *err);
+/* All of it, into a ledger that is empty. */
+int bh_store_load_ledger(struct bh_store *store, struct bh_ledger *ledger, struct bh_error *err);
 
 /* What a workload's peers outside were called, as a text that the caller understands. */
 int bh_store_save_called(struct bh_store *store, const char *src, const char *dst,

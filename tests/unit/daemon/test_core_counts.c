@@ -141,8 +141,8 @@ static struct bh_edge only_edge(const struct bh_core *core)
 {
 	struct bh_edge edge;
 
-	assert_int_equal(bh_ledger_count(core->ledger), 1);
-	bh_ledger_each(core->ledger, keep_edge, &edge);
+	assert_int_equal(bh_ledger_count(core->ledger, BH_EDGES), 1);
+	bh_ledger_each(core->ledger, BH_EDGES, keep_edge, &edge);
 	return edge;
 }
 
@@ -154,7 +154,7 @@ static void a_reset_after_data_teaches_once_it_is_counted(void **state)
 		entry_of(&f, (struct bh_tally) { 5, 500 }, (struct bh_tally) { 3, 4000 });
 
 	bh_core_flows(core, &f, 1);
-	assert_int_equal(bh_ledger_count(core->ledger), 0);
+	assert_int_equal(bh_ledger_count(core->ledger, BH_EDGES), 0);
 	assert_int_equal(bh_ledger_unlearned(core->ledger, BH_UNLEARNED_UNANSWERED), 0);
 	answer(core, &f, &entry);
 	assert_counts(core, 500, 4000);
@@ -177,7 +177,7 @@ static void an_answer_that_was_left_at_that_teaches_nothing(void **state)
 	bh_core_flows(core, &f, 1);
 	answer(core, &f, &entry);
 	assert_counts(core, 152, 60);
-	assert_int_equal(bh_ledger_count(core->ledger), 0);
+	assert_int_equal(bh_ledger_count(core->ledger, BH_EDGES), 0);
 	assert_int_equal(bh_ledger_unlearned(core->ledger, BH_UNLEARNED_UNANSWERED), 1);
 }
 
@@ -191,7 +191,7 @@ static void what_was_picked_up_midway_proves_nothing(void **state)
 	entry.start = BH_TRACKED_START_MISSED;
 	bh_core_flows(core, &f, 1);
 	answer(core, &f, &entry);
-	assert_int_equal(bh_ledger_count(core->ledger), 0);
+	assert_int_equal(bh_ledger_count(core->ledger, BH_EDGES), 0);
 	assert_true(only(core)->flow.lossy);
 }
 
@@ -206,7 +206,7 @@ static void an_open_connection_is_counted_and_learned_as_it_goes(void **state)
 	answer(core, &f, &entry);
 	assert_counts(core, 500, 4000);
 	/* Its reset may be among what was counted, and not reported yet. */
-	assert_int_equal(bh_ledger_count(core->ledger), 0);
+	assert_int_equal(bh_ledger_count(core->ledger, BH_EDGES), 0);
 	entry.tx.bytes = 600;
 	answer(core, &f, &entry);
 	assert_int_equal(only(core)->flow.state, BH_FLOW_ESTABLISHED);
@@ -270,7 +270,7 @@ static void nothing_waits_for_one_who_is_gone(void **state)
 
 	f.established = true;
 	bh_core_flows(core, &f, 1);
-	assert_int_equal(bh_ledger_count(core->ledger), 0);
+	assert_int_equal(bh_ledger_count(core->ledger, BH_EDGES), 0);
 	core->kernel = NULL;
 	bh_core_counts_end(core);
 	core->kernel = gone;

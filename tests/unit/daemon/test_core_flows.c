@@ -117,7 +117,7 @@ static void what_a_tunnel_carries_is_shown_and_nothing_else(void **state)
 	assert_false(bh_core_flow_is_judged(shown));
 	assert_true(bh_core_flow_is_judged(core->oldest));
 	assert_ptr_equal(find(core, &plain.key), core->oldest);
-	assert_int_equal(bh_ledger_count(core->ledger), 0);
+	assert_int_equal(bh_ledger_count(core->ledger, BH_EDGES), 0);
 }
 
 /* Whoever sends under a thousand names is reported, and does not bury the other events. */
@@ -488,7 +488,7 @@ static uint64_t learned_connections(const struct bh_core *core)
 {
 	uint64_t count = 0;
 
-	bh_ledger_each(core->ledger, count_connections, &count);
+	bh_ledger_each(core->ledger, BH_EDGES, count_connections, &count);
 	return count;
 }
 

@@ -140,8 +140,8 @@ static void assert_joined(struct bh_core *core)
 	assert_int_equal(live->flow.rx.sent.bytes, 310);
 	assert_int_equal(live->flow.rx.delivered.bytes, 300);
 	assert_int_equal(bh_core_joined_named(live)->dport, 8080);
-	assert_int_equal(bh_ledger_count(core->ledger), 1);
-	bh_ledger_each(core->ledger, take_edge, &edge);
+	assert_int_equal(bh_ledger_count(core->ledger, BH_EDGES), 1);
+	bh_ledger_each(core->ledger, BH_EDGES, take_edge, &edge);
 	assert_string_equal(edge.src->name, "netns:web");
 	assert_string_equal(edge.dst->name, "netns:db");
 	assert_int_equal(edge.port, 80);
@@ -157,7 +157,8 @@ static void both_legs_are_one_connection(void **state)
 
 	core_fixture_world(core);
 	bh_core_flows(core, flows, 2);
-	assert_int_equal(bh_ledger_count(core->ledger), 0); /* until the answer is there */
+	assert_int_equal(bh_ledger_count(core->ledger, BH_EDGES),
+			 0); /* until the answer is there */
 	bh_core_tracked(core, &answer, 1);
 	bh_core_flows(core, flows, 2);
 	assert_joined(core);
@@ -261,7 +262,7 @@ static void who_opened_it_is_known(void **state)
 	assert_int_equal(core->newest->flow.direction, BH_DIRECTION_CONNTRACK);
 	assert_int_equal(core->newest->flow.key.dport, 80);
 	assert_int_equal(core->newest->flow.rx.sent.packets, 5);
-	assert_int_equal(bh_ledger_count(core->ledger), 1);
+	assert_int_equal(bh_ledger_count(core->ledger, BH_EDGES), 1);
 }
 
 static void what_was_picked_up_midstream_is_not_believed(void **state)
@@ -274,7 +275,7 @@ static void what_was_picked_up_midstream_is_not_believed(void **state)
 	bh_core_flows(core, &flow, 1);
 	bh_core_tracked(core, &answer, 1);
 	assert_int_equal(core->newest->flow.direction, BH_DIRECTION_UNKNOWN);
-	assert_int_equal(bh_ledger_count(core->ledger), 0);
+	assert_int_equal(bh_ledger_count(core->ledger, BH_EDGES), 0);
 }
 
 /* An answer that never comes holds nothing up for ever. */
@@ -290,7 +291,7 @@ static void who_is_not_answered_goes_on(void **state)
 	for (int i = 1; i < 6; i++)
 		bh_core_tracking_tick(core, now + i * 60 * BH_SECOND);
 	assert_false(bh_core_tracking_waits(core->newest));
-	assert_int_equal(bh_ledger_count(core->ledger), 1);
+	assert_int_equal(bh_ledger_count(core->ledger, BH_EDGES), 1);
 }
 
 /* What ends after there is nobody to ask any more may be a leg, and is not learned for a
@@ -306,7 +307,7 @@ static void the_last_second_teaches_no_leg(void **state)
 	core->kernel = NULL;
 	flow.final = true;
 	bh_core_flows(core, &flow, 1);
-	assert_int_equal(bh_ledger_count(core->ledger), 0);
+	assert_int_equal(bh_ledger_count(core->ledger, BH_EDGES), 0);
 	core->kernel = kernel;
 }
 
@@ -314,8 +315,8 @@ static void the_last_second_teaches_no_leg(void **state)
 
 static const char *learned_client(struct bh_core *core, struct bh_edge *edge)
 {
-	assert_int_equal(bh_ledger_count(core->ledger), 1);
-	bh_ledger_each(core->ledger, take_edge, edge);
+	assert_int_equal(bh_ledger_count(core->ledger, BH_EDGES), 1);
+	bh_ledger_each(core->ledger, BH_EDGES, take_edge, edge);
 	return edge->src->name;
 }
 

@@ -130,7 +130,7 @@ static struct bh_edge masked_edge(const struct bh_core *core)
 {
 	struct bh_edge edge = { 0 };
 
-	bh_ledger_each(core->ledger, take_masked, &edge);
+	bh_ledger_each(core->ledger, BH_EDGES, take_masked, &edge);
 	return edge;
 }
 
@@ -170,7 +170,7 @@ static void both_legs_teach_what_they_are(void **state)
 	report(core, web_calls(1, NOW));
 	report(core, proxy_calls(2, NOW + MS));
 	edge = masked_edge(core);
-	assert_int_equal(bh_ledger_count(core->ledger), 2);
+	assert_int_equal(bh_ledger_count(core->ledger, BH_EDGES), 2);
 	assert_string_equal(edge.src->name, "docker-proxy of host:8080, or the host itself");
 	assert_string_equal(live(core, 1)->dst->name, "host");
 	assert_int_equal(bh_core_proxy_clients(core, &edge)->count, 1);

@@ -84,8 +84,8 @@ static struct bh_edge edge_to(const struct bh_ledger *l, const struct bh_peer *d
 {
 	struct wanted w = { .port = port, .dst = dst };
 
-	bh_ledger_each(l, take, &w);
-	bh_ledger_each_attempt(l, take, &w);
+	bh_ledger_each(l, BH_EDGES, take, &w);
+	bh_ledger_each(l, BH_ATTEMPTS, take, &w);
 	assert_true(w.found);
 	return w.edge;
 }

@@ -8,11 +8,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ledger.h"
+#include "ledger_keep.h"
 
 #define WINDOW 1000
 
-static const struct bh_ledger_config config = { .window = WINDOW, .max_edges = 1000 };
+static const struct bh_ledger_config config = { .window = WINDOW,
+						.max_edges = 1000,
+						.max_attempts = 1000,
+						.max_opposed = 1000,
+						.max_contacts = 1000,
+						.saved = true };
 
 static const struct bh_peer web = { BH_PEER_WORKLOAD, "web" }, api = { BH_PEER_WORKLOAD, "api" },
 			    world = { BH_PEER_WORLD, "world" }, host = { BH_PEER_HOST, "host" },
@@ -52,8 +57,8 @@ static struct list all(const struct bh_ledger *ledger)
 {
 	struct list list = { .count = 0 };
 
-	bh_ledger_each(ledger, take, &list);
-	assert_int_equal(list.count, bh_ledger_count(ledger));
+	bh_ledger_each(ledger, BH_EDGES, take, &list);
+	assert_int_equal(list.count, bh_ledger_count(ledger, BH_EDGES));
 	return list;
 }
 
@@ -65,11 +70,60 @@ static struct bh_edge only(const struct bh_ledger *ledger)
 	return list.items[0];
 }
 
+static void take_news(void *user, enum bh_ledger_list which, const struct bh_edge *edge)
+{
+	if (which == BH_EDGES)
+		take(user, edge);
+}
+
+static void ignore_gone(void *user, const struct bh_edge *edge)
+{
+	(void)user;
+	(void)edge;
+}
+
+static void ignore_owner(void *user, const struct bh_owner_state *owner)
+{
+	(void)user;
+	(void)owner;
+}
+
+static void ignore_walk(void *user, const struct bh_walk *walk)
+{
+	(void)user;
+	(void)walk;
+}
+
+static void ignore_contact(void *user, uint64_t replica, uint64_t contact)
+{
+	(void)user;
+	(void)replica;
+	(void)contact;
+}
+
+static void ignore_replica(void *user, uint64_t replica)
+{
+	(void)user;
+	(void)replica;
+}
+
+static void ignore_whole(void *user, const struct bh_ledger_state *state)
+{
+	(void)user;
+	(void)state;
+}
+
+/* The edges among the news. */
 static struct list dirty(struct bh_ledger *ledger)
 {
 	struct list list = { .count = 0 };
+	const struct bh_ledger_news news = {
+		take_news,    ignore_gone,
+		ignore_owner, { ignore_replica, ignore_walk, ignore_contact, NULL },
+		ignore_whole, &list
+	};
 
-	bh_ledger_each_dirty(ledger, take, &list);
+	bh_ledger_each_news(ledger, &news);
 	return list;
 }
 
@@ -86,7 +140,7 @@ static void an_answered_connection_makes_an_edge(void **state)
 	struct bh_contact c = contact();
 
 	(void)state;
-	assert_int_equal(bh_ledger_count(ledger), 0);
+	assert_int_equal(bh_ledger_count(ledger, BH_EDGES), 0);
 	assert_learned(ledger, &c);
 	struct bh_edge e = only(ledger);
 	assert_memory_equal(e.src, &web, sizeof(web));
@@ -179,7 +233,7 @@ static void a_connection_counts_once(void **state)
 	(void)state;
 	c.answered = c.teaches = c.ends = false;
 	assert_int_equal(bh_ledger_observe(ledger, &c), BH_UNLEARNED_UNANSWERED);
-	assert_int_equal(bh_ledger_count(ledger), 0);
+	assert_int_equal(bh_ledger_count(ledger, BH_EDGES), 0);
 	c.answered = c.teaches = true;
 	c.time = 600;
 	assert_learned(ledger, &c);
@@ -228,7 +282,7 @@ static void a_connection_that_may_teach_late_counts_too(void **state)
 static void refuse(struct bh_ledger *ledger, struct bh_contact c, enum bh_unlearned reason)
 {
 	uint64_t before = bh_ledger_unlearned(ledger, reason);
-	size_t edges = bh_ledger_count(ledger);
+	size_t edges = bh_ledger_count(ledger, BH_EDGES);
 
 	/* Any number of reports, and once it is over: one connection. */
 	c.ends = false;
@@ -238,7 +292,7 @@ static void refuse(struct bh_ledger *ledger, struct bh_contact c, enum bh_unlear
 	c.ends = true;
 	assert_int_equal(bh_ledger_observe(ledger, &c), reason);
 	assert_int_equal(bh_ledger_unlearned(ledger, reason), before + 1);
-	assert_int_equal(bh_ledger_count(ledger), edges);
+	assert_int_equal(bh_ledger_count(ledger, BH_EDGES), edges);
 }
 
 static void what_may_not_teach_makes_no_edge(void **state)
@@ -508,7 +562,7 @@ static void a_restored_ledger_goes_on(void **state)
 	struct list saved = dirty(before);
 	assert_int_equal(saved.count, 20);
 	for (size_t i = 0; i < saved.count; i++)
-		bh_ledger_restore(after, &saved.items[i]);
+		bh_ledger_restore_edge(after, BH_EDGES, &saved.items[i]);
 	/* What comes from the store need not go back. */
 	assert_int_equal(dirty(after).count, 0);
 	c = contact();
@@ -544,7 +598,7 @@ static void restoring_replaces_an_edge_of_the_same_key(void **state)
 	assert_learned(ledger, &c);
 	struct bh_edge e = only(ledger);
 	e.connections = e.answered = 50;
-	bh_ledger_restore(ledger, &e);
+	bh_ledger_restore_edge(ledger, BH_EDGES, &e);
 	struct bh_edge found = only(ledger);
 	assert_memory_equal(&found, &e, sizeof(e));
 	bh_ledger_free(ledger);

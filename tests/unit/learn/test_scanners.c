@@ -19,14 +19,14 @@ static bool contact(struct bh_scanners *s, uint16_t *port, int count, bool answe
 
 	for (int i = 0; i < count; i++) {
 		assert_false(flagged);
-		flagged = bh_scanners_contact(s, 1, &db, IPPROTO_TCP, ++*port, answered);
+		flagged = bh_scanners_contact(s, 1, &db, IPPROTO_TCP, ++*port, answered, 5);
 	}
 	return flagged;
 }
 
 static void four_failures_on_end(void **state)
 {
-	struct bh_scanners *s = bh_scanners_new(100);
+	struct bh_scanners *s = bh_scanners_new(100, true);
 	uint16_t port = 0;
 
 	(void)state;
@@ -40,7 +40,7 @@ static void four_failures_on_end(void **state)
 
 static void a_good_history_excuses_three_more(void **state)
 {
-	struct bh_scanners *s = bh_scanners_new(100);
+	struct bh_scanners *s = bh_scanners_new(100, true);
 	uint16_t port = 0;
 
 	(void)state;
@@ -52,22 +52,22 @@ static void a_good_history_excuses_three_more(void **state)
 static void only_the_first_contact_counts(void **state)
 {
 	static const struct bh_peer other = { BH_PEER_ADDRESS, "db" };
-	struct bh_scanners *s = bh_scanners_new(100);
+	struct bh_scanners *s = bh_scanners_new(100, true);
 
 	(void)state;
 	for (int i = 0; i < 100; i++)
-		assert_false(bh_scanners_contact(s, 1, &db, IPPROTO_TCP, 80, false));
+		assert_false(bh_scanners_contact(s, 1, &db, IPPROTO_TCP, 80, false, 5));
 	/* Others are: another protocol, destination or replica. */
-	assert_false(bh_scanners_contact(s, 1, &db, IPPROTO_UDP, 80, false));
-	assert_false(bh_scanners_contact(s, 2, &db, IPPROTO_TCP, 80, false));
-	assert_false(bh_scanners_contact(s, 1, &other, IPPROTO_TCP, 80, false));
-	assert_true(bh_scanners_contact(s, 1, &db, IPPROTO_TCP, 81, false));
+	assert_false(bh_scanners_contact(s, 1, &db, IPPROTO_UDP, 80, false, 5));
+	assert_false(bh_scanners_contact(s, 2, &db, IPPROTO_TCP, 80, false, 5));
+	assert_false(bh_scanners_contact(s, 1, &other, IPPROTO_TCP, 80, false, 5));
+	assert_true(bh_scanners_contact(s, 1, &db, IPPROTO_TCP, 81, false, 5));
 	bh_scanners_free(s);
 }
 
 static void what_finds_no_room_is_counted_and_not_judged(void **state)
 {
-	struct bh_scanners *s = bh_scanners_new(3);
+	struct bh_scanners *s = bh_scanners_new(3, true);
 	uint16_t port = 0;
 
 	(void)state;

@@ -178,12 +178,40 @@ static void take_edge(void *user, const struct bh_edge *edge)
 	edges->items[edges->count++].dst = make_peer(edge->dst->kind, edge->dst->name);
 }
 
-static void load_edges(struct bh_store *store, struct edges *edges)
+static struct bh_ledger *new_ledger(void)
 {
-	struct bh_error err = { 0 };
+	static const struct bh_ledger_config config = { .window = 86400 * INT64_C(1000000),
+							.max_edges = 1000,
+							.max_attempts = 1000,
+							.max_opposed = 1000,
+							.max_contacts = 1000,
+							.watched = true,
+							.saved = true };
+
+	return bh_ledger_new(&config);
+}
+
+/* As the only one of its ledger. */
+static int save_edge(struct bh_store *store, const struct bh_edge *edge, struct bh_error *err)
+{
+	struct bh_ledger *ledger = new_ledger();
+
+	bh_ledger_restore_edge(ledger, BH_EDGES, edge);
+	bh_ledger_mark_dirty(ledger);
+	int result = bh_store_save_ledger(store, ledger, err);
+	bh_ledger_free(ledger);
+	return result;
+}
+
+static int load_edges(struct bh_store *store, struct edges *edges, struct bh_error *err)
+{
+	struct bh_ledger *ledger = new_ledger();
+	int result = bh_store_load_ledger(store, ledger, err);
 
 	edges->count = 0;
-	assert_int_equal(bh_store_load_edges(store, take_edge, edges, &err), 0);
+	bh_ledger_each(ledger, BH_EDGES, take_edge, edges);
+	bh_ledger_free(ledger);
+	return result;
 }
 
 static void assert_same_edge(const struct bh_edge *a, const struct bh_edge *b)
@@ -198,6 +226,8 @@ static void assert_same_edge(const struct bh_edge *a, const struct bh_edge *b)
 	assert_true(a->connections == b->connections && a->answered == b->answered);
 	assert_true(a->bytes == b->bytes && a->replicas == b->replicas);
 	assert_true(a->windows == b->windows && a->last_window == b->last_window);
+	assert_true(a->gap == b->gap && a->longest_gap == b->longest_gap &&
+		    a->even_gaps == b->even_gaps);
 	assert_true(a->hours == b->hours && a->last_hour == b->last_hour);
 	assert_int_equal(a->held, b->held);
 	assert_int_equal(a->lossy, b->lossy);
@@ -215,26 +245,26 @@ static void edges_survive_to_the_last_bit(void **state)
 	extreme.first = INT64_MIN;
 	extreme.last = INT64_MAX;
 	extreme.connections = extreme.answered = extreme.bytes = extreme.replicas = UINT64_MAX;
-	extreme.windows = UINT32_MAX;
-	extreme.last_window = INT64_MIN;
-	extreme.hours = UINT32_MAX;
+	extreme.windows = extreme.hours = extreme.gap = extreme.longest_gap = UINT16_MAX;
+	extreme.even_gaps = UINT8_MAX;
 	extreme.last_hour = INT64_MIN;
+	extreme.last_window = INT64_MIN / 24 - 1; /* rounded down */
 	extreme.held = extreme.lossy = true;
 	struct bh_peer *longest = make_peer(BH_PEER_WORKLOAD, "");
 	memset(longest->name, 'n', sizeof(longest->name) - 1);
 	extreme.src = longest;
 	/* Of the same names, but another kind of peer: another edge. */
 	ends.dst = make_peer(BH_PEER_DEPARTED, ends.dst->name);
-	assert_int_equal(bh_store_save_edge(store, &plain, NULL), 0);
-	assert_int_equal(bh_store_save_edge(store, &extreme, NULL), 0);
-	assert_int_equal(bh_store_save_edge(store, &ends, NULL), 0);
+	assert_int_equal(save_edge(store, &plain, NULL), 0);
+	assert_int_equal(save_edge(store, &extreme, NULL), 0);
+	assert_int_equal(save_edge(store, &ends, NULL), 0);
 	/* Saved again, it is replaced. */
 	plain.connections = 4;
-	assert_int_equal(bh_store_save_edge(store, &plain, NULL), 0);
+	assert_int_equal(save_edge(store, &plain, NULL), 0);
 	bh_store_close(store);
 
 	store = open_store();
-	load_edges(store, &edges);
+	assert_int_equal(load_edges(store, &edges, NULL), 0);
 	assert_int_equal(edges.count, 3);
 	for (size_t i = 0; i < 3; i++) {
 		const struct bh_edge *e = &edges.items[i];
@@ -255,17 +285,20 @@ static void edges_of_unknown_kind_are_left_out(void **state)
 	static struct edges edges;
 
 	(void)state;
-	assert_int_equal(bh_store_save_edge(store, &edge, NULL), 0);
+	assert_int_equal(save_edge(store, &edge, NULL), 0);
 	bh_store_close(store);
-	execute("INSERT INTO edges SELECT 99, 'x', dst_kind, dst, proto, port, first, last,"
-		" connections, answered, bytes, replicas, windows, last_window, lossy,"
-		" hours, last_hour, held FROM edges");
-	execute("INSERT INTO edges SELECT src_kind, 'y', 355, dst, proto, port, first, last,"
-		" connections, answered, bytes, replicas, windows, last_window, lossy,"
-		" hours, last_hour, held FROM edges"
-		" WHERE src = 'web-1'");
+	execute("INSERT INTO ledger SELECT list, 99, 'x', dst_kind, dst, proto, port, first, last,"
+		" connections, answered, bytes, replicas, windows, hours, last_hour, gap,"
+		" longest_gap, even_gaps, held, lossy FROM ledger");
+	execute("INSERT INTO ledger SELECT list, src_kind, 'y', 355, dst, proto, port, first, last,"
+		" connections, answered, bytes, replicas, windows, hours, last_hour, gap,"
+		" longest_gap, even_gaps, held, lossy FROM ledger WHERE src = 'web-1'");
+	execute("INSERT INTO ledger SELECT 7, src_kind, src, dst_kind, dst, proto, port, first, "
+		"last,"
+		" connections, answered, bytes, replicas, windows, hours, last_hour, gap,"
+		" longest_gap, even_gaps, held, lossy FROM ledger WHERE src = 'web-1'");
 	store = open_store();
-	load_edges(store, &edges);
+	assert_int_equal(load_edges(store, &edges, NULL), 0);
 	assert_int_equal(edges.count, 1);
 	assert_same_edge(&edges.items[0], &edge);
 	bh_store_close(store);
@@ -380,12 +413,6 @@ static void modes_and_containers_survive(void **state)
 	bh_store_close(store);
 }
 
-static void count_edge(void *user, const struct bh_edge *edge)
-{
-	(void)edge;
-	++*(int *)user;
-}
-
 /* --- instances -------------------------------------------------------------------------------- */
 
 static void take_instance(void *user, const struct bh_stored_instance *i)
@@ -489,14 +516,8 @@ static void instances_are_bounded(void **state)
 	assert_int_equal(until, 0); /* its watch is forgotten, too */
 	bh_store_close(store);
 	execute("CREATE TABLE count AS SELECT count(*) AS n FROM holders");
-	execute("INSERT INTO edges SELECT n, '', 0, '', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 "
-		"FROM count"
-		" WHERE n = 3");
-	store = open_store();
-	int edges = 0;
-	assert_int_equal(bh_store_load_edges(store, count_edge, &edges, NULL), 0);
-	assert_int_equal(edges, 1);
-	bh_store_close(store);
+	execute("UPDATE count SET n = 1 / (n = 3)"); /* NULL where it is not */
+	execute("CREATE TABLE is_three (n NOT NULL); INSERT INTO is_three SELECT n FROM count");
 }
 
 static void watches_and_renamings_survive(void **state)
@@ -819,22 +840,46 @@ static void what_peers_were_called_comes_back(void **state)
 static void an_older_schema_is_brought_up_to_date(void **state)
 {
 	struct bh_store *store = open_store();
+	/* Of its hours nobody knows more than that there was one in each window. */
 	struct bh_edge edge = { .src = make_peer(BH_PEER_WORKLOAD, "web"),
-				.dst = make_peer(BH_PEER_WORKLOAD, "db") };
-	int edges = 0;
+				.dst = make_peer(BH_PEER_WORKLOAD, "db"),
+				.proto = IPPROTO_TCP,
+				.port = 80,
+				.first = 100,
+				.last = 200,
+				.connections = 3,
+				.answered = 2,
+				.bytes = 1000,
+				.replicas = 5,
+				.windows = 2,
+				.last_window = -3,
+				.hours = 2,
+				.last_hour = -72,
+				.lossy = true };
+	static struct edges edges;
 
 	(void)state;
-	assert_int_equal(bh_store_save_edge(store, &edge, NULL), 0);
 	bh_store_close(store);
 	execute("DROP TABLE called; DROP TABLE instances; DROP TABLE holders; DROP TABLE watched;"
-		"DROP TABLE renamed; DROP TABLE kept; ALTER TABLE edges DROP COLUMN hours;"
-		"ALTER TABLE edges DROP COLUMN last_hour; ALTER TABLE edges DROP COLUMN held;"
+		"DROP TABLE renamed; DROP TABLE kept; DROP TABLE ledger; DROP TABLE owners;"
+		"DROP TABLE walks; DROP TABLE contacts; DROP TABLE learning; DROP TABLE decisions;"
+		"CREATE TABLE edges (src_kind INTEGER NOT NULL, src TEXT NOT NULL,"
+		" dst_kind INTEGER NOT NULL, dst TEXT NOT NULL, proto INTEGER NOT NULL,"
+		" port INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,"
+		" connections INTEGER NOT NULL, answered INTEGER NOT NULL, bytes INTEGER NOT NULL,"
+		" replicas INTEGER NOT NULL, windows INTEGER NOT NULL, last_window INTEGER NOT "
+		"NULL,"
+		" lossy INTEGER NOT NULL, PRIMARY KEY (src_kind, src, dst_kind, dst, proto, port))"
+		" WITHOUT ROWID;"
+		"INSERT INTO edges VALUES (1, 'web', 1, 'db', 6, 80, 100, 200, 3, 2, 1000, 5, 2, "
+		"-3, 1);"
 		"PRAGMA user_version = 1");
 	bh_store_close(open_store());
 	store = open_store();
 	assert_int_equal(bh_store_save_watched(store, 1, 2, NULL), 0);
-	assert_int_equal(bh_store_load_edges(store, count_edge, &edges, NULL), 0);
-	assert_int_equal(edges, 1);
+	assert_int_equal(load_edges(store, &edges, NULL), 0);
+	assert_int_equal(edges.count, 1);
+	assert_same_edge(&edges.items[0], &edge);
 	assert_int_equal(bh_store_save_called(store, "web", "192.0.2.1", "dns b.example 2\n", NULL),
 			 0);
 	bh_store_close(store);
@@ -844,10 +889,10 @@ static void a_newer_schema_is_refused_and_left_alone(void **state)
 {
 	(void)state;
 	bh_store_close(open_store());
-	execute("PRAGMA user_version = 6");
-	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 6, this one knows 5)");
-	execute("CREATE TABLE later (a); DROP TABLE edges; PRAGMA user_version = 6");
-	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 6, this one knows 5)");
+	execute("PRAGMA user_version = 7");
+	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 7, this one knows 6)");
+	execute("CREATE TABLE later (a); DROP TABLE ledger; PRAGMA user_version = 7");
+	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 7, this one knows 6)");
 }
 
 static void what_is_no_database_is_refused_and_left_alone(void **state)
@@ -876,7 +921,7 @@ static void fill_store(void)
 	for (unsigned i = 0; i < 300; i++) {
 		struct bh_edge edge = make_edge(i);
 
-		assert_int_equal(bh_store_save_edge(store, &edge, NULL), 0);
+		assert_int_equal(save_edge(store, &edge, NULL), 0);
 	}
 	add_events(store, 1, 300);
 	assert_int_equal(bh_store_commit(store, NULL), 0);
@@ -919,12 +964,6 @@ static void damage_is_refused_and_left_alone(void **state)
 	bh_buffer_free(&good);
 }
 
-static void ignore_edge(void *user, const struct bh_edge *edge)
-{
-	(void)user;
-	assert_true(edge->src->kind <= BH_PEER_DEPARTED);
-}
-
 static void ignore_event(void *user, int64_t number, const char *json)
 {
 	(void)user;
@@ -937,6 +976,7 @@ static void ignore_event(void *user, int64_t number, const char *json)
 static void a_turned_byte_does_no_harm(void **state)
 {
 	uint32_t random = 7;
+	static struct edges edges;
 	int refused = 0;
 
 	(void)state;
@@ -953,7 +993,7 @@ static void a_turned_byte_does_no_harm(void **state)
 		struct bh_store *store = bh_store_open(path, &err);
 		refused += store == NULL;
 		if (store != NULL) {
-			int result = bh_store_load_edges(store, ignore_edge, NULL, &err);
+			int result = load_edges(store, &edges, &err);
 
 			if (result == 0)
 				result = bh_store_events(store, 0, 1000, ignore_event, NULL, &err);

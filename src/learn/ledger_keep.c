@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ledger_keep.h"
+
+#include <string.h>
+
+#include "ledger_parts.h"
+
+#define MINUTE (60 * INT64_C(1000000))
+
+bool bh_ledger_has_news(const struct bh_ledger *l)
+{
+	int64_t often = l->config.window / 100 < MINUTE ? l->config.window / 100 : MINUTE;
+
+	for (size_t i = 0; i < BH_LEDGER_LISTS; i++)
+		if (l->dirty[i].first != NULL)
+			return true;
+	return !STAILQ_EMPTY(&l->dirty_owners) || l->gone_count > 0 ||
+	       bh_scanners_has_news(l->scanners) ||
+	       memcmp(l->state.unlearned, l->saved.unlearned, sizeof(l->saved.unlearned)) != 0 ||
+	       l->state.watched - l->saved.watched >= often;
+}
+
+static void tell_edges(struct bh_ledger *l, enum bh_ledger_list list,
+		       const struct bh_ledger_news *news)
+{
+	struct bh_entry *e = l->dirty[list].first, *next;
+
+	l->dirty[list] = (struct bh_dirty_list) { 0 };
+	for (; e != NULL; e = next) {
+		struct bh_edge view = bh_ledger_view(e);
+
+		next = e->next_dirty;
+		e->dirty = false;
+		news->edge(news->user, list, &view);
+	}
+}
+
+void bh_ledger_each_news(struct bh_ledger *l, const struct bh_ledger_news *news)
+{
+	struct bh_ledger_owner *o;
+
+	for (size_t i = 0; i < l->gone_count; i++)
+		news->attempt_gone(news->user, &l->gone[i]);
+	l->gone_count = 0;
+	for (enum bh_ledger_list list = BH_EDGES; list < BH_LEDGER_LISTS; list++)
+		tell_edges(l, list, news);
+	while ((o = STAILQ_FIRST(&l->dirty_owners)) != NULL) {
+		STAILQ_REMOVE_HEAD(&l->dirty_owners, next_dirty);
+		o->dirty = false;
+		news->owner(news->user, &o->state);
+	}
+	bh_scanners_each_news(l->scanners, &news->scanners);
+	news->whole(news->user, &l->state);
+	l->saved = l->state;
+}
+
+void bh_ledger_mark_dirty(struct bh_ledger *l)
+{
+	struct bh_entry *e;
+	struct bh_ledger_owner *o;
+
+	for (enum bh_ledger_list list = BH_EDGES; list < BH_LEDGER_LISTS; list++)
+		for (size_t at = 0; (e = bh_edge_table_next(l->lists[list], &at)) != NULL;)
+			bh_ledger_edge_dirty(l, list, e);
+	for (size_t at = 0; (o = bh_map_next(l->owners, &at)) != NULL;)
+		bh_ledger_owner_dirty(l, o);
+	bh_scanners_mark_dirty(l->scanners);
+	l->saved = (struct bh_ledger_state) { 0 };
+}
+
+/* --- putting back ----------------------------------------------------------------------------- */
+
+void bh_ledger_restore_whole(struct bh_ledger *l, const struct bh_ledger_state *state)
+{
+	l->state = *state;
+}
+
+void bh_ledger_restore_owner(struct bh_ledger *l, const struct bh_owner_state *state)
+{
+	struct bh_ledger_owner *o = bh_ledger_owner_of(l, state->who, state->first);
+	const struct bh_peer *who = o->state.who;
+
+	o->state = *state;
+	o->state.who = who;
+	/* Whoever is here still will be told of. */
+	if (o->state.present)
+		o->state.ran += l->state.watched - o->state.mark;
+	o->state.mark = l->state.watched;
+	o->state.present = false;
+}
+
+static uint16_t within(uint32_t value)
+{
+	return value < UINT16_MAX ? (uint16_t)value : UINT16_MAX;
+}
+
+void bh_ledger_restore_edge(struct bh_ledger *l, enum bh_ledger_list list,
+			    const struct bh_edge *edge)
+{
+	struct bh_entry *e = bh_ledger_entry(l, list, edge);
+
+	/* It became an edge, and the store missed that. */
+	if (list == BH_ATTEMPTS && bh_ledger_entry(l, BH_EDGES, edge) != NULL)
+		return;
+	if (e == NULL)
+		e = bh_ledger_add(l, list, edge);
+	e->first = edge->first;
+	e->last = edge->last;
+	e->connections = edge->connections;
+	e->answered = edge->answered;
+	e->bytes = edge->bytes;
+	e->replicas = edge->replicas;
+	e->windows = within(edge->windows);
+	e->hours = within(edge->hours);
+	e->last_hour = edge->last_hour;
+	e->gap = within(edge->gap);
+	e->longest_gap = within(edge->longest_gap);
+	e->even_gaps = edge->even_gaps < UINT8_MAX ? (uint8_t)edge->even_gaps : UINT8_MAX;
+	e->held = edge->held;
+	e->lossy = edge->lossy;
+}
+
+struct bh_scanners *bh_ledger_scanners(struct bh_ledger *l)
+{
+	return l->scanners;
+}

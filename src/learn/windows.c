@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Windows, and which of them were watched. The watcher's clock is one that nobody sets; the wall
+ * clock only says which window it is. If that jumps, the time until then is counted where it was
+ * spent, and a window to which the clock comes back is not counted a second time.
+ */
+#include "ledger_parts.h"
+
+#define LOST_OF 1000 /* packets: one of them lost, and the window does not count */
+
+static int64_t floor_div(int64_t value, int64_t by)
+{
+	return value / by - (value % by < 0);
+}
+
+int64_t bh_ledger_window_of(const struct bh_ledger *l, int64_t time)
+{
+	return floor_div(time - l->config.offset, l->config.window);
+}
+
+int64_t bh_ledger_hour_of(const struct bh_ledger *l, int64_t time)
+{
+	int64_t window = bh_ledger_window_of(l, time), length = l->config.window / BH_HOURS;
+	int64_t hour =
+		length > 0 ? (time - l->config.offset - window * l->config.window) / length : 0;
+
+	return window * BH_HOURS + (hour < BH_HOURS ? hour : BH_HOURS - 1);
+}
+
+int64_t bh_ledger_hours_window(int64_t hour)
+{
+	return floor_div(hour, BH_HOURS);
+}
+
+void bh_ledger_advance(struct bh_ledger *l, int64_t now)
+{
+	struct bh_ledger_state *s = &l->state;
+
+	if (!s->observed || now < s->first)
+		s->first = now;
+	if (!s->observed || now > s->now)
+		s->now = now;
+	s->observed = true;
+}
+
+static bool was_watched(const struct bh_ledger *l)
+{
+	const struct bh_ledger_state *s = &l->state;
+
+	return s->window > bh_ledger_window_of(l, s->first) && s->window > s->counted &&
+	       s->watched - s->watched_before >= l->config.window / 2 &&
+	       (s->lost == 0 || s->lost * LOST_OF < s->captured + s->lost);
+}
+
+uint8_t bh_ledger_phase(int64_t window)
+{
+	return (uint8_t)(1u << (unsigned)(window - floor_div(window, 7) * 7));
+}
+
+static void settle(struct bh_ledger *l)
+{
+	struct bh_ledger_state *s = &l->state;
+	bool counts = was_watched(l);
+
+	if (counts) {
+		s->windows++;
+		s->phases |= bh_ledger_phase(s->window);
+		s->counted = s->window;
+	}
+	bh_ledger_settle_owners(l, counts);
+	s->captured = s->lost = 0;
+	s->watched_before = s->watched;
+}
+
+void bh_ledger_watch(struct bh_ledger *l, int64_t now, int64_t elapsed)
+{
+	struct bh_ledger_state *s = &l->state;
+	int64_t window = bh_ledger_window_of(l, now);
+
+	if (!s->observed)
+		*s = (struct bh_ledger_state) {
+			.observed = true, .first = now, .window = window, .counted = INT64_MIN
+		};
+	s->watched += elapsed;
+	s->now = now;
+	if (window != s->window)
+		settle(l);
+	s->window = window;
+}
+
+void bh_ledger_packets(struct bh_ledger *l, uint64_t captured, uint64_t lost)
+{
+	l->state.captured += captured;
+	l->state.lost += lost;
+}
+
+uint32_t bh_ledger_windows(const struct bh_ledger *l)
+{
+	if (l->config.watched || !l->state.observed)
+		return l->state.windows;
+	int64_t between =
+		bh_ledger_window_of(l, l->state.now) - bh_ledger_window_of(l, l->state.first) - 1;
+	return between > 0 ? (uint32_t)between : 0;
+}
+
+uint8_t bh_ledger_phases(const struct bh_ledger *l)
+{
+	return l->state.phases;
+}
+
+int64_t bh_ledger_now(const struct bh_ledger *l)
+{
+	return l->state.now;
+}
