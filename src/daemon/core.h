@@ -130,7 +130,11 @@ struct bh_core {
 	char store_moved[512]; /* its file is not under its name any more; "": it is */
 	int64_t store_look;    /* monotonic: when that is looked at next */
 	struct bh_ledger *ledger;
-	struct bh_called *called; /* what the edges' destinations outside were called */
+	struct bh_map *present;	     /* workloads that run: its watcher's (core_learning.c) */
+	uint64_t present_generation; /* of the model, when that was looked at */
+	int64_t watched_at;	     /* monotonic: 0: capture did not watch a second ago */
+	int64_t versions_due;	     /* µs: when all of them are looked at next */
+	struct bh_called *called;    /* what the edges' destinations outside were called */
 
 	struct bh_names *names; /* of peers outside, as DNS named them, by interface */
 
@@ -568,6 +572,12 @@ bool bh_core_flow_is_lossy(const struct bh_core *core, const struct bh_live_flow
 cJSON *bh_core_loss_json(const struct bh_core *core);
 /* Adds a sentence for each kind of loss there was. */
 void bh_core_loss_say(const struct bh_core *core, cJSON *list);
+
+/* core_learning.c */
+void bh_core_learning_start(struct bh_core *core);
+/* An interface goes; before the model knows. */
+void bh_core_learning_gone(struct bh_core *core, uint32_t ifindex, int64_t time);
+void bh_core_learning_tick(struct bh_core *core, int64_t now, int64_t monotonic);
 
 /* core_events.c */
 void bh_core_event(struct bh_core *core, const char *kind, const char *format, ...)

@@ -66,6 +66,7 @@ static void on_tick(uv_timer_t *timer)
 		bh_core_flows_sweep(core, now);
 	}
 	bh_core_kept_tick(core, now);
+	bh_core_learning_tick(core, now, bh_time_monotonic());
 	if (core->rules_dirty)
 		bh_core_rules_touch(core);
 	bh_core_store_save(core);
@@ -98,6 +99,7 @@ static void lose_endpoint(struct bh_core *core, const struct bh_msg_gone *gone)
 	report_endpoint(core, gone->ifindex, false);
 	bh_core_names_gone(core, gone->ifindex);
 	bh_core_window_gone(core, gone->ifindex, gone->time);
+	bh_core_learning_gone(core, gone->ifindex, gone->time);
 	bh_model_endpoint_gone(core->model, gone->ifindex, gone->time);
 	bh_core_listeners_gone(core, gone->ifindex);
 }
@@ -331,6 +333,7 @@ static void start(struct bh_core *core, const struct bh_config *config)
 	core->model = bh_model_new(&model);
 	core->ledger = bh_ledger_new(&ledger);
 	core->called = bh_called_new(ledger.max_edges);
+	bh_core_learning_start(core);
 	STAILQ_INIT(&core->finished);
 	TAILQ_INIT(&core->unnamed);
 	core->names = bh_names_new(NAMES_OF_ONE, NAMES_OF_ALL);

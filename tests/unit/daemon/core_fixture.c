@@ -22,6 +22,7 @@ struct bh_core *core_fixture_new(int64_t keep_departed)
 	core->model = bh_model_new(&model);
 	core->ledger = bh_ledger_new(&ledger);
 	core->called = bh_called_new(ledger.max_edges);
+	bh_core_learning_start(core);
 	core->store = bh_store_open(":memory:", &err);
 	if (core->store == NULL)
 		abort();
@@ -56,7 +57,7 @@ void core_fixture_free(struct bh_core *core)
 				  core->senders, core->modes,	  core->kept,
 				  core->leaks,	 core->attempts,  core->undelivered,
 				  core->joins,	 core->renamed,	  core->remembered,
-				  core->held };
+				  core->held,	 core->present };
 	struct bh_live_flow *next;
 
 	for (struct bh_live_flow *live = core->oldest; live != NULL; live = next) {

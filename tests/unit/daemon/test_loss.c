@@ -88,7 +88,7 @@ static void report(struct bh_core *core, const struct bh_msg_capture_stats *stat
 
 static void totals_count_once_whichever_process_speaks(void **state)
 {
-	struct bh_core *core = bh_calloc(1, sizeof(*core));
+	struct bh_core *core = core_fixture_new(0);
 	struct bh_msg_capture_stats stats = { .started = NOW };
 	uint64_t *totals = core->losses.totals;
 
@@ -114,13 +114,13 @@ static void totals_count_once_whichever_process_speaks(void **state)
 	stats.dropped = 4;
 	report(core, &stats);
 	assert_int_equal(totals[BH_LOSS_PACKETS], 13);
-	free(core);
+	core_fixture_free(core);
 }
 
 /* What was lost before this core is not its to tell. */
 static void what_an_older_process_lost_is_no_news(void **state)
 {
-	struct bh_core *core = bh_calloc(1, sizeof(*core));
+	struct bh_core *core = core_fixture_new(0);
 	struct bh_msg_capture_stats stats = { .started = NOW - 60 * BH_SECOND, .dropped = 7 };
 	struct bh_msg_loss loss = { .netlink_overruns = 3, .denials_lost = 2 };
 	uint64_t *totals = core->losses.totals;
@@ -138,7 +138,7 @@ static void what_an_older_process_lost_is_no_news(void **state)
 	assert_int_equal(totals[BH_LOSS_PACKETS], 1);
 	assert_int_equal(totals[BH_LOSS_NETLINK], 1);
 	assert_int_equal(totals[BH_LOSS_DENIALS], 0);
-	free(core);
+	core_fixture_free(core);
 }
 
 static void flows_alive_in_a_loss_carry_it(void **state)
