@@ -51,6 +51,7 @@ struct bh_edge {
 	uint32_t even_gaps;   /* as many in a row, up to the newest, were like that one */
 	bool held;	      /* found while its source tried others in vain: a scanner's */
 	bool lossy;	      /* something was lost while it was learned */
+	bool heard;	      /* UDP: the destination is known to listen there */
 };
 
 #define BH_EDGE_CLIENTS 8

@@ -250,6 +250,7 @@ static void end(struct lesson *l)
 struct printer {
 	const struct lesson *lesson;
 	struct bh_table *table; /* NULL: as JSON */
+	enum bh_ledger_list list;
 	size_t states[BH_EDGE_REJECTED + 1];
 };
 
@@ -329,7 +330,7 @@ static void add_row(const struct printer *p, const struct bh_edge *e, struct bh_
 static void print_edge(void *user, const struct bh_edge *e)
 {
 	struct printer *p = user;
-	struct bh_judgement judged = bh_judge(p->lesson->ledger, &p->lesson->filters, e);
+	struct bh_judgement judged = bh_judge(p->lesson->ledger, &p->lesson->filters, p->list, e);
 
 	p->states[judged.state]++;
 	if (p->table == NULL)
@@ -350,6 +351,7 @@ static void print_edges(const struct lesson *l)
 		bh_table_expendable(p.table, 4);
 	}
 	bh_ledger_each(l->ledger, BH_EDGES, print_edge, &p);
+	p.list = BH_ATTEMPTS;
 	bh_ledger_each(l->ledger, BH_ATTEMPTS, print_edge, &p);
 	if (p.table == NULL)
 		return;

@@ -19,6 +19,7 @@ struct bh_entry {
 	uint8_t even_gaps;
 	bool held : 1;
 	bool lossy : 1;
+	bool heard : 1;
 	bool dirty : 1;
 	struct bh_entry *next_dirty;
 	struct bh_entry *next_of_owner; /* in order of their discovery */

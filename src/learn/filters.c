@@ -4,9 +4,13 @@
 #include <inttypes.h>
 #include <math.h>
 #include <netinet/in.h>
+#include <strings.h>
 
 #define LATE 3		  /* windows into learning */
 #define DEPLOY_EXPLAINS 2 /* windows after it */
+#define PROVISIONAL 35	  /* windows */
+#define UNUSED 45	  /* windows at least */
+#define UNUSED_GAPS 3	  /* as long as its longest gap */
 #define NO_CHANCE 100	  /* one in so many that an edge of all replicas shows on one alone */
 
 static const uint16_t sensitive_ports[] = { 22,	  23,	135,   139,   445,  2049, 2375,
@@ -31,10 +35,20 @@ const char *bh_filter_code(enum bh_filter filter)
 		[BH_FILTER_ONE_WINDOW] = "F3",	   [BH_FILTER_ONE_REPLICA] = "F4",
 		[BH_FILTER_LATE_SENSITIVE] = "F5", [BH_FILTER_RAW_ADDRESS] = "F6",
 		[BH_FILTER_LATE_NAME] = "F6",	   [BH_FILTER_NAME] = "F7",
-		[BH_FILTER_NEVER] = "never"
+		[BH_FILTER_NEVER] = "never",	   [BH_FILTER_UNUSED] = "unused",
+		[BH_FILTER_OPPOSED] = "denied"
 	};
 
 	return filter < BH_FILTERS ? codes[filter] : "?";
+}
+
+bool bh_filter_parse(const char *code, uint32_t *bits)
+{
+	*bits = 0;
+	for (enum bh_filter f = 0; f < BH_FILTERS; f++)
+		if (strcasecmp(bh_filter_code(f), code) == 0)
+			*bits |= UINT32_C(1) << f;
+	return *bits != 0;
 }
 
 static bool is_among(uint16_t port, const uint16_t *ports, size_t count)
@@ -94,6 +108,13 @@ static bool is_one_replicas(const struct bh_owner *o, const struct bh_edge *e)
 	       ((double)e->hours - 1) * log(o->replicas) > log(NO_CHANCE);
 }
 
+static bool is_unused(const struct bh_ledger *l, const struct bh_edge *e)
+{
+	int64_t gap = bh_ledger_window_of(l, bh_ledger_now(l)) - e->last_window;
+
+	return gap > UNUSED && gap > UNUSED_GAPS * (int64_t)e->longest_gap;
+}
+
 static uint32_t bit(enum bh_filter filter, bool applies)
 {
 	return applies ? UINT32_C(1) << filter : 0;
@@ -111,17 +132,50 @@ static uint32_t reasons(const struct bh_ledger *l, const struct bh_filter_config
 	       bit(BH_FILTER_LATE_SENSITIVE, late && is_sensitive(config, e)) |
 	       bit(BH_FILTER_RAW_ADDRESS, e->dst->kind == BH_PEER_ADDRESS) |
 	       bit(BH_FILTER_LATE_NAME, late && named && bh_ledger_users(l, e->dst) == 1) |
-	       bit(BH_FILTER_NAME, named) | bit(BH_FILTER_NEVER, never_by_itself(e));
+	       bit(BH_FILTER_NAME, named) | bit(BH_FILTER_NEVER, never_by_itself(e)) |
+	       bit(BH_FILTER_UNUSED, is_unused(l, e));
+}
+
+static bool is_provisional(const struct bh_ledger *l, const struct bh_filter_config *config,
+			   const struct bh_edge *e, uint32_t why)
+{
+	return why == bit(BH_FILTER_ONE_WINDOW, true) && !bh_is_urgent(config, e) &&
+	       bh_ledger_now(l) - e->first <= PROVISIONAL * bh_ledger_config(l)->window;
+}
+
+static struct bh_judgement judge_by_filters(const struct bh_ledger *l,
+					    const struct bh_filter_config *config,
+					    enum bh_ledger_list list, const struct bh_edge *edge)
+{
+	if (list == BH_ATTEMPTS)
+		return (struct bh_judgement) { edge->heard ? BH_EDGE_REVIEW : BH_EDGE_REJECTED,
+					       bit(BH_FILTER_UNANSWERED, true) };
+	if (list == BH_OPPOSED)
+		return (struct bh_judgement) { BH_EDGE_REVIEW, bit(BH_FILTER_OPPOSED, true) };
+	struct bh_owner owner = bh_ledger_owner(l, edge);
+	uint32_t why = reasons(l, config, &owner, edge) & ~config->off;
+	return (struct bh_judgement) { .state = why != 0 ? BH_EDGE_REVIEW : BH_EDGE_ACCEPTED,
+				       .reasons = why,
+				       .provisional = is_provisional(l, config, edge, why) };
 }
 
 struct bh_judgement bh_judge(const struct bh_ledger *l, const struct bh_filter_config *config,
-			     const struct bh_edge *edge)
+			     enum bh_ledger_list list, const struct bh_edge *edge)
 {
-	if (edge->answered == 0)
-		return (struct bh_judgement) { BH_EDGE_REJECTED, bit(BH_FILTER_UNANSWERED, true) };
-	struct bh_owner owner = bh_ledger_owner(l, edge);
-	uint32_t why = reasons(l, config, &owner, edge) & ~config->off;
-	return (struct bh_judgement) { why != 0 ? BH_EDGE_REVIEW : BH_EDGE_ACCEPTED, why };
+	struct bh_judgement judged = judge_by_filters(l, config, list, edge);
+	const struct bh_decision *decision = bh_ledger_decision(l, edge);
+
+	if (!bh_decision_holds(decision, bh_ledger_now(l)))
+		return judged;
+	judged.decision = decision;
+	judged.state = decision->accepted ? BH_EDGE_ACCEPTED : BH_EDGE_REJECTED;
+	judged.provisional = false;
+	return judged;
+}
+
+bool bh_is_allowed(const struct bh_judgement *judgement)
+{
+	return judgement->state == BH_EDGE_ACCEPTED || judgement->provisional;
 }
 
 /* --- in words --------------------------------------------------------------------------------- */
@@ -148,7 +202,10 @@ void bh_filter_explain(const struct bh_ledger *l, const struct bh_edge *e, enum 
 {
 	switch (filter) {
 	case BH_FILTER_UNANSWERED:
-		bh_buffer_printf(out, "tried %" PRIu64 " time%s, and never answered",
+		bh_buffer_printf(out,
+				 e->heard ? "sent %" PRIu64 " time%s to somebody who listens, and "
+					    "never answered: it may be meant to go one way"
+					  : "tried %" PRIu64 " time%s, and never answered",
 				 e->connections, plural(e->connections));
 		break;
 	case BH_FILTER_SCANNER:
@@ -175,6 +232,18 @@ void bh_filter_explain(const struct bh_ledger *l, const struct bh_edge *e, enum 
 	case BH_FILTER_NAME:
 		bh_buffer_puts(out,
 			       "a name outside: only a person can say whether it belongs here");
+		break;
+	case BH_FILTER_UNUSED:
+		bh_buffer_printf(
+			out, "not seen for %" PRId64 " windows; its longest gap was %" PRIu32,
+			bh_ledger_window_of(l, bh_ledger_now(l)) - e->last_window, e->longest_gap);
+		break;
+	case BH_FILTER_OPPOSED:
+		bh_buffer_printf(out,
+				 "the active policy does not allow it: tried %" PRIu64 " time%s, "
+				 "in %" PRIu32 " window%s",
+				 e->connections, plural(e->connections), e->windows,
+				 plural(e->windows));
 		break;
 	case BH_FILTER_NEVER:
 		bh_buffer_puts(out, "whoever may speak to it can take over what runs here");

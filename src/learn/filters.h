@@ -14,7 +14,7 @@ enum bh_edge_state { BH_EDGE_ACCEPTED, BH_EDGE_REVIEW, BH_EDGE_REJECTED };
 const char *bh_edge_state_name(uint8_t state); /* "accepted" … */
 
 enum bh_filter {
-	BH_FILTER_UNANSWERED,	  /* F1 */
+	BH_FILTER_UNANSWERED,	  /* F1; where it may go one way it is left to a person */
 	BH_FILTER_SCANNER,	  /* F2: found while its source tried others in vain */
 	BH_FILTER_ONE_WINDOW,	  /* F3 */
 	BH_FILTER_ONE_REPLICA,	  /* F4: of several, and often enough to be no chance */
@@ -23,9 +23,12 @@ enum bh_filter {
 	BH_FILTER_LATE_NAME,	  /* F6: outside, late and without a deploy, used by nobody else */
 	BH_FILTER_NAME,		  /* F7: outside, by a name that nobody ticked */
 	BH_FILTER_NEVER,	  /* the metadata service; ports by which a machine is taken over */
+	BH_FILTER_UNUSED,	  /* not seen for long, by the measure of its own gaps */
+	BH_FILTER_OPPOSED,	  /* the policy denies it */
 	BH_FILTERS,
 };
-const char *bh_filter_code(enum bh_filter filter); /* "F1" … "F7", "never" */
+const char *bh_filter_code(enum bh_filter filter); /* "F1" … "F7", "never", "unused", "denied" */
+bool bh_filter_parse(const char *code, uint32_t *bits); /* all that go by this code */
 
 struct bh_filter_config {
 	const uint16_t *sensitive; /* ports; NULL: those that everybody watches */
@@ -35,12 +38,19 @@ struct bh_filter_config {
 
 struct bh_judgement {
 	uint8_t state;	  /* enum bh_edge_state */
-	uint32_t reasons; /* bits of enum bh_filter */
+	uint32_t reasons; /* bits of enum bh_filter: what the filters say, whoever decided */
+	const struct bh_decision *decision; /* a person's, which holds; NULL: none does */
+	/* In review for nothing but that it was seen once, inside and to no sensitive port: it may
+	 * pass until 35 windows after that. */
+	bool provisional;
 };
 
-/* edge: the ledger's, or an attempt of its. */
+/* list: where the edge is from. */
 struct bh_judgement bh_judge(const struct bh_ledger *ledger, const struct bh_filter_config *config,
-			     const struct bh_edge *edge);
+			     enum bh_ledger_list list, const struct bh_edge *edge);
+
+/* Whether a policy that is proposed allows it. */
+bool bh_is_allowed(const struct bh_judgement *judgement);
 
 /* The reason in words, with the evidence: "seen in 1 window of 14". */
 void bh_filter_explain(const struct bh_ledger *ledger, const struct bh_edge *edge,

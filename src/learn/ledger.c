@@ -9,6 +9,7 @@
  */
 #include "ledger.h"
 
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,7 +92,8 @@ struct bh_edge bh_ledger_view(const struct bh_entry *e)
 				  .longest_gap = e->longest_gap,
 				  .even_gaps = e->even_gaps,
 				  .held = e->held,
-				  .lossy = e->lossy };
+				  .lossy = e->lossy,
+				  .heard = e->heard };
 }
 
 struct bh_entry *bh_ledger_entry(const struct bh_ledger *l, enum bh_ledger_list list,
@@ -342,6 +344,7 @@ static void note_failure(struct bh_ledger *l, struct bh_entry *e, const struct b
 		return;
 	if (list == BH_ATTEMPTS)
 		stretch(e, c->time);
+	e->heard = e->heard || (c->proto == IPPROTO_UDP && c->direction == BH_DIRECTION_LISTENER);
 	e->connections += count_of(c);
 	bh_ledger_edge_dirty(l, list, e);
 }

@@ -118,6 +118,7 @@ void bh_ledger_restore_edge(struct bh_ledger *l, enum bh_ledger_list list,
 	e->even_gaps = edge->even_gaps < UINT8_MAX ? (uint8_t)edge->even_gaps : UINT8_MAX;
 	e->held = edge->held;
 	e->lossy = edge->lossy;
+	e->heard = edge->heard;
 }
 
 struct bh_scanners *bh_ledger_scanners(struct bh_ledger *l)

@@ -57,7 +57,7 @@ static void count_edge(void *user, const struct bh_edge *edge)
 
 	if (w == NULL)
 		return;
-	struct bh_judgement judged = bh_judge(g->ledger, g->filters, edge);
+	struct bh_judgement judged = bh_judge(g->ledger, g->filters, BH_EDGES, edge);
 	w->states[judged.state]++;
 	w->urgent += judged.state == BH_EDGE_REVIEW && bh_is_urgent(g->filters, edge);
 }

@@ -72,11 +72,12 @@ static void connect_some(struct bh_ledger *l, struct dice *d, int64_t now)
 	bool answered = throw(d, 3) > 0;
 	const struct bh_contact c = { .src = &src,
 				      .dst = &dst,
-				      .proto = IPPROTO_TCP,
-				      .port = (uint16_t)(1 + throw(d, 40)),
+				      .proto = throw(d, 2) == 0 ? IPPROTO_TCP : IPPROTO_UDP,
+				      .port = (uint16_t)(1 + throw(d, 20)),
 				      .replica = 1 + throw(d, 100),
 				      .time = now - (int64_t) throw(d, 2000000),
-				      .direction = BH_DIRECTION_SYN,
+				      .direction = throw(d, 2) == 0 ? BH_DIRECTION_SYN
+								    : BH_DIRECTION_LISTENER,
 				      .answered = answered,
 				      .teaches = answered,
 				      .ends = true,
@@ -142,11 +143,11 @@ static void put_edge(void *user, enum bh_ledger_list list, const struct bh_edge 
 {
 	bh_buffer_printf(add_line(user),
 			 "edge %d %d:%s %d:%s %u/%u %ld-%ld n=%lu a=%lu b=%lu r=%lx w=%u h=%u@%ld "
-			 "g=%u,%u,%u %d%d",
+			 "g=%u,%u,%u %d%d%d",
 			 (int)list, e->src->kind, e->src->name, e->dst->kind, e->dst->name, e->port,
 			 e->proto, e->first, e->last, e->connections, e->answered, e->bytes,
 			 e->replicas, e->windows, e->hours, e->last_hour, e->gap, e->longest_gap,
-			 e->even_gaps, e->held, e->lossy);
+			 e->even_gaps, e->held, e->lossy, e->heard);
 }
 
 static void put_owner(void *user, const struct bh_owner_state *o)

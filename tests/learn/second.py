@@ -95,6 +95,7 @@ class Learner:
                 edge = self.tried.setdefault(key, new_edge(flow, time))
                 edge["last"] = max(edge["last"], time)
             edge["connections"] += flow["count"]
+            edge["heard"] |= flow["proto"] == "udp" and flow["direction"] == "listener"
             return
         if edge is None:
             edge = self.edges[key] = new_edge(flow, time)
@@ -137,13 +138,18 @@ class Learner:
             out.append("F7")
         if edge["dst_kind"] == "metadata" or port in NEVER:
             out.append("never")
+        windows = sorted(edge["windows"])
+        longest = max((b - a for a, b in zip(windows, windows[1:])), default=0)
+        if self.index(self.now) - windows[-1] > max(45, 3 * longest):
+            out.append("unused")
         return out
 
     def rows(self):
         for edge in list(self.edges.values()) + list(self.tried.values()):
             why = self.reasons(edge)
+            in_vain = why == ["F1"] and not edge["heard"]
             yield (edge["src"], edge["dst"], edge["proto"], edge["port"]), {
-                "state": "rejected" if why == ["F1"] else "review" if why else "accepted", "reasons": why,
+                "state": "rejected" if in_vain else "review" if why else "accepted", "reasons": why,
                 "windows": len(edge["windows"]), "hours": len(edge["hours"]), "replicas": len(edge["replicas"]),
                 "connections": edge["connections"], "answered": edge["answered"],
                 "first": f'{edge["first"] / 1e6:.6f}', "last": f'{edge["last"] / 1e6:.6f}'}
@@ -179,7 +185,7 @@ class Learner:
 def new_edge(flow, time):
     return {"src": flow["src"], "dst": flow["dst"], "dst_kind": flow["dst_kind"], "proto": flow["proto"],
             "port": flow["port"], "first": time, "last": time, "connections": 0, "answered": 0, "windows": set(),
-            "hours": set(), "replicas": set()}
+            "hours": set(), "replicas": set(), "heard": False}
 
 
 # --- reading the lines ----------------------------------------------------------------------------------------
@@ -264,7 +270,7 @@ def make_trace(seed):
                     "dst": {"ip": edge["ip"], "port": edge["port"], "workload": edge["dst"]}, "dns": edge["dns"],
                     "state": chance.choice(["closed", "established"] if edge["proto"] == "tcp" else ["answered"])
                     if answered else chance.choice(["attempted", "refused"]),
-                    "direction": chance.choices(["syn", "conntrack", "unknown"], [20, 3, 1])[0],
+                    "direction": chance.choices(["syn", "conntrack", "listener", "unknown"], [20, 3, 2, 1])[0],
                     "verdict": chance.choices(["delivered", "denied"], [40, 1])[0]}
             if replicas.get(edge["src"], 1) > 1:
                 line["src"]["replica"] = f"r{replica}"
@@ -274,7 +280,7 @@ def make_trace(seed):
     for _ in range(6):
         lines.append({"deploy": f"s{chance.randrange(8)}", "time": round(start + chance.random() * 20 * window, 6)})
     chance.shuffle(lines)
-    return lines, window, chance.choice([0, 0, 3600]), start + 20 * window + chance.randrange(window)
+    return lines, window, chance.choice([0, 0, 3600]), start + chance.choice([20, 20, 70]) * window + chance.randrange(window)
 
 
 # --- both -----------------------------------------------------------------------------------------------------

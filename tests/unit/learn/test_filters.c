@@ -90,12 +90,19 @@ static struct bh_edge edge_to(const struct bh_ledger *l, const struct bh_peer *d
 	return w.edge;
 }
 
+static struct bh_judgement judge_edge(const struct bh_ledger *l,
+				      const struct bh_filter_config *config,
+				      const struct bh_edge *edge)
+{
+	return bh_judge(l, config, edge->answered > 0 ? BH_EDGES : BH_ATTEMPTS, edge);
+}
+
 static struct bh_judgement judge(const struct bh_ledger *l, const struct bh_peer *dst,
 				 uint16_t port)
 {
 	struct bh_edge edge = edge_to(l, dst, port);
 
-	return bh_judge(l, &defaults, &edge);
+	return judge_edge(l, &defaults, &edge);
 }
 
 #define BIT(filter) (UINT32_C(1) << (filter))
@@ -207,10 +214,100 @@ static void a_filter_may_be_off_and_ports_be_others(void **state)
 	see(*state, &web, &api, 22, 1, START + 4 * WINDOW, true);
 	see(*state, &web, &api, 8080, 1, START + 4 * WINDOW, true);
 	struct bh_edge ssh = edge_to(*state, &api, 22), http = edge_to(*state, &api, 8080);
-	assert_int_equal(bh_judge(*state, &config, &ssh).state, BH_EDGE_ACCEPTED);
-	assert_int_equal(bh_judge(*state, &config, &http).reasons, BIT(BH_FILTER_LATE_SENSITIVE));
+	assert_int_equal(judge_edge(*state, &config, &ssh).state, BH_EDGE_ACCEPTED);
+	assert_int_equal(judge_edge(*state, &config, &http).reasons, BIT(BH_FILTER_LATE_SENSITIVE));
 	assert_true(bh_is_urgent(&config, &http));
 	assert_false(bh_is_urgent(&config, &ssh));
+}
+
+/* Syslog, statsd: nobody ever answers, and somebody listens. */
+static void one_way_to_a_listener_is_a_persons_to_decide(void **state)
+{
+	struct bh_contact c = { .src = &web,
+				.dst = &api,
+				.proto = IPPROTO_UDP,
+				.port = 514,
+				.replica = 1,
+				.time = START,
+				.direction = BH_DIRECTION_CONNTRACK,
+				.ends = true };
+
+	bh_ledger_observe(*state, &c);
+	assert_int_equal(judge(*state, &api, 514).state, BH_EDGE_REJECTED);
+	c.direction = BH_DIRECTION_LISTENER;
+	bh_ledger_observe(*state, &c);
+	assert_reasons(*state, &api, 514, BIT(BH_FILTER_UNANSWERED));
+	assert_words(*state, &api, 514, BH_FILTER_UNANSWERED,
+		     "sent 2 times to somebody who listens, and never answered: it may be meant to "
+		     "go one way");
+	/* Of TCP that is no excuse. */
+	c.proto = IPPROTO_TCP;
+	c.port = 515;
+	bh_ledger_observe(*state, &c);
+	assert_int_equal(judge(*state, &api, 515).state, BH_EDGE_REJECTED);
+}
+
+static void what_is_seen_no_more_goes_back_to_review(void **state)
+{
+	see_twice(*state, &web, &api, 80, START);
+	see(*state, &web, &api, 81, 1, START, true);
+	see(*state, &web, &api, 81, 1, START + 31 * WINDOW, true);
+	see(*state, &web, &api, 81, 1, START + 36 * WINDOW, true);
+	bh_ledger_advance(*state, START + 46 * WINDOW);
+	assert_reasons(*state, &api, 80, 0);
+	bh_ledger_advance(*state, START + 47 * WINDOW);
+	assert_reasons(*state, &api, 80, BIT(BH_FILTER_UNUSED));
+	assert_words(*state, &api, 80, BH_FILTER_UNUSED,
+		     "not seen for 46 windows; its longest gap was 1");
+	/* Who is seen once a month is given three of them. */
+	bh_ledger_advance(*state, START + (36 + 93) * WINDOW);
+	assert_reasons(*state, &api, 81, 0);
+	bh_ledger_advance(*state, START + (36 + 94) * WINDOW);
+	assert_reasons(*state, &api, 81, BIT(BH_FILTER_UNUSED));
+}
+
+/* Seen once, inside, and to no port that matters: it may pass for a while. */
+static void what_was_seen_once_may_be_provisional(void **state)
+{
+	see(*state, &web, &api, 80, 1, START, true);
+	see(*state, &web, &api, 22, 1, START, true);
+	see(*state, &web, &pay, 443, 1, START, true);
+	struct bh_judgement once = judge(*state, &api, 80);
+	assert_int_equal(once.state, BH_EDGE_REVIEW);
+	assert_true(once.provisional && bh_is_allowed(&once));
+	assert_false(judge(*state, &api, 22).provisional);
+	assert_false(judge(*state, &pay, 443).provisional);
+	bh_ledger_advance(*state, START + 35 * WINDOW + 1);
+	once = judge(*state, &api, 80);
+	assert_false(once.provisional || bh_is_allowed(&once));
+}
+
+static void a_person_decides_until_it_expires(void **state)
+{
+	const struct bh_edge like = { .src = &web, .dst = &api, .proto = IPPROTO_TCP, .port = 22 };
+	struct bh_decision decision = { .accepted = true,
+					.time = START,
+					.expires = START + 3 * WINDOW,
+					.author = "ann",
+					.why = "backups" };
+
+	see(*state, &web, &api, 22, 1, START, true);
+	assert_reasons(*state, &api, 22, BIT(BH_FILTER_ONE_WINDOW));
+	bh_ledger_decide(*state, &like, &decision);
+	struct bh_judgement judged = judge(*state, &api, 22);
+	assert_int_equal(judged.state, BH_EDGE_ACCEPTED);
+	assert_true(bh_is_allowed(&judged));
+	assert_string_equal(judged.decision->author, "ann");
+	assert_int_equal(judged.reasons, BIT(BH_FILTER_ONE_WINDOW)); /* it is known what it was */
+	decision.accepted = false;
+	bh_ledger_decide(*state, &like, &decision);
+	judged = judge(*state, &api, 22);
+	assert_int_equal(judged.state, BH_EDGE_REJECTED);
+	assert_false(bh_is_allowed(&judged));
+	bh_ledger_advance(*state, START + 3 * WINDOW);
+	judged = judge(*state, &api, 22);
+	assert_null(judged.decision);
+	assert_int_equal(judged.state, BH_EDGE_REVIEW);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
@@ -223,6 +320,10 @@ int main(void)
 		TEST(one_replica_of_several),
 		TEST(sensitive_ports_and_names_that_come_late),
 		TEST(what_is_never_accepted_by_itself),
+		TEST(one_way_to_a_listener_is_a_persons_to_decide),
+		TEST(what_is_seen_no_more_goes_back_to_review),
+		TEST(what_was_seen_once_may_be_provisional),
+		TEST(a_person_decides_until_it_expires),
 		TEST(a_filter_may_be_off_and_ports_be_others),
 	};
 
