@@ -403,6 +403,10 @@ static void print_readiness_json(const struct bh_readiness *r, const char *answe
 	bh_buffer_printf(
 		&out, "{\"windows\":%" PRIu32 ",\"edges\":%" PRIu32 ",\"seen_once\":%" PRIu32 ",",
 		r->windows, r->edges, r->once);
+	put_number(&out, "recent", bh_estimate_new(r->recent, r->recent_windows));
+	bh_buffer_printf(&out, ",\"recent_windows\":%" PRIu32 ",\"deployed\":%s,\"basis\":\"%s\",",
+			 r->recent_windows, r->deployed ? "true" : "false",
+			 r->by_recent ? "recent" : "seen_once");
 	put_number(&out, "expected", r->expected);
 	bh_buffer_puts(&out, ",");
 	put_number(&out, "bound", r->bound == UINT32_MAX ? NAN : r->bound);
@@ -447,6 +451,13 @@ static void print_headline(const struct bh_readiness *r)
 	       " edges were seen in one window of %" PRIu32
 	       " only. Blind to whatever runs less often than that.\n",
 	       r->expected, r->bound, 100 * r->quiet, r->once, r->edges, r->windows);
+	if (r->by_recent)
+		printf("Expected is what came of late: %" PRIu32 " new edges in %" PRIu32
+		       " windows, with deploys among them.\n",
+		       r->recent, r->recent_windows);
+	else if (r->deployed)
+		puts("There were deploys of late; what the last windows brought is no more than "
+		     "that.");
 }
 
 static void print_readiness(const struct lesson *l, const struct bh_readiness *r,

@@ -2,7 +2,8 @@
 /*
  * What was not seen yet, from what was seen only once. Incidence-based: `windows` (T) are the whole
  * windows that were watched, `once` (Q1) the edges that were seen in exactly one of them, whatever
- * the number of their connections.
+ * the number of their connections. Where versions change, the new edges of the last windows, and
+ * these windows, stand in their place.
  *
  * Good, I. J.: The population frequencies of species and the estimation of population parameters,
  * Biometrika 40 (1953); for incidences Chao, A., Colwell, R. K.: Thirty years of progeny from

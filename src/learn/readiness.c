@@ -14,6 +14,15 @@ struct gathering {
 	size_t capacity;
 };
 
+/* Within the windows that are looked back at, or the current one. */
+static bool has_deployed(const struct gathering *g, const struct bh_owner *owner)
+{
+	int64_t age = bh_ledger_now(g->ledger) - owner->deploys[0];
+
+	return owner->deploys[0] != 0 &&
+	       age <= g->readiness->recent_windows * bh_ledger_config(g->ledger)->window;
+}
+
 static void take_baseline(void *user, const struct bh_baseline *b)
 {
 	struct gathering *g = user;
@@ -29,6 +38,9 @@ static void take_baseline(void *user, const struct bh_baseline *b)
 	w->open_ended = w->recent >= BH_OPEN_ENDED;
 	r->edges += b->edges;
 	r->once += b->q1;
+	for (uint32_t i = 0; i < r->recent_windows; i++)
+		r->recent += b->discovered[i];
+	r->deployed = r->deployed || has_deployed(g, &b->owner);
 }
 
 static int by_name(const void *a, const void *b)
@@ -78,9 +90,24 @@ static void add_up(struct bh_readiness *r)
 
 		w->risk = bh_estimate_risk(w->baseline.q1, w->baseline.windows, r->rate, 1);
 	}
-	r->expected = bh_estimate_new(r->once, r->windows);
-	r->bound = bh_estimate_bound(r->once, r->windows, 0.95);
-	r->quiet = bh_estimate_quiet(r->once, r->windows, 1);
+}
+
+/* Those seen once tell of edges that are there and were not met yet. A deploy makes new ones, and
+ * such an edge is seldom seen once only: as long as there are deploys, what the last windows
+ * brought is asked as well, and the higher one is believed. */
+static void expect(struct bh_readiness *r)
+{
+	uint32_t events = r->once, windows = r->windows;
+
+	r->by_recent = r->deployed && bh_estimate_new(r->recent, r->recent_windows) >
+					      bh_estimate_new(r->once, r->windows);
+	if (r->by_recent) {
+		events = r->recent;
+		windows = r->recent_windows;
+	}
+	r->expected = bh_estimate_new(events, windows);
+	r->bound = bh_estimate_bound(events, windows, 0.95);
+	r->quiet = bh_estimate_quiet(events, windows, 1);
 }
 
 struct bh_readiness *bh_readiness_new(const struct bh_ledger *ledger,
@@ -90,11 +117,13 @@ struct bh_readiness *bh_readiness_new(const struct bh_ledger *ledger,
 	struct gathering g = { .ledger = ledger, .filters = filters, .readiness = r };
 
 	r->windows = bh_ledger_windows(ledger);
+	r->recent_windows = bh_estimate_lookback(r->windows);
 	bh_ledger_each_baseline(ledger, take_baseline, &g);
 	if (r->workload_count > 0)
 		qsort(r->workloads, r->workload_count, sizeof(*r->workloads), by_name);
 	bh_ledger_each(ledger, BH_EDGES, count_edge, &g);
 	add_up(r);
+	expect(r);
 	return r;
 }
 

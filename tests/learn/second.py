@@ -176,10 +176,18 @@ class Learner:
         for w in workloads.values():
             w["risk"] = 1 - ((60 + w["windows"]) / (61 + w["windows"])) ** (60 * rate + w["seen_once"])
         once = sum(w["seen_once"] for w in workloads.values())
+        back = min(7, windows // 2)
+        owners = [o for name, o in self.owners.items() if name not in ("world", "host")]
+        recent = sum(1 <= self.index(self.now) - self.index(e["first"]) <= back for o in owners for e in o["edges"])
+        deployed = any(self.now - o["deploys"][-1] <= back * self.window for o in owners if o["deploys"])
+        events, of = once, windows
+        if deployed and back and recent / back > once / windows:
+            events, of = recent, back
         return {"windows": windows, "edges": sum(w["edges"] for w in workloads.values()), "seen_once": once,
-                "expected": once / windows if windows else None,
-                "bound": bound(once, windows, 0.95) if windows else None,
-                "quiet": (windows / (windows + 1)) ** (once + 0.5), "rate": rate, "workloads": workloads}
+                "recent": recent / back if back else None, "recent_windows": back, "deployed": deployed,
+                "basis": "seen_once" if of == windows else "recent",
+                "expected": events / of if of else None, "bound": bound(events, of, 0.95) if of else None,
+                "quiet": (of / (of + 1)) ** (events + 0.5), "rate": rate, "workloads": workloads}
 
 
 def new_edge(flow, time):
@@ -319,8 +327,11 @@ def compare(program, seed):
     workloads = {w["workload"]: w for w in readiness["workloads"]}
     if set(workloads) != set(numbers["workloads"]):
         return f"other workloads: {set(workloads) ^ set(numbers['workloads'])}"
-    for name in ("windows", "edges", "seen_once", "expected", "bound", "quiet", "rate"):
+    for name in ("windows", "edges", "seen_once", "recent", "recent_windows", "expected", "bound", "quiet", "rate"):
         if not same_number(readiness[name], numbers[name]):
+            return f"{name} is {readiness[name]}, and should be {numbers[name]}"
+    for name in ("deployed", "basis"):
+        if readiness[name] != numbers[name]:
             return f"{name} is {readiness[name]}, and should be {numbers[name]}"
     for who, numbers_of in numbers["workloads"].items():
         for name in ("windows", "edges", "seen_once", "seen_twice", "recent", "risk"):
