@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #define BH_SECOND INT64_C(1000000) /* in µs */
+#define BH_DAY (86400 * BH_SECOND)
 #define BH_TIME_TEXT 40
 
 int64_t bh_time_now(void);	 /* wall clock */

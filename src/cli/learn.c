@@ -19,7 +19,6 @@
 #include "table.h"
 #include "timefmt.h"
 
-#define DAY (86400 * BH_SECOND)
 #define MOST_EDGES 10000000
 #define LEAST_WINDOW (24 * BH_SECOND) /* an hour of it is a second */
 
@@ -222,7 +221,7 @@ static int read_options(struct lesson *l, struct bh_ledger_config *config)
 
 static int begin(struct lesson *l)
 {
-	struct bh_ledger_config config = { .window = DAY,
+	struct bh_ledger_config config = { .window = BH_DAY,
 					   .max_edges = MOST_EDGES,
 					   .max_attempts = MOST_EDGES,
 					   .max_contacts = MOST_EDGES };

@@ -230,6 +230,19 @@ static uint32_t whole_windows(const struct bh_ledger *l, const struct bh_owner_s
 	return between > 0 ? (uint32_t)between : 0;
 }
 
+/* Without a watcher all of them count that are over. */
+static uint8_t phases(const struct bh_ledger *l, const struct bh_owner_state *s)
+{
+	int64_t current = bh_ledger_window_of(l, l->state.now);
+	uint8_t all = 0;
+
+	if (l->config.watched)
+		return s->who->kind == BH_PEER_WORKLOAD ? s->phases : l->state.phases;
+	for (int64_t w = bh_ledger_window_of(l, s->first) + 1; w < current && all != 0x7f; w++)
+		all |= bh_ledger_phase(w);
+	return all;
+}
+
 static uint32_t seen(const struct bh_entry *e, bool job)
 {
 	return job ? (uint32_t)__builtin_popcountll(e->replicas) : e->windows;
@@ -239,7 +252,7 @@ static struct bh_baseline sum_up(const struct bh_ledger *l, const struct bh_ledg
 {
 	struct bh_baseline out = { .owner = describe(&o->state),
 				   .windows = whole_windows(l, &o->state),
-				   .phases = o->state.phases,
+				   .phases = phases(l, &o->state),
 				   .edges = o->edge_count };
 	int64_t current = bh_ledger_window_of(l, l->state.now);
 

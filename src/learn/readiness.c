@@ -11,7 +11,8 @@ struct gathering {
 	const struct bh_ledger *ledger;
 	const struct bh_filter_config *filters;
 	struct bh_readiness *readiness;
-	size_t capacity;
+	size_t capacity, schedule_capacity;
+	enum bh_ledger_list list;
 };
 
 /* Within the windows that are looked back at, or the current one. */
@@ -60,6 +61,23 @@ static struct bh_workload_readiness *find(struct bh_readiness *r, const char *na
 	return bsearch(&like, r->workloads, r->workload_count, sizeof(*r->workloads), by_name);
 }
 
+/* Three times at least, and every time after as many windows. */
+static bool has_schedule(const struct bh_edge *e)
+{
+	return e->windows >= 3 && e->gap >= 2 && e->even_gaps == e->windows - 2;
+}
+
+static void note_schedule(struct gathering *g, const struct bh_edge *e)
+{
+	struct bh_readiness *r = g->readiness;
+
+	if (g->list != BH_EDGES || !has_schedule(e))
+		return;
+	r->schedules = bh_grow(r->schedules, &g->schedule_capacity, r->schedule_count + 1,
+			       sizeof(*r->schedules));
+	r->schedules[r->schedule_count++] = (struct bh_schedule) { *e, e->last_window + e->gap };
+}
+
 static void count_edge(void *user, const struct bh_edge *edge)
 {
 	struct gathering *g = user;
@@ -67,11 +85,18 @@ static void count_edge(void *user, const struct bh_edge *edge)
 	struct bh_workload_readiness *w =
 		owner.who->kind == BH_PEER_WORKLOAD ? find(g->readiness, owner.who->name) : NULL;
 
+	note_schedule(g, edge);
 	if (w == NULL)
 		return;
-	struct bh_judgement judged = bh_judge(g->ledger, g->filters, BH_EDGES, edge);
-	w->states[judged.state]++;
-	w->urgent += judged.state == BH_EDGE_REVIEW && bh_is_urgent(g->filters, edge);
+	struct bh_judgement judged = bh_judge(g->ledger, g->filters, g->list, edge);
+	bool waits = judged.state == BH_EDGE_REVIEW && !judged.provisional;
+	if (g->list == BH_EDGES)
+		w->states[judged.state]++;
+	w->provisional += judged.provisional;
+	w->waiting += waits;
+	w->urgent += waits && bh_is_urgent(g->filters, edge);
+	if (g->list == BH_OPPOSED && judged.state != BH_EDGE_REJECTED && edge->last > w->opposed)
+		w->opposed = edge->last;
 }
 
 static void add_up(struct bh_readiness *r)
@@ -121,7 +146,8 @@ struct bh_readiness *bh_readiness_new(const struct bh_ledger *ledger,
 	bh_ledger_each_baseline(ledger, take_baseline, &g);
 	if (r->workload_count > 0)
 		qsort(r->workloads, r->workload_count, sizeof(*r->workloads), by_name);
-	bh_ledger_each(ledger, BH_EDGES, count_edge, &g);
+	for (g.list = BH_EDGES; g.list < BH_LEDGER_LISTS; g.list++)
+		bh_ledger_each(ledger, g.list, count_edge, &g);
 	add_up(r);
 	expect(r);
 	return r;
@@ -132,5 +158,6 @@ void bh_readiness_free(struct bh_readiness *r)
 	if (r == NULL)
 		return;
 	free(r->workloads);
+	free(r->schedules);
 	free(r);
 }

@@ -13,10 +13,20 @@
 struct bh_workload_readiness {
 	struct bh_baseline baseline;
 	uint32_t states[BH_EDGE_REJECTED + 1]; /* edges by enum bh_edge_state */
-	uint32_t urgent; /* of those in review: to a sensitive port, or outside */
+	uint32_t provisional;		       /* of those in review: they may pass for a while */
+	/* What waits for a person, denials and one-way edges among it, provisional ones not; of
+	 * these: to a sensitive port, or outside. */
+	uint32_t waiting, urgent;
+	int64_t opposed; /* µs: when something was last denied that nobody rejected; 0: never */
 	double recent;	 /* new edges a window of late; NaN: too early to say */
 	bool open_ended;
 	double risk; /* probability of a new edge in the next window */
+};
+
+/* An edge that comes back after the same number of windows, two or more, each time. */
+struct bh_schedule {
+	struct bh_edge edge; /* its ends are the ledger's */
+	int64_t next;	     /* window in which it is expected */
 };
 
 struct bh_readiness {
@@ -30,6 +40,8 @@ struct bh_readiness {
 	uint32_t bound;	 /* at most so many, 95 %; UINT32_MAX: nobody can say */
 	double quiet;	 /* probability that the next window brings none */
 	double rate;	 /* of the fleet: new edges a workload and window */
+	struct bh_schedule *schedules; /* of edges, in order of source, destination, port */
+	size_t schedule_count;
 	struct bh_workload_readiness *workloads; /* in order of their names */
 	size_t workload_count;
 };

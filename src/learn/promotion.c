@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "promotion.h"
+
+#include <inttypes.h>
+
+#include "timefmt.h"
+
+#define AUDIT_WINDOWS 7
+#define ENFORCE_WINDOWS 14
+#define QUIET_WINDOWS 7
+#define JOB_RUNS 3
+#define MOST_RISK 0.02
+#define WEEK 0x7f /* bits of seven windows that follow each other */
+
+const char *bh_lack_name(enum bh_lack lack)
+{
+	static const char *const names[BH_LACKS] = {
+		[BH_LACK_WINDOWS] = "windows",	 [BH_LACK_RUNS] = "runs",
+		[BH_LACK_WEEKDAYS] = "weekdays", [BH_LACK_URGENT] = "urgent-review",
+		[BH_LACK_REVIEW] = "review",	 [BH_LACK_QUIET] = "quiet",
+		[BH_LACK_RISK] = "risk",	 [BH_LACK_OPEN_ENDED] = "open-ended"
+	};
+
+	return lack < BH_LACKS ? names[lack] : "?";
+}
+
+static uint32_t bit(enum bh_lack lack, bool applies)
+{
+	return applies ? UINT32_C(1) << lack : 0;
+}
+
+static uint32_t windows_wanted(uint8_t mode)
+{
+	return mode == BH_ENFORCE ? ENFORCE_WINDOWS : AUDIT_WINDOWS;
+}
+
+/* Since when nothing was new, nor denied, nor unknown for want of an audit. */
+static int64_t quiet_since(const struct bh_standing *s)
+{
+	int64_t since = s->readiness->baseline.newest;
+
+	if (s->readiness->opposed > since)
+		since = s->readiness->opposed;
+	return s->must_audit && s->audited > since ? s->audited : since;
+}
+
+static bool is_quiet(const struct bh_standing *s)
+{
+	return (!s->must_audit || s->audited != 0) &&
+	       s->now - quiet_since(s) >= QUIET_WINDOWS * s->window;
+}
+
+static uint32_t lacks_for_audit(const struct bh_standing *s, uint8_t mode)
+{
+	const struct bh_baseline *b = &s->readiness->baseline;
+
+	if (b->owner.job)
+		return bit(BH_LACK_RUNS, b->windows < JOB_RUNS);
+	return bit(BH_LACK_WINDOWS, b->windows < windows_wanted(mode)) |
+	       bit(BH_LACK_WEEKDAYS, (b->phases & WEEK) != WEEK);
+}
+
+static uint32_t lacks_for_enforce(const struct bh_standing *s)
+{
+	const struct bh_workload_readiness *w = s->readiness;
+
+	return bit(BH_LACK_REVIEW, w->waiting > w->urgent) | bit(BH_LACK_QUIET, !is_quiet(s)) |
+	       bit(BH_LACK_RISK, w->risk > MOST_RISK) | bit(BH_LACK_OPEN_ENDED, w->open_ended);
+}
+
+uint32_t bh_promotion_lacks(const struct bh_standing *s, uint8_t mode)
+{
+	uint32_t lacks = 0;
+
+	if (mode >= BH_AUDIT)
+		lacks |= lacks_for_audit(s, mode);
+	if (mode > BH_AUDIT)
+		lacks |= bit(BH_LACK_URGENT, s->readiness->urgent > 0);
+	if (mode == BH_ENFORCE)
+		lacks |= lacks_for_enforce(s);
+	return lacks;
+}
+
+/* --- in words --------------------------------------------------------------------------------- */
+
+static const char *plural(uint64_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
+/* Window 0 begins at 1970-01-01, a Thursday. */
+static void list_weekdays(uint8_t phases, bool days, struct bh_buffer *out)
+{
+	static const char *const names[] = { "Thursday", "Friday",  "Saturday", "Sunday",
+					     "Monday",	 "Tuesday", "Wednesday" };
+	const char *before = "";
+
+	for (unsigned i = 0; i < 7; i++) {
+		if ((phases >> i & 1) != 0)
+			continue;
+		if (days)
+			bh_buffer_printf(out, "%s%s", before, names[i]);
+		else
+			bh_buffer_printf(out, "%s%u", before, i);
+		before = ", ";
+	}
+}
+
+static void explain_quiet(const struct bh_standing *s, struct bh_buffer *out)
+{
+	double windows = (double)(s->now - quiet_since(s)) / (double)s->window;
+
+	if (s->must_audit && s->audited == 0)
+		bh_buffer_printf(out,
+				 "it is not audited yet: %d windows without a denial are "
+				 "wanted",
+				 QUIET_WINDOWS);
+	else
+		bh_buffer_printf(
+			out, "something new, or denied, %.1f windows ago; %d without are wanted",
+			windows, QUIET_WINDOWS);
+}
+
+void bh_promotion_explain(const struct bh_standing *s, uint8_t mode, enum bh_lack lack,
+			  struct bh_buffer *out)
+{
+	const struct bh_workload_readiness *w = s->readiness;
+	const struct bh_baseline *b = &w->baseline;
+
+	switch (lack) {
+	case BH_LACK_WINDOWS:
+		bh_buffer_printf(out, "%" PRIu32 " of %" PRIu32 " windows were watched", b->windows,
+				 windows_wanted(mode));
+		break;
+	case BH_LACK_RUNS:
+		bh_buffer_printf(out, "it is a job, and ran %" PRIu32 " time%s of %d", b->windows,
+				 plural(b->windows), JOB_RUNS);
+		break;
+	case BH_LACK_WEEKDAYS:
+		bh_buffer_puts(out, s->window == BH_DAY ? "not seen yet: "
+							: "of seven windows that follow each "
+							  "other not seen yet: number ");
+		list_weekdays(b->phases, s->window == BH_DAY, out);
+		break;
+	case BH_LACK_URGENT:
+		bh_buffer_printf(out,
+				 "%" PRIu32 " edge%s to sensitive ports or outside wait%s for "
+				 "a person",
+				 w->urgent, plural(w->urgent), w->urgent == 1 ? "s" : "");
+		break;
+	case BH_LACK_REVIEW:
+		bh_buffer_printf(out, "%" PRIu32 " more edge%s wait%s for a person",
+				 w->waiting - w->urgent, plural(w->waiting - w->urgent),
+				 w->waiting - w->urgent == 1 ? "s" : "");
+		break;
+	case BH_LACK_QUIET:
+		explain_quiet(s, out);
+		break;
+	case BH_LACK_RISK:
+		bh_buffer_printf(out,
+				 "a new edge in the next window with %.1f %%; at most %.0f %% is "
+				 "wanted",
+				 100 * w->risk, 100 * MOST_RISK);
+		break;
+	case BH_LACK_OPEN_ENDED:
+		bh_buffer_printf(out,
+				 "it has %.1f new edges a window, and will never be complete: send "
+				 "it through a proxy, or allow world:443",
+				 w->recent);
+		break;
+	case BH_LACKS:
+		break;
+	}
+}
