@@ -315,17 +315,27 @@ static void add_peer(const struct compiler *c, struct bh_chain *chain,
 	}
 }
 
-/* A rule, in the chains of those that one of its ends stands for. */
-static void add_end(const struct compiler *c, const struct bh_policy_rule *rule, enum bh_side side)
+/* What a rule lets this peer have to do with the other, in the chains of those that it stands for.
+ */
+static void add_pair(const struct compiler *c, const struct bh_policy_rule *rule, enum bh_side side,
+		     const struct bh_policy_peer *self, const struct bh_policy_peer *other)
 {
-	const struct bh_policy_peer *self = side == BH_EGRESS ? &rule->from : &rule->to;
-	const struct bh_policy_peer *other = side == BH_EGRESS ? &rule->to : &rule->from;
-
 	if (self->kind != BH_POLICY_WORKLOAD)
 		return;
 	const struct list *groups = &c->groups_of[self->workload];
 	for (size_t i = 0; i < groups->count; i++)
 		add_peer(c, &c->rules->chains[2 * groups->items[i] + side], other, rule);
+}
+
+/* A rule, in the chains of those that one of its ends stands for. */
+static void add_end(const struct compiler *c, const struct bh_policy_rule *rule, enum bh_side side)
+{
+	const struct bh_policy_peers *selves = side == BH_EGRESS ? &rule->from : &rule->to;
+	const struct bh_policy_peers *others = side == BH_EGRESS ? &rule->to : &rule->from;
+
+	for (size_t i = 0; i < selves->count; i++)
+		for (size_t j = 0; j < others->count; j++)
+			add_pair(c, rule, side, &selves->items[i], &others->items[j]);
 }
 
 static int compare_permits(const void *a, const void *b)

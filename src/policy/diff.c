@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A policy as a set of lines, one for each label of a workload and each port of a rule; two
- * policies differ by the lines that only one of them has. */
+/* A policy as a set of lines, one for each label of a workload and each port of each pair of
+ * a rule; two policies differ by the lines that only one of them has. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,18 +26,27 @@ static int compare(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static void add_rule_lines(struct lines *l, const struct bh_policy *p,
-			   const struct bh_policy_rule *r)
+static void add_pair_lines(struct lines *l, const struct bh_policy *p,
+			   const struct bh_policy_rule *r, const struct bh_policy_peer *source,
+			   const struct bh_policy_peer *destination)
 {
 	char from[300], to[300], port[BH_POLICY_PORT_TEXT], text[700];
 
-	bh_policy_peer_text(p, &r->from, from, sizeof(from));
-	bh_policy_peer_text(p, &r->to, to, sizeof(to));
+	bh_policy_peer_text(p, source, from, sizeof(from));
+	bh_policy_peer_text(p, destination, to, sizeof(to));
 	for (size_t i = 0; i < r->port_count; i++) {
 		snprintf(text, sizeof(text), "%s → %s  %s", from, to,
 			 bh_policy_port_format(&r->ports[i], port));
 		add_line(l, text);
 	}
+}
+
+static void add_rule_lines(struct lines *l, const struct bh_policy *p,
+			   const struct bh_policy_rule *r)
+{
+	for (size_t i = 0; i < r->from.count; i++)
+		for (size_t j = 0; j < r->to.count; j++)
+			add_pair_lines(l, p, r, &r->from.items[i], &r->to.items[j]);
 }
 
 /* And once each: a port that a rule states twice, or two rules, is no other policy. */

@@ -61,11 +61,33 @@ static bool is_destination(const struct bh_policy *policy, const struct bh_polic
 	       bh_policy_peer_matches(policy, to, s);
 }
 
-/* A rule, and which of its ports. */
+/* A rule, and which of its peers and ports. */
 struct match {
 	int rule; /* −1: none */
+	const struct bh_policy_peer *from;
+	const struct bh_policy_peer *to;
 	const struct bh_policy_port *port;
 };
+
+static const struct bh_policy_peer *find_source(const struct bh_policy *policy,
+						const struct bh_policy_peers *from,
+						const struct bh_subject *s)
+{
+	for (size_t i = 0; i < from->count; i++)
+		if (bh_policy_peer_matches(policy, &from->items[i], s))
+			return &from->items[i];
+	return NULL;
+}
+
+static const struct bh_policy_peer *find_destination(const struct bh_policy *policy,
+						     const struct bh_policy_peers *to,
+						     const struct bh_subject *s)
+{
+	for (size_t i = 0; i < to->count; i++)
+		if (is_destination(policy, &to->items[i], s))
+			return &to->items[i];
+	return NULL;
+}
 
 static const struct bh_policy_port *find_port(const struct bh_policy_rule *rule, uint8_t proto,
 					      uint16_t port)
@@ -81,11 +103,14 @@ static struct match find_rule(const struct bh_policy *policy, const struct bh_su
 {
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct bh_policy_rule *r = &policy->rules[i];
-		const struct bh_policy_port *found = find_port(r, proto, port);
+		struct match match = { .rule = (int)i, .port = find_port(r, proto, port) };
 
-		if (found != NULL && bh_policy_peer_matches(policy, &r->from, src) &&
-		    is_destination(policy, &r->to, dst))
-			return (struct match) { (int)i, found };
+		if (match.port == NULL)
+			continue;
+		match.from = find_source(policy, &r->from, src);
+		match.to = match.from != NULL ? find_destination(policy, &r->to, dst) : NULL;
+		if (match.to != NULL)
+			return match;
 	}
 	return (struct match) { .rule = -1 };
 }
@@ -102,11 +127,10 @@ static bool is_unknown(const struct bh_subject *s)
 
 static void allow(const struct bh_policy *policy, const struct match *match, struct bh_answer *a)
 {
-	const struct bh_policy_rule *rule = &policy->rules[match->rule];
 	char from[NAME_SHOWN], to[NAME_SHOWN], port[BH_POLICY_PORT_TEXT];
 
-	bh_policy_peer_text(policy, &rule->from, from, sizeof(from));
-	bh_policy_peer_text(policy, &rule->to, to, sizeof(to));
+	bh_policy_peer_text(policy, match->from, from, sizeof(from));
+	bh_policy_peer_text(policy, match->to, to, sizeof(to));
 	a->verdict = BH_ALLOW;
 	a->rule = match->rule;
 	snprintf(a->reason, sizeof(a->reason), "rule %d: %s → %s %s", match->rule + 1, from, to,

@@ -16,7 +16,8 @@
 #include "yaml.h"
 
 #define LARGEST (8u << 20) /* some 25,000 rules with their evidence */
-#define LONGEST_KEY 255	   /* bytes; YAML itself ends a key at 1024 characters, escapes included */
+#define MOST_ALLOWED 1000000
+#define LONGEST_KEY 255 /* bytes; YAML itself ends a key at 1024 characters, escapes included */
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -193,7 +194,8 @@ static const char *nearest_peer(const struct parser *p, const char *text,
 	return near;
 }
 
-static int read_peer(const struct parser *p, const struct bh_yaml *node,
+/* what: "from" or "to". */
+static int read_peer(const struct parser *p, const struct bh_yaml *node, const char *what,
 		     struct bh_policy_peer *peer)
 {
 	static const char expected[] = "a workload of this file, host, world, metadata, multicast, "
@@ -202,7 +204,7 @@ static int read_peer(const struct parser *p, const struct bh_yaml *node,
 
 	*peer = (struct bh_policy_peer) { 0 };
 	if (node->kind != BH_YAML_SCALAR)
-		return refuse_value(p, node, node->key, expected, NULL);
+		return refuse_value(p, node, what, expected, NULL);
 	for (size_t i = 0; i < COUNT(words); i++) {
 		if (strcmp(words[i].word, node->text) == 0) {
 			peer->kind = words[i].kind;
@@ -214,9 +216,53 @@ static int read_peer(const struct parser *p, const struct bh_yaml *node,
 	if (workload != 0)
 		peer->workload = workload - 1;
 	else if (!bh_prefix_parse(node->text, &peer->prefix))
-		return refuse_value(p, node, node->key, expected,
-				    nearest_peer(p, node->text, prefix));
+		return refuse_value(p, node, what, expected, nearest_peer(p, node->text, prefix));
 	return 0;
+}
+
+/* An end of a rule: a peer, or a list of them. Those that could be read are to be freed, whatever
+ * the answer is. */
+static int read_peers(const struct parser *p, const struct bh_yaml *node,
+		      struct bh_policy_peers *peers)
+{
+	bool list = node->kind == BH_YAML_LIST;
+	size_t count = list ? node->count : 1;
+	int result = 0;
+
+	if (count == 0 || node->kind == BH_YAML_MAP)
+		return refuse_value(p, node, node->key,
+				    "a peer such as a workload of this file, "
+				    "or a list of peers",
+				    NULL);
+	peers->items = bh_calloc(count, sizeof(*peers->items));
+	for (; result == 0 && peers->count < count; peers->count++)
+		result = read_peer(p, list ? &node->items[peers->count] : node, node->key,
+				   &peers->items[peers->count]);
+	return result;
+}
+
+/* The first of them that is no workload. NULL: all are. */
+static const struct bh_policy_peer *first_other(const struct bh_policy_peers *peers)
+{
+	for (size_t i = 0; i < peers->count; i++)
+		if (peers->items[i].kind != BH_POLICY_WORKLOAD)
+			return &peers->items[i];
+	return NULL;
+}
+
+/* Whether each pair has a workload at one end. */
+static int check_pairs(const struct parser *p, const struct bh_yaml *node,
+		       const struct bh_policy_peers *from, const struct bh_policy_peers *to)
+{
+	const struct bh_policy_peer *source = first_other(from), *destination = first_other(to);
+	char source_text[64], destination_text[64], found[160];
+
+	if (source == NULL || destination == NULL)
+		return 0;
+	bh_policy_peer_text(p->policy, source, source_text, sizeof(source_text));
+	bh_policy_peer_text(p->policy, destination, destination_text, sizeof(destination_text));
+	snprintf(found, sizeof(found), "a rule from %s to %s", source_text, destination_text);
+	return refuse(p, node, found, "a workload at one end at least", NULL);
 }
 
 static int read_ports(const struct parser *p, const struct bh_yaml *node, size_t rule)
@@ -261,39 +307,71 @@ static int read_parts(const struct parser *p, const struct bh_yaml *node,
 	return result;
 }
 
+static size_t add_rule(const struct parser *p, const struct bh_yaml *node,
+		       const struct bh_policy_peers *from, const struct bh_policy_peers *to)
+{
+	char *comment = bh_comment_above(p->comments, (size_t)node->line);
+	size_t rule = bh_policy_add_rule(p->policy, &from->items[0], &to->items[0], comment);
+
+	free(comment);
+	p->policy->rules[rule].line = node->line;
+	for (size_t i = 1; i < from->count; i++)
+		bh_policy_add_from(p->policy, rule, &from->items[i]);
+	for (size_t i = 1; i < to->count; i++)
+		bh_policy_add_to(p->policy, rule, &to->items[i]);
+	return rule;
+}
+
 static int read_rule(const struct parser *p, const struct bh_yaml *node)
 {
 	const struct bh_yaml *parts[PARTS];
-	struct bh_policy_peer from, to;
-	char found[160];
+	struct bh_policy_peers from = { 0 }, to = { 0 };
 	int result = read_parts(p, node, parts);
 
 	if (result == 0)
-		result = read_peer(p, parts[FROM], &from);
+		result = read_peers(p, parts[FROM], &from);
 	if (result == 0)
-		result = read_peer(p, parts[TO], &to);
-	if (result != 0)
-		return result;
-	if (from.kind != BH_POLICY_WORKLOAD && to.kind != BH_POLICY_WORKLOAD) {
-		snprintf(found, sizeof(found), "a rule from %.50s to %.50s", parts[FROM]->text,
-			 parts[TO]->text);
-		return refuse(p, node, found, "a workload at one end at least", NULL);
-	}
-	char *comment = bh_comment_above(p->comments, (size_t)node->line);
-	size_t rule = bh_policy_add_rule(p->policy, &from, &to, comment);
-	free(comment);
-	p->policy->rules[rule].line = node->line;
-	return read_ports(p, parts[PORTS], rule);
+		result = read_peers(p, parts[TO], &to);
+	if (result == 0)
+		result = check_pairs(p, node, &from, &to);
+	if (result == 0)
+		result = read_ports(p, parts[PORTS], add_rule(p, node, &from, &to));
+	free(from.items);
+	free(to.items);
+	return result;
+}
+
+/* Lists multiply: a small file could ask for more than any machine can compare or compile. total:
+ * of the rules before; the last one's is added. */
+static int check_total(const struct parser *p, const struct bh_yaml *node, size_t *total)
+{
+	const struct bh_policy_rule *rule = &p->policy->rules[p->policy->rule_count - 1];
+	char found[120], expected[40];
+
+	/* A file has at most 250,000 items (yaml.c): no product of three overflows. */
+	*total += rule->from.count * rule->to.count * rule->port_count;
+	if (*total <= MOST_ALLOWED)
+		return 0;
+	snprintf(found, sizeof(found),
+		 "a rule by which the policy allows %zu combinations of source, destination and "
+		 "port",
+		 *total);
+	snprintf(expected, sizeof(expected), "at most %d", MOST_ALLOWED);
+	return refuse(p, node, found, expected, NULL);
 }
 
 static int read_rules(const struct parser *p, const struct bh_yaml *node)
 {
+	size_t total = 0;
 	int result = 0;
 
 	if (node->kind != BH_YAML_LIST)
 		return refuse_value(p, node, "rules", "a list of rules", NULL);
-	for (size_t i = 0; result == 0 && i < node->count; i++)
+	for (size_t i = 0; result == 0 && i < node->count; i++) {
 		result = read_rule(p, &node->items[i]);
+		if (result == 0)
+			result = check_total(p, &node->items[i], &total);
+	}
 	return result;
 }
 

@@ -33,6 +33,8 @@ void bh_policy_free(struct bh_policy *p)
 		free(p->workloads[i].name);
 	}
 	for (size_t i = 0; i < p->rule_count; i++) {
+		free(p->rules[i].from.items);
+		free(p->rules[i].to.items);
 		free(p->rules[i].ports);
 		free(p->rules[i].comment);
 	}
@@ -70,13 +72,29 @@ void bh_policy_add_label(struct bh_policy *p, size_t workload, const char *key, 
 		(struct bh_policy_label) { .key = bh_strdup(key), .value = bh_strdup(value) };
 }
 
+static void add_peer(struct bh_policy_peers *peers, const struct bh_policy_peer *peer)
+{
+	peers->items = add_item(peers->items, peers->count, sizeof(*peers->items));
+	peers->items[peers->count++] = *peer;
+}
+
+void bh_policy_add_from(struct bh_policy *p, size_t rule, const struct bh_policy_peer *from)
+{
+	add_peer(&p->rules[rule].from, from);
+}
+
+void bh_policy_add_to(struct bh_policy *p, size_t rule, const struct bh_policy_peer *to)
+{
+	add_peer(&p->rules[rule].to, to);
+}
+
 size_t bh_policy_add_rule(struct bh_policy *p, const struct bh_policy_peer *from,
 			  const struct bh_policy_peer *to, const char *comment)
 {
 	p->rules = add_item(p->rules, p->rule_count, sizeof(*p->rules));
 	struct bh_policy_rule *rule = &p->rules[p->rule_count];
-	rule->from = *from;
-	rule->to = *to;
+	add_peer(&rule->from, from);
+	add_peer(&rule->to, to);
 	rule->comment = comment != NULL ? bh_strdup(comment) : NULL;
 	return p->rule_count++;
 }
@@ -107,16 +125,26 @@ void bh_policy_peer_text(const struct bh_policy *p, const struct bh_policy_peer 
 		bh_copy_text(out, size, words[peer->kind]);
 }
 
+static void put_peers(struct bh_buffer *out, const struct bh_policy *p,
+		      const struct bh_policy_peers *peers)
+{
+	char peer[300];
+
+	for (size_t i = 0; i < peers->count; i++) {
+		bh_policy_peer_text(p, &peers->items[i], peer, sizeof(peer));
+		bh_buffer_printf(out, "%s%s", i > 0 ? ", " : "", peer);
+	}
+}
+
 void bh_policy_rule_text(const struct bh_policy *p, size_t rule, char *out, size_t size)
 {
 	const struct bh_policy_rule *r = &p->rules[rule];
 	struct bh_buffer text = { 0 };
-	char peer[300];
 
-	bh_policy_peer_text(p, &r->from, peer, sizeof(peer));
-	bh_buffer_printf(&text, "%s → ", peer);
-	bh_policy_peer_text(p, &r->to, peer, sizeof(peer));
-	bh_buffer_printf(&text, "%s ", peer);
+	put_peers(&text, p, &r->from);
+	bh_buffer_puts(&text, " → ");
+	put_peers(&text, p, &r->to);
+	bh_buffer_puts(&text, " ");
 	for (size_t i = 0; i < r->port_count; i++) {
 		char port[BH_POLICY_PORT_TEXT];
 

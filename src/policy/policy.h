@@ -46,9 +46,16 @@ struct bh_policy_port {
 	uint16_t last;
 };
 
+/* One end of a rule: one peer at least. */
+struct bh_policy_peers {
+	struct bh_policy_peer *items;
+	size_t count;
+};
+
+/* Stands for every pair of a source and a destination, on each of its ports. */
 struct bh_policy_rule {
-	struct bh_policy_peer from;
-	struct bh_policy_peer to;
+	struct bh_policy_peers from;
+	struct bh_policy_peers to;
 	struct bh_policy_port *ports;
 	size_t port_count;
 	char *comment; /* the evidence; printed as a YAML comment above the rule; NULL: none */
@@ -75,7 +82,8 @@ struct bh_policy *bh_policy_parse(const char *text, size_t length, const char *f
 
 /* The document as YAML, comments included; the caller frees it. The same policy prints the same
  * bytes, and they parse to the same policy, as long as every name and label key has 1 to 255 bytes,
- * every workload a label, every rule a port and a workload at one end, and all text is UTF-8. */
+ * every workload a label, every rule a port and every pair of it a workload at one end, and all
+ * text is UTF-8. */
 char *bh_policy_print(const struct bh_policy *policy);
 
 /* The same as JSON, under the same conditions; JSON has no comments, so they are left out. */
@@ -85,7 +93,7 @@ char *bh_policy_print_json(const struct bh_policy *policy);
  */
 void bh_policy_revision(const struct bh_policy *policy, char out[65]);
 
-/* One line a rule: "web → api  8080/tcp"; out holds what fits. */
+/* One line a rule: "web, cron → api  8080/tcp"; out holds what fits. */
 void bh_policy_rule_text(const struct bh_policy *policy, size_t rule, char *out, size_t size);
 void bh_policy_peer_text(const struct bh_policy *policy, const struct bh_policy_peer *peer,
 			 char *out, size_t size);
@@ -96,12 +104,15 @@ void bh_policy_add_label(struct bh_policy *policy, size_t workload, const char *
 			 const char *value);
 size_t bh_policy_add_rule(struct bh_policy *policy, const struct bh_policy_peer *from,
 			  const struct bh_policy_peer *to, const char *comment);
+/* Further peers of a rule's ends. */
+void bh_policy_add_from(struct bh_policy *policy, size_t rule, const struct bh_policy_peer *from);
+void bh_policy_add_to(struct bh_policy *policy, size_t rule, const struct bh_policy_peer *to);
 void bh_policy_add_port(struct bh_policy *policy, size_t rule, uint8_t proto, uint16_t first,
 			uint16_t last);
 
-/* What differs: calls line('+' or '-', text) for workloads and rules (ports compared one by one)
- * that only `to` or only `from` has, in a stable order; returns how many. Either may be NULL:
- * empty. */
+/* What differs: calls line('+' or '-', text) for workloads and rules (pairs and ports compared one
+ * by one) that only `to` or only `from` has, in a stable order; returns how many. Either may be
+ * NULL: empty. */
 size_t bh_policy_diff(const struct bh_policy *from, const struct bh_policy *to,
 		      void (*line)(void *user, char sign, const char *text), void *user);
 

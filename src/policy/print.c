@@ -9,6 +9,8 @@
 #include "port.h"
 #include "utf8.h"
 
+#define LIST_WIDTH 80 /* bytes of a list after which it goes on in the next line */
+
 static size_t decode(const char *text, uint32_t *code)
 {
 	return bh_utf8_decode(text, strnlen(text, 4), code);
@@ -110,6 +112,18 @@ static void put_comment(struct bh_buffer *out, const char *indent, const char *c
 	}
 }
 
+/* Between a list's items; a long list goes on in a line of its own. line: where the present one
+ * begins; returns where the one after does. */
+static size_t put_comma(struct bh_buffer *out, size_t line)
+{
+	if (out->length - line < LIST_WIDTH) {
+		bh_buffer_puts(out, ", ");
+		return line;
+	}
+	bh_buffer_puts(out, ",\n      ");
+	return out->length;
+}
+
 static void put_workloads(struct bh_buffer *out, const struct bh_policy *p)
 {
 	bh_buffer_puts(out, p->workload_count > 0 ? "workloads:\n" : "workloads: {}\n");
@@ -129,19 +143,36 @@ static void put_workloads(struct bh_buffer *out, const struct bh_policy *p)
 	}
 }
 
+/* One alone as it is, several as a list. */
+static void put_peers(struct bh_buffer *out, const struct bh_policy *p,
+		      const struct bh_policy_peers *peers)
+{
+	size_t line = out->length;
+	char peer[300];
+
+	if (peers->count != 1)
+		bh_buffer_puts(out, "[");
+	for (size_t i = 0; i < peers->count; i++) {
+		if (i > 0)
+			line = put_comma(out, line);
+		bh_policy_peer_text(p, &peers->items[i], peer, sizeof(peer));
+		put_text(out, peer);
+	}
+	if (peers->count != 1)
+		bh_buffer_puts(out, "]");
+}
+
 static void put_rule(struct bh_buffer *out, const struct bh_policy *p,
 		     const struct bh_policy_rule *r, bool comments)
 {
-	char peer[300], port[BH_POLICY_PORT_TEXT];
+	char port[BH_POLICY_PORT_TEXT];
 
 	if (comments && r->comment != NULL)
 		put_comment(out, "  ", r->comment);
-	bh_policy_peer_text(p, &r->from, peer, sizeof(peer));
 	bh_buffer_puts(out, "  - from: ");
-	put_text(out, peer);
-	bh_policy_peer_text(p, &r->to, peer, sizeof(peer));
+	put_peers(out, p, &r->from);
 	bh_buffer_puts(out, "\n    to: ");
-	put_text(out, peer);
+	put_peers(out, p, &r->to);
 	bh_buffer_puts(out, "\n    ports: [");
 	for (size_t i = 0; i < r->port_count; i++)
 		bh_buffer_printf(out, "%s%s", i > 0 ? ", " : "",
@@ -211,17 +242,29 @@ static void put_json_workload(struct bh_buffer *out, const struct bh_policy_work
 	bh_buffer_puts(out, "}");
 }
 
+static void put_json_peers(struct bh_buffer *out, const struct bh_policy *p,
+			   const struct bh_policy_peers *peers)
+{
+	char peer[300];
+
+	bh_buffer_puts(out, peers->count != 1 ? "[" : "");
+	for (size_t i = 0; i < peers->count; i++) {
+		bh_policy_peer_text(p, &peers->items[i], peer, sizeof(peer));
+		bh_buffer_puts(out, i > 0 ? ", " : "");
+		put_json(out, peer);
+	}
+	bh_buffer_puts(out, peers->count != 1 ? "]" : "");
+}
+
 static void put_json_rule(struct bh_buffer *out, const struct bh_policy *p,
 			  const struct bh_policy_rule *r)
 {
-	char peer[300], port[BH_POLICY_PORT_TEXT];
+	char port[BH_POLICY_PORT_TEXT];
 
-	bh_policy_peer_text(p, &r->from, peer, sizeof(peer));
 	bh_buffer_puts(out, "\t\t{\"from\": ");
-	put_json(out, peer);
-	bh_policy_peer_text(p, &r->to, peer, sizeof(peer));
+	put_json_peers(out, p, &r->from);
 	bh_buffer_puts(out, ", \"to\": ");
-	put_json(out, peer);
+	put_json_peers(out, p, &r->to);
 	bh_buffer_puts(out, ", \"ports\": [");
 	for (size_t i = 0; i < r->port_count; i++)
 		bh_buffer_printf(out, "%s\"%s\"", i > 0 ? ", " : "",

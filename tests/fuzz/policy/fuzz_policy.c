@@ -132,22 +132,23 @@ static uint16_t number_of(const struct bh_policy_port *port)
 	return icmp ? (uint16_t)(port->first << 8) : port->first;
 }
 
-/* What a rule says is allowed; with an end that nobody knows it never is. */
-static void ask(const struct bh_policy *policy, const struct bh_policy_rule *rule)
+/* What a rule says of a pair is allowed; with an end that nobody knows it never is. */
+static void ask(const struct bh_policy *policy, const struct bh_policy_rule *rule,
+		const struct bh_policy_peer *source, const struct bh_policy_peer *destination)
 {
 	struct bh_peer from, to, unknown;
 	struct bh_question q = { .proto = rule->ports[0].proto,
 				 .port = number_of(&rule->ports[0]) };
 	struct bh_answer answer;
 
-	meet(policy, &rule->from, &from, &q.src);
-	meet(policy, &rule->to, &to, &q.dst);
+	meet(policy, source, &from, &q.src);
+	meet(policy, destination, &to, &q.dst);
 	bh_policy_evaluate(policy, &q, &answer);
 	if (answer.verdict != BH_ALLOW || answer.rule < 0 ||
 	    (size_t)answer.rule >= policy->rule_count)
 		fail("a rule does not allow what it says", answer.reason);
 	fill_peer(&unknown, BH_PEER_UNRESOLVED, "10.0.0.1");
-	if (rule->from.kind == BH_POLICY_WORKLOAD)
+	if (source->kind == BH_POLICY_WORKLOAD)
 		q.dst.peer = &unknown;
 	else
 		q.src.peer = &unknown;
@@ -156,13 +157,20 @@ static void ask(const struct bh_policy *policy, const struct bh_policy_rule *rul
 		fail("nobody was given a right", answer.reason);
 }
 
+static void ask_pairs(const struct bh_policy *policy, const struct bh_policy_rule *rule)
+{
+	for (size_t i = 0; i < rule->from.count && i < 16; i++)
+		for (size_t j = 0; j < rule->to.count && j < 16; j++)
+			ask(policy, rule, &rule->from.items[i], &rule->to.items[j]);
+}
+
 static void ask_questions(const struct bh_policy *policy)
 {
 	char text[64];
 
 	for (size_t i = 0; i < policy->rule_count && i < 64; i++) {
 		bh_policy_rule_text(policy, i, text, sizeof(text));
-		ask(policy, &policy->rules[i]);
+		ask_pairs(policy, &policy->rules[i]);
 	}
 }
 

@@ -585,6 +585,14 @@ static struct bh_policy *random_policy(void)
 		struct bh_policy_peer from = random_peer(policy), to = random_peer(policy);
 		size_t rule = bh_policy_add_rule(policy, &from, &to, NULL);
 
+		while (one_in(2)) {
+			from = random_peer(policy);
+			bh_policy_add_from(policy, rule, &from);
+		}
+		while (one_in(2)) {
+			to = random_peer(policy);
+			bh_policy_add_to(policy, rule, &to);
+		}
 		for (unsigned j = 0, ports = 1 + random_below(3); j < ports; j++) {
 			struct bh_policy_port p = random_port();
 			bh_policy_add_port(policy, rule, p.proto, p.first, p.last);
@@ -802,6 +810,69 @@ static void ruleset_and_evaluator_agree(void **state)
 	assert_true(tally.allowed > tally.asked / 50);
 }
 
+/* The same policy, with a rule for each pair. */
+static struct bh_policy *spelt_out(const struct bh_policy *policy)
+{
+	struct bh_policy *out = bh_policy_new();
+
+	for (size_t i = 0; i < policy->workload_count; i++) {
+		const struct bh_policy_workload *w = &policy->workloads[i];
+
+		bh_policy_add_workload(out, w->name);
+		for (size_t j = 0; j < w->label_count; j++)
+			bh_policy_add_label(out, i, w->labels[j].key, w->labels[j].value);
+	}
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		const struct bh_policy_rule *r = &policy->rules[i];
+
+		for (size_t pair = 0; pair < r->from.count * r->to.count; pair++) {
+			size_t rule = bh_policy_add_rule(out, &r->from.items[pair / r->to.count],
+							 &r->to.items[pair % r->to.count], NULL);
+
+			for (size_t j = 0; j < r->port_count; j++)
+				bh_policy_add_port(out, rule, r->ports[j].proto, r->ports[j].first,
+						   r->ports[j].last);
+		}
+	}
+	return out;
+}
+
+static void ignore_line(void *user, char sign, const char *text)
+{
+	(void)user;
+	(void)sign;
+	(void)text;
+}
+
+/* A rule with lists stands for each pair, and for no other. */
+static void lists_stand_for_their_pairs(void **state)
+{
+	size_t longer = 0;
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 500; seed++) {
+		random_state = seed * UINT64_C(0x9e3779b97f4a7c15);
+		struct bh_policy *policy = random_policy(), *pairs = spelt_out(policy);
+		struct host *h = random_host(policy);
+		struct bh_ruleset *rules = bh_compile(&h->input);
+		h->input.policy = pairs;
+		struct bh_ruleset *again = bh_compile(&h->input);
+		char *text = ruleset_text(rules), *text_again = ruleset_text(again);
+
+		assert_string_equal(text, text_again);
+		assert_int_equal(bh_policy_diff(policy, pairs, ignore_line, NULL), 0);
+		longer += pairs->rule_count > policy->rule_count && rules->chain_count > 0;
+		free(text);
+		free(text_again);
+		bh_ruleset_free(rules);
+		bh_ruleset_free(again);
+		free(h);
+		bh_policy_free(pairs);
+		bh_policy_free(policy);
+	}
+	assert_true(longer > 100);
+}
+
 static void shuffle(struct host *h)
 {
 	for (size_t i = h->input.endpoint_count; i > 1; i--) {
@@ -919,6 +990,7 @@ int main(void)
 		cmocka_unit_test(prefixes_speak_of_the_outside),
 		cmocka_unit_test(rights_go_by_each_ones_labels),
 		cmocka_unit_test(ruleset_and_evaluator_agree),
+		cmocka_unit_test(lists_stand_for_their_pairs),
 		cmocka_unit_test(same_input_same_bytes),
 		cmocka_unit_test(large_policies_compile),
 	};

@@ -30,7 +30,10 @@ static const char document[] =
 	"  - {from: db, to: multicast, ports: [5353/udp]}\n"		  /* 8 */
 	"  - {from: 10.0.0.0/8, to: web, ports: [22/tcp]}\n"		  /* 9 */
 	"  - {from: all, to: all, ports: [gre]}\n"			  /* 10 */
-	"  - {from: web, to: 0.0.0.0/0, ports: [9/tcp]}\n";		  /* 11 */
+	"  - {from: web, to: 0.0.0.0/0, ports: [9/tcp]}\n"		  /* 11 */
+	"  - {from: [web, db, 203.0.113.0/24], to: [api, db],\n"	  /* 12 */
+	"     ports: [70/tcp, 71/tcp]}\n"
+	"  - {from: [db, web], to: [world, host], ports: [70/udp]}\n"; /* 13 */
 
 /* "W web", "A 203.0.113.7", "H", "*" (world), "M" (metadata), "m 224.0.0.251" (multicast),
  * "? 10.0.0.9" (unresolved), "- 10.0.0.8" (departed). Of workloads: "web+audit", "web+enforce". */
@@ -178,6 +181,16 @@ static const struct row rows[] = {
 	{ "W web+audit", "- 10.0.0.8", tcp, 9, 0, BH_UNCERTAIN, 0, "web", BH_EGRESS, "a" },
 	{ "? 10.0.0.9", "W web+enforce", tcp, 22, 0, BH_UNCERTAIN, 0, "web", BH_INGRESS, "b" },
 	{ "- 10.0.0.8", "W web", tcp, 443, 0, BH_UNCERTAIN, 0, "web", BH_INGRESS, "" },
+	/* Of lists every pair, and no other. */
+	{ "W web", "W db", tcp, 70, 0, ALLOW(12) },
+	{ "W db", "W api", tcp, 71, 0, ALLOW(12) },
+	{ "W db", "W db", tcp, 70, 0, ALLOW(12) },
+	{ "A 203.0.113.7", "W db+enforce", tcp, 71, 0, ALLOW(12) },
+	{ "W api", "W db", tcp, 70, 0, BH_DENY, 0, "api", BH_EGRESS, "" },
+	{ "W db", "W web", tcp, 70, 0, BH_DENY, 0, "db", BH_EGRESS, "" },
+	{ "W web", "A 198.51.100.1", udp, 70, 0, ALLOW(13) },
+	{ "W web", "H", udp, 70, 0, ALLOW(13) },
+	{ "W web", "M", udp, 70, 0, BH_DENY, 0, "web", BH_EGRESS, "" },
 	/* Not ours. */
 	{ "H", "A 203.0.113.7", tcp, 443, 0, NOBODYS },
 	{ "A 203.0.113.7", "H", tcp, 22, 0, NOBODYS },
@@ -257,6 +270,7 @@ static const struct {
 } reasons[] = {
 	{ { "W web", "W api", tcp, 8042, 0 }, "rule 2: web → api 8000-8100/tcp" },
 	{ { "W api", "A 203.0.113.7", icmp, 8 << 8, 0 }, "rule 3: api → 203.0.113.0/24 icmp/8" },
+	{ { "W db", "W api", tcp, 71, 0 }, "rule 12: db → api 71/tcp" },
 	{ { "W web", "W db", tcp, 5432, 0 }, "no rule lets web open 5432/tcp to db" },
 	{ { "W web", "W db", icmp, 8 << 8, 0 }, "no rule lets web open icmp/8:0 to db" },
 	{ { "W web", "W db", tcp, 5432, 9 },

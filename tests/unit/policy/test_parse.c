@@ -48,10 +48,16 @@ static bool same_text(const char *a, const char *b)
 	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
+static void assert_same_peers(const struct bh_policy_peers *a, const struct bh_policy_peers *b)
+{
+	assert_int_equal(a->count, b->count);
+	assert_memory_equal(a->items, b->items, a->count * sizeof(*a->items));
+}
+
 static void assert_same_rule(const struct bh_policy_rule *a, const struct bh_policy_rule *b)
 {
-	assert_memory_equal(&a->from, &b->from, sizeof(a->from));
-	assert_memory_equal(&a->to, &b->to, sizeof(a->to));
+	assert_same_peers(&a->from, &b->from);
+	assert_same_peers(&a->to, &b->to);
 	assert_int_equal(a->port_count, b->port_count);
 	assert_memory_equal(a->ports, b->ports, a->port_count * sizeof(*a->ports));
 	assert_true(same_text(a->comment, b->comment));
@@ -242,20 +248,110 @@ static void every_part_is_read(void **state)
 	assert_int_equal(p->rule_count, 3);
 	assert_string_equal(p->rules[0].comment, "seen daily");
 	assert_int_equal(p->rules[0].line, 9);
-	assert_int_equal(p->rules[0].from.workload, 0);
-	assert_int_equal(p->rules[0].to.workload, 1);
+	assert_int_equal(p->rules[0].from.items[0].workload, 0);
+	assert_int_equal(p->rules[0].to.items[0].workload, 1);
 	assert_int_equal(p->rules[0].ports[1].proto, IPPROTO_UDP);
 	assert_int_equal(p->rules[0].ports[1].first, 8000);
 	assert_int_equal(p->rules[0].ports[1].last, 8100);
 	assert_null(p->rules[1].comment);
-	assert_int_equal(p->rules[1].from.kind, BH_POLICY_WORLD);
-	assert_int_equal(p->rules[2].to.kind, BH_POLICY_PREFIX);
-	assert_int_equal(p->rules[2].to.prefix.length, 32);
+	assert_int_equal(p->rules[1].from.items[0].kind, BH_POLICY_WORLD);
+	assert_int_equal(p->rules[2].to.items[0].kind, BH_POLICY_PREFIX);
+	assert_int_equal(p->rules[2].to.items[0].prefix.length, 32);
 	assert_int_equal(p->rules[2].ports[0].first, 8);
 	assert_int_equal(p->rules[2].ports[1].proto, IPPROTO_GRE);
 	assert_int_equal(p->rules[2].ports[2].proto, IPPROTO_ESP);
 	free(assert_round_trip(p));
 	bh_policy_free(p);
+}
+
+#define TWO_WORKLOADS                                                                              \
+	"bulkhead-policy: 1\ndeny: reject\nworkloads:\n  web:\n    app: web\n  api:\n    app: "    \
+	"api\n"                                                                                    \
+	"rules:\n"
+
+static void ends_may_be_lists(void **state)
+{
+	static const char text[] = TWO_WORKLOADS "  - from: [web, api]\n"
+						 "    to: [world, \"::/0\", 10.0.0.0/8]\n"
+						 "    ports: [443/tcp]\n";
+	static const char one[] = TWO_WORKLOADS "  - from: [web]\n"
+						"    to:\n      - world\n"
+						"    ports: [443/tcp]\n";
+	struct bh_policy *p = parse(text);
+	char *printed = assert_round_trip(p);
+
+	(void)state;
+	assert_string_equal(printed, text);
+	assert_int_equal(p->rules[0].from.count, 2);
+	assert_int_equal(p->rules[0].from.items[1].workload, 1);
+	assert_int_equal(p->rules[0].to.count, 3);
+	assert_int_equal(p->rules[0].to.items[0].kind, BH_POLICY_WORLD);
+	assert_int_equal(p->rules[0].to.items[2].prefix.length, 8);
+	bh_policy_free(p);
+	free(printed);
+	p = parse(one);
+	printed = assert_round_trip(p);
+	assert_non_null(strstr(printed, "  - from: web\n    to: world\n"));
+	bh_policy_free(p);
+	free(printed);
+}
+
+/* A list that is too long for a line goes on in the next ones. */
+static void long_lists_are_folded(void **state)
+{
+	struct bh_policy *policy = bh_policy_new();
+	struct bh_policy_peer host = { .kind = BH_POLICY_HOST };
+	char name[64];
+
+	(void)state;
+	for (size_t i = 0; i < 40; i++) {
+		struct bh_policy_peer peer = { .workload = i };
+
+		snprintf(name, sizeof(name), "compose:a-large-shop/worker%zu", i);
+		bh_policy_add_label(policy, bh_policy_add_workload(policy, name), "name", name);
+		if (i == 0)
+			bh_policy_add_rule(policy, &peer, &host, "for all");
+		else
+			bh_policy_add_from(policy, 0, &peer);
+	}
+	bh_policy_add_port(policy, 0, IPPROTO_TCP, 1, 1);
+	char *text = assert_round_trip(policy);
+	for (const char *line = text; line != NULL; line = strchr(line + 1, '\n'))
+		assert_true(strcspn(line + 1, "\n") <= 130);
+	free(text);
+	bh_policy_free(policy);
+}
+
+/* workloads many workloads, and a rule from all of them to all of them. */
+static char *product(size_t workloads)
+{
+	struct bh_buffer text = { 0 }, names = { 0 };
+
+	bh_buffer_puts(&text, "bulkhead-policy: 1\nworkloads:\n");
+	for (size_t i = 0; i < workloads; i++) {
+		bh_buffer_printf(&text, "  w%zu: {app: w%zu}\n", i, i);
+		bh_buffer_printf(&names, "%sw%zu", i > 0 ? ", " : "", i);
+	}
+	bh_buffer_printf(&text, "rules:\n  - {from: [%s], to: [%s], ports: [1/tcp]}\n", names.data,
+			 names.data);
+	bh_buffer_free(&names);
+	return bh_buffer_steal(&text);
+}
+
+static void lists_do_not_multiply_without_end(void **state)
+{
+	struct bh_error err = { 0 };
+	char *most = product(1000), *more = product(1001);
+
+	(void)state;
+	bh_policy_free(parse(most));
+	assert_null(bh_policy_parse(more, strlen(more), "t", &err));
+	assert_string_equal(err.text,
+			    "t:1005:5: found a rule by which the policy allows 1002001 "
+			    "combinations of source, destination and port, expected at most "
+			    "1000000");
+	free(most);
+	free(more);
 }
 
 static void examples_are_valid_and_alike_in_yaml_and_json(void **state)
@@ -540,6 +636,10 @@ static void rules_are_one_line(void **state)
 	bh_policy_rule_text(p, 0, small, 11);
 	assert_string_equal(small, "fd00::/8 ");
 	bh_policy_free(p);
+	p = parse(DOCUMENT("  - {from: [world, host], to: [web, web], ports: [1/tcp]}\n"));
+	bh_policy_rule_text(p, 0, text, sizeof(text));
+	assert_string_equal(text, "world, host → web, web  1/tcp");
+	bh_policy_free(p);
 }
 
 int main(void)
@@ -550,6 +650,9 @@ int main(void)
 		cmocka_unit_test(nul_bytes_and_huge_files_are_refused),
 		cmocka_unit_test(many_items_are_refused),
 		cmocka_unit_test(every_part_is_read),
+		cmocka_unit_test(ends_may_be_lists),
+		cmocka_unit_test(long_lists_are_folded),
+		cmocka_unit_test(lists_do_not_multiply_without_end),
 		cmocka_unit_test(examples_are_valid_and_alike_in_yaml_and_json),
 		cmocka_unit_test(printed_form_is_stable),
 		cmocka_unit_test(comments_above_rules_are_kept),
