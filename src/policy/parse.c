@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* From YAML or JSON to a policy. The first thing that is wrong ends it, with its place and what
  * would have been right; nothing is guessed. */
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 
 #include "address.h"
 #include "comments.h"
+#include "edge_id.h"
 #include "grow.h"
 #include "map.h"
 #include "nearest.h"
@@ -284,22 +286,62 @@ static int read_ports(const struct parser *p, const struct bh_yaml *node, size_t
 	return 0;
 }
 
-enum { FROM, TO, PORTS, PARTS };
+/* Lower case, where that is all that is wrong. */
+static bool nearest_edge(const char *text, char near[BH_EDGE_ID_TEXT])
+{
+	uint64_t id;
 
-/* Whether the rule has from, to and ports, and nothing else. */
+	for (size_t i = 0; i < BH_EDGE_ID_TEXT; i++)
+		near[i] = (char)tolower((unsigned char)text[i]);
+	return bh_edge_id_parse(near, &id);
+}
+
+static int read_edge(const struct parser *p, const struct bh_yaml *item, size_t rule)
+{
+	static const char expected[] = "an edge's ID, 12 hexadecimal digits";
+	char near[BH_EDGE_ID_TEXT];
+	uint64_t id;
+
+	if (item->kind != BH_YAML_SCALAR)
+		return refuse_value(p, item, "edges", expected, NULL);
+	if (!bh_edge_id_parse(item->text, &id)) {
+		bool is_near =
+			strlen(item->text) == BH_EDGE_ID_TEXT - 1 && nearest_edge(item->text, near);
+
+		return refuse_value(p, item, "edges", expected, is_near ? near : NULL);
+	}
+	bh_policy_add_edge(p->policy, rule, id);
+	return 0;
+}
+
+/* Whoever takes out the last one may leave the list. */
+static int read_edges(const struct parser *p, const struct bh_yaml *node, size_t rule)
+{
+	int result = 0;
+
+	if (node->kind != BH_YAML_LIST)
+		return refuse_value(p, node, "edges", "a list of edges' IDs", NULL);
+	for (size_t i = 0; result == 0 && i < node->count; i++)
+		result = read_edge(p, &node->items[i], rule);
+	return result;
+}
+
+enum { FROM, TO, PORTS, EDGES, PARTS };
+
+/* Whether the rule has from, to and ports, perhaps edges, and nothing else. */
 static int read_parts(const struct parser *p, const struct bh_yaml *node,
 		      const struct bh_yaml *parts[PARTS])
 {
-	static const char *const keys[PARTS] = { "from", "to", "ports" };
+	static const char *const keys[PARTS] = { "from", "to", "ports", "edges" };
 	static const char expected[] = "from, to and ports";
 	char found[80];
 
 	if (node->kind != BH_YAML_MAP)
 		return refuse_value(p, node, "a rule", expected, NULL);
-	int result = check_keys(p, node, keys, PARTS, expected);
+	int result = check_keys(p, node, keys, PARTS, "from, to, ports and edges");
 	for (size_t i = 0; result == 0 && i < PARTS; i++) {
 		parts[i] = bh_yaml_get(node, keys[i]);
-		if (parts[i] != NULL)
+		if (parts[i] != NULL || i == EDGES)
 			continue;
 		snprintf(found, sizeof(found), "a rule without %s", keys[i]);
 		result = refuse(p, node, found, expected, NULL);
@@ -334,8 +376,11 @@ static int read_rule(const struct parser *p, const struct bh_yaml *node)
 		result = read_peers(p, parts[TO], &to);
 	if (result == 0)
 		result = check_pairs(p, node, &from, &to);
+	size_t rule = result == 0 ? add_rule(p, node, &from, &to) : 0;
 	if (result == 0)
-		result = read_ports(p, parts[PORTS], add_rule(p, node, &from, &to));
+		result = read_ports(p, parts[PORTS], rule);
+	if (result == 0 && parts[EDGES] != NULL)
+		result = read_edges(p, parts[EDGES], rule);
 	free(from.items);
 	free(to.items);
 	return result;

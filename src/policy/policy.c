@@ -36,6 +36,7 @@ void bh_policy_free(struct bh_policy *p)
 		free(p->rules[i].from.items);
 		free(p->rules[i].to.items);
 		free(p->rules[i].ports);
+		free(p->rules[i].edges);
 		free(p->rules[i].comment);
 	}
 	free(p->workloads);
@@ -106,6 +107,14 @@ void bh_policy_add_port(struct bh_policy *p, size_t rule, uint8_t proto, uint16_
 
 	r->ports = add_item(r->ports, r->port_count, sizeof(*r->ports));
 	r->ports[r->port_count++] = (struct bh_policy_port) { proto, first, last };
+}
+
+void bh_policy_add_edge(struct bh_policy *p, size_t rule, uint64_t id)
+{
+	struct bh_policy_rule *r = &p->rules[rule];
+
+	r->edges = add_item(r->edges, r->edge_count, sizeof(*r->edges));
+	r->edges[r->edge_count++] = id;
 }
 
 void bh_policy_peer_text(const struct bh_policy *p, const struct bh_policy_peer *peer, char *out,

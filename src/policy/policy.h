@@ -58,6 +58,9 @@ struct bh_policy_rule {
 	struct bh_policy_peers to;
 	struct bh_policy_port *ports;
 	size_t port_count;
+	uint64_t *edges; /* IDs (edge_id.h) of what was learned and led to it; no part of what it
+			    says */
+	size_t edge_count;
 	char *comment; /* the evidence; printed as a YAML comment above the rule; NULL: none */
 	int line;
 };
@@ -89,8 +92,8 @@ char *bh_policy_print(const struct bh_policy *policy);
 /* The same as JSON, under the same conditions; JSON has no comments, so they are left out. */
 char *bh_policy_print_json(const struct bh_policy *policy);
 
-/* The revision's name: a hash of the printed document without its comments, 32 hexadecimal digits.
- */
+/* The revision's name: a hash of the printed document without its comments and edges, 32
+ * hexadecimal digits. */
 void bh_policy_revision(const struct bh_policy *policy, char out[65]);
 
 /* One line a rule: "web, cron → api  8080/tcp"; out holds what fits. */
@@ -109,6 +112,7 @@ void bh_policy_add_from(struct bh_policy *policy, size_t rule, const struct bh_p
 void bh_policy_add_to(struct bh_policy *policy, size_t rule, const struct bh_policy_peer *to);
 void bh_policy_add_port(struct bh_policy *policy, size_t rule, uint8_t proto, uint16_t first,
 			uint16_t last);
+void bh_policy_add_edge(struct bh_policy *policy, size_t rule, uint64_t id);
 
 /* What differs: calls line('+' or '-', text) for workloads and rules (pairs and ports compared one
  * by one) that only `to` or only `from` has, in a stable order; returns how many. Either may be

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "buffer.h"
+#include "edge_id.h"
 #include "port.h"
 #include "utf8.h"
 
@@ -162,12 +163,38 @@ static void put_peers(struct bh_buffer *out, const struct bh_policy *p,
 		bh_buffer_puts(out, "]");
 }
 
+/* Other programs than ours would read 12 digits as a number, and 11 with an "e" among them. */
+static bool looks_like_number(const char *id)
+{
+	size_t digits = strspn(id, "0123456789");
+
+	return id[digits] == '\0' ||
+	       (digits > 0 && id[digits] == 'e' &&
+		id[digits + 1 + strspn(id + digits + 1, "0123456789")] == '\0');
+}
+
+static void put_edges(struct bh_buffer *out, const struct bh_policy_rule *r)
+{
+	size_t line = out->length;
+	char id[BH_EDGE_ID_TEXT];
+
+	bh_buffer_puts(out, "    edges: [");
+	for (size_t i = 0; i < r->edge_count; i++) {
+		if (i > 0)
+			line = put_comma(out, line);
+		bh_edge_id_format(r->edges[i], id);
+		bh_buffer_printf(out, looks_like_number(id) ? "\"%s\"" : "%s", id);
+	}
+	bh_buffer_puts(out, "]\n");
+}
+
+/* bare: what it says, and no more. */
 static void put_rule(struct bh_buffer *out, const struct bh_policy *p,
-		     const struct bh_policy_rule *r, bool comments)
+		     const struct bh_policy_rule *r, bool bare)
 {
 	char port[BH_POLICY_PORT_TEXT];
 
-	if (comments && r->comment != NULL)
+	if (!bare && r->comment != NULL)
 		put_comment(out, "  ", r->comment);
 	bh_buffer_puts(out, "  - from: ");
 	put_peers(out, p, &r->from);
@@ -178,31 +205,33 @@ static void put_rule(struct bh_buffer *out, const struct bh_policy *p,
 		bh_buffer_printf(out, "%s%s", i > 0 ? ", " : "",
 				 bh_policy_port_format(&r->ports[i], port));
 	bh_buffer_puts(out, "]\n");
+	if (!bare && r->edge_count > 0)
+		put_edges(out, r);
 }
 
-static char *print(const struct bh_policy *p, bool comments)
+static char *print(const struct bh_policy *p, bool bare)
 {
 	struct bh_buffer out = { 0 };
 
-	if (comments && p->header != NULL)
+	if (!bare && p->header != NULL)
 		put_comment(&out, "", p->header);
 	bh_buffer_printf(&out, "bulkhead-policy: 1\ndeny: %s\n",
 			 p->deny == BH_DROP ? "drop" : "reject");
 	put_workloads(&out, p);
 	bh_buffer_puts(&out, p->rule_count > 0 ? "rules:\n" : "rules: []\n");
 	for (size_t i = 0; i < p->rule_count; i++)
-		put_rule(&out, p, &p->rules[i], comments);
+		put_rule(&out, p, &p->rules[i], bare);
 	return bh_buffer_steal(&out);
 }
 
 char *bh_policy_print(const struct bh_policy *p)
 {
-	return print(p, true);
+	return print(p, false);
 }
 
 char *bh_policy_print_bare(const struct bh_policy *p)
 {
-	return print(p, false);
+	return print(p, true);
 }
 
 /* --- JSON ------------------------------------------------------------------------------------- */
@@ -259,7 +288,7 @@ static void put_json_peers(struct bh_buffer *out, const struct bh_policy *p,
 static void put_json_rule(struct bh_buffer *out, const struct bh_policy *p,
 			  const struct bh_policy_rule *r)
 {
-	char port[BH_POLICY_PORT_TEXT];
+	char port[BH_POLICY_PORT_TEXT], id[BH_EDGE_ID_TEXT];
 
 	bh_buffer_puts(out, "\t\t{\"from\": ");
 	put_json_peers(out, p, &r->from);
@@ -269,7 +298,11 @@ static void put_json_rule(struct bh_buffer *out, const struct bh_policy *p,
 	for (size_t i = 0; i < r->port_count; i++)
 		bh_buffer_printf(out, "%s\"%s\"", i > 0 ? ", " : "",
 				 bh_policy_port_format(&r->ports[i], port));
-	bh_buffer_puts(out, "]}");
+	bh_buffer_puts(out, "]");
+	for (size_t i = 0; i < r->edge_count; i++)
+		bh_buffer_printf(out, "%s\"%s\"", i > 0 ? ", " : ", \"edges\": [",
+				 bh_edge_id_format(r->edges[i], id));
+	bh_buffer_puts(out, r->edge_count > 0 ? "]}" : "}");
 }
 
 char *bh_policy_print_json(const struct bh_policy *p)

@@ -5,7 +5,7 @@
 
 #include "policy.h"
 
-/* The document without comments: what its revision is the hash of. */
+/* The document without comments and edges: what its revision is the hash of. */
 char *bh_policy_print_bare(const struct bh_policy *policy);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A revision is named by what it says, not by how it is written: comments, JSON or YAML, and quotes
- * make no difference; the order of rules does, since answers give a rule's number. */
+/* A revision is named by what it says, not by how it is written: comments, JSON or YAML, quotes,
+ * and the edges that a rule came from make no difference; the order of rules does, since answers
+ * give a rule's number. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

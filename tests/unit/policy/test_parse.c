@@ -60,6 +60,9 @@ static void assert_same_rule(const struct bh_policy_rule *a, const struct bh_pol
 	assert_same_peers(&a->to, &b->to);
 	assert_int_equal(a->port_count, b->port_count);
 	assert_memory_equal(a->ports, b->ports, a->port_count * sizeof(*a->ports));
+	assert_int_equal(a->edge_count, b->edge_count);
+	if (a->edge_count > 0)
+		assert_memory_equal(a->edges, b->edges, a->edge_count * sizeof(*a->edges));
 	assert_true(same_text(a->comment, b->comment));
 }
 
@@ -292,6 +295,34 @@ static void ends_may_be_lists(void **state)
 	p = parse(one);
 	printed = assert_round_trip(p);
 	assert_non_null(strstr(printed, "  - from: web\n    to: world\n"));
+	bh_policy_free(p);
+	free(printed);
+}
+
+/* Quotes for those that would be numbers elsewhere. */
+static void rules_keep_their_edges(void **state)
+{
+	static const char text[] =
+		TWO_WORKLOADS "  - from: web\n    to: api\n    ports: [1/tcp]\n"
+			      "    edges: [00ab00000001, \"123456789012\", \"1e3456789012\", "
+			      "1e345678901e, e12345678901,\n      1ea345678901]\n";
+	struct bh_policy *p = parse(text);
+	char *printed = assert_round_trip(p), *json = bh_policy_print_json(p);
+	static const char last[] = "\"ports\": [\"1/tcp\"], \"edges\": [\"00ab00000001\", "
+				   "\"123456789012\", \"1e3456789012\", \"1e345678901e\", "
+				   "\"e12345678901\", \"1ea345678901\"]}\n\t]\n}\n";
+
+	(void)state;
+	assert_string_equal(printed, text);
+	assert_int_equal(p->rules[0].edge_count, 6);
+	assert_int_equal(p->rules[0].edges[0], 0x00ab00000001);
+	assert_string_equal(json + strlen(json) - strlen(last), last);
+	bh_policy_free(p);
+	free(printed);
+	free(json);
+	p = parse(DOCUMENT("  - {from: web, to: host, ports: [1/tcp], edges: []}\n"));
+	printed = assert_round_trip(p);
+	assert_null(strstr(printed, "edges"));
 	bh_policy_free(p);
 	free(printed);
 }
@@ -617,6 +648,10 @@ static void revisions_name_what_is_said(void **state)
 	assert_string_equal(a, b);
 	revision_of(DOCUMENT("  - {from: web, to: host, ports: [2/tcp]}\n"), b);
 	assert_string_not_equal(a, b);
+	/* Where a rule came from is no part of what it says. */
+	revision_of(DOCUMENT("  - {from: web, to: host, ports: [2/tcp], edges: [00ab00000001]}\n"),
+		    a);
+	assert_string_equal(a, b);
 	/* Answers give a rule's number, so the order is part of it. */
 	revision_of(DOCUMENT("  - {from: web, to: host, ports: [1/tcp, 2/tcp]}\n"), a);
 	revision_of(DOCUMENT("  - {from: web, to: host, ports: [2/tcp, 1/tcp]}\n"), b);
@@ -651,6 +686,7 @@ int main(void)
 		cmocka_unit_test(many_items_are_refused),
 		cmocka_unit_test(every_part_is_read),
 		cmocka_unit_test(ends_may_be_lists),
+		cmocka_unit_test(rules_keep_their_edges),
 		cmocka_unit_test(long_lists_are_folded),
 		cmocka_unit_test(lists_do_not_multiply_without_end),
 		cmocka_unit_test(examples_are_valid_and_alike_in_yaml_and_json),
