@@ -575,6 +575,23 @@ static void propose_names(void *user, const struct bh_edge *edge, struct bh_edge
 	bh_called_get(core->called, edge->src->name, edge->dst->name, out);
 }
 
+/* No time of day: of the same edges the same document comes. */
+static void describe_edges(const struct edge_list *list, struct bh_buffer *out)
+{
+	char when[BH_TIME_TEXT];
+	int64_t last = 0;
+
+	for (size_t i = 0; i < list->count; i++)
+		if (list->edges[i].last > last)
+			last = list->edges[i].last;
+	bh_buffer_printf(out, "Proposed by bulkhead %s from %zu learned edges", BULKHEAD_VERSION,
+			 list->count);
+	if (list->count > 0)
+		bh_buffer_printf(out, ", the latest seen %s", bh_time_format(last, when));
+	bh_buffer_puts(out, ".\nWhat has not been seen yet is not in it: read it before you apply "
+			    "it.");
+}
+
 struct bh_policy *bh_core_propose(struct bh_core *core)
 {
 	struct edge_list list = { 0 };
@@ -582,7 +599,6 @@ struct bh_policy *bh_core_propose(struct bh_core *core)
 	size_t capacity = 0, count = 0;
 	const struct bh_instance *instance;
 	struct bh_buffer header = { 0 };
-	char when[BH_TIME_TEXT];
 
 	bh_ledger_each(core->ledger, BH_EDGES, collect_edge, &list);
 	for (size_t position = 0; (instance = bh_model_next(core->model, &position)) != NULL;) {
@@ -591,10 +607,7 @@ struct bh_policy *bh_core_propose(struct bh_core *core)
 		workloads = bh_grow(workloads, &capacity, count + 1, sizeof(*workloads));
 		workloads[count++] = instance->workload;
 	}
-	bh_buffer_printf(&header,
-			 "Proposed by bulkhead %s on %s from %zu learned edges.\n"
-			 "What has not been seen yet is not in it: read it before you apply it.",
-			 BULKHEAD_VERSION, bh_time_format(bh_time_now(), when), list.count);
+	describe_edges(&list, &header);
 	bh_core_describe_masked(core, &header);
 	struct bh_propose_input input = { .edges = list.edges,
 					  .edge_count = list.count,

@@ -1,38 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A proposal says what was seen and no more. Edges become (from, to, port) in the policy's own
- * terms first; then those that say the same are put together, and each port brings the evidence for
- * it, so that one port seen once does not hide behind another seen daily. What nobody can vouch for
- * – an end that no one owns up to, an address that does not parse – is left out rather than
- * widened.
+ * A proposal says what was seen and no more. Edges become accesses – (from, to, port) in the
+ * policy's own terms – and those are put together without a loss: the sources of each (to, port)
+ * are a set; ports of a destination with the same set become one list, and destinations with the
+ * same set and the same ports another. What comes of it allows each access and nothing else. The
+ * evidence is told for each port or destination, and whose is the thinnest, so that what was seen
+ * once does not hide behind what is seen daily. What nobody can vouch for – an end that no one owns
+ * up to, an address that does not parse – is left out rather than widened.
  */
 #include "propose.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "address.h"
-#include "buffer.h"
+#include "draft.h"
+#include "edge_id.h"
+#include "evidence.h"
 #include "grow.h"
 #include "port.h"
 #include "protocol.h"
-#include "timefmt.h"
-
-/* An edge in the policy's terms. */
-struct item {
-	struct bh_policy_peer from;
-	struct bh_policy_peer to;
-	struct bh_policy_port port;
-	const struct bh_edge *edge;
-};
 
 struct proposal {
 	struct bh_policy *policy;
 	const struct bh_propose_input *input;
-	struct item *items;
-	size_t count;
 };
 
 /* --- workloads -------------------------------------------------------------------------------- */
@@ -150,195 +141,100 @@ static struct bh_policy_peer peer_of(const struct bh_policy *policy, const struc
 	return out;
 }
 
-static struct item item_of(const struct bh_policy *policy, const struct bh_edge *e)
+static struct bh_item item_of(const struct bh_policy *policy, const struct bh_edge *e)
 {
 	uint16_t number = bh_policy_port_number(e->proto, e->port);
 
-	return (struct item) { .from = peer_of(policy, e->src, true),
-			       .to = peer_of(policy, e->dst, false),
-			       .port = { e->proto, number, number },
-			       .edge = e };
+	return (struct bh_item) { .from = peer_of(policy, e->src, true),
+				  .to = peer_of(policy, e->dst, false),
+				  .port = { e->proto, number, number },
+				  .edge = e };
 }
 
-static int compare_peers(const struct bh_policy_peer *a, const struct bh_policy_peer *b)
-{
-	if (a->kind != b->kind)
-		return a->kind - b->kind;
-	if (a->kind == BH_POLICY_WORKLOAD)
-		return (a->workload > b->workload) - (a->workload < b->workload);
-	return bh_addr_compare(&a->prefix.addr, &b->prefix.addr);
-}
-
-static int compare_pairs(const struct item *a, const struct item *b)
-{
-	int order = compare_peers(&a->from, &b->from);
-
-	return order != 0 ? order : compare_peers(&a->to, &b->to);
-}
-
-static int compare_items(const void *a, const void *b)
-{
-	const struct item *x = a, *y = b;
-	int order = compare_pairs(x, y);
-
-	if (order == 0)
-		order = x->port.proto - y->port.proto;
-	return order != 0 ? order : x->port.first - y->port.first;
-}
-
-static void make_items(struct proposal *p)
+static struct bh_item *make_items(const struct proposal *p, size_t *count)
 {
 	const struct bh_propose_input *in = p->input;
+	struct bh_item *items = bh_calloc(in->edge_count, sizeof(*items));
 
-	p->items = bh_calloc(in->edge_count, sizeof(*p->items));
+	*count = 0;
 	for (size_t i = 0; i < in->edge_count; i++)
 		if (is_proposed(&in->edges[i]))
-			p->items[p->count++] = item_of(p->policy, &in->edges[i]);
-	qsort(p->items, p->count, sizeof(*p->items), compare_items);
-}
-
-/* --- evidence --------------------------------------------------------------------------------- */
-
-/* Of all edges behind one port of one rule. */
-struct evidence {
-	uint64_t connections, answered, bytes, replicas;
-	uint32_t windows;
-	int64_t first, last;
-	bool lossy;
-};
-
-static void add_evidence(struct evidence *v, const struct bh_edge *e)
-{
-	bool fresh = v->connections == 0;
-
-	v->connections += e->connections;
-	v->answered += e->answered;
-	if (e->bytes == BH_BYTES_UNKNOWN || v->bytes == BH_BYTES_UNKNOWN)
-		v->bytes = BH_BYTES_UNKNOWN;
-	else
-		v->bytes += e->bytes;
-	v->replicas |= e->replicas;
-	v->windows = e->windows > v->windows ? e->windows : v->windows;
-	v->first = fresh || e->first < v->first ? e->first : v->first;
-	v->last = fresh || e->last > v->last ? e->last : v->last;
-	v->lossy = v->lossy || e->lossy;
-}
-
-static void put_count(struct bh_buffer *out, uint64_t count, const char *noun)
-{
-	bh_buffer_printf(out, "%" PRIu64 " %s%s, ", count, noun, count == 1 ? "" : "s");
-}
-
-static void put_bytes(struct bh_buffer *out, uint64_t bytes)
-{
-	static const char *const units[] = { "kB", "MB", "GB", "TB", "PB", "EB" };
-	double value = (double)bytes;
-	size_t unit = 0;
-
-	if (bytes == BH_BYTES_UNKNOWN) {
-		bh_buffer_puts(out, "bytes not counted");
-		return;
-	}
-	if (bytes < 1000) {
-		bh_buffer_printf(out, "%" PRIu64 " B", bytes);
-		return;
-	}
-	for (value /= 1000; value >= 999.95; value /= 1000)
-		unit++;
-	bh_buffer_printf(out, "%.1f %s", value, units[unit]);
-}
-
-static void put_evidence(struct bh_buffer *out, const struct evidence *v)
-{
-	char first[BH_TIME_TEXT], last[BH_TIME_TEXT];
-
-	put_count(out, v->connections, "connection");
-	if (v->answered == v->connections)
-		bh_buffer_puts(out, "all answered, ");
-	else
-		bh_buffer_printf(out, "%" PRIu64 " answered, ", v->answered);
-	if (v->replicas != 0)
-		put_count(out, (uint64_t)__builtin_popcountll(v->replicas), "replica");
-	put_count(out, v->windows, "window");
-	bh_buffer_printf(out, "first %s, last %s, ", bh_time_format(v->first, first),
-			 bh_time_format(v->last, last));
-	put_bytes(out, v->bytes);
-	if (v->lossy)
-		bh_buffer_puts(out, "; packets were lost meanwhile: there was more");
+			items[(*count)++] = item_of(p->policy, &in->edges[i]);
+	return items;
 }
 
 /* --- rules ------------------------------------------------------------------------------------ */
 
-/* The end of the items from `at` on that compare alike. */
-static size_t end_of(const struct proposal *p, size_t at,
-		     int (*compare)(const struct item *a, const struct item *b))
+static int compare_ids(const void *a, const void *b)
 {
-	size_t end = at;
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
-	while (end < p->count && compare(&p->items[at], &p->items[end]) == 0)
-		end++;
-	return end;
+	return (x > y) - (x < y);
 }
 
-static int compare_whole(const struct item *a, const struct item *b)
+struct ids {
+	uint64_t *items;
+	size_t count, capacity;
+};
+
+static void collect_ids(struct ids *ids, const struct bh_set *s)
 {
-	return compare_items(a, b);
-}
+	const struct bh_access *last = &s->accesses[s->count - 1];
 
-/* The evidence for one port, which is one line; several: the ports in front. */
-static void put_port(struct bh_buffer *comment, const struct proposal *p, size_t at, size_t end,
-		     bool several)
-{
-	struct evidence evidence = { 0 };
-	char port[BH_POLICY_PORT_TEXT];
-
-	for (size_t i = at; i < end; i++)
-		add_evidence(&evidence, p->items[i].edge);
-	if (comment->length > 0)
-		bh_buffer_puts(comment, "\n");
-	if (several)
-		bh_buffer_printf(comment, "%s: ", bh_policy_port_format(&p->items[at].port, port));
-	put_evidence(comment, &evidence);
-}
-
-static void put_list(struct bh_buffer *out, const char *before, const char *quote,
-		     const struct bh_edge_names *names, enum bh_calling how)
-{
-	for (size_t i = 0; i < names->counts[how]; i++)
-		bh_buffer_printf(out, "%s%s%s%s", i == 0 ? before : ", ", quote,
-				 names->names[how][i], quote);
-}
-
-/* What the server outside was called, on a line of its own. */
-static void put_names(struct bh_buffer *comment, const struct proposal *p, const struct item *item)
-{
-	struct bh_edge_names names = { 0 };
-
-	if (p->input->names == NULL || item->to.kind != BH_POLICY_PREFIX)
-		return;
-	p->input->names(p->input->user, item->edge, &names);
-	put_list(comment, "\nDNS called it: ", "", &names, BH_CALLED_BY_DNS);
-	put_list(comment, "\nTLS clients claimed, and nobody checked: ", "\"", &names,
-		 BH_CALLED_BY_CLAIM);
-}
-
-/* One rule for the items from `at` to `end`, which share both ends. */
-static void add_rule(struct proposal *p, size_t at, size_t end)
-{
-	struct bh_buffer comment = { 0 };
-	const struct item *items = p->items;
-	bool several = end_of(p, at, compare_whole) < end;
-
-	for (size_t i = at, next; i < end; i = next) {
-		next = end_of(p, i, compare_whole);
-		put_port(&comment, p, i, next, several);
+	for (const struct bh_item *i = s->accesses->items; i < last->items + last->count; i++) {
+		ids->items =
+			bh_grow(ids->items, &ids->capacity, ids->count + 1, sizeof(*ids->items));
+		ids->items[ids->count++] = bh_edge_id(i->edge);
 	}
-	put_names(&comment, p, &items[at]);
-	size_t rule = bh_policy_add_rule(p->policy, &items[at].from, &items[at].to, comment.data);
-	for (size_t i = at; i < end; i = end_of(p, i, compare_whole))
-		bh_policy_add_port(p->policy, rule, items[i].port.proto, items[i].port.first,
-				   items[i].port.last);
-	bh_buffer_free(&comment);
+}
+
+static void add_edges(struct bh_policy *policy, size_t rule, const struct bh_draft *d)
+{
+	struct ids ids = { 0 };
+
+	for (size_t i = 0; i < d->count; i++)
+		for (size_t j = 0; j < d->columns[i].count; j++)
+			collect_ids(&ids, &d->columns[i].sets[j]);
+	qsort(ids.items, ids.count, sizeof(*ids.items), compare_ids);
+	for (size_t i = 0; i < ids.count; i++)
+		if (i == 0 || ids.items[i] != ids.items[i - 1])
+			bh_policy_add_edge(policy, rule, ids.items[i]);
+	free(ids.items);
+}
+
+static void add_rule(struct bh_policy *policy, const struct bh_draft *d)
+{
+	const struct bh_column *first = d->columns;
+	const struct bh_set *sources = first->sets;
+	size_t rule = bh_policy_add_rule(policy, bh_source_of(sources->accesses),
+					 bh_destination_of(sources), d->comment.data);
+
+	for (size_t i = 1; i < sources->count; i++)
+		bh_policy_add_from(policy, rule, bh_source_of(&sources->accesses[i]));
+	for (size_t i = 1; i < d->count; i++)
+		bh_policy_add_to(policy, rule, bh_destination_of(d->columns[i].sets));
+	for (size_t i = 0; i < first->count; i++) {
+		const struct bh_policy_port *port = bh_port_of(&first->sets[i]);
+
+		bh_policy_add_port(policy, rule, port->proto, port->first, port->last);
+	}
+	add_edges(policy, rule, d);
+}
+
+static void add_rules(struct proposal *p)
+{
+	struct bh_drafts drafts;
+	size_t count;
+	struct bh_item *items = make_items(p, &count);
+
+	bh_drafts_make(&drafts, items, count);
+	for (size_t i = 0; i < drafts.count; i++) {
+		struct bh_draft *d = &drafts.drafts[i];
+
+		bh_evidence_put(&d->comment, p->policy, p->input, d);
+		add_rule(p->policy, d);
+	}
+	bh_drafts_free(&drafts);
 }
 
 struct bh_policy *bh_propose(const struct bh_propose_input *input)
@@ -348,11 +244,6 @@ struct bh_policy *bh_propose(const struct bh_propose_input *input)
 	if (input->header != NULL)
 		p.policy->header = bh_strdup(input->header);
 	add_workloads(&p);
-	make_items(&p);
-	for (size_t at = 0, end; at < p.count; at = end) {
-		end = end_of(&p, at, compare_pairs);
-		add_rule(&p, at, end);
-	}
-	free(p.items);
+	add_rules(&p);
 	return p.policy;
 }

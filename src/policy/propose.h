@@ -12,7 +12,7 @@ typedef void (*bh_propose_labels)(void *user, const char *workload,
 				  void *to);
 
 struct bh_propose_input {
-	const struct bh_edge *edges; /* in the ledger's order */
+	const struct bh_edge *edges; /* in any order */
 	size_t edge_count;
 	/* Workloads that exist, with or without edges: each gets its entry. */
 	const char *const *workloads;
@@ -24,12 +24,15 @@ struct bh_propose_input {
 	const char *header;
 };
 
-/* One rule a (source, destination) pair with all its ports, the evidence for each as comment, and
+/* The fewest rules with lists of sources, destinations and ports that allow what the edges say and
+ * nothing else: those with the same sources are put together, without a loss. Sources that are no
+ * workloads, and destinations of different kinds, stay in rules of their own. Each rule names its
+ * edges and has their evidence as comment, for each port or destination (at most 16 lines), and
  * what a server outside was called by those who went there: no selector, since a name is no
- * address; sorted, so that the same edges give the same bytes. Servers outside become their own /32
- * or /128, clients from outside the world; nothing else is widened. Left out: edges without an
- * answer, and those with an end that is unresolved, departed, masked or no address. The caller
- * frees it. */
+ * address. Everything is sorted, so that the same edges give the same bytes, in whichever order
+ * they come. Servers outside become their own /32 or /128, clients from outside the world; nothing
+ * else is widened. Left out: edges without an answer, and those with an end that is unresolved,
+ * departed, masked or no address. The caller frees it. */
 struct bh_policy *bh_propose(const struct bh_propose_input *input);
 
 #endif

@@ -81,9 +81,9 @@ nsenter --net="/run/netns/$host-web" python3 -c 'if True:
 		time.sleep(1.3)' "$scratch/held" &
 at_end "kill $! 2>/dev/null"
 eventually 5 test -e "$scratch/held" || fail "db or api does not answer"
-bh policy propose | awk '/from: netns:.*-web$/ { rule = $0; getline; if (/-db$/) { getline; next } print rule } 1' \
-	>"$scratch/policy.yaml"
-bh policy apply "$scratch/policy.yaml" >/dev/null || fail "apply"
+bh policy propose --format json | jq '.rules |= map(if [.from] | flatten | any(endswith("-web")) then
+	.to = ([.to] | flatten | map(select(endswith("-db") | not))) else . end | select(.to != []))' >"$scratch/policy.json"
+bh policy apply "$scratch/policy.json" >/dev/null || fail "apply"
 bh explain "netns:$host-web" "netns:$host-db" 80 >/dev/null && fail "the policy allows web → db"
 bh mode all enforce >/dev/null || fail "enforce"
 eventually 10 status_is '.enforcement.state == "active"' || fail "no rules"
@@ -105,8 +105,9 @@ eventually 5 denied_shown || fail "a denied flow is not shown as denied"
 no_leak
 
 step "what a later policy denies goes on, as long as connection tracking knows it, and is no leak"
-sed '/from: netns:.*-web$/,/ports:/ s/53\/udp/54\/udp/' "$scratch/policy.yaml" >"$scratch/later.yaml"
-bh policy apply "$scratch/later.yaml" >/dev/null || fail "apply"
+jq '(.rules[] | select([.from] | flatten | any(endswith("-web"))).ports) |= map(sub("^53/udp$"; "54/udp"))' \
+	"$scratch/policy.json" >"$scratch/later.json"
+bh policy apply "$scratch/later.json" >/dev/null || fail "apply"
 bh explain "netns:$host-web" "netns:$host-api" 53/udp >/dev/null && fail "the policy still allows it"
 reach udp 10.99.0.2 && fail "what is new is not denied"
 before=$(wc -l <"$scratch/held")

@@ -123,7 +123,8 @@ grep -q '^# .*the proxy was called by compose:shop/web' "$scratch/policy.yaml" |
 python3 - "$scratch/policy.yaml" <<-'PYTHON'
 	import re, sys
 	text = open(sys.argv[1]).read()
-	text = re.sub(r"(  #[^\n]*\n)*  - from: host\n    to: [^\n]*\n    ports: [^\n]*\n", "", text)
+	text = re.sub(r"(  #[^\n]*\n)*  - from: host\n    to: [^\n]*\n    ports: [^\n]*\n"
+		r"(    edges: \[[^]]*\]\n)?", "", text)
 	open(sys.argv[1], "w").write(text)
 PYTHON
 bh policy apply "$scratch/policy.yaml" >/dev/null || fail "apply"
