@@ -482,6 +482,12 @@ void bh_core_peer_subject(const struct bh_core *core, const struct bh_peer *peer
 void bh_core_instance_subject(const struct bh_instance *instance, struct bh_subject *subject);
 bool bh_core_workload_exists(const struct bh_core *core, const char *workload);
 
+/* core_groups.c: for struct bh_propose_input, with the core as its user */
+void bh_core_groups(void *user, const char *workload,
+		    void (*add)(void *to, const char *key, const char *value, bool whole),
+		    void *to);
+bool bh_core_port_is_sensitive(void *user, uint8_t proto, uint16_t port);
+
 /* core_window.c */
 /* A fact that the model has; fresh: of an endpoint that it did not have before. */
 void bh_core_window_fact(struct bh_core *core, const struct bh_endpoint_fact *fact, bool fresh);

@@ -615,6 +615,8 @@ struct bh_policy *bh_core_propose(struct bh_core *core)
 					  .workload_count = count,
 					  .labels = propose_labels,
 					  .names = propose_names,
+					  .groups = bh_core_groups,
+					  .sensitive = bh_core_port_is_sensitive,
 					  .user = core,
 					  .header = header.data };
 	struct bh_policy *policy = bh_propose(&input);

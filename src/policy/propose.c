@@ -17,6 +17,7 @@
 #include "draft.h"
 #include "edge_id.h"
 #include "evidence.h"
+#include "generalise.h"
 #include "grow.h"
 #include "port.h"
 #include "protocol.h"
@@ -232,8 +233,10 @@ static void add_rules(struct proposal *p)
 		struct bh_draft *d = &drafts.drafts[i];
 
 		bh_evidence_put(&d->comment, p->policy, p->input, d);
-		add_rule(p->policy, d);
 	}
+	bh_generalise(&drafts, p->policy, p->input);
+	for (size_t i = 0; i < drafts.count; i++)
+		add_rule(p->policy, &drafts.drafts[i]);
 	bh_drafts_free(&drafts);
 }
 

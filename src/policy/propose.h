@@ -11,6 +11,13 @@ typedef void (*bh_propose_labels)(void *user, const char *workload,
 				  void (*add)(void *to, const char *key, const char *value),
 				  void *to);
 
+/* What several workloads may be selected by at once: calls add(key, value, whole) once for each
+ * label that an instance of this one has; whole: all of them have it. */
+typedef void (*bh_propose_groups)(void *user, const char *workload,
+				  void (*add)(void *to, const char *key, const char *value,
+					      bool whole),
+				  void *to);
+
 struct bh_propose_input {
 	const struct bh_edge *edges; /* in any order */
 	size_t edge_count;
@@ -20,6 +27,9 @@ struct bh_propose_input {
 	bh_propose_labels labels;
 	/* What an edge's destination outside was called; NULL: nothing is known. */
 	void (*names)(void *user, const struct bh_edge *edge, struct bh_edge_names *out);
+	bh_propose_groups groups; /* NULL: nothing is known */
+	/* Whether a rule with this port (ICMP: type) is never to be widened; NULL: any may be. */
+	bool (*sensitive)(void *user, uint8_t proto, uint16_t port);
 	void *user;
 	const char *header;
 };
@@ -29,7 +39,9 @@ struct bh_propose_input {
  * workloads, and destinations of different kinds, stay in rules of their own. Each rule names its
  * edges and has their evidence as comment, for each port or destination (at most 16 lines), and
  * what a server outside was called by those who went there: no selector, since a name is no
- * address. Everything is sorted, so that the same edges give the same bytes, in whichever order
+ * address. Where nearly all who have a label in common are a rule's sources, the comment says that
+ * the label could stand for them, and whom else it would let in; it is never done. Everything is
+ * sorted, so that the same edges give the same bytes, in whichever order
  * they come. Servers outside become their own /32 or /128, clients from outside the world; nothing
  * else is widened. Left out: edges without an answer, and those with an end that is unresolved,
  * departed, masked or no address. The caller frees it. */

@@ -262,6 +262,152 @@ static void servers_outside_have_their_names(void **state)
 	free(l);
 }
 
+/* --- what could be widened -------------------------------------------------------------------- */
+
+/* So many workloads "m00" … have the label tier=front, of which the last `half` only in part; all
+ * have one of their own. */
+struct fleet {
+	unsigned members;
+	unsigned half;
+};
+
+static void fleet_groups(void *user, const char *workload,
+			 void (*put)(void *to, const char *key, const char *value, bool whole),
+			 void *to)
+{
+	const struct fleet *fleet = user;
+	unsigned number;
+
+	put(to, "own", workload, true);
+	if (sscanf(workload, "m%u", &number) != 1)
+		return;
+	put(to, "all", "yes", true);
+	if (number < fleet->members)
+		put(to, "tier", "front", number < fleet->members - fleet->half);
+}
+
+static bool is_sensitive_port(void *user, uint8_t proto, uint16_t port)
+{
+	(void)user;
+	return proto == IPPROTO_TCP && port == 22;
+}
+
+/* The first `sources` of a fleet reach "db"; `others` is how many further accesses there are. */
+static char *proposal_of(struct fleet *fleet, unsigned sources, uint16_t port, unsigned others)
+{
+	struct ledger *l = bh_calloc(1, sizeof(*l));
+	char name[16], names[40][16];
+	const char *present[40];
+
+	for (unsigned i = 0; i < sources; i++) {
+		snprintf(name, sizeof(name), "m%02u", i);
+		add(l, name, "db", port, 3);
+	}
+	for (unsigned i = 0; i < others; i++)
+		add(l, "other", "another", (uint16_t)(1000 + i), 3);
+	struct bh_propose_input input = input_of(l);
+	for (unsigned i = 0; i < 40; i++) {
+		snprintf(names[i], sizeof(names[i]), "m%02u", i);
+		present[i] = names[i];
+	}
+	input.workloads = present;
+	input.workload_count = 40;
+	input.groups = fleet_groups;
+	input.sensitive = is_sensitive_port;
+	input.user = fleet;
+	char *rules = rules_of(&input);
+	free(l);
+	return rules;
+}
+
+static const struct {
+	unsigned sources, members, half;
+	uint16_t port;
+	unsigned others;
+	const char *says; /* NULL: nothing */
+} widenings[] = {
+	/* Five at least. */
+	{ 4, 4, 0, 80, 1000, NULL },
+	{ 5, 5, 0, 80, 0,
+	  "\n  # Proposed, not applied: a workload entry {tier: front} in place of these 5. It "
+	  "would "
+	  "let in nobody else today, and whoever gets that label.\n  - from: [m00, " },
+	/* 80 % of them. */
+	{ 5, 6, 0, 80, 1000, "It would also let in m05, 1 combination more, and whoever gets" },
+	{ 5, 7, 0, 80, 1000, NULL },
+	{ 8, 10, 0, 80, 1000, "It would also let in m08, m09, 2 combinations more, and" },
+	{ 7, 9, 0, 80, 1000, NULL },
+	{ 36, 40, 0, 80, 1000, "let in m36, m37, m38, m39, 4 combinations more" },
+	{ 32, 40, 0, 80, 1000, "m37, m38, m39, 8 combinations more" },
+	{ 31, 40, 0, 80, 1000, NULL },
+	/* 2 % more at most: one for fifty. */
+	{ 5, 6, 0, 80, 45, "1 combination more" },
+	{ 5, 6, 0, 80, 44, NULL },
+	{ 8, 10, 0, 80, 92, "2 combinations more" },
+	{ 8, 10, 0, 80, 91, NULL },
+	/* Of two groups the smaller one. */
+	{ 32, 32, 0, 80, 1000, "{tier: front} in place of these 32. It would let in nobody" },
+	/* No sensitive port. */
+	{ 5, 5, 0, 22, 1000, NULL },
+	/* Who has the label in part only would be let in in part, and is no reason for it. */
+	{ 5, 5, 1, 80, 1000, NULL },
+	{ 5, 6, 1, 80, 1000, "let in m05, 1 combination more" },
+};
+
+static void what_could_be_widened_is_said(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(widenings) / sizeof(widenings[0]); i++) {
+		struct fleet fleet = { widenings[i].members, widenings[i].half };
+		char *rules = proposal_of(&fleet, widenings[i].sources, widenings[i].port,
+					  widenings[i].others);
+		const char *said = strstr(rules, "Proposed, not applied");
+
+		if (widenings[i].says == NULL ? said != NULL
+					      : strstr(rules, widenings[i].says) == NULL)
+			fail_msg("%u of %u: %.*s", widenings[i].sources, widenings[i].members, 600,
+				 rules);
+		/* Said, and no more. */
+		char *list = strstr(rules, "  - from: [m00, ");
+		assert_non_null(list);
+		assert_null(strstr(list, "tier"));
+		free(rules);
+	}
+}
+
+/* All that is said stays within 2 %, the cheapest first: there is room for one of the two. */
+static void together_little_more_is_let_in(void **state)
+{
+	struct fleet fleet = { 6, 0 };
+	struct ledger *l = bh_calloc(1, sizeof(*l));
+	char name[16];
+
+	(void)state;
+	for (unsigned i = 0; i < 6; i++) {
+		snprintf(name, sizeof(name), "m%02u", i);
+		if (i != 5)
+			add(l, name, "wide", 80, 3);
+		if (i != 5)
+			add(l, name, "wide", 81, 3);
+		if (i != 4)
+			add(l, name, "narrow", 80, 3);
+	}
+	add(l, "m05", "home", 1, 1);
+	for (unsigned i = 0; i < 90; i++)
+		add(l, "other", "another", (uint16_t)(1000 + i), 3);
+	struct bh_propose_input input = input_of(l);
+	input.groups = fleet_groups;
+	input.user = &fleet;
+	char *rules = rules_of(&input);
+	const char *said = strstr(rules, "Proposed, not applied");
+	assert_non_null(said);
+	static const char cheapest[] = "\n  - from: [m00, m01, m02, m03, m05]\n";
+	assert_memory_equal(strchr(said, '\n'), cheapest, sizeof(cheapest) - 1);
+	assert_null(strstr(said + 1, "Proposed, not applied"));
+	free(rules);
+	free(l);
+}
+
 /* --- random ledgers --------------------------------------------------------------------------- */
 
 static uint64_t random_state;
@@ -502,6 +648,8 @@ int main(void)
 		cmocka_unit_test(destinations_alike_are_put_together),
 		cmocka_unit_test(many_destinations_are_one_line),
 		cmocka_unit_test(servers_outside_have_their_names),
+		cmocka_unit_test(what_could_be_widened_is_said),
+		cmocka_unit_test(together_little_more_is_let_in),
 		cmocka_unit_test(nothing_is_lost_and_nothing_added),
 		cmocka_unit_test(the_order_of_arrival_makes_no_difference),
 	};
