@@ -1,7 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "peer.h"
 
+#include <string.h>
+
+#include "dns_name.h"
+
+#define BEFORE_NAME "dns:"
+
+_Static_assert(sizeof(BEFORE_NAME) - 1 + BH_DNS_NAME_ROOM <= BH_PEER_NAME, "every name fits");
+
 const char *bh_peer_text(const struct bh_peer *peer)
 {
 	return peer->kind == BH_PEER_MASKED ? "masked" : peer->name;
+}
+
+bool bh_peer_by_dns(const char *name, struct bh_peer *peer)
+{
+	char *at = mempcpy(peer->name, BEFORE_NAME, strlen(BEFORE_NAME));
+
+	peer->kind = BH_PEER_DNS;
+	return bh_dns_name_read(name, at);
+}
+
+const char *bh_peer_dns(const struct bh_peer *peer)
+{
+	return peer->kind == BH_PEER_DNS ? peer->name + strlen(BEFORE_NAME) : NULL;
 }

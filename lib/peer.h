@@ -8,4 +8,10 @@
 /* The peer's name; of whoever is masked that word, whatever masks him. */
 const char *bh_peer_text(const struct bh_peer *peer);
 
+/* One outside, by the name that it was asked for. False: a policy could not say the name
+ * (dns_name.h), so that it is none. */
+bool bh_peer_by_dns(const char *name, struct bh_peer *peer);
+/* The name alone; NULL: it is no such peer. */
+const char *bh_peer_dns(const struct bh_peer *peer);
+
 #endif

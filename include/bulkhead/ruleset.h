@@ -11,13 +11,13 @@
 #include "bulkhead/verdict.h"
 
 enum bh_permit_kind {
-	BH_PERMIT_PEER,	  /* one endpoint's address */
+	BH_PERMIT_PEER,	  /* one address: an endpoint's, or one that a name stands for */
 	BH_PERMIT_PREFIX, /* addresses outside, or a CIDR the operator wrote */
 	BH_PERMIT_HOST,	  /* this host itself: by hook (input, output), not by address */
 	BH_PERMIT_WORLD,  /* whatever is behind an unmanaged interface: by interface, not by address
 			   */
-	BH_PERMIT_PLACE,  /* permits nothing, and keeps the place where a workload's addresses will
-			   * be: for a range of ports, or a protocol without */
+	BH_PERMIT_PLACE, /* permits nothing, and keeps the place where such addresses will be: for a
+			    range of ports, or a protocol without */
 };
 
 /* One permission of a workload's side. proto is IPPROTO_…; ports apply to TCP, UDP and SCTP; for

@@ -15,6 +15,7 @@
 #include "command.h"
 #include "error.h"
 #include "grow.h"
+#include "peer.h"
 #include "protocol.h"
 #include "timefmt.h"
 
@@ -105,6 +106,22 @@ static bool read_end(const cJSON *flow, const char *key, struct bh_peer *peer,
 	return true;
 }
 
+/* What it was asked for, outside. */
+static bool read_name(const cJSON *json, struct bh_recorded_flow *out, struct bh_error *err)
+{
+	const char *name;
+
+	if (!read_optional(json, "dns", &name)) {
+		bh_error_set(err, -EINVAL, "dns: a name, or null, expected");
+		return false;
+	}
+	if (name == NULL || out->dst.kind != BH_PEER_ADDRESS || !bh_dns_name_read(name, out->dns))
+		out->dns[0] = '\0';
+	else
+		out->question.dst.dns = out->dns;
+	return true;
+}
+
 static bool read_proxy(const cJSON *json, struct bh_recorded_flow *out, struct bh_error *err)
 {
 	const cJSON *via = cJSON_GetObjectItemCaseSensitive(json, "via");
@@ -142,7 +159,7 @@ static bool read_flow(const cJSON *json, struct bh_recorded_flow *out, struct bh
 	q->direction_unknown = direction != NULL && strcmp(direction, "unknown") == 0;
 	return read_end(json, "src", &out->src, &q->src, &q->source_port, err) &&
 	       read_end(json, "dst", &out->dst, &q->dst, &q->port, err) &&
-	       read_proxy(json, out, err);
+	       read_name(json, out, err) && read_proxy(json, out, err);
 }
 
 /* --- files ------------------------------------------------------------------------------------ */
@@ -287,23 +304,6 @@ static bool read_replica(const cJSON *json, struct bh_recorded_evidence *out, st
 	return true;
 }
 
-/* Outside, what it was asked for is what it is. */
-static bool read_name(const cJSON *json, struct bh_recorded_evidence *out, struct bh_error *err)
-{
-	struct bh_peer *dst = &out->flow.dst;
-	const char *name;
-
-	if (!read_optional(json, "dns", &name)) {
-		bh_error_set(err, -EINVAL, "dns: a name, or null, expected");
-		return false;
-	}
-	if (name != NULL && name[0] != '\0' && dst->kind == BH_PEER_ADDRESS) {
-		dst->kind = BH_PEER_DNS;
-		snprintf(dst->name, sizeof(dst->name), "dns:%.*s", BH_PEER_NAME - 8, name);
-	}
-	return true;
-}
-
 static bool read_deploy(const cJSON *json, struct bh_recorded_evidence *out, struct bh_error *err)
 {
 	out->deploy = true;
@@ -337,9 +337,12 @@ static bool read_evidence(const cJSON *json, struct bh_recorded_evidence *out, s
 		return false;
 	}
 	out->bytes = sent + received;
+	/* Outside, what it was asked for is what it is. */
+	if (out->flow.dns[0] != '\0')
+		bh_peer_by_dns(out->flow.dns, &out->flow.dst);
 	read_verdict(json, out);
 	return read_state(json, out, err) && read_direction(json, out, err) &&
-	       read_replica(json, out, err) && read_name(json, out, err);
+	       read_replica(json, out, err);
 }
 
 bool bh_recorded_evidence_parse(const char *line, struct bh_recorded_evidence *out,

@@ -5,6 +5,7 @@
 
 #include "bulkhead/error.h"
 #include "bulkhead/flow.h"
+#include "dns_name.h"
 #include "evaluate.h"
 
 /* Calls line() for each line of the file ("-": standard input) that is not empty, until it answers
@@ -18,6 +19,7 @@ int bh_recorded_each(const char *path,
 struct bh_recorded_flow {
 	struct bh_peer src, dst;
 	struct bh_peer proxy;	     /* the host, where proxied */
+	char dns[BH_DNS_NAME_ROOM];  /* what an address outside was asked for as; "": unknown */
 	struct bh_question question; /* points into this record */
 	bool proxied;		     /* then question is of src and the proxy, … */
 	struct bh_question onward; /* … and this of the proxy and dst: rules meet two connections */
@@ -26,7 +28,8 @@ struct bh_recorded_flow {
 /* One line of JSON. False and *err (what is wrong with it) where it is no flow. A record names
  * workloads and no labels: those that the name stands for are told (bulkhead.workload, Compose's
  * two). An address without a name is what it can only be: multicast, the metadata service, or a
- * public one; a private one might be anybody's, and stays unresolved. */
+ * public one; a private one might be anybody's, and stays unresolved. A `dns` that is no host's
+ * name (dns_name.h) is none. */
 bool bh_recorded_flow_parse(const char *line, struct bh_recorded_flow *out, struct bh_error *err);
 
 /* What a recorded flow teaches. */

@@ -14,6 +14,7 @@
 #include "address.h"
 #include "buffer.h"
 #include "claims.h"
+#include "dns_name.h"
 #include "grow.h"
 #include "protocol.h"
 #include "ruleset.h"
@@ -281,6 +282,44 @@ static void add_places(struct bh_chain *chain, const struct bh_policy_rule *rule
 	}
 }
 
+/* The first of those that the workload calls so, or later in the order. */
+static size_t first_name(const struct bh_compile_input *in, const char *workload, const char *name)
+{
+	size_t low = 0, high = in->name_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int order = strcmp(in->names[middle].workload, workload);
+
+		if (order < 0 || (order == 0 && strcmp(in->names[middle].name, name) < 0))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* As endpoints' addresses: what comes and goes with the answers are elements. An answer gives no
+ * right over a container, whatever address it names. */
+static void add_named(const struct compiler *c, struct bh_chain *chain, const char *pattern,
+		      const struct bh_policy_rule *rule)
+{
+	const struct bh_compile_input *in = c->input;
+	bool exact = pattern[0] != '*';
+
+	for (size_t i = first_name(in, chain->workload, exact ? pattern : "");
+	     i < in->name_count && strcmp(in->names[i].workload, chain->workload) == 0; i++) {
+		struct bh_prefix peer = bh_prefix_of(&in->names[i].addr, 128);
+
+		if (bh_dns_pattern_matches(pattern, in->names[i].name)) {
+			if (!is_held(c, &peer))
+				add_permit(chain, BH_PERMIT_PEER, &peer, rule);
+		} else if (exact) {
+			break;
+		}
+	}
+}
+
 /* What a chain's workload may have to do with this peer. */
 static void add_peer(const struct compiler *c, struct bh_chain *chain,
 		     const struct bh_policy_peer *peer, const struct bh_policy_rule *rule)
@@ -311,6 +350,10 @@ static void add_peer(const struct compiler *c, struct bh_chain *chain,
 		break;
 	case BH_POLICY_MULTICAST:
 		add_prefixes(c, chain, multicast, 3, rule);
+		break;
+	case BH_POLICY_DNS:
+		add_named(c, chain, peer->name, rule);
+		add_places(chain, rule);
 		break;
 	}
 }

@@ -22,10 +22,20 @@ struct bh_compile_endpoint {
 	const char *(*label)(const void *labels, const char *key);
 };
 
+/* An address outside that a workload was given when it asked for the name. */
+struct bh_compile_name {
+	const char *workload;
+	const char *name;
+	struct bh_addr addr;
+};
+
 struct bh_compile_input {
 	const struct bh_policy *policy; /* NULL: none yet; then every workload is in learn */
 	const struct bh_compile_endpoint *endpoints;
 	size_t endpoint_count;
+	/* What rules by name permit, each to its workload alone; in order of workload and name. */
+	const struct bh_compile_name *names;
+	size_t name_count;
 	/* Of the host; those with an endpoint become managed. So do those that say filtered, where
 	 * any posture there is not open: endpoints are expected there. */
 	const struct bh_bridge *bridges;

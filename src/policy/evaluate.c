@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "address.h"
+#include "dns_name.h"
 #include "grow.h"
 #include "peer.h"
 #include "port.h"
@@ -28,11 +29,19 @@ static bool has_labels(const struct bh_policy_workload *w, const struct bh_subje
 	return w->label_count > 0;
 }
 
+static bool is_called(const char *pattern, const struct bh_subject *s)
+{
+	const char *name = s->dns != NULL ? s->dns : bh_peer_dns(s->peer);
+
+	return name != NULL && bh_dns_pattern_matches(pattern, name);
+}
+
 bool bh_policy_peer_matches(const struct bh_policy *policy, const struct bh_policy_peer *peer,
 			    const struct bh_subject *s)
 {
 	uint8_t kind = s->peer->kind;
-	bool outside = kind == BH_PEER_WORLD || kind == BH_PEER_ADDRESS || kind == BH_PEER_METADATA;
+	bool named = kind == BH_PEER_ADDRESS || kind == BH_PEER_DNS;
+	bool outside = named || kind == BH_PEER_WORLD || kind == BH_PEER_METADATA;
 
 	switch (peer->kind) {
 	case BH_POLICY_WORKLOAD:
@@ -49,6 +58,8 @@ bool bh_policy_peer_matches(const struct bh_policy *policy, const struct bh_poli
 		return kind == BH_PEER_METADATA;
 	case BH_POLICY_MULTICAST:
 		return kind == BH_PEER_MULTICAST;
+	case BH_POLICY_DNS:
+		return named && is_called(peer->name, s);
 	}
 	return false;
 }
@@ -142,6 +153,16 @@ static uint8_t mode_of(const struct bh_subject *s)
 	return is_workload(s) ? s->mode : (uint8_t)BH_LEARN;
 }
 
+/* In the words of whoever went there. */
+static void destination_text(const struct bh_subject *s, char out[NAME_SHOWN])
+{
+	if (s->dns != NULL && s->peer->kind == BH_PEER_ADDRESS)
+		snprintf(out, NAME_SHOWN, "%.*s (%s)", NAME_SHOWN - BH_ADDR_TEXT - 4, s->dns,
+			 s->peer->name);
+	else
+		bh_copy_text(out, NAME_SHOWN, bh_peer_text(s->peer));
+}
+
 /* Who refuses: the stricter of the two ends, the sender's where both are alike. */
 static void deny(const struct bh_question *q, struct bh_answer *a)
 {
@@ -155,7 +176,7 @@ static void deny(const struct bh_question *q, struct bh_answer *a)
 	a->blocked = src_mode == BH_ENFORCE || dst_mode == BH_ENFORCE;
 	a->audited = src_mode == BH_AUDIT || dst_mode == BH_AUDIT;
 	bh_copy_text(from, sizeof(from), bh_peer_text(q->src.peer));
-	bh_copy_text(to, sizeof(to), bh_peer_text(q->dst.peer));
+	destination_text(&q->dst, to);
 	snprintf(a->reason, sizeof(a->reason), "no rule lets %s open %s to %s%s", from,
 		 bh_port_format(q->proto, q->port, port), to,
 		 q->direction_unknown ? ", nor the other way round" : "");
@@ -174,6 +195,27 @@ static void note_unknown(const struct bh_question *q, struct bh_answer *a)
 			 ? "%s is gone: nobody knows who holds its address"
 			 : "%s belongs to nobody that is known, and matches no rule",
 		 name);
+}
+
+/* Whether a rule that speaks of addresses allows it, if the destination has one of those. */
+static bool may_be_allowed(const struct bh_policy *policy, const struct bh_question *q)
+{
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		const struct bh_policy_rule *r = &policy->rules[i];
+
+		if (r->to.kind == BH_POLICY_PREFIX && find_port(r, q->proto, q->port) != NULL &&
+		    bh_policy_peer_matches(policy, &r->from, &q->src))
+			return true;
+	}
+	return false;
+}
+
+static void note_unaddressed(const struct bh_question *q, struct bh_answer *a)
+{
+	a->verdict = BH_UNCERTAIN;
+	snprintf(a->reason, sizeof(a->reason),
+		 "the rules speak of addresses, and nobody knows those of %.*s", NAME_SHOWN,
+		 q->dst.peer->name);
 }
 
 void bh_policy_evaluate(const struct bh_policy *policy, const struct bh_question *q,
@@ -195,4 +237,7 @@ void bh_policy_evaluate(const struct bh_policy *policy, const struct bh_question
 	deny(q, a);
 	if (is_unknown(&q->src) || is_unknown(&q->dst))
 		note_unknown(q, a);
+	else if (q->dst.peer->kind == BH_PEER_DNS && q->dst.addr.family == BH_NO_FAMILY &&
+		 may_be_allowed(policy, q))
+		note_unaddressed(q, a);
 }

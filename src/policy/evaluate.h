@@ -11,7 +11,10 @@
 /* One end of a flow, in the policy's eyes. */
 struct bh_subject {
 	const struct bh_peer *peer;
-	struct bh_addr addr;
+	struct bh_addr addr; /* of no family: not known */
+	/* Of a destination outside: what the source had asked for when it was given the address;
+	 * NULL: nothing, or it is the peer itself. */
+	const char *dns;
 	/* Labels of the instance, where peer is a workload; NULL: none. label() answers NULL where
 	 * the key is not set. */
 	const void *labels;
@@ -41,14 +44,16 @@ struct bh_answer {
 };
 
 /* Between ends of which neither is a workload everything is ALLOW, and the reason says so. An end
- * that is unresolved or departed matches no rule: UNCERTAIN, and blocked like a denial. */
+ * that is unresolved or departed matches no rule: UNCERTAIN, and blocked like a denial. So is one
+ * of which the name alone is known, where a rule speaks of addresses that may be its. */
 void bh_policy_evaluate(const struct bh_policy *policy, const struct bh_question *question,
 			struct bh_answer *answer);
 
 /* Whether a policy peer stands for this subject. World is every address outside; a prefix too
  * speaks of the outside alone, and gives no right over a workload or this host, whatever their
  * addresses. Whoever is masked comes to the rules as this host does. (As a destination, world
- * leaves the metadata service out: bh_policy_evaluate() sees to that.) */
+ * leaves the metadata service out: bh_policy_evaluate() sees to that.) A name stands for whatever
+ * the source calls so, and for no address that it does not. */
 bool bh_policy_peer_matches(const struct bh_policy *policy, const struct bh_policy_peer *peer,
 			    const struct bh_subject *subject);
 

@@ -9,6 +9,7 @@
 
 #include "address.h"
 #include "comments.h"
+#include "dns_name.h"
 #include "edge_id.h"
 #include "grow.h"
 #include "map.h"
@@ -39,6 +40,8 @@ static const struct {
 	      { "world", BH_POLICY_WORLD },
 	      { "metadata", BH_POLICY_METADATA },
 	      { "multicast", BH_POLICY_MULTICAST } };
+
+#define DNS "dns:"
 
 /* --- messages --------------------------------------------------------------------------------- */
 
@@ -134,7 +137,7 @@ static bool is_reserved(const char *name)
 	for (size_t i = 0; i < COUNT(words); i++)
 		if (strcmp(words[i].word, name) == 0)
 			return true;
-	return bh_prefix_parse(name, &prefix);
+	return bh_prefix_parse(name, &prefix) || strncmp(name, DNS, strlen(DNS)) == 0;
 }
 
 static int read_workload(const struct parser *p, const struct bh_yaml *item)
@@ -147,8 +150,8 @@ static int read_workload(const struct parser *p, const struct bh_yaml *item)
 	if (is_reserved(item->key)) {
 		snprintf(found, sizeof(found), "a workload named %.50s", item->key);
 		return refuse(p, item, found,
-			      "a name that is no address and none of host, world, metadata, "
-			      "multicast",
+			      "a name that is no address, none of host, world, metadata, "
+			      "multicast, and does not begin with " DNS,
 			      NULL);
 	}
 	size_t workload = bh_policy_add_workload(p->policy, item->key);
@@ -196,12 +199,26 @@ static const char *nearest_peer(const struct parser *p, const char *text,
 	return near;
 }
 
+static int read_dns(const struct parser *p, const struct bh_yaml *node, const char *what,
+		    struct bh_policy_peer *peer)
+{
+	char name[BH_DNS_NAME_ROOM];
+
+	if (!bh_dns_pattern_read(node->text + strlen(DNS), name))
+		return refuse_value(p, node, what,
+				    "a name such as dns:pay.example or dns:*.example", NULL);
+	peer->kind = BH_POLICY_DNS;
+	peer->name = bh_policy_name(p->policy, name);
+	return 0;
+}
+
 /* what: "from" or "to". */
 static int read_peer(const struct parser *p, const struct bh_yaml *node, const char *what,
 		     struct bh_policy_peer *peer)
 {
 	static const char expected[] = "a workload of this file, host, world, metadata, multicast, "
-				       "an address, or a prefix such as 10.0.0.0/8";
+				       "an address, a prefix such as 10.0.0.0/8, or a name "
+				       "such as dns:pay.example";
 	char prefix[BH_PREFIX_TEXT];
 
 	*peer = (struct bh_policy_peer) { 0 };
@@ -213,6 +230,8 @@ static int read_peer(const struct parser *p, const struct bh_yaml *node, const c
 			return 0;
 		}
 	}
+	if (strncmp(node->text, DNS, strlen(DNS)) == 0)
+		return read_dns(p, node, what, peer);
 	uintptr_t workload = (uintptr_t)bh_map_get_text(p->names, node->text);
 	peer->kind = workload != 0 ? BH_POLICY_WORKLOAD : BH_POLICY_PREFIX;
 	if (workload != 0)
@@ -241,6 +260,19 @@ static int read_peers(const struct parser *p, const struct bh_yaml *node,
 		result = read_peer(p, list ? &node->items[peers->count] : node, node->key,
 				   &peers->items[peers->count]);
 	return result;
+}
+
+static int check_sources(const struct parser *p, const struct bh_yaml *node,
+			 const struct bh_policy_peers *from)
+{
+	for (size_t i = 0; i < from->count; i++)
+		if (from->items[i].kind == BH_POLICY_DNS)
+			return refuse_value(
+				p, node->kind == BH_YAML_LIST ? &node->items[i] : node, "from",
+				"one who can open a connection: a name says where somebody "
+				"goes, and stands behind to: alone",
+				NULL);
+	return 0;
 }
 
 /* The first of them that is no workload. NULL: all are. */
@@ -372,6 +404,8 @@ static int read_rule(const struct parser *p, const struct bh_yaml *node)
 
 	if (result == 0)
 		result = read_peers(p, parts[FROM], &from);
+	if (result == 0)
+		result = check_sources(p, parts[FROM], &from);
 	if (result == 0)
 		result = read_peers(p, parts[TO], &to);
 	if (result == 0)

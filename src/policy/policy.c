@@ -7,17 +7,22 @@
  */
 #include "policy.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "address.h"
 #include "buffer.h"
 #include "grow.h"
+#include "map.h"
 #include "port.h"
 
 struct bh_policy *bh_policy_new(void)
 {
-	return bh_calloc(1, sizeof(struct bh_policy));
+	struct bh_policy *p = bh_calloc(1, sizeof(*p));
+
+	p->names = bh_map_new(free);
+	return p;
 }
 
 void bh_policy_free(struct bh_policy *p)
@@ -42,6 +47,7 @@ void bh_policy_free(struct bh_policy *p)
 	free(p->workloads);
 	free(p->rules);
 	free(p->header);
+	bh_map_free(p->names);
 	free(p);
 }
 
@@ -55,6 +61,17 @@ static void *add_item(void *items, size_t count, size_t size)
 		items = bh_grow(items, &capacity, count == 0 ? 16 : count * 2, size);
 	memset((char *)items + count * size, 0, size);
 	return items;
+}
+
+const char *bh_policy_name(struct bh_policy *p, const char *text)
+{
+	char *name = bh_map_get_text(p->names, text);
+
+	if (name == NULL) {
+		name = bh_strdup(text);
+		bh_map_put_text(p->names, text, name);
+	}
+	return name;
 }
 
 size_t bh_policy_add_workload(struct bh_policy *p, const char *name)
@@ -130,6 +147,8 @@ void bh_policy_peer_text(const struct bh_policy *p, const struct bh_policy_peer 
 		bh_copy_text(out, size, p->workloads[peer->workload].name);
 	else if (peer->kind == BH_POLICY_PREFIX)
 		bh_copy_text(out, size, bh_prefix_format(&peer->prefix, text));
+	else if (peer->kind == BH_POLICY_DNS)
+		snprintf(out, size, "dns:%s", peer->name);
 	else
 		bh_copy_text(out, size, words[peer->kind]);
 }

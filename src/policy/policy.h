@@ -17,6 +17,8 @@ struct bh_policy_label {
 	char *value;
 };
 
+struct bh_map;
+
 struct bh_policy_workload {
 	char *name;			/* as rules refer to it */
 	struct bh_policy_label *labels; /* all must be equal */
@@ -31,12 +33,16 @@ enum bh_policy_peer_kind {
 	BH_POLICY_PREFIX, /* addresses outside: never a workload's or this host's, even if within */
 	BH_POLICY_METADATA,  /* the cloud's metadata service */
 	BH_POLICY_MULTICAST, /* and broadcast */
+	/* As a destination alone: addresses outside that the rule's workload was given when it
+	 * asked for the name. */
+	BH_POLICY_DNS,
 };
 
 struct bh_policy_peer {
 	uint8_t kind;		 /* enum bh_policy_peer_kind */
 	size_t workload;	 /* index, for BH_POLICY_WORKLOAD */
 	struct bh_prefix prefix; /* for BH_POLICY_PREFIX */
+	const char *name; /* for BH_POLICY_DNS: bh_policy_name()'s; "*.example" all below it */
 };
 
 /* "8080/tcp", "8000-8100/tcp", "icmp/8" (type), "gre". */
@@ -70,8 +76,9 @@ struct bh_policy {
 	size_t workload_count;
 	struct bh_policy_rule *rules;
 	size_t rule_count;
-	uint8_t deny; /* enum bh_deny_action */
-	char *header; /* comment at the top; NULL: none */
+	uint8_t deny;	      /* enum bh_deny_action */
+	struct bh_map *names; /* bh_policy_name() */
+	char *header;	      /* comment at the top; NULL: none */
 };
 
 struct bh_policy *bh_policy_new(void);
@@ -100,6 +107,9 @@ void bh_policy_revision(const struct bh_policy *policy, char out[65]);
 void bh_policy_rule_text(const struct bh_policy *policy, size_t rule, char *out, size_t size);
 void bh_policy_peer_text(const struct bh_policy *policy, const struct bh_policy_peer *peer,
 			 char *out, size_t size);
+
+/* The policy's own copy of a name or pattern (dns_name.h): the same one for the same text. */
+const char *bh_policy_name(struct bh_policy *policy, const char *text);
 
 /* Adding, for proposals. Returns the index. */
 size_t bh_policy_add_workload(struct bh_policy *policy, const char *name);

@@ -13,7 +13,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 	"  web: {com.docker.compose.project: shop, com.docker.compose.service: web}\n"             \
 	"  db: {bulkhead.workload: 'netns:db'}\n"                                                  \
 	"rules:\n  - {from: web, to: db, ports: [5432/tcp]}\n"                                     \
-	"  - {from: world, to: web, ports: [443/tcp, icmp/8]}\n"
+	"  - {from: world, to: web, ports: [443/tcp, icmp/8]}\n"                                   \
+	"  - {from: web, to: dns:pay.example, ports: [443/tcp]}\n"                                 \
+	"  - {from: web, to: dns:*.cdn.example, ports: [443/tcp]}\n"
 
 /* What can be learned from a line is a flow in its time, or a deploy. */
 static void teach(const char *line)

@@ -101,6 +101,15 @@ static void fill_peer(struct bh_peer *peer, uint8_t kind, const char *name)
 	bh_copy_text(peer->name, sizeof(peer->name), name);
 }
 
+/* "*.example" → "x.example" */
+static const char *one_below(const char *pattern)
+{
+	static char name[BH_PEER_NAME];
+
+	snprintf(name, sizeof(name), "x%s", pattern + 1);
+	return name;
+}
+
 /* The end of a flow that this end of a rule speaks of. */
 static void meet(const struct bh_policy *policy, const struct bh_policy_peer *end,
 		 struct bh_peer *peer, struct bh_subject *subject)
@@ -108,7 +117,8 @@ static void meet(const struct bh_policy *policy, const struct bh_policy_peer *en
 	static const uint8_t kinds[] = {
 		[BH_POLICY_WORKLOAD] = BH_PEER_WORKLOAD, [BH_POLICY_HOST] = BH_PEER_HOST,
 		[BH_POLICY_WORLD] = BH_PEER_WORLD,	 [BH_POLICY_PREFIX] = BH_PEER_ADDRESS,
-		[BH_POLICY_METADATA] = BH_PEER_METADATA, [BH_POLICY_MULTICAST] = BH_PEER_MULTICAST
+		[BH_POLICY_METADATA] = BH_PEER_METADATA, [BH_POLICY_MULTICAST] = BH_PEER_MULTICAST,
+		[BH_POLICY_DNS] = BH_PEER_ADDRESS
 	};
 	char name[BH_PEER_NAME];
 
@@ -118,6 +128,8 @@ static void meet(const struct bh_policy *policy, const struct bh_policy_peer *en
 	bh_addr_parse("192.0.2.1", &subject->addr);
 	if (end->kind == BH_POLICY_PREFIX)
 		subject->addr = end->prefix.addr;
+	if (end->kind == BH_POLICY_DNS)
+		subject->dns = end->name[0] == '*' ? one_below(end->name) : end->name;
 	if (end->kind == BH_POLICY_WORKLOAD) {
 		subject->labels = &policy->workloads[end->workload];
 		subject->label = label_of;
@@ -203,6 +215,26 @@ static void check_ruleset(const struct bh_ruleset *rules)
 				fail("a permit's ports run backwards", rules->chains[i].workload);
 }
 
+/* What the first workload was told of every name in the policy; some of the addresses are held. */
+static size_t collect_names(const struct bh_policy *policy, struct bh_compile_name *names)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		const struct bh_policy_rule *rule = &policy->rules[i];
+		uint8_t bytes[4] = { 10, 1, 0, (uint8_t)i };
+
+		if (rule->from.kind != BH_POLICY_WORKLOAD || rule->to.kind != BH_POLICY_DNS ||
+		    rule->from.workload != 0)
+			continue;
+		names[count++] =
+			(struct bh_compile_name) { .workload = policy->workloads[0].name,
+						   .name = rule->to.name,
+						   .addr = bh_addr_from_bytes(BH_IPV4, bytes) };
+	}
+	return count;
+}
+
 /* An endpoint for each of the first workloads. */
 static void compile(const struct bh_policy *policy)
 {
@@ -224,7 +256,11 @@ static void compile(const struct bh_policy *policy)
 							      .label = label_of };
 		input.endpoint_count++;
 	}
+	struct bh_compile_name *names = bh_calloc(policy->rule_count, sizeof(*names));
+	input.names = names;
+	input.name_count = collect_names(policy, names);
 	struct bh_ruleset *rules = bh_compile(&input);
+	free(names);
 	check_ruleset(rules);
 	bh_ruleset_free(rules);
 }

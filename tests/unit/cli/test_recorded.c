@@ -242,6 +242,23 @@ static void outside_the_name_counts(void **state)
 	assert_int_equal(inside.flow.dst.kind, BH_PEER_WORKLOAD);
 }
 
+static void a_policy_is_asked_by_that_name(void **state)
+{
+	static const char line[] = "{\"proto\":\"tcp\",\"dns\":\"%s\"," FROM_WEB "," TO_PAY "}";
+	struct bh_recorded_flow flow;
+	char text[512];
+
+	(void)state;
+	snprintf(text, sizeof(text), line, "Pay.Example");
+	parse(text, &flow);
+	assert_string_equal(flow.question.dst.dns, "pay.example");
+	assert_int_equal(flow.dst.kind, BH_PEER_ADDRESS);
+	/* What no policy could say is no name. */
+	snprintf(text, sizeof(text), line, "*.example");
+	parse(text, &flow);
+	assert_null(flow.question.dst.dns);
+}
+
 static void a_deploy_is_a_line_of_its_own(void **state)
 {
 	struct bh_recorded_evidence e = evidence("{\"deploy\":\"web\",\"time\":12.5}");
@@ -302,6 +319,7 @@ int main(void)
 		cmocka_unit_test(a_flow_is_evidence),
 		cmocka_unit_test(a_handshake_alone_is_no_answer_but_a_datagram_is),
 		cmocka_unit_test(outside_the_name_counts),
+		cmocka_unit_test(a_policy_is_asked_by_that_name),
 		cmocka_unit_test(a_deploy_is_a_line_of_its_own),
 		cmocka_unit_test(what_is_no_evidence),
 	};

@@ -978,9 +978,65 @@ static void large_policies_compile(void **state)
 	free(endpoints);
 }
 
+/* Answers count for the workload that received them, and give no right over a container. */
+static void names_are_the_addresses_that_a_workload_was_given(void **state)
+{
+	static const struct {
+		const char *workload, *name, *addr;
+	} given[] = {
+		{ "db", "pay.example", "203.0.113.9" },
+		{ "web", "a.cdn.example", "203.0.113.1" },
+		{ "web", "cdn.example", "203.0.113.5" },
+		{ "web", "pay.example", "10.0.0.2" }, /* db's */
+		{ "web", "pay.example", "203.0.113.2" },
+		{ "web", "pay.example", "2001:db8::2" },
+		{ "web", "z.b.cdn.example", "203.0.113.3" },
+		{ "web", "zzz.example", "203.0.113.4" },
+	};
+	struct bh_compile_name names[sizeof(given) / sizeof(given[0])];
+	struct bh_policy *policy =
+		parse("bulkhead-policy: 1\n"
+		      "workloads: {web: {app: web}, db: {app: db}}\n"
+		      "rules:\n"
+		      "  - {from: web, to: dns:pay.example, ports: [443/tcp, 1-2/udp]}\n"
+		      "  - {from: web, to: \"dns:*.cdn.example\", ports: [80/tcp]}\n"
+		      "  - {from: web, to: dns:nowhere.example, ports: [icmp/8]}\n");
+	struct host *h = new_host(policy);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(given) / sizeof(given[0]); i++) {
+		names[i] = (struct bh_compile_name) { .workload = given[i].workload,
+						      .name = given[i].name };
+		assert_true(bh_addr_parse(given[i].addr, &names[i].addr));
+	}
+	h->input.names = names;
+	h->input.name_count = sizeof(given) / sizeof(given[0]);
+	add_endpoint(h, "db", BH_ENFORCE, "app=db", 0, "10.0.0.2");
+	add_endpoint(h, "web", BH_ENFORCE, "app=web", 0, "10.0.0.3");
+	assert_compiles_to(h, "chain db egress enforce reject\n"
+			      "chain db ingress enforce reject\n"
+			      "chain web egress enforce reject\n"
+			      "  peer 203.0.113.1/32 tcp 80-80\n"
+			      "  peer 203.0.113.2/32 tcp 443-443\n"
+			      "  peer 203.0.113.2/32 udp 1-2\n"
+			      "  peer 203.0.113.3/32 tcp 80-80\n"
+			      "  peer 2001:db8::2/128 tcp 443-443\n"
+			      "  peer 2001:db8::2/128 udp 1-2\n"
+			      "  place - icmp 8-8\n"
+			      "  place - udp 1-2\n"
+			      "chain web ingress enforce reject\n"
+			      "bind veth0 10.0.0.2 0 1\n"
+			      "bind veth1 10.0.0.3 2 3\n"
+			      "port veth0 routed enforce db 1 00\n"
+			      "port veth1 routed enforce web 1 01\n");
+	free(h);
+	bh_policy_free(policy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_are_the_addresses_that_a_workload_was_given),
 		cmocka_unit_test(everything_has_its_place),
 		cmocka_unit_test(an_address_is_the_ones_who_had_it_first),
 		cmocka_unit_test(who_is_away_keeps_his_place),

@@ -78,7 +78,7 @@ static void read_end(struct end *end, const char *text)
 		{ 'A', BH_PEER_ADDRESS, NULL },		 { 'H', BH_PEER_HOST, "host" },
 		{ '*', BH_PEER_WORLD, "world" },	 { 'M', BH_PEER_METADATA, "metadata" },
 		{ 'm', BH_PEER_MULTICAST, "multicast" }, { '?', BH_PEER_UNRESOLVED, NULL },
-		{ '-', BH_PEER_DEPARTED, NULL }
+		{ '-', BH_PEER_DEPARTED, NULL },	 { 'D', BH_PEER_DNS, NULL }
 	};
 
 	*end = (struct end) { .subject = { .peer = &end->peer } };
@@ -203,10 +203,10 @@ static const struct row rows[] = {
 	{ "A 203.0.113.7", "W api+enforce", tcp, 40000, 443, ALLOW(3) },
 };
 
-static struct bh_policy *load(void)
+static struct bh_policy *load(const char *text)
 {
 	struct bh_error err = { 0 };
-	struct bh_policy *policy = bh_policy_parse(document, strlen(document), "t", &err);
+	struct bh_policy *policy = bh_policy_parse(text, strlen(text), "t", &err);
 
 	if (policy == NULL)
 		fail_msg("%s", err.text);
@@ -242,7 +242,7 @@ static bool is_right(const struct row *row, const struct bh_answer *a)
 
 static void truth_table(void **state)
 {
-	struct bh_policy *policy = load();
+	struct bh_policy *policy = load(document);
 	int wrong = 0;
 
 	(void)state;
@@ -284,7 +284,7 @@ static const struct {
 
 static void reasons_are_in_words(void **state)
 {
-	struct bh_policy *policy = load();
+	struct bh_policy *policy = load(document);
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
@@ -300,7 +300,7 @@ static void reasons_are_in_words(void **state)
 /* The longest names there are fit, cut where a character ends. */
 static void long_names_leave_the_reason_whole(void **state)
 {
-	struct bh_policy *policy = load();
+	struct bh_policy *policy = load(document);
 	struct end ends[2];
 	struct bh_answer answer;
 	char name[BH_PEER_NAME + 8];
@@ -316,6 +316,74 @@ static void long_names_leave_the_reason_whole(void **state)
 	assert_string_equal(end, ", nor the other way round");
 	assert_memory_equal(end - 3, "日", 3);
 	bh_policy_free(policy);
+}
+
+static const char by_name[] = "bulkhead-policy: 1\n"
+			      "workloads: {web: {app: web}}\n"
+			      "rules:\n"
+			      "  - {from: web, to: dns:pay.example, ports: [443/tcp]}\n"
+			      "  - {from: web, to: \"dns:*.cdn.example\", ports: [443/tcp]}\n"
+			      "  - {from: web, to: 203.0.113.0/24, ports: [80/tcp]}\n"
+			      "  - {from: web, to: world, ports: [53/udp]}\n";
+
+/* What web may open to this destination, of which it knows the name. */
+static struct bh_answer ask_by_name(const char *to, const char *dns, uint8_t proto, uint16_t port)
+{
+	struct bh_policy *policy = load(by_name);
+	struct bh_question q = { .proto = proto, .port = port };
+	struct bh_answer answer;
+	struct end src, dst;
+
+	read_end(&src, "W web+enforce");
+	read_end(&dst, to);
+	dst.subject.dns = dns;
+	q.src = src.subject;
+	q.src.peer = &src.peer;
+	q.dst = dst.subject;
+	q.dst.peer = &dst.peer;
+	bh_policy_evaluate(policy, &q, &answer);
+	bh_policy_free(policy);
+	return answer;
+}
+
+static void names_are_what_was_asked_for(void **state)
+{
+	static const struct {
+		const char *to, *dns;
+		uint8_t proto;
+		uint16_t port;
+		int rule; /* counted from 1; 0: none */
+		uint8_t verdict;
+	} cases[] = {
+		{ "A 203.0.113.7", "pay.example", IPPROTO_TCP, 443, 1, BH_ALLOW },
+		{ "A 203.0.113.7", "www.pay.example", IPPROTO_TCP, 443, 0, BH_DENY },
+		{ "A 203.0.113.7", NULL, IPPROTO_TCP, 443, 0, BH_DENY },
+		{ "A 203.0.113.7", "a.b.cdn.example", IPPROTO_TCP, 443, 2, BH_ALLOW },
+		{ "A 203.0.113.7", "cdn.example", IPPROTO_TCP, 443, 0, BH_DENY },
+		{ "A 203.0.113.7", "notcdn.example", IPPROTO_TCP, 443, 0, BH_DENY },
+		{ "A 203.0.113.7", "other.example", IPPROTO_TCP, 80, 3, BH_ALLOW },
+		{ "A 203.0.113.7", "other.example", IPPROTO_UDP, 53, 4, BH_ALLOW },
+		/* A name gives no right over whoever is known otherwise. */
+		{ "M", "pay.example", IPPROTO_TCP, 443, 0, BH_DENY },
+		{ "H", "pay.example", IPPROTO_TCP, 443, 0, BH_DENY },
+		{ "W web", "pay.example", IPPROTO_TCP, 443, 0, BH_DENY },
+		{ "? 10.0.0.9", "pay.example", IPPROTO_TCP, 443, 0, BH_UNCERTAIN },
+		/* One of which the name is all that is known. */
+		{ "D dns:pay.example", NULL, IPPROTO_TCP, 443, 1, BH_ALLOW },
+		{ "D dns:other.example", NULL, IPPROTO_TCP, 443, 0, BH_DENY },
+		{ "D dns:other.example", NULL, IPPROTO_TCP, 80, 0, BH_UNCERTAIN },
+		{ "D dns:other.example", NULL, IPPROTO_UDP, 53, 4, BH_ALLOW },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct bh_answer answer =
+			ask_by_name(cases[i].to, cases[i].dns, cases[i].proto, cases[i].port);
+
+		if (answer.rule + 1 != cases[i].rule || answer.verdict != cases[i].verdict)
+			fail_msg("%zu: rule %d: %s", i, answer.rule + 1, answer.reason);
+		assert_int_equal(answer.blocked, answer.verdict != BH_ALLOW);
+	}
 }
 
 static void a_workload_without_labels_is_nobody(void **state)
@@ -342,6 +410,7 @@ int main(void)
 		cmocka_unit_test(truth_table),
 		cmocka_unit_test(reasons_are_in_words),
 		cmocka_unit_test(long_names_leave_the_reason_whole),
+		cmocka_unit_test(names_are_what_was_asked_for),
 		cmocka_unit_test(a_workload_without_labels_is_nobody),
 	};
 

@@ -48,10 +48,18 @@ static bool same_text(const char *a, const char *b)
 	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
+static void assert_same_peer(struct bh_policy_peer a, struct bh_policy_peer b)
+{
+	assert_true(same_text(a.name, b.name));
+	a.name = b.name = NULL;
+	assert_memory_equal(&a, &b, sizeof(a));
+}
+
 static void assert_same_peers(const struct bh_policy_peers *a, const struct bh_policy_peers *b)
 {
 	assert_int_equal(a->count, b->count);
-	assert_memory_equal(a->items, b->items, a->count * sizeof(*a->items));
+	for (size_t i = 0; i < a->count; i++)
+		assert_same_peer(a->items[i], b->items[i]);
 }
 
 static void assert_same_rule(const struct bh_policy_rule *a, const struct bh_policy_rule *b)
@@ -658,6 +666,24 @@ static void revisions_name_what_is_said(void **state)
 	assert_string_not_equal(a, b);
 }
 
+static void names_are_lower_case_and_kept_once(void **state)
+{
+	struct bh_policy *p =
+		parse(DOCUMENT("  - {from: web, to: dns:Pay.Example, ports: [1/tcp]}\n"
+			       "  - {from: web, to: dns:pay.example, ports: [2/tcp]}\n"
+			       "  - {from: web, to: \"dns:*.CDN.example\", ports: [3/tcp]}\n"));
+	char text[100];
+
+	(void)state;
+	assert_ptr_equal(p->rules[0].to.name, p->rules[1].to.name);
+	bh_policy_rule_text(p, 0, text, sizeof(text));
+	assert_string_equal(text, "web → dns:pay.example  1/tcp");
+	bh_policy_rule_text(p, 2, text, sizeof(text));
+	assert_string_equal(text, "web → dns:*.cdn.example  3/tcp");
+	free(assert_round_trip(p));
+	bh_policy_free(p);
+}
+
 static void rules_are_one_line(void **state)
 {
 	struct bh_policy *p =
@@ -699,6 +725,7 @@ int main(void)
 		cmocka_unit_test(as_json),
 		cmocka_unit_test(quotes_in_single_quotes),
 		cmocka_unit_test(revisions_name_what_is_said),
+		cmocka_unit_test(names_are_lower_case_and_kept_once),
 		cmocka_unit_test(rules_are_one_line),
 	};
 
