@@ -24,5 +24,8 @@ bool bh_peer_by_dns(const char *name, struct bh_peer *peer)
 
 const char *bh_peer_dns(const struct bh_peer *peer)
 {
-	return peer->kind == BH_PEER_DNS ? peer->name + strlen(BEFORE_NAME) : NULL;
+	bool named = peer->kind == BH_PEER_DNS &&
+		     strncmp(peer->name, BEFORE_NAME, strlen(BEFORE_NAME)) == 0;
+
+	return named ? peer->name + strlen(BEFORE_NAME) : NULL;
 }

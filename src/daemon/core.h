@@ -46,7 +46,7 @@ struct bh_live_flow {
 	bool unresolved_at_end;	      /* … as one that has an end of nobody's */
 	bool unnamed;		      /* such an end may get its name yet (core_late.c) */
 	bool learned;		      /* its edge is in the ledger, … */
-	bool dns_kept;		      /* … and so is what its destination is called */
+	bool dns_kept;		      /* … and so is what else its destination is called */
 	bool sni_kept;
 	bool denied;	  /* by us, as NFLOG said: the way there … */
 	bool denied_back; /* … or back */
@@ -251,6 +251,10 @@ void bh_core_flow_json(const struct bh_core *core, const struct bh_live_flow *fl
 /* Whether policy and learning have to do with it: not what links need to work, nor what a tunnel
  * carries, whose addresses are of a network of their own and may be anybody's here. */
 bool bh_core_flow_is_judged(const struct bh_live_flow *flow);
+/* The flow as a question to a policy; good as long as both ends of it and *room, where its
+ * destination may stand. */
+struct bh_question bh_core_flow_question(const struct bh_core *core,
+					 const struct bh_live_flow *live, struct bh_peer *room);
 /* Tells the kernel process which connections are open, so that rules which come now do not end
  * them. */
 void bh_core_flows_keep(const struct bh_core *core);
@@ -393,10 +397,15 @@ void bh_core_names(struct bh_core *core, const struct bh_named *names, size_t co
 void bh_core_names_keep_to(struct bh_core *core, const struct bh_endpoint_fact *fact);
 void bh_core_names_gone(struct bh_core *core, uint32_t ifindex);
 /* Names the flow's destination, where it is outside, by what the source itself was told, on any of
- * its interfaces: another's answers say nothing about whom this one meant. */
+ * its interfaces: another's answers say nothing about whom this one meant. Once it is learned it
+ * goes by what it was learned as. */
 void bh_core_name_peer(struct bh_core *core, struct bh_live_flow *live);
-/* Keeps what the destination of a flow that was learned is called, beside its edge. */
-void bh_core_keep_names(struct bh_core *core, struct bh_live_flow *live);
+/* As whom ledger and policy know the flow's destination: outside, by the name that its source had
+ * asked for, where there is one (then *room). */
+const struct bh_peer *bh_core_destination(const struct bh_live_flow *live, struct bh_peer *room);
+/* Keeps what else the destination of a flow that was learned is called, beside its edge; dst: as
+ * bh_core_destination() has it. */
+void bh_core_keep_names(struct bh_core *core, struct bh_live_flow *live, const struct bh_peer *dst);
 /* Whom it was thought to go to is where it came from. */
 void bh_core_unname_peer(struct bh_live_flow *live);
 /* How many workloads have servers outside and were told no name at all, as far as was seen; appends
@@ -471,8 +480,8 @@ int bh_core_set_mode(struct bh_core *core, const char *workload, uint8_t mode, c
 		     struct bh_error *err);
 struct bh_policy *bh_core_propose(struct bh_core *core);
 
-/* Who a name or address stands for, as the evaluator wants it. name: a workload, "host", "world" or
- * an address. False where it is none of these. The subject points into *core and *peer. */
+/* Who a name or address stands for, as the evaluator wants it. name: a workload, "host", "world",
+ * "dns:NAME" or an address. False where it is none of these. The subject points into *core and *peer. */
 bool bh_core_subject(const struct bh_core *core, const char *name, struct bh_peer *peer,
 		     struct bh_subject *subject);
 /* The same for a peer that is known already. */

@@ -216,22 +216,15 @@ static void check_edge(void *user, const struct bh_edge *edge)
  * the kernel will not ask whether it was learned. */
 static void check_flow(struct checker *c, const struct bh_live_flow *f)
 {
+	struct bh_peer room;
+	struct bh_question question = bh_core_flow_question(c->core, f, &room);
 	struct bh_edge edge = { .src = f->src,
-				.dst = f->dst,
+				.dst = question.dst.peer,
 				.proto = f->flow.key.proto,
 				.port = f->flow.key.dport,
 				.last = f->flow.last,
 				.connections = 1 };
-	struct bh_question question = { .proto = edge.proto,
-					.port = edge.port,
-					.source_port = f->flow.key.sport,
-					.direction_unknown =
-						f->flow.direction == BH_DIRECTION_UNKNOWN };
 
-	bh_core_peer_subject(c->core, f->src, &question.src);
-	bh_core_peer_subject(c->core, f->dst, &question.dst);
-	question.src.addr = f->flow.key.src;
-	question.dst.addr = f->flow.key.dst;
 	judge(c, &edge, &question);
 }
 

@@ -307,10 +307,13 @@ static void add_map_edge(void *user, const struct bh_edge *edge)
 /* Denied flows stand on the map too: what was refused is what one came to see. */
 static void add_denied(struct map_writer *w)
 {
+	struct bh_peer room;
+
 	for (const struct bh_live_flow *f = w->core->oldest; f != NULL; f = f->newer) {
 		if (!f->denied && !f->denied_back)
 			continue;
-		cJSON *json = map_edge(w, f->src, f->dst, f->flow.key.proto, f->flow.key.dport);
+		cJSON *json = map_edge(w, f->src, bh_core_destination(f, &room), f->flow.key.proto,
+				       f->flow.key.dport);
 
 		set_number(json, "denied", cJSON_GetObjectItem(json, "denied")->valuedouble + 1);
 	}

@@ -201,20 +201,33 @@ static bool is_answered(const struct bh_flow *f)
 	return f->key.proto == IPPROTO_TCP ? f->answered && f->established : f->answered;
 }
 
+struct bh_question bh_core_flow_question(const struct bh_core *core,
+					 const struct bh_live_flow *live, struct bh_peer *room)
+{
+	const struct bh_flow_key *key = &live->flow.key;
+	struct bh_question question = { .proto = key->proto,
+					.port = key->dport,
+					.source_port = key->sport,
+					.direction_unknown =
+						live->flow.direction == BH_DIRECTION_UNKNOWN };
+
+	bh_core_peer_subject(core, live->src, &question.src);
+	bh_core_peer_subject(core, bh_core_destination(live, room), &question.dst);
+	question.src.addr = key->src;
+	question.dst.addr = key->dst;
+	return question;
+}
+
 /* From audit on a workload's policy is decided: what it does not allow is reported, and does not
  * come to be allowed by happening. */
 static bool is_against_policy(const struct bh_core *core, const struct bh_live_flow *live)
 {
-	const struct bh_flow_key *key = &live->flow.key;
-	struct bh_question question = { .proto = key->proto, .port = key->dport };
 	struct bh_answer answer;
+	struct bh_peer room;
 
 	if (core->policy == NULL)
 		return false;
-	bh_core_peer_subject(core, live->src, &question.src);
-	bh_core_peer_subject(core, live->dst, &question.dst);
-	question.src.addr = key->src;
-	question.dst.addr = key->dst;
+	struct bh_question question = bh_core_flow_question(core, live, &room);
 	if (question.src.mode == BH_LEARN && question.dst.mode == BH_LEARN)
 		return false;
 	bh_policy_evaluate(core->policy, &question, &answer);
@@ -226,8 +239,14 @@ static void learn(struct bh_core *core, struct bh_live_flow *live)
 	const struct bh_flow *f = &live->flow;
 	bool answered = is_answered(f);
 	uint64_t bytes = bytes_of(core, live);
+	struct bh_peer room;
+
+	/* The answer may have been another capture process's to see, and have come later. */
+	if (answered)
+		bh_core_name_peer(core, live);
+	const struct bh_peer *dst = bh_core_destination(live, &room);
 	struct bh_contact contact = { .src = live->src,
-				      .dst = live->dst,
+				      .dst = dst,
 				      .proto = f->key.proto,
 				      .port = f->key.dport,
 				      .replica = live->replica,
@@ -250,7 +269,7 @@ static void learn(struct bh_core *core, struct bh_live_flow *live)
 	if (contact.ends)
 		live->unresolved_at_end = result == BH_UNLEARNED_UNRESOLVED;
 	if (live->learned) {
-		bh_core_keep_names(core, live);
+		bh_core_keep_names(core, live, dst);
 		live->counted_bytes = bytes;
 	}
 	live->ended = live->ended || f->final;

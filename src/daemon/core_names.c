@@ -2,9 +2,11 @@
 /* What peers outside are called: by DNS answers that the container itself received, and, as a claim
  * that nobody has checked, by what its TLS clients say. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "core.h"
 #include "grow.h"
+#include "peer.h"
 #include "timefmt.h"
 
 #define MOST_LISTED 5 /* workloads in one sentence */
@@ -52,24 +54,47 @@ void bh_core_names_gone(struct bh_core *core, uint32_t ifindex)
 
 void bh_core_name_peer(struct bh_core *core, struct bh_live_flow *live)
 {
-	if (live->dns != NULL || live->flow.src_ifindex == 0 || live->dst->kind != BH_PEER_ADDRESS)
+	if (live->dns != NULL || live->learned || live->flow.src_ifindex == 0 ||
+	    live->dst->kind != BH_PEER_ADDRESS)
 		return;
 	live->dns = find_name(core, &live->flow);
 	bh_name_use(live->dns);
 }
 
-void bh_core_keep_names(struct bh_core *core, struct bh_live_flow *live)
+const struct bh_peer *bh_core_destination(const struct bh_live_flow *live, struct bh_peer *room)
 {
-	const char *src = live->src->name, *dst = live->dst->name;
+	bool named = live->dns != NULL && live->dst->kind == BH_PEER_ADDRESS &&
+		     bh_peer_by_dns(bh_name_text(live->dns), room);
 
+	return named ? room : live->dst;
+}
+
+/* An address that is an edge's destination may have been learned before anybody knew its name. */
+static void keep_answer(struct bh_core *core, const struct bh_live_flow *live)
+{
+	if (bh_ledger_users(core->ledger, live->dst) > 0)
+		bh_called_note(core->called, live->src->name, live->dst->name, BH_CALLED_BY_DNS,
+			       bh_name_text(live->dns), live->flow.last);
+}
+
+static void keep_claim(struct bh_core *core, const struct bh_live_flow *live,
+		       const struct bh_peer *dst)
+{
+	const char *name = bh_peer_dns(dst);
+
+	if (name == NULL || strcmp(name, live->sni) != 0)
+		bh_called_note(core->called, live->src->name, dst->name, BH_CALLED_BY_CLAIM,
+			       live->sni, live->flow.last);
+}
+
+void bh_core_keep_names(struct bh_core *core, struct bh_live_flow *live, const struct bh_peer *dst)
+{
 	if (live->dst->kind != BH_PEER_ADDRESS)
 		return;
 	if (live->dns != NULL && !live->dns_kept)
-		bh_called_note(core->called, src, dst, BH_CALLED_BY_DNS, bh_name_text(live->dns),
-			       live->flow.last);
+		keep_answer(core, live);
 	if (live->sni != NULL && !live->sni_kept)
-		bh_called_note(core->called, src, dst, BH_CALLED_BY_CLAIM, live->sni,
-			       live->flow.last);
+		keep_claim(core, live, dst);
 	live->dns_kept = live->dns != NULL;
 	live->sni_kept = live->sni != NULL;
 }

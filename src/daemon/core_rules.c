@@ -15,6 +15,7 @@
 #include "core_posture.h"
 #include "grow.h"
 #include "log.h"
+#include "peer.h"
 #include "propose.h"
 #include "protocol.h"
 #include "rules_wire.h"
@@ -108,7 +109,7 @@ bool bh_core_subject(const struct bh_core *core, const char *name, struct bh_pee
 		peer->kind = BH_PEER_WORLD;
 	else if (bh_core_workload_exists(core, name))
 		peer->kind = BH_PEER_WORKLOAD;
-	else
+	else if (strncmp(name, "dns:", 4) != 0 || !bh_peer_by_dns(name + 4, peer))
 		return false;
 	bh_core_peer_subject(core, peer, subject);
 	return true;

@@ -2,6 +2,7 @@
 #include "draft.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "address.h"
 #include "grow.h"
@@ -12,6 +13,8 @@ static int compare_peers(const struct bh_policy_peer *a, const struct bh_policy_
 		return a->kind - b->kind;
 	if (a->kind == BH_POLICY_WORKLOAD)
 		return (a->workload > b->workload) - (a->workload < b->workload);
+	if (a->kind == BH_POLICY_DNS)
+		return strcmp(a->name, b->name);
 	return bh_addr_compare(&a->prefix.addr, &b->prefix.addr);
 }
 

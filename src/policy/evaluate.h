@@ -13,7 +13,8 @@ struct bh_subject {
 	const struct bh_peer *peer;
 	struct bh_addr addr; /* of no family: not known */
 	/* Of a destination outside: what the source had asked for when it was given the address;
-	 * NULL: nothing, or it is the peer itself. */
+	 * as lib/dns_name.h writes
+	 * it. NULL: nothing, or it is the peer itself. */
 	const char *dns;
 	/* Labels of the instance, where peer is a workload; NULL: none. label() answers NULL where
 	 * the key is not set. */

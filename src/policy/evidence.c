@@ -280,7 +280,7 @@ static void put_names(struct bh_buffer *comment, const struct telling *t, const 
 	const struct bh_policy_peer *to = bh_destination_of(c->sets);
 	char text[300] = "";
 
-	if (t->input->names == NULL || to->kind != BH_POLICY_PREFIX)
+	if (t->input->names == NULL || (to->kind != BH_POLICY_PREFIX && to->kind != BH_POLICY_DNS))
 		return;
 	if (d->count > 1) {
 		bh_policy_peer_text(t->policy, to, text, sizeof(text) - 2);

@@ -14,11 +14,13 @@
 #include <string.h>
 
 #include "address.h"
+#include "dns_name.h"
 #include "draft.h"
 #include "edge_id.h"
 #include "evidence.h"
 #include "generalise.h"
 #include "grow.h"
+#include "peer.h"
 #include "port.h"
 #include "protocol.h"
 
@@ -52,13 +54,21 @@ static bool has_port(const struct bh_edge *e)
 	return e->port != 0 || !bh_protocol_has_ports(e->proto);
 }
 
+static bool is_name(const char *text)
+{
+	char name[BH_DNS_NAME_ROOM];
+
+	return text != NULL && bh_dns_name_read(text, name);
+}
+
 static bool is_vouched_for(const struct bh_peer *peer)
 {
 	struct bh_addr addr;
 
 	return peer->kind != BH_PEER_UNRESOLVED && peer->kind != BH_PEER_DEPARTED &&
 	       peer->kind != BH_PEER_MASKED &&
-	       (peer->kind != BH_PEER_ADDRESS || bh_addr_parse(peer->name, &addr));
+	       (peer->kind != BH_PEER_ADDRESS || bh_addr_parse(peer->name, &addr)) &&
+	       (peer->kind != BH_PEER_DNS || is_name(bh_peer_dns(peer)));
 }
 
 static bool is_proposed(const struct bh_edge *e)
@@ -111,7 +121,7 @@ static size_t find_workload(const struct bh_policy *policy, const char *name)
 	return (size_t)(found - policy->workloads);
 }
 
-static struct bh_policy_peer peer_of(const struct bh_policy *policy, const struct bh_peer *peer,
+static struct bh_policy_peer peer_of(struct bh_policy *policy, const struct bh_peer *peer,
 				     bool source)
 {
 	struct bh_policy_peer out = { .kind = BH_POLICY_WORLD };
@@ -138,11 +148,15 @@ static struct bh_policy_peer peer_of(const struct bh_policy *policy, const struc
 		out.kind = BH_POLICY_PREFIX;
 		out.prefix = bh_prefix_of(&addr, 128);
 		break;
+	case BH_PEER_DNS:
+		out.kind = BH_POLICY_DNS;
+		out.name = bh_policy_name(policy, bh_peer_dns(peer));
+		break;
 	}
 	return out;
 }
 
-static struct bh_item item_of(const struct bh_policy *policy, const struct bh_edge *e)
+static struct bh_item item_of(struct bh_policy *policy, const struct bh_edge *e)
 {
 	uint16_t number = bh_policy_port_number(e->proto, e->port);
 

@@ -25,7 +25,7 @@ struct bh_propose_input {
 	const char *const *workloads;
 	size_t workload_count;
 	bh_propose_labels labels;
-	/* What an edge's destination outside was called; NULL: nothing is known. */
+	/* What else an edge's destination outside was called; NULL: nothing is known. */
 	void (*names)(void *user, const struct bh_edge *edge, struct bh_edge_names *out);
 	bh_propose_groups groups; /* NULL: nothing is known */
 	/* Whether a rule with this port (ICMP: type) is never to be widened; NULL: any may be. */
@@ -38,12 +38,11 @@ struct bh_propose_input {
  * nothing else: those with the same sources are put together, without a loss. Sources that are no
  * workloads, and destinations of different kinds, stay in rules of their own. Each rule names its
  * edges and has their evidence as comment, for each port or destination (at most 16 lines), and
- * what a server outside was called by those who went there: no selector, since a name is no
- * address. Where nearly all who have a label in common are a rule's sources, the comment says that
+ * what else a server outside was called by those who went there. Where nearly all who have a label in common are a rule's sources, the comment says that
  * the label could stand for them, and whom else it would let in; it is never done. Everything is
  * sorted, so that the same edges give the same bytes, in whichever order
- * they come. Servers outside become their own /32 or /128, clients from outside the world; nothing
- * else is widened. Left out: edges without an answer, and those with an end that is unresolved,
+ * they come. Servers outside go by the name that they were asked for, and where nobody asked become
+ * their own /32 or /128, clients from outside the world; nothing else is widened. Left out: edges without an answer, and those with an end that is unresolved,
  * departed, masked or no address. The caller frees it. */
 struct bh_policy *bh_propose(const struct bh_propose_input *input);
 

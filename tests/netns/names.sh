@@ -105,15 +105,26 @@ within lab-db python3 "$dns" push evil.example || fail "nothing was sent"
 after=$(visit lab-job 203.0.113.10)
 eventually 10 called "$after" '"pay.example"' || fail "an answer that nobody asked for counts"
 
-step "the ledger and what is proposed from it say the names"
-edge_named() {
-	bh edges --format json | jq -e 'any(.edges[]; .src == "netns:lab-job" and .dst == "203.0.113.10" and
-		.port == 443 and .dns == ["pay.example"] and .sni == ["claimed.example"])'
+step "the ledger and what is proposed from it go by the names"
+# edge_is DST DNS SNI: what lab-job opens to 443 there was called so besides.
+edge_is() {
+	bh edges --format json | jq -e "any(.edges[]; .src == \"netns:lab-job\" and .dst == \"$1\" and
+		.port == 443 and .dns == [$2] and .sni == [$3])"
 }
-eventually 10 edge_named || fail "the edge does not say how its destination was called"
-bh edges | grep -q 'pay.example (203.0.113.10)' || fail "the table of edges shows no name"
+edge_named() {
+	edge_is dns:pay.example '' '"claimed.example"' && edge_is dns:six.example '' '"claimed.example"' &&
+		edge_is 203.0.113.10 '"pay.example"' ''
+}
+eventually 10 edge_named || fail "the edges do not go by the names"
+bh edges | grep -q 'dns:pay.example "claimed.example" (claimed)' || fail "the table of edges shows no name"
+bh map --format dot | grep -q '"netns:lab-job" -> "dns:six.example"' || fail "the map shows no name"
 bh policy propose >"$scratch/proposal" || fail "nothing is proposed"
-grep -q '# DNS called it: pay.example$' "$scratch/proposal" || fail "the proposal says no name"
+grep -q '^    to: dns:pay.example$' "$scratch/proposal" || fail "the proposal says no name"
+grep -q '# DNS called it: pay.example$' "$scratch/proposal" ||
+	fail "the proposal does not say what the address was called"
+bh policy check "$scratch/proposal" --format json >"$scratch/checked" # the pushed answer had none
+jq -e '[.would_block[], .uncertain[] | select(.dst | startswith("netns:") | not)] == []' "$scratch/checked" >/dev/null ||
+	fail "the proposal does not allow what it was made from"
 grep -q '# TLS clients claimed, and nobody checked: "claimed.example"$' "$scratch/proposal" ||
 	fail "the proposal says no claim"
 
@@ -125,7 +136,7 @@ sleep 1
 after=$(visit lab-job 203.0.113.10)
 eventually 10 called "$after" '"pay.example"' || fail "the name went with capture"
 
-step "what edges were called outlives the daemon"
+step "what edges go by outlives the daemon"
 stop_daemon
 start_daemon
 edge_named >/dev/null || fail "the names went with the daemon"
