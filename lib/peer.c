@@ -29,3 +29,9 @@ const char *bh_peer_dns(const struct bh_peer *peer)
 
 	return named ? peer->name + strlen(BEFORE_NAME) : NULL;
 }
+
+bool bh_peer_is_outside(const struct bh_peer *peer)
+{
+	return peer->kind == BH_PEER_WORLD || peer->kind == BH_PEER_ADDRESS ||
+	       peer->kind == BH_PEER_DNS || peer->kind == BH_PEER_METADATA;
+}

@@ -7,6 +7,8 @@
 
 /* The peer's name; of whoever is masked that word, whatever masks him. */
 const char *bh_peer_text(const struct bh_peer *peer);
+/* Whether it is off this host: the world, an address or a name there, the metadata service. */
+bool bh_peer_is_outside(const struct bh_peer *peer);
 
 /* One outside, by the name that it was asked for. False: a policy could not say the name
  * (dns_name.h), so that it is none. */

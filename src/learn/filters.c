@@ -6,6 +6,9 @@
 #include <netinet/in.h>
 #include <strings.h>
 
+#include "peer.h"
+#include "sensitive.h"
+
 #define LATE 3		  /* windows into learning */
 #define DEPLOY_EXPLAINS 2 /* windows after it */
 #define PROVISIONAL 35	  /* windows */
@@ -13,9 +16,6 @@
 #define UNUSED_GAPS 3	  /* as long as its longest gap */
 #define NO_CHANCE 100	  /* one in so many that an edge of all replicas shows on one alone */
 
-static const uint16_t sensitive_ports[] = { 22,	  23,	135,   139,   445,  2049, 2375,
-					    2379, 3306, 3389,  5432,  5900, 5985, 6379,
-					    9092, 9200, 10250, 11211, 27017 };
 /* Docker's API, etcd, the kubelet: whoever speaks to them owns what runs there. */
 static const uint16_t never_ports[] = { 2375, 2376, 2379, 10250 };
 
@@ -66,17 +66,13 @@ static bool has_port(const struct bh_edge *e)
 
 static bool is_sensitive(const struct bh_filter_config *config, const struct bh_edge *edge)
 {
-	const uint16_t *ports = config->sensitive != NULL ? config->sensitive : sensitive_ports;
-	size_t count = config->sensitive != NULL ? config->sensitive_count
-						 : sizeof(sensitive_ports) / sizeof(uint16_t);
-
-	return has_port(edge) && is_among(edge->port, ports, count);
+	return bh_is_sensitive(config->sensitive, edge->proto, edge->port);
 }
 
 bool bh_is_urgent(const struct bh_filter_config *config, const struct bh_edge *edge)
 {
-	return is_sensitive(config, edge) || edge->dst->kind == BH_PEER_ADDRESS ||
-	       edge->dst->kind == BH_PEER_DNS || edge->dst->kind == BH_PEER_METADATA;
+	return is_sensitive(config, edge) || bh_peer_is_outside(edge->src) ||
+	       bh_peer_is_outside(edge->dst);
 }
 
 static bool never_by_itself(const struct bh_edge *e)

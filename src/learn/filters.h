@@ -7,6 +7,7 @@
 #ifndef BH_FILTERS_H
 #define BH_FILTERS_H
 
+#include "bulkhead/sensitive.h"
 #include "buffer.h"
 #include "ledger.h"
 
@@ -31,9 +32,8 @@ const char *bh_filter_code(enum bh_filter filter); /* "F1" … "F7", "never", "u
 bool bh_filter_parse(const char *code, uint32_t *bits); /* all that go by this code */
 
 struct bh_filter_config {
-	const uint16_t *sensitive; /* ports; NULL: those that everybody watches */
-	size_t sensitive_count;
-	uint32_t off; /* bits of enum bh_filter */
+	const struct bh_sensitive *sensitive; /* NULL: the default (lib/sensitive.h) */
+	uint32_t off;			      /* bits of enum bh_filter */
 };
 
 struct bh_judgement {
@@ -56,7 +56,7 @@ bool bh_is_allowed(const struct bh_judgement *judgement);
 void bh_filter_explain(const struct bh_ledger *ledger, const struct bh_edge *edge,
 		       enum bh_filter filter, struct bh_buffer *out);
 
-/* What is enforced first: to a sensitive port, or outside. */
+/* What is enforced first, in stage 1: to a sensitive port, from or to the outside. */
 bool bh_is_urgent(const struct bh_filter_config *config, const struct bh_edge *edge);
 
 #endif

@@ -15,7 +15,7 @@ struct bh_workload_readiness {
 	uint32_t states[BH_EDGE_REJECTED + 1]; /* edges by enum bh_edge_state */
 	uint32_t provisional;		       /* of those in review: they may pass for a while */
 	/* What waits for a person, denials and one-way edges among it, provisional ones not; of
-	 * these: to a sensitive port, or outside. */
+	 * these: what stage 1 would refuse (bh_is_urgent()). */
 	uint32_t waiting, urgent;
 	int64_t opposed; /* µs: when something was last denied that nobody rejected; 0: never */
 	double recent;	 /* new edges a window of late; NaN: too early to say */

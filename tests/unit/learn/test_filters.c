@@ -205,9 +205,8 @@ static void what_is_never_accepted_by_itself(void **state)
 
 static void a_filter_may_be_off_and_ports_be_others(void **state)
 {
-	const uint16_t ports[] = { 8080 };
-	const struct bh_filter_config config = { .sensitive = ports,
-						 .sensitive_count = 1,
+	const struct bh_sensitive ports = { .count = 1, .ports = { 8080 } };
+	const struct bh_filter_config config = { .sensitive = &ports,
 						 .off = BIT(BH_FILTER_ONE_WINDOW) };
 
 	see_twice(*state, &web, &api, 80, START);
@@ -310,6 +309,35 @@ static void a_person_decides_until_it_expires(void **state)
 	assert_int_equal(judged.state, BH_EDGE_REVIEW);
 }
 
+static void what_stage_1_refuses_is_urgent(void **state)
+{
+	static const struct {
+		const struct bh_peer *src, *dst;
+		uint8_t proto;
+		uint16_t port;
+		bool urgent;
+	} cases[] = {
+		{ &web, &api, IPPROTO_TCP, 80, false },
+		{ &web, &api, IPPROTO_TCP, 22, true },
+		{ &web, &api, IPPROTO_UDP, 2049, true },
+		{ &web, &api, IPPROTO_SCTP, 22, false },
+		{ &web, &raw, IPPROTO_TCP, 443, true },
+		{ &web, &pay, IPPROTO_TCP, 443, true },
+		{ &world, &web, IPPROTO_TCP, 443, true },
+		{ &web, &metadata, IPPROTO_TCP, 80, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct bh_edge edge = { .src = cases[i].src,
+					.dst = cases[i].dst,
+					.proto = cases[i].proto,
+					.port = cases[i].port };
+
+		assert_int_equal(bh_is_urgent(&defaults, &edge), cases[i].urgent);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
 
 int main(void)
@@ -325,6 +353,7 @@ int main(void)
 		TEST(what_was_seen_once_may_be_provisional),
 		TEST(a_person_decides_until_it_expires),
 		TEST(a_filter_may_be_off_and_ports_be_others),
+		TEST(what_stage_1_refuses_is_urgent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
