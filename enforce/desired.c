@@ -146,7 +146,7 @@ void bh_desired_port_name(const struct bh_port *port, const char *stem, char nam
 		bh_chain_hash(port->workload, hash);
 	else
 		bh_copy_text(hash, BH_CHAIN_HASH, "-");
-	snprintf(name, BH_NFT_NAME, "%s%s_%s", stem, port->mode == BH_ENFORCE ? "" : "a",
+	snprintf(name, BH_NFT_NAME, "%s%s_%s", stem, bh_mode_refuses(port->mode) ? "" : "a",
 		 claimed ? hash : "unclaimed");
 }
 
@@ -248,6 +248,9 @@ static int check(const struct bh_ruleset *rules, struct bh_error *err)
 
 	if (rules->posture > BH_POSTURE_CLOSED)
 		result = bh_error_set(err, -EINVAL, "ruleset: no such posture: %u", rules->posture);
+	if (rules->sensitive.count > BH_SENSITIVE_PORTS)
+		result = bh_error_set(err, -EINVAL, "ruleset: too many sensitive ports: %u",
+				      rules->sensitive.count);
 	for (size_t i = 0; result == 0 && i < rules->chain_count; i++)
 		result = check_chain(&rules->chains[i], seen, err);
 	if (result == 0)

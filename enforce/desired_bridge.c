@@ -2,8 +2,8 @@
 /*
  * table bridge bulkhead: everybody speaks for himself only.
  *
- * A port whose workload audits or enforces may send untagged IPv4, IPv6 and ARP, from its own MAC,
- * and claim its own addresses: in the IP header, in ARP, and in neighbour discovery, where the
+ * A port whose workload does not merely learn may send untagged IPv4, IPv6 and ARP, from its own
+ * MAC, and claim its own addresses: in the IP header, in ARP, and in neighbour discovery, where the
  * target of an advertisement and the link-layer address in an option claim something too.
  * Neighbour discovery is taken in the one form that Linux sends it: no option, or the address
  * option alone; an option behind another would be out of a rule's reach.
@@ -26,6 +26,7 @@
 #include <string.h>
 
 #include "desired_parts.h"
+#include "ruleset.h"
 
 #define PRIORITY (-400) /* the bridge's destination NAT is at −300 */
 #define ND_SOLICIT 135
@@ -118,7 +119,7 @@ static void bind_port(const struct build *b, const struct bh_port *port, const c
 /* Nobody else may claim these. */
 static void own(const struct build *b, const struct bh_port *port)
 {
-	const char *chain = port->mode == BH_ENFORCE ? "stranger" : "stranger_audit";
+	const char *chain = bh_mode_refuses(port->mode) ? "stranger" : "stranger_audit";
 	bool governed = port->mode != BH_LEARN;
 
 	for (size_t i = 0; i < port->addr_count; i++) {
@@ -225,7 +226,7 @@ static void add_check(const struct build *b)
 	bh_rule_verdict(rule, NF_ACCEPT);
 }
 
-/* Towards a workload that audits or enforces. */
+/* Towards a workload that does not merely learn. */
 static void divert_protected(struct bh_nft_chain *chain, const char *held4, const char *held6)
 {
 	struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
@@ -291,7 +292,7 @@ static void add_sender(const struct build *b, const struct bh_port *port, const 
 	bh_rule_in(rule, BH_KEY(BH_FIELD_ETHER_TYPE), "ethertypes");
 	bh_rule_in(rule, KEY_MAC, "macs");
 	bh_rule_jump(rule, "check");
-	end_with_spoof(b, chain, port->mode == BH_ENFORCE, BH_EGRESS, hash);
+	end_with_spoof(b, chain, bh_mode_refuses(port->mode), BH_EGRESS, hash);
 }
 
 /* The chain for what is delivered to them. */
@@ -309,7 +310,7 @@ static void add_receiver(const struct build *b, const struct bh_port *port, cons
 	bh_rule_in(rule, BH_KEY(BH_FIELD_ETHER_TYPE), "ethertypes");
 	bh_rule_in(rule, KEY_MAC, "macs");
 	bh_rule_jump(rule, "check");
-	end_with_spoof(b, chain, port->mode == BH_ENFORCE, BH_INGRESS, hash);
+	end_with_spoof(b, chain, bh_mode_refuses(port->mode), BH_INGRESS, hash);
 }
 
 static void add_port(const struct build *b, const struct bh_port *port)
@@ -358,7 +359,7 @@ static void add_ports(const struct build *b)
 			add_port(b, &b->rules->ports[i]);
 	for (size_t i = 0; i < b->rules->chain_count; i++)
 		add_absent(b, &b->rules->chains[i]);
-	/* Enforced owners first: who comes first keeps the element. */
+	/* The strictest owners first: who comes first keeps the element. */
 	for (int mode = BH_ENFORCE; mode >= BH_LEARN; mode--)
 		for (size_t i = 0; i < b->rules->port_count; i++)
 			if (b->rules->ports[i].bridged && b->rules->ports[i].mode == mode)

@@ -14,7 +14,7 @@
  * open another.
  *
  * Permissions name addresses alone. So what claims a container's address and comes by another
- * interface than that container's is dropped where the claimed or the receiver is enforced; within
+ * interface than that container's is dropped where the claimed or the receiver refuses; within
  * one bridge the table bridge bulkhead sees to that.
  *
  * Where postures differ, an address that is known and nobody's leads to its own posture by the same
@@ -32,11 +32,11 @@
 
 #include "address.h"
 #include "desired_parts.h"
+#include "ruleset.h"
 
 #define PRIORITY_FILTER (-5)
 #define PRIORITY_RAW (-300)
 #define HOP_LIMIT_LOCAL 255 /* nothing that was routed has it (RFC 4861) */
-#define RTN_BROADCAST 3
 
 static const uint8_t tcp = IPPROTO_TCP, igmp = IPPROTO_IGMP;
 static const uint8_t multicast4[4] = { 224 };
@@ -101,6 +101,7 @@ static void add_constants(const struct build *b)
 	bh_desired_numbers(b->table, "nd_gateway", BH_FIELD_ICMPV6_TYPE, nd_gateway_types,
 			   sizeof(nd_gateway_types));
 	bh_desired_numbers(b->table, "mld", BH_FIELD_ICMPV6_TYPE, mld_types, sizeof(mld_types));
+	bh_urgent_add_set(b->table, b->rules);
 }
 
 /* The chain of one posture, where there are several. */
@@ -199,7 +200,7 @@ static void add_published(const struct build *b)
 
 static void own(const struct bh_port *port, struct bh_nft_set *owned[2], struct bh_nft_set *held[2])
 {
-	const char *chain = port->mode == BH_ENFORCE ? "stranger" : "stranger_audit";
+	const char *chain = bh_mode_refuses(port->mode) ? "stranger" : "stranger_audit";
 	bool governed = port->mode != BH_LEARN;
 
 	for (size_t i = 0; i < port->addr_count; i++) {
@@ -227,7 +228,7 @@ static void add_owners(const struct build *b)
 		bh_desired_set(b->table, "held6", BH_KEY(BH_FIELD_IP6_SADDR), 0),
 	};
 
-	/* Enforced owners first: who comes first keeps the element. */
+	/* The strictest owners first: who comes first keeps the element. */
 	for (int mode = BH_ENFORCE; mode >= BH_LEARN; mode--)
 		for (size_t i = 0; i < b->rules->port_count; i++)
 			if (b->rules->ports[i].mode == mode)
@@ -251,17 +252,54 @@ static void refuse(struct bh_nft_chain *chain, uint8_t action)
 	bh_rule_reject(rule);
 }
 
-/* What meets a packet that nothing allowed. */
-static void add_end(const struct build *b, struct bh_nft_chain *to, const struct bh_chain *chain)
+static void deny(const struct build *b, struct bh_nft_chain *to, const struct bh_chain *chain)
 {
-	if (chain->mode == BH_LEARN)
-		return;
-	bh_desired_log(to, b->config, chain->mode == BH_ENFORCE ? "DENY" : "AUDIT", chain->side,
-		       chain->hash);
-	if (chain->mode == BH_ENFORCE)
-		refuse(to, chain->deny);
-	else
-		bh_desired_final(to, NFT_RETURN);
+	bh_desired_log(to, b->config, "DENY", chain->side, chain->hash);
+	refuse(to, chain->deny);
+}
+
+static void report(const struct build *b, struct bh_nft_chain *to, const struct bh_chain *chain)
+{
+	bh_desired_log(to, b->config, "AUDIT", chain->side, chain->hash);
+	bh_desired_final(to, NFT_RETURN);
+}
+
+static const char *urgent_name(const struct bh_chain *chain, char name[BH_NFT_NAME])
+{
+	bh_desired_name(name, chain->side, false, chain->hash, "_urgent");
+	return name;
+}
+
+/* What meets a packet that nothing allowed. */
+static void add_end(const struct build *b, struct bh_nft_chain *to, const struct bh_chain *chain,
+		    bool host)
+{
+	char name[BH_NFT_NAME];
+
+	switch (chain->mode) {
+	case BH_LEARN:
+		break;
+	case BH_AUDIT:
+		report(b, to, chain);
+		break;
+	case BH_STAGE1:
+		bh_urgent_add_rules(to, chain, host, urgent_name(chain, name));
+		report(b, to, chain);
+		break;
+	case BH_ENFORCE:
+		deny(b, to, chain);
+		break;
+	}
+}
+
+/* What forwarded packets and those of this host share. */
+static void add_urgent(const struct build *b, const struct bh_chain *chain)
+{
+	char name[BH_NFT_NAME];
+
+	if (chain->mode == BH_STAGE1)
+		deny(b, bh_desired_chain(b->table, urgent_name(chain, name), chain->workload),
+		     chain);
 }
 
 static void add_workload(const struct build *b, const struct bh_chain *chain, bool host)
@@ -271,7 +309,7 @@ static void add_workload(const struct build *b, const struct bh_chain *chain, bo
 	bh_desired_name(name, chain->side, host, chain->hash, "");
 	struct bh_nft_chain *to = bh_desired_chain(b->table, name, chain->workload);
 	bh_permits_add_rules(b->table, to, chain, host);
-	add_end(b, to, chain);
+	add_end(b, to, chain, host);
 }
 
 static void apply_posture(const struct build *b, struct bh_nft_chain *chain, uint8_t posture,
@@ -519,7 +557,7 @@ static void add_routed_chain(const struct build *b, const struct bh_port *port, 
 			     const char *hash)
 {
 	const uint8_t unspecified[16] = { 0 };
-	bool enforce = port->mode == BH_ENFORCE;
+	bool enforce = bh_mode_refuses(port->mode);
 
 	if (bh_nft_table_chain(b->table, name) != NULL)
 		return;
@@ -619,5 +657,6 @@ void bh_desire_inet(struct bh_nft_table *table, const struct bh_ruleset *rules,
 	for (size_t i = 0; i < rules->chain_count; i++) {
 		add_workload(&b, &rules->chains[i], false);
 		add_workload(&b, &rules->chains[i], true);
+		add_urgent(&b, &rules->chains[i]);
 	}
 }

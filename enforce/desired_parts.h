@@ -6,6 +6,8 @@
 #include "desired.h"
 #include "statement.h"
 
+#define RTN_BROADCAST 3 /* as `fib daddr type` says it */
+
 /* A concatenated key under construction; each part is padded to four bytes. */
 struct bh_key_bytes {
 	uint8_t bytes[64];
@@ -61,6 +63,14 @@ void bh_permits_add_sets(struct bh_nft_table *table, const struct bh_chain *chai
  * this host. The other side's sets must stand already. */
 void bh_permits_add_rules(const struct bh_nft_table *table, struct bh_nft_chain *to,
 			  const struct bh_chain *chain, bool host);
+
+extern const uint8_t bh_metadata4[4], bh_metadata6[16];
+
+/* The set of stage 1's ports, where any chain is in stage 1. */
+void bh_urgent_add_set(struct bh_nft_table *table, const struct bh_ruleset *rules);
+/* In stage 1, behind the permissions: what is urgent goes to chain `refuse`. host: as above. */
+void bh_urgent_add_rules(struct bh_nft_chain *to, const struct bh_chain *chain, bool host,
+			 const char *refuse);
 
 void bh_desire_inet(struct bh_nft_table *table, const struct bh_ruleset *rules,
 		    const struct bh_nft_config *config);

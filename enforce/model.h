@@ -24,7 +24,7 @@
 
 enum bh_statement_kind {
 	BH_STATEMENT_EQUAL,	  /* field == value, or != where inverted */
-	BH_STATEMENT_PREFIX,	  /* field's first `bits` bits == value's */
+	BH_STATEMENT_PREFIX,	  /* field's first `bits` bits == value's, or != */
 	BH_STATEMENT_LOOKUP,	  /* concatenated fields in (inverted: not in) a set */
 	BH_STATEMENT_VMAP,	  /* concatenated fields → verdict */
 	BH_STATEMENT_CT_STATE,	  /* any of the states in bits */

@@ -56,8 +56,8 @@ static const struct shape shapes[] = {
 #define SHAPES (sizeof(shapes) / sizeof(shapes[0]))
 
 /* The cloud's metadata service hands out credentials; who may call the world may not call it. */
-static const uint8_t metadata4[] = { 169, 254, 169, 254 };
-static const uint8_t metadata6[] = { 0xfd, 0x00, 0x0e, 0xc2, [14] = 0x02, [15] = 0x54 };
+const uint8_t bh_metadata4[4] = { 169, 254, 169, 254 };
+const uint8_t bh_metadata6[16] = { 0xfd, 0x00, 0x0e, 0xc2, [14] = 0x02, [15] = 0x54 };
 
 /* --- sets ------------------------------------------------------------------------------------- */
 
@@ -259,9 +259,9 @@ static void match_world(struct bh_nft_rule *rule, uint8_t side, uint8_t family)
 	}
 	bh_rule_not_in(rule, BH_KEY(BH_FIELD_OIFNAME), "managed");
 	if (family == BH_IPV4)
-		bh_rule_not(rule, BH_FIELD_IP_DADDR, metadata4);
+		bh_rule_not(rule, BH_FIELD_IP_DADDR, bh_metadata4);
 	else
-		bh_rule_not(rule, BH_FIELD_IP6_DADDR, metadata6);
+		bh_rule_not(rule, BH_FIELD_IP6_DADDR, bh_metadata6);
 }
 
 static void add_rule(struct bh_nft_chain *to, const struct shape *shape, uint8_t side,

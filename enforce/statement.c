@@ -75,6 +75,15 @@ void bh_rule_prefix(struct bh_nft_rule *rule, enum bh_field field, const void *v
 	add_value(rule, BH_STATEMENT_PREFIX, field, value)->bits = bits;
 }
 
+void bh_rule_not_prefix(struct bh_nft_rule *rule, enum bh_field field, const void *value,
+			uint32_t bits)
+{
+	struct bh_statement *s = add_value(rule, BH_STATEMENT_PREFIX, field, value);
+
+	s->bits = bits;
+	s->inverted = true;
+}
+
 static struct bh_statement *add_lookup(struct bh_nft_rule *rule, enum bh_statement_kind kind,
 				       struct bh_key key, const char *set)
 {
@@ -295,7 +304,7 @@ static void build_prefix(struct builder *b, const struct bh_statement *s)
 	require(b, &info->needs);
 	load_field(b, s->fields[0], NFT_REG_1);
 	mask(b, bits, info->length);
-	compare(b, NFT_CMP_EQ, s->value, info->length);
+	compare(b, s->inverted ? NFT_CMP_NEQ : NFT_CMP_EQ, s->value, info->length);
 }
 
 static void build_lookup(struct builder *b, const struct bh_statement *s)

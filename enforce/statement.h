@@ -30,6 +30,8 @@ void bh_rule_number(struct bh_nft_rule *rule, enum bh_field field, uint32_t numb
 void bh_rule_not(struct bh_nft_rule *rule, enum bh_field field, const void *value);
 void bh_rule_prefix(struct bh_nft_rule *rule, enum bh_field field, const void *value,
 		    uint32_t bits);
+void bh_rule_not_prefix(struct bh_nft_rule *rule, enum bh_field field, const void *value,
+			uint32_t bits);
 void bh_rule_in(struct bh_nft_rule *rule, struct bh_key key, const char *set);
 void bh_rule_not_in(struct bh_nft_rule *rule, struct bh_key key, const char *set);
 void bh_rule_vmap(struct bh_nft_rule *rule, struct bh_key key, const char *map);

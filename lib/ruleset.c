@@ -85,7 +85,7 @@ void bh_chain_hash(const char *workload, char out[BH_CHAIN_HASH])
 		 (uint64_t)XXH3_64bits(workload, strlen(workload)));
 }
 
-static const char *const mode_names[] = { "learn", "audit", "enforce" };
+static const char *const mode_names[] = { "learn", "audit", "stage1", "enforce" };
 static const char *const posture_names[] = { "open", "audit", "closed" };
 static const char *const side_names[] = { "egress", "ingress" };
 
@@ -102,12 +102,17 @@ static bool parse_word(const char *const *words, size_t count, const char *text,
 
 const char *bh_mode_name(uint8_t mode)
 {
-	return mode <= BH_ENFORCE ? mode_names[mode] : NULL;
+	return mode < BH_MODES ? mode_names[mode] : NULL;
 }
 
 bool bh_mode_parse(const char *text, uint8_t *mode)
 {
-	return parse_word(mode_names, 3, text, mode);
+	return parse_word(mode_names, BH_MODES, text, mode);
+}
+
+bool bh_mode_refuses(uint8_t mode)
+{
+	return mode >= BH_STAGE1;
 }
 
 const char *bh_posture_name(uint8_t posture)

@@ -19,10 +19,13 @@ struct bh_address_posture *bh_ruleset_add_posture(struct bh_ruleset *rules);
 /* The hash that stands for a workload's name in chain names and log prefixes. */
 void bh_chain_hash(const char *workload, char out[BH_CHAIN_HASH]);
 
-/* Words as configuration, policy and JSON use them: "learn", "audit", "enforce"; NULL/false where
- * unknown. */
+/* Words as configuration, policy and JSON use them: "learn", "audit", "stage1", "enforce";
+ * NULL/false where unknown. */
 const char *bh_mode_name(uint8_t mode);
 bool bh_mode_parse(const char *text, uint8_t *mode);
+/* Whether anything is refused in this mode: stage 1 and enforce. Who claims what is not his is, in
+ * both. */
+bool bh_mode_refuses(uint8_t mode);
 const char *bh_posture_name(uint8_t posture);
 bool bh_posture_parse(const char *text, uint8_t *posture);
 const char *bh_side_name(uint8_t side);

@@ -8,6 +8,7 @@
 #define BULKHEAD_RULESET_H
 
 #include "bulkhead/address.h"
+#include "bulkhead/sensitive.h"
 #include "bulkhead/verdict.h"
 
 enum bh_permit_kind {
@@ -56,7 +57,7 @@ struct bh_binding {
 struct bh_port {
 	char ifname[BH_IFNAME];
 	bool bridged;
-	uint8_t mode; /* audit: contradictions are logged; enforce: logged and dropped */
+	uint8_t mode; /* audit: contradictions are logged; stage 1, enforce: logged and dropped */
 	char workload[256];
 	struct bh_mac mac;
 	struct bh_addr *addrs;
@@ -66,7 +67,8 @@ struct bh_port {
 struct bh_bridge {
 	char ifname[BH_IFNAME];
 	uint32_t ifindex;
-	bool filtered; /* true: hand its frames to the inet hooks (a workload audits or enforces) */
+	bool filtered; /* true: hand its frames to the inet hooks (not every workload there learns)
+			*/
 };
 
 /* What meets whoever sends from there, or is sent to there, and has no binding: instead of the
@@ -82,6 +84,7 @@ struct bh_ruleset {
 	char revision[65]; /* the policy revision it was compiled from */
 	uint8_t posture;   /* enum bh_posture */
 	bool blank; /* by who governs nobody, and never did: it replaces nothing that stands */
+	struct bh_sensitive sensitive; /* the ports that stage 1 refuses */
 	struct bh_chain *chains;
 	size_t chain_count;
 	size_t chain_capacity;

@@ -14,7 +14,10 @@ enum bh_verdict {
 enum bh_mode {
 	BH_LEARN,   /* nothing is logged or blocked */
 	BH_AUDIT,   /* what the policy would deny is logged, and passes */
+	BH_STAGE1,  /* of what the policy denies the urgent is refused: to a sensitive port, from or
+		     * to the outside; the rest is as in audit */
 	BH_ENFORCE, /* what the policy denies is logged and refused */
+	BH_MODES,
 };
 
 /* As seen from the container: egress is what it sends first, ingress what it receives. */

@@ -159,14 +159,18 @@ const struct bh_command bh_commands[] = {
 	  .help = "every revision, who applied it, and why",
 	  .example = "bulkhead policy history" },
 	{ .name = "mode",
-	  .arguments = "WORKLOAD|all learn|audit|enforce",
+	  .arguments = "WORKLOAD|all learn|audit|stage1|enforce",
 	  .least = 2,
 	  .most = 2,
 	  .run = bh_mode_run,
 	  .help = "how a workload is treated",
-	  .details = "learn: nothing is blocked or reported.  audit: what the policy denies is "
-		     "reported, and\n"
-		     "passes.  enforce: it is refused.",
+	  .details =
+		  "learn: nothing is blocked or reported.  audit: what the policy denies is "
+		  "reported, and\n"
+		  "passes.\n"
+		  "stage1: of that, what goes to a sensitive port and what comes from or goes to "
+		  "the outside\n"
+		  "is refused; the rest is as in audit.  enforce: all of it is refused.",
 	  .example = "sudo bulkhead mode compose:shop/db enforce" },
 	{ .name = "explain",
 	  .arguments = "SRC DST PORT[/PROTO]",

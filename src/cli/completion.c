@@ -57,7 +57,7 @@ static void bash_word(const char *word, const struct bh_command *c)
 	printf("%s ", word);
 }
 
-/* "choices='learn audit enforce' ;;" for what may stand somewhere. */
+/* "choices='learn audit stage1 enforce' ;;" for what may stand somewhere. */
 static void bash_choices(const char *spec)
 {
 	if (bh_words_name_a_file(spec)) {

@@ -289,9 +289,8 @@ static void print_explanation(const struct bh_call *call, const cJSON *answer)
 	       bh_color_off(color, call->color), bh_word(answer, "reason"));
 	if (!is_allowed(answer) && bh_text(answer, "workload") != NULL)
 		printf("  %s %s\n", bh_word(answer, "workload"),
-		       cJSON_IsTrue(bh_get(answer, "blocked"))	 ? "enforces: it is refused"
-		       : cJSON_IsTrue(bh_get(answer, "audited")) ? "audits: it passes, and is "
-								   "reported"
+		       cJSON_IsTrue(bh_get(answer, "blocked"))	 ? "refuses it"
+		       : cJSON_IsTrue(bh_get(answer, "audited")) ? "reports it, and it passes"
 								 : "is learning: it passes");
 }
 

@@ -208,8 +208,9 @@ static void print_status(const struct bh_call *call, const cJSON *status)
 	print_startup(bh_get(status, "startup"), call->color);
 	printf("learning     %.0f edges, windows of %s\n", bh_number(learning, "edges"),
 	       bh_age(bh_number(learning, "window_seconds"), age));
-	printf("modes        %.0f learn, %.0f audit, %.0f enforce\n", bh_number(modes, "learn"),
-	       bh_number(modes, "audit"), bh_number(modes, "enforce"));
+	printf("modes        %.0f learn, %.0f audit, %.0f stage1, %.0f enforce\n",
+	       bh_number(modes, "learn"), bh_number(modes, "audit"), bh_number(modes, "stage1"),
+	       bh_number(modes, "enforce"));
 	print_enforcement(bh_get(status, "enforcement"), call->color);
 	print_unknown(bh_get(status, "unknown"), call->color);
 }

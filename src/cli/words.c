@@ -57,7 +57,7 @@ static bool is_number(const char *text)
 	return digits > 0 && digits <= 15 && text[digits] == '\0';
 }
 
-/* "learn, audit or enforce" */
+/* "learn, audit, stage1 or enforce" */
 static const char *enumerate(char words[BH_MOST_WORDS][BH_WORD], size_t count, char *out,
 			     size_t size)
 {

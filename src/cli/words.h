@@ -17,7 +17,7 @@ size_t bh_words_of(const char *spec, char words[BH_MOST_WORDS][BH_WORD]);
 bool bh_words_are_closed(const char *spec); /* nothing but the fixed words may stand there */
 bool bh_words_name_a_file(const char *spec);
 
-/* NULL where value may stand there; else what may, in words ("learn, audit or enforce"). */
+/* NULL where value may stand there; else what may, in words ("learn, audit, stage1 or enforce"). */
 const char *bh_words_object(const char *spec, const char *value, char *out, size_t size);
 
 /* The fixed word that was probably meant, in one of words; NULL: none is near. */

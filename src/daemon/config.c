@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #include "nearest.h"
 #include "pattern.h"
 #include "ruleset.h"
+#include "sensitive.h"
 #include "timefmt.h"
 #include "yaml.h"
 
@@ -35,6 +37,7 @@ enum kind {
 	BYTES, /* a number, or with KiB, MiB, GiB */
 	DURATION,
 	WORD,  /* one of words[] */
+	PORTS, /* a list of port numbers */
 	RULES, /* about workloads */
 	POSTURES,
 };
@@ -97,6 +100,7 @@ static const struct key keys[] = {
 	{ "learning.window", DURATION, AT(window), BH_SECOND, 366 * DAY, NULL },
 	{ "learning.offset", DURATION, AT(window_offset), 0, 366 * DAY, NULL },
 	{ "learning.max_edges", NUMBER, AT(max_edges), 100, 10000000, NULL },
+	{ "learning.sensitive_ports", PORTS, AT(sensitive), 0, 0, NULL },
 	{ "enforcement.posture", WORD, AT(posture), 0, 0, postures },
 	{ "enforcement.postures", POSTURES, AT(postures), 0, 0, NULL },
 	{ "enforcement.table_protection", WORD, AT(table_protection), 0, 0, protections },
@@ -173,6 +177,7 @@ void bh_config_defaults(struct bh_config *c)
 		.kubernetes_ca = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt",
 		.window = DAY,
 		.max_edges = 100000,
+		.sensitive = bh_sensitive_default,
 		.table_protection = BH_TABLE_OWNER,
 		.log_group = 5070,
 		.keep_events = 100000,
@@ -248,6 +253,10 @@ static const char *expectation(const struct key *key, char *out, size_t size)
 		break;
 	case WORD:
 		expect_words(key, out, size);
+		break;
+	case PORTS:
+		snprintf(out, size, "a list of at most %d different ports, 1 to 65535",
+			 BH_SENSITIVE_PORTS);
 		break;
 	case RULES:
 		snprintf(out, size, "a list of rules");
@@ -376,6 +385,30 @@ static bool read_list(const struct key *key, const struct bh_yaml *node, struct 
 	return true;
 }
 
+static bool read_port(const struct bh_yaml *item, struct bh_sensitive *out)
+{
+	const char *rest;
+	int64_t port;
+
+	if (item->kind != BH_YAML_SCALAR || !read_number(item->text, &port, &rest) ||
+	    *rest != '\0' || port < 1 || port > UINT16_MAX ||
+	    bh_is_sensitive(out, IPPROTO_TCP, (uint16_t)port))
+		return false;
+	out->ports[out->count++] = (uint16_t)port;
+	return true;
+}
+
+static bool read_ports(const struct bh_yaml *node, struct bh_sensitive *out)
+{
+	*out = (struct bh_sensitive) { 0 };
+	if (node->kind != BH_YAML_LIST || node->count > BH_SENSITIVE_PORTS)
+		return false;
+	for (size_t i = 0; i < node->count; i++)
+		if (!read_port(&node->items[i], out))
+			return false;
+	return true;
+}
+
 static const struct key *find_key(const char *path)
 {
 	for (size_t i = 0; i < KEY_COUNT; i++)
@@ -388,6 +421,8 @@ static bool read_value(const struct key *key, const struct bh_yaml *node, char *
 {
 	if (key->kind == LIST || key->kind == PATTERNS)
 		return read_list(key, node, (struct bh_config_list *)(void *)field);
+	if (key->kind == PORTS)
+		return read_ports(node, (struct bh_sensitive *)(void *)field);
 	if (node->kind != BH_YAML_SCALAR)
 		return false;
 	switch (key->kind) {

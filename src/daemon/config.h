@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "bulkhead/error.h"
+#include "bulkhead/sensitive.h"
 #include "grouping.h"
 
 #define BH_CONFIG_TEXT 256
@@ -86,6 +87,7 @@ struct bh_config {
 	int64_t window;
 	int64_t window_offset;
 	int64_t max_edges;
+	struct bh_sensitive sensitive;
 	int64_t posture; /* enum bh_posture */
 	struct bh_config_postures postures;
 	int64_t table_protection; /* enum bh_table_protection */

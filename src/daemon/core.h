@@ -97,7 +97,7 @@ struct bh_core_runtime {
 };
 
 enum bh_enforcement {
-	BH_ENFORCEMENT_OFF,	 /* no workload audits or enforces */
+	BH_ENFORCEMENT_OFF,	 /* every workload learns */
 	BH_ENFORCEMENT_STARTING, /* sent, not confirmed yet */
 	BH_ENFORCEMENT_ACTIVE,
 	BH_ENFORCEMENT_FAILED,
@@ -343,9 +343,10 @@ void bh_core_mask(const struct bh_core *core, const struct bh_live_flow *live, s
 		  const struct bh_peer *dst);
 /* Whether the client is masked because he may have come by the proxy of a published port. */
 bool bh_core_masked_by_proxy(const struct bh_core *core, const struct bh_live_flow *live);
-/* Whether the workload was reached by masked clients of whom the active policy says nothing; *edge:
- * how. */
-bool bh_core_undecided(const struct bh_core *core, const char *workload, struct bh_edge *edge);
+/* Whether the workload was reached by masked clients of whom the active policy says nothing, and
+ * whom it would refuse in this mode; *edge: how. */
+bool bh_core_undecided(const struct bh_core *core, const char *workload, uint8_t mode,
+		       struct bh_edge *edge);
 /* The decisions that masked clients ask for, as lines of a proposal's comment. */
 void bh_core_describe_masked(const struct bh_core *core, struct bh_buffer *out);
 
@@ -522,9 +523,9 @@ void bh_core_hooks_tick(struct bh_core *core);
 cJSON *bh_core_hooks_json(const struct bh_core *core);
 
 /* core_kept.c */
-/* Notes what the instances of workloads that audit or enforce are like. now: µs. */
+/* Notes what the instances of workloads that do not merely learn are like. now: µs. */
 void bh_core_keep(struct bh_core *core, int64_t now);
-/* The last one of a workload, as long as it audits or enforces, or NULL. */
+/* The last one of a workload, as long as it does not merely learn, or NULL. */
 const struct bh_instance *bh_core_kept(const struct bh_core *core, const char *workload);
 /* Iterates like bh_map_next() over those of workloads that had none by the last bh_core_keep(). */
 const struct bh_instance *bh_core_kept_next(const struct bh_core *core, size_t *position);

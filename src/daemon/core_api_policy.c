@@ -53,7 +53,7 @@ void bh_core_handle_nft(void *user, const struct bh_api_request *request,
 	(void)request;
 	if (core->rules == NULL || core->rules->chain_count == 0)
 		bh_api_fail(reply, 404, "policy", "bulkhead mode all audit",
-			    "no workload audits or enforces: no rules are in the kernel");
+			    "every workload learns: no rules are in the kernel");
 	else
 		reply->text = bh_nft_text(core->rules, &config);
 }
@@ -205,7 +205,9 @@ static void judge(struct checker *c, const struct bh_edge *edge, struct bh_quest
 static void check_edge(void *user, const struct bh_edge *edge)
 {
 	struct checker *c = user;
-	struct bh_question question = { .proto = edge->proto, .port = edge->port };
+	struct bh_question question = { .proto = edge->proto,
+					.port = edge->port,
+					.sensitive = &c->core->config.sensitive };
 
 	bh_core_peer_subject(c->core, edge->src, &question.src);
 	bh_core_peer_subject(c->core, edge->dst, &question.dst);
@@ -368,8 +370,8 @@ void bh_core_handle_mode(void *user, const struct bh_api_request *request,
 	uint8_t mode;
 
 	if (workload == NULL || word == NULL || !bh_mode_parse(word, &mode)) {
-		bh_api_fail(reply, 400, "mode", "bulkhead mode WORKLOAD learn|audit|enforce",
-			    "a workload and one of learn, audit, enforce are needed");
+		bh_api_fail(reply, 400, "mode", "bulkhead mode WORKLOAD learn|audit|stage1|enforce",
+			    "a workload and one of learn, audit, stage1, enforce are needed");
 		return;
 	}
 	bool all = strcmp(workload, "all") == 0;
@@ -414,7 +416,7 @@ void bh_core_handle_explain(void *user, const struct bh_api_request *request,
 	const struct bh_core *core = user;
 	const char *src = bh_api_query(request, "src"), *dst = bh_api_query(request, "dst");
 	const char *port = bh_api_query(request, "port");
-	struct bh_question question = { 0 };
+	struct bh_question question = { .sensitive = &core->config.sensitive };
 	struct bh_peer from, to;
 	struct bh_answer answer;
 

@@ -153,7 +153,7 @@ static cJSON *identity_json(const struct bh_core *core)
 }
 
 static void count_mode(const struct bh_core *core, const char *workload, struct bh_map *seen,
-		       size_t counts[3])
+		       size_t counts[BH_MODES])
 {
 	if (*workload == '\0' || bh_map_get_text(seen, workload) != NULL)
 		return;
@@ -166,11 +166,11 @@ static cJSON *modes_json(const struct bh_core *core)
 	struct bh_map *seen = bh_map_new(NULL);
 	cJSON *json = cJSON_CreateObject();
 	const struct bh_instance *instance;
-	size_t counts[3] = { 0 };
+	size_t counts[BH_MODES] = { 0 };
 
 	for (size_t position = 0; (instance = bh_model_next(core->model, &position)) != NULL;)
 		count_mode(core, instance->workload, seen, counts);
-	for (uint8_t mode = BH_LEARN; mode <= BH_ENFORCE; mode++)
+	for (uint8_t mode = BH_LEARN; mode < BH_MODES; mode++)
 		cJSON_AddNumberToObject(json, bh_mode_name(mode), (double)counts[mode]);
 	bh_map_free(seen);
 	return json;
@@ -203,7 +203,7 @@ void bh_core_say_faults(const struct bh_core *core, cJSON *list)
 struct uncovered {
 	const struct bh_core *core;
 	size_t all;
-	size_t enforced; /* of workloads that are thought to be locked down */
+	size_t enforced; /* of workloads that are thought to be locked down, all or in part */
 };
 
 static void count_uncovered(void *user, const struct bh_coverage_row *row)
@@ -214,7 +214,7 @@ static void count_uncovered(void *user, const struct bh_coverage_row *row)
 		return;
 	uncovered->all++;
 	uncovered->enforced += row->workload[0] != '\0' &&
-			       bh_core_mode(uncovered->core, row->workload) == BH_ENFORCE;
+			       bh_mode_refuses(bh_core_mode(uncovered->core, row->workload));
 }
 
 static void say_unread_names(const struct bh_dns_unread *dns, cJSON *list)
@@ -359,11 +359,10 @@ cJSON *bh_core_unknown(const struct bh_core *core)
 	if (uncovered.enforced > 0)
 		say(list,
 		    uncovered.enforced == 1
-			    ? "%zu of these belongs to a workload that enforces: what it does "
-			      "there "
-			      "is not filtered"
-			    : "%zu of these belong to workloads that enforce: what they do there "
-			      "is not filtered",
+			    ? "%zu of these belongs to a workload that enforces, or is in stage 1: "
+			      "what it does there is not filtered"
+			    : "%zu of these belong to workloads that enforce, or are in stage 1: "
+			      "what they do there is not filtered",
 		    uncovered.enforced);
 	say_missing_names(core, list);
 	bh_core_renamed_say(core, list);

@@ -85,7 +85,9 @@ static const char *chain_workload(const struct bh_core *core, const char *hash)
 static void explain(const struct bh_core *core, const struct bh_denial *d,
 		    const struct bh_peer *src, const struct bh_peer *dst, char *out, size_t size)
 {
-	struct bh_question question = { .proto = d->key.proto, .port = d->key.dport };
+	struct bh_question question = { .proto = d->key.proto,
+					.port = d->key.dport,
+					.sensitive = &core->config.sensitive };
 	struct bh_answer answer = { .rule = -1 };
 
 	if (d->kind == BH_SPOOFED || d->kind == BH_UNCLAIMED || core->policy == NULL) {

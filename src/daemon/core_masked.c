@@ -70,19 +70,23 @@ void bh_core_mask(const struct bh_core *core, const struct bh_live_flow *live, s
 struct search {
 	const struct bh_core *core;
 	const char *workload;
+	uint8_t mode; /* that it would be in */
 	bool found;
 	struct bh_edge edge;
 };
 
-static bool is_allowed(const struct bh_core *core, const struct bh_edge *edge)
+static bool would_refuse(const struct search *s, const struct bh_edge *edge)
 {
-	struct bh_question question = { .proto = edge->proto, .port = edge->port };
+	struct bh_question question = { .proto = edge->proto,
+					.port = edge->port,
+					.sensitive = &s->core->config.sensitive };
 	struct bh_answer answer;
 
-	bh_core_peer_subject(core, edge->src, &question.src);
-	bh_core_peer_subject(core, edge->dst, &question.dst);
-	bh_policy_evaluate(core->policy, &question, &answer);
-	return answer.verdict == BH_ALLOW;
+	bh_core_peer_subject(s->core, edge->src, &question.src);
+	bh_core_peer_subject(s->core, edge->dst, &question.dst);
+	question.dst.mode = s->mode;
+	bh_policy_evaluate(s->core->policy, &question, &answer);
+	return answer.blocked;
 }
 
 static void look_at_edge(void *user, const struct bh_edge *edge)
@@ -90,7 +94,7 @@ static void look_at_edge(void *user, const struct bh_edge *edge)
 	struct search *s = user;
 
 	if (s->found || edge->src->kind != BH_PEER_MASKED ||
-	    strcmp(edge->dst->name, s->workload) != 0 || is_allowed(s->core, edge))
+	    strcmp(edge->dst->name, s->workload) != 0 || !would_refuse(s, edge))
 		return;
 	s->found = true;
 	s->edge = *edge;
@@ -108,9 +112,10 @@ static void look_at_flow(struct search *s, const struct bh_live_flow *live)
 		look_at_edge(s, &edge);
 }
 
-bool bh_core_undecided(const struct bh_core *core, const char *workload, struct bh_edge *edge)
+bool bh_core_undecided(const struct bh_core *core, const char *workload, uint8_t mode,
+		       struct bh_edge *edge)
 {
-	struct search s = { .core = core, .workload = workload };
+	struct search s = { .core = core, .workload = workload, .mode = mode };
 
 	bh_ledger_each(core->ledger, BH_EDGES, look_at_edge, &s);
 	for (const struct bh_live_flow *live = core->oldest; live != NULL; live = live->newer)

@@ -173,7 +173,8 @@ static struct bh_ruleset *compile(struct bh_core *core)
 {
 	struct bh_compile_endpoint *endpoints = NULL;
 	struct bh_compile_input input = { .policy = core->policy,
-					  .posture = (uint8_t)core->config.posture };
+					  .posture = (uint8_t)core->config.posture,
+					  .sensitive = &core->config.sensitive };
 	const struct bh_instance *instance;
 	struct bh_postures postures;
 	struct bh_announced announced;
@@ -481,14 +482,15 @@ static bool is_selected(const struct bh_core *core, const char *workload)
 	return false;
 }
 
-/* To be enforced is to refuse what no rule allows; of clients whom nobody knows, a person has to
- * say that this is meant. */
-static int check_masked(const struct bh_core *core, const char *workload, struct bh_error *err)
+/* To refuse what no rule allows is to refuse clients whom nobody knows, too; a person has to say
+ * that this is meant. */
+static int check_masked(const struct bh_core *core, const char *workload, uint8_t mode,
+			struct bh_error *err)
 {
 	struct bh_edge edge;
 	char port[BH_PORT_TEXT];
 
-	if (!bh_core_undecided(core, workload, &edge))
+	if (!bh_core_undecided(core, workload, mode, &edge))
 		return 0;
 	return bh_error_set(err, -EPERM,
 			    "%s is reached on %s by somebody who is not known (%s), and the active "
@@ -512,7 +514,7 @@ int bh_core_mode_allowed(const struct bh_core *core, const char *workload, uint8
 			"the active policy does not name %s: %s would refuse everything it "
 			"does; add it to the policy's workloads first",
 			workload, bh_mode_name(mode));
-	return mode == BH_ENFORCE ? check_masked(core, workload, err) : 0;
+	return bh_mode_refuses(mode) ? check_masked(core, workload, mode, err) : 0;
 }
 
 int bh_core_set_mode(struct bh_core *core, const char *workload, uint8_t mode, const char *author,

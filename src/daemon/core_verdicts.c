@@ -84,6 +84,7 @@ struct basis {
 	char reason[512];
 	char workload[BH_PEER_NAME];
 	uint8_t side; /* enum bh_side */
+	uint8_t mode; /* of that workload */
 	char revision[65];
 	int64_t number;
 };
@@ -115,6 +116,7 @@ static enum judgement ask(const struct bh_core *core, const struct bh_question *
 		bh_copy_text(basis->revision, sizeof(basis->revision), stance.revision);
 		bh_copy_text(basis->workload, sizeof(basis->workload), answer.workload);
 		basis->side = answer.side;
+		basis->mode = answer.side == BH_EGRESS ? question->src.mode : question->dst.mode;
 		basis->number = stance.number;
 	}
 	if (opposed == unopposed)
@@ -131,7 +133,8 @@ static enum judgement judge(const struct bh_core *core, const struct bh_live_flo
 	struct bh_question question = { .proto = f->key.proto,
 					.port = f->key.dport,
 					.direction_unknown = !opened,
-					.source_port = f->key.sport };
+					.source_port = f->key.sport,
+					.sensitive = &core->config.sensitive };
 
 	if (!bh_core_flow_is_judged(live) || live->spoofed || live->dst->kind != BH_PEER_WORKLOAD ||
 	    is_dhcp(&f->key))
@@ -202,7 +205,7 @@ static cJSON *leak_json(const struct bh_live_flow *live, const struct basis *bas
 	cJSON_AddItemToObject(json, "dst", bh_core_end_json(live->dst, &f->key.dst, f->key.dport));
 	cJSON_AddStringToObject(json, "side", basis->side == BH_EGRESS ? "egress" : "ingress");
 	cJSON_AddStringToObject(json, "workload", basis->workload);
-	cJSON_AddStringToObject(json, "mode", bh_mode_name(BH_ENFORCE));
+	cJSON_AddStringToObject(json, "mode", bh_mode_name(basis->mode));
 	cJSON_AddBoolToObject(json, "dropped", false);
 	cJSON_AddStringToObject(json, "reason", basis->reason);
 	cJSON_AddStringToObject(json, "revision", basis->revision);

@@ -66,7 +66,8 @@ static bool check_config(const void *data)
 	       TEXT_OK(c->kubernetes_node) && TEXT_OK(c->kubernetes_token) &&
 	       TEXT_OK(c->kubernetes_ca) && flag_ok(&c->netns_ordinals) &&
 	       check_list(&c->uplinks) && check_list(&c->netns_directories) &&
-	       bh_grouping_is_sound(&c->grouping) && check_postures(&c->postures);
+	       bh_grouping_is_sound(&c->grouping) && check_postures(&c->postures) &&
+	       c->sensitive.count <= BH_SENSITIVE_PORTS;
 }
 
 static bool check_endpoint(const void *data)
@@ -154,7 +155,8 @@ static bool check_rules_begin(const void *data)
 {
 	const struct bh_msg_rules_begin *b = data;
 
-	return TEXT_OK(b->revision) && b->posture <= BH_POSTURE_CLOSED && flag_ok(&b->blank);
+	return TEXT_OK(b->revision) && b->posture <= BH_POSTURE_CLOSED && flag_ok(&b->blank) &&
+	       b->sensitive.count <= BH_SENSITIVE_PORTS;
 }
 
 static bool check_chain(const void *data)

@@ -197,6 +197,7 @@ struct bh_msg_rules_begin {
 	char revision[65];
 	uint8_t posture;
 	bool blank;
+	struct bh_sensitive sensitive;
 };
 
 struct bh_msg_chain {

@@ -52,7 +52,9 @@ static int send_port(struct bh_channel *channel, const struct bh_port *port)
 
 int bh_rules_send(struct bh_channel *channel, const struct bh_ruleset *rules, uint64_t serial)
 {
-	struct bh_msg_rules_begin begin = { .posture = rules->posture, .blank = rules->blank };
+	struct bh_msg_rules_begin begin = { .posture = rules->posture,
+					    .blank = rules->blank,
+					    .sensitive = rules->sensitive };
 
 	memcpy(begin.revision, rules->revision, sizeof(begin.revision));
 	int result =
@@ -83,6 +85,7 @@ static void begin(struct bh_rules_builder *builder, const struct bh_msg_rules_be
 	memcpy(builder->rules->revision, head->revision, sizeof(head->revision));
 	builder->rules->posture = head->posture;
 	builder->rules->blank = head->blank;
+	builder->rules->sensitive = head->sensitive;
 }
 
 static void take_chain(struct bh_ruleset *rules, const struct bh_msg_chain *head)

@@ -18,6 +18,7 @@
 #include "grow.h"
 #include "protocol.h"
 #include "ruleset.h"
+#include "sensitive.h"
 
 /* Indices, ascending. */
 struct list {
@@ -595,6 +596,7 @@ struct bh_ruleset *bh_compile(const struct bh_compile_input *input)
 	struct compiler c = { .input = &in, .policy = in.policy, .rules = bh_ruleset_new() };
 
 	c.rules->posture = in.posture;
+	c.rules->sensitive = in.sensitive != NULL ? *in.sensitive : bh_sensitive_default;
 	if (!is_needed(&in))
 		return c.rules;
 	struct bh_endpoint_fact *facts = bh_calloc(in.endpoint_count, sizeof(*facts));

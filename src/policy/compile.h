@@ -43,6 +43,7 @@ struct bh_compile_input {
 	uint8_t posture;
 	const struct bh_address_posture *postures; /* instead, where one is given */
 	size_t posture_count;
+	const struct bh_sensitive *sensitive; /* stage 1's ports; NULL: the default */
 };
 
 /* Never fails; the caller frees the result. The same input gives the same bytes, in the same order.

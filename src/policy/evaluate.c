@@ -15,6 +15,7 @@
 #include "peer.h"
 #include "port.h"
 #include "protocol.h"
+#include "sensitive.h"
 
 #define NAME_SHOWN 200 /* bytes of a name that a reason has room for */
 
@@ -163,10 +164,49 @@ static void destination_text(const struct bh_subject *s, char out[NAME_SHOWN])
 		bh_copy_text(out, NAME_SHOWN, bh_peer_text(s->peer));
 }
 
+static bool is_to_sensitive_port(const struct bh_question *q)
+{
+	return bh_is_sensitive(q->sensitive, q->proto, q->port) ||
+	       (q->direction_unknown && bh_is_sensitive(q->sensitive, q->proto, q->source_port));
+}
+
+/* From this side. Whoever holds the metadata service's address answers for it. */
+static bool leads_outside(const struct bh_question *q, enum bh_side side)
+{
+	if (side == BH_INGRESS)
+		return bh_peer_is_outside(q->src.peer);
+	return bh_peer_is_outside(q->dst.peer) || bh_addr_is_metadata(&q->dst.addr);
+}
+
+static uint8_t mode_at(const struct bh_question *q, enum bh_side side)
+{
+	return mode_of(side == BH_EGRESS ? &q->src : &q->dst);
+}
+
+/* What a side's mode comes to for this flow. */
+static uint8_t treatment(const struct bh_question *q, enum bh_side side)
+{
+	uint8_t mode = mode_at(q, side);
+
+	if (mode != BH_STAGE1)
+		return mode;
+	return is_to_sensitive_port(q) || leads_outside(q, side) ? BH_ENFORCE : BH_AUDIT;
+}
+
+static const char *stage_text(const struct bh_question *q, enum bh_side side)
+{
+	if (mode_at(q, side) != BH_STAGE1)
+		return "";
+	if (is_to_sensitive_port(q))
+		return "; stage 1: refused, as the port is sensitive";
+	return leads_outside(q, side) ? "; stage 1: refused, as the other end is outside"
+				      : "; stage 1: passes, as it is not urgent";
+}
+
 /* Who refuses: the stricter of the two ends, the sender's where both are alike. */
 static void deny(const struct bh_question *q, struct bh_answer *a)
 {
-	uint8_t src_mode = mode_of(&q->src), dst_mode = mode_of(&q->dst);
+	uint8_t src_mode = treatment(q, BH_EGRESS), dst_mode = treatment(q, BH_INGRESS);
 	bool egress = is_workload(&q->src) && (!is_workload(&q->dst) || src_mode >= dst_mode);
 	char from[NAME_SHOWN], to[NAME_SHOWN], port[BH_PORT_TEXT];
 
@@ -177,9 +217,9 @@ static void deny(const struct bh_question *q, struct bh_answer *a)
 	a->audited = src_mode == BH_AUDIT || dst_mode == BH_AUDIT;
 	bh_copy_text(from, sizeof(from), bh_peer_text(q->src.peer));
 	destination_text(&q->dst, to);
-	snprintf(a->reason, sizeof(a->reason), "no rule lets %s open %s to %s%s", from,
+	snprintf(a->reason, sizeof(a->reason), "no rule lets %s open %s to %s%s%s", from,
 		 bh_port_format(q->proto, q->port, port), to,
-		 q->direction_unknown ? ", nor the other way round" : "");
+		 q->direction_unknown ? ", nor the other way round" : "", stage_text(q, a->side));
 }
 
 /* Nobody knows who it is, so nobody knows what a rule would say; it has no right until then. */

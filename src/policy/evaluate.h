@@ -6,6 +6,7 @@
 #ifndef BH_EVALUATE_H
 #define BH_EVALUATE_H
 
+#include "bulkhead/sensitive.h"
 #include "policy.h"
 
 /* One end of a flow, in the policy's eyes. */
@@ -30,13 +31,14 @@ struct bh_question {
 	uint16_t port;		/* destination port; ICMP: type * 256 + code */
 	bool direction_unknown; /* then both orientations are judged, and either suffices */
 	uint16_t source_port;	/* needed only then */
+	const struct bh_sensitive *sensitive; /* stage 1's ports; NULL: the default */
 };
 
 struct bh_answer {
 	uint8_t verdict; /* enum bh_verdict: what the policy says */
 	/* Not allowed, and who does what about it; both may be true, one for each end. */
-	bool blocked; /* a workload in enforce mode refuses it */
-	bool audited; /* a workload in audit mode reports it */
+	bool blocked; /* a workload refuses it: in enforce mode, or in stage 1 and it is urgent */
+	bool audited; /* a workload reports it: in audit mode, or in stage 1 and it is not */
 	/* The stricter of the two ends; of two alike the sender's. Where verdict is not ALLOW. */
 	uint8_t side;	      /* enum bh_side */
 	const char *workload; /* its name (the subject's peer name), else NULL */
@@ -46,7 +48,11 @@ struct bh_answer {
 
 /* Between ends of which neither is a workload everything is ALLOW, and the reason says so. An end
  * that is unresolved or departed matches no rule: UNCERTAIN, and blocked like a denial. So is one
- * of which the name alone is known, where a rule speaks of addresses that may be its. */
+ * of which the name alone is known, where a rule speaks of addresses that may be its.
+ *
+ * that is unresolved or departed matches no rule: UNCERTAIN, and  * In stage 1 it is urgent what goes to a sensitive port, and what comes from or goes to the outside;
+ * of an end that is not known the port alone tells. Where nobody knows the direction either port
+ * counts. */
 void bh_policy_evaluate(const struct bh_policy *policy, const struct bh_question *question,
 			struct bh_answer *answer);
 

@@ -102,6 +102,8 @@ static const char *const schema[SCHEMA_VERSION] = {
 	" accepted INTEGER NOT NULL, opposed INTEGER NOT NULL, time INTEGER NOT NULL,"
 	" expires INTEGER NOT NULL, author TEXT NOT NULL, why TEXT NOT NULL,"
 	" PRIMARY KEY (src_kind, src, dst_kind, dst, proto, port)) WITHOUT ROWID;"
+	/* Stage 1 came between audit and enforce. */
+	"UPDATE modes SET mode = 3 WHERE mode = 2;"
 	"PRAGMA user_version = 6;",
 };
 
@@ -658,7 +660,7 @@ static void read_mode(sqlite3_stmt *q, void *context)
 	const char *workload = (const char *)sqlite3_column_text(q, 0);
 	int mode = sqlite3_column_int(q, 1);
 
-	if (workload != NULL && mode >= BH_LEARN && mode <= BH_ENFORCE)
+	if (workload != NULL && mode >= BH_LEARN && mode < BH_MODES)
 		c->row(c->user, workload, (uint8_t)mode);
 }
 

@@ -154,7 +154,7 @@ completes "policy" po
 completes "propose show diff check apply rollback history" policy ""
 completes "apply" policy ap
 completes "propose" help policy p
-completes "learn audit enforce" mode web ""
+completes "learn audit stage1 enforce" mode web ""
 completes "all" mode a
 completes "up down attack report" lab ""
 completes "lab" la
@@ -213,7 +213,7 @@ else
 	zsh_offers "policy _" "rollback:"
 	zsh_offers "policy apply _" "1:FILE:_files"
 	zsh_offers "map --format _" "--format[how to print; json is stable]:table|json|dot|mermaid:(table json dot mermaid)"
-	zsh_offers "mode web _" "2:learn|audit|enforce:(learn audit enforce)"
+	zsh_offers "mode web _" "2:learn|audit|stage1|enforce:(learn audit stage1 enforce)"
 	! grep -q -- "^panic --f: --format" "$scratch/out" || fail "zsh offers --format for panic"
 	for command in "${commands[@]}"; do
 		zsh_offers "$command --" "--help"

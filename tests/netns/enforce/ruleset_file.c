@@ -109,6 +109,14 @@ static void read_posture(struct bh_ruleset *rules)
 	must(address == NULL || bh_addr_parse(address, &p->addr), "an address");
 }
 
+static void read_sensitive(struct bh_ruleset *rules)
+{
+	const char *port;
+
+	while ((port = word()) != NULL && rules->sensitive.count < BH_SENSITIVE_PORTS)
+		rules->sensitive.ports[rules->sensitive.count++] = (uint16_t)atoi(port);
+}
+
 static void read_line(struct bh_ruleset *rules, char *line)
 {
 	const char *what = strtok(line, " \n");
@@ -117,6 +125,8 @@ static void read_line(struct bh_ruleset *rules, char *line)
 		return;
 	if (strcmp(what, "posture") == 0)
 		must(bh_posture_parse(need("a posture"), &rules->posture), "a posture");
+	else if (strcmp(what, "sensitive") == 0)
+		read_sensitive(rules);
 	else if (strcmp(what, "posture-of") == 0)
 		read_posture(rules);
 	else if (strcmp(what, "chain") == 0)

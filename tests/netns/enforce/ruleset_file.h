@@ -2,10 +2,11 @@
 /* A ruleset as a test writes it down, one item a line:
  *
  *   posture open|audit|closed
- *   chain WORKLOAD egress|ingress learn|audit|enforce reject|drop
+ *   sensitive PORT…
+ *   chain WORKLOAD egress|ingress learn|audit|stage1|enforce reject|drop
  *   permit peer|net|host|world PROTOCOL FIRST[-LAST] [PREFIX]     of the chain before it
  *   bind L3-INTERFACE ADDRESS WORKLOAD
- *   port INTERFACE bridged|routed learn|audit|enforce WORKLOAD|- MAC [ADDRESS…]
+ *   port INTERFACE bridged|routed learn|audit|stage1|enforce WORKLOAD|- MAC [ADDRESS…]
  *   bridge INTERFACE
  *   posture-of L3-INTERFACE open|audit|closed [ADDRESS]
  */

@@ -165,6 +165,151 @@ def test_audit_passes_and_logs(w):
         del listener
 
 
+def stage1(w, more=(), egress=(), ingress=()):
+    """a is web, b is db, in stage 1; nothing is allowed unless told otherwise; 5001 is sensitive."""
+    return shop(w, mode="stage1", egress=egress, ingress=ingress, more=["sensitive 22 5001", *more])
+
+
+def test_stage_1_refuses_sensitive_ports(w):
+    with Test(w, stage1(w, egress=everywhere(w.b, "tcp 22"), ingress=everywhere(w.a, "tcp 22"))) as t:
+        listeners = [w.b.listen(5000), w.b.listen(5001), w.b.listen(22)]
+        for address in (w.b.ip, w.b.ip6, w.b.ll):
+            assert w.a.reaches(address, 5000), f"{address} 5000 is not urgent"
+            expect("log", t.log.prefixes(), {prefix(w, "AUDIT", "e", "web"), prefix(w, "AUDIT", "i", "db")})
+            expect(f"{address} 5001", w.a.connect(address, 5001), "refused")
+            expect("log", t.log.prefixes(), {prefix(w, "DENY", "e", "web")})
+            # A permission comes first.
+            assert w.a.reaches(address, 22)
+            expect("log", t.log.take(), [])
+        for address, any_address in ((w.b.ip, "0.0.0.0"), (w.b.ip6, "::")):
+            for number, kind in ((5000, "AUDIT"), (5001, "DENY")):
+                server, client = w.b.udp(number, any_address), w.a.udp(0, any_address)
+                client.sendto(b"?", (address, number))
+                expect_in("log", prefix(w, kind, "e", "web"), t.log.prefixes())
+                server.settimeout(0)
+                expect(f"UDP {number}", len(read_all(server)), int(kind == "AUDIT"))
+            # Protocols without ports are never sensitive.
+            assert w.a.ping(address)
+            expect("log", t.log.prefixes(), {prefix(w, "AUDIT", "e", "web"), prefix(w, "AUDIT", "i", "db")})
+        del listeners
+
+
+def test_stage_1_of_the_receiver_alone(w):
+    with Test(w, stage1(w, more=job(w))) as t:
+        listeners = [w.b.listen(5000), w.b.listen(5001)]
+        for address in (w.b.ip, w.b.ip6):
+            assert w.c.reaches(address, 5000)
+            expect("log", t.log.prefixes(), {prefix(w, "AUDIT", "i", "db")})
+            expect(f"{address} 5001", w.c.connect(address, 5001), "refused")
+            expect("log", t.log.prefixes(), {prefix(w, "DENY", "i", "db")})
+        del listeners
+
+
+def test_stage_1_refuses_the_outside(w):
+    with Test(w, stage1(w, egress=["world tcp 443"], ingress=["world tcp 8080"], more=routed(w, "stage1"))) as t:
+        metadata(w)
+        listeners = [w.w.listen(p) for p in (80, 443)] + [w.b.listen(p) for p in (8080, 8081)]
+        listeners += [w.r.listen(8081)]
+        for far, near, beyond in ((w.w.ip, w.b.ip, w.r.ip), (w.w.ip6, w.b.ip6, w.r.ip6)):
+            assert w.a.reaches(far, 443)
+            assert w.w.reaches(near, 8080)
+            expect("log", t.log.take(), [])
+            expect(f"{far} 80", w.a.connect(far, 80), "refused")
+            expect("log", t.log.prefixes(), {prefix(w, "DENY", "e", "web")})
+            assert not w.a.ping(far)
+            expect("log", t.log.prefixes(), {prefix(w, "DENY", "e", "web")})
+            expect(f"{near} 8081", w.w.connect(near, 8081), "refused")
+            expect("log", t.log.prefixes(), {prefix(w, "DENY", "i", "db")})
+            # Another network of this host's containers is not outside.
+            assert w.a.reaches(beyond, 8081)
+            expect("log", t.log.prefixes(), {prefix(w, "AUDIT", "e", "web"), prefix(w, "AUDIT", "i", "edge")})
+        for address in ("169.254.169.254", "fd00:ec2::254"):
+            expect(f"metadata, {address}", w.a.connect(address, 80), "refused")
+            expect("log", t.log.prefixes(), {prefix(w, "DENY", "e", "web")})
+        metadata(w, "del")
+        del listeners
+
+
+def metadata(w, verb="add"):
+    """The metadata service's addresses, beyond the uplink."""
+    for address, via, six in (("169.254.169.254/32", w.w.ip, ""), ("fd00:ec2::254/128", w.w.ip6, "-6")):
+        w.w.sh(f"ip addr {verb} {address} dev eth0" + (" nodad" if six and verb == "add" else ""))
+        w.host.sh(f"ip {six} route {verb} {address} via {via}")
+
+
+def test_stage_1_and_this_host(w):
+    with Test(w, stage1(w)) as t:
+        listeners = [w.host.listen(5000), w.host.listen(5001), w.b.listen(5000), w.b.listen(5001)]
+        for host, db in ((w.host.ip, w.b.ip), (w.host.ip6, w.b.ip6)):
+            assert w.a.reaches(host, 5000)
+            expect("log", t.log.prefixes(), {prefix(w, "AUDIT", "e", "web")})
+            expect(f"{host} 5001", w.a.connect(host, 5001), "refused")
+            expect("log", t.log.prefixes(), {prefix(w, "DENY", "e", "web")})
+            assert w.host.reaches(db, 5000)
+            expect("log", t.log.prefixes(), {prefix(w, "AUDIT", "i", "db")})
+            assert not w.host.reaches(db, 5001)
+            expect("log", t.log.prefixes(), {prefix(w, "DENY", "i", "db")})
+        # The metadata service may be intercepted here.
+        w.host.sh("ip addr add 169.254.169.254/32 dev lo; ip addr add fd00:ec2::254/128 dev lo nodad")
+        for address in ("169.254.169.254", "fd00:ec2::254"):
+            expect(f"metadata, {address}", w.a.connect(address, 5000), "refused")
+            expect("log", t.log.prefixes(), {prefix(w, "DENY", "e", "web")})
+        w.host.sh("ip addr del 169.254.169.254/32 dev lo; ip addr del fd00:ec2::254/128 dev lo")
+        del listeners
+
+
+def test_stage_1_takes_a_group_for_its_port(w):
+    """What is sent to many is not outside, though in the input hook no interface leads on."""
+    with Test(w, stage1(w)) as t:
+        server, host = w.b.udp(5000), w.host.udp(5000)
+        for s, address in ((server, w.b.ip), (host, w.host.ip)):
+            s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP,
+                         socket.inet_aton("224.0.0.251") + socket.inet_aton(address))
+        t.log.take()
+        for target in ("224.0.0.251", "10.77.0.255"):
+            w.a.udp().sendto(b"mdns", (target, 5000))
+            expect(f"{target}, neighbour", server.recv(10), b"mdns")
+            expect(f"{target}, host", host.recv(10), b"mdns")
+            expect("log", t.log.prefixes(), {prefix(w, "AUDIT", "e", "web")})
+            w.a.udp().sendto(b"mdns", (target, 5001))
+            expect("log", t.log.prefixes(), {prefix(w, "DENY", "e", "web")})
+        six = w.host.udp(5000, "::")
+        with w.host.inside():
+            index = socket.if_nametoindex("br0")
+        six.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP,
+                       socket.inet_pton(socket.AF_INET6, "ff02::fb") + index.to_bytes(4, sys.byteorder))
+        t.log.take()
+        w.a.udp(0, "::").sendto(b"mdns", w.a.endpoint("ff02::fb", 5000))
+        expect("ff02::fb, host", six.recv(10), b"mdns")
+        expect("log", t.log.prefixes(), {prefix(w, "AUDIT", "e", "web")})
+
+
+def test_stage_1_ends_urgent_connections_in_either_direction(w):
+    """What was open before anybody watched: of a segment that opens nothing either port tells."""
+    for address in (w.b.ip, w.b.ip6):
+        plain, client_first, server_first = (open_connection(w.a, w.b, address, port)
+                                             for port in (5000, 5001, 5001))
+        for pair in (plain, client_first, server_first):
+            exchange(*pair)
+        time.sleep(SETTLE)
+        with Test(w, stage1(w)) as t:
+            exchange(*plain)
+            expect("log", t.log.prefixes(), {prefix(w, "AUDIT", "e", "web"), prefix(w, "AUDIT", "i", "db")})
+            client_first[0].send(b"more")
+            expect_in("log", prefix(w, "DENY", "e", "web"), t.log.prefixes())
+            server_first[1].send(b"more")
+            expect_in("log", prefix(w, "DENY", "e", "db"), t.log.prefixes())
+
+
+def test_stage_1_drops_spoofs(w):
+    with Test(w, stage1(w)) as t:
+        sender, sniffer = w.a.raw(), w.b.raw()
+        frame = ether(w.b.mac, w.a.mac, 0x0800, ipv4(w.c.ip, w.b.ip, 17, udp(w.c.ip, w.b.ip, 9, 5000, b"spoofed")))
+        sender.send(frame)
+        expect("log", t.log.prefixes(), {prefix(w, "SPOOF", "e", "web")})
+        expect("arrived", frame in read_all(sniffer), False)
+
+
 def test_learn_logs_nothing(w):
     with Test(w, shop(w, mode="learn")) as t:
         listener = w.b.listen(5001)
@@ -869,6 +1014,21 @@ def test_a_containers_start_changes_elements_only(w):
         del listener, other
 
 
+def test_steps_into_and_out_of_stage_1(w):
+    with Test(w, shop(w, mode="audit")) as t:
+        listener = w.b.listen(5001)
+        for mode, passes in (("stage1", False), ("enforce", False), ("stage1", False), ("audit", True)):
+            t.enforcer.apply("sensitive 5001\n" + shop(w, mode=mode))
+            expect("verify", t.enforcer.verify(), (0, ""))
+            expect(mode, w.a.reaches(w.b.ip, 5001), passes)
+        # Another list of ports changes elements only.
+        t.enforcer.apply("sensitive 5001\n" + shop(w, mode="stage1"))
+        change = t.enforcer.apply("sensitive 22\n" + shop(w, mode="stage1"))
+        expect("change", change, {"chains": 0, "sets": 0, "elements": 4, "adopted": 0})
+        assert w.a.reaches(w.b.ip, 5001)
+        del listener
+
+
 def test_a_mode_change_rewrites_that_workloads_chains(w):
     with Test(w, shop(w)) as t:
         change = t.enforcer.apply(shop(w).replace("chain web egress enforce", "chain web egress audit"))
@@ -895,7 +1055,8 @@ def everything(w):
         "net udp 53 ::/0", "net icmp 8 10.0.0.0/8", "net icmpv6 128 fd00::/8", "net gre 0 10.0.0.0/8",
         "net 50 0 fd00::/8", "host tcp 53", "host icmp 8", "host icmpv6 128", "host gre 0",
         "world tcp 443", "world icmp 8", "world icmpv6 128", "world gre 0"],
-        more=job(w, "audit") + routed(w) + chains("idle", mode="learn"))
+        more=job(w, "audit") + routed(w) + chains("idle", mode="learn") + chains("staged", mode="stage1") +
+        ["sensitive 22 5432"])
 
 
 def plain_text(listing):

@@ -62,6 +62,7 @@ static void documented_file_is_the_defaults(void **state)
 	SAME_NUMBER(window);
 	SAME_NUMBER(window_offset);
 	SAME_NUMBER(max_edges);
+	assert_memory_equal(&read.sensitive, &defaults.sensitive, sizeof(read.sensitive));
 	SAME_NUMBER(posture);
 	SAME_NUMBER(postures.count);
 	SAME_NUMBER(table_protection);
@@ -84,9 +85,13 @@ static void values_are_read(void **state)
 			       "runtimes: {docker: off, kubernetes: \"https://[fd00::1]:6443\",\n"
 			       "  kubernetes_node: worker-1.example}\n"
 			       "enforcement: {posture: closed, table_protection: plain}\n"
-			       "identity: {netns_ordinals: false, receive_buffer: 64KiB}\n",
+			       "identity: {netns_ordinals: false, receive_buffer: 64KiB}\n"
+			       "learning: {sensitive_ports: [65535, 1]}\n",
 			       &err),
 			 0);
+	assert_int_equal(c.sensitive.count, 2);
+	assert_int_equal(c.sensitive.ports[0], 65535);
+	assert_int_equal(c.sensitive.ports[1], 1);
 	assert_int_equal(c.ring_bytes, 64 << 20);
 	assert_int_equal(c.max_flows, 5000);
 	assert_int_equal(c.workers, 0);
@@ -102,6 +107,8 @@ static void values_are_read(void **state)
 	assert_int_equal(c.table_protection, BH_TABLE_PLAIN);
 	assert_false(c.netns_ordinals);
 	assert_int_equal(c.receive_buffer, 64 << 10);
+	assert_int_equal(parse(&c, "learning: {sensitive_ports: []}", &err), 0);
+	assert_int_equal(c.sensitive.count, 0);
 }
 
 /* In a pod, its environment says where the API server is. */
@@ -266,6 +273,21 @@ static const struct {
 	{ "interfaces: {uplinks: eth0}",
 	  "test.yaml:1:14: interfaces.uplinks: found \"eth0\", expected "
 	  "a list of at most 16 shell patterns" },
+	{ "learning: {sensitive_ports: 22}",
+	  "test.yaml:1:12: learning.sensitive_ports: found \"22\", expected a list of at most 128 "
+	  "different ports, 1 to 65535" },
+	{ "learning: {sensitive_ports: [22, 0]}",
+	  "test.yaml:1:12: learning.sensitive_ports: found a list, expected a list of at most 128 "
+	  "different ports, 1 to 65535" },
+	{ "learning: {sensitive_ports: [65536]}",
+	  "test.yaml:1:12: learning.sensitive_ports: found a list, expected a list of at most 128 "
+	  "different ports, 1 to 65535" },
+	{ "learning: {sensitive_ports: [22, 22]}",
+	  "test.yaml:1:12: learning.sensitive_ports: found a list, expected a list of at most 128 "
+	  "different ports, 1 to 65535" },
+	{ "learning: {sensitive_ports: [ssh]}",
+	  "test.yaml:1:12: learning.sensitive_ports: found a list, expected a list of at most 128 "
+	  "different ports, 1 to 65535" },
 	{ "api: {socket: run/api}", "test.yaml:1:7: api.socket: found \"run/api\", expected an "
 				    "absolute path of at most 255 bytes" },
 	{ "workloads: {a: b}", "test.yaml:1:1: workloads: found a map, expected a list of rules" },

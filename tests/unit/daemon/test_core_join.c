@@ -381,6 +381,7 @@ static void a_proxy_masks_its_clients_until_that_is_decided(void **state)
 		int port;
 		bool undecided;
 	} cases[] = { { "world", 80, true }, { "host", 81, true }, { "host", 80, false } };
+	static const struct bh_sensitive http = { .count = 1, .ports = { 80 } };
 	struct bh_core *core = *state;
 	struct bh_flow flow = leg_after();
 	struct bh_msg_tracked answer = untranslated(&flow);
@@ -404,11 +405,17 @@ static void a_proxy_masks_its_clients_until_that_is_decided(void **state)
 		core->policy = bh_policy_parse(text, strlen(text), "test", &err);
 		if (core->policy == NULL)
 			fail_msg("%s", err.text);
-		assert_int_equal(bh_core_undecided(core, edge.dst->name, &undecided),
+		assert_int_equal(bh_core_undecided(core, edge.dst->name, BH_ENFORCE, &undecided),
 				 cases[i].undecided);
 		assert_int_equal(bh_core_mode_allowed(core, edge.dst->name, BH_ENFORCE, &err) != 0,
 				 cases[i].undecided);
 		assert_int_equal(bh_core_mode_allowed(core, edge.dst->name, BH_AUDIT, &err), 0);
+		/* Stage 1 refuses the host's connections at sensitive ports alone. */
+		core->config.sensitive = (struct bh_sensitive) { 0 };
+		assert_int_equal(bh_core_mode_allowed(core, edge.dst->name, BH_STAGE1, &err), 0);
+		core->config.sensitive = http;
+		assert_int_equal(bh_core_mode_allowed(core, edge.dst->name, BH_STAGE1, &err) != 0,
+				 cases[i].undecided);
 		bh_policy_free(core->policy);
 		core->policy = NULL;
 	}

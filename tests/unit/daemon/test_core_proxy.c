@@ -179,7 +179,7 @@ static void both_legs_teach_what_they_are(void **state)
 	assert_non_null(strstr(comment.data, "the proxy was called by netns:web"));
 	bh_buffer_free(&comment);
 	core->policy = bh_policy_new();
-	assert_true(bh_core_undecided(core, edge.dst->name, &undecided));
+	assert_true(bh_core_undecided(core, edge.dst->name, BH_ENFORCE, &undecided));
 	bh_policy_free(core->policy);
 	core->policy = NULL;
 }

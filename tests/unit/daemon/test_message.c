@@ -465,6 +465,7 @@ static struct bh_ruleset *sample_rules(size_t permits)
 	strcpy(rules->revision, "abc");
 	rules->posture = BH_POSTURE_CLOSED;
 	rules->blank = true;
+	rules->sensitive = (struct bh_sensitive) { .count = 2, .ports = { 22, 5432 } };
 	for (uint8_t side = BH_EGRESS; side <= BH_INGRESS; side++) {
 		struct bh_chain *chain = bh_ruleset_add_chain(rules);
 
@@ -511,6 +512,7 @@ static void rules_arrive_whole(void **state)
 	assert_string_equal(got->revision, "abc");
 	assert_int_equal(got->posture, BH_POSTURE_CLOSED);
 	assert_true(got->blank);
+	assert_memory_equal(&got->sensitive, &sent->sensitive, sizeof(sent->sensitive));
 	assert_int_equal(got->chain_count, 2);
 	for (size_t i = 0; i < 2; i++) {
 		assert_int_equal(got->chains[i].permit_count, 5000);

@@ -212,6 +212,52 @@ static void one_end_in_enforcement_suffices_and_audit_does_not(void **state)
 	assert_false(leaks(core, delivered(4, NOW + 31)));
 }
 
+struct searched {
+	const char *text;
+	bool found;
+};
+
+static void look_at_event(void *user, int64_t number, const char *json)
+{
+	struct searched *searched = user;
+
+	(void)number;
+	searched->found = strstr(json, searched->text) != NULL;
+}
+
+static bool newest_event_says(struct bh_core *core, const char *text)
+{
+	struct searched searched = { .text = text };
+	struct bh_error err = { 0 };
+
+	assert_int_equal(bh_store_events(core->store, -1, 1, look_at_event, &searched, &err), 0);
+	return searched.found;
+}
+
+/* Of what the policy denies stage 1 refuses the urgent. */
+static void in_stage_1_the_urgent_alone_leaks(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_flow ssh = delivered(2, NOW + 1), outside = delivered(3, NOW + 1),
+		       later = delivered(5, NOW + 21);
+
+	enforce(core, BH_STAGE1, BH_STAGE1, NOW);
+	assert_false(leaks(core, delivered(1, NOW + 1)));
+	ssh.key.dport = 22;
+	assert_true(leaks(core, ssh));
+	assert_true(newest_event_says(core, "\"mode\":\"stage1\""));
+	bh_addr_parse("192.0.2.1", &outside.key.src);
+	outside.src_ifindex = 0;
+	assert_true(leaks(core, outside));
+	/* Of the two ends the stricter counts. */
+	enforce(core, BH_STAGE1, BH_ENFORCE, NOW + 10);
+	assert_true(leaks(core, delivered(4, NOW + 11)));
+	core->config.sensitive.count = 0;
+	enforce(core, BH_STAGE1, BH_AUDIT, NOW + 20);
+	later.key.dport = 22;
+	assert_false(leaks(core, later));
+}
+
 /* What was sent is not what is in force. */
 static void before_the_kernel_confirms_nothing_leaks(void **state)
 {
@@ -510,6 +556,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		A_TEST(what_is_denied_and_arrives_is_a_leak),
 		A_TEST(one_end_in_enforcement_suffices_and_audit_does_not),
+		A_TEST(in_stage_1_the_urgent_alone_leaks),
 		A_TEST(before_the_kernel_confirms_nothing_leaks),
 		A_TEST(rules_on_their_way_out_excuse),
 		A_TEST(while_policies_change_either_allows),

@@ -13,6 +13,7 @@
 #include "address.h"
 #include "grow.h"
 #include "rulesets.h"
+#include "sensitive.h"
 #include "text.h"
 
 static const struct bh_nft_config config = { .owner = true, .log_group = 7 };
@@ -28,7 +29,7 @@ static char *text_of(struct bh_ruleset *rules)
 /* %s in the line stands for the hash of the workload. */
 static void assert_line(const char *text, const char *line, const char *workload)
 {
-	char hash[BH_CHAIN_HASH], wanted[512];
+	char hash[BH_CHAIN_HASH], wanted[1024];
 
 	bh_chain_hash(workload, hash);
 	snprintf(wanted, sizeof(wanted), line, hash, hash, hash);
@@ -81,6 +82,7 @@ static void test_modes_end_their_chains(void **state)
 	static const char *const ends[] = {
 		[BH_LEARN] = "@e_%s_6 return\n\t}\n",
 		[BH_AUDIT] = "log prefix \"bh:AUDIT:e:%s\" group 7\n\t\tcounter return\n\t}\n",
+		[BH_STAGE1] = "log prefix \"bh:AUDIT:e:%s\" group 7\n\t\tcounter return\n\t}\n",
 		[BH_ENFORCE] = "log prefix \"bh:DENY:e:%s\" group 7\n"
 			       "\t\tmeta l4proto 6 counter reject with tcp reset\n"
 			       "\t\tcounter reject with icmpx admin-prohibited\n\t}\n",
@@ -92,6 +94,58 @@ static void test_modes_end_their_chains(void **state)
 
 		assert_line(text, ends[mode], "web");
 		free(text);
+	}
+}
+
+static void test_stage_1_refuses_the_urgent(void **state)
+{
+	struct bh_ruleset *rules = two_workloads(BH_STAGE1);
+
+	(void)state;
+	rules->sensitive = (struct bh_sensitive) { .count = 2, .ports = { 22, 5432 } };
+	rules->chains[1].deny = BH_DROP;
+	char *text = text_of(rules);
+	assert_line(text, "elements = { 6 . 22,\n\t\t\t     6 . 5432,\n\t\t\t     17 . 22,", "");
+	/* Behind the permissions, in this order. */
+	assert_line(
+		text,
+		"\t\tmeta l4proto . th dport @sensitive goto e_%1$s_urgent\n"
+		"\t\ttcp flags & (syn | ack) != syn meta l4proto . th sport @sensitive goto "
+		"e_%1$s_urgent\n"
+		"\t\tip daddr 169.254.169.254 goto e_%1$s_urgent\n"
+		"\t\tip6 daddr fd00:ec2::254 goto e_%1$s_urgent\n"
+		"\t\toifname != @managed ip daddr != 224.0.0.0/4 fib daddr type != broadcast goto "
+		"e_%1$s_urgent\n"
+		"\t\toifname != @managed ip6 daddr != ff00::/8 goto e_%1$s_urgent\n"
+		"\t\tlimit rate 100/second burst 200 packets log prefix \"bh:AUDIT:e:%1$s\"",
+		"db");
+	/* This host is not outside. */
+	assert_line(text,
+		    "\t\tip6 daddr fd00:ec2::254 goto e_%1$s_urgent\n"
+		    "\t\tlimit rate 100/second burst 200 packets log prefix \"bh:AUDIT:e:%1$s\"",
+		    "db");
+	assert_line(text, "\t\tiifname != @managed goto i_%1$s_urgent\n\t\tlimit", "web");
+	assert_line(text, "\"bh:DENY:e:%s\" group 7\n\t\tmeta l4proto 6 counter reject", "db");
+	assert_line(text, "\"bh:DENY:i:%s\" group 7\n\t\tcounter drop\n", "web");
+	/* Who speaks in another's name is dropped, as by those who enforce. */
+	assert_line(text, "10.0.0.1 : goto stranger,", "");
+	assert_line(text, "\"va\" : goto p_%s", "web");
+	assert_line(text, "\"bh:SPOOF:e:%s\" group 7\n\t\tcounter drop\n", "web");
+	free(text);
+}
+
+static void test_only_stage_1_has_its_set(void **state)
+{
+	(void)state;
+	for (uint8_t mode = BH_LEARN; mode < BH_MODES; mode++) {
+		struct bh_ruleset *rules = two_workloads(mode);
+
+		rules->sensitive = bh_sensitive_default;
+		struct bh_nft_state *want = desire(rules);
+		const struct bh_nft_set *set = bh_nft_table_set(&want->tables[0], "sensitive");
+		assert_int_equal(set != NULL, mode == BH_STAGE1);
+		assert_true(set == NULL || set->count == 2 * bh_sensitive_default.count);
+		bh_nft_state_free(want);
 	}
 }
 
@@ -274,6 +328,9 @@ static void test_contradictions_are_refused(void **state)
 	rules = two_workloads(BH_ENFORCE);
 	rules->chains[0].permits[0].port_last = 1;
 	assert_refused(rules);
+	rules = two_workloads(BH_STAGE1);
+	rules->sensitive.count = BH_SENSITIVE_PORTS + 1;
+	assert_refused(rules);
 	rules = two_workloads(BH_ENFORCE);
 	rules->posture = 3;
 	assert_refused(rules);
@@ -297,6 +354,8 @@ int main(void)
 		cmocka_unit_test(test_flags_follow_the_configuration),
 		cmocka_unit_test(test_addresses_lead_to_their_workloads_chains),
 		cmocka_unit_test(test_modes_end_their_chains),
+		cmocka_unit_test(test_stage_1_refuses_the_urgent),
+		cmocka_unit_test(test_only_stage_1_has_its_set),
 		cmocka_unit_test(test_drop_instead_of_reject),
 		cmocka_unit_test(test_kinds_of_permissions),
 		cmocka_unit_test(test_overlapping_prefixes_do_not_overlap_in_the_set),

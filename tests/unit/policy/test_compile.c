@@ -15,6 +15,7 @@
 #include "grow.h"
 #include "protocol.h"
 #include "ruleset.h"
+#include "sensitive.h"
 
 /* --- a host, in words ------------------------------------------------------------------------- */
 
@@ -604,11 +605,13 @@ static struct bh_policy *random_policy(void)
 /* Addresses are all different; labels mostly follow the workload, but not always. */
 static struct host *random_host(const struct bh_policy *policy)
 {
+	static const struct bh_sensitive sensitive = { .count = 2, .ports = { 2, 5 } };
 	struct host *h = new_host(policy);
 	uint8_t modes[6];
 
+	h->input.sensitive = &sensitive;
 	for (unsigned i = 0; i < 6; i++)
-		modes[i] = (uint8_t)random_below(3);
+		modes[i] = (uint8_t)random_below(BH_MODES);
 	for (unsigned i = 0, count = 2 + random_below(8); i < count; i++) {
 		unsigned workload = random_below(6), bits = one_in(4) ? random_below(8) : workload;
 		char name[8], labels[16], addr[32];
@@ -691,12 +694,17 @@ static struct bh_subject subject_of(const struct end *end)
 	return s;
 }
 
+/* Group traffic stays on its own link. */
+static bool is_behind_unmanaged(const struct end *other)
+{
+	return other->endpoint == NULL && other->kind != BH_PEER_HOST &&
+	       other->kind != BH_PEER_MULTICAST;
+}
+
 /* What the kernel sees of the other end, and of the packet. */
 static bool permit_matches(const struct bh_permit *p, uint8_t side, const struct end *other,
 			   uint8_t proto, uint16_t number)
 {
-	bool held = other->endpoint != NULL;
-
 	if (p->proto != proto || number < p->port_first || number > p->port_last)
 		return false;
 	switch (p->kind) {
@@ -708,8 +716,8 @@ static bool permit_matches(const struct bh_permit *p, uint8_t side, const struct
 		return other->kind == BH_PEER_HOST;
 	case BH_PERMIT_PLACE:
 		return false;
-	default: /* behind an unmanaged interface; group traffic stays on its own */
-		return !held && other->kind != BH_PEER_HOST && other->kind != BH_PEER_MULTICAST &&
+	default:
+		return is_behind_unmanaged(other) &&
 		       !(side == BH_EGRESS && other->kind == BH_PEER_METADATA);
 	}
 }
@@ -740,7 +748,11 @@ static uint8_t side_refuses(const struct bh_ruleset *rules, const struct end *se
 	for (size_t i = 0; i < chain->permit_count; i++)
 		if (permit_matches(&chain->permits[i], side, other, proto, number))
 			return BH_LEARN;
-	return chain->mode;
+	if (chain->mode != BH_STAGE1)
+		return chain->mode;
+	return bh_is_sensitive(&rules->sensitive, proto, number) || is_behind_unmanaged(other)
+		       ? BH_ENFORCE
+		       : BH_AUDIT;
 }
 
 struct tally {
@@ -763,7 +775,8 @@ static void compare_one(const struct host *h, const struct bh_ruleset *rules, st
 	struct bh_question q = { .src = subject_of(&src),
 				 .dst = subject_of(&dst),
 				 .proto = port.proto,
-				 .port = icmp ? (uint16_t)(port.first << 8) : port.first };
+				 .port = icmp ? (uint16_t)(port.first << 8) : port.first,
+				 .sensitive = h->input.sensitive };
 	bh_policy_evaluate(h->input.policy, &q, &answer);
 	uint8_t egress = side_refuses(rules, &src, BH_EGRESS, &dst, port.proto, port.first);
 	uint8_t ingress = side_refuses(rules, &dst, BH_INGRESS, &src, port.proto, port.first);

@@ -11,6 +11,7 @@
 #include "address.h"
 #include "evaluate.h"
 #include "grow.h"
+#include "ruleset.h"
 
 static const char document[] =
 	"bulkhead-policy: 1\n"
@@ -36,7 +37,8 @@ static const char document[] =
 	"  - {from: [db, web], to: [world, host], ports: [70/udp]}\n"; /* 13 */
 
 /* "W web", "A 203.0.113.7", "H", "*" (world), "M" (metadata), "m 224.0.0.251" (multicast),
- * "? 10.0.0.9" (unresolved), "- 10.0.0.8" (departed). Of workloads: "web+audit", "web+enforce". */
+ * "? 10.0.0.9" (unresolved), "- 10.0.0.8" (departed), "D dns:a.example" (a name), "k" (masked). Of
+ * workloads: "web+audit", "web+stage1", "web+enforce". */
 struct end {
 	struct bh_peer peer;
 	struct bh_subject subject;
@@ -65,7 +67,7 @@ static void read_workload(struct end *end, const char *text)
 	/* What a workload holds may lie in any prefix. */
 	bh_addr_parse("10.0.0.1", &end->subject.addr);
 	if (plus != NULL)
-		end->subject.mode = strcmp(plus, "+audit") == 0 ? BH_AUDIT : BH_ENFORCE;
+		assert_true(bh_mode_parse(plus + 1, &end->subject.mode));
 }
 
 static void read_end(struct end *end, const char *text)
@@ -78,7 +80,8 @@ static void read_end(struct end *end, const char *text)
 		{ 'A', BH_PEER_ADDRESS, NULL },		 { 'H', BH_PEER_HOST, "host" },
 		{ '*', BH_PEER_WORLD, "world" },	 { 'M', BH_PEER_METADATA, "metadata" },
 		{ 'm', BH_PEER_MULTICAST, "multicast" }, { '?', BH_PEER_UNRESOLVED, NULL },
-		{ '-', BH_PEER_DEPARTED, NULL },	 { 'D', BH_PEER_DNS, NULL }
+		{ '-', BH_PEER_DEPARTED, NULL },	 { 'D', BH_PEER_DNS, NULL },
+		{ 'k', BH_PEER_MASKED, "masked" }
 	};
 
 	*end = (struct end) { .subject = { .peer = &end->peer } };
@@ -93,10 +96,11 @@ static void read_end(struct end *end, const char *text)
 		bh_copy_text(end->peer.name, sizeof(end->peer.name),
 			     kinds[i].name != NULL ? kinds[i].name : text + 2);
 	}
-	bh_addr_parse(text[0] == 'M'	? "169.254.169.254"
-		      : text[0] == 'H'	? "10.0.0.254"
-		      : text[1] == '\0' ? "192.0.2.1"
-					: text + 2,
+	bh_addr_parse(text[0] == 'M'			  ? "169.254.169.254"
+		      : text[0] == 'N'			  ? "203.0.113.8"
+		      : text[0] == 'H' && text[1] == '\0' ? "10.0.0.254"
+		      : text[1] == '\0'			  ? "192.0.2.1"
+							  : text + 2,
 		      &end->subject.addr);
 }
 
@@ -191,6 +195,36 @@ static const struct row rows[] = {
 	{ "W web", "A 198.51.100.1", udp, 70, 0, ALLOW(13) },
 	{ "W web", "H", udp, 70, 0, ALLOW(13) },
 	{ "W web", "M", udp, 70, 0, BH_DENY, 0, "web", BH_EGRESS, "" },
+	/* Stage 1 refuses what goes to a sensitive port … */
+	{ "W web+stage1", "W db", tcp, 1, 0, BH_DENY, 0, "web", BH_EGRESS, "a" },
+	{ "W web+stage1", "W db", tcp, 5432, 0, BH_DENY, 0, "web", BH_EGRESS, "b" },
+	{ "W web", "W db+stage1", udp, 11211, 0, BH_DENY, 0, "db", BH_INGRESS, "b" },
+	{ "W web", "W db+stage1", IPPROTO_SCTP, 5432, 0, BH_DENY, 0, "db", BH_INGRESS, "a" },
+	{ "W web", "W db+stage1", icmp, 22, 0, BH_DENY, 0, "db", BH_INGRESS, "a" },
+	{ "H", "W web+stage1", tcp, 22, 0, BH_DENY, 0, "web", BH_INGRESS, "b" },
+	{ "k", "W web+stage1", tcp, 80, 0, BH_DENY, 0, "web", BH_INGRESS, "a" },
+	{ "H", "W db+stage1", tcp, 5432, 0, ALLOW(5) },
+	/* … and what comes from or goes to the outside. */
+	{ "W web+stage1", "A 203.0.113.7", tcp, 80, 0, BH_DENY, 0, "web", BH_EGRESS, "b" },
+	{ "W web+stage1", "D dns:a.example", tcp, 80, 0, BH_DENY, 0, "web", BH_EGRESS, "b" },
+	{ "W web+stage1", "M", tcp, 80, 0, BH_DENY, 0, "web", BH_EGRESS, "b" },
+	{ "W web+stage1", "H 169.254.169.254", tcp, 80, 0, BH_DENY, 0, "web", BH_EGRESS, "b" },
+	{ "*", "W web+stage1", tcp, 80, 0, BH_DENY, 0, "web", BH_INGRESS, "b" },
+	{ "W web+stage1", "*", icmp, 8 << 8, 0, BH_DENY, 0, "web", BH_EGRESS, "b" },
+	{ "W web+stage1", "H", tcp, 80, 0, BH_DENY, 0, "web", BH_EGRESS, "a" },
+	{ "W web+stage1", "m 224.0.0.251", tcp, 80, 0, BH_DENY, 0, "web", BH_EGRESS, "a" },
+	{ "W api+stage1", "A 203.0.113.7", tcp, 443, 0, ALLOW(3) },
+	{ "W web+stage1", "? 10.0.0.9", tcp, 80, 0, BH_UNCERTAIN, 0, "web", BH_EGRESS, "a" },
+	{ "W web+stage1", "? 10.0.0.9", tcp, 22, 0, BH_UNCERTAIN, 0, "web", BH_EGRESS, "b" },
+	/* Each end does so by its own mode; the stricter answer is told. */
+	{ "W web+stage1", "W db+enforce", tcp, 1, 0, BH_DENY, 0, "db", BH_INGRESS, "ab" },
+	{ "W web+stage1", "W db+enforce", tcp, 22, 0, BH_DENY, 0, "web", BH_EGRESS, "b" },
+	{ "W web+audit", "W db+stage1", tcp, 1, 0, BH_DENY, 0, "web", BH_EGRESS, "a" },
+	{ "W web+audit", "W db+stage1", tcp, 22, 0, BH_DENY, 0, "db", BH_INGRESS, "ab" },
+	{ "W web", "W db+stage1", tcp, 1, 0, BH_DENY, 0, "db", BH_INGRESS, "a" },
+	/* Where nobody knows who opened it, either port tells. */
+	{ "W web+stage1", "W db", tcp, 40000, 22, BH_DENY, 0, "web", BH_EGRESS, "b" },
+	{ "W web+stage1", "W db", tcp, 40000, 23456, BH_DENY, 0, "web", BH_EGRESS, "a" },
 	/* Not ours. */
 	{ "H", "A 203.0.113.7", tcp, 443, 0, NOBODYS },
 	{ "A 203.0.113.7", "H", tcp, 22, 0, NOBODYS },
@@ -279,6 +313,13 @@ static const struct {
 	  "10.0.0.9 belongs to nobody that is known, and matches no rule" },
 	{ { "- 10.0.0.8", "W web", tcp, 443, 0 },
 	  "10.0.0.8 is gone: nobody knows who holds its address" },
+	{ { "W web+stage1", "W db", tcp, 5432, 0 },
+	  "no rule lets web open 5432/tcp to db; stage 1: refused, as the port is sensitive" },
+	{ { "W web+stage1", "*", tcp, 80, 0 },
+	  "no rule lets web open 80/tcp to world; stage 1: refused, as the other end is outside" },
+	{ { "W web", "W db+stage1", tcp, 80, 0 },
+	  "no rule lets web open 80/tcp to db; stage 1: passes, as it is not urgent" },
+	{ { "W web+stage1", "W db+enforce", tcp, 80, 0 }, "no rule lets web open 80/tcp to db" },
 	{ { "H", "*", tcp, 443, 0 }, "neither end is a workload: not this policy's business" },
 };
 
@@ -306,14 +347,20 @@ static void long_names_leave_the_reason_whole(void **state)
 	char name[BH_PEER_NAME + 8];
 
 	(void)state;
+	static const char tail[] =
+		", nor the other way round; stage 1: refused, as the other end is "
+		"outside";
 	strcpy(name, "W ");
 	for (size_t at = 2; at + 3 < BH_PEER_NAME; at += 3)
 		strcpy(name + at, "日");
-	struct row row = { name, name, tcp, 65535, 1 };
+	strcat(name, "+stage1");
+	char outside[BH_PEER_NAME];
+	snprintf(outside, sizeof(outside), "N %.250s", name + 2);
+	struct row row = { name, outside, icmp, UINT16_MAX, 1 };
 	ask(policy, &row, ends, &answer);
 	const char *end = strstr(answer.reason, ", nor the other way round");
 	assert_non_null(end);
-	assert_string_equal(end, ", nor the other way round");
+	assert_string_equal(end, tail);
 	assert_memory_equal(end - 3, "日", 3);
 	bh_policy_free(policy);
 }
@@ -386,6 +433,30 @@ static void names_are_what_was_asked_for(void **state)
 	}
 }
 
+/* A list of one's own replaces the default. */
+static void stage_1_goes_by_the_ports_that_it_is_given(void **state)
+{
+	const struct bh_sensitive ports = { .count = 1, .ports = { 8080 } };
+	struct bh_policy *policy = load(document);
+	struct end src, dst;
+	struct bh_answer answer;
+
+	(void)state;
+	read_end(&src, "W web+stage1");
+	read_end(&dst, "W db");
+	struct bh_question question = { .src = src.subject,
+					.dst = dst.subject,
+					.proto = tcp,
+					.port = 5432,
+					.sensitive = &ports };
+	bh_policy_evaluate(policy, &question, &answer);
+	assert_true(answer.audited && !answer.blocked);
+	question.port = 8080;
+	bh_policy_evaluate(policy, &question, &answer);
+	assert_true(answer.blocked && !answer.audited);
+	bh_policy_free(policy);
+}
+
 static void a_workload_without_labels_is_nobody(void **state)
 {
 	struct bh_policy *policy = bh_policy_new();
@@ -411,6 +482,7 @@ int main(void)
 		cmocka_unit_test(reasons_are_in_words),
 		cmocka_unit_test(long_names_leave_the_reason_whole),
 		cmocka_unit_test(names_are_what_was_asked_for),
+		cmocka_unit_test(stage_1_goes_by_the_ports_that_it_is_given),
 		cmocka_unit_test(a_workload_without_labels_is_nobody),
 	};
 

@@ -406,7 +406,7 @@ static void modes_and_containers_survive(void **state)
 	execute("INSERT INTO modes VALUES ('strange', 9, 0, ''), ('stranger', 258, 0, '')");
 	store = open_store();
 	assert_int_equal(bh_store_load_modes(store, take_mode, &modes, NULL), 0);
-	assert_string_equal(modes.data, "api=0 web=2 ");
+	assert_string_equal(modes.data, "api=0 web=3 ");
 	assert_int_equal(bh_store_load_containers(store, take_container, &containers, NULL), 0);
 	assert_string_equal(containers.data, "c2=deux ");
 	bh_buffer_free(&modes);
@@ -886,6 +886,34 @@ static void an_older_schema_is_brought_up_to_date(void **state)
 	bh_store_close(store);
 }
 
+static void assert_modes(const char *expected)
+{
+	struct bh_store *store = open_store();
+	struct bh_buffer modes = { 0 };
+
+	assert_int_equal(bh_store_load_modes(store, take_mode, &modes, NULL), 0);
+	assert_string_equal(modes.data, expected);
+	bh_buffer_free(&modes);
+	bh_store_close(store);
+}
+
+/* Before stage 1 came between, enforce had its number. */
+static void modes_keep_their_meaning_in_a_newer_schema(void **state)
+{
+	struct bh_store *store;
+
+	(void)state;
+	bh_store_close(open_store());
+	execute("INSERT INTO modes VALUES ('api', 0, 0, ''), ('db', 2, 0, ''), ('web', 1, 0, '');"
+		"PRAGMA user_version = 5");
+	assert_modes("api=0 db=3 web=1 ");
+	/* And that is done once. */
+	store = open_store();
+	assert_int_equal(bh_store_set_mode(store, "web", BH_STAGE1, 1, "root", NULL), 0);
+	bh_store_close(store);
+	assert_modes("api=0 db=3 web=2 ");
+}
+
 static void a_newer_schema_is_refused_and_left_alone(void **state)
 {
 	(void)state;
@@ -1261,6 +1289,7 @@ int main(void)
 		TEST(anothers_database_is_refused_and_left_alone),
 		TEST(what_peers_were_called_comes_back),
 		TEST(an_older_schema_is_brought_up_to_date),
+		TEST(modes_keep_their_meaning_in_a_newer_schema),
 		TEST(a_newer_schema_is_refused_and_left_alone),
 		TEST(what_is_no_database_is_refused_and_left_alone),
 		TEST(damage_is_refused_and_left_alone),

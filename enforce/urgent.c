@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Stage 1 refuses part of what no permission allows: what goes to a sensitive port, and what comes
+ * from or goes to the outside, which begins behind an interface that is not managed, as the world
+ * of permissions does. A few rules for each workload, whatever the number of ports and peers; a
+ * packet meets them only when no permission has.
+ *
+ * A TCP segment that opens nothing may belong to a connection of either direction: then either port
+ * tells. What is sent to many stays on its link, and in the input hook, where this host receives
+ * it, there is no interface that it leaves by.
+ */
+#include <netinet/in.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+
+#include "desired_parts.h"
+
+#define SET "sensitive"
+
+static const uint8_t protocols[] = { IPPROTO_TCP, IPPROTO_UDP };
+static const uint8_t multicast4[4] = { 224 };
+static const uint8_t multicast6[16] = { 0xff };
+static const uint32_t broadcast = RTN_BROADCAST;
+
+static bool is_needed(const struct bh_ruleset *rules)
+{
+	for (size_t i = 0; i < rules->chain_count; i++)
+		if (rules->chains[i].mode == BH_STAGE1)
+			return true;
+	return false;
+}
+
+void bh_urgent_add_set(struct bh_nft_table *table, const struct bh_ruleset *rules)
+{
+	if (!is_needed(rules))
+		return;
+	struct bh_nft_set *set =
+		bh_desired_set(table, SET, BH_KEY(BH_FIELD_L4PROTO, BH_FIELD_TH_DPORT), 0);
+	for (size_t i = 0; i < sizeof(protocols); i++) {
+		for (uint32_t j = 0; j < rules->sensitive.count; j++) {
+			struct bh_key_bytes key = { 0 };
+
+			bh_key_put_u8(&key, protocols[i]);
+			bh_key_put_u16(&key, rules->sensitive.ports[j]);
+			bh_nft_set_add(set, key.bytes, NULL, NULL);
+		}
+	}
+}
+
+static void refuse_ports(struct bh_nft_chain *to, const char *refuse)
+{
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(to);
+
+	bh_rule_in(rule, BH_KEY(BH_FIELD_L4PROTO, BH_FIELD_TH_DPORT), SET);
+	bh_rule_goto(rule, refuse);
+	rule = bh_nft_chain_add_rule(to);
+	bh_rule_not_opening(rule);
+	bh_rule_in(rule, BH_KEY(BH_FIELD_L4PROTO, BH_FIELD_TH_SPORT), SET);
+	bh_rule_goto(rule, refuse);
+}
+
+static void refuse_metadata(struct bh_nft_chain *to, const char *refuse)
+{
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(to);
+
+	bh_rule_equal(rule, BH_FIELD_IP_DADDR, bh_metadata4);
+	bh_rule_goto(rule, refuse);
+	rule = bh_nft_chain_add_rule(to);
+	bh_rule_equal(rule, BH_FIELD_IP6_DADDR, bh_metadata6);
+	bh_rule_goto(rule, refuse);
+}
+
+static void refuse_to_outside(struct bh_nft_chain *to, const char *refuse)
+{
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(to);
+
+	bh_rule_not_in(rule, BH_KEY(BH_FIELD_OIFNAME), "managed");
+	bh_rule_not_prefix(rule, BH_FIELD_IP_DADDR, multicast4, 4);
+	bh_rule_not(rule, BH_FIELD_FIB_DADDR_TYPE, &broadcast);
+	bh_rule_goto(rule, refuse);
+	rule = bh_nft_chain_add_rule(to);
+	bh_rule_not_in(rule, BH_KEY(BH_FIELD_OIFNAME), "managed");
+	bh_rule_not_prefix(rule, BH_FIELD_IP6_DADDR, multicast6, 8);
+	bh_rule_goto(rule, refuse);
+}
+
+static void refuse_from_outside(struct bh_nft_chain *to, const char *refuse)
+{
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(to);
+
+	bh_rule_not_in(rule, BH_KEY(BH_FIELD_IIFNAME), "managed");
+	bh_rule_goto(rule, refuse);
+}
+
+void bh_urgent_add_rules(struct bh_nft_chain *to, const struct bh_chain *chain, bool host,
+			 const char *refuse)
+{
+	refuse_ports(to, refuse);
+	if (chain->side == BH_EGRESS)
+		refuse_metadata(to, refuse);
+	/* This host is not outside. */
+	if (host)
+		return;
+	if (chain->side == BH_EGRESS)
+		refuse_to_outside(to, refuse);
+	else
+		refuse_from_outside(to, refuse);
+}
