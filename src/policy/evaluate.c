@@ -237,14 +237,22 @@ static void note_unknown(const struct bh_question *q, struct bh_answer *a)
 		 name);
 }
 
+static bool speaks_of_addresses(const struct bh_policy_peers *peers)
+{
+	for (size_t i = 0; i < peers->count; i++)
+		if (peers->items[i].kind == BH_POLICY_PREFIX)
+			return true;
+	return false;
+}
+
 /* Whether a rule that speaks of addresses allows it, if the destination has one of those. */
 static bool may_be_allowed(const struct bh_policy *policy, const struct bh_question *q)
 {
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct bh_policy_rule *r = &policy->rules[i];
 
-		if (r->to.kind == BH_POLICY_PREFIX && find_port(r, q->proto, q->port) != NULL &&
-		    bh_policy_peer_matches(policy, &r->from, &q->src))
+		if (speaks_of_addresses(&r->to) && find_port(r, q->proto, q->port) != NULL &&
+		    find_source(policy, &r->from, &q->src) != NULL)
 			return true;
 	}
 	return false;

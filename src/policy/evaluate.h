@@ -50,9 +50,9 @@ struct bh_answer {
  * that is unresolved or departed matches no rule: UNCERTAIN, and blocked like a denial. So is one
  * of which the name alone is known, where a rule speaks of addresses that may be its.
  *
- * that is unresolved or departed matches no rule: UNCERTAIN, and  * In stage 1 it is urgent what goes to a sensitive port, and what comes from or goes to the outside;
- * of an end that is not known the port alone tells. Where nobody knows the direction either port
- * counts. */
+ * In stage 1 it is urgent what goes to a sensitive port, and what comes from or goes to the
+ * outside; of an end that is not known the port alone tells. Where nobody knows the direction
+ * either port counts. */
 void bh_policy_evaluate(const struct bh_policy *policy, const struct bh_question *question,
 			struct bh_answer *answer);
 

@@ -221,15 +221,16 @@ static size_t collect_names(const struct bh_policy *policy, struct bh_compile_na
 	size_t count = 0;
 
 	for (size_t i = 0; i < policy->rule_count; i++) {
-		const struct bh_policy_rule *rule = &policy->rules[i];
+		const struct bh_policy_peer *from = policy->rules[i].from.items,
+					    *to = policy->rules[i].to.items;
 		uint8_t bytes[4] = { 10, 1, 0, (uint8_t)i };
 
-		if (rule->from.kind != BH_POLICY_WORKLOAD || rule->to.kind != BH_POLICY_DNS ||
-		    rule->from.workload != 0)
+		if (from->kind != BH_POLICY_WORKLOAD || to->kind != BH_POLICY_DNS ||
+		    from->workload != 0)
 			continue;
 		names[count++] =
 			(struct bh_compile_name) { .workload = policy->workloads[0].name,
-						   .name = rule->to.name,
+						   .name = to->name,
 						   .addr = bh_addr_from_bytes(BH_IPV4, bytes) };
 	}
 	return count;

@@ -399,7 +399,7 @@ static struct bh_edge edge_to(const struct bh_core *core, const char *dst)
 {
 	struct edge_search search = { .dst = dst };
 
-	bh_ledger_each(core->ledger, look_at_edge, &search);
+	bh_ledger_each(core->ledger, BH_EDGES, look_at_edge, &search);
 	return search.found;
 }
 

@@ -355,7 +355,7 @@ static void long_names_leave_the_reason_whole(void **state)
 		strcpy(name + at, "日");
 	strcat(name, "+stage1");
 	char outside[BH_PEER_NAME];
-	snprintf(outside, sizeof(outside), "N %.250s", name + 2);
+	snprintf(outside, sizeof(outside), "D %.250s", name + 2);
 	struct row row = { name, outside, icmp, UINT16_MAX, 1 };
 	ask(policy, &row, ends, &answer);
 	const char *end = strstr(answer.reason, ", nor the other way round");

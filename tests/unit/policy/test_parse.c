@@ -675,7 +675,7 @@ static void names_are_lower_case_and_kept_once(void **state)
 	char text[100];
 
 	(void)state;
-	assert_ptr_equal(p->rules[0].to.name, p->rules[1].to.name);
+	assert_ptr_equal(p->rules[0].to.items[0].name, p->rules[1].to.items[0].name);
 	bh_policy_rule_text(p, 0, text, sizeof(text));
 	assert_string_equal(text, "web → dns:pay.example  1/tcp");
 	bh_policy_rule_text(p, 2, text, sizeof(text));

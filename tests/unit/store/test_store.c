@@ -837,7 +837,24 @@ static void what_peers_were_called_comes_back(void **state)
 	bh_store_close(store);
 }
 
-/* As the first version left it. */
+static void as_the_first_version_left_it(void)
+{
+	execute("DROP TABLE called; DROP TABLE instances; DROP TABLE holders; DROP TABLE watched;"
+		"DROP TABLE renamed; DROP TABLE kept; DROP TABLE ledger; DROP TABLE owners;"
+		"DROP TABLE walks; DROP TABLE contacts; DROP TABLE learning; DROP TABLE decisions;"
+		"CREATE TABLE edges (src_kind INTEGER NOT NULL, src TEXT NOT NULL,"
+		" dst_kind INTEGER NOT NULL, dst TEXT NOT NULL, proto INTEGER NOT NULL,"
+		" port INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,"
+		" connections INTEGER NOT NULL, answered INTEGER NOT NULL, bytes INTEGER NOT NULL,"
+		" replicas INTEGER NOT NULL, windows INTEGER NOT NULL, last_window INTEGER NOT "
+		"NULL,"
+		" lossy INTEGER NOT NULL, PRIMARY KEY (src_kind, src, dst_kind, dst, proto, port))"
+		" WITHOUT ROWID;"
+		"INSERT INTO edges VALUES (1, 'web', 1, 'db', 6, 80, 100, 200, 3, 2, 1000, 5, 2, "
+		"-3, 1);"
+		"PRAGMA user_version = 1");
+}
+
 static void an_older_schema_is_brought_up_to_date(void **state)
 {
 	struct bh_store *store = open_store();
@@ -861,20 +878,7 @@ static void an_older_schema_is_brought_up_to_date(void **state)
 
 	(void)state;
 	bh_store_close(store);
-	execute("DROP TABLE called; DROP TABLE instances; DROP TABLE holders; DROP TABLE watched;"
-		"DROP TABLE renamed; DROP TABLE kept; DROP TABLE ledger; DROP TABLE owners;"
-		"DROP TABLE walks; DROP TABLE contacts; DROP TABLE learning; DROP TABLE decisions;"
-		"CREATE TABLE edges (src_kind INTEGER NOT NULL, src TEXT NOT NULL,"
-		" dst_kind INTEGER NOT NULL, dst TEXT NOT NULL, proto INTEGER NOT NULL,"
-		" port INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,"
-		" connections INTEGER NOT NULL, answered INTEGER NOT NULL, bytes INTEGER NOT NULL,"
-		" replicas INTEGER NOT NULL, windows INTEGER NOT NULL, last_window INTEGER NOT "
-		"NULL,"
-		" lossy INTEGER NOT NULL, PRIMARY KEY (src_kind, src, dst_kind, dst, proto, port))"
-		" WITHOUT ROWID;"
-		"INSERT INTO edges VALUES (1, 'web', 1, 'db', 6, 80, 100, 200, 3, 2, 1000, 5, 2, "
-		"-3, 1);"
-		"PRAGMA user_version = 1");
+	as_the_first_version_left_it();
 	bh_store_close(open_store());
 	store = open_store();
 	assert_int_equal(bh_store_save_watched(store, 1, 2, NULL), 0);
@@ -904,8 +908,8 @@ static void modes_keep_their_meaning_in_a_newer_schema(void **state)
 
 	(void)state;
 	bh_store_close(open_store());
-	execute("INSERT INTO modes VALUES ('api', 0, 0, ''), ('db', 2, 0, ''), ('web', 1, 0, '');"
-		"PRAGMA user_version = 5");
+	as_the_first_version_left_it();
+	execute("INSERT INTO modes VALUES ('api', 0, 0, ''), ('db', 2, 0, ''), ('web', 1, 0, '')");
 	assert_modes("api=0 db=3 web=1 ");
 	/* And that is done once. */
 	store = open_store();
