@@ -16,7 +16,7 @@ enum {
 };
 
 #define BH_MOST_OPTIONS 8
-#define BH_MOST_ARGUMENTS 8
+#define BH_MOST_ARGUMENTS 64
 
 /* argument, and a command's arguments: see words.h. */
 struct bh_option {
@@ -118,7 +118,11 @@ int bh_replay_run(const struct bh_call *call);
 
 /* learn.c: the same learning over recorded flows */
 int bh_learn_run(const struct bh_call *call);
+/* … or what the daemon says of its own */
 int bh_readiness_run(const struct bh_call *call);
+
+/* review.c: edges that wait for a person */
+int bh_review_run(const struct bh_call *call);
 
 /* lab.c: the shop to try it on */
 int bh_lab_run(const struct bh_call *call);

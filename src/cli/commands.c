@@ -101,15 +101,28 @@ const struct bh_command bh_commands[] = {
 	  .example = "bulkhead learn --flows flows.jsonl --until 2026-11-24T00:00:00Z",
 	  .options = { RECORDED } },
 	{ .name = "readiness",
-	  .arguments = "",
+	  .arguments = "[WORKLOAD]",
+	  .most = 1,
 	  .run = bh_readiness_run,
-	  .help = "how complete a baseline learned from recorded flows is likely to be",
+	  .help = "what has been seen, what has not, and when to promote",
 	  .details = "What was seen once tells of what was not seen yet. RISK: probability of a "
-		     "new edge in\nthe next window.",
-	  .example = "bulkhead readiness --flows flows.jsonl --for 0.98",
+		     "new edge in\nthe next window. With --flows no daemon is needed.",
+	  .example = "bulkhead readiness compose:shop/web --for 0.98",
 	  .options = { RECORDED,
 		       { "for", "TIME|PROBABILITY",
 			 "how probable a quiet window is by then, or how long that takes" } } },
+	{ .name = "review",
+	  .arguments = "[accept|reject EDGE]",
+	  .most = BH_MOST_ARGUMENTS,
+	  .run = bh_review_run,
+	  .help = "edges that wait for a person: accept or reject them",
+	  .details = "EDGE is an edge's ID, several of them, or all. What is decided goes into the "
+		     "next proposal;\nthe active policy stays as it is.",
+	  .example = "sudo bulkhead review accept 84b9e493c82f --why \"payment provider\"",
+	  .options = { { "workload", "W", "only those of this workload" },
+		       { "all", NULL, "every edge that was learned, not only those that wait" },
+		       { "expires", "DAYS", "the decision holds for so long" },
+		       WHY } },
 	{ .name = "policy propose",
 	  .arguments = "",
 	  .run = bh_propose_run,
@@ -170,8 +183,12 @@ const struct bh_command bh_commands[] = {
 		  "passes.\n"
 		  "stage1: of that, what goes to a sensitive port and what comes from or goes to "
 		  "the outside\n"
-		  "is refused; the rest is as in audit.  enforce: all of it is refused.",
-	  .example = "sudo bulkhead mode compose:shop/db enforce" },
+		  "is refused; the rest is as in audit.  enforce: all of it is refused.\n"
+		  "Where the policy was proposed, bulkhead readiness says what is missing until "
+		  "then; a policy\n"
+		  "that a person wrote needs no evidence.",
+	  .example = "sudo bulkhead mode compose:shop/db enforce",
+	  .options = { { "anyway", NULL, "though evidence is missing; that is an event" }, WHY } },
 	{ .name = "explain",
 	  .arguments = "SRC DST PORT[/PROTO]",
 	  .least = 3,

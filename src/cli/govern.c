@@ -269,6 +269,8 @@ int bh_mode_run(const struct bh_call *call)
 
 	bh_request_add(&request, "workload", call->arguments[0]);
 	bh_request_add(&request, "mode", call->arguments[1]);
+	bh_request_add(&request, "anyway", bh_call_option(call, "anyway") != NULL ? "1" : NULL);
+	bh_request_add(&request, "why", bh_call_option(call, "why"));
 	return bh_client_show(call, &request, &view);
 }
 

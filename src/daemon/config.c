@@ -19,6 +19,7 @@
 #include "nearest.h"
 #include "pattern.h"
 #include "ruleset.h"
+#include "filters.h"
 #include "sensitive.h"
 #include "timefmt.h"
 #include "yaml.h"
@@ -36,9 +37,10 @@ enum kind {
 	COUNT, /* a number, or "auto": 0 */
 	BYTES, /* a number, or with KiB, MiB, GiB */
 	DURATION,
-	WORD,  /* one of words[] */
-	PORTS, /* a list of port numbers */
-	RULES, /* about workloads */
+	WORD,	 /* one of words[] */
+	PORTS,	 /* a list of port numbers */
+	FILTERS, /* a list of the learner's filters */
+	RULES,	 /* about workloads */
 	POSTURES,
 };
 
@@ -53,6 +55,7 @@ struct key {
 static const char *const log_levels[] = { "error", "warning", "info", "debug", NULL };
 static const char *const capture_modes[] = { "full", "control", NULL };
 static const char *const postures[] = { "open", "audit", "closed", NULL };
+static const char *const promotions[] = { "confirm", "auto", NULL };
 static const char *const protections[] = { "plain", "owner", NULL };
 
 #define AT(field) offsetof(struct bh_config, field)
@@ -101,6 +104,9 @@ static const struct key keys[] = {
 	{ "learning.offset", DURATION, AT(window_offset), 0, 366 * DAY, NULL },
 	{ "learning.max_edges", NUMBER, AT(max_edges), 100, 10000000, NULL },
 	{ "learning.sensitive_ports", PORTS, AT(sensitive), 0, 0, NULL },
+	{ "learning.filters_off", FILTERS, AT(filters_off), 0, 0, NULL },
+	{ "learning.promotion", WORD, AT(promotion), 0, 0, promotions },
+	{ "learning.deploy_audit", SWITCH, AT(deploy_audit), 0, 0, NULL },
 	{ "enforcement.posture", WORD, AT(posture), 0, 0, postures },
 	{ "enforcement.postures", POSTURES, AT(postures), 0, 0, NULL },
 	{ "enforcement.table_protection", WORD, AT(table_protection), 0, 0, protections },
@@ -178,6 +184,7 @@ void bh_config_defaults(struct bh_config *c)
 		.window = DAY,
 		.max_edges = 100000,
 		.sensitive = bh_sensitive_default,
+		.deploy_audit = true,
 		.table_protection = BH_TABLE_OWNER,
 		.log_group = 5070,
 		.keep_events = 100000,
@@ -253,6 +260,9 @@ static const char *expectation(const struct key *key, char *out, size_t size)
 		break;
 	case WORD:
 		expect_words(key, out, size);
+		break;
+	case FILTERS:
+		snprintf(out, size, "a list of filters such as [F7]");
 		break;
 	case PORTS:
 		snprintf(out, size, "a list of at most %d different ports, 1 to 65535",
@@ -409,6 +419,22 @@ static bool read_ports(const struct bh_yaml *node, struct bh_sensitive *out)
 	return true;
 }
 
+static bool read_filters(const struct bh_yaml *node, int64_t *out)
+{
+	uint32_t bits;
+
+	*out = 0;
+	if (node->kind != BH_YAML_LIST)
+		return false;
+	for (size_t i = 0; i < node->count; i++) {
+		if (node->items[i].kind != BH_YAML_SCALAR ||
+		    !bh_filter_parse(node->items[i].text, &bits))
+			return false;
+		*out |= bits;
+	}
+	return true;
+}
+
 static const struct key *find_key(const char *path)
 {
 	for (size_t i = 0; i < KEY_COUNT; i++)
@@ -423,6 +449,8 @@ static bool read_value(const struct key *key, const struct bh_yaml *node, char *
 		return read_list(key, node, (struct bh_config_list *)(void *)field);
 	if (key->kind == PORTS)
 		return read_ports(node, (struct bh_sensitive *)(void *)field);
+	if (key->kind == FILTERS)
+		return read_filters(node, (int64_t *)(void *)field);
 	if (node->kind != BH_YAML_SCALAR)
 		return false;
 	switch (key->kind) {

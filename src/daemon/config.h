@@ -38,6 +38,11 @@ enum bh_table_protection {
 	BH_TABLE_OWNER,
 };
 
+enum bh_promotion_mode {
+	BH_PROMOTE_CONFIRMED, /* by a person */
+	BH_PROMOTE_ALONE,
+};
+
 enum bh_capture_mode {
 	BH_CAPTURE_FULL,
 	BH_CAPTURE_CONTROL, /* of TCP what opens and ends connections (live_filter.h) */
@@ -87,6 +92,9 @@ struct bh_config {
 	int64_t window;
 	int64_t window_offset;
 	int64_t max_edges;
+	int64_t filters_off; /* bits of enum bh_filter */
+	int64_t promotion;   /* enum bh_promotion_mode */
+	bool deploy_audit;
 	struct bh_sensitive sensitive;
 	int64_t posture; /* enum bh_posture */
 	struct bh_config_postures postures;

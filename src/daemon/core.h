@@ -133,6 +133,9 @@ struct bh_core {
 	struct bh_map *present;	     /* workloads that run: its watcher's (core_learning.c) */
 	uint64_t present_generation; /* of the model, when that was looked at */
 	int64_t watched_at;	     /* monotonic: 0: capture did not watch a second ago */
+	struct bh_map *treatments;   /* workload → how it is treated (core_promotion.c) */
+	int64_t promotion_due;	     /* monotonic */
+	int64_t expiries_seen;	     /* µs: decisions that expired up to then were told of */
 	int64_t versions_due;	     /* µs: when all of them are looked at next */
 	struct bh_called *called;    /* what the edges' destinations outside were called */
 
@@ -464,7 +467,10 @@ void bh_core_denials_tick(struct bh_core *core, int64_t now);
 
 /* core_rules.c */
 int bh_core_rules_load(struct bh_core *core, struct bh_error *err);
+/* What a workload is treated by, and what it was set to: after a deploy the former may be milder.
+ */
 uint8_t bh_core_mode(const struct bh_core *core, const char *workload);
+uint8_t bh_core_mode_set(const struct bh_core *core, const char *workload);
 /* Something that the ruleset depends on may have changed; it is compiled again shortly. */
 void bh_core_rules_touch(struct bh_core *core);
 void bh_core_rules_result(struct bh_core *core, const struct bh_msg_rules_result *result);
@@ -482,7 +488,8 @@ int bh_core_set_mode(struct bh_core *core, const char *workload, uint8_t mode, c
 struct bh_policy *bh_core_propose(struct bh_core *core);
 
 /* Who a name or address stands for, as the evaluator wants it. name: a workload, "host", "world",
- * "dns:NAME" or an address. False where it is none of these. The subject points into *core and *peer. */
+ * "dns:NAME" or an address. False where it is none of these. The subject points into *core and
+ * *peer. */
 bool bh_core_subject(const struct bh_core *core, const char *name, struct bh_peer *peer,
 		     struct bh_subject *subject);
 /* The same for a peer that is known already. */

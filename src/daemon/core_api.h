@@ -47,6 +47,9 @@ bh_core_handler bh_core_handle_doctor;
 bh_core_handler bh_core_handle_flows, bh_core_handle_edges, bh_core_handle_map,
 	bh_core_handle_events;
 
+/* core_api_learning.c */
+bh_core_handler bh_core_handle_readiness, bh_core_handle_review, bh_core_handle_decide;
+
 /* core_api_policy.c */
 bh_core_handler bh_core_handle_proposal, bh_core_handle_active, bh_core_handle_nft,
 	bh_core_handle_history, bh_core_handle_diff, bh_core_handle_check, bh_core_handle_apply,

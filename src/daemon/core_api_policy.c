@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core_api.h"
+#include "core_promotion.h"
 #include "nft.h"
 #include "protocol.h"
 #include "query.h"
@@ -321,7 +322,11 @@ void bh_core_handle_rollback(void *user, const struct bh_api_request *request,
 
 static void refuse_mode(struct bh_api_reply *reply, const struct bh_error *err)
 {
-	if (err->code == -EPERM)
+	if (err->code == -EAGAIN)
+		bh_api_fail(reply, 409, "mode",
+			    "bulkhead readiness WORKLOAD; --anyway --why TEXT does it all the same",
+			    "%s", err->text);
+	else if (err->code == -EPERM)
 		bh_api_fail(reply, 409, "mode", NULL, "%s", err->text);
 	else
 		bh_api_fail(reply, 500, "store", NULL, "%s", err->text);
@@ -329,25 +334,42 @@ static void refuse_mode(struct bh_api_reply *reply, const struct bh_error *err)
 
 /* All or none. */
 static bool may_set_modes(const struct bh_core *core, const char *const *names, size_t count,
-			  uint8_t mode, struct bh_api_reply *reply)
+			  uint8_t mode, bool anyway, struct bh_api_reply *reply)
 {
 	struct bh_error err = { 0 };
+	struct bh_readiness *readiness = bh_core_readiness(core);
 
-	for (size_t i = 0; i < count; i++) {
-		if (bh_core_mode_allowed(core, names[i], mode, &err) != 0) {
-			refuse_mode(reply, &err);
-			return false;
-		}
-	}
-	return true;
+	for (size_t i = 0; err.code == 0 && i < count; i++)
+		if (bh_core_mode_allowed(core, names[i], mode, &err) == 0 && !anyway)
+			bh_core_promotion_check(core, readiness, names[i], mode, &err);
+	bh_readiness_free(readiness);
+	if (err.code != 0)
+		refuse_mode(reply, &err);
+	return err.code == 0;
+}
+
+/* What was missing is part of the record. */
+static void note_anyway(struct bh_core *core, const char *workload, uint8_t mode,
+			const struct bh_api_request *request)
+{
+	struct bh_readiness *readiness = bh_core_readiness(core);
+	struct bh_error err = { 0 };
+
+	if (bh_core_promotion_check(core, readiness, workload, mode, &err) != 0)
+		bh_core_event(core, "mode", "%s; %s does it anyway%s%s", err.text, request->author,
+			      *why_of(request) != '\0' ? ": " : "", why_of(request));
+	bh_readiness_free(readiness);
 }
 
 static bool set_one_mode(struct bh_core *core, const char *workload, uint8_t mode,
 			 const struct bh_api_request *request, cJSON *rows,
 			 struct bh_api_reply *reply)
 {
-	const char *was = bh_mode_name(bh_core_mode(core, workload));
+	const char *was = bh_mode_name(bh_core_mode_set(core, workload));
 	struct bh_error err = { 0 };
+
+	if (bh_api_query(request, "anyway") != NULL)
+		note_anyway(core, workload, mode, request);
 
 	if (bh_core_set_mode(core, workload, mode, request->author, &err) != 0) {
 		refuse_mode(reply, &err);
@@ -367,6 +389,7 @@ void bh_core_handle_mode(void *user, const struct bh_api_request *request,
 	struct bh_core *core = user;
 	const char *workload = bh_api_query(request, "workload"),
 		   *word = bh_api_query(request, "mode");
+	bool anyway = bh_api_query(request, "anyway") != NULL;
 	uint8_t mode;
 
 	if (workload == NULL || word == NULL || !bh_mode_parse(word, &mode)) {
@@ -383,7 +406,7 @@ void bh_core_handle_mode(void *user, const struct bh_api_request *request,
 	const char **present = all ? bh_core_present_workloads(core, &count) : NULL;
 	const char *const *names = all ? present : &workload;
 	cJSON *json = cJSON_CreateObject(), *rows = cJSON_AddArrayToObject(json, "rows");
-	bool done = may_set_modes(core, names, count, mode, reply);
+	bool done = may_set_modes(core, names, count, mode, anyway, reply);
 	for (size_t i = 0; done && i < count; i++)
 		done = set_one_mode(core, names[i], mode, request, rows, reply);
 	free(present);

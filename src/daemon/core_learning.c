@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "core.h"
+#include "core_promotion.h"
 #include "grow.h"
 #include "timefmt.h"
 #include "version.h"
@@ -38,6 +39,7 @@ static void note_version(struct bh_core *core, const struct bh_instance *i, int6
 		return;
 	bh_core_event(core, "deploy", "%s runs another version (%s, image %s)", i->workload,
 		      i->name, i->container->image);
+	bh_core_promotion_deployed(core, i->workload, now);
 }
 
 /* Of those who came just now, and, from time to time, of all. */

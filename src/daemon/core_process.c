@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core.h"
+#include "core_promotion.h"
 #include "grow.h"
 #include "log.h"
 #include "privileges.h"
@@ -67,6 +68,8 @@ static void on_tick(uv_timer_t *timer)
 	}
 	bh_core_kept_tick(core, now);
 	bh_core_learning_tick(core, now, bh_time_monotonic());
+	if (core->scanned)
+		bh_core_promotion_tick(core, now, bh_time_monotonic());
 	if (core->rules_dirty)
 		bh_core_rules_touch(core);
 	bh_core_store_save(core);
@@ -334,6 +337,7 @@ static void start(struct bh_core *core, const struct bh_config *config)
 	core->ledger = bh_ledger_new(&ledger);
 	core->called = bh_called_new(ledger.max_edges);
 	bh_core_learning_start(core);
+	bh_core_promotion_start(core);
 	STAILQ_INIT(&core->finished);
 	TAILQ_INIT(&core->unnamed);
 	core->names = bh_names_new(NAMES_OF_ONE, NAMES_OF_ALL);

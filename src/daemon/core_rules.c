@@ -13,6 +13,7 @@
 #include "compile.h"
 #include "core.h"
 #include "core_posture.h"
+#include "core_promotion.h"
 #include "grow.h"
 #include "log.h"
 #include "peer.h"
@@ -50,11 +51,18 @@ static const struct bh_instance *instance_of(const struct bh_core *core, const c
 	return NULL;
 }
 
-uint8_t bh_core_mode(const struct bh_core *core, const char *workload)
+uint8_t bh_core_mode_set(const struct bh_core *core, const char *workload)
 {
 	const uint8_t *mode = bh_map_get_text(core->modes, workload);
 
 	return mode != NULL ? *mode : BH_LEARN;
+}
+
+uint8_t bh_core_mode(const struct bh_core *core, const char *workload)
+{
+	uint8_t mode = bh_core_mode_set(core, workload);
+
+	return mode == BH_ENFORCE && bh_core_is_relaxed(core, workload) ? BH_STAGE1 : mode;
 }
 
 void bh_core_peer_subject(const struct bh_core *core, const struct bh_peer *peer,
@@ -360,13 +368,14 @@ void bh_core_rules_result(struct bh_core *core, const struct bh_msg_rules_result
 
 /* --- policy and modes ------------------------------------------------------------------------- */
 
-static void load_mode(void *user, const char *workload, uint8_t mode)
+static void load_mode(void *user, const char *workload, uint8_t mode, int64_t time)
 {
 	struct bh_core *core = user;
 	uint8_t *value = bh_calloc(1, 1);
 
 	*value = mode;
 	bh_map_put_text(core->modes, workload, value);
+	bh_core_treated(core, workload, time);
 	/* The rules of the run before may stand; until it is known who is who this run says so. */
 	if (mode != BH_LEARN)
 		core->enforcement = BH_ENFORCEMENT_STARTING;
@@ -517,22 +526,37 @@ int bh_core_mode_allowed(const struct bh_core *core, const char *workload, uint8
 	return bh_mode_refuses(mode) ? check_masked(core, workload, mode, err) : 0;
 }
 
+/* Since when somebody would have seen what the policy denies it. */
+static void note_audit(struct bh_core *core, const char *workload, uint8_t was, uint8_t mode,
+		       int64_t now)
+{
+	struct bh_peer who = { .kind = BH_PEER_WORKLOAD };
+
+	bh_copy_text(who.name, sizeof(who.name), workload);
+	if (mode == BH_LEARN)
+		bh_ledger_set_audited(core->ledger, &who, 0);
+	else if (was == BH_LEARN)
+		bh_ledger_set_audited(core->ledger, &who, now);
+}
+
 int bh_core_set_mode(struct bh_core *core, const char *workload, uint8_t mode, const char *author,
 		     struct bh_error *err)
 {
-	uint8_t was = bh_core_mode(core, workload);
+	uint8_t was = bh_core_mode_set(core, workload);
+	int64_t now = bh_time_now();
 
 	if (bh_core_mode_allowed(core, workload, mode, err) != 0)
 		return err->code;
 	int result = bh_core_store_begin(core, err);
 	if (result == 0)
-		result = bh_store_set_mode(core->store, workload, mode, bh_time_now(), author, err);
+		result = bh_store_set_mode(core->store, workload, mode, now, author, err);
 	if (result == 0)
 		result = bh_core_store_flush(core, err);
 	if (result != 0)
 		return result;
 	core->keep_due = core->keep_due || (was == BH_LEARN && mode != BH_LEARN);
-	load_mode(core, workload, mode);
+	load_mode(core, workload, mode, now);
+	note_audit(core, workload, was, mode, now);
 	if (was != mode)
 		bh_core_event(core, "mode", "%s: %s → %s by %s", workload, bh_mode_name(was),
 			      bh_mode_name(mode), author);
@@ -559,14 +583,32 @@ static void propose_labels(void *user, const char *workload,
 }
 
 struct edge_list {
+	const struct bh_core *core;
+	struct bh_filter_config filters;
+	enum bh_ledger_list from;
 	struct bh_edge *edges;
 	size_t count, capacity;
+	size_t provisional, waiting;
 };
+
+/* An edge that was learned may have been denied, or tried in vain, as well. */
+static bool is_elsewhere(const struct edge_list *list, const struct bh_edge *edge)
+{
+	struct bh_edge learned;
+
+	return list->from != BH_EDGES &&
+	       bh_ledger_find(list->core->ledger, BH_EDGES, edge, &learned);
+}
 
 static void collect_edge(void *user, const struct bh_edge *edge)
 {
 	struct edge_list *list = user;
+	struct bh_judgement judged = bh_judge(list->core->ledger, &list->filters, list->from, edge);
 
+	list->provisional += judged.provisional;
+	list->waiting += judged.state == BH_EDGE_REVIEW && !judged.provisional;
+	if (!bh_is_allowed(&judged) || is_elsewhere(list, edge))
+		return;
 	list->edges = bh_grow(list->edges, &list->capacity, list->count + 1, sizeof(*list->edges));
 	list->edges[list->count++] = *edge;
 }
@@ -593,17 +635,27 @@ static void describe_edges(const struct edge_list *list, struct bh_buffer *out)
 		bh_buffer_printf(out, ", the latest seen %s", bh_time_format(last, when));
 	bh_buffer_puts(out, ".\nWhat has not been seen yet is not in it: read it before you apply "
 			    "it.");
+	if (list->waiting > 0)
+		bh_buffer_printf(
+			out, "\n%zu edges wait for a person, and are not in it: bulkhead review",
+			list->waiting);
+	if (list->provisional > 0)
+		bh_buffer_printf(out,
+				 "\n%zu edges were seen in one window only, and are in it for now: "
+				 "they wait for a person once 35 windows are over",
+				 list->provisional);
 }
 
 struct bh_policy *bh_core_propose(struct bh_core *core)
 {
-	struct edge_list list = { 0 };
+	struct edge_list list = { .core = core, .filters = bh_core_filters(core) };
 	const char **workloads = NULL;
 	size_t capacity = 0, count = 0;
 	const struct bh_instance *instance;
 	struct bh_buffer header = { 0 };
 
-	bh_ledger_each(core->ledger, BH_EDGES, collect_edge, &list);
+	for (list.from = BH_EDGES; list.from < BH_LEDGER_LISTS; list.from++)
+		bh_ledger_each(core->ledger, list.from, collect_edge, &list);
 	for (size_t position = 0; (instance = bh_model_next(core->model, &position)) != NULL;) {
 		if (instance->workload[0] == '\0')
 			continue;

@@ -175,6 +175,11 @@ void bh_ledger_ran(struct bh_ledger *ledger, const struct bh_peer *workload, int
  * True: it is another one than ran within the last two windows, which is a deploy. */
 bool bh_ledger_version(struct bh_ledger *ledger, const struct bh_peer *workload, uint64_t version,
 		       int64_t time);
+/* When it last was one, µs; 0: never. */
+int64_t bh_ledger_last_deploy(const struct bh_ledger *ledger, const struct bh_peer *workload);
+/* Since when it is audited at least; 0: it is not. */
+void bh_ledger_set_audited(struct bh_ledger *ledger, const struct bh_peer *workload, int64_t since);
+int64_t bh_ledger_audited(const struct bh_ledger *ledger, const struct bh_peer *workload);
 /* The workload runs another version from now on. */
 void bh_ledger_deployed(struct bh_ledger *ledger, const struct bh_peer *workload, int64_t time);
 

@@ -22,6 +22,7 @@ struct bh_owner_state {
 	const struct bh_peer *who;
 	int64_t first;	 /* µs */
 	int64_t flagged; /* µs: when a replica was last found to look for others; 0: never */
+	int64_t audited; /* µs: since when it is audited at least; 0: it is not */
 	int64_t deploys[BH_DEPLOYS];
 	struct bh_version versions[BH_VERSIONS];
 	int64_t window;			    /* in which a connection was last opened */

@@ -46,6 +46,8 @@ int64_t bh_ledger_hour_of(const struct bh_ledger *ledger, int64_t time);
 int64_t bh_ledger_hours_window(int64_t hour);
 /* The bit of a window among seven that follow each other. */
 uint8_t bh_ledger_phase(int64_t window);
+/* Those of the windows between the one of `first` and the current one. */
+uint8_t bh_ledger_phases_since(const struct bh_ledger *ledger, int64_t first);
 
 /* --- workloads: owners.c ---------------------------------------------------------------------- */
 

@@ -233,14 +233,9 @@ static uint32_t whole_windows(const struct bh_ledger *l, const struct bh_owner_s
 /* Without a watcher all of them count that are over. */
 static uint8_t phases(const struct bh_ledger *l, const struct bh_owner_state *s)
 {
-	int64_t current = bh_ledger_window_of(l, l->state.now);
-	uint8_t all = 0;
-
-	if (l->config.watched)
-		return s->who->kind == BH_PEER_WORKLOAD ? s->phases : l->state.phases;
-	for (int64_t w = bh_ledger_window_of(l, s->first) + 1; w < current && all != 0x7f; w++)
-		all |= bh_ledger_phase(w);
-	return all;
+	if (!l->config.watched)
+		return bh_ledger_phases_since(l, s->first);
+	return s->who->kind == BH_PEER_WORKLOAD ? s->phases : l->state.phases;
 }
 
 static uint32_t seen(const struct bh_entry *e, bool job)
@@ -296,6 +291,28 @@ bool bh_ledger_baseline(const struct bh_ledger *l, const struct bh_peer *workloa
 	if (o != NULL)
 		*out = sum_up(l, o);
 	return o != NULL;
+}
+
+int64_t bh_ledger_last_deploy(const struct bh_ledger *l, const struct bh_peer *workload)
+{
+	const struct bh_ledger_owner *o = find(l, workload);
+
+	return o != NULL ? o->state.deploys[0] : 0;
+}
+
+void bh_ledger_set_audited(struct bh_ledger *l, const struct bh_peer *workload, int64_t since)
+{
+	struct bh_ledger_owner *o = bh_ledger_owner_of(l, workload, l->state.now);
+
+	o->state.audited = since;
+	bh_ledger_owner_dirty(l, o);
+}
+
+int64_t bh_ledger_audited(const struct bh_ledger *l, const struct bh_peer *workload)
+{
+	const struct bh_ledger_owner *o = find(l, workload);
+
+	return o != NULL ? o->state.audited : 0;
 }
 
 struct bh_owner bh_ledger_owner(const struct bh_ledger *l, const struct bh_edge *edge)

@@ -103,9 +103,19 @@ uint32_t bh_ledger_windows(const struct bh_ledger *l)
 	return between > 0 ? (uint32_t)between : 0;
 }
 
+uint8_t bh_ledger_phases_since(const struct bh_ledger *l, int64_t first)
+{
+	int64_t current = bh_ledger_window_of(l, l->state.now);
+	uint8_t all = 0;
+
+	for (int64_t w = bh_ledger_window_of(l, first) + 1; w < current && all != 0x7f; w++)
+		all |= bh_ledger_phase(w);
+	return all;
+}
+
 uint8_t bh_ledger_phases(const struct bh_ledger *l)
 {
-	return l->state.phases;
+	return l->config.watched ? l->state.phases : bh_ledger_phases_since(l, l->state.first);
 }
 
 int64_t bh_ledger_now(const struct bh_ledger *l)

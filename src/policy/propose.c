@@ -73,7 +73,7 @@ static bool is_vouched_for(const struct bh_peer *peer)
 
 static bool is_proposed(const struct bh_edge *e)
 {
-	return e->answered > 0 && has_port(e) && is_vouched_for(e->src) && is_vouched_for(e->dst) &&
+	return has_port(e) && is_vouched_for(e->src) && is_vouched_for(e->dst) &&
 	       (e->src->kind == BH_PEER_WORKLOAD || e->dst->kind == BH_PEER_WORKLOAD);
 }
 

@@ -38,12 +38,13 @@ struct bh_propose_input {
  * nothing else: those with the same sources are put together, without a loss. Sources that are no
  * workloads, and destinations of different kinds, stay in rules of their own. Each rule names its
  * edges and has their evidence as comment, for each port or destination (at most 16 lines), and
- * what else a server outside was called by those who went there. Where nearly all who have a label in common are a rule's sources, the comment says that
- * the label could stand for them, and whom else it would let in; it is never done. Everything is
- * sorted, so that the same edges give the same bytes, in whichever order
- * they come. Servers outside go by the name that they were asked for, and where nobody asked become
- * their own /32 or /128, clients from outside the world; nothing else is widened. Left out: edges without an answer, and those with an end that is unresolved,
- * departed, masked or no address. The caller frees it. */
+ * what else a server outside was called by those who went there. Where nearly all who have a label
+ * in common are a rule's sources, the comment says that the label could stand for them, and whom
+ * else it would let in; it is never done. Everything is sorted, so that the same edges give the
+ * same bytes, in whichever order they come. Servers outside go by the name that they were asked
+ * for, and where nobody asked become their own /32 or /128, clients from outside the world; nothing
+ * else is widened. Left out: edges with an end that is unresolved, departed, masked or no address.
+ * The caller frees it. */
 struct bh_policy *bh_propose(const struct bh_propose_input *input);
 
 #endif

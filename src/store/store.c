@@ -81,7 +81,8 @@ static const char *const schema[SCHEMA_VERSION] = {
 	" iif(hours = 0, 24 * last_window, last_hour), 0, 0, 0, held, lossy, 0 FROM edges;"
 	"DROP TABLE edges;"
 	"CREATE TABLE owners (kind INTEGER NOT NULL, name TEXT NOT NULL, first INTEGER NOT NULL,"
-	" flagged INTEGER NOT NULL, deploys BLOB NOT NULL, versions BLOB NOT NULL,"
+	" flagged INTEGER NOT NULL, audited INTEGER NOT NULL, deploys BLOB NOT NULL, versions BLOB "
+	"NOT NULL,"
 	" window INTEGER NOT NULL, replicas INTEGER NOT NULL, replicas_before INTEGER NOT NULL,"
 	" slots BLOB NOT NULL, windows INTEGER NOT NULL, idle INTEGER NOT NULL,"
 	" runs INTEGER NOT NULL, phases INTEGER NOT NULL, ran INTEGER NOT NULL,"
@@ -151,7 +152,7 @@ static const char *const sql[STATEMENTS] = {
 	[GET_REVISION] = "SELECT * FROM revisions WHERE number = ?1 OR (?1 = 0 AND number = "
 			 "(SELECT max(number) FROM revisions))",
 	[SET_MODE] = "INSERT OR REPLACE INTO modes VALUES (?,?,?,?)",
-	[LOAD_MODES] = "SELECT workload, mode FROM modes ORDER BY workload",
+	[LOAD_MODES] = "SELECT workload, mode, time FROM modes ORDER BY workload",
 	[SAVE_CONTAINER] = "INSERT OR REPLACE INTO containers VALUES (?,?)",
 	[DROP_CONTAINER] = "DELETE FROM containers WHERE id = ?",
 	[LOAD_CONTAINERS] = "SELECT id, text FROM containers",
@@ -650,7 +651,7 @@ int bh_store_set_mode(struct bh_store *s, const char *workload, uint8_t mode, in
 }
 
 struct mode_context {
-	void (*row)(void *user, const char *workload, uint8_t mode);
+	void (*row)(void *user, const char *workload, uint8_t mode, int64_t time);
 	void *user;
 };
 
@@ -661,12 +662,12 @@ static void read_mode(sqlite3_stmt *q, void *context)
 	int mode = sqlite3_column_int(q, 1);
 
 	if (workload != NULL && mode >= BH_LEARN && mode < BH_MODES)
-		c->row(c->user, workload, (uint8_t)mode);
+		c->row(c->user, workload, (uint8_t)mode, sqlite3_column_int64(q, 2));
 }
 
 int bh_store_load_modes(struct bh_store *s,
-			void (*row)(void *user, const char *workload, uint8_t mode), void *user,
-			struct bh_error *err)
+			void (*row)(void *user, const char *workload, uint8_t mode, int64_t time),
+			void *user, struct bh_error *err)
 {
 	struct mode_context context = { row, user };
 

@@ -68,8 +68,9 @@ int bh_store_revision(struct bh_store *store, int64_t number, struct bh_revision
 int bh_store_set_mode(struct bh_store *store, const char *workload, uint8_t mode, int64_t time,
 		      const char *author, struct bh_error *err);
 int bh_store_load_modes(struct bh_store *store,
-			void (*row)(void *user, const char *workload, uint8_t mode), void *user,
-			struct bh_error *err);
+			/* time: when it was set, µs */
+			void (*row)(void *user, const char *workload, uint8_t mode, int64_t time),
+			void *user, struct bh_error *err);
 
 /* Containers as text that the caller understands, by id. */
 int bh_store_save_container(struct bh_store *store, const char *id, const char *text,

@@ -33,7 +33,7 @@ static const char *const sql[STATEMENTS] = {
 	[LOAD_EDGES] = "SELECT * FROM ledger ORDER BY list, first",
 	[DROP_ATTEMPT] = "DELETE FROM ledger WHERE list = ? AND src_kind = ? AND src = ?"
 			 " AND dst_kind = ? AND dst = ? AND proto = ? AND port = ?",
-	[SAVE_OWNER] = "INSERT OR REPLACE INTO owners VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[SAVE_OWNER] = "INSERT OR REPLACE INTO owners VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[LOAD_OWNERS] = "SELECT * FROM owners ORDER BY first",
 	[SAVE_WALK] = "INSERT OR REPLACE INTO walks VALUES (?,?,?)",
 	[LOAD_WALKS] = "SELECT * FROM walks",
@@ -142,19 +142,20 @@ static void save_owner(void *user, const struct bh_owner_state *o)
 	bh_store_bind_text(q, 2, o->who->name);
 	sqlite3_bind_int64(q, 3, o->first);
 	sqlite3_bind_int64(q, 4, o->flagged);
-	bind_bytes(q, 5, o->deploys, sizeof(o->deploys));
-	bind_bytes(q, 6, o->versions, sizeof(o->versions));
-	sqlite3_bind_int64(q, 7, o->window);
-	sqlite3_bind_int64(q, 8, (sqlite3_int64)o->replicas);
-	sqlite3_bind_int64(q, 9, (sqlite3_int64)o->replicas_before);
-	bind_bytes(q, 10, o->slots, sizeof(o->slots));
-	sqlite3_bind_int64(q, 11, o->windows);
-	sqlite3_bind_int64(q, 12, o->idle);
-	sqlite3_bind_int64(q, 13, o->runs);
-	sqlite3_bind_int(q, 14, o->phases);
-	sqlite3_bind_int64(q, 15, o->ran);
-	sqlite3_bind_int64(q, 16, o->mark);
-	sqlite3_bind_int(q, 17, o->present);
+	sqlite3_bind_int64(q, 5, o->audited);
+	bind_bytes(q, 6, o->deploys, sizeof(o->deploys));
+	bind_bytes(q, 7, o->versions, sizeof(o->versions));
+	sqlite3_bind_int64(q, 8, o->window);
+	sqlite3_bind_int64(q, 9, (sqlite3_int64)o->replicas);
+	sqlite3_bind_int64(q, 10, (sqlite3_int64)o->replicas_before);
+	bind_bytes(q, 11, o->slots, sizeof(o->slots));
+	sqlite3_bind_int64(q, 12, o->windows);
+	sqlite3_bind_int64(q, 13, o->idle);
+	sqlite3_bind_int64(q, 14, o->runs);
+	sqlite3_bind_int(q, 15, o->phases);
+	sqlite3_bind_int64(q, 16, o->ran);
+	sqlite3_bind_int64(q, 17, o->mark);
+	sqlite3_bind_int(q, 18, o->present);
 	run(s, q);
 }
 
@@ -311,19 +312,20 @@ static void read_owner(sqlite3_stmt *q, void *ledger)
 		return;
 	o.first = sqlite3_column_int64(q, 2);
 	o.flagged = sqlite3_column_int64(q, 3);
-	read_bytes(q, 4, o.deploys, sizeof(o.deploys));
-	read_bytes(q, 5, o.versions, sizeof(o.versions));
-	o.window = sqlite3_column_int64(q, 6);
-	o.replicas = (uint64_t)sqlite3_column_int64(q, 7);
-	o.replicas_before = (uint64_t)sqlite3_column_int64(q, 8);
-	read_bytes(q, 9, o.slots, sizeof(o.slots));
-	o.windows = (uint32_t)sqlite3_column_int64(q, 10);
-	o.idle = (uint32_t)sqlite3_column_int64(q, 11);
-	o.runs = (uint32_t)sqlite3_column_int64(q, 12);
-	o.phases = (uint8_t)sqlite3_column_int(q, 13);
-	o.ran = sqlite3_column_int64(q, 14);
-	o.mark = sqlite3_column_int64(q, 15);
-	o.present = sqlite3_column_int(q, 16) != 0;
+	o.audited = sqlite3_column_int64(q, 4);
+	read_bytes(q, 5, o.deploys, sizeof(o.deploys));
+	read_bytes(q, 6, o.versions, sizeof(o.versions));
+	o.window = sqlite3_column_int64(q, 7);
+	o.replicas = (uint64_t)sqlite3_column_int64(q, 8);
+	o.replicas_before = (uint64_t)sqlite3_column_int64(q, 9);
+	read_bytes(q, 10, o.slots, sizeof(o.slots));
+	o.windows = (uint32_t)sqlite3_column_int64(q, 11);
+	o.idle = (uint32_t)sqlite3_column_int64(q, 12);
+	o.runs = (uint32_t)sqlite3_column_int64(q, 13);
+	o.phases = (uint8_t)sqlite3_column_int(q, 14);
+	o.ran = sqlite3_column_int64(q, 15);
+	o.mark = sqlite3_column_int64(q, 16);
+	o.present = sqlite3_column_int(q, 17) != 0;
 	bh_ledger_restore_owner(ledger, &o);
 }
 

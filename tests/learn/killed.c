@@ -121,6 +121,8 @@ static void happen(struct bh_ledger *l, uint64_t seed, int64_t second)
 	if (throw(&d, 5) == 0)
 		bh_ledger_version(l, &who, 1 + throw(&d, 3), second * SECOND);
 	if (throw(&d, 5) == 0)
+		bh_ledger_set_audited(l, &who, throw(&d, 2) * second);
+	if (throw(&d, 5) == 0)
 		bh_ledger_ran(l, &who, throw(&d, 60) * SECOND);
 }
 
@@ -154,8 +156,8 @@ static void put_owner(void *user, const struct bh_owner_state *o)
 {
 	struct bh_buffer *out = add_line(user);
 
-	bh_buffer_printf(out, "owner %s %ld f=%ld w=%ld r=%lx,%lx T=%u,%u,%u p=%x ran=%ld %d",
-			 o->who->name, o->first, o->flagged, o->window, o->replicas,
+	bh_buffer_printf(out, "owner %s %ld f=%ld a=%ld w=%ld r=%lx,%lx T=%u,%u,%u p=%x ran=%ld %d",
+			 o->who->name, o->first, o->flagged, o->audited, o->window, o->replicas,
 			 o->replicas_before, o->windows, o->idle, o->runs, o->phases, o->ran,
 			 o->present);
 	for (size_t i = 0; i < BH_DEPLOYS; i++)

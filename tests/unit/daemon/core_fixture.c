@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core_fixture.h"
 
+#include "core_promotion.h"
+
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +25,7 @@ struct bh_core *core_fixture_new(int64_t keep_departed)
 	core->ledger = bh_ledger_new(&ledger);
 	core->called = bh_called_new(ledger.max_edges);
 	bh_core_learning_start(core);
+	bh_core_promotion_start(core);
 	core->store = bh_store_open(":memory:", &err);
 	if (core->store == NULL)
 		abort();
@@ -57,7 +60,7 @@ void core_fixture_free(struct bh_core *core)
 				  core->senders, core->modes,	  core->kept,
 				  core->leaks,	 core->attempts,  core->undelivered,
 				  core->joins,	 core->renamed,	  core->remembered,
-				  core->held,	 core->present };
+				  core->held,	 core->present,	  core->treatments };
 	struct bh_live_flow *next;
 
 	for (struct bh_live_flow *live = core->oldest; live != NULL; live = next) {

@@ -377,8 +377,9 @@ static void revisions_survive_and_the_newest_is_active(void **state)
 	free(large);
 }
 
-static void take_mode(void *user, const char *workload, uint8_t mode)
+static void take_mode(void *user, const char *workload, uint8_t mode, int64_t time)
 {
+	(void)time;
 	bh_buffer_printf(user, "%s=%u ", workload, mode);
 }
 

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From learning to enforcement, and back. What bulkhead proposed is asked for its evidence before a
+ * workload is treated more strictly; a policy that a person wrote is that person's word. After a
+ * deploy an enforced workload is treated as in stage 1 for two windows, and as long as something
+ * that it was denied since waits for a person.
+ */
+#include "core_promotion.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "filters.h"
+#include "grow.h"
+#include "promotion.h"
+#include "ruleset.h"
+#include "timefmt.h"
+
+#define DEPLOY_AUDIT 2 /* windows */
+#define LOOKS 20       /* in a window: who is ready, what expired */
+#define LONGEST (10 * 60 * BH_SECOND)
+#define APPROVALS 3	   /* of what was denied, within … */
+#define APPROVALS_WITHIN 7 /* windows: then it is audited again */
+
+struct treatment {
+	int64_t since;	/* µs: when the mode was set */
+	int64_t deploy; /* that it is relaxed for; 0: it is not */
+	uint8_t ready;	/* the mode that it was last said to be ready for */
+	bool waits;	/* it was said that what it was denied since the deploy waits */
+};
+
+static struct bh_peer peer_of(const char *workload)
+{
+	struct bh_peer peer = { .kind = BH_PEER_WORKLOAD };
+
+	bh_copy_text(peer.name, sizeof(peer.name), workload);
+	return peer;
+}
+
+static struct treatment *treatment_of(struct bh_core *core, const char *workload)
+{
+	struct treatment *t = bh_map_get_text(core->treatments, workload);
+
+	if (t == NULL) {
+		t = bh_calloc(1, sizeof(*t));
+		bh_map_put_text(core->treatments, workload, t);
+	}
+	return t;
+}
+
+void bh_core_treated(struct bh_core *core, const char *workload, int64_t since)
+{
+	struct treatment *t = treatment_of(core, workload);
+
+	*t = (struct treatment) { .since = since };
+}
+
+bool bh_core_is_relaxed(const struct bh_core *core, const char *workload)
+{
+	const struct treatment *t = bh_map_get_text(core->treatments, workload);
+
+	return t != NULL && t->deploy != 0;
+}
+
+struct bh_filter_config bh_core_filters(const struct bh_core *core)
+{
+	return (struct bh_filter_config) { .sensitive = &core->config.sensitive,
+					   .off = (uint32_t)core->config.filters_off };
+}
+
+struct bh_readiness *bh_core_readiness(const struct bh_core *core)
+{
+	const struct bh_filter_config filters = bh_core_filters(core);
+
+	return bh_readiness_new(core->ledger, &filters);
+}
+
+/* --- whose word the policy is ----------------------------------------------------------------- */
+
+static bool stands_for(const struct bh_policy *policy, const struct bh_policy_peers *peers,
+		       const struct bh_subject *s)
+{
+	for (size_t i = 0; i < peers->count; i++)
+		if (peers->items[i].kind == BH_POLICY_WORKLOAD &&
+		    bh_policy_peer_matches(policy, &peers->items[i], s))
+			return true;
+	return false;
+}
+
+/* Rules that were proposed name the edges that they came from. */
+static bool rests_on_learning(const struct bh_core *core, const char *workload)
+{
+	const struct bh_policy *policy = core->policy;
+	struct bh_subject subject;
+	struct bh_peer peer;
+
+	if (policy == NULL || !bh_core_subject(core, workload, &peer, &subject))
+		return false;
+	for (size_t i = 0; i < policy->rule_count; i++)
+		if (policy->rules[i].edge_count > 0 &&
+		    (stands_for(policy, &policy->rules[i].from, &subject) ||
+		     stands_for(policy, &policy->rules[i].to, &subject)))
+			return true;
+	return false;
+}
+
+/* --- what is missing -------------------------------------------------------------------------- */
+
+static const struct bh_workload_readiness *find(const struct bh_readiness *r, const char *workload)
+{
+	for (size_t i = 0; i < r->workload_count; i++)
+		if (strcmp(r->workloads[i].baseline.owner.who->name, workload) == 0)
+			return &r->workloads[i];
+	return NULL;
+}
+
+void bh_core_standing(void *user, const char *workload, uint8_t *mode, struct bh_standing *standing)
+{
+	const struct bh_core *core = user;
+	struct bh_peer who = peer_of(workload);
+
+	*mode = bh_core_mode_set(core, workload);
+	standing->audited = bh_ledger_audited(core->ledger, &who);
+	standing->must_audit = true;
+}
+
+/* Of one that opened no connection, and was not there, everything is missing. */
+static uint32_t lacks(const struct bh_core *core, const struct bh_readiness *r,
+		      const char *workload, uint8_t mode, struct bh_buffer *words)
+{
+	static const struct bh_workload_readiness nothing;
+	struct bh_standing standing = { .now = bh_ledger_now(core->ledger),
+					.window = core->config.window };
+	uint8_t now;
+
+	standing.readiness = find(r, workload);
+	if (standing.readiness == NULL)
+		standing.readiness = &nothing;
+	bh_core_standing((void *)(uintptr_t)core, workload, &now, &standing);
+	uint32_t bits = bh_promotion_lacks(&standing, mode);
+	for (enum bh_lack lack = 0; words != NULL && lack < BH_LACKS; lack++) {
+		if ((bits >> lack & 1) == 0)
+			continue;
+		bh_buffer_puts(words, words->length > 0 ? "; " : "");
+		bh_promotion_explain(&standing, mode, lack, words);
+	}
+	return bits;
+}
+
+int bh_core_promotion_check(const struct bh_core *core, const struct bh_readiness *readiness,
+			    const char *workload, uint8_t mode, struct bh_error *err)
+{
+	struct bh_buffer words = { 0 };
+	int result = 0;
+
+	if (mode <= bh_core_mode_set(core, workload) || !rests_on_learning(core, workload))
+		return 0;
+	if (lacks(core, readiness, workload, mode, &words) != 0)
+		result = bh_error_set(err, -EAGAIN, "%s is not ready for %s: %s", workload,
+				      bh_mode_name(mode), words.data);
+	bh_buffer_free(&words);
+	return result;
+}
+
+/* --- after a deploy --------------------------------------------------------------------------- */
+
+struct waiting {
+	const struct bh_core *core;
+	const char *workload;
+	int64_t since;
+	size_t count;
+};
+
+static void count_waiting(void *user, const struct bh_edge *edge)
+{
+	struct waiting *w = user;
+	const struct bh_filter_config filters = bh_core_filters(w->core);
+
+	if (edge->last < w->since || (strcmp(edge->src->name, w->workload) != 0 &&
+				      strcmp(edge->dst->name, w->workload) != 0))
+		return;
+	struct bh_judgement judged = bh_judge(w->core->ledger, &filters, BH_OPPOSED, edge);
+	w->count += judged.state == BH_EDGE_REVIEW;
+}
+
+static size_t denied_since(const struct bh_core *core, const char *workload, int64_t since)
+{
+	struct waiting w = { .core = core, .workload = workload, .since = since };
+
+	bh_ledger_each(core->ledger, BH_OPPOSED, count_waiting, &w);
+	return w.count;
+}
+
+/* The deploy that it is to be relaxed for; 0: none. */
+static int64_t deploy_of(struct bh_core *core, const char *workload, struct treatment *t,
+			 int64_t now)
+{
+	struct bh_peer who = peer_of(workload);
+	int64_t deploy = bh_ledger_last_deploy(core->ledger, &who);
+
+	if (!core->config.deploy_audit || bh_core_mode_set(core, workload) != BH_ENFORCE ||
+	    deploy <= t->since || !rests_on_learning(core, workload))
+		return 0;
+	if (now - deploy < DEPLOY_AUDIT * core->config.window)
+		return deploy;
+	size_t waiting = t->deploy != 0 ? denied_since(core, workload, deploy) : 0;
+	if (waiting > 0 && !t->waits)
+		bh_core_event(core, "mode",
+			      "%s stays in stage 1: %zu edges that it was denied since its deploy "
+			      "wait for a person (bulkhead review)",
+			      workload, waiting);
+	t->waits = waiting > 0;
+	return waiting > 0 ? deploy : 0;
+}
+
+static void look_at_deploy(struct bh_core *core, const char *workload, int64_t now)
+{
+	struct treatment *t = treatment_of(core, workload);
+	int64_t deploy = deploy_of(core, workload, t, now);
+
+	if ((deploy != 0) != (t->deploy != 0)) {
+		bh_core_event(
+			core, "mode",
+			deploy != 0 ? "%s: enforce → stage1 for %d windows, since it runs another "
+				      "version; what it is denied meanwhile waits for a person"
+				    : "%s: stage1 → enforce: the %d windows after its deploy are "
+				      "over",
+			workload, DEPLOY_AUDIT);
+		bh_core_rules_touch(core);
+	}
+	t->deploy = deploy;
+}
+
+/* --- who is ready ----------------------------------------------------------------------------- */
+
+static void promote(struct bh_core *core, const char *workload, uint8_t mode)
+{
+	struct bh_error err = { 0 };
+
+	if (bh_core_set_mode(core, workload, mode, "bulkhead (automatically)", &err) != 0)
+		bh_core_event(core, "mode", "%s cannot be put into %s: %s", workload,
+			      bh_mode_name(mode), err.text);
+}
+
+static void look_at_readiness(struct bh_core *core, const struct bh_readiness *r,
+			      const char *workload)
+{
+	struct treatment *t = treatment_of(core, workload);
+	uint8_t mode = bh_core_mode_set(core, workload), next = (uint8_t)(mode + 1);
+
+	if (mode >= BH_ENFORCE || t->ready >= next || !rests_on_learning(core, workload) ||
+	    lacks(core, r, workload, next, NULL) != 0)
+		return;
+	t->ready = next;
+	if (core->config.promotion == BH_PROMOTE_ALONE)
+		promote(core, workload, next);
+	else
+		bh_core_event(core, "ready", "%s is ready for %s: bulkhead mode %s %s", workload,
+			      bh_mode_name(next), workload, bh_mode_name(next));
+}
+
+struct expiry {
+	struct bh_core *core;
+	int64_t from, until;
+};
+
+static void tell_expired(void *user, const struct bh_edge *like, const struct bh_decision *d)
+{
+	const struct expiry *e = user;
+
+	if (d->expires > e->from && d->expires <= e->until)
+		bh_core_event(
+			e->core, "review",
+			"%s → %s: that %s %s it has expired; it is a person's to decide again",
+			like->src->name, like->dst->name, d->author,
+			d->accepted ? "accepted" : "rejected");
+}
+
+static void look_at_expiries(struct bh_core *core, int64_t now)
+{
+	struct expiry e = { core, core->expiries_seen, now };
+
+	if (core->expiries_seen != 0)
+		bh_decisions_each(bh_ledger_decisions(core->ledger), tell_expired, &e);
+	core->expiries_seen = now;
+}
+
+static void look_at_all(struct bh_core *core)
+{
+	struct bh_readiness *r = bh_core_readiness(core);
+
+	for (size_t i = 0; i < r->workload_count; i++)
+		look_at_readiness(core, r, r->workloads[i].baseline.owner.who->name);
+	bh_readiness_free(r);
+}
+
+void bh_core_promotion_start(struct bh_core *core)
+{
+	core->treatments = bh_map_new(free);
+}
+
+void bh_core_promotion_tick(struct bh_core *core, int64_t now, int64_t monotonic)
+{
+	const char *workload;
+	int64_t pause = core->config.window / LOOKS;
+
+	if (monotonic < core->promotion_due)
+		return;
+	core->promotion_due = monotonic + (pause < LONGEST ? pause : LONGEST);
+	look_at_expiries(core, now);
+	for (size_t position = 0; (workload = bh_map_next(core->present, &position)) != NULL;)
+		look_at_deploy(core, workload, now);
+	if (core->policy != NULL)
+		look_at_all(core);
+}
+
+void bh_core_promotion_deployed(struct bh_core *core, const char *workload, int64_t now)
+{
+	look_at_deploy(core, workload, now);
+}
+
+/* --- back ------------------------------------------------------------------------------------- */
+
+struct approvals {
+	const char *workload;
+	int64_t since;
+	unsigned count;
+};
+
+static void count_approval(void *user, const struct bh_edge *like, const struct bh_decision *d)
+{
+	struct approvals *a = user;
+
+	a->count += d->accepted && d->opposed && d->time >= a->since &&
+		    (strcmp(like->src->name, a->workload) == 0 ||
+		     strcmp(like->dst->name, a->workload) == 0);
+}
+
+bool bh_core_demote(struct bh_core *core, const char *workload, int64_t now)
+{
+	struct approvals a = { .workload = workload,
+			       .since = now - APPROVALS_WITHIN * core->config.window };
+	struct bh_error err = { 0 };
+
+	if (bh_core_mode_set(core, workload) < BH_STAGE1)
+		return false;
+	bh_decisions_each(bh_ledger_decisions(core->ledger), count_approval, &a);
+	if (a.count < APPROVALS)
+		return false;
+	bh_core_event(core, "mode",
+		      "%s was denied %u edges within %d windows that a person found legitimate: it "
+		      "is audited again",
+		      workload, a.count, APPROVALS_WITHIN);
+	return bh_core_set_mode(core, workload, BH_AUDIT, "bulkhead", &err) == 0;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* When workloads are treated more strictly, or less. */
+#ifndef BH_CORE_PROMOTION_H
+#define BH_CORE_PROMOTION_H
+
+#include "core.h"
+#include "promotion.h"
+
+void bh_core_promotion_start(struct bh_core *core);
+/* now: µs. Who is ready, which decisions expired, which deploys are over. */
+void bh_core_promotion_tick(struct bh_core *core, int64_t now, int64_t monotonic);
+/* Another version of it runs. */
+void bh_core_promotion_deployed(struct bh_core *core, const char *workload, int64_t now);
+/* Its mode was set then. */
+void bh_core_treated(struct bh_core *core, const char *workload, int64_t since);
+/* Enforced, and treated as in stage 1 for a while. */
+bool bh_core_is_relaxed(const struct bh_core *core, const char *workload);
+
+/* What goes for the daemon's ledger; its ports are the configuration's. */
+struct bh_filter_config bh_core_filters(const struct bh_core *core);
+/* To be freed. */
+struct bh_readiness *bh_core_readiness(const struct bh_core *core);
+/* For struct bh_readiness_view, with the core as its user. */
+void bh_core_standing(void *user, const char *workload, uint8_t *mode,
+		      struct bh_standing *standing);
+/* 0; or −EAGAIN and what is missing, where the policy rests on what was learned. To a milder mode
+ * one may always. */
+int bh_core_promotion_check(const struct bh_core *core, const struct bh_readiness *readiness,
+			    const char *workload, uint8_t mode, struct bh_error *err);
+/* Back to audit, if a person found enough of what it was denied to be legitimate. Whether it was.
+ */
+bool bh_core_demote(struct bh_core *core, const char *workload, int64_t now);
+
+#endif
