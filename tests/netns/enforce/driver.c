@@ -82,14 +82,28 @@ static void print_text(const char *path)
 	bh_ruleset_free(rules);
 }
 
-/* One line a message: prefix, protocol family of the rule, logical and physical interface. */
+/* The source port of an IP packet without extension headers; 0: it is none, or has none. */
+static unsigned source_port(const uint8_t *packet, size_t length)
+{
+	size_t header = length == 0	      ? 0
+			: packet[0] >> 4 == 4 ? (size_t)(packet[0] & 15) * 4
+			: packet[0] >> 4 == 6 ? 40
+					      : 0;
+
+	return header > 0 && header + 2 <= length
+		       ? (unsigned)packet[header] << 8 | packet[header + 1]
+		       : 0;
+}
+
+/* One line a message: prefix, protocol family of the rule, logical and physical interface, how much
+ * of the packet there is, and its source port. */
 static void print_log(void *user, const void *bytes, size_t length)
 {
 	const struct nlmsghdr *nlh = bytes;
 	const struct nfgenmsg *nfg = mnl_nlmsg_get_payload(nlh);
 	const struct nlattr *attr;
 	const char *prefix = "";
-	unsigned in = 0, physical = 0, payload = 0;
+	unsigned in = 0, physical = 0, payload = 0, port = 0;
 
 	(void)user;
 	(void)length;
@@ -103,9 +117,11 @@ static void print_log(void *user, const void *bytes, size_t length)
 			physical = ntohl(mnl_attr_get_u32(attr));
 		else if (mnl_attr_get_type(attr) == NFULA_PAYLOAD)
 			payload = mnl_attr_get_payload_len(attr);
+		if (mnl_attr_get_type(attr) == NFULA_PAYLOAD)
+			port = source_port(mnl_attr_get_payload(attr), payload);
 	}
-	printf("%s family=%u in=%u physical=%u bytes=%u\n", prefix, nfg->nfgen_family, in, physical,
-	       payload);
+	printf("%s family=%u in=%u physical=%u bytes=%u sport=%u\n", prefix, nfg->nfgen_family, in,
+	       physical, payload, port);
 	fflush(stdout);
 }
 

@@ -1288,7 +1288,7 @@ def test_log_names_the_port(w):
         bridge = w.host.sh("ip -o link show br0").split(":")[0]
         w.a.udp().sendto(b"x" * 600, (w.b.ip, 5001))
         line = next(x for x in t.log.take() if x.startswith("bh:DENY"))
-        expect("interfaces", line.split()[1:], ["family=2", f"in={bridge}", f"physical={index}",
+        expect("interfaces", line.split()[1:5], ["family=2", f"in={bridge}", f"physical={index}",
                                                 "bytes=256"])
         w.a.raw().send(ether(w.b.mac, w.c.mac, 0x0800, ipv4(w.a.ip, w.b.ip, 17, b"x" * 8)))
         line = next(x for x in t.log.take() if x.startswith("bh:SPOOF"))
