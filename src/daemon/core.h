@@ -6,6 +6,7 @@
 #include <sys/queue.h>
 #include <uv.h>
 
+#include "answers.h"
 #include "called.h"
 #include "channel.h"
 #include "config.h"
@@ -30,15 +31,16 @@ struct bh_live_flow {
 	struct bh_flow flow;
 	const struct bh_peer *src; /* both of core->peers */
 	const struct bh_peer *dst;
-	struct bh_name *dns;	/* what the source was told that it is called; NULL: nothing */
-	char *sni;		/* whom it says that it speaks to; NULL: nobody */
-	uint64_t replica;	/* hash of the source instance, 0: no workload */
-	uint64_t counted_bytes; /* already told to the ledger */
-	uint8_t responder;	/* enum bh_responder, of the flow as reported */
-	uint8_t told_by;	/* enum bh_direction: how the responder is known */
-	uint8_t tracking;	/* enum bh_tracking */
-	uint8_t tries;		/* questions to connection tracking that nobody answered */
-	int64_t asked;		/* monotonic: the last of them */
+	struct bh_name *dns; /* what the source was told that it is called; NULL: nothing */
+	char *sni;	     /* whom it says that it speaks to; NULL: nobody */
+	struct bh_answer_use *answer; /* that led there; NULL: none is known */
+	uint64_t replica;	      /* hash of the source instance, 0: no workload */
+	uint64_t counted_bytes;	      /* already told to the ledger */
+	uint8_t responder;	      /* enum bh_responder, of the flow as reported */
+	uint8_t told_by;	      /* enum bh_direction: how the responder is known */
+	uint8_t tracking;	      /* enum bh_tracking */
+	uint8_t tries;		      /* questions to connection tracking that nobody answered */
+	int64_t asked;		      /* monotonic: the last of them */
 	struct bh_join *joined; /* with the other leg of a translated connection; NULL: with none */
 	struct bh_counting *counting; /* by connection tracking (core_counts.c); NULL: not needed */
 	struct bh_proxied *proxied;   /* as a leg of a proxy's connections; NULL: it is none */
@@ -103,6 +105,9 @@ enum bh_enforcement {
 	BH_ENFORCEMENT_FAILED,
 };
 
+struct bh_compile_name;
+struct bh_waiting_answers;
+
 struct bh_core {
 	uv_loop_t loop;
 	struct bh_config config;
@@ -139,7 +144,10 @@ struct bh_core {
 	int64_t versions_due;	     /* µs: when all of them are looked at next */
 	struct bh_called *called;    /* what the edges' destinations outside were called */
 
-	struct bh_names *names; /* of peers outside, as DNS named them, by interface */
+	struct bh_names *names;	    /* of peers outside, as DNS named them, by interface */
+	struct bh_answers *answers; /* what names stand for, by workload */
+	struct bh_waiting_answers *waiting_answers; /* of nobody knows whom yet (core_answers.c) */
+	int64_t answers_due; /* monotonic: when those that are over are dropped next */
 
 	struct bh_live_flows *flows;
 	struct bh_peers *peers;			  /* of flows */
@@ -417,6 +425,30 @@ void bh_core_unname_peer(struct bh_live_flow *live);
 size_t bh_core_names_missing(const struct bh_core *core, struct bh_buffer *who);
 /* What TLS clients say, after the flows in which they say it. */
 void bh_core_claims(struct bh_core *core, const struct bh_claim *claims, size_t count);
+
+/* core_answers.c */
+void bh_core_answers_start(struct bh_core *core);
+void bh_core_answers_free(struct bh_core *core); /* once every flow has left */
+/* A container was told what a name stands for. */
+void bh_core_answer(struct bh_core *core, const struct bh_named *named);
+/* The model changed: it may be known by now who was. */
+void bh_core_answers_look(struct bh_core *core);
+void bh_core_answers_tick(struct bh_core *core, int64_t now); /* µs */
+/* With each report of a flow, once its ends are named; and when it ends, is forgotten, or turns out
+ * to be between others. */
+void bh_core_answer_used(struct bh_core *core, struct bh_live_flow *live);
+void bh_core_answer_leave(struct bh_live_flow *live);
+/* Adds the name by which the source's workload knows the address outside, where the question has
+ * none: rules by name count for all of its replicas. Good until the next answer. */
+void bh_core_name_question(const struct bh_core *core, struct bh_question *question);
+/* What the active policy's rules by name stand for, as the compiler wants it; good as long as no
+ * further answer comes, and to be freed. */
+struct bh_compile_name *bh_core_answers_compile(const struct bh_core *core, size_t *count);
+/* Puts back what an earlier run was told. */
+int bh_core_answers_load(struct bh_core *core, struct bh_error *err);
+/* Writes what changed since the last call, into a transaction that is open afterwards if there was
+ * anything. */
+int bh_core_answers_save(struct bh_core *core, struct bh_error *err);
 
 /* core_senders.c */
 /* The bridge's ifindex; a routed veth is a network of its own. */

@@ -465,6 +465,7 @@ void bh_core_handle_explain(void *user, const struct bh_api_request *request,
 			"no policy is active yet: everything passes");
 		return;
 	}
+	bh_core_name_question(core, &question);
 	bh_policy_evaluate(core->policy, &question, &answer);
 	reply->json = cJSON_CreateObject();
 	cJSON_AddStringToObject(reply->json, "src", from.name);

@@ -318,6 +318,17 @@ static void say_missing_names(const struct bh_core *core, cJSON *list)
 	bh_buffer_free(&who);
 }
 
+static void say_refused_answers(const struct bh_core *core, cJSON *list)
+{
+	uint64_t refused = bh_answers_refused(core->answers);
+
+	if (refused > 0)
+		say(list,
+		    "%" PRIu64 " DNS answers gave addresses for which there was no room, since all "
+		    "others were in use: rules by name refuse them",
+		    refused);
+}
+
 /* Connections that are open now, and teach nothing as long as they last. */
 static size_t count_undirected(const struct bh_core *core)
 {
@@ -365,6 +376,7 @@ cJSON *bh_core_unknown(const struct bh_core *core)
 			      "what they do there is not filtered",
 		    uncovered.enforced);
 	say_missing_names(core, list);
+	say_refused_answers(core, list);
 	bh_core_renamed_say(core, list);
 	bh_core_say_faults(core, list);
 	say_whether_capture_runs(core, list);

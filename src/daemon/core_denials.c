@@ -103,6 +103,7 @@ static void explain(const struct bh_core *core, const struct bh_denial *d,
 	bh_core_peer_subject(core, dst, &question.dst);
 	question.src.addr = d->key.src;
 	question.dst.addr = d->key.dst;
+	bh_core_name_question(core, &question);
 	bh_policy_evaluate(core->policy, &question, &answer);
 	bh_copy_text(out, size, answer.reason);
 }

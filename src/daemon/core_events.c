@@ -109,6 +109,8 @@ static void save_all(struct bh_core *core)
 		saver.result = bh_core_history_save(core, &saver.err);
 	if (saver.result == 0)
 		saver.result = bh_core_kept_save(core, &saver.err);
+	if (saver.result == 0)
+		saver.result = bh_core_answers_save(core, &saver.err);
 	if (saver.result == 0 && core->store_dirty)
 		saver.result =
 			bh_store_trim_events(core->store, core->config.keep_events, &saver.err);
@@ -125,6 +127,7 @@ static void save_anew(struct bh_core *core)
 	bh_called_mark_dirty(core->called);
 	bh_model_mark_dirty(core->model);
 	bh_core_kept_mark_unsaved(core);
+	bh_answers_mark_dirty(core->answers);
 	core->store_why[0] = '\0';
 	bh_core_event(core, "loss",
 		      "the store takes what it is given again; the events of the meantime, and "

@@ -72,6 +72,7 @@ static void forget(struct bh_core *core, struct bh_live_flow *live)
 	bh_peers_release(core->peers, live->src);
 	bh_peers_release(core->peers, live->dst);
 	bh_name_release(live->dns);
+	bh_core_answer_leave(live);
 	free(live->sni);
 	bh_live_flows_remove(core->flows, live);
 }
@@ -141,6 +142,8 @@ static void set_peers(struct bh_core *core, struct bh_live_flow *live, const str
 
 	live->src = bh_peers_get(core->peers, src);
 	live->dst = bh_peers_get(core->peers, dst);
+	if (live->src != old_src || live->dst != old_dst)
+		bh_core_answer_leave(live);
 	bh_peers_release(core->peers, old_src);
 	bh_peers_release(core->peers, old_dst);
 	bh_core_late_note(core, live);
@@ -215,6 +218,7 @@ struct bh_question bh_core_flow_question(const struct bh_core *core,
 	bh_core_peer_subject(core, bh_core_destination(live, room), &question.dst);
 	question.src.addr = key->src;
 	question.dst.addr = key->dst;
+	bh_core_name_question(core, &question);
 	return question;
 }
 
@@ -364,6 +368,7 @@ static void take_news(struct bh_core *core, struct bh_live_flow *live)
 	/* While an end has no name, learning waits for it; the last report cannot wait. */
 	if (live->unnamed)
 		name_ends(core, live);
+	bh_core_answer_used(core, live);
 	bh_core_verdict_observe(core, live);
 	teach(core, live);
 }
@@ -445,6 +450,7 @@ static void take_flow(struct bh_core *core, const struct bh_flow *flow)
 	if (flow->final) {
 		bh_core_attempt_over(core, live);
 		bh_name_end(live->dns);
+		bh_core_answer_leave(live);
 		bh_live_flows_end(core->flows, live);
 		STAILQ_INSERT_TAIL(&core->finished, live, next_finished);
 		core->finished_count++;

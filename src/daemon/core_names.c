@@ -17,6 +17,7 @@ void bh_core_names(struct bh_core *core, const struct bh_named *names, size_t co
 		struct bh_names_client client = { .ifindex = names[i].ifindex };
 
 		bh_names_add(core->names, &client, &names[i]);
+		bh_core_answer(core, &names[i]);
 	}
 }
 

@@ -67,6 +67,7 @@ static void on_tick(uv_timer_t *timer)
 		bh_core_flows_sweep(core, now);
 	}
 	bh_core_kept_tick(core, now);
+	bh_core_answers_tick(core, now);
 	bh_core_learning_tick(core, now, bh_time_monotonic());
 	if (core->scanned)
 		bh_core_promotion_tick(core, now, bh_time_monotonic());
@@ -248,6 +249,7 @@ static void on_kernel_message(void *user, struct bh_channel *channel, const stru
 	if (!take_fact(core, m))
 		take_report(core, m);
 	if (bh_model_generation(core->model) != core->compiled_generation) {
+		bh_core_answers_look(core);
 		bh_core_window_look(core);
 		bh_core_rules_touch(core);
 	}
@@ -306,6 +308,8 @@ static int open_state(struct bh_core *core, struct bh_error *err)
 	if (result == 0)
 		result = bh_core_kept_load(core, err);
 	if (result == 0)
+		result = bh_core_answers_load(core, err);
+	if (result == 0)
 		result = bh_core_history_load(core, err);
 	if (result == 0)
 		result = bh_core_recall(core, err);
@@ -341,6 +345,7 @@ static void start(struct bh_core *core, const struct bh_config *config)
 	STAILQ_INIT(&core->finished);
 	TAILQ_INIT(&core->unnamed);
 	core->names = bh_names_new(NAMES_OF_ONE, NAMES_OF_ALL);
+	bh_core_answers_start(core);
 	core->flows = bh_live_flows_new();
 	core->peers = bh_peers_new();
 	core->denials = bh_map_new(free);

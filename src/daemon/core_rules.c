@@ -213,10 +213,13 @@ static struct bh_ruleset *compile(struct bh_core *core)
 	input.postures = postures.items;
 	input.posture_count = postures.count;
 	struct bh_bridge *bridges = collect_bridges(core, &announced, &input.bridge_count);
+	struct bh_compile_name *names = bh_core_answers_compile(core, &input.name_count);
+	input.names = names;
 	input.endpoints = endpoints;
 	input.bridges = bridges;
 	struct bh_ruleset *rules = bh_compile(&input);
 	bh_copy_text(rules->revision, sizeof(rules->revision), core->revision);
+	free(names);
 	free(endpoints);
 	free(bridges);
 	free(postures.items);

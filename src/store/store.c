@@ -105,6 +105,9 @@ static const char *const schema[SCHEMA_VERSION] = {
 	" PRIMARY KEY (src_kind, src, dst_kind, dst, proto, port)) WITHOUT ROWID;"
 	/* Stage 1 came between audit and enforce. */
 	"UPDATE modes SET mode = 3 WHERE mode = 2;"
+	"CREATE TABLE answers (workload TEXT NOT NULL, name TEXT NOT NULL, addr TEXT NOT NULL,"
+	" until INTEGER NOT NULL, used INTEGER NOT NULL,"
+	" PRIMARY KEY (workload, name, addr)) WITHOUT ROWID;"
 	"PRAGMA user_version = 6;",
 };
 
@@ -135,6 +138,9 @@ enum statement {
 	LOAD_RENAMED,
 	SAVE_KEPT,
 	LOAD_KEPT,
+	SAVE_ANSWER,
+	DROP_ANSWER,
+	LOAD_ANSWERS,
 	ADD_EVENT,
 	TRIM_EVENTS,
 	EVENTS_AFTER,
@@ -187,6 +193,9 @@ static const char *const sql[STATEMENTS] = {
 	[LOAD_RENAMED] = "SELECT was, now FROM renamed ORDER BY was",
 	[SAVE_KEPT] = "INSERT OR REPLACE INTO kept VALUES (?,?)",
 	[LOAD_KEPT] = "SELECT workload, text FROM kept ORDER BY workload",
+	[SAVE_ANSWER] = "INSERT OR REPLACE INTO answers VALUES (?,?,?,?,?)",
+	[DROP_ANSWER] = "DELETE FROM answers WHERE workload = ? AND name = ? AND addr = ?",
+	[LOAD_ANSWERS] = "SELECT workload, name, addr, until, used FROM answers ORDER BY used",
 	[ADD_EVENT] = "INSERT INTO events (time, kind, json) VALUES (?,?,?)",
 	[TRIM_EVENTS] = "DELETE FROM events WHERE number <= (SELECT max(number) FROM events) - ?",
 	[EVENTS_AFTER] = "SELECT number, json FROM events WHERE number > ? ORDER BY number LIMIT ?",
@@ -901,6 +910,64 @@ int bh_store_load_kept(struct bh_store *s,
 	struct container_context context = { row, user };
 
 	return bh_store_each_row(s, use(s, LOAD_KEPT), read_container, &context, err);
+}
+
+/* --- answers ---------------------------------------------------------------------------------- */
+
+static void bind_answer(sqlite3_stmt *q, const struct bh_stored_answer *answer)
+{
+	bh_store_bind_text(q, 1, answer->workload);
+	bh_store_bind_text(q, 2, answer->name);
+	bh_store_bind_text(q, 3, answer->addr);
+}
+
+int bh_store_save_answer(struct bh_store *s, const struct bh_stored_answer *answer,
+			 struct bh_error *err)
+{
+	sqlite3_stmt *q = use(s, SAVE_ANSWER);
+
+	bind_answer(q, answer);
+	sqlite3_bind_int64(q, 4, answer->until);
+	sqlite3_bind_int64(q, 5, answer->used);
+	return bh_store_run_once(s, q, err);
+}
+
+int bh_store_drop_answer(struct bh_store *s, const struct bh_stored_answer *answer,
+			 struct bh_error *err)
+{
+	sqlite3_stmt *q = use(s, DROP_ANSWER);
+
+	bind_answer(q, answer);
+	return bh_store_run_once(s, q, err);
+}
+
+struct answer_context {
+	void (*row)(void *user, const struct bh_stored_answer *answer);
+	void *user;
+};
+
+static void read_answer(sqlite3_stmt *q, void *context)
+{
+	const struct answer_context *c = context;
+	struct bh_stored_answer answer = {
+		.workload = (const char *)sqlite3_column_text(q, 0),
+		.name = (const char *)sqlite3_column_text(q, 1),
+		.addr = (const char *)sqlite3_column_text(q, 2),
+		.until = sqlite3_column_int64(q, 3),
+		.used = sqlite3_column_int64(q, 4),
+	};
+
+	if (answer.workload != NULL && answer.name != NULL && answer.addr != NULL)
+		c->row(c->user, &answer);
+}
+
+int bh_store_load_answers(struct bh_store *s,
+			  void (*row)(void *user, const struct bh_stored_answer *answer),
+			  void *user, struct bh_error *err)
+{
+	struct answer_context context = { row, user };
+
+	return bh_store_each_row(s, use(s, LOAD_ANSWERS), read_answer, &context, err);
 }
 
 /* --- events ----------------------------------------------------------------------------------- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What outlives the daemon, in one SQLite file: ledger, policy revisions, modes, who was where
- * when, events. */
+ * when, what names stand for, events. */
 #ifndef BH_STORE_H
 #define BH_STORE_H
 
@@ -133,6 +133,24 @@ int bh_store_save_kept(struct bh_store *store, const char *workload, const char 
 int bh_store_load_kept(struct bh_store *store,
 		       void (*row)(void *user, const char *workload, const char *text), void *user,
 		       struct bh_error *err);
+
+/* Addresses that a workload was given when it asked for a name; times in µs. */
+struct bh_stored_answer {
+	const char *workload;
+	const char *name;
+	const char *addr;
+	int64_t until;
+	int64_t used;
+};
+int bh_store_save_answer(struct bh_store *store, const struct bh_stored_answer *answer,
+			 struct bh_error *err);
+/* By workload, name and address. */
+int bh_store_drop_answer(struct bh_store *store, const struct bh_stored_answer *answer,
+			 struct bh_error *err);
+/* In order of their last use. */
+int bh_store_load_answers(struct bh_store *store,
+			  void (*row)(void *user, const struct bh_stored_answer *answer),
+			  void *user, struct bh_error *err);
 
 /* Events as the JSON they are shown as; numbered from 1 without gaps. Only the newest `keep` stay.
  */

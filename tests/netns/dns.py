@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""dns.py serve | ask NAME TYPE udp|tcp | push NAME: a name server for anything in lab-db, whoever
-asks it, and one that answers unasked. Every name is an alias of an alias of lab-internet."""
+"""dns.py serve FILE | ask NAME TYPE udp|tcp | race NAME | push NAME: a name server for anything in lab-db, whoever
+asks it, and one that answers unasked. Every name is an alias of an alias of lab-internet; of one that
+begins with "pool" each answer gives the next of eight addresses, and "inside" is lab-db. ask prints the
+address; race asks and connects until it is let through, and prints after how many milliseconds and
+refusals that was."""
 import socket
 import struct
 import sys
@@ -12,6 +15,20 @@ ADDRESSES = {
     1: socket.inet_aton("203.0.113.10"),
     28: socket.inet_pton(socket.AF_INET6, "2001:db8:77::10"),
 }
+
+
+POOL = [socket.inet_aton(f"203.0.113.{last}") for last in range(11, 19)]
+POOL6 = [socket.inet_pton(socket.AF_INET6, f"2001:db8:77::{last}") for last in range(11, 19)]
+
+
+def address_of(message, kind):
+    if message[13:17] == b"race":
+        return socket.inet_aton(f"203.0.113.2{chr(message[17])}")
+    if message[13:17] == b"pool":
+        pool = POOL if kind == 1 else POOL6
+        pool.append(pool.pop(0))
+        return pool[-1]
+    return socket.inet_aton("10.77.0.41") if message[13:19] == b"inside" else ADDRESSES[kind]
 
 
 def name(text):
@@ -30,7 +47,7 @@ def record(owner, kind, data):
 def reply(message):
     kind = struct.unpack("!H", message[-4:-2])[0]
     answers = [record(name(f"pad{i}.example"), 1, bytes(4)) for i in range(20)]
-    answers.append(record(name("edge.cdn.example"), kind, ADDRESSES[kind]))
+    answers.append(record(name("edge.cdn.example"), kind, address_of(message, kind)))
     answers.append(record(name("cdn.example"), 5, name("edge.cdn.example")))
     answers.append(record(b"\xc0\x0c", 5, name("cdn.example")))
     head = message[:2] + struct.pack("!5H", 0x8180, 1, len(answers), 0, 0)
@@ -77,6 +94,26 @@ elif sys.argv[1] == "ask":
             answer = s.makefile("rb").read()
         if len(answer) < 300:
             sys.exit(1)
+        # The address stands behind the name that the aliases end at.
+        at = answer.index(name("edge.cdn.example")) + len(name("edge.cdn.example")) + 10
+        kind = int(sys.argv[3])
+        family, size = (socket.AF_INET, 4) if kind == 1 else (socket.AF_INET6, 16)
+        print(socket.inet_ntop(family, answer[at : at + size]))
+elif sys.argv[1] == "race":
+    with socket.socket(type=socket.SOCK_DGRAM) as s:
+        s.settimeout(3)
+        s.connect(("10.77.0.41", 53))
+        s.send(query(sys.argv[2], 1))
+        answer = s.recv(4000)
+        told = time.monotonic()
+    at = answer.index(name("edge.cdn.example")) + len(name("edge.cdn.example")) + 10
+    for refused in range(10000):
+        try:
+            socket.create_connection((socket.inet_ntoa(answer[at : at + 4]), 443), 0.2).close()
+            break
+        except OSError:
+            time.sleep(0.001)
+    print(f"{(time.monotonic() - told) * 1000:.0f} {refused}")
 elif sys.argv[1] == "push":
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.bind(("0.0.0.0", 53))

@@ -8,6 +8,7 @@
  *   c ID TEXT                                 a container
  *   r WAS NOW                                 a workload that goes by another name
  *   k TEXT                                    what a governed workload, label:web, was like
+ *   a WORKLOAD NAME ADDRESS UNTIL USED        what a name stands for
  *
  * Then one attachment of the past is there still and another one is new, the rest has gone;
  * somebody asks who it was, and what is known is saved.
@@ -56,6 +57,17 @@ static void add_instance(struct bh_core *core, char *line)
 	bh_store_save_instance(core->store, &stored, &addr, 1, NULL);
 }
 
+static void add_answer(struct bh_core *core, char *line)
+{
+	struct bh_stored_answer stored = { .workload = word(&line) };
+
+	stored.name = word(&line);
+	stored.addr = word(&line);
+	stored.until = number(&line);
+	stored.used = number(&line);
+	bh_store_save_answer(core->store, &stored, NULL);
+}
+
 static void add_row(struct bh_core *core, char *line)
 {
 	const char *kind = word(&line), *id;
@@ -75,6 +87,9 @@ static void add_row(struct bh_core *core, char *line)
 		break;
 	case 'k':
 		bh_store_save_kept(core->store, KEPT, line, NULL);
+		break;
+	case 'a':
+		add_answer(core, line);
 		break;
 	case 'r':
 		id = word(&line);
@@ -98,7 +113,8 @@ static void load(struct bh_core *core)
 	struct bh_error err = { 0 };
 
 	if (bh_core_renamed_load(core, &err) != 0 || bh_core_history_load(core, &err) != 0 ||
-	    bh_core_recall(core, &err) != 0 || bh_core_kept_load(core, &err) != 0)
+	    bh_core_recall(core, &err) != 0 || bh_core_kept_load(core, &err) != 0 ||
+	    bh_core_answers_load(core, &err) != 0)
 		abort();
 }
 
@@ -141,6 +157,19 @@ static void govern(struct bh_core *core)
 	bh_core_kept_tick(core, NOW);
 }
 
+/* What it was told is outside, and a flow that uses it makes it last. */
+static void use_answers(struct bh_core *core)
+{
+	const struct bh_addr addr = core_fixture_addr("203.0.113.9");
+	struct bh_answer_use *use = bh_answers_use(core->answers, "netns:web", &addr);
+
+	core->answers_due = 0;
+	bh_core_answers_tick(core, INT64_MAX);
+	if ((bh_answers_name(core->answers, "netns:web", &addr) != NULL) != (use != NULL))
+		abort();
+	bh_answers_end(use);
+}
+
 static void go_on(struct bh_core *core)
 {
 	bh_model_begin_scan(core->model);
@@ -151,6 +180,7 @@ static void go_on(struct bh_core *core)
 	ask(core, "10.0.0.2", NOW - 1);
 	ask(core, "fd00::2", 0);
 	govern(core);
+	use_answers(core);
 	bh_model_endpoint_gone(core->model, 7, NOW + BH_SECOND);
 	ask(core, "10.0.0.2", NOW + 1);
 }
@@ -169,6 +199,8 @@ static void forget_model(struct bh_core *core)
 	core->remembered = bh_map_new(free);
 	bh_map_free(core->kept);
 	core->kept = bh_map_new(bh_core_kept_free);
+	bh_core_answers_free(core);
+	bh_core_answers_start(core);
 }
 
 /* What was saved is taken up once more. */
@@ -176,7 +208,9 @@ static void come_back(struct bh_core *core)
 {
 	bh_model_mark_dirty(core->model);
 	bh_core_kept_mark_unsaved(core);
-	if (bh_core_history_save(core, NULL) != 0 || bh_core_kept_save(core, NULL) != 0)
+	bh_answers_mark_dirty(core->answers);
+	if (bh_core_history_save(core, NULL) != 0 || bh_core_kept_save(core, NULL) != 0 ||
+	    bh_core_answers_save(core, NULL) != 0)
 		abort();
 	forget_model(core);
 	load(core);
@@ -195,6 +229,11 @@ static void drop_renamed(void *user, const char *was, const char *now)
 	bh_store_drop_renamed(user, was, NULL);
 }
 
+static void drop_answer(void *user, const struct bh_stored_answer *answer)
+{
+	bh_store_drop_answer(user, answer, NULL);
+}
+
 /* To make a store anew takes ten times as long as to use it. */
 static void empty_store(struct bh_core *core)
 {
@@ -206,6 +245,7 @@ static void empty_store(struct bh_core *core)
 	bh_store_trim_instances(core->store, INT64_MAX, 0, SIZE_MAX, &count, &err);
 	bh_store_load_containers(core->store, drop_container, core->store, &err);
 	bh_store_load_renamed(core->store, drop_renamed, core->store, &err);
+	bh_store_load_answers(core->store, drop_answer, core->store, &err);
 	bh_store_save_kept(core->store, KEPT, "", &err);
 	bh_store_trim_events(core->store, 0, &err);
 	bh_core_store_flush(core, &err);

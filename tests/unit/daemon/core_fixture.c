@@ -32,6 +32,7 @@ struct bh_core *core_fixture_new(int64_t keep_departed)
 	STAILQ_INIT(&core->finished);
 	TAILQ_INIT(&core->unnamed);
 	core->names = bh_names_new(10, 100);
+	bh_core_answers_start(core);
 	core->flows = bh_live_flows_new();
 	core->peers = bh_peers_new();
 	core->denials = bh_map_new(free);
@@ -69,6 +70,7 @@ void core_fixture_free(struct bh_core *core)
 		bh_core_tracking_drop(core, live);
 		bh_core_proxy_leave(core, live);
 		bh_name_release(live->dns);
+		bh_core_answer_leave(live);
 		free(live->sni);
 	}
 	bh_live_flows_free(core->flows);
@@ -82,6 +84,7 @@ void core_fixture_free(struct bh_core *core)
 	bh_proxies_free(core->proxies);
 	bh_store_close(core->store);
 	bh_names_free(core->names);
+	bh_core_answers_free(core);
 	bh_neighbourhood_free(core->neighbourhood);
 	bh_ledger_free(core->ledger);
 	bh_called_free(core->called);

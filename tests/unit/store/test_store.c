@@ -838,11 +838,44 @@ static void what_peers_were_called_comes_back(void **state)
 	bh_store_close(store);
 }
 
+static void take_answer(void *user, const struct bh_stored_answer *answer)
+{
+	bh_buffer_printf(user, "%s %s %s %lld %lld\n", answer->workload, answer->name, answer->addr,
+			 (long long)answer->until, (long long)answer->used);
+}
+
+static void answers_come_back_in_order_of_use(void **state)
+{
+	static const struct bh_stored_answer answers[] = {
+		{ "web", "pay.example", "203.0.113.1", 10, 7 },
+		{ "web", "pay.example", "203.0.113.2", 20, 6 },
+		{ "web", "cdn.example", "203.0.113.1", 30, 5 },
+		{ "web", "pay.example", "203.0.113.1", 40, 8 },
+		{ "job", "pay.example", "203.0.113.1", 50, 9 },
+	};
+	struct bh_store *store = open_store();
+	struct bh_buffer rows = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
+		assert_int_equal(bh_store_save_answer(store, &answers[i], NULL), 0);
+	assert_int_equal(bh_store_drop_answer(store, &answers[1], NULL), 0);
+	bh_store_close(store);
+	store = open_store();
+	assert_int_equal(bh_store_load_answers(store, take_answer, &rows, NULL), 0);
+	assert_string_equal(rows.data, "web cdn.example 203.0.113.1 30 5\n"
+				       "web pay.example 203.0.113.1 40 8\n"
+				       "job pay.example 203.0.113.1 50 9\n");
+	bh_buffer_free(&rows);
+	bh_store_close(store);
+}
+
 static void as_the_first_version_left_it(void)
 {
 	execute("DROP TABLE called; DROP TABLE instances; DROP TABLE holders; DROP TABLE watched;"
 		"DROP TABLE renamed; DROP TABLE kept; DROP TABLE ledger; DROP TABLE owners;"
 		"DROP TABLE walks; DROP TABLE contacts; DROP TABLE learning; DROP TABLE decisions;"
+		"DROP TABLE answers;"
 		"CREATE TABLE edges (src_kind INTEGER NOT NULL, src TEXT NOT NULL,"
 		" dst_kind INTEGER NOT NULL, dst TEXT NOT NULL, proto INTEGER NOT NULL,"
 		" port INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,"
@@ -1293,6 +1326,7 @@ int main(void)
 		TEST(a_second_writer_waits_two_seconds_and_says_why),
 		TEST(anothers_database_is_refused_and_left_alone),
 		TEST(what_peers_were_called_comes_back),
+		TEST(answers_come_back_in_order_of_use),
 		TEST(an_older_schema_is_brought_up_to_date),
 		TEST(modes_keep_their_meaning_in_a_newer_schema),
 		TEST(a_newer_schema_is_refused_and_left_alone),
