@@ -253,6 +253,8 @@ static void print_coverage(const struct bh_call *call, const cJSON *answer)
 	bh_table_print(table, "No container and no named namespace is known.");
 	print_list("What is seen of none of them:", bh_get(answer, "unseen"), BH_PLAIN,
 		   call->color);
+	print_list("Whose servers outside have no names:", bh_get(answer, "nameless"), BH_YELLOW,
+		   call->color);
 }
 
 int bh_coverage_run(const struct bh_call *call)

@@ -47,8 +47,9 @@ struct bh_live_flow {
 	bool ended;		      /* its last report is in the ledger */
 	bool unresolved_at_end;	      /* … as one that has an end of nobody's */
 	bool unnamed;		      /* such an end may get its name yet (core_late.c) */
-	bool learned;		      /* its edge is in the ledger, … */
-	bool dns_kept;		      /* … and so is what else its destination is called */
+	const struct bh_peer *learned_as; /* the name that its edge goes to; NULL: to dst */
+	bool learned;			  /* its edge is in the ledger, … */
+	bool dns_kept;			  /* … and so is what else its destination is called */
 	bool sni_kept;
 	bool denied;	  /* by us, as NFLOG said: the way there … */
 	bool denied_back; /* … or back */
@@ -413,18 +414,28 @@ void bh_core_names_gone(struct bh_core *core, uint32_t ifindex);
  * goes by what it was learned as. */
 void bh_core_name_peer(struct bh_core *core, struct bh_live_flow *live);
 /* As whom ledger and policy know the flow's destination: outside, by the name that its source had
- * asked for, where there is one (then *room). */
-const struct bh_peer *bh_core_destination(const struct bh_live_flow *live, struct bh_peer *room);
+ * asked for, or else its workload, when it began (then it may be *room); once it is learned, as
+ * it was then. */
+const struct bh_peer *bh_core_destination(const struct bh_core *core,
+					  const struct bh_live_flow *live, struct bh_peer *room);
 /* Keeps what else the destination of a flow that was learned is called, beside its edge; dst: as
  * bh_core_destination() has it. */
 void bh_core_keep_names(struct bh_core *core, struct bh_live_flow *live, const struct bh_peer *dst);
 /* Whom it was thought to go to is where it came from. */
 void bh_core_unname_peer(struct bh_live_flow *live);
+/* What TLS clients say, after the flows in which they say it. */
+void bh_core_claims(struct bh_core *core, const struct bh_claim *claims, size_t count);
+
+/* core_nameless.c */
 /* How many workloads have servers outside and were told no name at all, as far as was seen; appends
  * the first few of them to *who. */
 size_t bh_core_names_missing(const struct bh_core *core, struct bh_buffer *who);
-/* What TLS clients say, after the flows in which they say it. */
-void bh_core_claims(struct bh_core *core, const struct bh_claim *claims, size_t count);
+/* Whether the workload is one of these, and has rules by name, which would let nothing through;
+ * appends the first few of them to *names. */
+bool bh_core_rules_unseen(const struct bh_core *core, const char *workload,
+			  struct bh_buffer *names);
+/* Sentences, for coverage: those workloads, and others whose rules by name wait for an answer. */
+cJSON *bh_core_nameless_json(const struct bh_core *core);
 
 /* core_answers.c */
 void bh_core_answers_start(struct bh_core *core);

@@ -51,10 +51,12 @@ void bh_core_answers_free(struct bh_core *core)
 static bool is_spoken_of(const struct bh_core *core, const char *name)
 {
 	for (size_t i = 0; core->policy != NULL && i < core->policy->rule_count; i++) {
-		const struct bh_policy_peer *to = &core->policy->rules[i].to;
+		const struct bh_policy_peers *to = &core->policy->rules[i].to;
 
-		if (to->kind == BH_POLICY_DNS && bh_dns_pattern_matches(to->name, name))
-			return true;
+		for (size_t j = 0; j < to->count; j++)
+			if (to->items[j].kind == BH_POLICY_DNS &&
+			    bh_dns_pattern_matches(to->items[j].name, name))
+				return true;
 	}
 	return false;
 }
@@ -62,8 +64,9 @@ static bool is_spoken_of(const struct bh_core *core, const char *name)
 static bool has_rules_by_name(const struct bh_policy *policy)
 {
 	for (size_t i = 0; policy != NULL && i < policy->rule_count; i++)
-		if (policy->rules[i].to.kind == BH_POLICY_DNS)
-			return true;
+		for (size_t j = 0; j < policy->rules[i].to.count; j++)
+			if (policy->rules[i].to.items[j].kind == BH_POLICY_DNS)
+				return true;
 	return false;
 }
 
@@ -169,7 +172,7 @@ void bh_core_name_question(const struct bh_core *core, struct bh_question *quest
 	if (question->dst.dns == NULL && question->src.peer->kind == BH_PEER_WORKLOAD &&
 	    question->dst.peer->kind == BH_PEER_ADDRESS)
 		question->dst.dns = bh_answers_name(core->answers, question->src.peer->name,
-						    &question->dst.addr);
+						    &question->dst.addr, INT64_MAX);
 }
 
 /* --- rules ------------------------------------------------------------------------------------ */

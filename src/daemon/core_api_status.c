@@ -514,6 +514,7 @@ void bh_core_handle_coverage(void *user, const struct bh_api_request *request,
 	struct coverage_writer writer = { core, cJSON_AddArrayToObject(reply->json, "rows") };
 	bh_model_coverage(core->model, add_coverage, &writer);
 	cJSON_AddItemToObject(reply->json, "unseen", bh_core_limits(core));
+	cJSON_AddItemToObject(reply->json, "nameless", bh_core_nameless_json(core));
 }
 
 static void add_member(const struct bh_core *core, const struct bh_instance *instance,

@@ -69,6 +69,8 @@ static void forget(struct bh_core *core, struct bh_live_flow *live)
 	bh_core_proxy_leave(core, live);
 	bh_core_attempt_over(core, live);
 	bh_core_late_leave(core, live);
+	if (live->learned_as != NULL)
+		bh_peers_release(core->peers, live->learned_as);
 	bh_peers_release(core->peers, live->src);
 	bh_peers_release(core->peers, live->dst);
 	bh_name_release(live->dns);
@@ -215,7 +217,7 @@ struct bh_question bh_core_flow_question(const struct bh_core *core,
 						live->flow.direction == BH_DIRECTION_UNKNOWN };
 
 	bh_core_peer_subject(core, live->src, &question.src);
-	bh_core_peer_subject(core, bh_core_destination(live, room), &question.dst);
+	bh_core_peer_subject(core, bh_core_destination(core, live, room), &question.dst);
 	question.src.addr = key->src;
 	question.dst.addr = key->dst;
 	bh_core_name_question(core, &question);
@@ -248,7 +250,7 @@ static void learn(struct bh_core *core, struct bh_live_flow *live)
 	/* The answer may have been another capture process's to see, and have come later. */
 	if (answered)
 		bh_core_name_peer(core, live);
-	const struct bh_peer *dst = bh_core_destination(live, &room);
+	const struct bh_peer *dst = bh_core_destination(core, live, &room);
 	struct bh_contact contact = { .src = live->src,
 				      .dst = dst,
 				      .proto = f->key.proto,
@@ -268,6 +270,8 @@ static void learn(struct bh_core *core, struct bh_live_flow *live)
 				      .lossy = bh_core_flow_is_lossy(core, live) };
 
 	enum bh_unlearned result = bh_ledger_observe(core->ledger, &contact);
+	if (result == BH_LEARNED && !live->learned && dst != live->dst)
+		live->learned_as = bh_peers_get(core->peers, dst);
 	if (result == BH_LEARNED)
 		live->learned = true;
 	if (contact.ends)

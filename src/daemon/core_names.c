@@ -9,8 +9,6 @@
 #include "peer.h"
 #include "timefmt.h"
 
-#define MOST_LISTED 5 /* workloads in one sentence */
-
 void bh_core_names(struct bh_core *core, const struct bh_named *names, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -62,12 +60,24 @@ void bh_core_name_peer(struct bh_core *core, struct bh_live_flow *live)
 	bh_name_use(live->dns);
 }
 
-const struct bh_peer *bh_core_destination(const struct bh_live_flow *live, struct bh_peer *room)
+/* Its own word comes first; a sibling's, or its own before a restart, is the workload's still. */
+static const char *asked_for(const struct bh_core *core, const struct bh_live_flow *live)
 {
-	bool named = live->dns != NULL && live->dst->kind == BH_PEER_ADDRESS &&
-		     bh_peer_by_dns(bh_name_text(live->dns), room);
+	if (live->dns != NULL || live->src->kind != BH_PEER_WORKLOAD)
+		return live->dns != NULL ? bh_name_text(live->dns) : NULL;
+	return bh_answers_name(core->answers, live->src->name, &live->flow.key.dst,
+			       live->flow.first);
+}
 
-	return named ? room : live->dst;
+const struct bh_peer *bh_core_destination(const struct bh_core *core,
+					  const struct bh_live_flow *live, struct bh_peer *room)
+{
+	if (live->dst->kind != BH_PEER_ADDRESS)
+		return live->dst;
+	if (live->learned)
+		return live->learned_as != NULL ? live->learned_as : live->dst;
+	const char *name = asked_for(core, live);
+	return name != NULL && bh_peer_by_dns(name, room) ? room : live->dst;
 }
 
 /* An address that is an edge's destination may have been learned before anybody knew its name. */
@@ -120,59 +130,4 @@ void bh_core_claims(struct bh_core *core, const struct bh_claim *claims, size_t 
 		live->sni = bh_strdup(claims[i].name);
 		live->sequence = ++core->flow_sequence;
 	}
-}
-
-/* Whether any answer for it was seen, on whichever of its interfaces. */
-static bool was_told_anything(const struct bh_core *core, const struct bh_instance *who)
-{
-	struct bh_names_client client = { .ifindex = who->fact.ifindex };
-	const struct bh_instance *beside;
-	size_t at = 0;
-
-	if (bh_names_knows(core->names, &client))
-		return true;
-	while ((beside = bh_model_next_beside(core->model, who, &at)) != NULL) {
-		client.ifindex = beside->fact.ifindex;
-		if (bh_names_knows(core->names, &client))
-			return true;
-	}
-	return false;
-}
-
-static bool is_unnamed_server(const struct bh_live_flow *live)
-{
-	const struct bh_flow *f = &live->flow;
-
-	return live->dst->kind == BH_PEER_ADDRESS && live->src->kind == BH_PEER_WORKLOAD &&
-	       live->dns == NULL && f->answered && f->key.dport != BH_DNS_PORT;
-}
-
-static void list_workload(struct bh_map *seen, const char *workload, struct bh_buffer *who)
-{
-	size_t count = bh_map_count(seen);
-
-	if (bh_map_get_text(seen, workload) != NULL)
-		return;
-	bh_map_put_text(seen, workload, seen);
-	if (count < MOST_LISTED)
-		bh_buffer_printf(who, "%s%s", count > 0 ? ", " : "", workload);
-	else if (count == MOST_LISTED)
-		bh_buffer_puts(who, ", …");
-}
-
-size_t bh_core_names_missing(const struct bh_core *core, struct bh_buffer *who)
-{
-	struct bh_map *seen = bh_map_new(NULL);
-
-	for (const struct bh_live_flow *live = core->oldest; live != NULL; live = live->newer) {
-		if (!is_unnamed_server(live))
-			continue;
-		const struct bh_instance *source =
-			bh_model_at(core->model, live->flow.src_ifindex, live->flow.first);
-		if (source != NULL && source->until == 0 && !was_told_anything(core, source))
-			list_workload(seen, live->src->name, who);
-	}
-	size_t count = bh_map_count(seen);
-	bh_map_free(seen);
-	return count;
 }

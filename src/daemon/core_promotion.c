@@ -78,16 +78,6 @@ struct bh_readiness *bh_core_readiness(const struct bh_core *core)
 
 /* --- whose word the policy is ----------------------------------------------------------------- */
 
-static bool stands_for(const struct bh_policy *policy, const struct bh_policy_peers *peers,
-		       const struct bh_subject *s)
-{
-	for (size_t i = 0; i < peers->count; i++)
-		if (peers->items[i].kind == BH_POLICY_WORKLOAD &&
-		    bh_policy_peer_matches(policy, &peers->items[i], s))
-			return true;
-	return false;
-}
-
 /* Rules that were proposed name the edges that they came from. */
 static bool rests_on_learning(const struct bh_core *core, const char *workload)
 {
@@ -99,8 +89,8 @@ static bool rests_on_learning(const struct bh_core *core, const char *workload)
 		return false;
 	for (size_t i = 0; i < policy->rule_count; i++)
 		if (policy->rules[i].edge_count > 0 &&
-		    (stands_for(policy, &policy->rules[i].from, &subject) ||
-		     stands_for(policy, &policy->rules[i].to, &subject)))
+		    (bh_policy_peers_match(policy, &policy->rules[i].from, &subject) ||
+		     bh_policy_peers_match(policy, &policy->rules[i].to, &subject)))
 			return true;
 	return false;
 }

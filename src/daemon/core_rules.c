@@ -512,6 +512,24 @@ static int check_masked(const struct bh_core *core, const char *workload, uint8_
 			    workload, port);
 }
 
+/* What nobody sees answered, no rule by name lets through. */
+static int check_names(const struct bh_core *core, const char *workload, struct bh_error *err)
+{
+	struct bh_buffer names = { 0 };
+	int result = 0;
+
+	if (bh_core_rules_unseen(core, workload, &names))
+		result = bh_error_set(
+			err, -EPERM,
+			"%s goes to servers outside, and no DNS answer for it was seen: its rules "
+			"by name (%s) would let nothing through. Have its names asked for from "
+			"inside the container (dockerd --dns ADDRESS), or name addresses; bulkhead "
+			"coverage says more",
+			workload, names.data);
+	bh_buffer_free(&names);
+	return result;
+}
+
 int bh_core_mode_allowed(const struct bh_core *core, const char *workload, uint8_t mode,
 			 struct bh_error *err)
 {
@@ -526,7 +544,10 @@ int bh_core_mode_allowed(const struct bh_core *core, const char *workload, uint8
 			"the active policy does not name %s: %s would refuse everything it "
 			"does; add it to the policy's workloads first",
 			workload, bh_mode_name(mode));
-	return bh_mode_refuses(mode) ? check_masked(core, workload, mode, err) : 0;
+	if (!bh_mode_refuses(mode))
+		return 0;
+	int result = check_masked(core, workload, mode, err);
+	return result == 0 ? check_names(core, workload, err) : result;
 }
 
 /* Since when somebody would have seen what the policy denies it. */

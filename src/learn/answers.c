@@ -19,6 +19,7 @@
 struct pair {
 	struct group *group;
 	struct bh_answer_use *place;
+	int64_t since; /* it was told first */
 	int64_t until;
 	int64_t saved_until;
 	bool dirty;
@@ -304,6 +305,7 @@ static struct pair *add_pair(struct bh_answers *a, const struct bh_answer_row *r
 
 	pair->group = group_of(a, owner, row->name);
 	pair->place = place_of(a, owner, &row->addr);
+	pair->since = row->used;
 	pair->saved_until = INT64_MIN / 2;
 	TAILQ_INSERT_TAIL(&pair->group->pairs, pair, of_group);
 	TAILQ_INSERT_TAIL(&pair->place->pairs, pair, of_place);
@@ -364,6 +366,7 @@ void bh_answers_restore(struct bh_answers *a, const struct bh_answer_row *row)
 		return;
 	struct pair *pair = add_pair(a, row);
 	tell(a, pair, row);
+	pair->since = INT64_MIN;
 	pair->saved_until = pair->until;
 }
 
@@ -458,11 +461,17 @@ uint64_t bh_answers_refused(const struct bh_answers *a)
 }
 
 const char *bh_answers_name(const struct bh_answers *a, const char *workload,
-			    const struct bh_addr *addr)
+			    const struct bh_addr *addr, int64_t time)
 {
 	const struct bh_answer_use *place = find_place(a, workload, addr);
+	const struct pair *pair;
 
-	return place != NULL ? TAILQ_LAST(&place->pairs, pairs)->group->name : NULL;
+	if (place == NULL)
+		return NULL;
+	TAILQ_FOREACH_REVERSE(pair, &place->pairs, pairs, of_place)
+	if (pair->since <= time)
+		return pair->group->name;
+	return NULL;
 }
 
 bool bh_answers_knows(const struct bh_answers *a, const char *workload)

@@ -18,7 +18,7 @@ struct bh_answer_row {
 	const char *name; /* as lib/dns_name.h writes it */
 	struct bh_addr addr;
 	int64_t until;
-	int64_t used;
+	int64_t used; /* of what is told: when that was */
 };
 
 /* How many pairs of name and address are kept. */
@@ -36,10 +36,11 @@ bool bh_answers_note(struct bh_answers *answers, const struct bh_answer_row *row
 /* Addresses that found no room, since all the others were in use. */
 uint64_t bh_answers_refused(const struct bh_answers *answers);
 
-/* What the workload called the address when it was told last; NULL: nothing. Good until the next
- * call that is not const. */
+/* What the workload called the address when it was told last, of what it had been told by that
+ * time (what was put back, before every time); NULL: nothing. Good until the next call that is not
+ * const. */
 const char *bh_answers_name(const struct bh_answers *answers, const char *workload,
-			    const struct bh_addr *addr);
+			    const struct bh_addr *addr, int64_t time);
 /* Whether the workload was told anything. */
 bool bh_answers_knows(const struct bh_answers *answers, const char *workload);
 

@@ -91,6 +91,12 @@ static const struct bh_policy_peer *find_source(const struct bh_policy *policy,
 	return NULL;
 }
 
+bool bh_policy_peers_match(const struct bh_policy *policy, const struct bh_policy_peers *peers,
+			   const struct bh_subject *subject)
+{
+	return find_source(policy, peers, subject) != NULL;
+}
+
 static const struct bh_policy_peer *find_destination(const struct bh_policy *policy,
 						     const struct bh_policy_peers *to,
 						     const struct bh_subject *s)

@@ -63,5 +63,8 @@ void bh_policy_evaluate(const struct bh_policy *policy, const struct bh_question
  * the source calls so, and for no address that it does not. */
 bool bh_policy_peer_matches(const struct bh_policy *policy, const struct bh_policy_peer *peer,
 			    const struct bh_subject *subject);
+/* The same for any of them. */
+bool bh_policy_peers_match(const struct bh_policy *policy, const struct bh_policy_peers *peers,
+			   const struct bh_subject *subject);
 
 #endif

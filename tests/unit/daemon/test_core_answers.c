@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +55,7 @@ static const char *known(const struct bh_core *core, const char *workload, const
 {
 	struct bh_addr of = core_fixture_addr(addr);
 
-	return bh_answers_name(core->answers, workload, &of);
+	return bh_answers_name(core->answers, workload, &of, INT64_MAX);
 }
 
 static void an_answer_touches_the_rules_that_speak_of_it(void **state)
@@ -163,26 +164,92 @@ static void a_flow_keeps_its_answer(void **state)
 	assert_true(core->rules_dirty);
 }
 
-/* What one replica was told counts for its workload, though the flow itself has no name. */
+/* Of what its workload was told by then the flow's destination has its name; rules go by all that
+ * it was told since. */
 static void a_question_goes_by_what_the_workload_was_told(void **state)
 {
 	struct bh_core *core = *state;
 	struct bh_flow flow = outward(1, 7), others = outward(2, 8);
 	struct bh_answer_row row = { "netns:web", "pay.example", core_fixture_addr(OUTSIDE),
-				     NOW + BH_SECOND, NOW };
+				     NOW + 9 * BH_SECOND, NOW + 2 };
 	struct bh_answer answer;
 	struct bh_peer room;
 
-	bh_answers_note(core->answers, &row);
 	bh_core_flows(core, &flow, 1);
-	assert_null(core->newest->dns);
-	struct bh_question question = bh_core_flow_question(core, core->newest, &room);
-	assert_string_equal(question.dst.dns, "pay.example");
+	struct bh_live_flow *live = core->newest;
+	bh_answers_note(core->answers, &row);
+	struct bh_question question = bh_core_flow_question(core, live, &room);
+	assert_int_equal(question.dst.peer->kind, BH_PEER_ADDRESS);
+	bh_policy_evaluate(core->policy, &question, &answer);
+	assert_int_equal(answer.verdict, BH_ALLOW);
+	live->flow.first = NOW + 2;
+	question = bh_core_flow_question(core, live, &room);
+	assert_string_equal(question.dst.peer->name, "dns:pay.example");
 	bh_policy_evaluate(core->policy, &question, &answer);
 	assert_int_equal(answer.verdict, BH_ALLOW);
 	bh_core_flows(core, &others, 1);
 	question = bh_core_flow_question(core, core->newest, &room);
+	assert_int_equal(question.dst.peer->kind, BH_PEER_ADDRESS);
 	assert_null(question.dst.dns);
+}
+
+static void a_learned_flow_keeps_its_name(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_flow flow = outward(1, 7);
+	struct bh_peer room;
+
+	flow.direction = BH_DIRECTION_SYN;
+	flow.answered = flow.established = true;
+	told(core, 7, "pay.example", OUTSIDE);
+	bh_core_names_gone(core, 7);
+	bh_core_flows(core, &flow, 1);
+	assert_null(core->newest->dns);
+	assert_string_equal(bh_core_destination(core, core->newest, &room)->name,
+			    "dns:pay.example");
+	told(core, 7, "cdn.example", OUTSIDE);
+	assert_string_equal(bh_core_destination(core, core->newest, &room)->name,
+			    "dns:pay.example");
+}
+
+static bool coverage_says(const struct bh_core *core, const char *expected)
+{
+	cJSON *sentences = bh_core_nameless_json(core);
+	char *text = cJSON_PrintUnformatted(sentences);
+	bool result = strcmp(text, expected) == 0;
+
+	if (!result)
+		print_error("%s\n", text);
+	free(text);
+	cJSON_Delete(sentences);
+	return result;
+}
+
+static void rules_by_name_need_answers_that_are_seen(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_flow flow = outward(1, 7), others = outward(2, 8);
+	struct bh_error err = { 0 };
+
+	assert_true(coverage_says(core, "[\"no DNS answer for netns:web was seen yet; without one "
+					"its rules by name (dns:pay.example) cannot be enforced: "
+					"they let nothing through\"]"));
+	assert_int_equal(bh_core_mode_allowed(core, "netns:web", BH_ENFORCE, &err), 0);
+	flow.answered = others.answered = true;
+	bh_core_flows(core, &flow, 1);
+	bh_core_flows(core, &others, 1);
+	assert_true(coverage_says(core, "[\"netns:web goes to servers outside, and no DNS answer "
+					"for it was seen; without one its rules by name "
+					"(dns:pay.example) cannot be enforced: they let nothing "
+					"through\",\"netns:db goes to servers outside, and no DNS "
+					"answer for it was seen\"]"));
+	assert_int_equal(bh_core_mode_allowed(core, "netns:web", BH_ENFORCE, &err), -EPERM);
+	assert_non_null(strstr(err.text, "by name (dns:pay.example) would let nothing through"));
+	assert_int_equal(bh_core_mode_allowed(core, "netns:web", BH_AUDIT, &err), 0);
+	told(core, 7, "other.example", OUTSIDE);
+	told(core, 8, "other.example", OUTSIDE);
+	assert_true(coverage_says(core, "[]"));
+	assert_int_equal(bh_core_mode_allowed(core, "netns:web", BH_ENFORCE, &err), 0);
 }
 
 static void answers_outlive_a_restart(void **state)
@@ -219,6 +286,8 @@ int main(void)
 		TEST(of_too_many_that_wait_the_oldest_go),
 		TEST(a_flow_keeps_its_answer),
 		TEST(a_question_goes_by_what_the_workload_was_told),
+		TEST(a_learned_flow_keeps_its_name),
+		TEST(rules_by_name_need_answers_that_are_seen),
 		TEST(answers_outlive_a_restart),
 	};
 

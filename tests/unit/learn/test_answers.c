@@ -66,7 +66,7 @@ static const char *name_of(const struct bh_answers *a, const char *workload, con
 {
 	struct bh_addr of = address(addr);
 
-	return bh_answers_name(a, workload, &of);
+	return bh_answers_name(a, workload, &of, INT64_MAX);
 }
 
 static void an_answer_is_its_workloads_alone(void **state)
@@ -86,6 +86,23 @@ static void an_answer_is_its_workloads_alone(void **state)
 	assert_true(bh_answers_knows(a, "web"));
 	assert_false(bh_answers_knows(a, "job"));
 	assert_holds(a, "web cdn.example 203.0.113.1\nweb pay.example 203.0.113.1\n");
+	bh_answers_free(a);
+}
+
+static void a_name_counts_from_when_it_was_told(void **state)
+{
+	struct bh_answers *a = bh_answers_new(&limits);
+	struct bh_addr addr = address("203.0.113.1");
+	struct bh_answer_row before = { "web", "old.example", addr, 5 * BH_SECOND, BH_SECOND };
+
+	(void)state;
+	told(a, "web", "pay.example", "203.0.113.1", 3);
+	told(a, "web", "cdn.example", "203.0.113.1", 5);
+	told(a, "web", "pay.example", "203.0.113.1", 7);
+	assert_null(bh_answers_name(a, "web", &addr, 3 * BH_SECOND - 1));
+	assert_string_equal(bh_answers_name(a, "web", &addr, 3 * BH_SECOND), "pay.example");
+	bh_answers_restore(a, &before);
+	assert_string_equal(bh_answers_name(a, "web", &addr, 0), "old.example");
 	bh_answers_free(a);
 }
 
@@ -246,6 +263,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_answer_is_its_workloads_alone),
+		cmocka_unit_test(a_name_counts_from_when_it_was_told),
 		cmocka_unit_test(what_a_flow_uses_stays),
 		cmocka_unit_test(an_answer_again_makes_it_last),
 		cmocka_unit_test(a_name_has_so_many_addresses),
