@@ -22,6 +22,7 @@
 #include "rules_wire.h"
 #include "ruleset.h"
 #include "timefmt.h"
+#include "wider.h"
 
 /* How long changes are gathered at most, in ms: half as long as the ruleset before took to compile
  * and to be confirmed, so that a burst of containers costs two thirds of the time at worst, and one
@@ -688,6 +689,7 @@ struct bh_policy *bh_core_propose(struct bh_core *core)
 	}
 	describe_edges(&list, &header);
 	bh_core_describe_masked(core, &header);
+	bh_propose_wider(list.edges, list.count, &header);
 	struct bh_propose_input input = { .edges = list.edges,
 					  .edge_count = list.count,
 					  .workloads = workloads,
