@@ -164,6 +164,22 @@ static void a_flow_keeps_its_answer(void **state)
 	assert_true(core->rules_dirty);
 }
 
+/* It turns out that the other end opened it. */
+static void a_flow_that_is_turned_round_leaves_its_answer(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_flow flow = outward(1, 7);
+
+	told(core, 7, "pay.example", OUTSIDE);
+	bh_core_flows(core, &flow, 1);
+	assert_non_null(core->newest->answer);
+	core->newest->responder = BH_RESPONDER_SRC;
+	bh_core_flows(core, &flow, 1);
+	assert_null(core->newest->answer);
+	bh_core_answers_tick(core, NOW + 9999 * BH_SECOND);
+	assert_null(known(core, "netns:web", OUTSIDE));
+}
+
 /* Of what its workload was told by then the flow's destination has its name; rules go by all that
  * it was told since. */
 static void a_question_goes_by_what_the_workload_was_told(void **state)
@@ -285,6 +301,7 @@ int main(void)
 		TEST(an_answer_waits_until_it_is_known_whose_it_is),
 		TEST(of_too_many_that_wait_the_oldest_go),
 		TEST(a_flow_keeps_its_answer),
+		TEST(a_flow_that_is_turned_round_leaves_its_answer),
 		TEST(a_question_goes_by_what_the_workload_was_told),
 		TEST(a_learned_flow_keeps_its_name),
 		TEST(rules_by_name_need_answers_that_are_seen),

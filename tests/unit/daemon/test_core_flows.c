@@ -458,6 +458,7 @@ static void a_name_that_comes_late_counts_until_the_flow_is_learned(void **state
 	bh_core_flows(core, &learned, 1);
 	assert_int_equal(edge_to(core, "dns:pay.example").connections, 1);
 	assert_int_equal(edge_to(core, "203.0.113.9").connections, 1);
+	assert_true(is_called(core, &learned, NULL));
 	/* Whoever reads of the address is told what it was called since. */
 	bh_called_get(core->called, edge_to(core, "203.0.113.9").src->name, "203.0.113.9", &names);
 	assert_int_equal(names.counts[BH_CALLED_BY_DNS], 1);

@@ -1005,6 +1005,8 @@ static void names_are_the_addresses_that_a_workload_was_given(void **state)
 		{ "web", "pay.example", "2001:db8::2" },
 		{ "web", "z.b.cdn.example", "203.0.113.3" },
 		{ "web", "zzz.example", "203.0.113.4" },
+		{ "xyz", "a.cdn.example", "203.0.113.6" },
+		{ "xyz", "pay.example", "203.0.113.7" },
 	};
 	struct bh_compile_name names[sizeof(given) / sizeof(given[0])];
 	struct bh_policy *policy =
