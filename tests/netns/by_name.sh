@@ -63,6 +63,7 @@ inside=$(ask lab-job inside.example)
 eventually 10 edge_by_name netns:lab-job pool.example || fail "nothing was learned by name"
 eventually 10 has_edge netns:lab-job netns:lab-db 53 || fail "the name server was not learned"
 no_edge_by_address || fail "there is an edge for an address of the pool"
+accept_all
 bh policy propose >"$scratch/policy" || fail "nothing is proposed"
 grep -q '^    to: dns:pool.example$' "$scratch/policy" || fail "the proposal has no rule by name"
 # lab-web is to have the same right, and nobody has told it of an address; inside.example is a container.
@@ -81,7 +82,7 @@ cat >>"$scratch/policy" <<-END
 	    ports: [443/tcp]
 END
 bh policy apply "$scratch/policy" >/dev/null || fail "the policy is refused"
-bh mode netns:lab-job enforce >/dev/null && bh mode netns:lab-web enforce >/dev/null || fail "not enforced"
+bh mode netns:lab-job enforce --anyway >/dev/null && bh mode netns:lab-web enforce --anyway >/dev/null || fail "not enforced"
 eventually 10 status_is '.enforcement.state == "active"' || fail "the rules are not in force"
 
 step "what was answered before is let through, what never was is not"

@@ -50,7 +50,7 @@ cat >"$scratch/policy.yaml" <<-YAML
 	rules: []
 YAML
 bh policy apply "$scratch/policy.yaml" >/dev/null || fail "apply"
-bh mode "netns:$host-server" enforce >/dev/null || fail "enforce"
+bh mode "netns:$host-server" enforce --anyway >/dev/null || fail "enforce"
 add_guest late br0 10.77.0.4/24
 resident late
 hook 10 --on-timeout refuse
@@ -86,8 +86,8 @@ YAML
 bh policy apply "$scratch/policy.yaml" >/dev/null || fail "apply"
 add_guest bare br0
 quiet_guest void
-eventually 10 bh mode "netns:$host-bare" enforce || fail "enforce bare"
-eventually 10 bh mode "netns:$host-void" enforce || fail "enforce void"
+eventually 10 bh mode "netns:$host-bare" enforce --anyway || fail "enforce bare"
+eventually 10 bh mode "netns:$host-void" enforce --anyway || fail "enforce void"
 for guest in bare void; do
 	resident $guest
 	hook 4 --on-timeout refuse

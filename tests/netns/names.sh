@@ -118,6 +118,7 @@ edge_named() {
 eventually 10 edge_named || fail "the edges do not go by the names"
 bh edges | grep -q 'dns:pay.example "claimed.example" (claimed)' || fail "the table of edges shows no name"
 bh map --format dot | grep -q '"netns:lab-job" -> "dns:six.example"' || fail "the map shows no name"
+accept_all
 bh policy propose >"$scratch/proposal" || fail "nothing is proposed"
 grep -q '^    to: dns:pay.example$' "$scratch/proposal" || fail "the proposal says no name"
 grep -q '# DNS called it: pay.example$' "$scratch/proposal" ||

@@ -56,7 +56,7 @@ cat >"$scratch/policy.yaml" <<-YAML
 YAML
 govern() {
 	bh policy apply "$scratch/policy.yaml" >/dev/null || fail "apply"
-	bh mode all enforce >/dev/null || fail "enforce"
+	bh mode all enforce --anyway >/dev/null || fail "enforce"
 	eventually 10 status_is '.enforcement.state == "active"' || fail "no rules in the kernel"
 }
 govern

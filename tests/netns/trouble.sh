@@ -309,7 +309,7 @@ step "mode all changes all or none"
 printf 'bulkhead-policy: 1\nworkloads:\n  one: {bulkhead.workload: "netns:%s"}\nrules: []\n' \
 	"$host-one" >"$scratch/half.yaml"
 bh policy apply "$scratch/half.yaml" >/dev/null || fail "apply"
-refused "does not name netns:$host-two" bh mode all audit
+refused "does not name netns:$host-two" bh mode all audit --anyway
 status_is '.modes.learn == 2 and .modes.audit == 0' || fail "a refused mode was half set"
 stop_daemon
 

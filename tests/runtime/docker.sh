@@ -128,11 +128,12 @@ sleep 2
 saw_twenty || fail "20 connections became $(seen) flows"
 
 step "propose, apply, audit"
+accept_all
 bh policy propose >"$scratch/policy.yaml" || fail "no proposal"
 grep -q 'compose:shop/api' "$scratch/policy.yaml" || fail "the proposal names no api"
 bh policy apply "$scratch/policy.yaml" --why "first" || fail "apply"
 bh policy check || fail "the applied policy would block what was learned"
-bh mode all audit || fail "audit"
+bh mode all audit --anyway || fail "audit"
 eventually 10 status_is '.enforcement.state == "active"' || fail "no rules in the kernel"
 connects shop_web_1 shop_db_1 5432 || fail "audit must not block"
 eventually 10 has_event '.kind == "would-deny" and .src.workload == "compose:shop/web" and
@@ -140,7 +141,7 @@ eventually 10 has_event '.kind == "would-deny" and .src.workload == "compose:sho
 	fail "audit said nothing of web -> db"
 
 step "enforce: what was learned goes on, the rest is refused"
-bh mode all enforce || fail "enforce"
+bh mode all enforce --anyway || fail "enforce"
 eventually 10 status_is '.modes.enforce == 3' || fail "not enforced"
 sleep 0.5
 goes_on shop_web_1 || fail "enforcement broke web"

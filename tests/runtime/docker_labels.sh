@@ -90,7 +90,7 @@ cat >"$scratch/policy.yaml" <<-YAML
 YAML
 bh policy apply "$scratch/policy.yaml" >/dev/null || fail "apply"
 eventually 15 instance_is label:server server || fail "server is not known"
-bh mode label:server enforce >/dev/null || fail "enforce"
+bh mode label:server enforce --anyway >/dev/null || fail "enforce"
 eventually 10 status_is '.enforcement.state == "active"' || fail "no rules in the kernel"
 server=$(d inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' server)
 # From its first moment on it tries, until it is well known.

@@ -74,9 +74,10 @@ bh flows --format json | jq -e -s 'any(.[]; .src.workload == "compose:shop/web" 
 	>/dev/null || fail "the published port is not one flow: $(bh flows)"
 
 step "enforced, all of it goes on"
+accept_all
 bh policy propose >"$scratch/policy.yaml"
 bh policy apply "$scratch/policy.yaml" >/dev/null || fail "apply: $(cat "$scratch/policy.yaml")"
-bh mode all enforce >/dev/null || fail "enforce"
+bh mode all enforce --anyway >/dev/null || fail "enforce"
 eventually 10 status_is '.modes.enforce == 2 and .enforcement.state == "active"' || fail "not enforced"
 everybody
 reaches web 10.88.0.1 22 && fail "web reached the host"
@@ -114,6 +115,7 @@ edge masked compose:shop/db 80 | jq -e '.clients == ["compose:shop/web"]' >/dev/
 	fail "the client is not named: $(edge masked compose:shop/db 80)"
 
 step "the proposal names the decision; without it db is not enforced"
+accept_all
 bh policy propose >"$scratch/policy.yaml"
 grep -q '^# To be decided: somebody opened 80/tcp of compose:shop/db' "$scratch/policy.yaml" ||
 	fail "the proposal is silent: $(cat "$scratch/policy.yaml")"
@@ -128,16 +130,16 @@ python3 - "$scratch/policy.yaml" <<-'PYTHON'
 	open(sys.argv[1], "w").write(text)
 PYTHON
 bh policy apply "$scratch/policy.yaml" >/dev/null || fail "apply"
-bh mode compose:shop/db enforce 2>"$scratch/refusal" && fail "db is enforced although nobody decided"
+bh mode compose:shop/db enforce --anyway 2>"$scratch/refusal" && fail "db is enforced although nobody decided"
 grep -q 'docker-proxy of host:8080' "$scratch/refusal" || fail "refused without a reason: $(cat "$scratch/refusal")"
-bh mode compose:shop/db audit >/dev/null || fail "audit blocks nothing, and needs no decision"
+bh mode compose:shop/db audit --anyway >/dev/null || fail "audit blocks nothing, and needs no decision"
 cat >>"$scratch/policy.yaml" <<-'YAML'
 	  - from: host
 	    to: compose:shop/db
 	    ports: [80/tcp]
 YAML
 bh policy apply "$scratch/policy.yaml" >/dev/null || fail "apply: $(cat "$scratch/policy.yaml")"
-bh mode all enforce >/dev/null || fail "the decision does not count"
+bh mode all enforce --anyway >/dev/null || fail "the decision does not count"
 eventually 10 status_is '.modes.enforce == 2 and .enforcement.state == "active"' || fail "not enforced"
 must_reach web 10.88.0.1 8080
 reaches web 10.88.0.2 81 && fail "web reached what nobody allowed"

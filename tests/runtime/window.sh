@@ -85,7 +85,7 @@ cat >"$scratch/policy.yaml" <<-YAML
 YAML
 bh policy apply "$scratch/policy.yaml" >/dev/null || fail "apply"
 reside
-eventually 10 bh mode label:visitor enforce || fail "enforce"
+eventually 10 bh mode label:visitor enforce --anyway || fail "enforce"
 eventually 10 status_is '.enforcement.state == "active"' || fail "no rules in the kernel"
 d rm -f resident >/dev/null
 

@@ -120,9 +120,10 @@ within regular-1 python3 "$visitor" visit 20 100 $server4 >>"$scratch/done-regul
 job 0
 eventually 15 learned regular || fail "the first visit was not learned"
 eventually 15 learned job || fail "a job was not learned"
+accept_all
 bh policy propose >"$scratch/policy.yaml" || fail "propose"
 bh policy apply "$scratch/policy.yaml" >/dev/null || fail "apply"
-bh mode netns:server enforce >/dev/null || fail "enforce"
+bh mode netns:server enforce --anyway >/dev/null || fail "enforce"
 eventually 10 status_is '.enforcement.state == "active"' || fail "not enforced"
 
 step "a day in $seconds seconds"
