@@ -9,6 +9,7 @@
 
 #include "address.h"
 #include "digits.h"
+#include "edge_id.h"
 #include "peer.h"
 #include "protocol.h"
 #include "timefmt.h"
@@ -286,12 +287,13 @@ void bh_json_edge(struct bh_buffer *out, const struct bh_edge *edge, unsigned re
 {
 	char first[BH_TIME_TEXT], last[BH_TIME_TEXT], proto[BH_PROTOCOL_TEXT];
 
-	char bytes[24] = "null";
+	char bytes[24] = "null", id[BH_EDGE_ID_TEXT];
 	bool masked = edge->src->kind == BH_PEER_MASKED;
 
 	if (edge->bytes != BH_BYTES_UNKNOWN)
 		snprintf(bytes, sizeof(bytes), "%" PRIu64, edge->bytes);
-	append_text(out, "{\"src\":", bh_peer_text(edge->src));
+	bh_buffer_printf(out, "{\"id\":\"%s\"", bh_edge_id_format(bh_edge_id(edge), id));
+	append_text(out, ",\"src\":", bh_peer_text(edge->src));
 	append_text(out, ",\"dst\":", edge->dst->name);
 	bh_buffer_printf(out,
 			 ",\"proto\":\"%s\",\"port\":%u,\"first\":%s,\"last\":%s,"

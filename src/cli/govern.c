@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Commands that decide: policies, modes, and why something is allowed or not. */
+/* Commands that decide: policies and modes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,6 +69,79 @@ int bh_propose_run(const struct bh_call *call)
 	return show_document(call, &request, print_policy);
 }
 
+/* --- numbers ---------------------------------------------------------------------------------- */
+
+/* "# rule 12" at the end of a line, with the space before it: where it begins; else the end. */
+static size_t without_number(const char *line, size_t length)
+{
+	static const char word[] = "# rule ";
+	size_t at = length;
+
+	while (at > 0 && line[at - 1] >= '0' && line[at - 1] <= '9')
+		at--;
+	if (at == length || at < sizeof(word) - 1 ||
+	    memcmp(line + at - (sizeof(word) - 1), word, sizeof(word) - 1) != 0)
+		return length;
+	for (at -= sizeof(word) - 1; at > 0 && line[at - 1] == ' ';)
+		at--;
+	return at;
+}
+
+/* The text with the number of each rule behind the line that it begins in. */
+static char *numbered(const char *text, const struct bh_policy *policy)
+{
+	struct bh_buffer out = { 0 };
+	size_t rule = 0;
+
+	bh_buffer_puts(&out, "");
+	for (int number = 1; *text != '\0'; number++) {
+		size_t length = strcspn(text, "\n"), kept = without_number(text, length);
+
+		while (rule < policy->rule_count && policy->rules[rule].line < number)
+			rule++;
+		bh_buffer_append(&out, text, kept);
+		if (rule < policy->rule_count && policy->rules[rule].line == number)
+			bh_buffer_printf(&out, "  # rule %zu", rule + 1);
+		text += length;
+		if (*text == '\n') {
+			bh_buffer_puts(&out, "\n");
+			text++;
+		}
+	}
+	return bh_buffer_steal(&out);
+}
+
+static bool says_the_same(const struct bh_policy *policy, const char *text)
+{
+	struct bh_error err = { 0 };
+	struct bh_policy *other = bh_policy_parse(text, strlen(text), "policy", &err);
+	char left[65], right[65] = "";
+
+	if (other == NULL)
+		return false;
+	bh_policy_revision(policy, left);
+	bh_policy_revision(other, right);
+	bh_policy_free(other);
+	return strcmp(left, right) == 0;
+}
+
+/* The active policy, its rules numbered as answers speak of them. In a document whose lines leave
+ * no room for that – JSON, a text that goes on in the next line – they are not. */
+static int print_numbered(const struct bh_call *call, char *text)
+{
+	struct bh_error err = { 0 };
+	struct bh_policy *policy = call->json || text[strspn(text, " \t\r\n")] == '{'
+					   ? NULL
+					   : bh_policy_parse(text, strlen(text), "policy", &err);
+	char *better = policy != NULL ? numbered(text, policy) : NULL;
+	int result =
+		print_policy(call, better != NULL && says_the_same(policy, better) ? better : text);
+
+	free(better);
+	bh_policy_free(policy);
+	return result;
+}
+
 int bh_show_run(const struct bh_call *call)
 {
 	bool nft = bh_call_option(call, "nft") != NULL;
@@ -79,7 +152,10 @@ int bh_show_run(const struct bh_call *call)
 				   "policy show --nft shows the rules in force; only "
 				   "policies have numbers");
 	bh_request_add(&request, "number", call->arguments[0]);
-	return show_document(call, &request, nft ? print_rules : print_policy);
+	return show_document(call, &request,
+			     nft			? print_rules
+			     : call->argument_count > 0 ? print_policy
+							: print_numbered);
 }
 
 /* The file's text, freed by the caller where it could be read. */
@@ -248,7 +324,7 @@ int bh_history_run(const struct bh_call *call)
 	return bh_client_show(call, &request, &view);
 }
 
-/* --- modes and explanations ------------------------------------------------------------------- */
+/* --- modes ------------------------------------------------------------------------------------ */
 
 static void print_modes(const struct bh_call *call, const cJSON *answer)
 {
@@ -271,44 +347,5 @@ int bh_mode_run(const struct bh_call *call)
 	bh_request_add(&request, "mode", call->arguments[1]);
 	bh_request_add(&request, "anyway", bh_call_option(call, "anyway") != NULL ? "1" : NULL);
 	bh_request_add(&request, "why", bh_call_option(call, "why"));
-	return bh_client_show(call, &request, &view);
-}
-
-static bool is_allowed(const cJSON *answer)
-{
-	return strcmp(bh_word(answer, "verdict"), "allow") == 0;
-}
-
-static void print_explanation(const struct bh_call *call, const cJSON *answer)
-{
-	const char *verdict = bh_word(answer, "verdict");
-	enum bh_color color = is_allowed(answer)	     ? BH_GREEN
-			      : strcmp(verdict, "deny") == 0 ? BH_RED
-							     : BH_YELLOW;
-
-	printf("%s → %s  %s: %s%s%s\n  %s\n", bh_word(answer, "src"), bh_word(answer, "dst"),
-	       bh_word(answer, "port"), bh_color_on(color, call->color), verdict,
-	       bh_color_off(color, call->color), bh_word(answer, "reason"));
-	if (!is_allowed(answer) && bh_text(answer, "workload") != NULL)
-		printf("  %s %s\n", bh_word(answer, "workload"),
-		       cJSON_IsTrue(bh_get(answer, "blocked"))	 ? "refuses it"
-		       : cJSON_IsTrue(bh_get(answer, "audited")) ? "reports it, and it passes"
-								 : "is learning: it passes");
-}
-
-static int judge_explanation(const cJSON *answer)
-{
-	return is_allowed(answer) ? BH_EXIT_DONE : BH_EXIT_NO;
-}
-
-int bh_explain_run(const struct bh_call *call)
-{
-	static const struct bh_view view = { .print = print_explanation,
-					     .judge = judge_explanation };
-	struct bh_request request = { .path = "/v1/explain" };
-
-	bh_request_add(&request, "src", call->arguments[0]);
-	bh_request_add(&request, "dst", call->arguments[1]);
-	bh_request_add(&request, "port", call->arguments[2]);
 	return bh_client_show(call, &request, &view);
 }

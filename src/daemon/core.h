@@ -22,6 +22,7 @@
 #include "names.h"
 #include "peers.h"
 #include "policy.h"
+#include "sample_clock.h"
 #include "server.h"
 #include "store.h"
 #include "window.h"
@@ -36,6 +37,7 @@ struct bh_live_flow {
 	struct bh_answer_use *answer; /* that led there; NULL: none is known */
 	uint64_t replica;	      /* hash of the source instance, 0: no workload */
 	uint64_t counted_bytes;	      /* already told to the ledger */
+	uint64_t edge;		      /* edge_id.h: what was learned from it, if it was */
 	uint8_t responder;	      /* enum bh_responder, of the flow as reported */
 	uint8_t told_by;	      /* enum bh_direction: how the responder is known */
 	uint8_t tracking;	      /* enum bh_tracking */
@@ -144,6 +146,7 @@ struct bh_core {
 	int64_t expiries_seen;	     /* µs: decisions that expired up to then were told of */
 	int64_t versions_due;	     /* µs: when all of them are looked at next */
 	struct bh_called *called;    /* what the edges' destinations outside were called */
+	struct bh_sample_clock *samples; /* of which edges a flow was kept lately */
 
 	struct bh_names *names;	    /* of peers outside, as DNS named them, by interface */
 	struct bh_answers *answers; /* what names stand for, by workload */
@@ -348,6 +351,13 @@ const struct bh_flow *bh_core_joined_report(const struct bh_live_flow *live);
 struct bh_flow bh_core_joined_flow(const struct bh_live_flow *live);
 /* What the client named instead; NULL: the server itself. */
 const struct bh_flow_key *bh_core_joined_named(const struct bh_live_flow *live);
+
+/* core_samples.c */
+/* The contact was learned from this flow, which is of its edge from now on; discovered: by it the
+ * edge was. */
+void bh_core_sample(struct bh_core *core, struct bh_live_flow *live,
+		    const struct bh_contact *contact, bool discovered);
+int bh_core_samples_load(struct bh_core *core, struct bh_error *err);
 
 /* core_masked.c */
 /* Where the host stands before a client whom nobody can know: then src is masked, and says why. */

@@ -433,10 +433,19 @@ static void answer_json(const struct bh_core *core, const struct bh_answer *answ
 	cJSON_AddStringToObject(json, "reason", answer->reason);
 }
 
-void bh_core_handle_explain(void *user, const struct bh_api_request *request,
-			    struct bh_api_reply *reply)
+static bool has_policy(const struct bh_core *core, struct bh_api_reply *reply)
 {
-	const struct bh_core *core = user;
+	if (core->policy == NULL)
+		bh_api_fail(
+			reply, 404, "policy",
+			"bulkhead policy propose > policy.yaml; bulkhead policy apply policy.yaml",
+			"no policy is active yet: everything passes");
+	return core->policy != NULL;
+}
+
+static void explain_access(const struct bh_core *core, const struct bh_api_request *request,
+			   struct bh_api_reply *reply)
+{
 	const char *src = bh_api_query(request, "src"), *dst = bh_api_query(request, "dst");
 	const char *port = bh_api_query(request, "port");
 	struct bh_question question = { .sensitive = &core->config.sensitive };
@@ -458,13 +467,8 @@ void bh_core_handle_explain(void *user, const struct bh_api_request *request,
 		bh_core_unknown_workload(core, dst, "dst", reply);
 		return;
 	}
-	if (core->policy == NULL) {
-		bh_api_fail(
-			reply, 404, "policy",
-			"bulkhead policy propose > policy.yaml; bulkhead policy apply policy.yaml",
-			"no policy is active yet: everything passes");
+	if (!has_policy(core, reply))
 		return;
-	}
 	bh_core_name_question(core, &question);
 	bh_policy_evaluate(core->policy, &question, &answer);
 	reply->json = cJSON_CreateObject();
@@ -472,4 +476,16 @@ void bh_core_handle_explain(void *user, const struct bh_api_request *request,
 	cJSON_AddStringToObject(reply->json, "dst", to.name);
 	cJSON_AddStringToObject(reply->json, "port", port);
 	answer_json(core, &answer, reply->json);
+}
+
+void bh_core_handle_explain(void *user, const struct bh_api_request *request,
+			    struct bh_api_reply *reply)
+{
+	const struct bh_core *core = user;
+	int64_t rule;
+
+	if (bh_api_query(request, "rule") == NULL)
+		explain_access(core, request, reply);
+	else if (has_policy(core, reply) && bh_core_number_query(request, "rule", 0, &rule, reply))
+		bh_core_explain_rule(core, rule, reply);
 }

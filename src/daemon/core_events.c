@@ -125,6 +125,7 @@ static void save_anew(struct bh_core *core)
 {
 	bh_ledger_mark_dirty(core->ledger);
 	bh_called_mark_dirty(core->called);
+	bh_sample_clock_forget(core->samples);
 	bh_model_mark_dirty(core->model);
 	bh_core_kept_mark_unsaved(core);
 	bh_answers_mark_dirty(core->answers);

@@ -269,11 +269,14 @@ static void learn(struct bh_core *core, struct bh_live_flow *live)
 						(!live->learned && is_against_policy(core, live)),
 				      .lossy = bh_core_flow_is_lossy(core, live) };
 
+	size_t edges = bh_ledger_count(core->ledger, BH_EDGES);
 	enum bh_unlearned result = bh_ledger_observe(core->ledger, &contact);
 	if (result == BH_LEARNED && !live->learned && dst != live->dst)
 		live->learned_as = bh_peers_get(core->peers, dst);
-	if (result == BH_LEARNED)
+	if (result == BH_LEARNED) {
 		live->learned = true;
+		bh_core_sample(core, live, &contact, bh_ledger_count(core->ledger, BH_EDGES) > edges);
+	}
 	if (contact.ends)
 		live->unresolved_at_end = result == BH_UNLEARNED_UNRESOLVED;
 	if (live->learned) {

@@ -300,6 +300,8 @@ static int open_state(struct bh_core *core, struct bh_error *err)
 	if (result == 0)
 		result = bh_store_load_called(core->store, restore_called, core, err);
 	if (result == 0)
+		result = bh_core_samples_load(core, err);
+	if (result == 0)
 		result = bh_store_events(core->store, -1, 1, note_last_event, core, err);
 	if (result == 0)
 		result = bh_core_rules_load(core, err);
@@ -340,6 +342,7 @@ static void start(struct bh_core *core, const struct bh_config *config)
 	core->model = bh_model_new(&model);
 	core->ledger = bh_ledger_new(&ledger);
 	core->called = bh_called_new(ledger.max_edges);
+	core->samples = bh_sample_clock_new(ledger.max_edges);
 	bh_core_learning_start(core);
 	bh_core_promotion_start(core);
 	STAILQ_INIT(&core->finished);

@@ -153,6 +153,16 @@ void bh_policy_peer_text(const struct bh_policy *p, const struct bh_policy_peer 
 		bh_copy_text(out, size, words[peer->kind]);
 }
 
+bool bh_policy_rule_has_port(const struct bh_policy *p, size_t rule, uint8_t proto, uint16_t port)
+{
+	const struct bh_policy_rule *r = &p->rules[rule];
+
+	for (size_t i = 0; i < r->port_count; i++)
+		if (bh_policy_port_matches(&r->ports[i], proto, port))
+			return true;
+	return false;
+}
+
 static void put_peers(struct bh_buffer *out, const struct bh_policy *p,
 		      const struct bh_policy_peers *peers)
 {

@@ -110,6 +110,9 @@ void bh_policy_peer_text(const struct bh_policy *policy, const struct bh_policy_
 
 /* The policy's own copy of a name or pattern (dns_name.h): the same one for the same text. */
 const char *bh_policy_name(struct bh_policy *policy, const char *text);
+/* Whether it speaks of this destination port; of ICMP: type * 256 + code. */
+bool bh_policy_rule_has_port(const struct bh_policy *policy, size_t rule, uint8_t proto,
+			     uint16_t port);
 
 /* Adding, for proposals. Returns the index. */
 size_t bh_policy_add_workload(struct bh_policy *policy, const char *name);

@@ -108,12 +108,18 @@ static const char *const schema[SCHEMA_VERSION] = {
 	"CREATE TABLE answers (workload TEXT NOT NULL, name TEXT NOT NULL, addr TEXT NOT NULL,"
 	" until INTEGER NOT NULL, used INTEGER NOT NULL,"
 	" PRIMARY KEY (workload, name, addr)) WITHOUT ROWID;"
+	"CREATE TABLE samples (edge INTEGER NOT NULL, newest INTEGER NOT NULL, time INTEGER NOT "
+	"NULL,"
+	" flow TEXT NOT NULL, PRIMARY KEY (edge, newest)) WITHOUT ROWID;"
 	"PRAGMA user_version = 6;",
 };
 
 enum statement {
 	SAVE_CALLED,
 	LOAD_CALLED,
+	SAVE_SAMPLE,
+	GET_SAMPLES,
+	LOAD_SAMPLED,
 	ADD_REVISION,
 	LIST_REVISIONS,
 	GET_REVISION,
@@ -153,6 +159,9 @@ _Static_assert(STATEMENTS <= BH_STORE_STATEMENTS, "each has its place");
 static const char *const sql[STATEMENTS] = {
 	[SAVE_CALLED] = "INSERT OR REPLACE INTO called VALUES (?,?,?)",
 	[LOAD_CALLED] = "SELECT src, dst, names FROM called",
+	[SAVE_SAMPLE] = "INSERT OR REPLACE INTO samples VALUES (?,?,?,?)",
+	[GET_SAMPLES] = "SELECT newest, flow FROM samples WHERE edge = ? ORDER BY newest",
+	[LOAD_SAMPLED] = "SELECT edge, time FROM samples WHERE newest = 1",
 	[ADD_REVISION] = "INSERT INTO revisions VALUES (?,?,?,?,?,?)",
 	[LIST_REVISIONS] = "SELECT * FROM revisions ORDER BY number DESC LIMIT ?",
 	[GET_REVISION] = "SELECT * FROM revisions WHERE number = ?1 OR (?1 = 0 AND number = "
@@ -571,6 +580,61 @@ int bh_store_load_called(struct bh_store *s,
 	struct called_context context = { row, user };
 
 	return bh_store_each_row(s, use(s, LOAD_CALLED), read_called, &context, err);
+}
+
+int bh_store_save_sample(struct bh_store *s, uint64_t edge, bool newest, int64_t time,
+			 const char *flow, struct bh_error *err)
+{
+	sqlite3_stmt *q = use(s, SAVE_SAMPLE);
+
+	sqlite3_bind_int64(q, 1, (sqlite3_int64)edge);
+	sqlite3_bind_int64(q, 2, newest);
+	sqlite3_bind_int64(q, 3, time);
+	bh_store_bind_text(q, 4, flow);
+	return bh_store_run_once(s, q, err);
+}
+
+struct sample_context {
+	void (*row)(void *user, bool newest, const char *flow);
+	void *user;
+};
+
+static void read_sample(sqlite3_stmt *q, void *context)
+{
+	const struct sample_context *c = context;
+
+	c->row(c->user, sqlite3_column_int64(q, 0) != 0, (const char *)sqlite3_column_text(q, 1));
+}
+
+int bh_store_samples(struct bh_store *s, uint64_t edge,
+		     void (*row)(void *user, bool newest, const char *flow), void *user,
+		     struct bh_error *err)
+{
+	struct sample_context context = { row, user };
+	sqlite3_stmt *q = use(s, GET_SAMPLES);
+
+	sqlite3_bind_int64(q, 1, (sqlite3_int64)edge);
+	return bh_store_each_row(s, q, read_sample, &context, err);
+}
+
+struct sampled_context {
+	void (*row)(void *user, uint64_t edge, int64_t time);
+	void *user;
+};
+
+static void read_sampled(sqlite3_stmt *q, void *context)
+{
+	const struct sampled_context *c = context;
+
+	c->row(c->user, (uint64_t)sqlite3_column_int64(q, 0), sqlite3_column_int64(q, 1));
+}
+
+int bh_store_load_sampled(struct bh_store *s, void (*row)(void *user, uint64_t edge, int64_t time),
+			  void *user, struct bh_error *err)
+{
+	struct sampled_context context = { row, user };
+
+	return bh_store_each_row(s, use(s, LOAD_SAMPLED), read_sampled, &context, err);
 }
 
 /* --- revisions -------------------------------------------------------------------------------- */

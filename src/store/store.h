@@ -4,6 +4,7 @@
 #ifndef BH_STORE_H
 #define BH_STORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "bulkhead/edge.h"
@@ -45,6 +46,19 @@ int bh_store_load_called(struct bh_store *store,
 			 void (*row)(void *user, const char *src, const char *dst,
 				     const char *names),
 			 void *user, struct bh_error *err);
+
+/* A flow of an edge (edge_id.h), as JSON: the first one, or a newer one, which takes the place of
+ * the one before. time: µs. */
+int bh_store_save_sample(struct bh_store *store, uint64_t edge, bool newest, int64_t time,
+			 const char *flow, struct bh_error *err);
+/* Those of an edge, two at most, the first one first. */
+int bh_store_samples(struct bh_store *store, uint64_t edge,
+		     void (*row)(void *user, bool newest, const char *flow), void *user,
+		     struct bh_error *err);
+/* When the newer one of each edge was, where it has one. */
+int bh_store_load_sampled(struct bh_store *store,
+			  void (*row)(void *user, uint64_t edge, int64_t time), void *user,
+			  struct bh_error *err);
 
 /* A revision that was applied. text: the document as given, comments and all. */
 struct bh_revision {

@@ -104,7 +104,7 @@ step "without a daemon the status is 3, and it is said how to start one"
 nowhere=$scratch/nowhere.sock
 for words in status coverage doctor workloads flows edges map "policy propose" "policy show" \
 	"policy show --nft" "policy diff" "policy check" "policy history" "policy rollback" \
-	"mode all learn" "explain a b 80" events "flows --follow" "events --follow"; do
+	"mode all learn" "explain a b 80" "explain --rule 1" events "flows --follow" "events --follow"; do
 	for format in table json; do
 		# shellcheck disable=SC2086
 		runs 3 --socket "$nowhere" --format $format $words
@@ -407,6 +407,55 @@ for ((i = 0; i < 50; i++)); do
 done
 runs 0 --socket "$scratch/sock-status" status
 prints "3 arp, 2 unknown-ethertype (0x894f: 2), 1 malformed"
+
+step "rules have numbers, and lead to their edges"
+# answers NAME: a stand-in of that name, with what is in answers.json.
+answers() {
+	python3 "$here/stand_in.py" "$scratch/sock-$1" "$scratch/answers.json" <"$scratch/alive" 9>&- &
+	for ((i = 0; i < 50; i++)); do
+		[ -S "$scratch/sock-$1" ] && break
+		sleep 0.1
+	done
+}
+# shows NAME POLICY EXPECTED: what policy show makes of it.
+shows() {
+	jq -n --arg policy "$2" '{"/v1/policy/active": [200, $policy]}' >"$scratch/answers.json" || fail "jq"
+	answers "$1"
+	runs 0 --socket "$scratch/sock-$1" policy show
+	[ "$out" = "$3" ] || fail "policy show: $out"
+}
+head=$'bulkhead-policy: 1\nworkloads:\n  web: {app: web}\nrules:\n'
+shows numbers "$head"$'  # why\n  - from: web  # rule 17\n    to: host\n    ports: [1/tcp]\n  - {from: host, to: web, ports: [2/tcp]} # mine' \
+	"$head"$'  # why\n  - from: web  # rule 1\n    to: host\n    ports: [1/tcp]\n  - {from: host, to: web, ports: [2/tcp]} # mine  # rule 2'
+runs 0 --socket "$scratch/sock-numbers" policy show 3
+prints "- from: web  # rule 17"
+# Where a number would change what it says, there is none.
+shows goes-on "$head"$'  - from: "we\\\n      b"\n    to: host\n    ports: [1/tcp]' \
+	"$head"$'  - from: "we\\\n      b"\n    to: host\n    ports: [1/tcp]'
+json='{"bulkhead-policy": 1, "workloads": {"web": {"app": "web"}}, "rules": [{"from": "web", "to": "host", "ports": ["1/tcp"]}]}'
+shows json "$json" "$json"
+jq -n '{"/v1/explain": [200, ({number: 3, rule: 2, text: "web → db  5432/tcp", left_off: 4, missing: ["0123456789ab", 7],
+	edges: [{edge: {id: "84b9e493c82f", src: "web", dst: "'"$evil"'", proto: "tcp", port: 5432, connections: 7, windows: 2},
+			linked: true, rule: 2, recent: [5],
+			first_flow: {first: 1.5, src: {ip: "10.0.0.1", port: 4000}, dst: {ip: "10.0.0.2", port: 5432},
+				tx: {packets: 3}, rx: {packets: 4}, state: "closed", verdict: "delivered"}},
+		{edge: null, linked: true, rule: 1}, {linked: true, rule: null}, {linked: false, rule: 2}]} | tojson)]}' \
+	>"$scratch/answers.json" || fail "jq"
+answers rule
+runs 0 --socket "$scratch/sock-rule" explain --rule 2
+[[ $out != *$'\033'* ]] || fail "explain: a name reaches the terminal"
+prints "rule 2 of revision 3: web → db  5432/tcp"
+prints "  84b9e493c82f  web → "
+prints "10.0.0.1:4000 → 10.0.0.2:5432  closed  delivered, 7 packets"
+prints "rule 1 allows it already"
+prints "no rule allows it any more"
+prints "the rule allows it, and does not name it"
+prints "… and 4 edges more."
+prints "not in the ledger: 0123456789ab ?"
+runs 2 explain a b 80 --rule 2
+says "or --rule NUMBER alone"
+runs 2 explain a b
+runs 2 explain
 
 exec 9>&-
 wait

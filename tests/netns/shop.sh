@@ -119,6 +119,15 @@ step "explain agrees"
 bh explain netns:lab-web netns:lab-db 5432 >/dev/null && fail "explain allows web -> db"
 bh explain netns:lab-api netns:lab-db 5432 >/dev/null || fail "explain denies api -> db"
 
+step "a rule leads to its edges, and they to flows"
+rule=$(bh explain netns:lab-api netns:lab-db 5432 --format json | jq -r '.reason | capture("^rule (?<n>[0-9]+): ").n')
+bh policy show | grep -q "  # rule $rule\$" || fail "policy show does not number its rules"
+bh explain --rule "$rule" --format json >"$scratch/rule.json" || fail "explain --rule"
+jq -e '.missing == [] and (.edges | any(.edge.src == "netns:lab-api" and .edge.dst == "netns:lab-db" and .linked and
+	.rule == '"$rule"' and .first_flow.dst.port == 5432 and .newest_flow.state == "closed" and (.recent | length == 3)))' \
+	"$scratch/rule.json" >/dev/null || fail "$(cat "$scratch/rule.json")"
+bh explain --rule 999 2>/dev/null && fail "there is a rule 999"
+
 step "the tables print, and load again elsewhere"
 on_host nft list ruleset >"$scratch/ruleset.nft" || fail "nft list ruleset"
 grep -q 'netns:lab-web' "$scratch/ruleset.nft" || fail "the tables name no workload"

@@ -24,6 +24,7 @@ struct bh_core *core_fixture_new(int64_t keep_departed)
 	core->model = bh_model_new(&model);
 	core->ledger = bh_ledger_new(&ledger);
 	core->called = bh_called_new(ledger.max_edges);
+	core->samples = bh_sample_clock_new(ledger.max_edges);
 	bh_core_learning_start(core);
 	bh_core_promotion_start(core);
 	core->store = bh_store_open(":memory:", &err);
@@ -88,6 +89,7 @@ void core_fixture_free(struct bh_core *core)
 	bh_neighbourhood_free(core->neighbourhood);
 	bh_ledger_free(core->ledger);
 	bh_called_free(core->called);
+	bh_sample_clock_free(core->samples);
 	bh_model_free(core->model);
 	free(core);
 }

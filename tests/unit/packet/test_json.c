@@ -248,7 +248,8 @@ static void an_edge_is_as_documented(void **state)
 	bh_json_edge(&out, &edge, 3, &names, &clients);
 	assert_string_equal(
 		out.data,
-		"{\"src\":\"netns:web\",\"dst\":\"192.0.2.9\",\"proto\":\"udp\","
+		"{\"id\":\"e70d8dabea03\",\"src\":\"netns:web\",\"dst\":\"192.0.2.9\","
+		"\"proto\":\"udp\","
 		"\"port\":53,\"first\":1.500000,\"last\":2.500000,\"connections\":7,"
 		"\"answered\":6,\"bytes\":700,\"replicas\":3,\"windows\":2,"
 		"\"lossy\":true,\"dns\":[\"a.example\",\"b.example\"],\"sni\":[],\"masked\":null,"

@@ -875,7 +875,7 @@ static void as_the_first_version_left_it(void)
 	execute("DROP TABLE called; DROP TABLE instances; DROP TABLE holders; DROP TABLE watched;"
 		"DROP TABLE renamed; DROP TABLE kept; DROP TABLE ledger; DROP TABLE owners;"
 		"DROP TABLE walks; DROP TABLE contacts; DROP TABLE learning; DROP TABLE decisions;"
-		"DROP TABLE answers;"
+		"DROP TABLE answers; DROP TABLE samples;"
 		"CREATE TABLE edges (src_kind INTEGER NOT NULL, src TEXT NOT NULL,"
 		" dst_kind INTEGER NOT NULL, dst TEXT NOT NULL, proto INTEGER NOT NULL,"
 		" port INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,"
@@ -887,6 +887,40 @@ static void as_the_first_version_left_it(void)
 		"INSERT INTO edges VALUES (1, 'web', 1, 'db', 6, 80, 100, 200, 3, 2, 1000, 5, 2, "
 		"-3, 1);"
 		"PRAGMA user_version = 1");
+}
+
+/* One line a sample: newest, flow. */
+static void note_sample(void *user, bool newest, const char *flow)
+{
+	bh_buffer_printf(user, "%d %s\n", newest, flow);
+}
+
+static void note_sampled(void *user, uint64_t edge, int64_t time)
+{
+	bh_buffer_printf(user, "%llx at %lld\n", (unsigned long long)edge, (long long)time);
+}
+
+static void of_an_edge_two_flows_are_kept(void **state)
+{
+	struct bh_store *store = open_store();
+	const uint64_t edge = UINT64_C(0xffffffffffff);
+	struct bh_buffer text = { 0 };
+
+	(void)state;
+	assert_int_equal(bh_store_save_sample(store, edge, true, 7, "seventh", NULL), 0);
+	assert_int_equal(bh_store_save_sample(store, edge, false, 1, "first", NULL), 0);
+	assert_int_equal(bh_store_save_sample(store, edge, true, 8, "eighth", NULL), 0);
+	assert_int_equal(bh_store_save_sample(store, 0, false, 2, "another's", NULL), 0);
+	bh_store_close(store);
+	store = open_store();
+	assert_int_equal(bh_store_samples(store, edge, note_sample, &text, NULL), 0);
+	assert_int_equal(bh_store_load_sampled(store, note_sampled, &text, NULL), 0);
+	assert_string_equal(text.data, "0 first\n1 eighth\nffffffffffff at 8\n");
+	bh_buffer_clear(&text);
+	assert_int_equal(bh_store_samples(store, 0, note_sample, &text, NULL), 0);
+	assert_string_equal(text.data, "0 another's\n");
+	bh_buffer_free(&text);
+	bh_store_close(store);
 }
 
 static void an_older_schema_is_brought_up_to_date(void **state)
@@ -1327,6 +1361,7 @@ int main(void)
 		TEST(anothers_database_is_refused_and_left_alone),
 		TEST(what_peers_were_called_comes_back),
 		TEST(answers_come_back_in_order_of_use),
+		TEST(of_an_edge_two_flows_are_kept),
 		TEST(an_older_schema_is_brought_up_to_date),
 		TEST(modes_keep_their_meaning_in_a_newer_schema),
 		TEST(a_newer_schema_is_refused_and_left_alone),
