@@ -52,6 +52,7 @@ struct bh_instance {
 	char name[256];	    /* container's, namespace's, else the host interface's */
 	char workload[256]; /* "compose:shop/web", "netns:web", …; "" as long as unidentified */
 	char why[128];	    /* what the grouping rests on, in words */
+	bool guessed;	    /* nothing but its image, or its name, says what it belongs to */
 	char named_by[BH_CONTAINER_ID]; /* the container that it is named after; "": none */
 };
 
@@ -178,6 +179,9 @@ bool bh_model_uses_host_network(const struct bh_model *model);
 
 /* Whether two facts are certainly of different containers, or of different namespaces. */
 bool bh_endpoint_changed_hands(const struct bh_endpoint_fact *a, const struct bh_endpoint_fact *b);
+
+/* Its image without a tag. False: it has none, or none that has a name. */
+bool bh_instance_image(const struct bh_instance *instance, char *out, size_t size);
 
 /* Labels a policy can select by: the container's, and always "bulkhead.workload", "bulkhead.name",
  * "bulkhead.runtime" ("docker", "netns" …), "bulkhead.netns" where named. NULL where not set. */

@@ -67,8 +67,10 @@ static void name_container(struct bh_instance *i)
 				  "image's, or may be"
 				: "image without its tag",
 		    "image", text);
+		i->guessed = true;
 	} else {
 		set(i, "name", "container", i->name);
+		i->guessed = true;
 	}
 }
 
@@ -151,6 +153,7 @@ static void name_by_rule(struct bh_instance *i, const struct bh_grouping *groupi
 	if (rule == 0)
 		return;
 	bh_copy_text(i->workload, sizeof(i->workload), name);
+	i->guessed = false;
 	snprintf(i->why, sizeof(i->why), "rule %u of the configuration's workloads", rule);
 }
 
@@ -174,6 +177,7 @@ void bh_workload_name(struct bh_instance *i, const struct bh_grouping *grouping,
 	const struct bh_container *c = i->container;
 
 	i->workload[0] = '\0';
+	i->guessed = false;
 	bh_copy_text(i->why, sizeof(i->why), "nobody has said yet whose it is");
 	if (c != NULL) {
 		bh_copy_text(i->name, sizeof(i->name),
@@ -194,6 +198,11 @@ void bh_workload_name(struct bh_instance *i, const struct bh_grouping *grouping,
 	}
 	if (i->workload[0] != '\0' && grouping != NULL)
 		name_by_rule(i, grouping);
+}
+
+bool bh_instance_image(const struct bh_instance *i, char *out, size_t size)
+{
+	return i->container != NULL && bare_image(i->container, out, size);
 }
 
 const char *bh_instance_label(const struct bh_instance *i, const char *key)

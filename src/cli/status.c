@@ -336,6 +336,40 @@ static void add_instances(struct bh_table *table, const cJSON *row, struct bh_bu
 	}
 }
 
+static void print_proposed_group(const cJSON *group)
+{
+	const cJSON *configuration = bh_get(group, "configuration"), *instance, *line;
+	const char *separator = "";
+
+	printf("\n  ");
+	cJSON_ArrayForEach (instance, bh_get(group, "instances")) {
+		printf("%s%s (%s)", separator, bh_word(instance, "name"),
+		       bh_word(instance, "workload"));
+		separator = ", ";
+	}
+	printf(": image %s, ports %s\n", bh_word(group, "image"), bh_word(group, "listens"));
+	cJSON_ArrayForEach (line, configuration)
+		if (cJSON_IsString(line))
+			printf("    %s\n", line->valuestring);
+	if (!cJSON_IsArray(configuration))
+		printf("    Their names have nothing in common that a rule could match.\n");
+}
+
+static void print_proposed_groups(const struct bh_call *call, const cJSON *groups)
+{
+	const cJSON *group;
+
+	if (cJSON_GetArraySize(groups) == 0)
+		return;
+	printf("\n%sTo be confirmed by a person:%s these look like replicas of one thing, and "
+	       "nothing "
+	       "but an image or a name says so.\nWhere that is right, put it into the "
+	       "configuration.\n",
+	       bh_color_on(BH_YELLOW, call->color), bh_color_off(BH_YELLOW, call->color));
+	cJSON_ArrayForEach (group, groups)
+		print_proposed_group(group);
+}
+
 static void print_workloads(const struct bh_call *call, const cJSON *answer)
 {
 	static const char *const titles[] = { "WORKLOAD",  "MODE",    "INSTANCE",  "INTERFACE",
@@ -353,6 +387,7 @@ static void print_workloads(const struct bh_call *call, const cJSON *answer)
 	bh_table_print(table, "No endpoint is known: no veth of this host leads to a container.");
 	bh_buffer_free(&addresses);
 	bh_buffer_free(&ports);
+	print_proposed_groups(call, bh_get(answer, "proposed_groups"));
 }
 
 int bh_workloads_run(const struct bh_call *call)

@@ -552,6 +552,11 @@ void bh_core_peer_subject(const struct bh_core *core, const struct bh_peer *peer
 void bh_core_instance_subject(const struct bh_instance *instance, struct bh_subject *subject);
 bool bh_core_workload_exists(const struct bh_core *core, const char *workload);
 
+/* core_alike.c */
+/* Groups of instances that look like replicas of one thing, where nobody says what they belong to;
+ * with the configuration that confirms each. */
+cJSON *bh_core_alike_json(const struct bh_core *core);
+
 /* core_groups.c: for struct bh_propose_input, with the core as its user */
 void bh_core_groups(void *user, const char *workload,
 		    void (*add)(void *to, const char *key, const char *value, bool whole),

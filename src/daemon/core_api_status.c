@@ -638,5 +638,6 @@ void bh_core_handle_workloads(void *user, const struct bh_api_request *request,
 	for (instance = bh_model_next_departed(core->model, NULL); instance != NULL;
 	     instance = bh_model_next_departed(core->model, instance))
 		add_departed(&w, instance);
+	cJSON_AddItemToObject(reply->json, "proposed_groups", bh_core_alike_json(core));
 	bh_map_free(w.by_name);
 }

@@ -408,7 +408,6 @@ done
 runs 0 --socket "$scratch/sock-status" status
 prints "3 arp, 2 unknown-ethertype (0x894f: 2), 1 malformed"
 
-step "rules have numbers, and lead to their edges"
 # answers NAME: a stand-in of that name, with what is in answers.json.
 answers() {
 	python3 "$here/stand_in.py" "$scratch/sock-$1" "$scratch/answers.json" <"$scratch/alive" 9>&- &
@@ -417,6 +416,23 @@ answers() {
 		sleep 0.1
 	done
 }
+
+step "groups to be confirmed"
+jq -n '{"/v1/workloads": [200, ({rows: [], proposed_groups: [
+	{name: "web", image: "base", listens: "80/tcp", instances: [{name: "web-1", workload: "container:web-1"},
+		{name: "'"$evil"'", workload: "container:web-2"}],
+		configuration: ["workloads:", "  - match: {bulkhead.name: \"web-*\"}", 7, "    name: \"'"$evil"'\""]},
+	{configuration: null}, 9]} | tojson)]}' >"$scratch/answers.json" || fail "jq"
+answers groups
+runs 0 --socket "$scratch/sock-groups" workloads
+[[ $out != *$'\033'* ]] || fail "workloads: a name reaches the terminal"
+prints "To be confirmed by a person"
+prints "web-1 (container:web-1), "
+prints ": image base, ports 80/tcp"
+prints '      - match: {bulkhead.name: "web-*"}'
+prints "nothing in common that a rule could match"
+
+step "rules have numbers, and lead to their edges"
 # shows NAME POLICY EXPECTED: what policy show makes of it.
 shows() {
 	jq -n --arg policy "$2" '{"/v1/policy/active": [200, $policy]}' >"$scratch/answers.json" || fail "jq"

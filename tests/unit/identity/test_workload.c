@@ -84,6 +84,14 @@ static const struct container containers[] = {
 	  NULL,
 	  "k8s:prod/deploy/api-gw",
 	  NULL },
+	/* What a replica, its rollout or its place has to itself makes no name. */
+	{ { POD("api-gw-7d4b9c6f5-x2k9z"),
+	    { "pod-template-hash", "7d4b9c6f5" },
+	    { "controller-uid", "0b6c" },
+	    { "topology.kubernetes.io/zone", "b" } },
+	  NULL,
+	  "k8s:prod/deploy/api-gw",
+	  NULL },
 	/* A name that only looks like one. */
 	{ { POD("api-gw-7d4b9c6f5-x2k9z") }, NULL, "k8s:prod/pod/api-gw-7d4b9c6f5-x2k9z", NULL },
 	{ { POD("api-other-x2k9z"), { "pod-template-hash", "7d4b9c6f5" } },
