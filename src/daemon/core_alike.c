@@ -110,7 +110,7 @@ static void add_features(struct guesses *all)
 	for (const struct bh_live_flow *f = all->core->oldest; f != NULL; f = f->newer)
 		if (f->learned)
 			add_flow(all, f);
-	bh_ledger_each(all->core->ledger, add_edge, all);
+	bh_ledger_each(all->core->ledger, BH_EDGES, add_edge, all);
 	for (size_t i = 0; i < all->count; i++)
 		settle_features(&all->items[i]);
 }

@@ -216,7 +216,7 @@ void bh_core_explain_rule(const struct bh_core *core, int64_t number, struct bh_
 	}
 	x.rule = (size_t)number - 1;
 	make_links(&x);
-	bh_ledger_each(core->ledger, look_at, &x);
+	bh_ledger_each(core->ledger, BH_EDGES, look_at, &x);
 	add_recent(&x);
 	reply_explained(&x, reply);
 	for (size_t i = 0; i < x.count; i++)
