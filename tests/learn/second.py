@@ -4,6 +4,7 @@
 
 second.py PROGRAM [TRACES]: makes so many traces of flows (default 30), learns each with both, and compares
 what comes out edge by edge and digit by digit.
+second.py PROGRAM GENERATOR: the same with what made-up services and intruders do (bench/learning).
 """
 import ipaddress
 import json
@@ -306,8 +307,7 @@ def same_number(first, second):
     return f"{float(first):.6g}" == f"{float(second):.6g}"
 
 
-def compare(program, seed):
-    lines, window, offset, until = make_trace(seed)
+def compare(program, lines, window, offset, until):
     second = learn(lines, window * 1000000, offset * 1000000, until * 1000000)
     with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
         file.write("".join(json.dumps(line) + "\n" for line in lines))
@@ -343,19 +343,31 @@ def compare(program, seed):
     return {state: states.count(state) for state in set(states)}
 
 
+HABITS_DAYS = 16
+HABITS = ["base", "heavy", "drift", "open-ended"]
+
+
+def habits(generator, scenario):
+    out = subprocess.run([generator, "generate", "-k", scenario, "-a", "-d", str(HABITS_DAYS)], check=True,
+                         capture_output=True, text=True)
+    lines = [json.loads(line) for line in out.stdout.splitlines()]
+    return lines, 86400, 0, math.ceil(lines[-1].get("first", lines[-1].get("time")))
+
+
 def main():
-    program, traces = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 30
+    program, what = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "30"
     seen = {}
-    for seed in range(traces):
-        result = compare(program, seed)
+    traces = range(int(what)) if what.isdigit() else HABITS
+    for number in traces:
+        result = compare(program, *(make_trace(number) if what.isdigit() else habits(what, number)))
         if isinstance(result, str):
-            sys.exit(f"trace {seed}: {result}")
+            sys.exit(f"trace {number}: {result}")
         for state, count in result.items():
             seen[state] = seen.get(state, 0) + count
     # A comparison of nothing would be none.
-    if min(seen.get(state, 0) for state in ("accepted", "review", "rejected")) < traces:
+    if min(seen.get(state, 0) for state in ("accepted", "review", "rejected")) < len(traces):
         sys.exit(f"the traces are too poor: {seen}")
-    print(f"{traces} traces: {seen}")
+    print(f"{len(traces)} traces: {seen}")
 
 
 main()
