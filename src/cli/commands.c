@@ -112,12 +112,12 @@ const struct bh_command bh_commands[] = {
 		       { "for", "TIME|PROBABILITY",
 			 "how probable a quiet window is by then, or how long that takes" } } },
 	{ .name = "review",
-	  .arguments = "[accept|reject EDGE]",
+	  .arguments = "[accept|reject] [EDGE]",
 	  .most = BH_MOST_ARGUMENTS,
 	  .run = bh_review_run,
 	  .help = "edges that wait for a person: accept or reject them",
-	  .details = "EDGE is an edge's ID, several of them, or all. What is decided goes into the "
-		     "next proposal;\nthe active policy stays as it is.",
+	  .details = "EDGE is an edge's ID, several of them, or all: those that wait, but for what was "
+		     "denied.\nWhat is decided goes into the next proposal; the active policy stays as it is.",
 	  .example = "sudo bulkhead review accept 84b9e493c82f --why \"payment provider\"",
 	  .options = { { "workload", "W", "only those of this workload" },
 		       { "all", NULL, "every edge that was learned, not only those that wait" },

@@ -120,12 +120,17 @@ struct choice {
 	size_t count, capacity;
 };
 
+/* All are those that wait; what was denied has to be named one by one. */
+static bool is_meant(const struct choice *c, const struct bh_edge *edge)
+{
+	return c->list != BH_OPPOSED && waits(c->core, &c->filters, c->list, edge);
+}
+
 static void choose_edge(void *user, const struct bh_edge *edge)
 {
 	struct choice *c = user;
 
-	if (!is_of(edge, c->workload) ||
-	    (c->all ? !waits(c->core, &c->filters, c->list, edge) : bh_edge_id(edge) != c->id))
+	if (!is_of(edge, c->workload) || !(c->all ? is_meant(c, edge) : bh_edge_id(edge) == c->id))
 		return;
 	c->items = bh_grow(c->items, &c->capacity, c->count + 1, sizeof(*c->items));
 	c->items[c->count++] = (struct chosen) { *edge, c->list };

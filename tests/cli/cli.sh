@@ -94,7 +94,12 @@ runs 2 policy check --flows x
 runs 2 policy check --policy x --flows y z
 runs 2 learn
 says "learn takes --flows JSONL"
-runs 2 readiness
+runs 2 readiness --until 2026-01-01T00:00:00Z
+says "goes with --flows"
+runs 2 review accept
+says "which edges?"
+runs 2 review --why x
+says "goes with accept or reject"
 runs 2 learn --flows x --window 1s
 says "at least 24s"
 runs 2 learn --flows x --until yesterday
@@ -104,7 +109,7 @@ step "without a daemon the status is 3, and it is said how to start one"
 nowhere=$scratch/nowhere.sock
 for words in status coverage doctor workloads flows edges map "policy propose" "policy show" \
 	"policy show --nft" "policy diff" "policy check" "policy history" "policy rollback" \
-	"mode all learn" "explain a b 80" "explain --rule 1" events "flows --follow" "events --follow"; do
+	"mode all learn" "explain a b 80" "explain --rule 1" readiness review "review accept all" events "flows --follow" "events --follow"; do
 	for format in table json; do
 		# shellcheck disable=SC2086
 		runs 3 --socket "$nowhere" --format $format $words
