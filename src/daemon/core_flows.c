@@ -600,6 +600,7 @@ void bh_core_flow_json(const struct bh_core *core, const struct bh_live_flow *li
 {
 	const struct bh_live_flow *end = bh_core_proxied_end(live);
 	struct bh_flow flow = live->flow;
+	struct bh_peer room;
 	struct bh_tally tracked[2];
 	char why[2][WHY_ROOM];
 	bool needed = bh_core_count_is_needed(core, &live->flow);
@@ -611,7 +612,8 @@ void bh_core_flow_json(const struct bh_core *core, const struct bh_live_flow *li
 			core, end->flow.dst_ifindex, end->flow.key.proto, end->flow.key.dport),
 		.src_workload = bh_core_peer_workload(live->src),
 		.dst_workload = bh_core_peer_workload(end->dst),
-		.dns = live->dns != NULL ? bh_name_text(live->dns) : NULL,
+		.dns = live->dns != NULL ? bh_name_text(live->dns)
+					 : bh_peer_dns(bh_core_destination(core, live, &room)),
 		.sni = live->sni,
 		.via = end != live ? &live->flow.key : bh_core_joined_named(live),
 		.proxied = end != live,

@@ -97,6 +97,14 @@ at_end "kill $listener 2>/dev/null"
 sleep 0.5
 reaches lab-job 10.77.0.41 22 && fail "an answer gave away a container"
 
+bh explain netns:lab-job dns:pool.example 443/tcp >/dev/null || fail "explain does not know the name"
+bh flows --format json >"$scratch/flows" || fail "no flows"
+bh policy check --policy "$scratch/policy" --flows "$scratch/flows" --format json >"$scratch/replayed"
+jq -e -s '[.[] | select(.src == "netns:lab-job" and .port == 443 and (.dst | test("^203.0.113.1[1-8]$")))] == []' \
+	"$scratch/replayed" >/dev/null || fail "recorded flows to the pool are judged otherwise"
+jq -e -s 'any(.[]; .src == "netns:lab-job" and .dst == "203.0.113.19" and .verdict == "deny")' \
+	"$scratch/replayed" >/dev/null || fail "a recorded flow to an address without a name is let through"
+
 step "a pool that goes on changing keeps working; every answer is elements and nothing else"
 nsenter --net=/run/netns/$host stdbuf -oL nft monitor >"$scratch/monitor" &
 monitor=$!

@@ -213,6 +213,7 @@ static void a_learned_flow_keeps_its_name(void **state)
 {
 	struct bh_core *core = *state;
 	struct bh_flow flow = outward(1, 7);
+	struct bh_buffer json = { 0 };
 	struct bh_peer room;
 
 	flow.direction = BH_DIRECTION_SYN;
@@ -221,6 +222,9 @@ static void a_learned_flow_keeps_its_name(void **state)
 	bh_core_names_gone(core, 7);
 	bh_core_flows(core, &flow, 1);
 	assert_null(core->newest->dns);
+	bh_core_flow_json(core, core->newest, &json);
+	assert_non_null(strstr(json.data, "\"dns\":\"pay.example\""));
+	bh_buffer_free(&json);
 	assert_string_equal(bh_core_destination(core, core->newest, &room)->name,
 			    "dns:pay.example");
 	told(core, 7, "cdn.example", OUTSIDE);
