@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Who may be treated more strictly, who is treated less after a deploy, and what people decide. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+
+#include "core_fixture.h"
+#include "core_promotion.h"
+#include "grow.h"
+
+#define DAY BH_DAY
+
+static const struct bh_peer web = { BH_PEER_WORKLOAD, "netns:web" },
+			    db = { BH_PEER_WORKLOAD, "netns:db" };
+
+/* What was proposed, and what a person wrote. */
+static const char learned[] = "bulkhead-policy: 1\n"
+			      "workloads:\n"
+			      "  web: {bulkhead.workload: \"netns:web\"}\n"
+			      "  db: {bulkhead.workload: \"netns:db\"}\n"
+			      "rules:\n"
+			      "  - {from: web, to: db, ports: [80/tcp], edges: [00ab00000001]}\n";
+static const char written[] = "bulkhead-policy: 1\n"
+			      "workloads:\n"
+			      "  web: {bulkhead.workload: \"netns:web\"}\n"
+			      "  db: {bulkhead.workload: \"netns:db\"}\n"
+			      "rules:\n"
+			      "  - {from: web, to: db, ports: [80/tcp]}\n";
+
+static int make(void **state)
+{
+	const struct bh_ledger_config ledger = { .window = DAY,
+						 .max_edges = 100,
+						 .max_opposed = 100,
+						 .max_contacts = 100,
+						 .watched = true };
+	struct bh_core *core = core_fixture_new(0);
+
+	bh_ledger_free(core->ledger);
+	core->ledger = bh_ledger_new(&ledger);
+	core->config.window = DAY;
+	core->scanned = true;
+	core->capture_state = (struct bh_msg_capture_state) { .workers = 1, .running = 1 };
+	uv_loop_init(&core->loop);
+	uv_timer_init(&core->loop, &core->rules_timer);
+	core->rules_timer.data = core;
+	core_fixture_world(core);
+	*state = core;
+	return 0;
+}
+
+static int unmake(void **state)
+{
+	struct bh_core *core = *state;
+
+	uv_close((uv_handle_t *)&core->rules_timer, NULL);
+	uv_run(&core->loop, UV_RUN_DEFAULT);
+	uv_loop_close(&core->loop);
+	core_fixture_free(core);
+	return 0;
+}
+
+static void apply(struct bh_core *core, const char *text)
+{
+	struct bh_error err = { 0 };
+	size_t changes;
+
+	if (bh_core_policy_apply(core, text, "policy.yaml", "ann", "", &changes, &err) != 0)
+		fail_msg("%s", err.text);
+}
+
+static void see(struct bh_core *core, uint16_t port, int64_t time, bool denied)
+{
+	const struct bh_contact c = { .src = &web,
+				      .dst = &db,
+				      .proto = IPPROTO_TCP,
+				      .port = port,
+				      .replica = 1,
+				      .time = time,
+				      .direction = BH_DIRECTION_SYN,
+				      .answered = !denied,
+				      .teaches = !denied,
+				      .ends = true,
+				      .denied = denied };
+
+	bh_ledger_observe(core->ledger, &c);
+}
+
+/* So many days of watching, an edge each hour. */
+static int64_t pass(struct bh_core *core, int64_t from, int days)
+{
+	for (int i = 0; i < days * 24; i++) {
+		from += DAY / 24;
+		bh_core_learning_tick(core, from, from);
+		see(core, 80, from, false);
+		bh_core_promotion_tick(core, from, from);
+	}
+	return from;
+}
+
+static int check(const struct bh_core *core, const char *workload, uint8_t mode,
+		 struct bh_error *err)
+{
+	struct bh_readiness *r = bh_core_readiness(core);
+	int result = bh_core_promotion_check(core, r, workload, mode, err);
+
+	bh_readiness_free(r);
+	return result;
+}
+
+static void set(struct bh_core *core, uint8_t mode)
+{
+	struct bh_error err = { 0 };
+
+	if (bh_core_set_mode(core, "netns:web", mode, "ann", &err) != 0)
+		fail_msg("%s", err.text);
+}
+
+static void what_was_proposed_needs_its_evidence(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_error err = { 0 };
+	int64_t now = pass(core, bh_time_now() - 30 * DAY, 3);
+
+	apply(core, learned);
+	assert_int_equal(check(core, "netns:web", BH_AUDIT, &err), -EAGAIN);
+	assert_non_null(strstr(err.text, "netns:web is not ready for audit: "));
+	assert_non_null(strstr(err.text, " of 7 windows were watched; not seen yet: "));
+	assert_int_equal(check(core, "netns:web", BH_LEARN, &err), 0);
+	pass(core, now, 6);
+	assert_int_equal(check(core, "netns:web", BH_AUDIT, &err), 0);
+	assert_int_equal(check(core, "netns:web", BH_ENFORCE, &err), -EAGAIN);
+	assert_non_null(strstr(err.text, "of 14 windows"));
+	assert_non_null(strstr(err.text, "not audited yet"));
+	/* To go back needs none. */
+	set(core, BH_ENFORCE);
+	assert_int_equal(check(core, "netns:web", BH_AUDIT, &err), 0);
+}
+
+static void what_a_person_wrote_does_not(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_error err = { 0 };
+
+	apply(core, written);
+	assert_int_equal(check(core, "netns:web", BH_ENFORCE, &err), 0);
+}
+
+static void it_is_said_who_is_ready(void **state)
+{
+	struct bh_core *core = *state;
+
+	apply(core, learned);
+	int64_t now = pass(core, bh_time_now() - 30 * DAY, 6);
+	assert_int_equal(core_fixture_events(core, "ready"), 0);
+	pass(core, now, 4);
+	assert_int_equal(core_fixture_events(core, "ready"), 2); /* both, once each */
+	assert_int_equal(bh_core_mode(core, "netns:web"), BH_LEARN);
+}
+
+static void who_may_alone_is_promoted(void **state)
+{
+	struct bh_core *core = *state;
+
+	core->config.promotion = BH_PROMOTE_ALONE;
+	apply(core, learned);
+	pass(core, bh_time_now() - 20 * DAY, 10);
+	assert_int_equal(core_fixture_events(core, "ready"), 0);
+	assert_int_equal(bh_core_mode(core, "netns:web"), BH_STAGE1);
+	assert_int_equal(bh_core_mode(core, "netns:db"), BH_STAGE1);
+}
+
+static void deploy(struct bh_core *core, int64_t time)
+{
+	bh_ledger_deployed(core->ledger, &web, time);
+	bh_core_promotion_deployed(core, "netns:web", time);
+}
+
+static void after_a_deploy_it_is_stage_1_for_two_windows(void **state)
+{
+	struct bh_core *core = *state;
+	int64_t now = bh_time_now();
+
+	apply(core, learned);
+	pass(core, now - DAY, 1);
+	set(core, BH_ENFORCE);
+	/* A deploy from before says nothing. */
+	deploy(core, now - DAY / 2);
+	assert_int_equal(bh_core_mode(core, "netns:web"), BH_ENFORCE);
+	now += DAY;
+	deploy(core, now);
+	assert_int_equal(bh_core_mode(core, "netns:web"), BH_STAGE1);
+	assert_int_equal(bh_core_mode_set(core, "netns:web"), BH_ENFORCE);
+	bh_core_promotion_tick(core, now + 2 * DAY - 1, now + 2 * DAY - 1);
+	assert_int_equal(bh_core_mode(core, "netns:web"), BH_STAGE1);
+	bh_core_promotion_tick(core, now + 2 * DAY, now + 3 * DAY);
+	assert_int_equal(bh_core_mode(core, "netns:web"), BH_ENFORCE);
+	/* As long as something waits that it was denied since. */
+	now += 10 * DAY;
+	deploy(core, now);
+	see(core, 81, now + DAY, true);
+	bh_core_promotion_tick(core, now + 5 * DAY, now + 5 * DAY);
+	assert_int_equal(bh_core_mode(core, "netns:web"), BH_STAGE1);
+	struct bh_edge like = { .src = &web, .dst = &db, .proto = IPPROTO_TCP, .port = 81 };
+	struct bh_decision no = { .accepted = false, .opposed = true, .time = now };
+	bh_ledger_decide(core->ledger, &like, &no);
+	bh_core_promotion_tick(core, now + 6 * DAY, now + 6 * DAY);
+	assert_int_equal(bh_core_mode(core, "netns:web"), BH_ENFORCE);
+}
+
+static void a_person_may_not_want_that(void **state)
+{
+	struct bh_core *core = *state;
+	int64_t now = bh_time_now();
+
+	core->config.deploy_audit = false;
+	apply(core, learned);
+	set(core, BH_ENFORCE);
+	deploy(core, now + DAY);
+	assert_int_equal(bh_core_mode(core, "netns:web"), BH_ENFORCE);
+	core->config.deploy_audit = true;
+	apply(core, written);
+	deploy(core, now + 2 * DAY);
+	assert_int_equal(bh_core_mode(core, "netns:web"), BH_ENFORCE);
+}
+
+static void decide(struct bh_core *core, uint16_t port, bool accepted, bool opposed, int64_t time)
+{
+	struct bh_edge like = { .src = &web, .dst = &db, .proto = IPPROTO_TCP, .port = port };
+	struct bh_decision d = { .accepted = accepted, .opposed = opposed, .time = time };
+
+	bh_ledger_decide(core->ledger, &like, &d);
+}
+
+static void who_was_denied_too_much_is_audited_again(void **state)
+{
+	struct bh_core *core = *state;
+	int64_t now = bh_time_now();
+
+	apply(core, learned);
+	set(core, BH_STAGE1);
+	decide(core, 1, true, true, now - 8 * DAY); /* long ago */
+	decide(core, 2, true, true, now - 6 * DAY);
+	decide(core, 3, true, true, now);
+	decide(core, 4, true, false, now); /* was not denied */
+	decide(core, 5, false, true, now); /* rightly denied */
+	assert_false(bh_core_demote(core, "netns:web", now));
+	decide(core, 6, true, true, now);
+	assert_true(bh_core_demote(core, "netns:web", now));
+	assert_int_equal(bh_core_mode(core, "netns:web"), BH_AUDIT);
+	assert_false(bh_core_demote(core, "netns:web", now));
+}
+
+static void what_expires_is_said(void **state)
+{
+	struct bh_core *core = *state;
+	int64_t now = bh_time_now();
+	struct bh_edge like = { .src = &web, .dst = &db, .proto = IPPROTO_TCP, .port = 80 };
+	struct bh_decision d = { .accepted = true, .time = now, .expires = now + DAY };
+
+	bh_ledger_decide(core->ledger, &like, &d);
+	bh_core_promotion_tick(core, now, now);
+	bh_core_promotion_tick(core, now + DAY / 2, now + DAY / 2);
+	assert_int_equal(core_fixture_events(core, "review"), 0);
+	bh_core_promotion_tick(core, now + 2 * DAY, now + 2 * DAY);
+	bh_core_promotion_tick(core, now + 3 * DAY, now + 3 * DAY);
+	assert_int_equal(core_fixture_events(core, "review"), 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(what_was_proposed_needs_its_evidence),
+		TEST(what_a_person_wrote_does_not),
+		TEST(it_is_said_who_is_ready),
+		TEST(who_may_alone_is_promoted),
+		TEST(after_a_deploy_it_is_stage_1_for_two_windows),
+		TEST(a_person_may_not_want_that),
+		TEST(who_was_denied_too_much_is_audited_again),
+		TEST(what_expires_is_said),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
