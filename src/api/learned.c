@@ -287,6 +287,8 @@ cJSON *bh_json_readiness(const struct bh_readiness_view *v, struct bh_error *err
 	cJSON *schedules = cJSON_AddArrayToObject(json, "schedules");
 	for (size_t i = 0; i < r->schedule_count; i++)
 		cJSON_AddItemToArray(schedules, schedule_json(v->ledger, &r->schedules[i]));
+	if (v->declared != NULL)
+		v->declared(v->user, cJSON_AddArrayToObject(json, "declared"));
 	cJSON *workloads = cJSON_AddArrayToObject(json, "workloads");
 	for (size_t i = 0; i < r->workload_count; i++) {
 		const char *name = r->workloads[i].baseline.owner.who->name;

@@ -22,6 +22,8 @@ struct bh_readiness_view {
 	/* How a workload is treated: its mode and since when it is audited. NULL: nobody knows. */
 	void (*standing)(void *user, const char *workload, uint8_t *mode,
 			 struct bh_standing *standing);
+	/* Adds the schedules that are declared somewhere. NULL: nobody knows of any. */
+	void (*declared)(void *user, cJSON *list);
 	void *user;
 };
 
