@@ -206,7 +206,8 @@ static void print_status(const struct bh_call *call, const cJSON *status)
 	print_loss(bh_get(status, "loss"), call->color);
 	print_identity(bh_get(status, "identity"));
 	print_startup(bh_get(status, "startup"), call->color);
-	printf("learning     %.0f edges, windows of %s\n", bh_number(learning, "edges"),
+	printf("learning     %.0f edges, %.0f whole windows of %s watched\n",
+	       bh_number(learning, "edges"), bh_number(learning, "windows"),
 	       bh_age(bh_number(learning, "window_seconds"), age));
 	printf("modes        %.0f learn, %.0f audit, %.0f stage1, %.0f enforce\n",
 	       bh_number(modes, "learn"), bh_number(modes, "audit"), bh_number(modes, "stage1"),

@@ -440,6 +440,7 @@ void bh_core_handle_status(void *user, const struct bh_api_request *request,
 	cJSON_AddNumberToObject(learning, "edges", (double)bh_ledger_count(core->ledger, BH_EDGES));
 	cJSON_AddNumberToObject(learning, "window_seconds",
 				(double)core->config.window / BH_SECOND);
+	cJSON_AddNumberToObject(learning, "windows", bh_ledger_windows(core->ledger));
 	cJSON_AddItemToObject(learning, "unlearned", bh_core_unlearned_json(core));
 	cJSON_AddItemToObject(json, "modes", modes_json(core));
 	cJSON_AddItemToObject(json, "loss", bh_core_loss_json(core));
