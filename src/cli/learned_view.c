@@ -58,6 +58,8 @@ static void put_why(struct bh_buffer *out, const cJSON *edge)
 	cJSON_ArrayForEach (reason, bh_get(edge, "reasons"))
 		bh_buffer_printf(out, "%s%s", out->length > 0 ? "; " : "",
 				 cJSON_GetStringValue(reason));
+	if (cJSON_IsTrue(bh_get(edge, "ruled")))
+		bh_buffer_puts(out, "; a rule of a person's allows it");
 	if (cJSON_IsTrue(bh_get(edge, "provisional")))
 		bh_buffer_puts(out, "; may pass for 35 windows");
 }

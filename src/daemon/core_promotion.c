@@ -63,10 +63,52 @@ bool bh_core_is_relaxed(const struct bh_core *core, const char *workload)
 	return t != NULL && t->deploy != 0;
 }
 
+/* What the active policy says of the edge. False: it says nothing, for there is none. */
+static bool ask_policy(const struct bh_core *core, const struct bh_edge *edge,
+		       struct bh_answer *answer)
+{
+	struct bh_question question = { .proto = edge->proto,
+					.port = edge->port,
+					.sensitive = &core->config.sensitive };
+
+	if (core->policy == NULL)
+		return false;
+	bh_core_peer_subject(core, edge->src, &question.src);
+	bh_core_peer_subject(core, edge->dst, &question.dst);
+	bh_policy_evaluate(core->policy, &question, answer);
+	return true;
+}
+
+/* By a rule of a person's own: one that names no edges. */
+static bool is_ruled(void *user, const struct bh_edge *edge)
+{
+	const struct bh_core *core = user;
+	struct bh_answer answer;
+
+	return ask_policy(core, edge, &answer) && answer.verdict == BH_ALLOW && answer.rule >= 0 &&
+	       core->policy->rules[answer.rule].edge_count == 0;
+}
+
+static void drop_if_allowed(void *user, const struct bh_edge *edge)
+{
+	const struct bh_core *core = user;
+	struct bh_answer answer;
+
+	if (ask_policy(core, edge, &answer) && answer.verdict == BH_ALLOW)
+		bh_ledger_forget(core->ledger, BH_OPPOSED, edge);
+}
+
+void bh_core_promotion_policy(struct bh_core *core)
+{
+	bh_ledger_each(core->ledger, BH_OPPOSED, drop_if_allowed, core);
+}
+
 struct bh_filter_config bh_core_filters(const struct bh_core *core)
 {
 	return (struct bh_filter_config) { .sensitive = &core->config.sensitive,
-					   .off = (uint32_t)core->config.filters_off };
+					   .off = (uint32_t)core->config.filters_off,
+					   .ruled = is_ruled,
+					   .user = (void *)(uintptr_t)core };
 }
 
 struct bh_readiness *bh_core_readiness(const struct bh_core *core)

@@ -11,6 +11,8 @@ void bh_core_promotion_start(struct bh_core *core);
 void bh_core_promotion_tick(struct bh_core *core, int64_t now, int64_t monotonic);
 /* Another version of it runs. */
 void bh_core_promotion_deployed(struct bh_core *core, const char *workload, int64_t now);
+/* Another policy is active: what it allows was not denied by it. */
+void bh_core_promotion_policy(struct bh_core *core);
 /* Its mode was set then. */
 void bh_core_treated(struct bh_core *core, const char *workload, int64_t since);
 /* Enforced, and treated as in stage 1 for a while. */

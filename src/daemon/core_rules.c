@@ -448,6 +448,7 @@ int bh_core_policy_apply(struct bh_core *core, const char *text, const char *fil
 	core->revision_number++;
 	bh_force_retire(core->force, core->policy);
 	core->policy = policy;
+	bh_core_promotion_policy(core);
 	bh_core_event(core, "policy", "revision %lld (%.12s) applied by %s: %zu changes%s%s",
 		      (long long)core->revision_number, core->revision, author, *changes,
 		      *why != '\0' ? "; " : "", why);

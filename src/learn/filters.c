@@ -155,14 +155,27 @@ static struct bh_judgement judge_by_filters(const struct bh_ledger *l,
 				       .provisional = is_provisional(l, config, edge, why) };
 }
 
+/* Decided before it came to be unused. */
+static bool is_older(const struct bh_ledger *l, const struct bh_edge *e,
+		     const struct bh_decision *decision)
+{
+	return decision->time - e->last <= UNUSED * bh_ledger_config(l)->window;
+}
+
 struct bh_judgement bh_judge(const struct bh_ledger *l, const struct bh_filter_config *config,
 			     enum bh_ledger_list list, const struct bh_edge *edge)
 {
 	struct bh_judgement judged = judge_by_filters(l, config, list, edge);
 	const struct bh_decision *decision = bh_ledger_decision(l, edge);
 
-	if (!bh_decision_holds(decision, bh_ledger_now(l)))
+	if (!bh_decision_holds(decision, bh_ledger_now(l)) ||
+	    (list == BH_EDGES && is_unused(l, edge) && is_older(l, edge, decision))) {
+		judged.ruled = list == BH_EDGES && judged.state == BH_EDGE_REVIEW &&
+			       config->ruled != NULL && config->ruled(config->user, edge);
+		if (judged.ruled)
+			judged.state = BH_EDGE_ACCEPTED;
 		return judged;
+	}
 	judged.decision = decision;
 	judged.state = decision->accepted ? BH_EDGE_ACCEPTED : BH_EDGE_REJECTED;
 	judged.provisional = false;

@@ -34,12 +34,17 @@ bool bh_filter_parse(const char *code, uint32_t *bits); /* all that go by this c
 struct bh_filter_config {
 	const struct bh_sensitive *sensitive; /* NULL: the default (lib/sensitive.h) */
 	uint32_t off;			      /* bits of enum bh_filter */
+	/* Whether a rule that a person wrote allows it: then it waits for nobody. NULL: there is no
+	 * policy. */
+	bool (*ruled)(void *user, const struct bh_edge *edge);
+	void *user;
 };
 
 struct bh_judgement {
 	uint8_t state;	  /* enum bh_edge_state */
 	uint32_t reasons; /* bits of enum bh_filter: what the filters say, whoever decided */
 	const struct bh_decision *decision; /* a person's, which holds; NULL: none does */
+	bool ruled;			    /* accepted, since a person's rule allows it */
 	/* In review for nothing but that it was seen once, inside and to no sensitive port: it may
 	 * pass until 35 windows after that. */
 	bool provisional;

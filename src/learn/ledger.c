@@ -241,6 +241,17 @@ static void watch_source(struct bh_ledger *l, const struct bh_contact *c)
 		hold(l, o, c->time);
 }
 
+/* Of a list that owners have no part in. */
+static void drop(struct bh_ledger *l, enum bh_ledger_list list, struct bh_entry *e)
+{
+	if (l->config.saved) {
+		l->gone = bh_grow(l->gone, &l->gone_capacity, l->gone_count + 1, sizeof(*l->gone));
+		l->gone[l->gone_count++] = (struct bh_gone) { list, bh_ledger_view(e) };
+	}
+	forget_dirty(&l->dirty[list], e);
+	bh_edge_table_remove(l->lists[list], e);
+}
+
 /* What was tried in vain is part of what is known of the edge. */
 static struct bh_entry *discover(struct bh_ledger *l, const struct bh_edge *edge)
 {
@@ -250,13 +261,16 @@ static struct bh_entry *discover(struct bh_ledger *l, const struct bh_edge *edge
 	if (tried == NULL)
 		return e;
 	e->connections = tried->connections;
-	if (l->config.saved) {
-		l->gone = bh_grow(l->gone, &l->gone_capacity, l->gone_count + 1, sizeof(*l->gone));
-		l->gone[l->gone_count++] = bh_ledger_view(tried);
-	}
-	forget_dirty(&l->dirty[BH_ATTEMPTS], tried);
-	bh_edge_table_remove(l->lists[BH_ATTEMPTS], tried);
+	drop(l, BH_ATTEMPTS, tried);
 	return e;
+}
+
+void bh_ledger_forget(struct bh_ledger *l, enum bh_ledger_list list, const struct bh_edge *like)
+{
+	struct bh_entry *e = list != BH_EDGES ? bh_ledger_entry(l, list, like) : NULL;
+
+	if (e != NULL)
+		drop(l, list, e);
 }
 
 static uint64_t count_of(const struct bh_contact *c)

@@ -100,6 +100,11 @@ void bh_ledger_each(const struct bh_ledger *ledger, enum bh_ledger_list list,
 bool bh_ledger_find(const struct bh_ledger *ledger, enum bh_ledger_list list,
 		    const struct bh_edge *like, struct bh_edge *out);
 
+/* Takes it out of the list, which is not that of edges; within bh_ledger_each() only the one that
+ * it is at. */
+void bh_ledger_forget(struct bh_ledger *ledger, enum bh_ledger_list list,
+		      const struct bh_edge *like);
+
 /* Number of distinct replicas by an edge's bitmap: a floor, where a workload had more than 64 of
  * them. */
 unsigned bh_edge_replicas(const struct bh_edge *edge);

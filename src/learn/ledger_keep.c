@@ -40,7 +40,7 @@ void bh_ledger_each_news(struct bh_ledger *l, const struct bh_ledger_news *news)
 	struct bh_ledger_owner *o;
 
 	for (size_t i = 0; i < l->gone_count; i++)
-		news->attempt_gone(news->user, &l->gone[i]);
+		news->gone(news->user, l->gone[i].list, &l->gone[i].edge);
 	l->gone_count = 0;
 	for (enum bh_ledger_list list = BH_EDGES; list < BH_LEDGER_LISTS; list++)
 		tell_edges(l, list, news);

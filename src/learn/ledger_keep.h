@@ -54,7 +54,8 @@ struct bh_ledger_state {
 /* user: of all of them. */
 struct bh_ledger_news {
 	void (*edge)(void *user, enum bh_ledger_list list, const struct bh_edge *edge);
-	void (*attempt_gone)(void *user, const struct bh_edge *edge); /* it became an edge */
+	/* It is in that list no more: an attempt became an edge, or bh_ledger_forget(). */
+	void (*gone)(void *user, enum bh_ledger_list list, const struct bh_edge *edge);
 	void (*owner)(void *user, const struct bh_owner_state *owner);
 	struct bh_scanner_news scanners;
 	void (*whole)(void *user, const struct bh_ledger_state *state);

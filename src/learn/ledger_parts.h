@@ -33,7 +33,10 @@ struct bh_ledger {
 	struct bh_scanners *scanners;
 	struct bh_decisions *decisions;
 	struct bh_dirty_list dirty[BH_LEDGER_LISTS];
-	struct bh_edge *gone; /* attempts that became edges, and were not told of yet */
+	struct bh_gone {
+		enum bh_ledger_list list;
+		struct bh_edge edge;
+	} * gone; /* and not told of yet */
 	size_t gone_count, gone_capacity;
 	STAILQ_HEAD(, bh_ledger_owner) dirty_owners;
 };

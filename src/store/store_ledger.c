@@ -9,7 +9,7 @@
 enum statement {
 	SAVE_EDGE,
 	LOAD_EDGES,
-	DROP_ATTEMPT,
+	DROP_EDGE,
 	SAVE_OWNER,
 	LOAD_OWNERS,
 	SAVE_WALK,
@@ -31,8 +31,8 @@ static const char *const sql[STATEMENTS] = {
 	[SAVE_EDGE] = "INSERT OR REPLACE INTO ledger VALUES"
 		      " (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[LOAD_EDGES] = "SELECT * FROM ledger ORDER BY list, first",
-	[DROP_ATTEMPT] = "DELETE FROM ledger WHERE list = ? AND src_kind = ? AND src = ?"
-			 " AND dst_kind = ? AND dst = ? AND proto = ? AND port = ?",
+	[DROP_EDGE] = "DELETE FROM ledger WHERE list = ? AND src_kind = ? AND src = ?"
+		      " AND dst_kind = ? AND dst = ? AND proto = ? AND port = ?",
 	[SAVE_OWNER] = "INSERT OR REPLACE INTO owners VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[LOAD_OWNERS] = "SELECT * FROM owners ORDER BY first",
 	[SAVE_WALK] = "INSERT OR REPLACE INTO walks VALUES (?,?,?)",
@@ -118,12 +118,12 @@ static void save_edge(void *user, enum bh_ledger_list list, const struct bh_edge
 	run(s, q);
 }
 
-static void drop_attempt(void *user, const struct bh_edge *e)
+static void drop_edge(void *user, enum bh_ledger_list list, const struct bh_edge *e)
 {
 	struct saver *s = user;
-	sqlite3_stmt *q = use(s->store, DROP_ATTEMPT);
+	sqlite3_stmt *q = use(s->store, DROP_EDGE);
 
-	sqlite3_bind_int(q, 1, BH_ATTEMPTS);
+	sqlite3_bind_int(q, 1, (int)list);
 	bind_key(q, 2, e);
 	run(s, q);
 }
@@ -218,7 +218,7 @@ int bh_store_save_ledger(struct bh_store *store, struct bh_ledger *ledger, struc
 {
 	struct saver saver = { store, err, 0 };
 	const struct bh_ledger_news news = { .edge = save_edge,
-					     .attempt_gone = drop_attempt,
+					     .gone = drop_edge,
 					     .owner = save_owner,
 					     .scanners = { drop_walk, save_walk, save_contact,
 							   &saver },

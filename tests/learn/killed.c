@@ -108,6 +108,13 @@ static void tell_presence(struct bh_ledger *l, int64_t second, bool anew)
 	}
 }
 
+/* As a policy does that allows it. */
+static void forget(void *ledger, const struct bh_edge *edge)
+{
+	if (edge->port % 3 == 0)
+		bh_ledger_forget(ledger, BH_OPPOSED, edge);
+}
+
 static void happen(struct bh_ledger *l, uint64_t seed, int64_t second)
 {
 	struct dice d = { seed ^ (uint64_t)second };
@@ -117,6 +124,8 @@ static void happen(struct bh_ledger *l, uint64_t seed, int64_t second)
 	bh_ledger_packets(l, throw(&d, 10000), throw(&d, 40) == 0);
 	for (int i = 0; i < NEWS_A_SECOND; i++)
 		connect_some(l, &d, second * SECOND);
+	if (throw(&d, 50) == 0)
+		bh_ledger_each(l, BH_OPPOSED, forget, l);
 	struct bh_peer who = workload(throw(&d, WORKLOADS));
 	if (throw(&d, 5) == 0)
 		bh_ledger_version(l, &who, 1 + throw(&d, 3), second * SECOND);
@@ -189,9 +198,10 @@ static void put_whole(void *user, const struct bh_ledger_state *s)
 		bh_buffer_printf(out, " %lu", s->unlearned[i]);
 }
 
-static void ignore_gone(void *user, const struct bh_edge *edge)
+static void ignore_gone(void *user, enum bh_ledger_list list, const struct bh_edge *edge)
 {
 	(void)user;
+	(void)list;
 	(void)edge;
 }
 

@@ -272,6 +272,35 @@ static void what_expires_is_said(void **state)
 	assert_int_equal(core_fixture_events(core, "review"), 1);
 }
 
+static void what_a_new_policy_allows_was_not_denied(void **state)
+{
+	struct bh_core *core = *state;
+	int64_t now = bh_time_now();
+
+	see(core, 80, now, true);
+	see(core, 81, now, true);
+	assert_int_equal(bh_ledger_count(core->ledger, BH_OPPOSED), 2);
+	apply(core, learned);
+	assert_int_equal(bh_ledger_count(core->ledger, BH_OPPOSED), 1);
+	struct bh_edge like = { .src = &web, .dst = &db, .proto = IPPROTO_TCP, .port = 81 }, e;
+	assert_true(bh_ledger_find(core->ledger, BH_OPPOSED, &like, &e));
+}
+
+static void a_persons_rule_is_that_persons_word(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_filter_config filters = bh_core_filters(core);
+	struct bh_edge like = { .src = &web, .dst = &db, .proto = IPPROTO_TCP, .port = 80 }, e;
+
+	see(core, 80, bh_time_now(), false);
+	assert_true(bh_ledger_find(core->ledger, BH_EDGES, &like, &e));
+	assert_int_equal(bh_judge(core->ledger, &filters, BH_EDGES, &e).state, BH_EDGE_REVIEW);
+	apply(core, learned);
+	assert_int_equal(bh_judge(core->ledger, &filters, BH_EDGES, &e).state, BH_EDGE_REVIEW);
+	apply(core, written);
+	assert_int_equal(bh_judge(core->ledger, &filters, BH_EDGES, &e).state, BH_EDGE_ACCEPTED);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
 
 int main(void)
@@ -285,6 +314,8 @@ int main(void)
 		TEST(a_person_may_not_want_that),
 		TEST(who_was_denied_too_much_is_audited_again),
 		TEST(what_expires_is_said),
+		TEST(what_a_new_policy_allows_was_not_denied),
+		TEST(a_persons_rule_is_that_persons_word),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -338,6 +338,43 @@ static void what_stage_1_refuses_is_urgent(void **state)
 	}
 }
 
+/* To have been accepted once is not to be needed for ever. */
+static void what_was_accepted_may_be_unused(void **state)
+{
+	const struct bh_edge like = { .src = &web, .dst = &api, .proto = IPPROTO_TCP, .port = 22 };
+	struct bh_decision decision = { .accepted = true, .time = START };
+
+	see_twice(*state, &web, &api, 22, START);
+	bh_ledger_decide(*state, &like, &decision);
+	bh_ledger_advance(*state, START + 60 * WINDOW);
+	assert_reasons(*state, &api, 22, BIT(BH_FILTER_UNUSED));
+	decision.time = START + 59 * WINDOW;
+	bh_ledger_decide(*state, &like, &decision);
+	assert_int_equal(judge(*state, &api, 22).state, BH_EDGE_ACCEPTED);
+}
+
+static bool to_api(void *user, const struct bh_edge *edge)
+{
+	(void)user;
+	return strcmp(edge->dst->name, "api") == 0;
+}
+
+static void what_a_persons_rule_allows_waits_for_nobody(void **state)
+{
+	const struct bh_filter_config config = { .ruled = to_api };
+
+	see(*state, &web, &api, 22, 1, START, true);
+	see(*state, &api, &web, 22, 1, START, true);
+	struct bh_edge there = edge_to(*state, &api, 22), back = edge_to(*state, &web, 22);
+	struct bh_judgement judged = judge_edge(*state, &config, &there);
+	assert_int_equal(judged.state, BH_EDGE_ACCEPTED);
+	assert_true(judged.ruled);
+	assert_int_equal(judged.reasons, BIT(BH_FILTER_ONE_WINDOW));
+	judged = judge_edge(*state, &config, &back);
+	assert_int_equal(judged.state, BH_EDGE_REVIEW);
+	assert_false(judged.ruled);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
 
 int main(void)
@@ -352,6 +389,8 @@ int main(void)
 		TEST(what_is_seen_no_more_goes_back_to_review),
 		TEST(what_was_seen_once_may_be_provisional),
 		TEST(a_person_decides_until_it_expires),
+		TEST(what_was_accepted_may_be_unused),
+		TEST(what_a_persons_rule_allows_waits_for_nobody),
 		TEST(a_filter_may_be_off_and_ports_be_others),
 		TEST(what_stage_1_refuses_is_urgent),
 	};

@@ -76,9 +76,10 @@ static void take_news(void *user, enum bh_ledger_list which, const struct bh_edg
 		take(user, edge);
 }
 
-static void ignore_gone(void *user, const struct bh_edge *edge)
+static void ignore_gone(void *user, enum bh_ledger_list list, const struct bh_edge *edge)
 {
 	(void)user;
+	(void)list;
 	(void)edge;
 }
 
