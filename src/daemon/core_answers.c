@@ -47,27 +47,10 @@ void bh_core_answers_free(struct bh_core *core)
 
 /* --- what is told ----------------------------------------------------------------------------- */
 
-/* Whether rules of the active policy speak of the name, as somebody's destination. */
+/* By a rule of the active policy, as somebody's destination. */
 static bool is_spoken_of(const struct bh_core *core, const char *name)
 {
-	for (size_t i = 0; core->policy != NULL && i < core->policy->rule_count; i++) {
-		const struct bh_policy_peers *to = &core->policy->rules[i].to;
-
-		for (size_t j = 0; j < to->count; j++)
-			if (to->items[j].kind == BH_POLICY_DNS &&
-			    bh_dns_pattern_matches(to->items[j].name, name))
-				return true;
-	}
-	return false;
-}
-
-static bool has_rules_by_name(const struct bh_policy *policy)
-{
-	for (size_t i = 0; policy != NULL && i < policy->rule_count; i++)
-		for (size_t j = 0; j < policy->rules[i].to.count; j++)
-			if (policy->rules[i].to.items[j].kind == BH_POLICY_DNS)
-				return true;
-	return false;
+	return core->policy != NULL && bh_policy_speaks_of(core->policy, name);
 }
 
 static bool is_outside(const struct bh_core *core, const struct bh_addr *addr)
@@ -144,7 +127,8 @@ void bh_core_answers_tick(struct bh_core *core, int64_t now)
 	if (bh_time_monotonic() < core->answers_due)
 		return;
 	core->answers_due = bh_time_monotonic() + EXPIRE_INTERVAL;
-	if (bh_answers_expire(core->answers, now) && has_rules_by_name(core->policy))
+	if (bh_answers_expire(core->answers, now) && core->policy != NULL &&
+	    bh_map_count(core->policy->names) > 0)
 		core->rules_dirty = true;
 }
 
@@ -183,6 +167,11 @@ struct collector {
 	size_t count, capacity;
 };
 
+static bool is_wanted(void *user, const char *name)
+{
+	return is_spoken_of(((struct collector *)user)->core, name);
+}
+
 /* What was outside when it was told may be somebody's by now. */
 static void collect(void *user, const struct bh_answer_row *row)
 {
@@ -198,8 +187,7 @@ struct bh_compile_name *bh_core_answers_compile(const struct bh_core *core, size
 {
 	struct collector c = { .core = core };
 
-	if (has_rules_by_name(core->policy))
-		bh_answers_each(core->answers, collect, &c);
+	bh_answers_each(core->answers, is_wanted, collect, &c);
 	*count = c.count;
 	return c.names;
 }

@@ -312,8 +312,8 @@ static void add_denied(struct map_writer *w)
 	for (const struct bh_live_flow *f = w->core->oldest; f != NULL; f = f->newer) {
 		if (!f->denied && !f->denied_back)
 			continue;
-		cJSON *json = map_edge(w, f->src, bh_core_destination(w->core, f, &room), f->flow.key.proto,
-				       f->flow.key.dport);
+		cJSON *json = map_edge(w, f->src, bh_core_destination(w->core, f, &room),
+				       f->flow.key.proto, f->flow.key.dport);
 
 		set_number(json, "denied", cJSON_GetObjectItem(json, "denied")->valuedouble + 1);
 	}

@@ -498,7 +498,7 @@ static int compare_rows(const void *one, const void *other)
 	return order != 0 ? order : bh_addr_compare(&x->addr, &y->addr);
 }
 
-void bh_answers_each(const struct bh_answers *a,
+void bh_answers_each(const struct bh_answers *a, bool (*wanted)(void *user, const char *name),
 		     void (*row)(void *user, const struct bh_answer_row *), void *user)
 {
 	struct bh_answer_row *rows = bh_calloc(bh_map_count(a->pairs) + 1, sizeof(*rows));
@@ -506,7 +506,8 @@ void bh_answers_each(const struct bh_answers *a,
 	size_t count = 0;
 
 	for (size_t position = 0; (pair = bh_map_next(a->pairs, &position)) != NULL;)
-		rows[count++] = row_of(pair);
+		if (wanted == NULL || wanted(user, pair->group->name))
+			rows[count++] = row_of(pair);
 	qsort(rows, count, sizeof(*rows), compare_rows);
 	for (size_t i = 0; i < count; i++)
 		row(user, &rows[i]);

@@ -55,8 +55,8 @@ void bh_answers_end(struct bh_answer_use *use); /* may be NULL */
 /* Drops what holds no longer and is not used. Whether there was any. */
 bool bh_answers_expire(struct bh_answers *answers, int64_t now);
 
-/* All of them, in order of workload, name and address. */
-void bh_answers_each(const struct bh_answers *answers,
+/* Those of wanted names (NULL: all), in order of workload, name and address. */
+void bh_answers_each(const struct bh_answers *answers, bool (*wanted)(void *user, const char *name),
 		     void (*row)(void *user, const struct bh_answer_row *), void *user);
 size_t bh_answers_count(const struct bh_answers *answers);
 

@@ -74,6 +74,22 @@ const char *bh_policy_name(struct bh_policy *p, const char *text)
 	return name;
 }
 
+bool bh_policy_speaks_of(const struct bh_policy *p, const char *name)
+{
+	char pattern[BH_PEER_NAME] = "*";
+
+	if (bh_map_count(p->names) == 0)
+		return false;
+	if (bh_map_get_text(p->names, name) != NULL)
+		return true;
+	while ((name = strchr(name, '.')) != NULL) {
+		bh_copy_text(pattern + 1, sizeof(pattern) - 1, name++);
+		if (bh_map_get_text(p->names, pattern) != NULL)
+			return true;
+	}
+	return false;
+}
+
 size_t bh_policy_add_workload(struct bh_policy *p, const char *name)
 {
 	p->workloads = add_item(p->workloads, p->workload_count, sizeof(*p->workloads));

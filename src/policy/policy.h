@@ -114,6 +114,10 @@ const char *bh_policy_name(struct bh_policy *policy, const char *text);
 bool bh_policy_rule_has_port(const struct bh_policy *policy, size_t rule, uint8_t proto,
 			     uint16_t port);
 
+/* Whether such a name, or a pattern that it matches, was given out by bh_policy_name(): no rule
+ * speaks of any other. */
+bool bh_policy_speaks_of(const struct bh_policy *policy, const char *name);
+
 /* Adding, for proposals. Returns the index. */
 size_t bh_policy_add_workload(struct bh_policy *policy, const char *name);
 void bh_policy_add_label(struct bh_policy *policy, size_t workload, const char *key,

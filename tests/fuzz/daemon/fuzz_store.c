@@ -165,7 +165,8 @@ static void use_answers(struct bh_core *core)
 
 	core->answers_due = 0;
 	bh_core_answers_tick(core, INT64_MAX);
-	if ((bh_answers_name(core->answers, "netns:web", &addr, INT64_MAX) != NULL) != (use != NULL))
+	if ((bh_answers_name(core->answers, "netns:web", &addr, INT64_MAX) != NULL) !=
+	    (use != NULL))
 		abort();
 	bh_answers_end(use);
 }

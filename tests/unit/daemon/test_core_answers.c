@@ -36,7 +36,12 @@ static int make_core(void **state)
 
 static int free_core(void **state)
 {
-	core_fixture_free(*state);
+	struct bh_core *core = *state;
+
+	uv_close((uv_handle_t *)&core->rules_timer, NULL);
+	uv_run(&core->loop, UV_RUN_NOWAIT);
+	uv_loop_close(&core->loop);
+	core_fixture_free(core);
 	return 0;
 }
 

@@ -50,7 +50,7 @@ static void assert_holds(const struct bh_answers *a, const char *expected)
 	struct bh_buffer out = { 0 };
 
 	bh_buffer_puts(&out, "");
-	bh_answers_each(a, put_row, &out);
+	bh_answers_each(a, NULL, put_row, &out);
 	assert_string_equal(out.data, expected);
 	bh_buffer_free(&out);
 }
@@ -103,6 +103,27 @@ static void a_name_counts_from_when_it_was_told(void **state)
 	assert_string_equal(bh_answers_name(a, "web", &addr, 3 * BH_SECOND), "pay.example");
 	bh_answers_restore(a, &before);
 	assert_string_equal(bh_answers_name(a, "web", &addr, 0), "old.example");
+	bh_answers_free(a);
+}
+
+static bool is_pay(void *user, const char *name)
+{
+	(void)user;
+	return strcmp(name, "pay.example") == 0;
+}
+
+static void wanted_names_alone_are_told(void **state)
+{
+	struct bh_answers *a = bh_answers_new(&limits);
+	struct bh_buffer out = { 0 };
+
+	(void)state;
+	told(a, "web", "pay.example", "203.0.113.2", 1);
+	told(a, "web", "cdn.example", "203.0.113.1", 1);
+	told(a, "job", "pay.example", "203.0.113.1", 1);
+	bh_answers_each(a, is_pay, put_row, &out);
+	assert_string_equal(out.data, "job pay.example 203.0.113.1\nweb pay.example 203.0.113.2\n");
+	bh_buffer_free(&out);
 	bh_answers_free(a);
 }
 
@@ -264,6 +285,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_answer_is_its_workloads_alone),
 		cmocka_unit_test(a_name_counts_from_when_it_was_told),
+		cmocka_unit_test(wanted_names_alone_are_told),
 		cmocka_unit_test(what_a_flow_uses_stays),
 		cmocka_unit_test(an_answer_again_makes_it_last),
 		cmocka_unit_test(a_name_has_so_many_addresses),

@@ -680,6 +680,11 @@ static void names_are_lower_case_and_kept_once(void **state)
 	assert_string_equal(text, "web → dns:pay.example  1/tcp");
 	bh_policy_rule_text(p, 2, text, sizeof(text));
 	assert_string_equal(text, "web → dns:*.cdn.example  3/tcp");
+	assert_true(bh_policy_speaks_of(p, "pay.example"));
+	assert_true(bh_policy_speaks_of(p, "a.b.cdn.example"));
+	assert_false(bh_policy_speaks_of(p, "cdn.example"));
+	assert_false(bh_policy_speaks_of(p, "a.pay.example"));
+	assert_false(bh_policy_speaks_of(p, "example"));
 	free(assert_round_trip(p));
 	bh_policy_free(p);
 }
