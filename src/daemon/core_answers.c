@@ -121,6 +121,7 @@ void bh_core_answers_tick(struct bh_core *core, int64_t now)
 	struct bh_waiting_answers *waiting = core->waiting_answers;
 	size_t over = 0;
 
+	bh_core_answers_look(core);
 	while (over < waiting->count && now - waiting->items[over].time > PATIENCE)
 		over++;
 	drop_first(waiting, over);

@@ -91,6 +91,8 @@ void bh_core_renamed(void *user, const struct bh_instance *is, const struct bh_d
 	struct bh_core *core = user;
 
 	tell(core, is, was);
+	if (strcmp(is->workload, was->workload) != 0)
+		bh_answers_copy(core->answers, was->workload, is->workload);
 	if (strcmp(is->workload, was->workload) != 0 && matters(core, was->workload))
 		remember(core, was->workload, is->workload);
 }

@@ -370,6 +370,31 @@ void bh_answers_restore(struct bh_answers *a, const struct bh_answer_row *row)
 	pair->saved_until = pair->until;
 }
 
+/* Noting may drop what is being copied. */
+void bh_answers_copy(struct bh_answers *a, const char *from, const char *to)
+{
+	const struct owner *owner = bh_map_get_text(a->owners, from);
+	struct bh_answer_row *rows = bh_calloc(owner != NULL ? owner->count + 1 : 1, sizeof(*rows));
+	const struct bh_answer_use *place;
+	const struct pair *pair;
+	size_t count = 0;
+
+	if (owner != NULL)
+		TAILQ_FOREACH (place, &owner->places, of_owner)
+			TAILQ_FOREACH (pair, &place->pairs, of_place)
+				rows[count++] = (struct bh_answer_row) { .workload = to,
+									 .name = bh_strdup(
+										 pair->group->name),
+									 .addr = place->addr,
+									 .until = pair->until,
+									 .used = place->used };
+	for (size_t i = 0; i < count; i++) {
+		bh_answers_note(a, &rows[i]);
+		free((void *)(uintptr_t)rows[i].name);
+	}
+	free(rows);
+}
+
 /* --- flows ------------------------------------------------------------------------------------ */
 
 struct bh_answer_use *bh_answers_use(struct bh_answers *a, const char *workload,

@@ -33,6 +33,9 @@ void bh_answers_free(struct bh_answers *answers); /* may be NULL */
 
 /* The workload was told so. Whether the name did not stand for the address before. */
 bool bh_answers_note(struct bh_answers *answers, const struct bh_answer_row *row);
+/* What one workload was told holds for the other from now on, too: it is the same by another name.
+ */
+void bh_answers_copy(struct bh_answers *answers, const char *from, const char *to);
 /* Addresses that found no room, since all the others were in use. */
 uint64_t bh_answers_refused(const struct bh_answers *answers);
 

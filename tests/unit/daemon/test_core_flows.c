@@ -659,6 +659,7 @@ static void flows_from_before_a_renaming_keep_the_name(void **state)
 	state_name(core, "one", "web");
 	flow.final = false;
 	bh_core_flows(core, &flow, 1);
+	told(core, 7, "pay.example", NOW);
 	state_name(core, "one", "api"); /* five seconds later */
 	flow.final = true;
 	bh_core_flows(core, &flow, 1);
@@ -669,6 +670,10 @@ static void flows_from_before_a_renaming_keep_the_name(void **state)
 	assert_true(has_json(core, &late, "compose:shop/web"));
 	assert_true(has_json(core, &after, "compose:shop/api"));
 	assert_int_equal(core_fixture_events(core, "renamed"), 1);
+	/* What it was told goes along. */
+	struct bh_addr outside = core_fixture_addr("203.0.113.9");
+	assert_string_equal(bh_answers_name(core->answers, "compose:shop/api", &outside, INT64_MAX),
+			    "pay.example");
 }
 
 int main(void)

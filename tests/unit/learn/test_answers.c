@@ -127,6 +127,31 @@ static void wanted_names_alone_are_told(void **state)
 	bh_answers_free(a);
 }
 
+static void a_workload_by_another_name_knows_the_same(void **state)
+{
+	struct bh_answers *a = bh_answers_new(&limits);
+
+	(void)state;
+	told(a, "web", "pay.example", "203.0.113.1", 1);
+	told(a, "web", "cdn.example", "203.0.113.1", 2);
+	told(a, "front", "cdn.example", "203.0.113.1", 9);
+	bh_answers_copy(a, "web", "front");
+	bh_answers_copy(a, "nobody", "front");
+	assert_holds(a, "front cdn.example 203.0.113.1\nfront pay.example 203.0.113.1\n"
+			"web cdn.example 203.0.113.1\nweb pay.example 203.0.113.1\n");
+	assert_true(bh_answers_expire(a, 15 * BH_SECOND));
+	assert_holds(a, "front cdn.example 203.0.113.1\n");
+	/* What has to go to make room is copied all the same. */
+	told(a, "full", "a.example", "203.0.113.1", 20);
+	told(a, "full", "b.example", "203.0.113.2", 20);
+	told(a, "full", "c.example", "203.0.113.3", 20);
+	told(a, "full", "d.example", "203.0.113.4", 20);
+	bh_answers_copy(a, "full", "new");
+	assert_int_equal(bh_answers_count(a), 7);
+	assert_string_equal(name_of(a, "new", "203.0.113.4"), "d.example");
+	bh_answers_free(a);
+}
+
 static void what_a_flow_uses_stays(void **state)
 {
 	struct bh_answers *a = bh_answers_new(&limits);
@@ -286,6 +311,7 @@ int main(void)
 		cmocka_unit_test(an_answer_is_its_workloads_alone),
 		cmocka_unit_test(a_name_counts_from_when_it_was_told),
 		cmocka_unit_test(wanted_names_alone_are_told),
+		cmocka_unit_test(a_workload_by_another_name_knows_the_same),
 		cmocka_unit_test(what_a_flow_uses_stays),
 		cmocka_unit_test(an_answer_again_makes_it_last),
 		cmocka_unit_test(a_name_has_so_many_addresses),
