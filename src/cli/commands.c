@@ -195,7 +195,8 @@ const struct bh_command bh_commands[] = {
 	  .run = bh_explain_run,
 	  .help = "whether the policy allows it, and by which rule; or where a rule comes from",
 	  .details =
-		  "With --rule: the edges behind a rule of the active policy, their evidence, and "
+		  "SRC and DST are a workload, host, world, or an address; DST may be dns:NAME, "
+		  "too.\nWith --rule: the edges behind a rule of the active policy, their evidence, and "
 		  "flows of theirs.\nIts number is what answers say, and policy show behind each "
 		  "rule.",
 	  .example = "bulkhead explain compose:shop/web compose:shop/db 5432",
