@@ -20,6 +20,7 @@
 #include "evidence.h"
 #include "generalise.h"
 #include "grow.h"
+#include "map.h"
 #include "peer.h"
 #include "port.h"
 #include "protocol.h"
@@ -27,6 +28,7 @@
 struct proposal {
 	struct bh_policy *policy;
 	const struct bh_propose_input *input;
+	struct bh_map *numbers; /* of the policy's workloads, by name → index + 1 */
 };
 
 /* --- workloads -------------------------------------------------------------------------------- */
@@ -77,51 +79,65 @@ static bool is_proposed(const struct bh_edge *e)
 	       (e->src->kind == BH_PEER_WORKLOAD || e->dst->kind == BH_PEER_WORKLOAD);
 }
 
-/* Every workload once, by name: those that are there and those that edges speak of. */
-static void add_workloads(struct proposal *p)
-{
-	const struct bh_propose_input *in = p->input;
-	const char **names = bh_calloc(in->workload_count + 2 * in->edge_count, sizeof(*names));
-	size_t count = 0;
+/* Names, each once. */
+struct names {
+	struct bh_map *known; /* → anything */
+	const char **items;
+	size_t count, capacity;
+};
 
+static void add_name(struct names *n, const char *name)
+{
+	if (bh_map_get_text(n->known, name) != NULL)
+		return;
+	bh_map_put_text(n->known, name, n);
+	n->items = bh_grow(n->items, &n->capacity, n->count + 1, sizeof(*n->items));
+	n->items[n->count++] = name;
+}
+
+static void collect_names(struct names *n, const struct bh_propose_input *in)
+{
 	for (size_t i = 0; i < in->workload_count; i++)
-		names[count++] = in->workloads[i];
+		add_name(n, in->workloads[i]);
 	for (size_t i = 0; i < in->edge_count; i++) {
 		const struct bh_edge *e = &in->edges[i];
 
 		if (is_proposed(e) && e->src->kind == BH_PEER_WORKLOAD)
-			names[count++] = e->src->name;
+			add_name(n, e->src->name);
 		if (is_proposed(e) && e->dst->kind == BH_PEER_WORKLOAD)
-			names[count++] = e->dst->name;
+			add_name(n, e->dst->name);
 	}
-	qsort(names, count, sizeof(*names), compare_names);
-	for (size_t i = 0; i < count; i++) {
-		if (i > 0 && strcmp(names[i - 1], names[i]) == 0)
-			continue;
+}
+
+/* Every workload once, by name: those that are there and those that edges speak of. */
+static void add_workloads(struct proposal *p)
+{
+	const struct bh_propose_input *in = p->input;
+	struct names names = { .known = bh_map_new(NULL) };
+
+	collect_names(&names, in);
+	if (names.count > 0)
+		qsort(names.items, names.count, sizeof(*names.items), compare_names);
+	for (size_t i = 0; i < names.count; i++) {
 		struct label_target target = { p->policy,
-					       bh_policy_add_workload(p->policy, names[i]) };
-		in->labels(in->user, names[i], add_label, &target);
+					       bh_policy_add_workload(p->policy, names.items[i]) };
+
+		bh_map_put_text(p->numbers, names.items[i],
+				(void *)(uintptr_t)(target.workload + 1));
+		in->labels(in->user, names.items[i], add_label, &target);
 	}
-	free(names);
+	bh_map_free(names.known);
+	free(names.items);
 }
 
 /* --- items ------------------------------------------------------------------------------------ */
 
-static int compare_name_to_workload(const void *name, const void *workload)
+static size_t find_workload(const struct proposal *p, const char *name)
 {
-	return strcmp(name, ((const struct bh_policy_workload *)workload)->name);
+	return (uintptr_t)bh_map_get_text(p->numbers, name) - 1;
 }
 
-static size_t find_workload(const struct bh_policy *policy, const char *name)
-{
-	const struct bh_policy_workload *found =
-		bsearch(name, policy->workloads, policy->workload_count, sizeof(*policy->workloads),
-			compare_name_to_workload);
-
-	return (size_t)(found - policy->workloads);
-}
-
-static struct bh_policy_peer peer_of(struct bh_policy *policy, const struct bh_peer *peer,
+static struct bh_policy_peer peer_of(const struct proposal *p, const struct bh_peer *peer,
 				     bool source)
 {
 	struct bh_policy_peer out = { .kind = BH_POLICY_WORLD };
@@ -130,7 +146,7 @@ static struct bh_policy_peer peer_of(struct bh_policy *policy, const struct bh_p
 	switch (peer->kind) {
 	case BH_PEER_WORKLOAD:
 		out.kind = BH_POLICY_WORKLOAD;
-		out.workload = find_workload(policy, peer->name);
+		out.workload = find_workload(p, peer->name);
 		break;
 	case BH_PEER_HOST:
 		out.kind = BH_POLICY_HOST;
@@ -150,18 +166,18 @@ static struct bh_policy_peer peer_of(struct bh_policy *policy, const struct bh_p
 		break;
 	case BH_PEER_DNS:
 		out.kind = BH_POLICY_DNS;
-		out.name = bh_policy_name(policy, bh_peer_dns(peer));
+		out.name = bh_policy_name(p->policy, bh_peer_dns(peer));
 		break;
 	}
 	return out;
 }
 
-static struct bh_item item_of(struct bh_policy *policy, const struct bh_edge *e)
+static struct bh_item item_of(const struct proposal *p, const struct bh_edge *e)
 {
 	uint16_t number = bh_policy_port_number(e->proto, e->port);
 
-	return (struct bh_item) { .from = peer_of(policy, e->src, true),
-				  .to = peer_of(policy, e->dst, false),
+	return (struct bh_item) { .from = peer_of(p, e->src, true),
+				  .to = peer_of(p, e->dst, false),
 				  .port = { e->proto, number, number },
 				  .edge = e };
 }
@@ -174,7 +190,7 @@ static struct bh_item *make_items(const struct proposal *p, size_t *count)
 	*count = 0;
 	for (size_t i = 0; i < in->edge_count; i++)
 		if (is_proposed(&in->edges[i]))
-			items[(*count)++] = item_of(p->policy, &in->edges[i]);
+			items[(*count)++] = item_of(p, &in->edges[i]);
 	return items;
 }
 
@@ -256,11 +272,14 @@ static void add_rules(struct proposal *p)
 
 struct bh_policy *bh_propose(const struct bh_propose_input *input)
 {
-	struct proposal p = { .policy = bh_policy_new(), .input = input };
+	struct proposal p = { .policy = bh_policy_new(),
+			      .input = input,
+			      .numbers = bh_map_new(NULL) };
 
 	if (input->header != NULL)
 		p.policy->header = bh_strdup(input->header);
 	add_workloads(&p);
 	add_rules(&p);
+	bh_map_free(p.numbers);
 	return p.policy;
 }
