@@ -51,6 +51,7 @@ struct bh_live_flow {
 	bool unnamed;		      /* such an end may get its name yet (core_late.c) */
 	const struct bh_peer *learned_as; /* the name that its edge goes to; NULL: to dst */
 	bool learned;			  /* its edge is in the ledger, … */
+	bool discovered;		  /* … since this flow … */
 	bool dns_kept;			  /* … and so is what else its destination is called */
 	bool sni_kept;
 	bool denied;	  /* by us, as NFLOG said: the way there … */

@@ -29,10 +29,12 @@ void bh_core_sample(struct bh_core *core, struct bh_live_flow *live,
 	live->edge = bh_edge_id(&edge);
 	if (core->store_why[0] != '\0')
 		return;
-	if (discovered)
+	/* Once more when it ends: then all is known of it. */
+	if (discovered || (contact->ends && live->discovered))
 		keep(core, false, live);
 	else if (contact->ends && bh_sample_clock_due(core->samples, live->edge, contact->time))
 		keep(core, true, live);
+	live->discovered = live->discovered || discovered;
 }
 
 static void restore(void *user, uint64_t edge, int64_t time)

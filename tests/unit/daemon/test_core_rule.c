@@ -148,7 +148,10 @@ static void a_rule_has_edges_and_they_have_flows(void **state)
 	assert_int_equal(cJSON_GetNumberValue(cJSON_GetObjectItem(row, "rule")), 1);
 	/* The first one, one more within the hour, and those that are remembered. */
 	assert_int_equal(sport_of(cJSON_GetObjectItem(row, "first_flow")), 1001);
-	assert_int_equal(sport_of(cJSON_GetObjectItem(row, "newest_flow")), 1001);
+	assert_int_equal(sport_of(cJSON_GetObjectItem(row, "newest_flow")), 1002);
+	assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(
+				    cJSON_GetObjectItem(row, "first_flow"), "state")),
+			    "closed");
 	const cJSON *recent = cJSON_GetObjectItem(row, "recent");
 	assert_int_equal(cJSON_GetArraySize(recent), 3);
 	assert_int_equal(sport_of(cJSON_GetArrayItem(recent, 0)), 1003);
@@ -158,7 +161,7 @@ static void a_rule_has_edges_and_they_have_flows(void **state)
 	cJSON_Delete(json);
 }
 
-/* Written by the first flow, and at most once an hour by those that end. */
+/* Written by the first flow, and at most once an hour by others that end. */
 static void the_newest_flow_is_kept_once_an_hour(void **state)
 {
 	(void)state;
