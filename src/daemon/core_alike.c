@@ -64,9 +64,11 @@ static void add_flow(const struct guesses *all, const struct bh_live_flow *f)
 				       sizeof(flow->src_ifindex)),
 		     *dst = bh_map_get(all->by_ifindex, &flow->dst_ifindex,
 				       sizeof(flow->dst_ifindex));
+	struct bh_peer room;
 
 	if (src != NULL)
-		add_feature(src, NULL, f->dst, flow->key.proto, flow->key.dport);
+		add_feature(src, NULL, bh_core_destination(all->core, f, &room), flow->key.proto,
+			    flow->key.dport);
 	if (dst != NULL)
 		add_feature(dst, f->src, NULL, flow->key.proto, flow->key.dport);
 }

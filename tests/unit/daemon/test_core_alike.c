@@ -294,6 +294,25 @@ static void whoever_is_known_is_not_guessed(void **state)
 	cJSON_Delete(list);
 }
 
+/* What is asked for by one name is one thing, at whichever address it is met. */
+static void servers_outside_go_by_their_names(void **state)
+{
+	static const struct bh_peer pay = { BH_PEER_DNS, "dns:pay.example" };
+
+	(void)state;
+	for (uint32_t i = 0; i < 2; i++) {
+		add(i == 0 ? "web-1" : "web-2", "base", 80, (const uint16_t[4]) { 0 });
+		struct bh_flow flow = flow_to_db(i, 443);
+		flow.dst_ifindex = 0;
+		flow.key.dst = core_fixture_addr(i == 0 ? "203.0.113.1" : "203.0.113.2");
+		bh_core_flows(core, &flow, 1);
+	}
+	cJSON_Delete(groups(0));
+	for (struct bh_live_flow *f = core->oldest; f != NULL; f = f->newer)
+		f->learned_as = bh_peers_get(core->peers, &pay);
+	cJSON_Delete(groups(1));
+}
+
 /* A container with two interfaces is not two replicas. */
 static void a_container_is_not_like_itself(void **state)
 {
@@ -340,8 +359,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(all_of_an_image_keep_their_name), TEST(of_one_image_there_are_two_things),
 		TEST(images_without_a_name),	       TEST(names_with_nothing_in_common),
-		TEST(whoever_is_known_is_not_guessed), TEST(a_container_is_not_like_itself),
-		TEST(what_was_learned_counts),
+		TEST(whoever_is_known_is_not_guessed), TEST(servers_outside_go_by_their_names),
+		TEST(a_container_is_not_like_itself),  TEST(what_was_learned_counts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
