@@ -11,8 +11,9 @@
 #define EARLY 28    /* windows */
 #define READY_BY 49 /* days */
 
-/* When a workload is enforced. CLOCK and STAGE1 have no target: they are there to compare with. */
-enum rule { R1, R2, CLOCK, STAGE1, RULES };
+/* When a workload is enforced; JOBS: and its jobs' schedules are known, and it waits for two runs
+ * of each. CLOCK and STAGE1 have no target: they are there to compare with. */
+enum rule { R1, R1_JOBS, R2, R2_JOBS, CLOCK, STAGE1, RULES };
 
 /* The filters up to this one: level F1 is what was answered. */
 enum level { F1, F2, F3, F4, F5, F6, F7, LEVELS };
@@ -35,12 +36,13 @@ struct account {
 	double open_ended, open_ended_ready;
 	double tuples[ATTACKS];		  /* that intruders use */
 	double poisoned[LEVELS][ATTACKS]; /* those that are accepted */
-	double waiting[LEVELS];		  /* legitimate edges that wait, but for … */
+	double waiting[LEVELS];		  /* legitimate edges that wait for a person, but for … */
 	double wandering[LEVELS];	  /* … those of an open-ended workload */
+	double provisional[LEVELS];	  /* legitimate edges that may pass for a while */
 	double services;
-	double edges, rules, sets; /* as edges; a destination and port; different sets of sources */
-	double allowed, used;	   /* tuples, by the policy proposed and in truth */
-	double within, surface;	   /* the allowed ones between services, and all that could be */
+	double edges, rules;	     /* learned, and proposed for them */
+	double allowed, used;	     /* tuples, by the policy proposed and in truth */
+	double within, surface;	     /* the allowed ones between services, and all that could be */
 	double stable_days, changes; /* workload-days in enforcement; new edges without a deploy */
 	double tried[ATTEMPTS], stopped[ATTEMPTS];
 	double repeated, differing; /* runs made twice, and those that came out otherwise */

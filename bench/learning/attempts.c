@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The policy that follows from what was learned, proposed and evaluated as the daemon does it, and
- * everything that could be tried against it. A name outside is tried by an address of its own. */
-#include <arpa/inet.h>
+ * everything that could be tried against it. */
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,33 +16,18 @@
 
 struct trial {
 	struct run *run;
-	struct bh_edge *edges; /* of those that were learned … */
-	struct bh_peer *ends;  /* … their destinations, for a policy */
+	struct bh_edge *edges; /* that were learned */
 	size_t count;
 	struct bh_policy *policy;
 };
 
 /* --- the policy ------------------------------------------------------------------------------- */
 
-static struct bh_peer as_address(unsigned network, int number)
-{
-	struct bh_peer peer = { .kind = BH_PEER_ADDRESS };
-
-	snprintf(peer.name, sizeof(peer.name), "198.%u.%d.%d", network, number / 256 % 256,
-		 number % 256);
-	return peer;
-}
-
 static void take_edge(void *user, const struct bh_edge *edge)
 {
 	struct trial *t = user;
-	struct bh_peer *end = &t->ends[t->count];
 
-	*end = edge->dst->kind == BH_PEER_DNS
-		       ? as_address(18, (int)strtol(edge->dst->name + strlen("dns:n"), NULL, 10))
-		       : *edge->dst;
-	t->edges[t->count] = *edge;
-	t->edges[t->count++].dst = end;
+	t->edges[t->count++] = *edge;
 }
 
 static void select_by_name(void *user, const char *workload,
@@ -56,14 +40,13 @@ static void select_by_name(void *user, const char *workload,
 static void begin_trial(struct trial *t, struct run *r)
 {
 	const char *names[SERVICES];
-	size_t room = bh_ledger_count(r->ledger);
 
 	*t = (struct trial) { .run = r,
-			      .edges = bh_calloc(room, sizeof(*t->edges)),
-			      .ends = bh_calloc(room, sizeof(*t->ends)) };
+			      .edges = bh_calloc(bh_ledger_count(r->ledger, BH_EDGES),
+						 sizeof(*t->edges)) };
 	for (int s = 0; s < SERVICES; s++)
 		names[s] = r->services[s].name;
-	bh_ledger_each(r->ledger, take_edge, t);
+	bh_ledger_each(r->ledger, BH_EDGES, take_edge, t);
 	const struct bh_propose_input input = { .edges = t->edges,
 						.edge_count = t->count,
 						.workloads = names,
@@ -76,7 +59,6 @@ static void end_trial(struct trial *t)
 {
 	bh_policy_free(t->policy);
 	free(t->edges);
-	free(t->ends);
 }
 
 char *print_policy(struct run *r)
@@ -103,9 +85,9 @@ static struct bh_subject subject_of(const struct bh_peer *peer)
 	if (peer->kind == BH_PEER_WORKLOAD) {
 		subject.labels = peer->name;
 		subject.mode = BH_ENFORCE;
-	} else {
-		bh_addr_parse(peer->name, &subject.addr);
 	}
+	if (peer->kind == BH_PEER_ADDRESS)
+		bh_addr_parse(peer->name, &subject.addr);
 	return subject;
 }
 
@@ -168,59 +150,18 @@ static void try_service(const struct trial *t, int src, int dst)
 		attempt(t, WORM, src, &t->run->services[dst], worms[i]);
 }
 
-/* To every server outside that any service knows, and to one that none does. */
+/* To every server outside that any service knows, and to some that none does. */
 static void try_outside(const struct trial *t, int src)
 {
-	const struct bh_peer stranger = as_address(19, src);
+	static const struct bh_peer strangers[] = { { BH_PEER_DNS, "dns:stranger.example" },
+						    { BH_PEER_ADDRESS, "198.18.0.1" } };
 
 	for (size_t i = 0; i < t->count; i++)
-		if (t->edges[i].dst->kind == BH_PEER_ADDRESS)
+		if (t->edges[i].dst->kind != BH_PEER_WORKLOAD)
 			t->run->account->allowed +=
 				!is_stopped(t, src, t->edges[i].dst, t->edges[i].port);
-	attempt(t, NEW_HOST, src, &stranger, 443);
-}
-
-/* --- size ------------------------------------------------------------------------------------- */
-
-/* The sources of a destination and port, as bits. */
-static uint64_t sources_of(const struct trial *t, const struct bh_edge *of)
-{
-	uint64_t sources = 0;
-
-	for (size_t i = 0; i < t->count; i++)
-		if (t->edges[i].port == of->port &&
-		    strcmp(t->edges[i].dst->name, of->dst->name) == 0)
-			sources |= UINT64_C(1) << service_of_peer(t->edges[i].src);
-	return sources;
-}
-
-static bool is_first_of_end(const struct trial *t, size_t at)
-{
-	for (size_t i = 0; i < at; i++)
-		if (t->edges[i].port == t->edges[at].port &&
-		    strcmp(t->edges[i].dst->name, t->edges[at].dst->name) == 0)
-			return false;
-	return true;
-}
-
-static void measure_size(const struct trial *t)
-{
-	uint64_t *sets = bh_calloc(t->count, sizeof(*sets));
-	size_t count = 0;
-
-	for (size_t i = 0; i < t->count; i++) {
-		uint64_t sources = sources_of(t, &t->edges[i]);
-		size_t same = 0;
-
-		t->run->account->rules += is_first_of_end(t, i);
-		while (same < count && sets[same] != sources)
-			same++;
-		if (same == count)
-			sets[count++] = sources;
-	}
-	t->run->account->edges += (double)t->count;
-	t->run->account->sets += (double)count;
-	free(sets);
+	for (int i = 0; i < 2; i++)
+		attempt(t, NEW_HOST, src, &strangers[i], 443);
 }
 
 void try_policy(struct run *r)
@@ -235,6 +176,7 @@ void try_policy(struct run *r)
 		try_outside(&t, src);
 	}
 	r->account->used += (double)t.count;
-	measure_size(&t);
+	r->account->edges += (double)t.count;
+	r->account->rules += (double)t.policy->rule_count;
 	end_trial(&t);
 }

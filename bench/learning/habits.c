@@ -35,8 +35,9 @@ const char *const attack_names[ATTACKS] = { "none",
 					    "one-off lateral",
 					    "daily lateral, n >= 2",
 					    "daily lateral, n = 1",
-					    "the same, plain port, n >= 2",
-					    "the same, plain port, n = 1",
+					    "one-off, plain port",
+					    "daily, plain port, n >= 2",
+					    "daily, plain port, n = 1",
 					    "C2 to an address",
 					    "C2 to a name",
 					    "supply chain" };
@@ -321,11 +322,11 @@ static void scan(struct habits *h)
 	}
 }
 
-static void move_once(struct habits *h)
+static void move_once(struct habits *h, enum attack attack, bool plain)
 {
-	struct habit habit = break_in(h, ONE_OFF, any_service(h), some_hour(h));
+	struct habit habit = break_in(h, attack, any_service(h), some_hour(h));
 
-	aim(h, &habit, false);
+	aim(h, &habit, plain);
 	do_once(h, &habit);
 }
 
@@ -366,7 +367,8 @@ static void add_intruders(struct habits *h)
 	scan(h);
 	supply(h);
 	for (int i = 0; i < INTRUDERS; i++) {
-		move_once(h);
+		move_once(h, ONE_OFF, false);
+		move_once(h, PLAIN_ONCE, true);
 		move_daily(h, DAILY_SEVERAL, true, false);
 		move_daily(h, DAILY_ONE, false, false);
 		move_daily(h, PLAIN_SEVERAL, true, true);

@@ -28,6 +28,7 @@ enum attack {
 	ONE_OFF,	/* lateral, each once */
 	DAILY_SEVERAL,	/* lateral, once a day, from one replica of several */
 	DAILY_ONE,	/* the same of a service that has one replica */
+	PLAIN_ONCE,	/* as ONE_OFF, to ports that are not sensitive */
 	PLAIN_SEVERAL,	/* as DAILY_SEVERAL, to ports that are not sensitive */
 	PLAIN_ONE,	/* as DAILY_ONE, the same */
 	BEACON_ADDRESS, /* to a raw address outside */

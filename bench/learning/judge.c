@@ -14,9 +14,8 @@ struct jury {
 	bool open_ended; /* service 0 is */
 };
 
-/* The reasons that a level knows. What is never accepted by itself, intruders and services of these
- * runs leave alone. */
-static uint32_t reasons_of(enum level level)
+/* The filters beyond a level. */
+static uint32_t beyond(enum level level)
 {
 	static const enum bh_filter last[LEVELS] = { [F1] = BH_FILTER_UNANSWERED,
 						     [F2] = BH_FILTER_SCANNER,
@@ -26,7 +25,7 @@ static uint32_t reasons_of(enum level level)
 						     [F6] = BH_FILTER_LATE_NAME,
 						     [F7] = BH_FILTER_NAME };
 
-	return (UINT32_C(2) << last[level]) - 1;
+	return ~((UINT32_C(2) << last[level]) - 1);
 }
 
 /* An edge that a service came to use as well is no intruder's. */
@@ -50,19 +49,22 @@ static enum attack attack_of(const struct run *r, const struct bh_edge *edge)
 
 static void judge(void *user, const struct bh_edge *edge)
 {
-	static const struct bh_filter_config filters;
 	const struct jury *j = user;
 	struct account *a = j->run->account;
 	enum attack attack = attack_of(j->run, edge);
-	uint32_t why = bh_judge(j->run->ledger, &filters, edge).reasons;
 	bool wanders = j->open_ended && service_of_peer(edge->src) == 0;
 
 	for (enum level level = F1; level < LEVELS; level++) {
-		bool waits = (why & reasons_of(level)) != 0;
+		const struct bh_filter_config filters = { .off = beyond(level) };
+		struct bh_judgement judged = bh_judge(j->run->ledger, &filters, BH_EDGES, edge);
+		bool waits = !bh_is_allowed(&judged);
 
 		a->poisoned[level][attack] += !waits;
-		a->waiting[level] += waits && attack == NO_ATTACK && !wanders;
-		a->wandering[level] += waits && attack == NO_ATTACK && wanders;
+		if (attack != NO_ATTACK)
+			continue;
+		a->waiting[level] += waits && !wanders;
+		a->wandering[level] += waits && wanders;
+		a->provisional[level] += judged.provisional;
 	}
 }
 
@@ -70,7 +72,7 @@ void judge_edges(struct run *r, enum scenario scenario)
 {
 	struct jury jury = { .run = r, .open_ended = scenario == OPEN_ENDED };
 
-	bh_ledger_each(r->ledger, judge, &jury);
+	bh_ledger_each(r->ledger, BH_EDGES, judge, &jury);
 	for (size_t i = 0; i < r->known_count; i++)
 		r->account->tuples[habits_at(r->habits, i)->attack]++;
 	for (int s = 0; s < SERVICES; s++)
@@ -81,6 +83,7 @@ void judge_edges(struct run *r, enum scenario scenario)
 
 struct transcript {
 	const struct run *run;
+	enum bh_ledger_list list;
 	struct bh_buffer text;
 };
 
@@ -88,7 +91,7 @@ static void write_edge(void *user, const struct bh_edge *edge)
 {
 	static const struct bh_filter_config filters;
 	struct transcript *t = user;
-	struct bh_judgement judged = bh_judge(t->run->ledger, &filters, edge);
+	struct bh_judgement judged = bh_judge(t->run->ledger, &filters, t->list, edge);
 
 	bh_buffer_printf(&t->text, "%s %s %u %u %u %" PRIu64 " %" PRIx64 " %s %x ", edge->src->name,
 			 edge->dst->name, edge->port, edge->windows, edge->hours, edge->connections,
@@ -116,8 +119,8 @@ uint64_t hash_output(struct run *r)
 	struct transcript t = { .run = r };
 	char *policy = print_policy(r);
 
-	bh_ledger_each(r->ledger, write_edge, &t);
-	bh_ledger_each_attempt(r->ledger, write_edge, &t);
+	for (; t.list < BH_LEDGER_LISTS; t.list++)
+		bh_ledger_each(r->ledger, t.list, write_edge, &t);
 	write_readiness(&t);
 	bh_buffer_puts(&t.text, policy);
 	free(policy);

@@ -9,12 +9,13 @@
 #include <string.h>
 
 #include "grow.h"
-#include "readiness.h"
+#include "promotion.h"
 #include "timefmt.h"
 
-#define DAY (86400 * BH_SECOND)
+#define HOUR (3600 * BH_SECOND)
+#define DAY (24 * HOUR)
 #define AUDIT (2 * DAY) /* after a deploy, in which new edges are let pass, and learned */
-#define STAGE1_AFTER 7	/* whole windows, and so every weekday */
+#define RUNS 2		/* of each job whose schedule is known */
 #define MOST 1000000	/* of everything the ledger bounds */
 
 static const struct bh_filter_config all_filters;
@@ -60,7 +61,6 @@ static void note_new(struct run *r, const struct happening *e)
 
 	r->known[e->habit].seen = true;
 	r->fresh++;
-	r->last_new[e->service] = r->day;
 	if (since != 0 && (deployed == 0 || e->time - deployed >= AUDIT))
 		a->changes++;
 }
@@ -81,6 +81,7 @@ static void observe(struct run *r, const struct happening *e)
 					    .ends = true };
 
 	bh_ledger_observe(r->ledger, &contact);
+	r->known[e->habit].runs++;
 	r->opened[e->service] = true;
 	if (habit->answers && !r->known[e->habit].seen)
 		note_new(r, e);
@@ -131,21 +132,64 @@ static void meet_policy(struct run *r, const struct happening *e, enum rule rule
 
 /* --- once a day ------------------------------------------------------------------------------- */
 
+/* Whoever reviews is quick: what waits for him holds nothing up. */
+static bool may_be(const struct bh_standing *standing, uint8_t mode)
+{
+	const uint32_t reviews = UINT32_C(1) << BH_LACK_URGENT | UINT32_C(1) << BH_LACK_REVIEW;
+
+	return (bh_promotion_lacks(standing, mode) & ~reviews) == 0;
+}
+
+static bool is_ready_for_r2(const struct bh_standing *s)
+{
+	const struct bh_baseline *b = &s->readiness->baseline;
+
+	return b->windows >= 21 && s->now - b->newest >= 14 * DAY && s->readiness->risk <= 0.01 &&
+	       !s->readiness->open_ended;
+}
+
+static bool is_awaited(const struct run *r, size_t number, int service)
+{
+	const struct habit *habit = habits_at(r->habits, number);
+	bool over = habit->end < (bh_ledger_now(r->ledger) - habits_start(r->habits)) / HOUR;
+
+	return habit->src == service && habit->attack == NO_ATTACK && habit->kind >= HOURLY &&
+	       habit->kind <= MONTHLY && !over && r->known[number].runs < RUNS;
+}
+
+/* Whatever the service does at fixed times, if somebody says what that is. */
+static bool has_run_all(const struct run *r, int service)
+{
+	for (size_t i = 0; i < r->known_count; i++)
+		if (is_awaited(r, i, service))
+			return false;
+	return true;
+}
+
 static bool is_ready(const struct run *r, const struct bh_workload_readiness *w, int service,
 		     enum rule rule)
 {
-	uint32_t windows = w->baseline.windows, quiet = r->day - r->last_new[service] - 1;
-	bool complete = !w->open_ended && !is_audited(r, service, bh_ledger_now(r->ledger));
+	const struct bh_standing standing = { .readiness = w,
+					      .now = bh_ledger_now(r->ledger),
+					      .window = DAY,
+					      .audited = r->enforced[STAGE1][service],
+					      .must_audit = true };
+
+	bool held_up = is_audited(r, service, standing.now);
 
 	switch (rule) {
 	case R1:
-		return complete && windows >= 14 && quiet >= 7 && w->risk <= 0.02;
+		return !held_up && may_be(&standing, BH_ENFORCE);
+	case R1_JOBS:
+		return !held_up && may_be(&standing, BH_ENFORCE) && has_run_all(r, service);
 	case R2:
-		return complete && windows >= 21 && quiet >= 14 && w->risk <= 0.01;
+		return !held_up && is_ready_for_r2(&standing);
+	case R2_JOBS:
+		return !held_up && is_ready_for_r2(&standing) && has_run_all(r, service);
 	case CLOCK:
-		return windows >= LEARNED;
+		return w->baseline.windows >= LEARNED;
 	default:
-		return windows >= STAGE1_AFTER;
+		return may_be(&standing, BH_STAGE1);
 	}
 }
 
@@ -219,9 +263,11 @@ static void close_books(struct run *r, enum scenario scenario, int64_t end)
 
 static void begin(struct run *r, const struct habit_config *config, struct account *account)
 {
-	const struct bh_ledger_config ledger = {
-		.window = DAY, .max_edges = MOST, .max_attempts = MOST, .max_contacts = MOST
-	};
+	const struct bh_ledger_config ledger = { .window = DAY,
+						 .max_edges = MOST,
+						 .max_attempts = MOST,
+						 .max_opposed = MOST,
+						 .max_contacts = MOST };
 
 	r->habits = habits_new(config);
 	r->ledger = bh_ledger_new(&ledger);

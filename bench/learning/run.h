@@ -9,7 +9,8 @@
 /* What is known of a habit. */
 struct known {
 	struct bh_peer end;
-	bool seen; /* by the ledger */
+	bool seen;     /* by the ledger */
+	unsigned runs; /* of a job */
 	bool allowed[RULES], blocked[RULES];
 };
 
@@ -21,7 +22,6 @@ struct run {
 	struct known *known; /* by number of the habit */
 	size_t known_count, known_capacity;
 	bool opened[SERVICES];		   /* a connection, ever */
-	uint32_t last_new[SERVICES];	   /* day on which it last had a new edge */
 	int64_t enforced[RULES][SERVICES]; /* µs; 0: not yet */
 	int64_t deployed[SERVICES];	   /* µs, last; 0: never */
 	uint32_t day;			   /* windows that began since the first */

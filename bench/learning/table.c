@@ -145,6 +145,11 @@ static double review(const struct account *a, int level)
 	return ratio(a->waiting[level], a->services);
 }
 
+static double provisional(const struct account *a, int level)
+{
+	return ratio(a->provisional[level], a->services);
+}
+
 static double wandering(const struct account *a, int level)
 {
 	return ratio(a->wandering[level], a->open_ended);
@@ -160,12 +165,6 @@ static double rules(const struct account *a, int which)
 {
 	(void)which;
 	return ratio(a->rules, a->edges);
-}
-
-static double sets(const struct account *a, int which)
-{
-	(void)which;
-	return ratio(a->sets, a->edges);
 }
 
 static double churn(const struct account *a, int which)
@@ -188,6 +187,22 @@ static double differing(const struct account *a, int which)
 #define ALWAYS "100", ALL(100), NONE
 #define NEVER "0", NONE, ALL(0)
 
+#define R1_BLOCKED                                                                                 \
+	"≤ 0.5, heavy 0.9", NONE,                                                                  \
+	{                                                                                          \
+		0.5, 0.9, 0.5, 0.5                                                                 \
+	}
+#define R2_BLOCKED                                                                                 \
+	"≤ 0.25, heavy 0.45, drift 0.5", NONE,                                                     \
+	{                                                                                          \
+		0.25, 0.45, 0.5, 0.25                                                              \
+	}
+#define BROKEN                                                                                     \
+	"≤ 0.2, drift 2", NONE,                                                                    \
+	{                                                                                          \
+		0.2, 0.2, 2, 0.2                                                                   \
+	}
+
 #define CLEAN false
 #define ATTACKED true
 #define SOME 0
@@ -201,57 +216,36 @@ static const struct metric metrics[] = {
 	{ "· the same, until 28 windows", calibration, EARLY, CLEAN, SOME, FREE },
 	{ "95 % bound holds, %", bounds_held, DAYS, CLEAN, SOME, AT_LEAST(93) },
 	{ "· new edges a day, in truth", actual, DAYS, CLEAN, SOME, FREE },
-	{ "R1: edges blocked / 100 workload-days",
-	  blocked,
-	  R1,
-	  CLEAN,
-	  SOME,
-	  "≤ 0.5, heavy 0.9",
-	  NONE,
-	  { 0.5, 0.9, 0.5, 0.5 } },
+	{ "R1: edges blocked / 100 workload-days", blocked, R1, CLEAN, SOME, R1_BLOCKED },
 	{ "· of these bursty", blocked_kind, BURSTY, CLEAN, SOME, FREE },
 	{ "· of these monthly", blocked_kind, MONTHLY, CLEAN, SOME, FREE },
 	{ "· of these rare", blocked_kind, RARE, CLEAN, SOME, FREE },
 	{ "· of these others", blocked_others, 0, CLEAN, SOME, FREE },
-	{ "R2: edges blocked / 100 workload-days",
-	  blocked,
-	  R2,
-	  CLEAN,
-	  SOME,
-	  "≤ 0.25, heavy 0.45, drift 0.5",
-	  NONE,
-	  { 0.25, 0.45, 0.5, 0.25 } },
+	{ "R1, schedules known: the same", blocked, R1_JOBS, CLEAN, SOME, R1_BLOCKED },
+	{ "R2: the same", blocked, R2, CLEAN, SOME, R2_BLOCKED },
+	{ "R2, schedules known: the same", blocked, R2_JOBS, CLEAN, SOME, R2_BLOCKED },
 	{ "· 14 windows, nothing else: the same", blocked, CLOCK, CLEAN, SOME, FREE },
 	{ "· stage 1: the same", blocked, STAGE1, CLEAN, SOME, FREE },
-	{ "R1: connections broken / workload-day",
-	  broken,
-	  R1,
-	  CLEAN,
-	  SOME,
-	  "≤ 0.2, drift 2",
-	  NONE,
-	  { 0.2, 0.2, 2, 0.2 } },
-	{ "R2: connections broken / workload-day",
-	  broken,
-	  R2,
-	  CLEAN,
-	  SOME,
-	  "≤ 0.2, drift 2",
-	  NONE,
-	  { 0.2, 0.2, 2, 0.2 } },
+	{ "R1: connections broken / workload-day", broken, R1, CLEAN, SOME, BROKEN },
+	{ "R1, schedules known: the same", broken, R1_JOBS, CLEAN, SOME, BROKEN },
+	{ "R2: the same", broken, R2, CLEAN, SOME, BROKEN },
+	{ "R2, schedules known: the same", broken, R2_JOBS, CLEAN, SOME, BROKEN },
 	{ "· 14 windows, nothing else: the same", broken, CLOCK, CLEAN, SOME, FREE },
 	{ "· stage 1: the same", broken, STAGE1, CLEAN, SOME, FREE },
 	{ "Ready for stage 1, median, windows", median_ready, STAGE1, CLEAN, FIRM, AT_MOST(7) },
 	{ "R1: ready, median, windows", median_ready, R1, CLEAN, SOME, AT_MOST(15) },
+	{ "R1, schedules known: the same", median_ready, R1_JOBS, CLEAN, SOME, AT_MOST(15) },
+	{ "· R2: the same", median_ready, R2, CLEAN, SOME, FREE },
 	{ "R1: ready by day 49, %", ready_in_time, R1, CLEAN, SOME, AT_LEAST(91) },
-	{ "· R2: ready, median, windows", median_ready, R2, CLEAN, SOME, FREE },
-	{ "· R2: ready by day 49, %", ready_in_time, R2, CLEAN, SOME, FREE },
+	{ "R1, schedules known: the same", ready_in_time, R1_JOBS, CLEAN, SOME, AT_LEAST(91) },
+	{ "· R2: the same", ready_in_time, R2, CLEAN, SOME, FREE },
 	{ "Open-ended workload ready, %", open_ended_ready, 0, CLEAN, FIRM, NEVER },
 	{ "Poison, F2, %: scan", poison_f2, SCAN, ATTACKED, FIRM, NEVER },
 	{ "Poison, F6, %: scan", poison, SCAN, ATTACKED, FIRM, NEVER },
 	{ "Poison: lateral, once", poison, ONE_OFF, ATTACKED, FIRM_BUT_DRIFT, AT_MOST(1) },
 	{ "Poison: lateral, daily, n ≥ 2", poison, DAILY_SEVERAL, ATTACKED, FIRM_BUT_DRIFT, NEVER },
 	{ "Poison: lateral, daily, n = 1", poison, DAILY_ONE, ATTACKED, SOME, AT_MOST(35) },
+	{ "· to a plain port, once", poison, PLAIN_ONCE, ATTACKED, SOME, FREE },
 	{ "· to a plain port, n ≥ 2", poison, PLAIN_SEVERAL, ATTACKED, SOME, FREE },
 	{ "· to a plain port, n = 1", poison, PLAIN_ONE, ATTACKED, SOME, FREE },
 	{ "Poison: C2 to an address", poison, BEACON_ADDRESS, ATTACKED, FIRM, NEVER },
@@ -267,10 +261,10 @@ static const struct metric metrics[] = {
 	{ "Surface reduction, %", surface, 0, CLEAN, FIRM, AT_LEAST(85) },
 	{ "Review, F6, edges / workload", review, F6, ATTACKED, SOME, AT_MOST(0.4) },
 	{ "Review, F7, edges / workload", review, F7, ATTACKED, SOME, AT_MOST(0.7) },
+	{ "· that may pass until then", provisional, F6, ATTACKED, SOME, FREE },
 	{ "· of an open-ended one, F6", wandering, F6, ATTACKED, SOME, FREE },
 	{ "· edges", edges, 0, CLEAN, SOME, FREE },
-	{ "· destinations and ports / edges", rules, 0, CLEAN, SOME, FREE },
-	{ "Sets of sources / edges", sets, 0, CLEAN, FIRM, AT_MOST(0.3) },
+	{ "Rules / edges", rules, 0, CLEAN, FIRM, AT_MOST(0.3) },
 	{ "Changes without a deploy / 100 workload-days", churn, 0, CLEAN, SOME, AT_MOST(1) },
 	{ "Other output for the same input, %", differing, 0, CLEAN, FIRM, NEVER },
 	{ "The same, attacked", differing, 0, ATTACKED, FIRM, NEVER },
