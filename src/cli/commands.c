@@ -116,8 +116,11 @@ const struct bh_command bh_commands[] = {
 	  .most = BH_MOST_ARGUMENTS,
 	  .run = bh_review_run,
 	  .help = "edges that wait for a person: accept or reject them",
-	  .details = "EDGE is an edge's ID, several of them, or all: those that wait, but for what was "
-		     "denied.\nWhat is decided goes into the next proposal; the active policy stays as it is.",
+	  .details =
+		  "EDGE is an edge's ID, several of them, or all: those that wait, but for what "
+		  "was "
+		  "denied.\nTo reject there is denied, too: all of that. What is decided goes into "
+		  "the next proposal;\nthe active policy stays as it is.",
 	  .example = "sudo bulkhead review accept 84b9e493c82f --why \"payment provider\"",
 	  .options = { { "workload", "W", "only those of this workload" },
 		       { "all", NULL, "every edge that was learned, not only those that wait" },
@@ -196,7 +199,8 @@ const struct bh_command bh_commands[] = {
 	  .help = "whether the policy allows it, and by which rule; or where a rule comes from",
 	  .details =
 		  "SRC and DST are a workload, host, world, or an address; DST may be dns:NAME, "
-		  "too.\nWith --rule: the edges behind a rule of the active policy, their evidence, and "
+		  "too.\nWith --rule: the edges behind a rule of the active policy, their "
+		  "evidence, and "
 		  "flows of theirs.\nIts number is what answers say, and policy show behind each "
 		  "rule.",
 	  .example = "bulkhead explain compose:shop/web compose:shop/db 5432",

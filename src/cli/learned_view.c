@@ -155,6 +155,8 @@ static void print_weekdays(const cJSON *json)
 				     ? "Weekdays not seen yet: "
 				     : "Of seven windows that follow each other not seen yet: ";
 
+	if (bh_number(json, "windows") == 0)
+		return;
 	cJSON_ArrayForEach (day, missing) {
 		int number = (int)day->valuedouble;
 
@@ -305,7 +307,9 @@ static void print_stages(const cJSON *workload)
 
 	cJSON_ArrayForEach (stage, bh_get(workload, "stages")) {
 		printf("\n%s: %s\n", bh_word(stage, "mode"),
-		       cJSON_IsTrue(bh_get(stage, "reached")) ? "reached"
+		       cJSON_IsTrue(bh_get(stage, "reached")) ? cJSON_IsTrue(bh_get(stage, "ready"))
+									? "reached"
+									: "reached, though without"
 		       : cJSON_IsTrue(bh_get(stage, "ready")) ? "ready"
 							      : "not yet");
 		cJSON_ArrayForEach (lack, bh_get(stage, "missing"))

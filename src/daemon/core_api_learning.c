@@ -172,24 +172,28 @@ struct choice {
 	struct bh_core *core;
 	struct bh_filter_config filters;
 	const char *workload;
-	uint64_t id; /* of the one that is looked for; all: whichever waits */
-	bool all;
+	uint64_t id; /* of the one that is looked for, unless several are meant: */
+	bool all;    /* whichever waits, but for what was denied */
+	bool denied; /* whichever was denied, and waits */
+	bool rejects;
 	enum bh_ledger_list list;
 	struct chosen *items;
 	size_t count, capacity;
 };
 
-/* All are those that wait; what was denied has to be named one by one. */
+/* What was denied has to be accepted one by one. */
 static bool is_meant(const struct choice *c, const struct bh_edge *edge)
 {
-	return c->list != BH_OPPOSED && waits(c->core, &c->filters, c->list, edge);
+	if (!c->all && !c->denied)
+		return bh_edge_id(edge) == c->id;
+	return (c->list == BH_OPPOSED) == c->denied && waits(c->core, &c->filters, c->list, edge);
 }
 
 static void choose_edge(void *user, const struct bh_edge *edge)
 {
 	struct choice *c = user;
 
-	if (!is_of(edge, c->workload) || !(c->all ? is_meant(c, edge) : bh_edge_id(edge) == c->id))
+	if (!is_of(edge, c->workload) || !is_meant(c, edge))
 		return;
 	c->items = bh_grow(c->items, &c->capacity, c->count + 1, sizeof(*c->items));
 	c->items[c->count++] = (struct chosen) { *edge, c->list };
@@ -219,18 +223,25 @@ static bool choose_word(struct choice *c, const char *word, struct bh_api_reply 
 	size_t before = c->count;
 
 	c->all = strcmp(word, "all") == 0;
-	if (!c->all && !bh_edge_id_parse(word, &c->id)) {
+	c->denied = strcmp(word, "denied") == 0;
+	if (c->denied && !c->rejects) {
+		bh_api_fail(reply, 400, "edges", "bulkhead review accept EDGE …",
+			    "what was denied is accepted edge by edge");
+		return false;
+	}
+	bool several = c->all || c->denied;
+	if (!several && !bh_edge_id_parse(word, &c->id)) {
 		bh_api_fail(reply, 400, "edges", "see: bulkhead review",
 			    "%s is no edge's ID, which is 12 hexadecimal digits", word);
 		return false;
 	}
 	choose(c);
-	if (c->count == before && !c->all) {
+	if (c->count == before && !several) {
 		bh_api_fail(reply, 404, "edges", "see: bulkhead review --all",
 			    "there is no edge %s", word);
 		return false;
 	}
-	if (!c->all && !is_one(c, before)) {
+	if (!several && !is_one(c, before)) {
 		bh_api_fail(reply, 409, "edges", "say which workload: --workload W",
 			    "%s is the ID of two edges", word);
 		return false;
@@ -353,6 +364,7 @@ void bh_core_handle_decide(void *user, const struct bh_api_request *request,
 
 	if (!read_decision(request, &decision, reply))
 		return;
+	c.rejects = !decision.accepted;
 	if (edges == NULL)
 		bh_api_fail(reply, 400, "edges", "see: bulkhead review", "which edges?");
 	else if (choose_words(&c, edges, reply)) {

@@ -206,6 +206,16 @@ static void explain_late(const struct bh_ledger *l, const struct bh_edge *e, con
 			 (double)(e->first - owner.first) / (double)bh_ledger_config(l)->window);
 }
 
+/* As long as its first connection lasts none has ended. */
+static void explain_opposed(const struct bh_edge *e, struct bh_buffer *out)
+{
+	bh_buffer_puts(out, "the active policy does not allow it: tried ");
+	if (e->connections > 0)
+		bh_buffer_printf(out, "%" PRIu64 " time%s, ", e->connections,
+				 plural(e->connections));
+	bh_buffer_printf(out, "in %" PRIu32 " window%s", e->windows, plural(e->windows));
+}
+
 void bh_filter_explain(const struct bh_ledger *l, const struct bh_edge *e, enum bh_filter filter,
 		       struct bh_buffer *out)
 {
@@ -248,11 +258,7 @@ void bh_filter_explain(const struct bh_ledger *l, const struct bh_edge *e, enum 
 			bh_ledger_window_of(l, bh_ledger_now(l)) - e->last_window, e->longest_gap);
 		break;
 	case BH_FILTER_OPPOSED:
-		bh_buffer_printf(out,
-				 "the active policy does not allow it: tried %" PRIu64 " time%s, "
-				 "in %" PRIu32 " window%s",
-				 e->connections, plural(e->connections), e->windows,
-				 plural(e->windows));
+		explain_opposed(e, out);
 		break;
 	case BH_FILTER_NEVER:
 		bh_buffer_puts(out, "whoever may speak to it can take over what runs here");

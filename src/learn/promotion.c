@@ -106,6 +106,19 @@ static void list_weekdays(uint8_t phases, bool days, struct bh_buffer *out)
 	}
 }
 
+static void explain_weekdays(uint8_t phases, bool days, struct bh_buffer *out)
+{
+	if ((phases & WEEK) == 0) {
+		bh_buffer_puts(out, days ? "no weekday was seen yet"
+					 : "none of seven windows that follow each other was seen "
+					   "yet");
+		return;
+	}
+	bh_buffer_puts(out, days ? "not seen yet: "
+				 : "of seven windows that follow each other not seen yet: number ");
+	list_weekdays(phases, days, out);
+}
+
 static void explain_quiet(const struct bh_standing *s, struct bh_buffer *out)
 {
 	double windows = (double)(s->now - quiet_since(s)) / (double)s->window;
@@ -137,10 +150,7 @@ void bh_promotion_explain(const struct bh_standing *s, uint8_t mode, enum bh_lac
 				 plural(b->windows), JOB_RUNS);
 		break;
 	case BH_LACK_WEEKDAYS:
-		bh_buffer_puts(out, s->window == BH_DAY ? "not seen yet: "
-							: "of seven windows that follow each "
-							  "other not seen yet: number ");
-		list_weekdays(b->phases, s->window == BH_DAY, out);
+		explain_weekdays(b->phases, s->window == BH_DAY, out);
 		break;
 	case BH_LACK_URGENT:
 		bh_buffer_printf(out,

@@ -129,6 +129,13 @@ static void what_is_missing_is_said(void **state)
 		     "it has 2.5 new edges a window, and will never be complete: send it through a "
 		     "proxy, or allow world:443");
 	s.window = BH_SECOND;
+	w.baseline.phases = 0;
+	assert_words(&s, BH_LACK_WEEKDAYS,
+		     "none of seven windows that follow each other was seen yet");
+	s.window = BH_DAY;
+	assert_words(&s, BH_LACK_WEEKDAYS, "no weekday was seen yet");
+	s.window = BH_SECOND;
+	w.baseline.phases = 0x7f & ~(1 << 2 | 1 << 3);
 	assert_words(&s, BH_LACK_WEEKDAYS,
 		     "of seven windows that follow each other not seen yet: number 2, 3");
 }
