@@ -657,6 +657,8 @@ void bh_core_loss_say(const struct bh_core *core, cJSON *list);
 
 /* core_learning.c */
 void bh_core_learning_start(struct bh_core *core);
+/* Iterates like bh_map_next() over the workloads that run, as the ledger was told. */
+const char *bh_core_present_next(const struct bh_core *core, size_t *position);
 /* An interface goes; before the model knows. */
 void bh_core_learning_gone(struct bh_core *core, uint32_t ifindex, int64_t time);
 void bh_core_learning_tick(struct bh_core *core, int64_t now, int64_t monotonic);

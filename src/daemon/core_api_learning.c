@@ -7,7 +7,6 @@
 
 #include "core_api.h"
 #include "core_promotion.h"
-#include "cron.h"
 #include "edge_id.h"
 #include "grow.h"
 #include "learned.h"
@@ -19,62 +18,6 @@
 #define TOLD 20 /* decisions that are events of their own */
 
 /* --- readiness -------------------------------------------------------------------------------- */
-
-/* Ofelia, Chadburn, swarm-cronjob and such keep their schedules in labels that end so. */
-static bool is_schedule(const char *label)
-{
-	static const char *const ends[] = { ".schedule", ".cron" };
-	size_t length = strlen(label);
-
-	for (size_t i = 0; i < 2; i++)
-		if (length > strlen(ends[i]) &&
-		    strcmp(label + length - strlen(ends[i]), ends[i]) == 0)
-			return true;
-	return false;
-}
-
-static void add_declaration(const struct bh_core *core, const struct bh_instance *who,
-			    const struct bh_label *label, cJSON *list)
-{
-	double watched = (double)bh_ledger_windows(core->ledger) * (double)core->config.window /
-			 (double)BH_DAY;
-	double days = 0;
-	bool read = bh_cron_days(label->value, &days);
-	char why[160];
-
-	if (read && watched >= 2 * days)
-		return;
-	if (read)
-		snprintf(why, sizeof(why),
-			 "up to %g days from one time to the next, and %.1f days were watched: it "
-			 "cannot have been seen twice",
-			 days, watched);
-	cJSON *row = cJSON_CreateObject();
-	cJSON_AddStringToObject(row, "workload", who->workload);
-	cJSON_AddStringToObject(row, "label", label->key);
-	cJSON_AddStringToObject(row, "text", label->value);
-	cJSON_AddStringToObject(row, "why",
-				read ? why : "nobody knows how often that is, nor if it was seen");
-	cJSON_AddItemToArray(list, row);
-}
-
-/* Of each workload the first instance speaks for all. */
-static void add_declared(void *user, cJSON *list)
-{
-	const struct bh_core *core = user;
-	struct bh_map *seen = bh_map_new(NULL);
-	const struct bh_instance *who;
-
-	for (size_t at = 0; (who = bh_model_next(core->model, &at)) != NULL;) {
-		if (who->container == NULL || bh_map_get_text(seen, who->workload) != NULL)
-			continue;
-		bh_map_put_text(seen, who->workload, seen);
-		for (size_t i = 0; i < who->container->label_count; i++)
-			if (is_schedule(who->container->labels[i].key))
-				add_declaration(core, who, &who->container->labels[i], list);
-	}
-	bh_map_free(seen);
-}
 
 static bool is_among(const struct bh_readiness *r, const char *workload)
 {
@@ -95,7 +38,7 @@ void bh_core_handle_readiness(void *user, const struct bh_api_request *request,
 						.workload = bh_api_query(request, "workload"),
 						.asked = bh_api_query(request, "for"),
 						.standing = bh_core_standing,
-						.declared = add_declared,
+						.declared = bh_core_schedules_json,
 						.user = core };
 
 	if (view.workload != NULL && !is_among(readiness, view.workload))

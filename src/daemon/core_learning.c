@@ -55,39 +55,70 @@ static void look_at_versions(struct bh_core *core, int64_t now)
 			note_version(core, i, now);
 }
 
+/* A workload that runs. */
+struct presence {
+	char workload[BH_PEER_NAME];
+	uint32_t instances;
+};
+
+/* Of those with several interfaces the first one stands for all. */
+static bool is_first(const struct bh_core *core, const struct bh_instance *who)
+{
+	const struct bh_instance *beside;
+
+	for (size_t at = 0; (beside = bh_model_next_beside(core->model, who, &at)) != NULL;)
+		if (beside->fact.ifindex < who->fact.ifindex)
+			return false;
+	return true;
+}
+
 static struct bh_map *collect_present(const struct bh_core *core)
 {
 	struct bh_map *present = bh_map_new(free);
 	const struct bh_instance *i;
 
-	for (size_t position = 0; (i = bh_model_next(core->model, &position)) != NULL;)
-		if (i->workload[0] != '\0' && bh_map_get_text(present, i->workload) == NULL)
-			bh_map_put_text(present, i->workload, bh_strdup(i->workload));
+	for (size_t position = 0; (i = bh_model_next(core->model, &position)) != NULL;) {
+		if (i->workload[0] == '\0' || !is_first(core, i))
+			continue;
+		struct presence *p = bh_map_get_text(present, i->workload);
+		if (p == NULL) {
+			p = bh_calloc(1, sizeof(*p));
+			bh_copy_text(p->workload, sizeof(p->workload), i->workload);
+			bh_map_put_text(present, i->workload, p);
+		}
+		p->instances++;
+	}
 	return present;
 }
 
-/* Tells of those that are in `these` and not in `others`. */
-static void tell(struct bh_core *core, const struct bh_map *these, const struct bh_map *others,
-		 bool present)
-{
-	const char *workload;
-
-	for (size_t position = 0; (workload = bh_map_next(these, &position)) != NULL;) {
-		struct bh_peer who = peer_of(workload);
-
-		if (bh_map_get_text(others, workload) == NULL)
-			bh_ledger_present(core->ledger, &who, present);
-	}
-}
-
+/* Those who went, then those of whom there are other numbers than before. */
 static void look_at_presence(struct bh_core *core)
 {
-	struct bh_map *present = collect_present(core);
+	struct bh_map *before = core->present;
+	const struct presence *p;
 
-	tell(core, core->present, present, false);
-	tell(core, present, core->present, true);
-	bh_map_free(core->present);
-	core->present = present;
+	core->present = collect_present(core);
+	for (size_t at = 0; (p = bh_map_next(before, &at)) != NULL;) {
+		struct bh_peer who = peer_of(p->workload);
+
+		if (bh_map_get_text(core->present, p->workload) == NULL)
+			bh_ledger_present(core->ledger, &who, 0);
+	}
+	for (size_t at = 0; (p = bh_map_next(core->present, &at)) != NULL;) {
+		const struct presence *was = bh_map_get_text(before, p->workload);
+		struct bh_peer who = peer_of(p->workload);
+
+		if (was == NULL || was->instances != p->instances)
+			bh_ledger_present(core->ledger, &who, p->instances);
+	}
+	bh_map_free(before);
+}
+
+const char *bh_core_present_next(const struct bh_core *core, size_t *position)
+{
+	const struct presence *p = bh_map_next(core->present, position);
+
+	return p != NULL ? p->workload : NULL;
 }
 
 void bh_core_learning_start(struct bh_core *core)

@@ -155,6 +155,8 @@ void bh_core_standing(void *user, const char *workload, uint8_t *mode, struct bh
 	*mode = bh_core_mode_set(core, workload);
 	standing->audited = bh_ledger_audited(core->ledger, &who);
 	standing->must_audit = true;
+	standing->schedule = bh_core_schedule(core, workload);
+	standing->watched = bh_core_watched(core);
 }
 
 /* Of one that opened no connection, and was not there, everything is missing. */
@@ -341,7 +343,7 @@ void bh_core_promotion_tick(struct bh_core *core, int64_t now, int64_t monotonic
 		return;
 	core->promotion_due = monotonic + (pause < LONGEST ? pause : LONGEST);
 	look_at_expiries(core, now);
-	for (size_t position = 0; (workload = bh_map_next(core->present, &position)) != NULL;)
+	for (size_t position = 0; (workload = bh_core_present_next(core, &position)) != NULL;)
 		look_at_deploy(core, workload, now);
 	if (core->policy != NULL)
 		look_at_all(core);

@@ -33,4 +33,12 @@ int bh_core_promotion_check(const struct bh_core *core, const struct bh_readines
  */
 bool bh_core_demote(struct bh_core *core, const char *workload, int64_t now);
 
+/* core_schedules.c */
+/* µs in whole windows that were watched. */
+int64_t bh_core_watched(const struct bh_core *core);
+/* µs: the longest schedule that one of its instances declares; 0: none does. */
+int64_t bh_core_schedule(const struct bh_core *core, const char *workload);
+/* For struct bh_readiness_view. */
+void bh_core_schedules_json(void *user, cJSON *list);
+
 #endif

@@ -153,7 +153,8 @@ struct bh_owner {
 	const struct bh_peer *who;
 	int64_t first;		     /* µs: learning of it began */
 	int64_t deploys[BH_DEPLOYS]; /* µs, the newest first; 0: none */
-	unsigned replicas; /* that opened a connection in this window or the one before; a floor */
+	unsigned replicas; /* that opened a connection in this window or the one before, a floor; or
+			      that run, where there are more of them */
 	bool job; /* it comes, does its work and goes: its windows are its runs (at most 64 are told
 		     apart) */
 };
@@ -172,8 +173,9 @@ struct bh_baseline {
 	bool lossy;	/* something was lost while one of its edges was learned */
 };
 
-/* The workload runs, or does no more. */
-void bh_ledger_present(struct bh_ledger *ledger, const struct bh_peer *workload, bool present);
+/* So many instances of the workload run; 0: it does no more. */
+void bh_ledger_present(struct bh_ledger *ledger, const struct bh_peer *workload,
+		       uint32_t instances);
 /* One of its instances ended, after so many µs. */
 void bh_ledger_ran(struct bh_ledger *ledger, const struct bh_peer *workload, int64_t lived);
 /* One of its instances runs this version (a hash) at this time; to be told of again while it does.

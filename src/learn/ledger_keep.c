@@ -83,10 +83,10 @@ void bh_ledger_restore_owner(struct bh_ledger *l, const struct bh_owner_state *s
 	o->state = *state;
 	o->state.who = who;
 	/* Whoever is here still will be told of. */
-	if (o->state.present)
+	if (o->state.instances > 0)
 		o->state.ran += l->state.watched - o->state.mark;
 	o->state.mark = l->state.watched;
-	o->state.present = false;
+	o->state.instances = 0;
 }
 
 static uint16_t within(uint32_t value)

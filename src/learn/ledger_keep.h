@@ -32,9 +32,9 @@ struct bh_owner_state {
 	uint32_t idle; /* windows that were watched, and in which it hardly ran */
 	uint32_t runs; /* of its instances, shorter than half a window */
 	uint8_t phases;
-	int64_t ran;  /* µs in the current window, up to `mark` */
-	int64_t mark; /* µs on the watch's clock */
-	bool present; /* since then */
+	int64_t ran;	    /* µs in the current window, up to `mark` */
+	int64_t mark;	    /* µs on the watch's clock */
+	uint32_t instances; /* that run since then */
 };
 
 /* The ledger as a whole. */

@@ -94,17 +94,17 @@ void bh_ledger_note_replica(struct bh_ledger *l, struct bh_ledger_owner *o, uint
 /* Counts what it ran since it was last looked at. */
 static void account(const struct bh_ledger *l, struct bh_owner_state *s)
 {
-	if (s->present)
+	if (s->instances > 0)
 		s->ran += l->state.watched - s->mark;
 	s->mark = l->state.watched;
 }
 
-void bh_ledger_present(struct bh_ledger *l, const struct bh_peer *workload, bool present)
+void bh_ledger_present(struct bh_ledger *l, const struct bh_peer *workload, uint32_t instances)
 {
 	struct bh_ledger_owner *o = bh_ledger_owner_of(l, workload, l->state.now);
 
 	account(l, &o->state);
-	o->state.present = present;
+	o->state.instances = instances;
 	bh_ledger_owner_dirty(l, o);
 }
 
@@ -207,13 +207,18 @@ static bool is_job(const struct bh_owner_state *s)
 	return s->runs > 0 && s->idle > s->windows;
 }
 
+static unsigned replicas(const struct bh_owner_state *s)
+{
+	unsigned seen = (unsigned)__builtin_popcountll(s->replicas | s->replicas_before);
+
+	return s->instances > seen ? s->instances : seen;
+}
+
 static struct bh_owner describe(const struct bh_owner_state *s)
 {
-	struct bh_owner out = { .who = s->who,
-				.first = s->first,
-				.replicas = (unsigned)__builtin_popcountll(s->replicas |
-									   s->replicas_before),
-				.job = is_job(s) };
+	struct bh_owner out = {
+		.who = s->who, .first = s->first, .replicas = replicas(s), .job = is_job(s)
+	};
 
 	memcpy(out.deploys, s->deploys, sizeof(out.deploys));
 	return out;

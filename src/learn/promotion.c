@@ -18,7 +18,8 @@ const char *bh_lack_name(enum bh_lack lack)
 		[BH_LACK_WINDOWS] = "windows",	 [BH_LACK_RUNS] = "runs",
 		[BH_LACK_WEEKDAYS] = "weekdays", [BH_LACK_URGENT] = "urgent-review",
 		[BH_LACK_REVIEW] = "review",	 [BH_LACK_QUIET] = "quiet",
-		[BH_LACK_RISK] = "risk",	 [BH_LACK_OPEN_ENDED] = "open-ended"
+		[BH_LACK_RISK] = "risk",	 [BH_LACK_OPEN_ENDED] = "open-ended",
+		[BH_LACK_SCHEDULE] = "schedule"
 	};
 
 	return lack < BH_LACKS ? names[lack] : "?";
@@ -65,7 +66,8 @@ static uint32_t lacks_for_enforce(const struct bh_standing *s)
 	const struct bh_workload_readiness *w = s->readiness;
 
 	return bit(BH_LACK_REVIEW, w->waiting > w->urgent) | bit(BH_LACK_QUIET, !is_quiet(s)) |
-	       bit(BH_LACK_RISK, w->risk > MOST_RISK) | bit(BH_LACK_OPEN_ENDED, w->open_ended);
+	       bit(BH_LACK_RISK, w->risk > MOST_RISK) | bit(BH_LACK_OPEN_ENDED, w->open_ended) |
+	       bit(BH_LACK_SCHEDULE, s->watched < 2 * s->schedule);
 }
 
 uint32_t bh_promotion_lacks(const struct bh_standing *s, uint8_t mode)
@@ -177,6 +179,12 @@ void bh_promotion_explain(const struct bh_standing *s, uint8_t mode, enum bh_lac
 				 "it has %.1f new edges a window, and will never be complete: send "
 				 "it through a proxy, or allow world:443",
 				 w->recent);
+		break;
+	case BH_LACK_SCHEDULE:
+		bh_buffer_printf(out,
+				 "it declares a schedule with up to %g days from one time to the "
+				 "next, and %.1f days were watched: two runs are wanted",
+				 (double)s->schedule / BH_DAY, (double)s->watched / BH_DAY);
 		break;
 	case BH_LACKS:
 		break;

@@ -20,6 +20,7 @@ enum bh_lack {
 	BH_LACK_QUIET,	    /* something new, or denied, of late; or nobody audits it yet */
 	BH_LACK_RISK,	    /* too probable that something new comes */
 	BH_LACK_OPEN_ENDED, /* something new comes all the time */
+	BH_LACK_SCHEDULE,   /* it declares one that cannot have been seen twice */
 	BH_LACKS,
 };
 
@@ -28,7 +29,9 @@ struct bh_standing {
 	int64_t now;	 /* µs */
 	int64_t window;	 /* µs */
 	int64_t audited; /* µs: since when it is audited at least; 0: it is not, or nobody knows */
-	bool must_audit; /* it has to be, for seven windows, before it is enforced */
+	int64_t schedule; /* µs: the longest that it declares; 0: none is known */
+	int64_t watched;  /* µs: in whole windows, whoever ran */
+	bool must_audit;  /* it has to be, for seven windows, before it is enforced */
 };
 
 /* Bits of enum bh_lack, for that mode and those before it; 0: it may. Back to a milder mode one may

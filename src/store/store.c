@@ -86,7 +86,7 @@ static const char *const schema[SCHEMA_VERSION] = {
 	" window INTEGER NOT NULL, replicas INTEGER NOT NULL, replicas_before INTEGER NOT NULL,"
 	" slots BLOB NOT NULL, windows INTEGER NOT NULL, idle INTEGER NOT NULL,"
 	" runs INTEGER NOT NULL, phases INTEGER NOT NULL, ran INTEGER NOT NULL,"
-	" mark INTEGER NOT NULL, present INTEGER NOT NULL, PRIMARY KEY (kind, name)) WITHOUT "
+	" mark INTEGER NOT NULL, instances INTEGER NOT NULL, PRIMARY KEY (kind, name)) WITHOUT "
 	"ROWID;"
 	"CREATE TABLE walks (replica INTEGER PRIMARY KEY, likelihood REAL NOT NULL,"
 	" last INTEGER NOT NULL);"

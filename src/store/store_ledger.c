@@ -155,7 +155,7 @@ static void save_owner(void *user, const struct bh_owner_state *o)
 	sqlite3_bind_int(q, 15, o->phases);
 	sqlite3_bind_int64(q, 16, o->ran);
 	sqlite3_bind_int64(q, 17, o->mark);
-	sqlite3_bind_int(q, 18, o->present);
+	sqlite3_bind_int64(q, 18, o->instances);
 	run(s, q);
 }
 
@@ -325,7 +325,7 @@ static void read_owner(sqlite3_stmt *q, void *ledger)
 	o.phases = (uint8_t)sqlite3_column_int(q, 14);
 	o.ran = sqlite3_column_int64(q, 15);
 	o.mark = sqlite3_column_int64(q, 16);
-	o.present = sqlite3_column_int(q, 17) != 0;
+	o.instances = (uint32_t)sqlite3_column_int64(q, 17);
 	bh_ledger_restore_owner(ledger, &o);
 }
 

@@ -104,7 +104,7 @@ static void tell_presence(struct bh_ledger *l, int64_t second, bool anew)
 
 		if (anew ? is_present(i, second)
 			 : is_present(i, second) != is_present(i, second - 1))
-			bh_ledger_present(l, &who, is_present(i, second));
+			bh_ledger_present(l, &who, is_present(i, second) ? 1 + i % 3 : 0);
 	}
 }
 
@@ -165,10 +165,10 @@ static void put_owner(void *user, const struct bh_owner_state *o)
 {
 	struct bh_buffer *out = add_line(user);
 
-	bh_buffer_printf(out, "owner %s %ld f=%ld a=%ld w=%ld r=%lx,%lx T=%u,%u,%u p=%x ran=%ld %d",
+	bh_buffer_printf(out, "owner %s %ld f=%ld a=%ld w=%ld r=%lx,%lx T=%u,%u,%u p=%x ran=%ld %u",
 			 o->who->name, o->first, o->flagged, o->audited, o->window, o->replicas,
 			 o->replicas_before, o->windows, o->idle, o->runs, o->phases, o->ran,
-			 o->present);
+			 o->instances);
 	for (size_t i = 0; i < BH_DEPLOYS; i++)
 		bh_buffer_printf(out, " %ld", o->deploys[i]);
 	for (size_t i = 0; i < BH_VERSIONS; i++)

@@ -301,6 +301,42 @@ static void a_persons_rule_is_that_persons_word(void **state)
 	assert_int_equal(bh_judge(core->ledger, &filters, BH_EDGES, &e).state, BH_EDGE_ACCEPTED);
 }
 
+static void declare(struct bh_core *core, const char *label, const char *text)
+{
+	struct bh_container *c = bh_container_new();
+
+	memset(c->id, 'a', 64);
+	bh_copy_text(c->name, sizeof(c->name), "db");
+	bh_copy_text(c->netns_path, sizeof(c->netns_path), "/run/netns/db");
+	bh_container_add_label(c, label, text);
+	bh_container_add_label(c, "bulkhead.workload", "backup");
+	bh_model_container(core->model, c, bh_time_now());
+	bh_container_free(c);
+}
+
+static void declared_schedules_are_waited_for(void **state)
+{
+	struct bh_core *core = *state;
+	cJSON *list = cJSON_CreateArray();
+
+	declare(core, "ofelia.job-exec.dump.schedule", "0 3 * * 0");
+	assert_int_equal(bh_core_schedule(core, "label:backup"), 7 * DAY);
+	assert_int_equal(bh_core_schedule(core, "netns:web"), 0);
+	pass(core, bh_time_now() - 30 * DAY, 3);
+	bh_core_schedules_json(core, list);
+	assert_int_equal(cJSON_GetArraySize(list), 1);
+	assert_string_equal(
+		cJSON_GetStringValue(cJSON_GetObjectItem(cJSON_GetArrayItem(list, 0), "text")),
+		"0 3 * * 0");
+	cJSON_Delete(list);
+	/* As soon as it can have been seen twice it is nothing to speak of. */
+	pass(core, bh_time_now() - 27 * DAY, 15);
+	list = cJSON_CreateArray();
+	bh_core_schedules_json(core, list);
+	assert_int_equal(cJSON_GetArraySize(list), 0);
+	cJSON_Delete(list);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
 
 int main(void)
@@ -314,6 +350,7 @@ int main(void)
 		TEST(a_person_may_not_want_that),
 		TEST(who_was_denied_too_much_is_audited_again),
 		TEST(what_expires_is_said),
+		TEST(declared_schedules_are_waited_for),
 		TEST(what_a_new_policy_allows_was_not_denied),
 		TEST(a_persons_rule_is_that_persons_word),
 	};

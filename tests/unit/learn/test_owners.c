@@ -60,7 +60,7 @@ static void neither_the_first_window_nor_the_current_one_counts(void **state)
 
 	(void)state;
 	bh_ledger_watch(l, 300, 0);
-	bh_ledger_present(l, &web, true);
+	bh_ledger_present(l, &web, 1);
 	watch(l, 300, 1900);
 	assert_int_equal(bh_ledger_windows(l), 0);
 	assert_int_equal(baseline(l, &web).windows, 0);
@@ -68,7 +68,7 @@ static void neither_the_first_window_nor_the_current_one_counts(void **state)
 	assert_int_equal(bh_ledger_windows(l), 1);
 	assert_int_equal(baseline(l, &web).windows, 1);
 	/* Who comes later has a first window of its own. */
-	bh_ledger_present(l, &api, true);
+	bh_ledger_present(l, &api, 1);
 	bh_ledger_watch(l, 2100, 100);
 	watch(l, 2100, 4000);
 	assert_int_equal(bh_ledger_windows(l), 3);
@@ -83,7 +83,7 @@ static void a_window_counts_that_was_watched_half_of_the_time(void **state)
 
 	(void)state;
 	bh_ledger_watch(l, 0, 0);
-	bh_ledger_present(l, &web, true);
+	bh_ledger_present(l, &web, 1);
 	watch(l, 0, 1000);
 	/* Of window 1 four tenths, of window 2 five. */
 	watch(l, 1000, 1400);
@@ -99,13 +99,13 @@ static void a_workload_has_to_run_in_it(void **state)
 
 	(void)state;
 	bh_ledger_watch(l, 0, 0);
-	bh_ledger_present(l, &web, true);
+	bh_ledger_present(l, &web, 1);
 	watch(l, 0, 1400);
-	bh_ledger_present(l, &web, false);
+	bh_ledger_present(l, &web, 0);
 	watch(l, 1400, 2100);
-	bh_ledger_present(l, &web, true);
+	bh_ledger_present(l, &web, 1);
 	watch(l, 2100, 2600);
-	bh_ledger_present(l, &web, false);
+	bh_ledger_present(l, &web, 0);
 	watch(l, 2600, 4000);
 	assert_int_equal(bh_ledger_windows(l), 3);
 	assert_int_equal(baseline(l, &web).windows, 1);
@@ -118,7 +118,7 @@ static void a_window_with_loss_does_not_count(void **state)
 
 	(void)state;
 	bh_ledger_watch(l, 0, 0);
-	bh_ledger_present(l, &web, true);
+	bh_ledger_present(l, &web, 1);
 	watch(l, 0, 1000);
 	bh_ledger_packets(l, 999, 1); /* one in a thousand */
 	watch(l, 1000, 2000);
@@ -137,7 +137,7 @@ static void a_clock_that_is_set_makes_no_windows(void **state)
 
 	(void)state;
 	bh_ledger_watch(l, 0, 0);
-	bh_ledger_present(l, &web, true);
+	bh_ledger_present(l, &web, 1);
 	seen_from(l, 1, 100);
 	watch(l, 0, 1300);
 	bh_ledger_watch(l, 900000, 100);
@@ -162,7 +162,7 @@ static void a_window_that_comes_twice_counts_once(void **state)
 
 	(void)state;
 	bh_ledger_watch(l, 0, 0);
-	bh_ledger_present(l, &web, true);
+	bh_ledger_present(l, &web, 1);
 	watch(l, 0, 3000);
 	assert_int_equal(bh_ledger_windows(l), 2);
 	watch(l, 1000, 3000);
@@ -179,7 +179,7 @@ static void weekdays_are_told_apart(void **state)
 
 	(void)state;
 	bh_ledger_watch(l, 0, 0);
-	bh_ledger_present(l, &web, true);
+	bh_ledger_present(l, &web, 1);
 	watch(l, 0, 4000);
 	assert_int_equal(bh_ledger_phases(l), 1 << 1 | 1 << 2 | 1 << 3);
 	assert_int_equal(baseline(l, &web).phases, 1 << 1 | 1 << 2 | 1 << 3);
@@ -199,10 +199,10 @@ static void a_job_is_counted_by_runs(void **state)
 		int64_t begin = day * WINDOW;
 
 		watch(l, begin + 100, begin + 200);
-		bh_ledger_present(l, &web, true);
+		bh_ledger_present(l, &web, 1);
 		seen_from(l, (uint64_t)day + 1, begin + 200);
 		watch(l, begin + 300, begin + 400);
-		bh_ledger_present(l, &web, false);
+		bh_ledger_present(l, &web, 0);
 		bh_ledger_ran(l, &web, 200);
 		watch(l, begin + 500, begin + 1000);
 	}
@@ -214,7 +214,7 @@ static void a_job_is_counted_by_runs(void **state)
 	assert_true(bh_ledger_find(l, BH_EDGES, &like, &e));
 	assert_int_equal(bh_ledger_seen(l, &e), 4);
 	/* Who runs most of the time is none, though its instances come and go. */
-	bh_ledger_present(l, &api, true);
+	bh_ledger_present(l, &api, 1);
 	for (int i = 0; i < 9; i++)
 		bh_ledger_ran(l, &api, 200);
 	watch(l, 4100, 7000);
@@ -250,6 +250,23 @@ static void another_version_is_a_deploy(void **state)
 	bh_ledger_free(l);
 }
 
+/* Who runs and opens nothing is a replica all the same. */
+static void instances_are_replicas(void **state)
+{
+	struct bh_ledger *l = watched();
+
+	(void)state;
+	bh_ledger_watch(l, 0, 0);
+	seen_from(l, 1, 0);
+	seen_from(l, 2, 0);
+	assert_int_equal(baseline(l, &web).owner.replicas, 2);
+	bh_ledger_present(l, &web, 3);
+	assert_int_equal(baseline(l, &web).owner.replicas, 3);
+	bh_ledger_present(l, &web, 1);
+	assert_int_equal(baseline(l, &web).owner.replicas, 2);
+	bh_ledger_free(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -262,6 +279,7 @@ int main(void)
 		cmocka_unit_test(weekdays_are_told_apart),
 		cmocka_unit_test(a_job_is_counted_by_runs),
 		cmocka_unit_test(another_version_is_a_deploy),
+		cmocka_unit_test(instances_are_replicas),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,6 +73,19 @@ static void each_thing_may_be_missing(void **state)
 	w = ready();
 	w.open_ended = true;
 	assert_int_equal(lacks(&w, BH_ENFORCE), BIT(BH_LACK_OPEN_ENDED));
+	w = ready();
+	struct bh_standing s = { .readiness = &w,
+				 .now = NOW,
+				 .window = BH_DAY,
+				 .schedule = 7 * BH_DAY,
+				 .watched = 14 * BH_DAY };
+	assert_int_equal(bh_promotion_lacks(&s, BH_ENFORCE), 0);
+	s.watched--;
+	assert_int_equal(bh_promotion_lacks(&s, BH_ENFORCE), BIT(BH_LACK_SCHEDULE));
+	assert_int_equal(bh_promotion_lacks(&s, BH_AUDIT), 0);
+	assert_words(&s, BH_LACK_SCHEDULE,
+		     "it declares a schedule with up to 7 days from one time to the next, and 14.0 "
+		     "days were watched: two runs are wanted");
 }
 
 static void who_is_enforced_was_audited_before(void **state)
