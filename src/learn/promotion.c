@@ -175,10 +175,11 @@ void bh_promotion_explain(const struct bh_standing *s, uint8_t mode, enum bh_lac
 				 100 * w->risk, 100 * MOST_RISK);
 		break;
 	case BH_LACK_OPEN_ENDED:
-		bh_buffer_printf(out,
-				 "it has %.1f new edges a window, and will never be complete: send "
-				 "it through a proxy, or allow world:443",
-				 w->recent);
+		bh_buffer_printf(
+			out,
+			"it has %.1f new edges a window of late, and while that goes on "
+			"will never be complete: send it through a proxy, or allow world:443",
+			w->recent);
 		break;
 	case BH_LACK_SCHEDULE:
 		bh_buffer_printf(out,

@@ -139,8 +139,8 @@ static void what_is_missing_is_said(void **state)
 	assert_words(&s, BH_LACK_RISK,
 		     "a new edge in the next window with 3.1 %; at most 2 % is wanted");
 	assert_words(&s, BH_LACK_OPEN_ENDED,
-		     "it has 2.5 new edges a window, and will never be complete: send it through a "
-		     "proxy, or allow world:443");
+		     "it has 2.5 new edges a window of late, and while that goes on will never be "
+		     "complete: send it through a proxy, or allow world:443");
 	s.window = BH_SECOND;
 	w.baseline.phases = 0;
 	assert_words(&s, BH_LACK_WEEKDAYS,
