@@ -137,8 +137,8 @@ static void print_headline(const cJSON *json)
 	       100 * bh_number(json, "quiet"), bh_number(json, "seen_once"),
 	       bh_number(json, "edges"), windows);
 	print_basis(json);
-	printf("Blind to schedules longer than %.0f %s; those longer than %.0f were seen once at "
-	       "most.\n",
+	printf("Blind to schedules longer than %.0f %s; those longer than %.0f may have been seen "
+	       "only once.\n",
 	       windows, windows_word(json), bh_number(json, "longest_schedule_twice"));
 	if (windows >= 7 && windows < 14)
 		puts("In the second week weekly jobs were seen once: the figure is about three "
