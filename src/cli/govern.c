@@ -272,9 +272,11 @@ int bh_check_run(const struct bh_call *call)
 
 static void print_applied(const struct bh_call *call, const cJSON *answer)
 {
+	double changes = bh_number(answer, "changes");
+
 	(void)call;
-	printf("revision %.0f (%.12s) is active; %.0f changes\n", bh_number(answer, "number"),
-	       bh_word(answer, "revision"), bh_number(answer, "changes"));
+	printf("revision %.0f (%.12s) is active; %.0f change%s\n", bh_number(answer, "number"),
+	       bh_word(answer, "revision"), changes, changes == 1 ? "" : "s");
 }
 
 static const struct bh_view applied = { .print = print_applied };

@@ -449,9 +449,9 @@ int bh_core_policy_apply(struct bh_core *core, const char *text, const char *fil
 	bh_force_retire(core->force, core->policy);
 	core->policy = policy;
 	bh_core_promotion_policy(core);
-	bh_core_event(core, "policy", "revision %lld (%.12s) applied by %s: %zu changes%s%s",
+	bh_core_event(core, "policy", "revision %lld (%.12s) applied by %s: %zu change%s%s%s",
 		      (long long)core->revision_number, core->revision, author, *changes,
-		      *why != '\0' ? "; " : "", why);
+		      *changes == 1 ? "" : "s", *why != '\0' ? "; " : "", why);
 	bh_core_rules_touch(core);
 	return 0;
 }

@@ -341,6 +341,7 @@ jq -n --arg policy "$policy" --arg nft $'table inet bulkhead {\n\tcomment "x\\y"
 	"/v1/events": [200, "{\"time\":1.5,\"kind\":\"denied\",\"text\":\"'"$evil"'\"}\nno JSON\n{\"gap\":3}\n"],
 	"/v1/flows": [200, "{}\n[]\nnull\n"],
 	"/v1/readiness": [200, "{\"windows\":32,\"window_seconds\":60,\"expected\":0.1,\"longest_schedule_twice\":16}"],
+	"/v1/policy/apply": [200, "{\"number\":2,\"revision\":\"0123456789abcdef\",\"changes\":1}"],
 	"/v1/mode": [403, "{\"error\":{\"what\":\"you may only read\"}}"],
 	"/v1/explain": [200, "{\"verdict\":\"deny\",\"reason\":\"no rule\"}"]
 }' >"$scratch/answers.json" || fail "jq"
@@ -360,6 +361,8 @@ runs 0 policy propose --format json
 prints_json '."bulkhead-policy" == 1 and (.rules | length > 0)'
 cp "$scratch/out" "$scratch/printed.json"
 runs 0 policy check --policy "$scratch/printed.json" --flows "$scratch/empty"
+runs 0 policy apply "$source/config/policies/shop.yaml"
+[ "$out" = "revision 2 (0123456789ab) is active; 1 change" ] || fail "$out"
 # One of 29 was seen twice by then, if it came early.
 runs 0 readiness
 prints "Blind to schedules longer than 32 windows; those longer than 16 may have been seen only once."
