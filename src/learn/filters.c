@@ -206,14 +206,16 @@ static void explain_late(const struct bh_ledger *l, const struct bh_edge *e, con
 			 (double)(e->first - owner.first) / (double)bh_ledger_config(l)->window);
 }
 
-/* As long as its first connection lasts none has ended. */
+/* A connection counts when it has ended. */
 static void explain_opposed(const struct bh_edge *e, struct bh_buffer *out)
 {
-	bh_buffer_puts(out, "the active policy does not allow it: tried ");
-	if (e->connections > 0)
-		bh_buffer_printf(out, "%" PRIu64 " time%s, ", e->connections,
-				 plural(e->connections));
-	bh_buffer_printf(out, "in %" PRIu32 " window%s", e->windows, plural(e->windows));
+	bh_buffer_puts(out, "the active policy does not allow it: ");
+	if (e->connections == 0)
+		bh_buffer_puts(out, "the first attempt has not ended yet");
+	else
+		bh_buffer_printf(out, "tried %" PRIu64 " time%s, in %" PRIu32 " window%s",
+				 e->connections, plural(e->connections), e->windows,
+				 plural(e->windows));
 }
 
 void bh_filter_explain(const struct bh_ledger *l, const struct bh_edge *e, enum bh_filter filter,

@@ -127,6 +127,22 @@ static void assert_words(const struct bh_ledger *l, const struct bh_peer *dst, u
 	bh_buffer_free(&text);
 }
 
+static void what_is_denied_counts_when_it_has_ended(void **state)
+{
+	struct bh_edge edge = { .src = &web, .dst = &api, .proto = IPPROTO_TCP, .windows = 1 };
+	struct bh_buffer text = { 0 };
+
+	bh_filter_explain(*state, &edge, BH_FILTER_OPPOSED, &text);
+	assert_string_equal(text.data, "the active policy does not allow it: the first attempt has "
+				       "not ended yet");
+	bh_buffer_clear(&text);
+	edge.connections = 2;
+	bh_filter_explain(*state, &edge, BH_FILTER_OPPOSED, &text);
+	assert_string_equal(text.data,
+			    "the active policy does not allow it: tried 2 times, in 1 window");
+	bh_buffer_free(&text);
+}
+
 static void what_was_never_answered_is_no_edge(void **state)
 {
 	see(*state, &web, &api, 80, 1, START, false);
@@ -380,6 +396,7 @@ static void what_a_persons_rule_allows_waits_for_nobody(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(what_is_denied_counts_when_it_has_ended),
 		TEST(what_was_never_answered_is_no_edge),
 		TEST(a_scanners_finds_are_held),
 		TEST(one_replica_of_several),
