@@ -300,18 +300,21 @@ static void print_workloads(const struct bh_call *call, const cJSON *json)
 	bh_table_print(table, "No workload opened a connection.");
 }
 
-/* Of one that was asked for: every stage, a line for each thing that is missing. */
+/* Of one that was asked for: every stage, a line for each thing that is missing until it is
+ * reached. */
 static void print_stages(const cJSON *workload)
 {
 	const cJSON *stage, *lack;
 
 	cJSON_ArrayForEach (stage, bh_get(workload, "stages")) {
+		bool reached = cJSON_IsTrue(bh_get(stage, "reached"));
+
 		printf("\n%s: %s\n", bh_word(stage, "mode"),
-		       cJSON_IsTrue(bh_get(stage, "reached")) ? cJSON_IsTrue(bh_get(stage, "ready"))
-									? "reached"
-									: "reached, though without"
+		       reached				      ? "reached"
 		       : cJSON_IsTrue(bh_get(stage, "ready")) ? "ready"
 							      : "not yet");
+		if (reached)
+			continue;
 		cJSON_ArrayForEach (lack, bh_get(stage, "missing"))
 			printf("  - %s\n", bh_word(lack, "text"));
 	}

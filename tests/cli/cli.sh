@@ -340,7 +340,7 @@ jq -n --arg policy "$policy" --arg nft $'table inet bulkhead {\n\tcomment "x\\y"
 	"/v1/edges": [200, "{\"edges\":[5,{\"src\":\"'"$evil"'\"}],\"unlearned\":null}"],
 	"/v1/events": [200, "{\"time\":1.5,\"kind\":\"denied\",\"text\":\"'"$evil"'\"}\nno JSON\n{\"gap\":3}\n"],
 	"/v1/flows": [200, "{}\n[]\nnull\n"],
-	"/v1/readiness": [200, "{\"windows\":32,\"window_seconds\":60,\"expected\":0.1,\"longest_schedule_twice\":16}"],
+	"/v1/readiness": [200, "{\"windows\":32,\"window_seconds\":60,\"expected\":0.1,\"longest_schedule_twice\":16,\"workloads\":[{\"workload\":\"web\",\"stages\":[{\"mode\":\"audit\",\"reached\":true,\"missing\":[{\"text\":\"it rained\"}]},{\"mode\":\"stage1\",\"missing\":[{\"text\":\"it snows\"}]}]}]}"],
 	"/v1/policy/apply": [200, "{\"number\":2,\"revision\":\"0123456789abcdef\",\"changes\":1}"],
 	"/v1/mode": [403, "{\"error\":{\"what\":\"you may only read\"}}"],
 	"/v1/explain": [200, "{\"verdict\":\"deny\",\"reason\":\"no rule\"}"]
@@ -366,6 +366,8 @@ runs 0 policy apply "$source/config/policies/shop.yaml"
 # One of 29 was seen twice by then, if it came early.
 runs 0 readiness
 prints "Blind to schedules longer than 32 windows; those longer than 16 may have been seen only once."
+runs 0 readiness web
+prints $'audit: reached\n\nstage1: not yet\n  - it snows'
 runs 3 policy show --format json
 says "what the daemon sent is no policy"
 runs 0 policy show --nft --format json
