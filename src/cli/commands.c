@@ -17,8 +17,9 @@
 	{ "flows", "JSONL", "as flows --format json prints them; - is standard input" },           \
 		{ "window", "TIME", "length of a window (default 1d)" },                           \
 		{ "offset", "TIME", "when windows begin, after midnight UTC" },                    \
+		{ "until", "TIME", "what comes later is left out" },                               \
 	{                                                                                          \
-		"until", "TIME", "what comes later is left out"                                    \
+		"filters-off", "FILTERS", "go without these, such as F7,F4"                        \
 	}
 
 const struct bh_command bh_commands[] = {
@@ -96,10 +97,13 @@ const struct bh_command bh_commands[] = {
 	  .arguments = "",
 	  .run = bh_learn_run,
 	  .help = "what recorded flows teach, edge by edge, without a daemon",
-	  .details = "The daemon's own learning, in the flows' own time: to try another window on "
-		     "last month's record.",
-	  .example = "bulkhead learn --flows flows.jsonl --until 2026-11-24T00:00:00Z",
-	  .options = { RECORDED } },
+	  .details = "The daemon's own learning, in the flows' own time: to try another window, or "
+		     "other filters,\non last month's record.",
+	  .example = "bulkhead learn --flows flows.jsonl --until 2026-11-24T00:00:00Z --out "
+		     "policy.yaml",
+	  .options = { RECORDED,
+		       { "out", "FILE", "write the policy that would be proposed, too" },
+		       { "policy", "FILE", "the same as --out" } } },
 	{ .name = "readiness",
 	  .arguments = "[WORKLOAD]",
 	  .most = 1,

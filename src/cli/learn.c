@@ -10,6 +10,7 @@
 #include "filters.h"
 #include "grow.h"
 #include "learned.h"
+#include "learned_policy.h"
 #include "learned_view.h"
 #include "peers.h"
 #include "readiness.h"
@@ -17,6 +18,7 @@
 #include "timefmt.h"
 
 #define MOST_EDGES 10000000
+#define NEVER_OFF (UINT32_C(1) << BH_FILTER_UNANSWERED | UINT32_C(1) << BH_FILTER_OPPOSED)
 #define LEAST_WINDOW (24 * BH_SECOND) /* an hour of it is a second */
 
 /* One line, as small as it gets: they are put in order before they are learned. */
@@ -216,6 +218,33 @@ static int read_options(struct lesson *l, struct bh_ledger_config *config)
 	return BH_EXIT_DONE;
 }
 
+/* "F7,F4": the filters that are off. */
+static int read_filters(struct lesson *l)
+{
+	const char *codes = bh_call_option(l->call, "filters-off");
+	char code[16];
+
+	for (const char *at = codes; at != NULL; at = *at == ',' ? at + 1 : NULL) {
+		size_t length = strcspn(at, ",");
+		uint32_t bits;
+
+		snprintf(code, sizeof(code), "%.*s", (int)length, at);
+		if (length >= sizeof(code) || !bh_filter_parse(code, &bits))
+			return bh_complain(BH_EXIT_USAGE,
+					   "--filters-off %s: filters such as F7,F4 expected; "
+					   "docs/learning.md has them",
+					   codes);
+		if ((bits & NEVER_OFF) != 0)
+			return bh_complain(BH_EXIT_USAGE,
+					   "--filters-off %s: what was never answered, or denied, "
+					   "is no edge: that cannot be off",
+					   code);
+		l->filters.off |= bits;
+		at += length;
+	}
+	return BH_EXIT_DONE;
+}
+
 static int begin(struct lesson *l)
 {
 	struct bh_ledger_config config = { .window = BH_DAY,
@@ -224,6 +253,8 @@ static int begin(struct lesson *l)
 					   .max_contacts = MOST_EDGES };
 
 	int result = read_options(l, &config);
+	if (result == BH_EXIT_DONE)
+		result = read_filters(l);
 	if (result == BH_EXIT_DONE)
 		result = bh_recorded_each(l->file, read_line, l);
 	if (result != BH_EXIT_DONE)
@@ -308,10 +339,23 @@ static int with_lesson(const struct bh_call *call, int (*run)(struct lesson *les
 	return result;
 }
 
+/* --out, and --policy, which says the same. */
+static const char *policy_file(const struct bh_call *call)
+{
+	const char *out = bh_call_option(call, "out");
+
+	return out != NULL ? out : bh_call_option(call, "policy");
+}
+
 static int show_edges(struct lesson *l)
 {
-	print_edges(l);
-	return BH_EXIT_DONE;
+	const char *path = policy_file(l->call);
+	int result =
+		path != NULL ? bh_learned_policy_write(path, l->ledger, &l->filters) : BH_EXIT_DONE;
+
+	if (result == BH_EXIT_DONE)
+		print_edges(l);
+	return result;
 }
 
 static int show_readiness(struct lesson *l)
@@ -338,13 +382,19 @@ int bh_learn_run(const struct bh_call *call)
 {
 	if (bh_call_option(call, "flows") == NULL)
 		return bh_complain(BH_EXIT_USAGE, "learn takes --flows JSONL");
+	if (bh_call_option(call, "out") != NULL && bh_call_option(call, "policy") != NULL)
+		return bh_complain(BH_EXIT_USAGE, "--out and --policy are one: give one of them");
+	if (policy_file(call) != NULL && strcmp(policy_file(call), "-") == 0)
+		return bh_complain(
+			BH_EXIT_USAGE,
+			"the policy needs a file of its own: edges go to standard output");
 	return with_lesson(call, show_edges);
 }
 
 /* What only recorded flows may be read by. */
 static const char *offline_option(const struct bh_call *call)
 {
-	static const char *const names[] = { "window", "offset", "until" };
+	static const char *const names[] = { "window", "offset", "until", "filters-off" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (bh_call_option(call, names[i]) != NULL)

@@ -18,6 +18,7 @@
 #include "log.h"
 #include "peer.h"
 #include "propose.h"
+#include "proposed_edges.h"
 #include "protocol.h"
 #include "rules_wire.h"
 #include "ruleset.h"
@@ -608,37 +609,6 @@ static void propose_labels(void *user, const char *workload,
 		add(to, compose[i], bh_instance_label(instance, compose[i]));
 }
 
-struct edge_list {
-	const struct bh_core *core;
-	struct bh_filter_config filters;
-	enum bh_ledger_list from;
-	struct bh_edge *edges;
-	size_t count, capacity;
-	size_t provisional, waiting;
-};
-
-/* An edge that was learned may have been denied, or tried in vain, as well. */
-static bool is_elsewhere(const struct edge_list *list, const struct bh_edge *edge)
-{
-	struct bh_edge learned;
-
-	return list->from != BH_EDGES &&
-	       bh_ledger_find(list->core->ledger, BH_EDGES, edge, &learned);
-}
-
-static void collect_edge(void *user, const struct bh_edge *edge)
-{
-	struct edge_list *list = user;
-	struct bh_judgement judged = bh_judge(list->core->ledger, &list->filters, list->from, edge);
-
-	list->provisional += judged.provisional;
-	list->waiting += judged.state == BH_EDGE_REVIEW && !judged.provisional;
-	if (!bh_is_allowed(&judged) || is_elsewhere(list, edge))
-		return;
-	list->edges = bh_grow(list->edges, &list->capacity, list->count + 1, sizeof(*list->edges));
-	list->edges[list->count++] = *edge;
-}
-
 static void propose_names(void *user, const struct bh_edge *edge, struct bh_edge_names *out)
 {
 	const struct bh_core *core = user;
@@ -646,53 +616,27 @@ static void propose_names(void *user, const struct bh_edge *edge, struct bh_edge
 	bh_called_get(core->called, edge->src->name, edge->dst->name, out);
 }
 
-/* No time of day: of the same edges the same document comes. */
-static void describe_edges(const struct edge_list *list, struct bh_buffer *out)
-{
-	char when[BH_TIME_TEXT];
-	int64_t last = 0;
-
-	for (size_t i = 0; i < list->count; i++)
-		if (list->edges[i].last > last)
-			last = list->edges[i].last;
-	bh_buffer_printf(out, "Proposed by bulkhead %s from %zu learned edges", BULKHEAD_VERSION,
-			 list->count);
-	if (list->count > 0)
-		bh_buffer_printf(out, ", the latest seen %s", bh_time_format(last, when));
-	bh_buffer_puts(out, ".\nWhat has not been seen yet is not in it: read it before you apply "
-			    "it.");
-	if (list->waiting > 0)
-		bh_buffer_printf(
-			out, "\n%zu edges wait for a person, and are not in it: bulkhead review",
-			list->waiting);
-	if (list->provisional > 0)
-		bh_buffer_printf(out,
-				 "\n%zu edges were seen in one window only, and are in it for now: "
-				 "they wait for a person once 35 windows are over",
-				 list->provisional);
-}
-
 struct bh_policy *bh_core_propose(struct bh_core *core)
 {
-	struct edge_list list = { .core = core, .filters = bh_core_filters(core) };
+	struct bh_filter_config filters = bh_core_filters(core);
+	struct bh_proposed_edges proposed = { 0 };
 	const char **workloads = NULL;
 	size_t capacity = 0, count = 0;
 	const struct bh_instance *instance;
 	struct bh_buffer header = { 0 };
 
-	for (list.from = BH_EDGES; list.from < BH_LEDGER_LISTS; list.from++)
-		bh_ledger_each(core->ledger, list.from, collect_edge, &list);
+	bh_proposed_edges_collect(&proposed, core->ledger, &filters);
 	for (size_t position = 0; (instance = bh_model_next(core->model, &position)) != NULL;) {
 		if (instance->workload[0] == '\0')
 			continue;
 		workloads = bh_grow(workloads, &capacity, count + 1, sizeof(*workloads));
 		workloads[count++] = instance->workload;
 	}
-	describe_edges(&list, &header);
+	bh_proposed_edges_describe(&proposed, "bulkhead review", &header);
 	bh_core_describe_masked(core, &header);
-	bh_propose_wider(list.edges, list.count, &header);
-	struct bh_propose_input input = { .edges = list.edges,
-					  .edge_count = list.count,
+	bh_propose_wider(proposed.edges, proposed.count, &header);
+	struct bh_propose_input input = { .edges = proposed.edges,
+					  .edge_count = proposed.count,
 					  .workloads = workloads,
 					  .workload_count = count,
 					  .labels = propose_labels,
@@ -703,7 +647,7 @@ struct bh_policy *bh_core_propose(struct bh_core *core)
 					  .header = header.data };
 	struct bh_policy *policy = bh_propose(&input);
 	bh_buffer_free(&header);
-	free(list.edges);
+	free(proposed.edges);
 	free(workloads);
 	return policy;
 }

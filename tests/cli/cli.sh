@@ -104,6 +104,22 @@ runs 2 learn --flows x --window 1s
 says "at least 24s"
 runs 2 learn --flows x --until yesterday
 says "RFC 3339"
+for filters in F9 "" F4, ,F4 F4,F100000000000000000; do
+	runs 2 learn --flows x --filters-off "$filters"
+	says "filters such as F7,F4 expected"
+done
+for filter in F1 denied; do
+	runs 2 learn --flows x --filters-off "F7,$filter"
+	says "--filters-off $filter: what was never answered"
+done
+runs 2 learn --flows x --out -
+says "a file of its own"
+runs 2 learn --flows x --policy -
+says "a file of its own"
+runs 2 learn --flows x --policy y --out z
+says "give one of them"
+runs 2 readiness --filters-off F4
+says "--filters-off goes with --flows"
 
 step "without a daemon the status is 3, and it is said how to start one"
 nowhere=$scratch/nowhere.sock
@@ -307,6 +323,28 @@ prints "accepted  netns:web  netns:db"
 prints "In 2 whole windows: 1 accepted, 0 for a person to decide, 0 rejected."
 runs 0 learn --flows "$scratch/lessons" --until 50000 --format json
 prints '"state":"review","reasons":["F3: seen in one window only"]'
+# What comes of other filters, and the policy, which lets through what taught it.
+runs 0 learn --flows "$scratch/lessons" --until 50000 --filters-off f7,F3
+prints "1 accepted, 0 for a person to decide, 0 rejected."
+runs 0 readiness --flows "$scratch/lessons" --until 50000 --format json
+prints '"waiting":1,'
+runs 0 readiness --flows "$scratch/lessons" --until 50000 --filters-off F3 --format json
+prints '"waiting":0,'
+runs 0 learn --flows "$scratch/lessons" --out "$scratch/learned.yaml"
+prints "1 accepted, 0 for a person to decide, 0 rejected."
+runs 0 learn --flows "$scratch/lessons" --policy "$scratch/again.yaml" --format json
+cmp "$scratch/learned.yaml" "$scratch/again.yaml" || fail "the same edges gave another policy"
+grep -q "bulkhead.workload: netns:web" "$scratch/learned.yaml" || fail "web is not selected by its name"
+runs 0 policy check --policy "$scratch/learned.yaml" --flows "$scratch/lessons"
+prints "4 flows: 4 allowed"
+runs 0 learn --flows "$scratch/lessons" --until 0 --out "$scratch/empty.yaml"
+runs 1 policy check --policy "$scratch/empty.yaml" --flows "$scratch/lessons"
+runs 3 learn --flows "$scratch/lessons" --out "$scratch/nowhere/learned.yaml"
+says "nowhere/learned.yaml: No such file"
+if [ -c /dev/full ]; then
+	runs 3 learn --flows "$scratch/lessons" --out /dev/full
+	says "/dev/full: No space left"
+fi
 runs 0 readiness --flows "$scratch/lessons" --for 0.9
 prints "0 of 1 edges were seen in one window of 2 only."
 prints "with a probability of 0.9: after at most 5 windows in all"

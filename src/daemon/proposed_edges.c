@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "proposed_edges.h"
+
+#include "grow.h"
+#include "timefmt.h"
+
+struct collection {
+	struct bh_proposed_edges *proposed;
+	const struct bh_ledger *ledger;
+	const struct bh_filter_config *filters;
+	enum bh_ledger_list from;
+};
+
+/* An edge that was learned may have been denied, or tried in vain, as well. */
+static bool is_elsewhere(const struct collection *c, const struct bh_edge *edge)
+{
+	struct bh_edge learned;
+
+	return c->from != BH_EDGES && bh_ledger_find(c->ledger, BH_EDGES, edge, &learned);
+}
+
+static void collect(void *user, const struct bh_edge *edge)
+{
+	struct collection *c = user;
+	struct bh_proposed_edges *p = c->proposed;
+	struct bh_judgement judged = bh_judge(c->ledger, c->filters, c->from, edge);
+
+	p->provisional += judged.provisional;
+	p->waiting += judged.state == BH_EDGE_REVIEW && !judged.provisional;
+	if (!bh_is_allowed(&judged) || is_elsewhere(c, edge))
+		return;
+	p->edges = bh_grow(p->edges, &p->capacity, p->count + 1, sizeof(*p->edges));
+	p->edges[p->count++] = *edge;
+}
+
+void bh_proposed_edges_collect(struct bh_proposed_edges *proposed, const struct bh_ledger *ledger,
+			       const struct bh_filter_config *filters)
+{
+	struct collection c = { .proposed = proposed, .ledger = ledger, .filters = filters };
+
+	for (c.from = BH_EDGES; c.from < BH_LEDGER_LISTS; c.from++)
+		bh_ledger_each(ledger, c.from, collect, &c);
+}
+
+void bh_proposed_edges_describe(const struct bh_proposed_edges *p, const char *command,
+				struct bh_buffer *out)
+{
+	char when[BH_TIME_TEXT];
+	int64_t last = 0;
+
+	for (size_t i = 0; i < p->count; i++)
+		if (p->edges[i].last > last)
+			last = p->edges[i].last;
+	bh_buffer_printf(out, "Proposed by bulkhead %s from %zu learned edges", BULKHEAD_VERSION,
+			 p->count);
+	if (p->count > 0)
+		bh_buffer_printf(out, ", the latest seen %s", bh_time_format(last, when));
+	bh_buffer_puts(out, ".\nWhat has not been seen yet is not in it: read it before you apply "
+			    "it.");
+	if (p->waiting > 0)
+		bh_buffer_printf(out, "\n%zu edges wait for a person, and are not in it: %s",
+				 p->waiting, command);
+	if (p->provisional > 0)
+		bh_buffer_printf(out,
+				 "\n%zu edges were seen in one window only, and are in it for now: "
+				 "they wait for a person once 35 windows are over",
+				 p->provisional);
+}
