@@ -78,49 +78,70 @@ bool bh_addr_equal(const struct bh_addr *a, const struct bh_addr *b)
 	return bh_addr_compare(a, b) == 0;
 }
 
-/* Whether addr lies in a prefix written as text; the texts are this file's own. */
-static bool within(const struct bh_addr *addr, const char *prefix_text)
-{
-	struct bh_prefix prefix;
+#define PREFIX4(length, ...)                                                                       \
+	{                                                                                          \
+		{ BH_IPV4, { __VA_ARGS__ } }, length                                               \
+	}
+#define PREFIX6(length, ...)                                                                       \
+	{                                                                                          \
+		{ BH_IPV6, { __VA_ARGS__ } }, length                                               \
+	}
+#define WITHIN(addr, prefixes) within(addr, prefixes, sizeof(prefixes) / sizeof(struct bh_prefix))
 
-	return bh_prefix_parse(prefix_text, &prefix) && bh_prefix_contains(&prefix, addr);
+static bool within(const struct bh_addr *addr, const struct bh_prefix *prefixes, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (bh_prefix_contains(&prefixes[i], addr))
+			return true;
+	return false;
 }
 
 bool bh_addr_is_link_local(const struct bh_addr *addr)
 {
-	return within(addr, "169.254.0.0/16") || within(addr, "fe80::/10");
+	static const struct bh_prefix ranges[] = { PREFIX4(16, 169, 254), PREFIX6(10, 0xfe, 0x80) };
+
+	return WITHIN(addr, ranges);
 }
 
 bool bh_addr_is_multicast(const struct bh_addr *addr)
 {
-	return within(addr, "224.0.0.0/4") || within(addr, "ff00::/8") ||
-	       within(addr, "255.255.255.255/32");
+	static const struct bh_prefix ranges[] = { PREFIX4(4, 224), PREFIX6(8, 0xff),
+						   PREFIX4(32, 255, 255, 255, 255) };
+
+	return WITHIN(addr, ranges);
 }
 
 bool bh_addr_is_loopback(const struct bh_addr *addr)
 {
-	return within(addr, "127.0.0.0/8") || within(addr, "::1/128");
+	static const struct bh_prefix ranges[] = { PREFIX4(8, 127), PREFIX6(128, [15] = 1) };
+
+	return WITHIN(addr, ranges);
 }
 
 bool bh_addr_is_unspecified(const struct bh_addr *addr)
 {
-	return within(addr, "0.0.0.0/32") || within(addr, "::/128");
+	static const struct bh_prefix ranges[] = { PREFIX4(32, 0), PREFIX6(128, 0) };
+
+	return WITHIN(addr, ranges);
 }
 
 bool bh_addr_is_private(const struct bh_addr *addr)
 {
-	static const char *const ranges[] = { "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16",
-					      "100.64.0.0/10", "fc00::/7" };
+	static const struct bh_prefix ranges[] = { PREFIX4(8, 10), PREFIX4(12, 172, 16),
+						   PREFIX4(16, 192, 168), PREFIX4(10, 100, 64),
+						   PREFIX6(7, 0xfc) };
 
-	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
-		if (within(addr, ranges[i]))
-			return true;
-	return bh_addr_is_link_local(addr);
+	return WITHIN(addr, ranges) || bh_addr_is_link_local(addr);
 }
 
 bool bh_addr_is_metadata(const struct bh_addr *addr)
 {
-	return within(addr, "169.254.169.254/32") || within(addr, "fd00:ec2::254/128");
+	static const struct bh_prefix ranges[] = {
+		PREFIX4(32, 169, 254, 169, 254),
+		PREFIX6(128, 0xfd, 0x00, 0x0e, 0xc2, [14] = 0x02, [15] = 0x54),
+	};
+
+	return WITHIN(addr, ranges);
 }
 
 struct bh_prefix bh_prefix_of(const struct bh_addr *addr, uint8_t length)
@@ -143,9 +164,11 @@ bool bh_prefix_contains(const struct bh_prefix *prefix, const struct bh_addr *ad
 {
 	if (prefix->addr.family != addr->family)
 		return false;
-	struct bh_prefix around = bh_prefix_of(addr, prefix->length);
-
-	return bh_addr_equal(&around.addr, &prefix->addr);
+	size_t whole = prefix->length / 8;
+	unsigned rest = prefix->length % 8;
+	return memcmp(prefix->addr.bytes, addr->bytes, whole) == 0 &&
+	       (rest == 0 ||
+		((prefix->addr.bytes[whole] ^ addr->bytes[whole]) & (0xff00 >> rest & 0xff)) == 0);
 }
 
 bool bh_prefix_parse(const char *text, struct bh_prefix *out)
