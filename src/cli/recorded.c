@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "recorded.h"
 
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <math.h>
 #include <netinet/in.h>
@@ -17,6 +16,7 @@
 #include "grow.h"
 #include "peer.h"
 #include "protocol.h"
+#include "recorded_line.h"
 #include "timefmt.h"
 
 #define PROJECT "com.docker.compose.project"
@@ -43,18 +43,12 @@ static const char *name_label(const void *labels, const char *key)
 	return project;
 }
 
-static const char *text_of(const cJSON *json, const char *key)
-{
-	return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, key));
-}
-
 /* A text or null, or nothing at all; false where it is something else. */
-static bool read_optional(const cJSON *json, const char *key, const char **text)
+static bool read_optional(const struct bh_value *value, const char **text)
 {
-	const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, key);
-
-	*text = cJSON_GetStringValue(item);
-	return item == NULL || cJSON_IsNull(item) || *text != NULL;
+	*text = value->text;
+	return value->kind == BH_VALUE_ABSENT || value->kind == BH_VALUE_NULL ||
+	       value->kind == BH_VALUE_TEXT;
 }
 
 static uint8_t kind_of(const char *workload, const struct bh_addr *addr)
@@ -70,48 +64,46 @@ static uint8_t kind_of(const char *workload, const struct bh_addr *addr)
 					    : BH_PEER_ADDRESS;
 }
 
-static bool read_port(const cJSON *end, uint16_t *port)
+static bool read_port(const struct bh_value *value, uint16_t *port)
 {
-	const cJSON *item = cJSON_GetObjectItemCaseSensitive(end, "port");
-
-	if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble <= UINT16_MAX))
+	if (value->kind != BH_VALUE_NUMBER || !(value->number >= 0 && value->number <= UINT16_MAX))
 		return false;
-	*port = (uint16_t)item->valuedouble;
-	return *port == item->valuedouble;
+	*port = (uint16_t)value->number;
+	return *port == value->number;
 }
 
-static bool read_end(const cJSON *flow, const char *key, struct bh_peer *peer,
+static bool read_end(const struct bh_line_end *end, const char *key, struct bh_peer *peer,
 		     struct bh_subject *subject, uint16_t *port, struct bh_error *err)
 {
-	const cJSON *end = cJSON_GetObjectItemCaseSensitive(flow, key);
-	const char *ip = text_of(end, "ip"), *workload;
+	const char *workload;
 
 	*subject = (struct bh_subject) {
 		.peer = peer, .labels = peer->name, .label = name_label, .mode = BH_ENFORCE
 	};
-	if (ip == NULL || !bh_addr_parse(ip, &subject->addr)) {
+	if (end->ip.text == NULL || !bh_addr_parse(end->ip.text, &subject->addr)) {
 		bh_error_set(err, -EINVAL, "%s.ip: an address expected", key);
 		return false;
 	}
-	if (!read_port(end, port)) {
+	if (!read_port(&end->port, port)) {
 		bh_error_set(err, -EINVAL, "%s.port: a number from 0 to 65535 expected", key);
 		return false;
 	}
-	if (!read_optional(end, "workload", &workload)) {
+	if (!read_optional(&end->workload, &workload)) {
 		bh_error_set(err, -EINVAL, "%s.workload: a name, or null, expected", key);
 		return false;
 	}
 	peer->kind = kind_of(workload, &subject->addr);
-	bh_copy_text(peer->name, sizeof(peer->name), workload != NULL ? workload : ip);
+	bh_copy_text(peer->name, sizeof(peer->name), workload != NULL ? workload : end->ip.text);
 	return true;
 }
 
 /* What it was asked for, outside. */
-static bool read_name(const cJSON *json, struct bh_recorded_flow *out, struct bh_error *err)
+static bool read_name(const struct bh_line *line, struct bh_recorded_flow *out,
+		      struct bh_error *err)
 {
 	const char *name;
 
-	if (!read_optional(json, "dns", &name)) {
+	if (!read_optional(&line->dns, &name)) {
 		bh_error_set(err, -EINVAL, "dns: a name, or null, expected");
 		return false;
 	}
@@ -122,16 +114,16 @@ static bool read_name(const cJSON *json, struct bh_recorded_flow *out, struct bh
 	return true;
 }
 
-static bool read_proxy(const cJSON *json, struct bh_recorded_flow *out, struct bh_error *err)
+static bool read_proxy(const struct bh_line *line, struct bh_recorded_flow *out,
+		       struct bh_error *err)
 {
-	const cJSON *via = cJSON_GetObjectItemCaseSensitive(json, "via");
 	struct bh_question *q = &out->question;
 
-	out->proxied = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(via, "proxy"));
+	out->proxied = line->via.proxy.kind == BH_VALUE_TRUE;
 	if (!out->proxied)
 		return true;
 	out->onward = *q;
-	if (!read_end(json, "via", &out->proxy, &q->dst, &q->port, err))
+	if (!read_end(&line->via, "via", &out->proxy, &q->dst, &q->port, err))
 		return false;
 	out->proxy.kind = BH_PEER_HOST;
 	bh_copy_text(out->proxy.name, sizeof(out->proxy.name), "host");
@@ -139,30 +131,39 @@ static bool read_proxy(const cJSON *json, struct bh_recorded_flow *out, struct b
 	return true;
 }
 
-static bool read_flow(const cJSON *json, struct bh_recorded_flow *out, struct bh_error *err)
+static bool read_flow(const struct bh_line *line, struct bh_recorded_flow *out,
+		      struct bh_error *err)
 {
 	struct bh_question *q = &out->question;
-	const char *proto = text_of(json, "proto"), *direction;
+	const char *direction;
 
-	if (!cJSON_IsObject(json)) {
+	if (!line->is_object) {
 		bh_error_set(err, -EINVAL, "a JSON object expected");
 		return false;
 	}
-	if (proto == NULL || !bh_protocol_parse(proto, &q->proto)) {
+	if (line->proto.text == NULL || !bh_protocol_parse(line->proto.text, &q->proto)) {
 		bh_error_set(err, -EINVAL, "proto: a protocol such as tcp expected");
 		return false;
 	}
-	if (!read_optional(json, "direction", &direction)) {
+	if (!read_optional(&line->direction, &direction)) {
 		bh_error_set(err, -EINVAL, "direction: a word such as syn expected");
 		return false;
 	}
 	q->direction_unknown = direction != NULL && strcmp(direction, "unknown") == 0;
-	return read_end(json, "src", &out->src, &q->src, &q->source_port, err) &&
-	       read_end(json, "dst", &out->dst, &q->dst, &q->port, err) &&
-	       read_name(json, out, err) && read_proxy(json, out, err);
+	return read_end(&line->src, "src", &out->src, &q->src, &q->source_port, err) &&
+	       read_end(&line->dst, "dst", &out->dst, &q->dst, &q->port, err) &&
+	       read_name(line, out, err) && read_proxy(line, out, err);
 }
 
 /* --- files ------------------------------------------------------------------------------------ */
+
+int bh_recorded_refuse(const char *path, size_t number, const struct bh_error *why)
+{
+	return bh_complain(BH_EXIT_UNREACHABLE,
+			   "%s:%zu: %s; each line is a flow as `bulkhead flows --format json` "
+			   "prints it",
+			   path, number, why->text);
+}
 
 static int read_lines(const char *path, FILE *file,
 		      bool (*take)(void *user, const char *text, size_t number,
@@ -176,10 +177,7 @@ static int read_lines(const char *path, FILE *file,
 
 	for (size_t number = 1; result == BH_EXIT_DONE && getline(&line, &room, file) > 0; number++)
 		if (line[0] != '\n' && !take(user, line, number, &err))
-			result = bh_complain(BH_EXIT_UNREACHABLE,
-					     "%s:%zu: %s; each line is a flow as `bulkhead flows "
-					     "--format json` prints it",
-					     path, number, err.text);
+			result = bh_recorded_refuse(path, number, &err);
 	if (ferror(file))
 		result = bh_complain(BH_EXIT_UNREACHABLE, "%s: %s", path, strerror(errno));
 	free(line);
@@ -203,22 +201,23 @@ int bh_recorded_each(const char *path,
 
 /* --- lines ------------------------------------------------------------------------------------ */
 
-bool bh_recorded_flow_parse(const char *line, struct bh_recorded_flow *out, struct bh_error *err)
+bool bh_recorded_flow_parse(const char *text, struct bh_recorded_flow *out, struct bh_error *err)
 {
-	cJSON *json = cJSON_ParseWithOpts(line, NULL, true);
+	struct bh_line line;
 
+	bh_line_read(text, &line);
 	*out = (struct bh_recorded_flow) { 0 };
-	bool ok = read_flow(json, out, err);
-	cJSON_Delete(json);
+	bool ok = read_flow(&line, out, err);
+	bh_line_clear(&line);
 	return ok;
 }
 
 /* --- evidence --------------------------------------------------------------------------------- */
 
-static bool read_time(const cJSON *json, const char *key, int64_t *time, struct bh_error *err)
+static bool read_time(const struct bh_value *value, const char *key, int64_t *time,
+		      struct bh_error *err)
 {
-	const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, key);
-	double seconds = cJSON_IsNumber(item) ? item->valuedouble : NAN;
+	double seconds = value->kind == BH_VALUE_NUMBER ? value->number : NAN;
 
 	/* A double has microseconds until the year 2255. */
 	if (!(fabs(seconds) < 9e9)) {
@@ -230,28 +229,27 @@ static bool read_time(const cJSON *json, const char *key, int64_t *time, struct 
 }
 
 /* A whole number, or nothing: then `otherwise`. */
-static bool read_count(const cJSON *json, const char *key, uint64_t otherwise, uint64_t *count,
-		       struct bh_error *err)
+static bool read_count(const struct bh_value *value, const char *key, uint64_t otherwise,
+		       uint64_t *count, struct bh_error *err)
 {
-	const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, key);
-
 	*count = otherwise;
-	if (item == NULL || cJSON_IsNull(item))
+	if (value->kind == BH_VALUE_ABSENT || value->kind == BH_VALUE_NULL)
 		return true;
-	if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble < 9e15)) {
+	if (value->kind != BH_VALUE_NUMBER || !(value->number >= 0 && value->number < 9e15)) {
 		bh_error_set(err, -EINVAL, "%s: a number that is not negative expected", key);
 		return false;
 	}
-	*count = (uint64_t)item->valuedouble;
+	*count = (uint64_t)value->number;
 	return true;
 }
 
 /* TCP: the handshake was completed, by the responder, too. */
-static bool read_state(const cJSON *json, struct bh_recorded_evidence *out, struct bh_error *err)
+static bool read_state(const struct bh_line *line, struct bh_recorded_evidence *out,
+		       struct bh_error *err)
 {
 	static const char *const states[] = { "attempted", "answered", "established", "refused",
 					      "closed" };
-	const char *text = text_of(json, "state");
+	const char *text = line->state.text;
 	size_t state = 0;
 
 	while (state < 5 && (text == NULL || strcmp(text, states[state]) != 0))
@@ -267,11 +265,11 @@ static bool read_state(const cJSON *json, struct bh_recorded_evidence *out, stru
 	return true;
 }
 
-static bool read_direction(const cJSON *json, struct bh_recorded_evidence *out,
+static bool read_direction(const struct bh_line *line, struct bh_recorded_evidence *out,
 			   struct bh_error *err)
 {
 	static const char *const directions[] = { "unknown", "syn", "conntrack", "listener" };
-	const char *text = text_of(json, "direction");
+	const char *text = line->direction.text;
 
 	for (uint8_t i = 0; i < 4; i++)
 		if (text != NULL && strcmp(text, directions[i]) == 0) {
@@ -282,20 +280,20 @@ static bool read_direction(const cJSON *json, struct bh_recorded_evidence *out,
 	return false;
 }
 
-static void read_verdict(const cJSON *json, struct bh_recorded_evidence *out)
+static void read_verdict(const struct bh_line *line, struct bh_recorded_evidence *out)
 {
-	const char *verdict = text_of(json, "verdict");
+	const char *verdict = line->verdict.text;
 
 	out->denied = verdict != NULL && strcmp(verdict, "denied") == 0;
 }
 
 /* Of several replicas nobody knows which it was: they count as one. */
-static bool read_replica(const cJSON *json, struct bh_recorded_evidence *out, struct bh_error *err)
+static bool read_replica(const struct bh_line *line, struct bh_recorded_evidence *out,
+			 struct bh_error *err)
 {
-	const cJSON *src = cJSON_GetObjectItemCaseSensitive(json, "src");
 	const char *replica;
 
-	if (!read_optional(src, "replica", &replica)) {
+	if (!read_optional(&line->src.replica, &replica)) {
 		bh_error_set(err, -EINVAL, "src.replica: a text, or null, expected");
 		return false;
 	}
@@ -304,29 +302,32 @@ static bool read_replica(const cJSON *json, struct bh_recorded_evidence *out, st
 	return true;
 }
 
-static bool read_deploy(const cJSON *json, struct bh_recorded_evidence *out, struct bh_error *err)
+static bool read_deploy(const struct bh_line *line, struct bh_recorded_evidence *out,
+			struct bh_error *err)
 {
 	out->deploy = true;
 	out->flow.src.kind = BH_PEER_WORKLOAD;
-	bh_copy_text(out->flow.src.name, sizeof(out->flow.src.name), text_of(json, "deploy"));
+	bh_copy_text(out->flow.src.name, sizeof(out->flow.src.name), line->deploy.text);
 	if (out->flow.src.name[0] == '\0') {
 		bh_error_set(err, -EINVAL, "deploy: a workload's name expected");
 		return false;
 	}
-	return read_time(json, "time", &out->first, err);
+	return read_time(&line->time, "time", &out->first, err);
 }
 
-static bool read_evidence(const cJSON *json, struct bh_recorded_evidence *out, struct bh_error *err)
+static bool read_evidence(const struct bh_line *line, struct bh_recorded_evidence *out,
+			  struct bh_error *err)
 {
 	uint64_t sent, received;
 
-	if (text_of(json, "deploy") != NULL)
-		return read_deploy(json, out, err);
-	if (!read_flow(json, &out->flow, err) || !read_time(json, "first", &out->first, err) ||
-	    !read_time(json, "last", &out->last, err) ||
-	    !read_count(json, "count", 1, &out->count, err) ||
-	    !read_count(cJSON_GetObjectItemCaseSensitive(json, "tx"), "bytes", 0, &sent, err) ||
-	    !read_count(cJSON_GetObjectItemCaseSensitive(json, "rx"), "bytes", 0, &received, err))
+	if (line->deploy.text != NULL)
+		return read_deploy(line, out, err);
+	if (!read_flow(line, &out->flow, err) ||
+	    !read_time(&line->first, "first", &out->first, err) ||
+	    !read_time(&line->last, "last", &out->last, err) ||
+	    !read_count(&line->count, "count", 1, &out->count, err) ||
+	    !read_count(&line->tx.bytes, "bytes", 0, &sent, err) ||
+	    !read_count(&line->rx.bytes, "bytes", 0, &received, err))
 		return false;
 	if (out->last < out->first) {
 		bh_error_set(err, -EINVAL, "last: it is before first");
@@ -340,18 +341,19 @@ static bool read_evidence(const cJSON *json, struct bh_recorded_evidence *out, s
 	/* Outside, what it was asked for is what it is. */
 	if (out->flow.dns[0] != '\0')
 		bh_peer_by_dns(out->flow.dns, &out->flow.dst);
-	read_verdict(json, out);
-	return read_state(json, out, err) && read_direction(json, out, err) &&
-	       read_replica(json, out, err);
+	read_verdict(line, out);
+	return read_state(line, out, err) && read_direction(line, out, err) &&
+	       read_replica(line, out, err);
 }
 
-bool bh_recorded_evidence_parse(const char *line, struct bh_recorded_evidence *out,
+bool bh_recorded_evidence_parse(const char *text, struct bh_recorded_evidence *out,
 				struct bh_error *err)
 {
-	cJSON *json = cJSON_ParseWithOpts(line, NULL, true);
+	struct bh_line line;
 
+	bh_line_read(text, &line);
 	*out = (struct bh_recorded_evidence) { 0 };
-	bool ok = read_evidence(json, out, err);
-	cJSON_Delete(json);
+	bool ok = read_evidence(&line, out, err);
+	bh_line_clear(&line);
 	return ok;
 }

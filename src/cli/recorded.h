@@ -16,6 +16,9 @@ int bh_recorded_each(const char *path,
 				  struct bh_error *err),
 		     void *user);
 
+/* Complains of a line, and answers the exit status. */
+int bh_recorded_refuse(const char *path, size_t number, const struct bh_error *why);
+
 struct bh_recorded_flow {
 	struct bh_peer src, dst;
 	struct bh_peer proxy;	     /* the host, where proxied */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "evaluate.h"
+#include "../../unit/cli/lines.h"
 #include "recorded.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -34,6 +35,19 @@ static void teach(const char *line)
 		abort();
 }
 
+/* It means what it means to cJSON. */
+static void take_apart(const char *text)
+{
+	static struct bh_line line, tree;
+
+	bh_line_read(text, &line);
+	bh_line_read_tree(text, &tree);
+	if (!is_same_line(&line, &tree))
+		abort();
+	bh_line_clear(&line);
+	bh_line_clear(&tree);
+}
+
 /* Any bytes are a line of recorded flows, or an error with a text. A flow is a question that the
  * policy answers. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -61,6 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	}
 	teach(line);
+	take_apart(line);
 	free(line);
 	return 0;
 }
