@@ -12,84 +12,29 @@
 #include "learned.h"
 #include "learned_policy.h"
 #include "learned_view.h"
-#include "peers.h"
 #include "readiness.h"
-#include "recorded.h"
+#include "records.h"
 #include "timefmt.h"
 
 #define MOST_EDGES 10000000
 #define NEVER_OFF (UINT32_C(1) << BH_FILTER_UNANSWERED | UINT32_C(1) << BH_FILTER_OPPOSED)
 #define LEAST_WINDOW (24 * BH_SECOND) /* an hour of it is a second */
 
-/* One line, as small as it gets: they are put in order before they are learned. */
-struct record {
-	int64_t first, last;
-	const struct bh_peer *src, *dst;
-	uint64_t count, replica, bytes;
-	size_t line;
-	uint16_t port;
-	uint8_t proto, direction;
-	bool answered, denied, deploy;
-};
-
 /* A connection that is open, and when it is seen next. */
 struct ongoing {
 	int64_t due;
-	const struct record *record;
+	const struct bh_record *record;
 };
 
 struct lesson {
 	const struct bh_call *call;
-	const char *file;
-	struct bh_peers *peers;
 	struct bh_ledger *ledger;
-	struct record *records;
-	size_t count, capacity;
+	struct bh_records records;
 	struct ongoing *heap;
 	size_t heap_count, heap_capacity;
 	int64_t until;
 	struct bh_filter_config filters;
 };
-
-/* --- reading ---------------------------------------------------------------------------------- */
-
-static void keep(struct lesson *l, const struct bh_recorded_evidence *e, size_t line)
-{
-	l->records = bh_grow(l->records, &l->capacity, l->count + 1, sizeof(*l->records));
-	l->records[l->count++] = (struct record) { .first = e->first,
-						   .last = e->last,
-						   .src = bh_peers_get(l->peers, &e->flow.src),
-						   .dst = bh_peers_get(l->peers, &e->flow.dst),
-						   .count = e->count,
-						   .replica = e->replica,
-						   .bytes = e->bytes,
-						   .line = line,
-						   .port = e->flow.question.port,
-						   .proto = e->flow.question.proto,
-						   .direction = e->direction,
-						   .answered = e->answered,
-						   .denied = e->denied,
-						   .deploy = e->deploy };
-}
-
-static bool read_line(void *user, const char *line, size_t number, struct bh_error *err)
-{
-	struct bh_recorded_evidence evidence;
-
-	if (!bh_recorded_evidence_parse(line, &evidence, err))
-		return false;
-	keep(user, &evidence, number);
-	return true;
-}
-
-static int by_time(const void *a, const void *b)
-{
-	const struct record *x = a, *y = b;
-
-	if (x->first != y->first)
-		return x->first < y->first ? -1 : 1;
-	return x->line < y->line ? -1 : x->line > y->line;
-}
 
 /* --- learning --------------------------------------------------------------------------------- */
 
@@ -137,7 +82,7 @@ static struct ongoing pop(struct lesson *l)
 	}
 }
 
-static void observe(struct lesson *l, const struct record *r, int64_t time, bool opens)
+static void observe(struct lesson *l, const struct bh_record *r, int64_t time, bool opens)
 {
 	const struct bh_contact contact = { .src = r->src,
 					    .dst = r->dst,
@@ -157,7 +102,7 @@ static void observe(struct lesson *l, const struct record *r, int64_t time, bool
 }
 
 /* When it is seen next: an hour later, and at its end. */
-static void go_on(struct lesson *l, const struct record *r, int64_t time)
+static void go_on(struct lesson *l, const struct bh_record *r, int64_t time)
 {
 	int64_t hour = bh_ledger_config(l->ledger)->window / BH_HOURS;
 	int64_t last = r->last < l->until ? r->last : l->until - 1;
@@ -178,9 +123,8 @@ static void learn_ongoing(struct lesson *l, int64_t before)
 
 static void learn_all(struct lesson *l)
 {
-	qsort(l->records, l->count, sizeof(*l->records), by_time);
-	for (size_t i = 0; i < l->count && l->records[i].first < l->until; i++) {
-		const struct record *r = &l->records[i];
+	for (size_t i = 0; i < l->records.count && l->records.items[i].first < l->until; i++) {
+		const struct bh_record *r = &l->records.items[i];
 
 		learn_ongoing(l, r->first);
 		if (r->deploy) {
@@ -255,8 +199,9 @@ static int begin(struct lesson *l)
 	int result = read_options(l, &config);
 	if (result == BH_EXIT_DONE)
 		result = read_filters(l);
+	const struct bh_records_config reading = bh_records_default();
 	if (result == BH_EXIT_DONE)
-		result = bh_recorded_each(l->file, read_line, l);
+		result = bh_records_read(bh_call_option(l->call, "flows"), &reading, &l->records);
 	if (result != BH_EXIT_DONE)
 		return result;
 	l->ledger = bh_ledger_new(&config);
@@ -267,8 +212,7 @@ static int begin(struct lesson *l)
 static void end(struct lesson *l)
 {
 	bh_ledger_free(l->ledger);
-	bh_peers_free(l->peers);
-	free(l->records);
+	bh_records_free(&l->records);
 	free(l->heap);
 }
 
@@ -326,10 +270,7 @@ static void print_edges(const struct lesson *l)
 
 static int with_lesson(const struct bh_call *call, int (*run)(struct lesson *lesson))
 {
-	struct lesson l = { .call = call,
-			    .file = bh_call_option(call, "flows"),
-			    .peers = bh_peers_new(),
-			    .until = INT64_MAX };
+	struct lesson l = { .call = call, .until = INT64_MAX };
 
 	int result = begin(&l);
 
