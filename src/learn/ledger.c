@@ -227,18 +227,20 @@ static void hold(struct bh_ledger *l, struct bh_ledger_owner *o, int64_t time)
 }
 
 /* Whoever belongs to a workload and is seen to open connections is part of it, and is judged by
- * what comes of them; those that a policy denied are none of his failures. */
-static void watch_source(struct bh_ledger *l, const struct bh_contact *c)
+ * what comes of them; those that a policy denied are none of his failures. The workload; NULL: the
+ * source is none. */
+static struct bh_ledger_owner *watch_source(struct bh_ledger *l, const struct bh_contact *c)
 {
 	if (c->src->kind != BH_PEER_WORKLOAD)
-		return;
+		return NULL;
 	struct bh_ledger_owner *o = bh_ledger_owner_of(l, c->src, c->time);
 	bh_ledger_note_replica(l, o, c->replica, c->time);
 	if (c->denied || c->direction == BH_DIRECTION_UNKNOWN || !(c->answered || c->ends))
-		return;
+		return o;
 	if (bh_scanners_contact(l->scanners, c->replica, c->dst, c->proto, c->port, c->answered,
 				c->time))
 		hold(l, o, c->time);
+	return o;
 }
 
 /* Of a list that owners have no part in. */
@@ -329,14 +331,14 @@ static void note_bytes(struct bh_entry *e, const struct bh_contact *c)
 		e->bytes += c->bytes;
 }
 
-static void update(struct bh_ledger *l, struct bh_entry *e, const struct bh_contact *c)
+static void update(struct bh_ledger *l, struct bh_entry *e, struct bh_ledger_owner *source,
+		   const struct bh_contact *c)
 {
 	note_bytes(e, c);
 	e->lossy = e->lossy || c->lossy;
 	stretch(e, c->time);
-	if (e->src->kind == BH_PEER_WORKLOAD)
-		e->replicas |= bh_ledger_replica_bit(l, bh_ledger_owner_of(l, e->src, c->time),
-						     c->replica);
+	if (source != NULL)
+		e->replicas |= bh_ledger_replica_bit(l, source, c->replica);
 	if (c->teaches) {
 		e->connections += count_of(c);
 		e->answered += count_of(c);
@@ -364,7 +366,8 @@ static void note_failure(struct bh_ledger *l, struct bh_entry *e, const struct b
 }
 
 /* Denied by the policy: a person may want to know, and nobody learns from it. */
-static void note_opposed(struct bh_ledger *l, const struct bh_contact *c)
+static void note_opposed(struct bh_ledger *l, struct bh_ledger_owner *source,
+			 const struct bh_contact *c)
 {
 	struct bh_edge edge = edge_of(c);
 	struct bh_entry *e = bh_ledger_entry(l, BH_OPPOSED, &edge);
@@ -375,9 +378,8 @@ static void note_opposed(struct bh_ledger *l, const struct bh_contact *c)
 		return;
 	note_bytes(e, c);
 	stretch(e, c->time);
-	if (e->src->kind == BH_PEER_WORKLOAD)
-		e->replicas |= bh_ledger_replica_bit(l, bh_ledger_owner_of(l, e->src, c->time),
-						     c->replica);
+	if (source != NULL)
+		e->replicas |= bh_ledger_replica_bit(l, source, c->replica);
 	if (c->ends)
 		e->connections += count_of(c);
 	if (c->ends && c->answered)
@@ -397,10 +399,10 @@ enum bh_unlearned bh_ledger_observe(struct bh_ledger *l, const struct bh_contact
 	enum bh_unlearned reason = refusal(c);
 
 	bh_ledger_advance(l, c->time);
-	watch_source(l, c);
+	struct bh_ledger_owner *source = watch_source(l, c);
 	if (reason == BH_UNLEARNED_BLOCKED && !is_unresolved(c->src) && !is_unresolved(c->dst) &&
 	    c->direction != BH_DIRECTION_UNKNOWN)
-		note_opposed(l, c);
+		note_opposed(l, source, c);
 	/* A connection counts as unlearned once, when it is over. */
 	if (reason != BH_LEARNED)
 		return count_once(l, reason, c->ends);
@@ -415,7 +417,7 @@ enum bh_unlearned bh_ledger_observe(struct bh_ledger *l, const struct bh_contact
 		return count_once(l, BH_UNLEARNED_OVERFLOW, c->ends);
 	if (e == NULL)
 		e = discover(l, &edge);
-	update(l, e, c);
+	update(l, e, source, c);
 	bh_ledger_edge_dirty(l, BH_EDGES, e);
 	return BH_LEARNED;
 }
@@ -458,6 +460,12 @@ static int compare_entries(const void *a, const void *b)
 	return order != 0 ? order : x->port - y->port;
 }
 
+void bh_ledger_sort(const struct bh_entry **entries, size_t count)
+{
+	if (count > 0)
+		qsort(entries, count, sizeof(*entries), compare_entries);
+}
+
 void bh_ledger_each(const struct bh_ledger *l, enum bh_ledger_list list,
 		    void (*edge)(void *user, const struct bh_edge *), void *user)
 {
@@ -466,7 +474,7 @@ void bh_ledger_each(const struct bh_ledger *l, enum bh_ledger_list list,
 
 	while ((e = bh_edge_table_next(l->lists[list], &position)) != NULL)
 		all[count++] = e;
-	qsort(all, count, sizeof(*all), compare_entries);
+	bh_ledger_sort(all, count);
 	for (size_t i = 0; i < count; i++) {
 		struct bh_edge view = bh_ledger_view(all[i]);
 

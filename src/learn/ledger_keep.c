@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ledger_keep.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "grow.h"
 #include "ledger_parts.h"
 
 #define MINUTE (60 * INT64_C(1000000))
@@ -20,19 +22,34 @@ bool bh_ledger_has_news(const struct bh_ledger *l)
 	       l->state.watched - l->saved.watched >= often;
 }
 
+static size_t count_dirty(const struct bh_dirty_list *dirty)
+{
+	size_t count = 0;
+
+	for (const struct bh_entry *e = dirty->first; e != NULL; e = e->next_dirty)
+		count++;
+	return count;
+}
+
+/* In order of their keys: that is how a store that keeps them so writes them fastest. */
 static void tell_edges(struct bh_ledger *l, enum bh_ledger_list list,
 		       const struct bh_ledger_news *news)
 {
-	struct bh_entry *e = l->dirty[list].first, *next;
+	size_t room = count_dirty(&l->dirty[list]), count = 0;
+	const struct bh_entry **all = bh_calloc(room, sizeof(*all));
 
-	l->dirty[list] = (struct bh_dirty_list) { 0 };
-	for (; e != NULL; e = next) {
-		struct bh_edge view = bh_ledger_view(e);
-
-		next = e->next_dirty;
+	for (struct bh_entry *e = l->dirty[list].first; e != NULL; e = e->next_dirty) {
 		e->dirty = false;
+		all[count++] = e;
+	}
+	l->dirty[list] = (struct bh_dirty_list) { 0 };
+	bh_ledger_sort(all, count);
+	for (size_t i = 0; i < count; i++) {
+		struct bh_edge view = bh_ledger_view(all[i]);
+
 		news->edge(news->user, list, &view);
 	}
+	free(all);
 }
 
 void bh_ledger_each_news(struct bh_ledger *l, const struct bh_ledger_news *news)

@@ -331,5 +331,7 @@ struct bh_owner bh_ledger_owner(const struct bh_ledger *l, const struct bh_edge 
 
 uint32_t bh_ledger_seen(const struct bh_ledger *l, const struct bh_edge *edge)
 {
-	return bh_ledger_owner(l, edge).job ? bh_edge_replicas(edge) : edge->windows;
+	const struct bh_ledger_owner *o = find(l, bh_ledger_owner_peer(edge));
+
+	return o != NULL && is_job(&o->state) ? bh_edge_replicas(edge) : edge->windows;
 }

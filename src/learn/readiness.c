@@ -6,11 +6,13 @@
 #include <string.h>
 
 #include "grow.h"
+#include "map.h"
 
 struct gathering {
 	const struct bh_ledger *ledger;
 	const struct bh_filter_config *filters;
 	struct bh_readiness *readiness;
+	struct bh_map *workloads; /* by peer → struct bh_workload_readiness */
 	size_t capacity, schedule_capacity;
 	enum bh_ledger_list list;
 };
@@ -51,14 +53,17 @@ static int by_name(const void *a, const void *b)
 	return strcmp(x->baseline.owner.who->name, y->baseline.owner.who->name);
 }
 
-static struct bh_workload_readiness *find(struct bh_readiness *r, const char *name)
+/* Each by the peer that the ledger keeps of it. */
+static struct bh_map *by_peer(const struct bh_readiness *r)
 {
-	const struct bh_peer who = { .kind = BH_PEER_WORKLOAD };
-	struct bh_peer key = who;
-	struct bh_workload_readiness like = { .baseline.owner.who = &key };
+	struct bh_map *map = bh_map_new(NULL);
 
-	bh_copy_text(key.name, sizeof(key.name), name);
-	return bsearch(&like, r->workloads, r->workload_count, sizeof(*r->workloads), by_name);
+	for (size_t i = 0; i < r->workload_count; i++) {
+		const struct bh_peer *who = r->workloads[i].baseline.owner.who;
+
+		bh_map_put(map, &who, sizeof(who), &r->workloads[i]);
+	}
+	return map;
 }
 
 /* Three times at least, and every time after as many windows. */
@@ -81,9 +86,8 @@ static void note_schedule(struct gathering *g, const struct bh_edge *e)
 static void count_edge(void *user, const struct bh_edge *edge)
 {
 	struct gathering *g = user;
-	struct bh_owner owner = bh_ledger_owner(g->ledger, edge);
-	struct bh_workload_readiness *w =
-		owner.who->kind == BH_PEER_WORKLOAD ? find(g->readiness, owner.who->name) : NULL;
+	const struct bh_peer *owner = bh_ledger_owner(g->ledger, edge).who;
+	struct bh_workload_readiness *w = bh_map_get(g->workloads, &owner, sizeof(owner));
 
 	note_schedule(g, edge);
 	if (w == NULL)
@@ -146,8 +150,10 @@ struct bh_readiness *bh_readiness_new(const struct bh_ledger *ledger,
 	bh_ledger_each_baseline(ledger, take_baseline, &g);
 	if (r->workload_count > 0)
 		qsort(r->workloads, r->workload_count, sizeof(*r->workloads), by_name);
+	g.workloads = by_peer(r);
 	for (g.list = BH_EDGES; g.list < BH_LEDGER_LISTS; g.list++)
 		bh_ledger_each(ledger, g.list, count_edge, &g);
+	bh_map_free(g.workloads);
 	add_up(r);
 	expect(r);
 	return r;

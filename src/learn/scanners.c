@@ -237,6 +237,15 @@ static bool is_known(const struct bh_scanners *s, const struct pair *pair)
 	return walk != NULL && has(&walk->contacts, pair->contact);
 }
 
+static int compare_pairs(const void *a, const void *b)
+{
+	const struct pair *x = a, *y = b;
+
+	if (x->replica != y->replica)
+		return x->replica < y->replica ? -1 : 1;
+	return (x->contact > y->contact) - (x->contact < y->contact);
+}
+
 void bh_scanners_each_news(struct bh_scanners *s, const struct bh_scanner_news *news)
 {
 	struct walk *walk;
@@ -249,6 +258,9 @@ void bh_scanners_each_news(struct bh_scanners *s, const struct bh_scanner_news *
 				news->walk(news->user, &walk->state);
 			walk->dirty = false;
 		}
+	/* In order, as a store keeps them. */
+	if (s->fresh_count > 0)
+		qsort(s->fresh, s->fresh_count, sizeof(*s->fresh), compare_pairs);
 	for (size_t i = 0; i < s->fresh_count; i++)
 		if (is_known(s, &s->fresh[i]))
 			news->contact(news->user, s->fresh[i].replica, s->fresh[i].contact);
