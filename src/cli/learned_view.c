@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "learned_view.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,6 +101,17 @@ void bh_learned_table_print(struct bh_learned_table *t, const char *nothing, con
 	free(t);
 }
 
+/* Rounded the way that promises less. */
+static double at_least(double share, double steps)
+{
+	return floor(share * steps) / steps;
+}
+
+static double at_most(double share, double steps)
+{
+	return ceil(share * steps) / steps;
+}
+
 /* --- readiness -------------------------------------------------------------------------------- */
 
 static bool is_day(const cJSON *json)
@@ -134,7 +146,7 @@ static void print_headline(const cJSON *json)
 	       "all: %.0f %%.\n"
 	       "%.0f of %.0f edges were seen in one window of %.0f only.\n",
 	       bh_number(json, "expected"), bh_number(json, "bound"),
-	       100 * bh_number(json, "quiet"), bh_number(json, "seen_once"),
+	       100 * at_least(bh_number(json, "quiet"), 100), bh_number(json, "seen_once"),
 	       bh_number(json, "edges"), windows);
 	print_basis(json);
 	printf("Blind to schedules longer than %.0f %s; those longer than %.0f may have been seen "
@@ -181,8 +193,8 @@ static void print_for(const cJSON *json)
 		       "all.\n",
 		       bh_number(answer, "probability"), bh_number(answer, "windows"));
 	else
-		printf("By then, after %.0f windows, the next one is quiet with at least %.2g.\n",
-		       bh_number(answer, "windows"), bh_number(answer, "quiet"));
+		printf("By then, after %.0f windows, the next one is quiet with at least %.3f.\n",
+		       bh_number(answer, "windows"), at_least(bh_number(answer, "quiet"), 1000));
 }
 
 static void print_losses(const cJSON *json)
@@ -262,7 +274,7 @@ static void put_next(struct bh_buffer *out, const cJSON *workload)
 
 static void add_workload(struct bh_table *table, const cJSON *w)
 {
-	char windows[24], edges[16], once[16], waiting[16], recent[16] = "?", risk[16];
+	char windows[24], edges[16], once[16], waiting[16], recent[16] = "?", risk[16] = "?";
 	struct bh_buffer next = { 0 };
 
 	snprintf(windows, sizeof(windows), "%.0f%s", bh_number(w, "windows"),
@@ -272,7 +284,8 @@ static void add_workload(struct bh_table *table, const cJSON *w)
 	snprintf(waiting, sizeof(waiting), "%.0f", bh_number(w, "waiting"));
 	if (cJSON_IsNumber(bh_get(w, "recent")))
 		snprintf(recent, sizeof(recent), "%.2g", bh_number(w, "recent"));
-	snprintf(risk, sizeof(risk), "%.1f %%", 100 * bh_number(w, "risk"));
+	if (bh_number(w, "windows") > 0)
+		snprintf(risk, sizeof(risk), "%.1f %%", 100 * at_most(bh_number(w, "risk"), 1000));
 	put_next(&next, w);
 	bool yellow = cJSON_IsTrue(bh_get(w, "open_ended"));
 	bool green = cJSON_IsTrue(bh_get(next_stage(w), "ready"));

@@ -51,18 +51,19 @@ void bh_proposed_edges_describe(const struct bh_proposed_edges *p, const char *c
 	for (size_t i = 0; i < p->count; i++)
 		if (p->edges[i].last > last)
 			last = p->edges[i].last;
-	bh_buffer_printf(out, "Proposed by bulkhead %s from %zu learned edges", BULKHEAD_VERSION,
-			 p->count);
+	bh_buffer_printf(out, "Proposed by bulkhead %s from %zu learned edge%s", BULKHEAD_VERSION,
+			 p->count, p->count == 1 ? "" : "s");
 	if (p->count > 0)
 		bh_buffer_printf(out, ", the latest seen %s", bh_time_format(last, when));
 	bh_buffer_puts(out, ".\nWhat has not been seen yet is not in it: read it before you apply "
 			    "it.");
 	if (p->waiting > 0)
-		bh_buffer_printf(out, "\n%zu edges wait for a person, and are not in it: %s",
-				 p->waiting, command);
+		bh_buffer_printf(out, "\nNot in it, for a person to decide: %zu (%s)", p->waiting,
+				 command);
 	if (p->provisional > 0)
-		bh_buffer_printf(out,
-				 "\n%zu edges were seen in one window only, and are in it for now: "
-				 "they wait for a person once 35 windows are over",
-				 p->provisional);
+		bh_buffer_printf(
+			out,
+			"\nIn it for the time being, seen in one window only: %zu; that is for "
+			"a person to decide once 35 windows are over",
+			p->provisional);
 }

@@ -348,6 +348,10 @@ fi
 runs 0 readiness --flows "$scratch/lessons" --for 0.9
 prints "0 of 1 edges were seen in one window of 2 only."
 prints "with a probability of 0.9: after at most 5 windows in all"
+runs 0 readiness --flows "$scratch/lessons" --for 2099-12-24
+prints "quiet with at least 0."
+runs 2 readiness --flows "$scratch/lessons" --for 1969-12-24
+says "a day or time after what was recorded"
 runs 0 readiness --flows "$scratch/lessons" --until 200
 prints "No whole window has been seen yet"
 runs 2 readiness --flows "$scratch/lessons" --for 2
@@ -378,7 +382,7 @@ jq -n --arg policy "$policy" --arg nft $'table inet bulkhead {\n\tcomment "x\\y"
 	"/v1/edges": [200, "{\"edges\":[5,{\"src\":\"'"$evil"'\"}],\"unlearned\":null}"],
 	"/v1/events": [200, "{\"time\":1.5,\"kind\":\"denied\",\"text\":\"'"$evil"'\"}\nno JSON\n{\"gap\":3}\n"],
 	"/v1/flows": [200, "{}\n[]\nnull\n"],
-	"/v1/readiness": [200, "{\"windows\":32,\"window_seconds\":60,\"expected\":0.1,\"longest_schedule_twice\":16,\"workloads\":[{\"workload\":\"web\",\"stages\":[{\"mode\":\"audit\",\"reached\":true,\"missing\":[{\"text\":\"it rained\"}]},{\"mode\":\"stage1\",\"missing\":[{\"text\":\"it snows\"}]}]}]}"],
+	"/v1/readiness": [200, "{\"windows\":32,\"window_seconds\":60,\"expected\":0.1,\"quiet\":0.9999,\"longest_schedule_twice\":16,\"workloads\":[{\"workload\":\"web\",\"stages\":[{\"mode\":\"audit\",\"reached\":true,\"missing\":[{\"text\":\"it rained\"}]},{\"mode\":\"stage1\",\"missing\":[{\"text\":\"it snows\"}]}]}]}"],
 	"/v1/policy/apply": [200, "{\"number\":2,\"revision\":\"0123456789abcdef\",\"changes\":1}"],
 	"/v1/mode": [403, "{\"error\":{\"what\":\"you may only read\"}}"],
 	"/v1/explain": [200, "{\"verdict\":\"deny\",\"reason\":\"no rule\"}"]
@@ -403,6 +407,7 @@ runs 0 policy apply "$source/config/policies/shop.yaml"
 [ "$out" = "revision 2 (0123456789ab) is active; 1 change" ] || fail "$out"
 # One of 29 was seen twice by then, if it came early.
 runs 0 readiness
+prints "none at all: 99 %" # never more than there is
 prints "Blind to schedules longer than 32 windows; those longer than 16 may have been seen only once."
 runs 0 readiness web
 prints $'audit: reached\n\nstage1: not yet\n  - it snows'
