@@ -173,27 +173,39 @@ static struct bh_version *oldest_version(struct bh_owner_state *s)
 	return oldest;
 }
 
-static bool has_versions(const struct bh_owner_state *s)
+/* The one that ran last; its hash is 0 where none did. */
+static const struct bh_version *newest_version(const struct bh_owner_state *s)
 {
-	for (size_t i = 0; i < BH_VERSIONS; i++)
-		if (s->versions[i].hash != 0)
-			return true;
-	return false;
+	const struct bh_version *newest = s->versions;
+
+	for (size_t i = 1; i < BH_VERSIONS; i++)
+		if (s->versions[i].hash != 0 &&
+		    (newest->hash == 0 || s->versions[i].seen > newest->seen))
+			newest = &s->versions[i];
+	return newest;
+}
+
+/* What ran last and comes back, after whatever time, is the same still: a weekly job's version is
+ * no deploy each week, nor is everybody's after a host's holidays. */
+static bool is_fresh(const struct bh_ledger *l, const struct bh_owner_state *s,
+		     const struct bh_version *known, int64_t time)
+{
+	return newest_version(s)->hash != 0 && known != newest_version(s) &&
+	       (known == NULL || time - known->seen > VERSION_LASTS * l->config.window);
 }
 
 bool bh_ledger_version(struct bh_ledger *l, const struct bh_peer *workload, uint64_t hash,
 		       int64_t time)
 {
 	struct bh_ledger_owner *o = bh_ledger_owner_of(l, workload, time);
-	bool any = has_versions(&o->state);
 	struct bh_version *known = find_version(&o->state, hash);
-	bool fresh = known == NULL || time - known->seen > VERSION_LASTS * l->config.window;
+	bool fresh = is_fresh(l, &o->state, known, time);
 
 	if (known == NULL)
 		known = oldest_version(&o->state);
 	*known = (struct bh_version) { hash, time };
 	bh_ledger_owner_dirty(l, o);
-	if (!fresh || !any)
+	if (!fresh)
 		return false;
 	bh_ledger_deployed(l, workload, time);
 	return true;

@@ -267,6 +267,22 @@ static void instances_are_replicas(void **state)
 	bh_ledger_free(l);
 }
 
+/* A weekly job, and a host that was off for longer than a version lasts. */
+static void who_comes_back_as_he_went_is_no_deploy(void **state)
+{
+	struct bh_ledger *l = watched();
+
+	(void)state;
+	bh_ledger_watch(l, 0, 0);
+	assert_false(bh_ledger_version(l, &web, 11, 0));
+	assert_false(bh_ledger_version(l, &web, 11, 7000));
+	assert_false(bh_ledger_version(l, &web, 11, 90000));
+	assert_true(bh_ledger_version(l, &web, 12, 97000));
+	assert_false(bh_ledger_version(l, &web, 12, 104000));
+	assert_true(bh_ledger_version(l, &web, 11, 111000));
+	bh_ledger_free(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -280,6 +296,7 @@ int main(void)
 		cmocka_unit_test(a_job_is_counted_by_runs),
 		cmocka_unit_test(another_version_is_a_deploy),
 		cmocka_unit_test(instances_are_replicas),
+		cmocka_unit_test(who_comes_back_as_he_went_is_no_deploy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
