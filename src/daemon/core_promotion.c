@@ -120,21 +120,33 @@ struct bh_readiness *bh_core_readiness(const struct bh_core *core)
 
 /* --- whose word the policy is ----------------------------------------------------------------- */
 
-/* Rules that were proposed name the edges that they came from. */
+static bool speaks_of(const struct bh_policy *policy, const struct bh_policy_rule *rule,
+		      const struct bh_subject *subject)
+{
+	return bh_policy_peers_match(policy, &rule->from, subject) ||
+	       bh_policy_peers_match(policy, &rule->to, subject);
+}
+
+/* Rules that were proposed name the edges that they came from. Of whom no rule speaks, a proposal
+ * found nothing to say: that is its word as well, and no person's. */
 static bool rests_on_learning(const struct bh_core *core, const char *workload)
 {
 	const struct bh_policy *policy = core->policy;
 	struct bh_subject subject;
 	struct bh_peer peer;
+	bool proposed = false, written = false;
 
 	if (policy == NULL || !bh_core_subject(core, workload, &peer, &subject))
 		return false;
-	for (size_t i = 0; i < policy->rule_count; i++)
-		if (policy->rules[i].edge_count > 0 &&
-		    (bh_policy_peers_match(policy, &policy->rules[i].from, &subject) ||
-		     bh_policy_peers_match(policy, &policy->rules[i].to, &subject)))
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		bool spoken_of = speaks_of(policy, &policy->rules[i], &subject);
+
+		if (spoken_of && policy->rules[i].edge_count > 0)
 			return true;
-	return false;
+		proposed = proposed || policy->rules[i].edge_count > 0;
+		written = written || spoken_of;
+	}
+	return proposed && !written;
 }
 
 /* --- what is missing -------------------------------------------------------------------------- */
@@ -151,9 +163,13 @@ void bh_core_standing(void *user, const char *workload, uint8_t *mode, struct bh
 {
 	const struct bh_core *core = user;
 	struct bh_peer who = peer_of(workload);
+	const struct treatment *t = bh_map_get_text(core->treatments, workload);
 
 	*mode = bh_core_mode_set(core, workload);
 	standing->audited = bh_ledger_audited(core->ledger, &who);
+	/* Who was audited before that was kept, or when it could not be, is at least since then. */
+	if (standing->audited == 0 && *mode != BH_LEARN && t != NULL)
+		standing->audited = t->since;
 	standing->must_audit = true;
 	standing->schedule = bh_core_schedule(core, workload);
 	standing->watched = bh_core_watched(core);

@@ -151,6 +151,42 @@ static void what_a_person_wrote_does_not(void **state)
 	assert_int_equal(check(core, "netns:web", BH_ENFORCE, &err), 0);
 }
 
+/* A proposal that found nothing to say of one is no person's word about it. */
+static void who_is_named_and_nothing_else_needs_its_evidence(void **state)
+{
+	static const char unsaid[] = "bulkhead-policy: 1\n"
+				     "workloads:\n"
+				     "  web: {bulkhead.workload: \"netns:web\"}\n"
+				     "  db: {bulkhead.workload: \"netns:db\"}\n"
+				     "  cache: {bulkhead.workload: \"netns:cache\"}\n"
+				     "rules:\n"
+				     "  - {from: cache, to: db, ports: [80/tcp], edges: "
+				     "[00ab00000001]}\n";
+	struct bh_core *core = *state;
+	struct bh_error err = { 0 };
+
+	apply(core, unsaid);
+	assert_int_equal(check(core, "netns:web", BH_ENFORCE, &err), -EAGAIN);
+	assert_non_null(strstr(err.text, "0 of 14 windows were watched"));
+}
+
+/* Modes that were set before it was kept since when, or when it could not be. */
+static void who_was_audited_all_along_is(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_standing standing;
+	uint8_t mode;
+
+	apply(core, learned);
+	set(core, BH_AUDIT);
+	bh_ledger_set_audited(core->ledger, &web, 0);
+	bh_core_standing(core, "netns:web", &mode, &standing);
+	assert_in_range(standing.audited, bh_time_now() - 60 * BH_SECOND, bh_time_now());
+	set(core, BH_LEARN);
+	bh_core_standing(core, "netns:web", &mode, &standing);
+	assert_int_equal(standing.audited, 0);
+}
+
 static void it_is_said_who_is_ready(void **state)
 {
 	struct bh_core *core = *state;
@@ -344,9 +380,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_was_proposed_needs_its_evidence),
 		TEST(what_a_person_wrote_does_not),
+		TEST(who_is_named_and_nothing_else_needs_its_evidence),
+		TEST(who_was_audited_all_along_is),
 		TEST(it_is_said_who_is_ready),
 		TEST(who_may_alone_is_promoted),
+		TEST(who_could_not_be_promoted_is_later),
 		TEST(after_a_deploy_it_is_stage_1_for_two_windows),
+		TEST(what_waits_is_of_the_two_windows),
 		TEST(a_person_may_not_want_that),
 		TEST(who_was_denied_too_much_is_audited_again),
 		TEST(what_expires_is_said),
