@@ -3,7 +3,7 @@
  * From learning to enforcement, and back. What bulkhead proposed is asked for its evidence before a
  * workload is treated more strictly; a policy that a person wrote is that person's word. After a
  * deploy an enforced workload is treated as in stage 1 for two windows, and as long as something
- * that it was denied since waits for a person.
+ * that it was first denied in them waits for a person.
  */
 #include "core_promotion.h"
 
@@ -26,6 +26,7 @@
 struct treatment {
 	int64_t since;	/* µs: when the mode was set */
 	int64_t deploy; /* that it is relaxed for; 0: it is not */
+	int64_t over;	/* the deploy that it is relaxed for no more */
 	uint8_t ready;	/* the mode that it was last said to be ready for */
 	bool waits;	/* it was said that what it was denied since the deploy waits */
 };
@@ -218,7 +219,7 @@ int bh_core_promotion_check(const struct bh_core *core, const struct bh_readines
 struct waiting {
 	const struct bh_core *core;
 	const char *workload;
-	int64_t since;
+	int64_t from, until;
 	size_t count;
 };
 
@@ -227,16 +228,22 @@ static void count_waiting(void *user, const struct bh_edge *edge)
 	struct waiting *w = user;
 	const struct bh_filter_config filters = bh_core_filters(w->core);
 
-	if (edge->last < w->since || (strcmp(edge->src->name, w->workload) != 0 &&
-				      strcmp(edge->dst->name, w->workload) != 0))
+	if (edge->first < w->from || edge->first >= w->until ||
+	    (strcmp(edge->src->name, w->workload) != 0 &&
+	     strcmp(edge->dst->name, w->workload) != 0))
 		return;
 	struct bh_judgement judged = bh_judge(w->core->ledger, &filters, BH_OPPOSED, edge);
 	w->count += judged.state == BH_EDGE_REVIEW;
 }
 
-static size_t denied_since(const struct bh_core *core, const char *workload, int64_t since)
+/* What was denied before the deploy is none of its doing; nor is what comes later, or else whoever
+ * tries something new each day would keep it as it is. */
+static size_t denied_by(const struct bh_core *core, const char *workload, int64_t deploy)
 {
-	struct waiting w = { .core = core, .workload = workload, .since = since };
+	struct waiting w = { .core = core,
+			     .workload = workload,
+			     .from = deploy,
+			     .until = deploy + DEPLOY_AUDIT * core->config.window };
 
 	bh_ledger_each(core->ledger, BH_OPPOSED, count_waiting, &w);
 	return w.count;
@@ -250,17 +257,18 @@ static int64_t deploy_of(struct bh_core *core, const char *workload, struct trea
 	int64_t deploy = bh_ledger_last_deploy(core->ledger, &who);
 
 	if (!core->config.deploy_audit || bh_core_mode_set(core, workload) != BH_ENFORCE ||
-	    deploy <= t->since || !rests_on_learning(core, workload))
+	    deploy <= t->since || deploy == t->over || !rests_on_learning(core, workload))
 		return 0;
 	if (now - deploy < DEPLOY_AUDIT * core->config.window)
 		return deploy;
-	size_t waiting = t->deploy != 0 ? denied_since(core, workload, deploy) : 0;
+	size_t waiting = denied_by(core, workload, deploy);
 	if (waiting > 0 && !t->waits)
 		bh_core_event(core, "mode",
-			      "%s stays in stage 1: %zu edges that it was denied since its deploy "
+			      "%s stays in stage 1: %zu edges that it was denied after its deploy "
 			      "wait for a person (bulkhead review)",
 			      workload, waiting);
 	t->waits = waiting > 0;
+	t->over = waiting > 0 ? 0 : deploy;
 	return waiting > 0 ? deploy : 0;
 }
 

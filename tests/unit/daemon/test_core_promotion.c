@@ -249,6 +249,37 @@ static void after_a_deploy_it_is_stage_1_for_two_windows(void **state)
 	assert_int_equal(bh_core_mode(core, "netns:web"), BH_ENFORCE);
 }
 
+/* What it tries later does not keep it there; nor does a restart let it go. */
+static void what_waits_is_of_the_two_windows(void **state)
+{
+	struct bh_core *core = *state;
+	int64_t now = bh_time_now() + DAY;
+	struct bh_edge like = { .src = &web, .dst = &db, .proto = IPPROTO_TCP, .port = 82 };
+	struct bh_decision no = { .accepted = false, .opposed = true, .time = now };
+
+	apply(core, learned);
+	pass(core, now - 2 * DAY, 1);
+	set(core, BH_ENFORCE);
+	see(core, 81, now, true);
+	deploy(core, now + DAY / 2);
+	see(core, 82, now + DAY, true);
+	bh_core_promotion_tick(core, now + 5 * DAY, now + 5 * DAY);
+	assert_int_equal(bh_core_mode(core, "netns:web"), BH_STAGE1);
+	bh_core_treated(core, "netns:web", bh_time_now()); /* as the modes are loaded */
+	bh_core_promotion_tick(core, now + 6 * DAY, now + 6 * DAY);
+	assert_int_equal(bh_core_mode(core, "netns:web"), BH_STAGE1);
+	see(core, 81, now + 6 * DAY, true);
+	see(core, 83, now + 6 * DAY, true);
+	bh_ledger_decide(core->ledger, &like, &no);
+	bh_core_promotion_tick(core, now + 7 * DAY, now + 7 * DAY);
+	assert_int_equal(bh_core_mode(core, "netns:web"), BH_ENFORCE);
+	/* Once it is over it is. */
+	no.expires = no.time;
+	bh_ledger_decide(core->ledger, &like, &no);
+	bh_core_promotion_tick(core, now + 8 * DAY, now + 8 * DAY);
+	assert_int_equal(bh_core_mode(core, "netns:web"), BH_ENFORCE);
+}
+
 static void a_person_may_not_want_that(void **state)
 {
 	struct bh_core *core = *state;
