@@ -292,11 +292,14 @@ static void look_at_deploy(struct bh_core *core, const char *workload, int64_t n
 
 /* --- who is ready ----------------------------------------------------------------------------- */
 
-static void promote(struct bh_core *core, const char *workload, uint8_t mode)
+/* Tried again as long as it is refused; that is said once. */
+static void promote(struct bh_core *core, const struct treatment *t, const char *workload,
+		    uint8_t mode)
 {
 	struct bh_error err = { 0 };
+	bool said = t->ready >= mode;
 
-	if (bh_core_set_mode(core, workload, mode, "bulkhead (automatically)", &err) != 0)
+	if (bh_core_set_mode(core, workload, mode, "bulkhead (automatically)", &err) != 0 && !said)
 		bh_core_event(core, "mode", "%s cannot be put into %s: %s", workload,
 			      bh_mode_name(mode), err.text);
 }
@@ -306,16 +309,17 @@ static void look_at_readiness(struct bh_core *core, const struct bh_readiness *r
 {
 	struct treatment *t = treatment_of(core, workload);
 	uint8_t mode = bh_core_mode_set(core, workload), next = (uint8_t)(mode + 1);
+	bool alone = core->config.promotion == BH_PROMOTE_ALONE;
 
-	if (mode >= BH_ENFORCE || t->ready >= next || !rests_on_learning(core, workload) ||
-	    lacks(core, r, workload, next, NULL) != 0)
+	if (mode >= BH_ENFORCE || (t->ready >= next && !alone) ||
+	    !rests_on_learning(core, workload) || lacks(core, r, workload, next, NULL) != 0)
 		return;
-	t->ready = next;
-	if (core->config.promotion == BH_PROMOTE_ALONE)
-		promote(core, workload, next);
+	if (alone)
+		promote(core, t, workload, next);
 	else
 		bh_core_event(core, "ready", "%s is ready for %s: bulkhead mode %s %s", workload,
 			      bh_mode_name(next), workload, bh_mode_name(next));
+	t->ready = next;
 }
 
 struct expiry {

@@ -211,6 +211,31 @@ static void who_may_alone_is_promoted(void **state)
 	assert_int_equal(bh_core_mode(core, "netns:db"), BH_STAGE1);
 }
 
+static const char nobody[] = "bulkhead-policy: 1\n"
+			     "workloads:\n"
+			     "  cache: {bulkhead.workload: \"netns:cache\"}\n"
+			     "  db: {bulkhead.workload: \"netns:db\"}\n"
+			     "rules:\n"
+			     "  - {from: cache, to: db, ports: [80/tcp], edges: [00ab00000001]}\n";
+
+/* Refused is said once, and tried again. */
+static void who_could_not_be_promoted_is_later(void **state)
+{
+	struct bh_core *core = *state;
+
+	core->config.promotion = BH_PROMOTE_ALONE;
+	apply(core, nobody);
+	int64_t now = pass(core, bh_time_now() - 30 * DAY, 10);
+	size_t said = core_fixture_events(core, "mode");
+	assert_true(said > 0);
+	now = pass(core, now, 2);
+	assert_int_equal(core_fixture_events(core, "mode"), said);
+	assert_int_equal(bh_core_mode(core, "netns:web"), BH_LEARN);
+	apply(core, learned);
+	pass(core, now, 1);
+	assert_int_equal(bh_core_mode(core, "netns:web"), BH_STAGE1);
+}
+
 static void deploy(struct bh_core *core, int64_t time)
 {
 	bh_ledger_deployed(core->ledger, &web, time);
