@@ -297,6 +297,7 @@ static int open_state(struct bh_core *core, struct bh_error *err)
 	if (core->store == NULL)
 		return err->code;
 	int result = bh_store_load_ledger(core->store, core->ledger, err);
+	bh_core_promotion_load(core);
 	if (result == 0)
 		result = bh_store_load_called(core->store, restore_called, core, err);
 	if (result == 0)

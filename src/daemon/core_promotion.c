@@ -14,6 +14,7 @@
 #include "filters.h"
 #include "grow.h"
 #include "promotion.h"
+#include "protocol.h"
 #include "ruleset.h"
 #include "timefmt.h"
 
@@ -90,13 +91,25 @@ static bool is_ruled(void *user, const struct bh_edge *edge)
 	       core->policy->rules[answer.rule].edge_count == 0;
 }
 
+/* That it was denied is forgotten, not when: its audit begins anew with that. */
+static void audit_from(struct bh_core *core, const struct bh_peer *who, int64_t time)
+{
+	int64_t audited = who->kind == BH_PEER_WORKLOAD ? bh_ledger_audited(core->ledger, who) : 0;
+
+	if (audited != 0 && time > audited)
+		bh_ledger_set_audited(core->ledger, who, time);
+}
+
 static void drop_if_allowed(void *user, const struct bh_edge *edge)
 {
-	const struct bh_core *core = user;
+	struct bh_core *core = user;
 	struct bh_answer answer;
 
-	if (ask_policy(core, edge, &answer) && answer.verdict == BH_ALLOW)
-		bh_ledger_forget(core->ledger, BH_OPPOSED, edge);
+	if (!ask_policy(core, edge, &answer) || answer.verdict != BH_ALLOW)
+		return;
+	audit_from(core, edge->src, edge->last);
+	audit_from(core, edge->dst, edge->last);
+	bh_ledger_forget(core->ledger, BH_OPPOSED, edge);
 }
 
 void bh_core_promotion_policy(struct bh_core *core)
@@ -330,12 +343,14 @@ struct expiry {
 static void tell_expired(void *user, const struct bh_edge *like, const struct bh_decision *d)
 {
 	const struct expiry *e = user;
+	char port[BH_PORT_TEXT];
 
 	if (d->expires > e->from && d->expires <= e->until)
 		bh_core_event(
 			e->core, "review",
-			"%s → %s: that %s %s it has expired; it is a person's to decide again",
-			like->src->name, like->dst->name, d->author,
+			"%s → %s %s: that %s %s it has expired; it is a person's to decide again",
+			like->src->name, like->dst->name,
+			bh_port_format(like->proto, like->port, port), d->author,
 			d->accepted ? "accepted" : "rejected");
 }
 
@@ -360,6 +375,11 @@ static void look_at_all(struct bh_core *core)
 void bh_core_promotion_start(struct bh_core *core)
 {
 	core->treatments = bh_map_new(free);
+}
+
+void bh_core_promotion_load(struct bh_core *core)
+{
+	core->expiries_seen = bh_ledger_now(core->ledger);
 }
 
 void bh_core_promotion_tick(struct bh_core *core, int64_t now, int64_t monotonic)

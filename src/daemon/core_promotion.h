@@ -7,6 +7,8 @@
 #include "promotion.h"
 
 void bh_core_promotion_start(struct bh_core *core);
+/* The ledger is as the run before left it: what expires from then on has not been said. */
+void bh_core_promotion_load(struct bh_core *core);
 /* now: µs. Who is ready, which decisions expired, which deploys are over. */
 void bh_core_promotion_tick(struct bh_core *core, int64_t now, int64_t monotonic);
 /* Another version of it runs. */

@@ -184,7 +184,8 @@ bool bh_ledger_version(struct bh_ledger *ledger, const struct bh_peer *workload,
 		       int64_t time);
 /* When it last was one, µs; 0: never. */
 int64_t bh_ledger_last_deploy(const struct bh_ledger *ledger, const struct bh_peer *workload);
-/* Since when it is audited at least; 0: it is not. */
+/* Since when it is audited at least, and nothing that it was denied came to be allowed; 0: it is
+ * not. */
 void bh_ledger_set_audited(struct bh_ledger *ledger, const struct bh_peer *workload, int64_t since);
 int64_t bh_ledger_audited(const struct bh_ledger *ledger, const struct bh_peer *workload);
 /* The workload runs another version from now on. */

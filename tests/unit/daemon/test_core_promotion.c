@@ -364,6 +364,34 @@ static void what_expires_is_said(void **state)
 	assert_int_equal(core_fixture_events(core, "review"), 1);
 }
 
+static void what_expired_meanwhile_is_said(void **state)
+{
+	struct bh_core *core = *state;
+	int64_t now = bh_time_now();
+	struct bh_edge like = { .src = &web, .dst = &db, .proto = IPPROTO_TCP, .port = 80 };
+	struct bh_decision d = { .accepted = true, .time = now, .expires = now + DAY };
+
+	bh_ledger_watch(core->ledger, now, 0);
+	bh_ledger_decide(core->ledger, &like, &d);
+	bh_core_promotion_load(core);
+	bh_core_promotion_tick(core, now + 2 * DAY, now + 2 * DAY);
+	assert_int_equal(core_fixture_events(core, "review"), 1);
+}
+
+/* What it was denied is no obstacle any more, but that it was, yesterday, is no quiet week. */
+static void what_is_allowed_now_was_not_quiet(void **state)
+{
+	struct bh_core *core = *state;
+	int64_t now = bh_time_now();
+
+	bh_ledger_set_audited(core->ledger, &web, now - 20 * DAY);
+	see(core, 80, now - DAY, true);
+	apply(core, learned);
+	assert_int_equal(bh_ledger_count(core->ledger, BH_OPPOSED), 0);
+	assert_int_equal(bh_ledger_audited(core->ledger, &web), now - DAY);
+	assert_int_equal(bh_ledger_audited(core->ledger, &db), 0);
+}
+
 static void what_a_new_policy_allows_was_not_denied(void **state)
 {
 	struct bh_core *core = *state;
@@ -447,6 +475,8 @@ int main(void)
 		TEST(who_was_denied_too_much_is_audited_again),
 		TEST(what_expires_is_said),
 		TEST(declared_schedules_are_waited_for),
+		TEST(what_expired_meanwhile_is_said),
+		TEST(what_is_allowed_now_was_not_quiet),
 		TEST(what_a_new_policy_allows_was_not_denied),
 		TEST(a_persons_rule_is_that_persons_word),
 	};
