@@ -50,6 +50,8 @@ struct bh_live_flow {
 	bool unresolved_at_end;	      /* … as one that has an end of nobody's */
 	bool unnamed;		      /* such an end may get its name yet (core_late.c) */
 	const struct bh_peer *learned_as; /* the name that its edge goes to; NULL: to dst */
+	bool against;			  /* the active policy denies it, as was found … */
+	int64_t judged;			  /* … in this window */
 	bool learned;			  /* its edge is in the ledger, … */
 	bool discovered;		  /* … since this flow … */
 	bool dns_kept;			  /* … and so is what else its destination is called */

@@ -240,6 +240,20 @@ static bool is_against_policy(const struct bh_core *core, const struct bh_live_f
 	return answer.verdict != BH_ALLOW;
 }
 
+/* A connection that was learned before its workload was audited teaches no more than a new one
+ * would: it is asked about again in each window, as it counts in each. */
+static bool is_denied(struct bh_core *core, struct bh_live_flow *live)
+{
+	int64_t window = bh_ledger_window_of(core->ledger, live->flow.last);
+
+	if (live->denied || live->denied_back)
+		return true;
+	if (!live->learned || live->against || window != live->judged)
+		live->against = is_against_policy(core, live);
+	live->judged = window;
+	return live->against;
+}
+
 static void learn(struct bh_core *core, struct bh_live_flow *live)
 {
 	const struct bh_flow *f = &live->flow;
@@ -265,8 +279,7 @@ static void learn(struct bh_core *core, struct bh_live_flow *live)
 						       ? bytes - live->counted_bytes
 						       : 0,
 				      .uncounted = bh_core_count_is_missing(core, live),
-				      .denied = live->denied || live->denied_back ||
-						(!live->learned && is_against_policy(core, live)),
+				      .denied = is_denied(core, live),
 				      .lossy = bh_core_flow_is_lossy(core, live) };
 
 	size_t edges = bh_ledger_count(core->ledger, BH_EDGES);

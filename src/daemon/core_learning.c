@@ -9,17 +9,20 @@
 #include "core.h"
 #include "core_promotion.h"
 #include "grow.h"
+#include "live_filter.h"
 #include "timefmt.h"
 #include "version.h"
 
 #define LATE_WORD (60 * BH_SECOND) /* after its interface a runtime may tell of a container */
 #define REFRESHES 10		   /* in a window */
 
+/* Of a sample nobody can tell what else there was. */
 static bool is_watching(const struct bh_core *core)
 {
 	const struct bh_msg_capture_state *capture = &core->capture_state;
 
-	return core->scanned && capture->running > 0 && capture->running == capture->workers;
+	return core->scanned && capture->running > 0 && capture->running == capture->workers &&
+	       core->capture_stats.copy < BH_COPY_SAMPLE;
 }
 
 static struct bh_peer peer_of(const char *workload)

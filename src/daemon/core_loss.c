@@ -56,8 +56,10 @@ void bh_core_loss_stats(struct bh_core *core, const struct bh_msg_capture_stats 
 	if (stats->started != before->started)
 		before = stats;
 	bh_core_lost(core, BH_LOSS_PACKETS, grown(before->dropped, stats->dropped));
+	/* A report that was lost stands for a packet at least. */
 	bh_ledger_packets(core->ledger, grown(before->received, stats->received),
-			  grown(before->dropped, stats->dropped));
+			  grown(before->dropped, stats->dropped) +
+				  grown(before->unsent_flows, stats->unsent_flows));
 	bh_core_lost(core, BH_LOSS_EVICTIONS, grown(before->table.evicted, stats->table.evicted));
 	bh_core_lost(core, BH_LOSS_FLOWS, grown(before->unsent_flows, stats->unsent_flows));
 	bh_core_lost(core, BH_LOSS_NAMES, grown(before->unsent_names, stats->unsent_names));

@@ -9,6 +9,7 @@
 
 #include "core_fixture.h"
 #include "grow.h"
+#include "live_filter.h"
 #include "version.h"
 
 #define NOW CORE_FIXTURE_NOW
@@ -81,6 +82,21 @@ static void windows_count_while_somebody_watches(void **state)
 	assert_in_range(windows_of(core, "netns:db"), others + 2, others + 3);
 }
 
+/* Capture that has to stay within its budget may see one packet of many. */
+static void of_a_sample_no_window_counts(void **state)
+{
+	struct bh_core *core = *state;
+
+	core_fixture_world(core);
+	core->capture_stats.copy = BH_COPY_CONTROL;
+	int64_t now = pass(core, NOW, 3 * 24);
+	uint32_t before = windows_of(core, "netns:web");
+	assert_in_range(before, 2, 3);
+	core->capture_stats.copy = BH_COPY_SAMPLE;
+	pass(core, now, 4 * 24);
+	assert_in_range(windows_of(core, "netns:web"), before, before + 1);
+}
+
 static struct bh_container *container_of(const char *image, const char *number)
 {
 	struct bh_container *c = bh_container_new();
@@ -142,6 +158,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(windows_count_while_somebody_watches, make, unmake),
+		cmocka_unit_test_setup_teardown(of_a_sample_no_window_counts, make, unmake),
 		cmocka_unit_test_setup_teardown(another_image_is_a_deploy, make, unmake),
 		cmocka_unit_test(a_version_is_image_and_labels_but_an_instances_own),
 	};

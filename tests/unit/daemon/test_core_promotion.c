@@ -457,6 +457,48 @@ static void declared_schedules_are_waited_for(void **state)
 	cJSON_Delete(list);
 }
 
+static struct bh_flow open_flow(int64_t time)
+{
+	struct bh_flow flow = { .id = 1,
+				.key = core_fixture_tuple("10.0.1.2", 1000, "10.0.2.3", 81),
+				.src_ifindex = 7,
+				.dst_ifindex = 8,
+				.first = CORE_FIXTURE_NOW,
+				.last = time,
+				.direction = BH_DIRECTION_SYN,
+				.state = BH_FLOW_ESTABLISHED,
+				.answered = true,
+				.established = true };
+	return flow;
+}
+
+/* Nor does what stays open come to be a habit by that. */
+static void what_was_open_before_the_audit_teaches_no_more(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_flow flow = open_flow(CORE_FIXTURE_NOW);
+	struct bh_edge like = { .src = &web, .dst = &db, .proto = IPPROTO_TCP, .port = 81 }, e;
+
+	apply(core, learned);
+	bh_core_flows(core, &flow, 1);
+	flow = open_flow(CORE_FIXTURE_NOW + DAY);
+	bh_core_flows(core, &flow, 1);
+	assert_true(bh_ledger_find(core->ledger, BH_EDGES, &like, &e));
+	assert_int_equal(e.windows, 2);
+	set(core, BH_AUDIT);
+	flow = open_flow(CORE_FIXTURE_NOW + 2 * DAY);
+	bh_core_flows(core, &flow, 1);
+	assert_true(bh_ledger_find(core->ledger, BH_EDGES, &like, &e));
+	assert_int_equal(e.windows, 2);
+	assert_true(bh_ledger_find(core->ledger, BH_OPPOSED, &like, &e));
+	/* As soon as it is allowed it does. */
+	set(core, BH_LEARN);
+	flow = open_flow(CORE_FIXTURE_NOW + 2 * DAY + 1);
+	bh_core_flows(core, &flow, 1);
+	assert_true(bh_ledger_find(core->ledger, BH_EDGES, &like, &e));
+	assert_int_equal(e.windows, 3);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
 
 int main(void)
@@ -479,6 +521,7 @@ int main(void)
 		TEST(what_is_allowed_now_was_not_quiet),
 		TEST(what_a_new_policy_allows_was_not_denied),
 		TEST(a_persons_rule_is_that_persons_word),
+		TEST(what_was_open_before_the_audit_teaches_no_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -117,6 +117,30 @@ static void totals_count_once_whichever_process_speaks(void **state)
 	core_fixture_free(core);
 }
 
+/* Packets that capture saw, and of which core never heard, were not watched. */
+static void a_window_without_its_reports_does_not_count(void **state)
+{
+	const struct bh_ledger_config ledger = { .window = 1000, .max_edges = 9, .watched = true };
+	struct bh_core *core = core_fixture_new(0);
+	struct bh_msg_capture_stats stats = { .started = NOW };
+
+	(void)state;
+	bh_ledger_free(core->ledger);
+	core->ledger = bh_ledger_new(&ledger);
+	for (int64_t now = 0; now <= 2000; now += 500)
+		bh_ledger_watch(core->ledger, now, 500);
+	assert_int_equal(bh_ledger_windows(core->ledger), 1);
+	report(core, &stats);
+	stats.received = 100;
+	stats.unsent_flows = 1;
+	report(core, &stats);
+	bh_ledger_watch(core->ledger, 3000, 1000);
+	assert_int_equal(bh_ledger_windows(core->ledger), 1);
+	bh_ledger_watch(core->ledger, 4000, 1000);
+	assert_int_equal(bh_ledger_windows(core->ledger), 2);
+	core_fixture_free(core);
+}
+
 /* What was lost before this core is not its to tell. */
 static void what_an_older_process_lost_is_no_news(void **state)
 {
@@ -265,6 +289,7 @@ int main(void)
 		cmocka_unit_test(a_capture_that_says_nothing_is_told_of_once),
 		cmocka_unit_test(every_kind_is_said),
 		cmocka_unit_test(totals_count_once_whichever_process_speaks),
+		cmocka_unit_test(a_window_without_its_reports_does_not_count),
 		cmocka_unit_test(what_an_older_process_lost_is_no_news),
 		cmocka_unit_test(flows_alive_in_a_loss_carry_it),
 		cmocka_unit_test(an_interval_is_told_once_when_it_is_over),
