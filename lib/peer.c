@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "dns_name.h"
+#include "grow.h"
 
 #define BEFORE_NAME "dns:"
 
@@ -28,6 +29,14 @@ const char *bh_peer_dns(const struct bh_peer *peer)
 		     strncmp(peer->name, BEFORE_NAME, strlen(BEFORE_NAME)) == 0;
 
 	return named ? peer->name + strlen(BEFORE_NAME) : NULL;
+}
+
+struct bh_peer bh_peer_workload(const char *name)
+{
+	struct bh_peer peer = { .kind = BH_PEER_WORKLOAD };
+
+	bh_copy_text(peer.name, sizeof(peer.name), name);
+	return peer;
 }
 
 bool bh_peer_is_outside(const struct bh_peer *peer)

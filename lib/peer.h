@@ -10,6 +10,9 @@ const char *bh_peer_text(const struct bh_peer *peer);
 /* Whether it is off this host: the world, an address or a name there, the metadata service. */
 bool bh_peer_is_outside(const struct bh_peer *peer);
 
+/* A workload of this name, cut where it is too long. */
+struct bh_peer bh_peer_workload(const char *name);
+
 /* One outside, by the name that it was asked for. False: a policy could not say the name
  * (dns_name.h), so that it is none. */
 bool bh_peer_by_dns(const char *name, struct bh_peer *peer);

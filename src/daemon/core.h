@@ -141,14 +141,14 @@ struct bh_core {
 	char store_moved[512]; /* its file is not under its name any more; "": it is */
 	int64_t store_look;    /* monotonic: when that is looked at next */
 	struct bh_ledger *ledger;
-	struct bh_map *present;	     /* workloads that run: its watcher's (core_learning.c) */
-	uint64_t present_generation; /* of the model, when that was looked at */
-	int64_t watched_at;	     /* monotonic: 0: capture did not watch a second ago */
-	struct bh_map *treatments;   /* workload → how it is treated (core_promotion.c) */
-	int64_t promotion_due;	     /* monotonic */
-	int64_t expiries_seen;	     /* µs: decisions that expired up to then were told of */
-	int64_t versions_due;	     /* µs: when all of them are looked at next */
-	struct bh_called *called;    /* what the edges' destinations outside were called */
+	struct bh_map *present;		 /* workloads that run: its watcher's (core_learning.c) */
+	uint64_t present_generation;	 /* of the model, when that was looked at */
+	int64_t watched_at;		 /* monotonic: 0: capture did not watch a second ago */
+	struct bh_map *treatments;	 /* workload → how it is treated (core_promotion.c) */
+	int64_t promotion_due;		 /* monotonic */
+	int64_t expiries_seen;		 /* µs: decisions that expired up to then were told of */
+	int64_t versions_due;		 /* µs: when all of them are looked at next */
+	struct bh_called *called;	 /* what the edges' destinations outside were called */
 	struct bh_sample_clock *samples; /* of which edges a flow was kept lately */
 
 	struct bh_names *names;	    /* of peers outside, as DNS named them, by interface */
@@ -659,6 +659,9 @@ void bh_core_loss_say(const struct bh_core *core, cJSON *list);
 
 /* core_learning.c */
 void bh_core_learning_start(struct bh_core *core);
+/* One of its instances, without a search; NULL: none is known to be there. */
+const struct bh_instance *bh_core_present_instance(const struct bh_core *core,
+						   const char *workload);
 /* Iterates like bh_map_next() over the workloads that run, as the ledger was told. */
 const char *bh_core_present_next(const struct bh_core *core, size_t *position);
 /* An interface goes; before the model knows. */

@@ -5,11 +5,13 @@
  * of the time is none that a baseline may rest on.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "core.h"
 #include "core_promotion.h"
 #include "grow.h"
 #include "live_filter.h"
+#include "peer.h"
 #include "timefmt.h"
 #include "version.h"
 
@@ -25,17 +27,9 @@ static bool is_watching(const struct bh_core *core)
 	       core->capture_stats.copy < BH_COPY_SAMPLE;
 }
 
-static struct bh_peer peer_of(const char *workload)
-{
-	struct bh_peer peer = { .kind = BH_PEER_WORKLOAD };
-
-	bh_copy_text(peer.name, sizeof(peer.name), workload);
-	return peer;
-}
-
 static void note_version(struct bh_core *core, const struct bh_instance *i, int64_t now)
 {
-	struct bh_peer who = peer_of(i->workload);
+	struct bh_peer who = bh_peer_workload(i->workload);
 
 	if (i->container == NULL ||
 	    !bh_ledger_version(core->ledger, &who, bh_container_version(i->container), now))
@@ -62,6 +56,7 @@ static void look_at_versions(struct bh_core *core, int64_t now)
 struct presence {
 	char workload[BH_PEER_NAME];
 	uint32_t instances;
+	uint32_t ifindex; /* of one of them */
 };
 
 /* Of those with several interfaces the first one stands for all. */
@@ -87,6 +82,7 @@ static struct bh_map *collect_present(const struct bh_core *core)
 		if (p == NULL) {
 			p = bh_calloc(1, sizeof(*p));
 			bh_copy_text(p->workload, sizeof(p->workload), i->workload);
+			p->ifindex = i->fact.ifindex;
 			bh_map_put_text(present, i->workload, p);
 		}
 		p->instances++;
@@ -102,19 +98,28 @@ static void look_at_presence(struct bh_core *core)
 
 	core->present = collect_present(core);
 	for (size_t at = 0; (p = bh_map_next(before, &at)) != NULL;) {
-		struct bh_peer who = peer_of(p->workload);
+		struct bh_peer who = bh_peer_workload(p->workload);
 
 		if (bh_map_get_text(core->present, p->workload) == NULL)
 			bh_ledger_present(core->ledger, &who, 0);
 	}
 	for (size_t at = 0; (p = bh_map_next(core->present, &at)) != NULL;) {
 		const struct presence *was = bh_map_get_text(before, p->workload);
-		struct bh_peer who = peer_of(p->workload);
+		struct bh_peer who = bh_peer_workload(p->workload);
 
 		if (was == NULL || was->instances != p->instances)
 			bh_ledger_present(core->ledger, &who, p->instances);
 	}
 	bh_map_free(before);
+}
+
+const struct bh_instance *bh_core_present_instance(const struct bh_core *core, const char *workload)
+{
+	const struct presence *p = bh_map_get_text(core->present, workload);
+	const struct bh_instance *who =
+		p != NULL ? bh_model_at(core->model, p->ifindex, bh_time_now()) : NULL;
+
+	return who != NULL && who->until == 0 && strcmp(who->workload, workload) == 0 ? who : NULL;
 }
 
 const char *bh_core_present_next(const struct bh_core *core, size_t *position)
@@ -138,7 +143,7 @@ void bh_core_learning_gone(struct bh_core *core, uint32_t ifindex, int64_t time)
 	if (i == NULL || i->workload[0] == '\0' ||
 	    bh_model_next_beside(core->model, i, &position) != NULL)
 		return;
-	struct bh_peer who = peer_of(i->workload);
+	struct bh_peer who = bh_peer_workload(i->workload);
 	bh_ledger_ran(core->ledger, &who, time - i->fact.since);
 }
 

@@ -13,6 +13,7 @@
 
 #include "filters.h"
 #include "grow.h"
+#include "peer.h"
 #include "promotion.h"
 #include "protocol.h"
 #include "ruleset.h"
@@ -31,14 +32,6 @@ struct treatment {
 	uint8_t ready;	/* the mode that it was last said to be ready for */
 	bool waits;	/* it was said that what it was denied since the deploy waits */
 };
-
-static struct bh_peer peer_of(const char *workload)
-{
-	struct bh_peer peer = { .kind = BH_PEER_WORKLOAD };
-
-	bh_copy_text(peer.name, sizeof(peer.name), workload);
-	return peer;
-}
 
 static struct treatment *treatment_of(struct bh_core *core, const char *workload)
 {
@@ -81,6 +74,14 @@ static bool ask_policy(const struct bh_core *core, const struct bh_edge *edge,
 	return true;
 }
 
+static bool has_own_rules(const struct bh_policy *policy)
+{
+	for (size_t i = 0; policy != NULL && i < policy->rule_count; i++)
+		if (policy->rules[i].edge_count == 0)
+			return true;
+	return false;
+}
+
 /* By a rule of a person's own: one that names no edges. */
 static bool is_ruled(void *user, const struct bh_edge *edge)
 {
@@ -119,9 +120,10 @@ void bh_core_promotion_policy(struct bh_core *core)
 
 struct bh_filter_config bh_core_filters(const struct bh_core *core)
 {
+	/* Nobody is asked for each edge where the answer is known. */
 	return (struct bh_filter_config) { .sensitive = &core->config.sensitive,
 					   .off = (uint32_t)core->config.filters_off,
-					   .ruled = is_ruled,
+					   .ruled = has_own_rules(core->policy) ? is_ruled : NULL,
 					   .user = (void *)(uintptr_t)core };
 }
 
@@ -176,7 +178,7 @@ static const struct bh_workload_readiness *find(const struct bh_readiness *r, co
 void bh_core_standing(void *user, const char *workload, uint8_t *mode, struct bh_standing *standing)
 {
 	const struct bh_core *core = user;
-	struct bh_peer who = peer_of(workload);
+	struct bh_peer who = bh_peer_workload(workload);
 	const struct treatment *t = bh_map_get_text(core->treatments, workload);
 
 	*mode = bh_core_mode_set(core, workload);
@@ -266,7 +268,7 @@ static size_t denied_by(const struct bh_core *core, const char *workload, int64_
 static int64_t deploy_of(struct bh_core *core, const char *workload, struct treatment *t,
 			 int64_t now)
 {
-	struct bh_peer who = peer_of(workload);
+	struct bh_peer who = bh_peer_workload(workload);
 	int64_t deploy = bh_ledger_last_deploy(core->ledger, &who);
 
 	if (!core->config.deploy_audit || bh_core_mode_set(core, workload) != BH_ENFORCE ||

@@ -45,8 +45,10 @@ static const char *name_label(const void *labels, const char *key)
 
 static const struct bh_instance *instance_of(const struct bh_core *core, const char *workload)
 {
-	const struct bh_instance *instance;
+	const struct bh_instance *instance = bh_core_present_instance(core, workload);
 
+	if (instance != NULL)
+		return instance;
 	for (size_t position = 0; (instance = bh_model_next(core->model, &position)) != NULL;)
 		if (strcmp(instance->workload, workload) == 0)
 			return instance;
@@ -557,9 +559,8 @@ int bh_core_mode_allowed(const struct bh_core *core, const char *workload, uint8
 static void note_audit(struct bh_core *core, const char *workload, uint8_t was, uint8_t mode,
 		       int64_t now)
 {
-	struct bh_peer who = { .kind = BH_PEER_WORKLOAD };
+	struct bh_peer who = bh_peer_workload(workload);
 
-	bh_copy_text(who.name, sizeof(who.name), workload);
 	if (mode == BH_LEARN)
 		bh_ledger_set_audited(core->ledger, &who, 0);
 	else if (was == BH_LEARN)

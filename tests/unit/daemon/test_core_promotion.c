@@ -416,8 +416,10 @@ static void a_persons_rule_is_that_persons_word(void **state)
 	assert_true(bh_ledger_find(core->ledger, BH_EDGES, &like, &e));
 	assert_int_equal(bh_judge(core->ledger, &filters, BH_EDGES, &e).state, BH_EDGE_REVIEW);
 	apply(core, learned);
+	filters = bh_core_filters(core);
 	assert_int_equal(bh_judge(core->ledger, &filters, BH_EDGES, &e).state, BH_EDGE_REVIEW);
 	apply(core, written);
+	filters = bh_core_filters(core);
 	assert_int_equal(bh_judge(core->ledger, &filters, BH_EDGES, &e).state, BH_EDGE_ACCEPTED);
 }
 
