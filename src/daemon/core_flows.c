@@ -288,7 +288,8 @@ static void learn(struct bh_core *core, struct bh_live_flow *live)
 		live->learned_as = bh_peers_get(core->peers, dst);
 	if (result == BH_LEARNED) {
 		live->learned = true;
-		bh_core_sample(core, live, &contact, bh_ledger_count(core->ledger, BH_EDGES) > edges);
+		bh_core_sample(core, live, &contact,
+			       bh_ledger_count(core->ledger, BH_EDGES) > edges);
 	}
 	if (contact.ends)
 		live->unresolved_at_end = result == BH_UNLEARNED_UNRESOLVED;

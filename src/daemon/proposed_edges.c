@@ -63,7 +63,7 @@ void bh_proposed_edges_describe(const struct bh_proposed_edges *p, const char *c
 	if (p->provisional > 0)
 		bh_buffer_printf(
 			out,
-			"\nIn it for the time being, seen in one window only: %zu; that is for "
+			"\nSeen in one window only, and in it for the time being: %zu; that is for "
 			"a person to decide once 35 windows are over",
 			p->provisional);
 }

@@ -77,8 +77,10 @@ static const char *const schema[SCHEMA_VERSION] = {
 	" PRIMARY KEY (list, src_kind, src, dst_kind, dst, proto, port)) WITHOUT ROWID;"
 	/* Before hours were kept there was one in each window. */
 	"INSERT INTO ledger SELECT 0, src_kind, src, dst_kind, dst, proto, port, first, last,"
-	" connections, answered, bytes, replicas, windows, iif(hours = 0, windows, hours),"
-	" iif(hours = 0, 24 * last_window, last_hour), 0, 0, 0, held, lossy, 0 FROM edges;"
+	" connections, answered, bytes, replicas, windows, CASE hours WHEN 0 THEN windows ELSE "
+	"hours END,"
+	" CASE hours WHEN 0 THEN 24 * last_window ELSE last_hour END, 0, 0, 0, held, lossy, 0 FROM "
+	"edges;"
 	"DROP TABLE edges;"
 	"CREATE TABLE owners (kind INTEGER NOT NULL, name TEXT NOT NULL, first INTEGER NOT NULL,"
 	" flagged INTEGER NOT NULL, audited INTEGER NOT NULL, deploys BLOB NOT NULL, versions BLOB "

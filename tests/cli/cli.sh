@@ -104,7 +104,7 @@ runs 2 learn --flows x --window 1s
 says "at least 24s"
 runs 2 learn --flows x --until yesterday
 says "RFC 3339"
-for filters in F9 "" F4, ,F4 F4,F100000000000000000; do
+for filters in F9 "" "F4," ",F4" F4,F100000000000000000; do
 	runs 2 learn --flows x --filters-off "$filters"
 	says "filters such as F7,F4 expected"
 done

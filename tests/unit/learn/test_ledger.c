@@ -544,6 +544,20 @@ static void edges_come_in_order(void **state)
 	bh_ledger_free(ledger);
 }
 
+static void assert_same_evidence(const struct bh_edge *a, const struct bh_edge *b)
+{
+	assert_int_equal(a->proto, b->proto);
+	assert_int_equal(a->port, b->port);
+	assert_true(a->first == b->first && a->last == b->last);
+	assert_true(a->connections == b->connections && a->answered == b->answered);
+	assert_true(a->bytes == b->bytes && a->replicas == b->replicas);
+	assert_true(a->windows == b->windows && a->last_window == b->last_window);
+	assert_true(a->hours == b->hours && a->last_hour == b->last_hour);
+	assert_true(a->gap == b->gap && a->longest_gap == b->longest_gap &&
+		    a->even_gaps == b->even_gaps);
+	assert_true(a->held == b->held && a->lossy == b->lossy && a->heard == b->heard);
+}
+
 /* What goes out and comes back is the same ledger, and goes on as if nothing had been. */
 static void a_restored_ledger_goes_on(void **state)
 {
@@ -580,9 +594,7 @@ static void a_restored_ledger_goes_on(void **state)
 	for (size_t i = 0; i < a.count; i++) {
 		assert_memory_equal(a.items[i].src, b.items[i].src, sizeof(struct bh_peer));
 		assert_memory_equal(a.items[i].dst, b.items[i].dst, sizeof(struct bh_peer));
-		b.items[i].src = a.items[i].src;
-		b.items[i].dst = a.items[i].dst;
-		assert_memory_equal(&a.items[i], &b.items[i], sizeof(a.items[i]));
+		assert_same_evidence(&a.items[i], &b.items[i]);
 	}
 	assert_int_equal(a.items[6].windows, 8);
 	assert_int_equal(bh_edge_replicas(&a.items[6]), 2);
@@ -601,7 +613,7 @@ static void restoring_replaces_an_edge_of_the_same_key(void **state)
 	e.connections = e.answered = 50;
 	bh_ledger_restore_edge(ledger, BH_EDGES, &e);
 	struct bh_edge found = only(ledger);
-	assert_memory_equal(&found, &e, sizeof(e));
+	assert_same_evidence(&found, &e);
 	bh_ledger_free(ledger);
 }
 
