@@ -440,29 +440,60 @@ uint64_t bh_ledger_unlearned(const struct bh_ledger *l, enum bh_unlearned reason
 	return l->state.unlearned[reason];
 }
 
-static int compare_ends(const struct bh_peer *a, const struct bh_peer *b)
-{
-	int order = a != b ? strcmp(a->name, b->name) : 0;
-
-	return order != 0 ? order : a->kind - b->kind;
-}
-
 static int compare_entries(const void *a, const void *b)
 {
 	const struct bh_entry *x = *(const struct bh_entry *const *)a;
 	const struct bh_entry *y = *(const struct bh_entry *const *)b;
-	int order = compare_ends(x->src, y->src);
+	int order = bh_peers_compare(x->src, y->src);
 
 	if (order == 0)
-		order = compare_ends(x->dst, y->dst);
+		order = bh_peers_compare(x->dst, y->dst);
 	if (order == 0)
 		order = x->proto - y->proto;
 	return order != 0 ? order : x->port - y->port;
 }
 
-void bh_ledger_sort(const struct bh_entry **entries, size_t count)
+/* The same order, in numbers. */
+struct numbered {
+	uint64_t ends; /* the numbers of both */
+	uint32_t port; /* behind its protocol */
+	const struct bh_entry *entry;
+};
+
+static int compare_numbered(const void *a, const void *b)
 {
-	if (count > 0)
+	const struct numbered *x = a, *y = b;
+
+	if (x->ends != y->ends)
+		return x->ends < y->ends ? -1 : 1;
+	return (x->port > y->port) - (x->port < y->port);
+}
+
+static void sort_by_number(const struct bh_ledger *l, const struct bh_entry **entries, size_t count)
+{
+	struct numbered *all = bh_calloc(count, sizeof(*all));
+
+	bh_peers_number(l->peers);
+	for (size_t i = 0; i < count; i++) {
+		const struct bh_entry *e = entries[i];
+
+		all[i] = (struct numbered) { .ends = (uint64_t)bh_peers_number_of(e->src) << 32 |
+						     bh_peers_number_of(e->dst),
+					     .port = (uint32_t)e->proto << 16 | e->port,
+					     .entry = e };
+	}
+	qsort(all, count, sizeof(*all), compare_numbered);
+	for (size_t i = 0; i < count; i++)
+		entries[i] = all[i].entry;
+	free(all);
+}
+
+/* Where there are more edges than names, names are compared once. */
+void bh_ledger_sort(const struct bh_ledger *l, const struct bh_entry **entries, size_t count)
+{
+	if (count > bh_peers_count(l->peers))
+		sort_by_number(l, entries, count);
+	else if (count > 0)
 		qsort(entries, count, sizeof(*entries), compare_entries);
 }
 
@@ -474,7 +505,7 @@ void bh_ledger_each(const struct bh_ledger *l, enum bh_ledger_list list,
 
 	while ((e = bh_edge_table_next(l->lists[list], &position)) != NULL)
 		all[count++] = e;
-	bh_ledger_sort(all, count);
+	bh_ledger_sort(l, all, count);
 	for (size_t i = 0; i < count; i++) {
 		struct bh_edge view = bh_ledger_view(all[i]);
 

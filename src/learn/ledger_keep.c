@@ -43,7 +43,7 @@ static void tell_edges(struct bh_ledger *l, enum bh_ledger_list list,
 		all[count++] = e;
 	}
 	l->dirty[list] = (struct bh_dirty_list) { 0 };
-	bh_ledger_sort(all, count);
+	bh_ledger_sort(l, all, count);
 	for (size_t i = 0; i < count; i++) {
 		struct bh_edge view = bh_ledger_view(all[i]);
 

@@ -73,7 +73,7 @@ void bh_ledger_settle_owners(struct bh_ledger *ledger, bool counts);
 void bh_ledger_edge_dirty(struct bh_ledger *ledger, enum bh_ledger_list list,
 			  struct bh_entry *entry);
 /* In order of source, destination, protocol, port. */
-void bh_ledger_sort(const struct bh_entry **entries, size_t count);
+void bh_ledger_sort(const struct bh_ledger *ledger, const struct bh_entry **entries, size_t count);
 struct bh_edge bh_ledger_view(const struct bh_entry *entry);
 /* A new one, in its owner's list if it is an edge. */
 struct bh_entry *bh_ledger_add(struct bh_ledger *ledger, enum bh_ledger_list list,

@@ -9,6 +9,7 @@
 
 struct kept {
 	struct bh_peer peer; /* first: whoever has it has this */
+	uint32_t number;
 	size_t users;
 };
 
@@ -65,6 +66,38 @@ void bh_peers_release(struct bh_peers *peers, const struct bh_peer *peer)
 
 	if (--kept->users == 0)
 		bh_map_remove(peers->kept, peer, key_length(peer));
+}
+
+int bh_peers_compare(const struct bh_peer *a, const struct bh_peer *b)
+{
+	int order = a != b ? strcmp(a->name, b->name) : 0;
+
+	return order != 0 ? order : a->kind - b->kind;
+}
+
+static int compare_kept(const void *a, const void *b)
+{
+	const struct kept *const *x = a, *const *y = b;
+
+	return bh_peers_compare(&(*x)->peer, &(*y)->peer);
+}
+
+void bh_peers_number(struct bh_peers *peers)
+{
+	struct kept **all = bh_calloc(bh_peers_count(peers), sizeof(*all)), *kept;
+	size_t count = 0;
+
+	for (size_t position = 0; (kept = bh_map_next(peers->kept, &position)) != NULL;)
+		all[count++] = kept;
+	qsort(all, count, sizeof(struct kept *), compare_kept);
+	for (size_t i = 0; i < count; i++)
+		all[i]->number = (uint32_t)i;
+	free(all);
+}
+
+uint32_t bh_peers_number_of(const struct bh_peer *peer)
+{
+	return ((const struct kept *)peer)->number;
 }
 
 size_t bh_peers_count(const struct bh_peers *peers)

@@ -16,6 +16,12 @@ const struct bh_peer *bh_peers_get(struct bh_peers *peers, const struct bh_peer 
 const struct bh_peer *bh_peers_find(const struct bh_peers *peers, const struct bh_peer *like);
 void bh_peers_release(struct bh_peers *peers, const struct bh_peer *peer);
 
+/* By name, then by kind. */
+int bh_peers_compare(const struct bh_peer *a, const struct bh_peer *b);
+/* Numbers those there are, in that order; a number holds until another peer is kept. */
+void bh_peers_number(struct bh_peers *peers);
+uint32_t bh_peers_number_of(const struct bh_peer *kept);
+
 size_t bh_peers_count(const struct bh_peers *peers);
 
 #endif

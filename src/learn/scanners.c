@@ -265,6 +265,9 @@ void bh_scanners_each_news(struct bh_scanners *s, const struct bh_scanner_news *
 		if (is_known(s, &s->fresh[i]))
 			news->contact(news->user, s->fresh[i].replica, s->fresh[i].contact);
 	s->gone_count = s->fresh_count = 0;
+	free(s->fresh);
+	s->fresh = NULL;
+	s->fresh_capacity = 0;
 }
 
 void bh_scanners_mark_dirty(struct bh_scanners *s)

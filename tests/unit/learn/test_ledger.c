@@ -510,12 +510,32 @@ static void new_edges_beyond_the_bound_are_counted_and_not_kept(void **state)
 
 /* --- in and out ------------------------------------------------------------------------------ */
 
+static int compare_peers(const struct bh_peer *a, const struct bh_peer *b)
+{
+	int order = strcmp(a->name, b->name);
+
+	return order != 0 ? order : a->kind - b->kind;
+}
+
+static void assert_in_order(const struct list *list)
+{
+	for (size_t i = 1; i < list->count; i++) {
+		const struct bh_edge *last = &list->items[i - 1], *e = &list->items[i];
+		int order = compare_peers(last->src, e->src);
+
+		order = order != 0 ? order : compare_peers(last->dst, e->dst);
+		order = order != 0 ? order : last->proto - e->proto;
+		order = order != 0 ? order : last->port - e->port;
+		assert_true(order < 0);
+	}
+}
+
 static void edges_come_in_order(void **state)
 {
-	static const struct bh_peer *const ends[] = { &world, &api, &web, &host };
+	static const struct bh_peer named_alike = { BH_PEER_WORKLOAD, "world" };
+	static const struct bh_peer *const ends[] = { &world, &api, &named_alike, &host };
 	struct bh_ledger *ledger = bh_ledger_new(&config);
 	struct bh_contact c = contact();
-	const struct bh_edge *last = NULL;
 
 	(void)state;
 	for (size_t i = 0; i < 16; i++) {
@@ -529,18 +549,34 @@ static void edges_come_in_order(void **state)
 		c.port = 1000;
 		assert_learned(ledger, &c);
 	}
-	struct list list = all(ledger);
+	struct list list = all(ledger), news = dirty(ledger);
 	assert_int_equal(list.count, 48);
-	for (size_t i = 0; i < list.count; last = &list.items[i++]) {
-		if (last == NULL)
-			continue;
-		int order = strcmp(last->src->name, list.items[i].src->name);
+	assert_int_equal(news.count, 48);
+	assert_in_order(&list);
+	assert_in_order(&news);
+	bh_ledger_free(ledger);
+}
 
-		order = order != 0 ? order : strcmp(last->dst->name, list.items[i].dst->name);
-		order = order != 0 ? order : last->proto - list.items[i].proto;
-		order = order != 0 ? order : last->port - list.items[i].port;
-		assert_true(order < 0);
+/* However few they are for so many ends. */
+static void edges_with_ends_of_their_own_come_in_order(void **state)
+{
+	struct bh_ledger *ledger = bh_ledger_new(&config);
+	struct bh_peer src = { .kind = BH_PEER_WORKLOAD }, dst = src;
+	struct bh_contact c = contact();
+
+	(void)state;
+	c.src = &src;
+	c.dst = &dst;
+	for (int i = 0; i < 40; i++) {
+		snprintf(src.name, sizeof(src.name), "s%d", i * 7 % 20);
+		snprintf(dst.name, sizeof(dst.name), "d%d", i * 13 % 40);
+		assert_learned(ledger, &c);
 	}
+	struct list list = all(ledger), news = dirty(ledger);
+	assert_int_equal(list.count, 40);
+	assert_int_equal(news.count, 40);
+	assert_in_order(&list);
+	assert_in_order(&news);
 	bh_ledger_free(ledger);
 }
 
@@ -691,6 +727,7 @@ int main(void)
 		cmocka_unit_test(loss_is_remembered),
 		cmocka_unit_test(new_edges_beyond_the_bound_are_counted_and_not_kept),
 		cmocka_unit_test(edges_come_in_order),
+		cmocka_unit_test(edges_with_ends_of_their_own_come_in_order),
 		cmocka_unit_test(a_restored_ledger_goes_on),
 		cmocka_unit_test(restoring_replaces_an_edge_of_the_same_key),
 		cmocka_unit_test(only_what_changed_is_stored),
