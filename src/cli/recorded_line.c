@@ -223,8 +223,7 @@ static bool cut_line(const char *text, struct bh_line *line)
 			     .count =
 				     jsmn_parse(&parser, line->text, length, tokens, MOST_TOKENS) };
 	line->is_object = c.count > 0 && tokens[0].type == JSMN_OBJECT && tokens[0].start == 0 &&
-			  tokens[0].end == (int)length && cut_object(&c, line_keys, line) &&
-			  c.next == c.count;
+			  tokens[0].end == (int)length && cut_object(&c, line_keys, line);
 	return line->is_object;
 }
 

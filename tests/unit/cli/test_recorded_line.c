@@ -102,6 +102,8 @@ static void what_is_not(void **state)
 		"{\"first\":1 \"last\":2}",
 		"{\"first\":1,\"last\"}",
 		"{\"first\"::1}",
+		"{\"dns\",\"last\"}",
+		"{\"dns\":\"a\":\"last\":2}",
 		"{:1}",
 		"{1:1}",
 		"{\"first\":\"a\" \"b\"}",

@@ -86,6 +86,21 @@ static void however_it_is_read_it_is_the_same(void **state)
 	}
 }
 
+static void assert_refused(const char *path, const struct bh_records_config *config,
+			   const char *wanted)
+{
+	struct bh_records r;
+
+	catch_output(stderr);
+	int result = bh_records_read(path, config, &r);
+	char *said = caught_output();
+	assert_int_equal(result, BH_EXIT_UNREACHABLE);
+	if (strncmp(said, wanted, strlen(wanted)) != 0)
+		fail_msg("%s", said);
+	free(said);
+	bh_records_free(&r);
+}
+
 /* Whoever comes to it first: what is complained about is the first line that is no flow. */
 static void the_first_that_is_wrong_is_named(void **state)
 {
@@ -103,18 +118,30 @@ static void the_first_that_is_wrong_is_named(void **state)
 	fclose(file);
 	snprintf(wanted, sizeof(wanted), "bulkhead: %s:301: a JSON object expected", path);
 	for (size_t way = 0; way < WAYS; way++)
-		for (int again = 0; again < 20; again++) {
-			struct bh_records r;
+		for (int again = 0; again < 20; again++)
+			assert_refused(path, &ways[way], wanted);
+	unlink(path);
+}
 
-			catch_output(stderr);
-			int result = bh_records_read(path, &ways[way], &r);
-			char *said = caught_output();
-			assert_int_equal(result, BH_EXIT_UNREACHABLE);
-			if (strncmp(said, wanted, strlen(wanted)) != 0)
-				fail_msg("%s", said);
-			free(said);
-			bh_records_free(&r);
-		}
+/* Who begins with a line that is wrong is done long before who ends with one. */
+static void the_first_is_named_though_a_later_one_is_found_before(void **state)
+{
+	char path[] = "/tmp/bulkhead-records-XXXXXX", wanted[128];
+	struct bh_records_config config = { .threads = 2 };
+	FILE *file = make(path);
+
+	(void)state;
+	for (int i = 1; i < LINES; i++) {
+		put_flow(file, i, i);
+		fputs("\n", file);
+	}
+	fputs("broken\n", file);
+	config.block = (size_t)ftell(file);
+	fputs("broken\n", file);
+	fclose(file);
+	snprintf(wanted, sizeof(wanted), "bulkhead: %s:%d: a JSON object expected", path, LINES);
+	for (int again = 0; again < 50; again++)
+		assert_refused(path, &config, wanted);
 	unlink(path);
 }
 
@@ -141,6 +168,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(however_it_is_read_it_is_the_same),
 		cmocka_unit_test(the_first_that_is_wrong_is_named),
+		cmocka_unit_test(the_first_is_named_though_a_later_one_is_found_before),
 		cmocka_unit_test(nothing_is_nothing),
 	};
 
