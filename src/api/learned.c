@@ -131,7 +131,8 @@ static void add_standing(cJSON *json, const struct bh_readiness_view *v,
 {
 	struct bh_standing standing = { .readiness = w,
 					.now = bh_ledger_now(v->ledger),
-					.window = bh_ledger_config(v->ledger)->window };
+					.window = bh_ledger_config(v->ledger)->window,
+					.offset = bh_ledger_config(v->ledger)->offset };
 	uint8_t mode = BH_LEARN;
 
 	if (v->standing != NULL)

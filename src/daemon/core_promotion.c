@@ -13,6 +13,7 @@
 
 #include "filters.h"
 #include "grow.h"
+#include "ledger_keep.h"
 #include "peer.h"
 #include "promotion.h"
 #include "protocol.h"
@@ -197,7 +198,8 @@ static uint32_t lacks(const struct bh_core *core, const struct bh_readiness *r,
 {
 	static const struct bh_workload_readiness nothing;
 	struct bh_standing standing = { .now = bh_ledger_now(core->ledger),
-					.window = core->config.window };
+					.window = core->config.window,
+					.offset = core->config.window_offset };
 	uint8_t now;
 
 	standing.readiness = find(r, workload);
@@ -382,6 +384,10 @@ void bh_core_promotion_start(struct bh_core *core)
 void bh_core_promotion_load(struct bh_core *core)
 {
 	core->expiries_seen = bh_ledger_now(core->ledger);
+	if (bh_ledger_counts_anew(core->ledger))
+		bh_core_event(core, "learning",
+			      "learning.window is another one than it was: windows are counted "
+			      "anew, of edges and workloads alike");
 }
 
 void bh_core_promotion_tick(struct bh_core *core, int64_t now, int64_t monotonic)

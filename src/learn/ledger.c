@@ -34,6 +34,7 @@ struct bh_ledger *bh_ledger_new(const struct bh_ledger_config *config)
 
 	l->config = *config;
 	l->state.counted = INT64_MIN;
+	l->state.length = config->window;
 	l->peers = bh_peers_new();
 	for (size_t i = 0; i < BH_LEDGER_LISTS; i++)
 		l->lists[i] = bh_edge_table_new();

@@ -165,6 +165,8 @@ struct bh_baseline {
 	struct bh_owner owner;
 	uint32_t windows; /* T */
 	uint8_t phases;	  /* as bh_ledger_phases() */
+	uint64_t lately;  /* of the last 64 windows those that were watched and in which it ran:
+			     bit i is the one i + 1 before the current one */
 	uint32_t edges;
 	uint32_t q1, q2;
 	uint32_t discovered[BH_DISCOVERIES]; /* new edges in each of the last whole windows, the

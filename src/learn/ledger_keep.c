@@ -87,9 +87,42 @@ void bh_ledger_mark_dirty(struct bh_ledger *l)
 
 /* --- putting back ----------------------------------------------------------------------------- */
 
+/* The window in which the clock is now is not whole. */
+static void count_anew(struct bh_ledger *l)
+{
+	struct bh_ledger_state *s = &l->state;
+
+	s->first = s->now;
+	s->window = bh_ledger_window_of(l, s->now);
+	s->counted = INT64_MIN;
+	s->watched_before = s->watched;
+	s->captured = s->lost = 0;
+	s->windows = 0;
+	s->phases = 0;
+}
+
 void bh_ledger_restore_whole(struct bh_ledger *l, const struct bh_ledger_state *state)
 {
 	l->state = *state;
+	l->anew = state->length != 0 && state->length != l->config.window;
+	if (l->anew)
+		count_anew(l);
+	l->state.length = l->config.window;
+}
+
+bool bh_ledger_counts_anew(const struct bh_ledger *l)
+{
+	return l->anew;
+}
+
+static void count_owner_anew(const struct bh_ledger *l, struct bh_owner_state *s)
+{
+	s->window = l->state.window;
+	s->replicas = s->replicas_before = 0;
+	s->windows = s->idle = s->runs = 0;
+	s->phases = 0;
+	s->lately = 0;
+	s->ran = 0;
 }
 
 void bh_ledger_restore_owner(struct bh_ledger *l, const struct bh_owner_state *state)
@@ -104,11 +137,22 @@ void bh_ledger_restore_owner(struct bh_ledger *l, const struct bh_owner_state *s
 		o->state.ran += l->state.watched - o->state.mark;
 	o->state.mark = l->state.watched;
 	o->state.instances = 0;
+	if (l->anew)
+		count_owner_anew(l, &o->state);
 }
 
 static uint16_t within(uint32_t value)
 {
 	return value < UINT16_MAX ? (uint16_t)value : UINT16_MAX;
+}
+
+/* It was seen; in how many of the new windows nobody knows. */
+static void count_edge_anew(const struct bh_ledger *l, struct bh_entry *e)
+{
+	e->windows = e->hours = e->windows > 0;
+	e->last_hour = bh_ledger_hour_of(l, e->last);
+	e->gap = e->longest_gap = 0;
+	e->even_gaps = 0;
 }
 
 void bh_ledger_restore_edge(struct bh_ledger *l, enum bh_ledger_list list,
@@ -136,6 +180,8 @@ void bh_ledger_restore_edge(struct bh_ledger *l, enum bh_ledger_list list,
 	e->held = edge->held;
 	e->lossy = edge->lossy;
 	e->heard = edge->heard;
+	if (l->anew)
+		count_edge_anew(l, e);
 }
 
 struct bh_scanners *bh_ledger_scanners(struct bh_ledger *l)

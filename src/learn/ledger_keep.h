@@ -32,8 +32,9 @@ struct bh_owner_state {
 	uint32_t idle; /* windows that were watched, and in which it hardly ran */
 	uint32_t runs; /* of its instances, shorter than half a window */
 	uint8_t phases;
-	int64_t ran;	    /* µs in the current window, up to `mark` */
-	int64_t mark;	    /* µs on the watch's clock */
+	uint64_t lately; /* windows that counted: bit i is the one i + 1 before the current one */
+	int64_t ran;	 /* µs in the current window, up to `mark` */
+	int64_t mark;	 /* µs on the watch's clock */
 	uint32_t instances; /* that run since then */
 };
 
@@ -47,6 +48,7 @@ struct bh_ledger_state {
 	int64_t watched_before;	 /* … when this window began */
 	uint64_t captured, lost; /* packets in this window */
 	uint32_t windows;	 /* T of all */
+	int64_t length;		 /* µs: of a window, when these were counted; 0: nobody knows */
 	uint8_t phases;
 	uint64_t unlearned[BH_UNLEARNED_KINDS];
 };
@@ -71,11 +73,14 @@ void bh_ledger_each_news(struct bh_ledger *ledger, const struct bh_ledger_news *
 void bh_ledger_mark_dirty(struct bh_ledger *ledger);
 
 /* Putting back, the whole first, then owners, then edges in order of `first`, then walks and
- * contacts. An edge replaces one of the same key. Nobody is present afterwards. */
+ * contacts. An edge replaces one of the same key. Nobody is present afterwards. What was counted in
+ * windows of another length is counted anew: a thousand minutes are no thousand days. */
 void bh_ledger_restore_whole(struct bh_ledger *ledger, const struct bh_ledger_state *state);
 void bh_ledger_restore_owner(struct bh_ledger *ledger, const struct bh_owner_state *state);
 void bh_ledger_restore_edge(struct bh_ledger *ledger, enum bh_ledger_list list,
 			    const struct bh_edge *edge);
+/* Whether that is so. */
+bool bh_ledger_counts_anew(const struct bh_ledger *ledger);
 struct bh_scanners *bh_ledger_scanners(struct bh_ledger *ledger);
 
 #endif

@@ -26,6 +26,7 @@ struct bh_dirty_list {
 struct bh_ledger {
 	struct bh_ledger_config config;
 	struct bh_ledger_state state, saved; /* as it is, and was when it was last told of */
+	bool anew;			     /* what is put back was counted in other windows */
 	struct bh_peers *peers;		     /* every end of what follows; none is given back */
 	struct bh_edge_table *lists[BH_LEDGER_LISTS];
 	struct bh_map *owners; /* who → struct bh_ledger_owner */
@@ -65,8 +66,9 @@ uint64_t bh_ledger_replica_bit(struct bh_ledger *ledger, struct bh_ledger_owner 
 void bh_ledger_note_replica(struct bh_ledger *ledger, struct bh_ledger_owner *owner,
 			    uint64_t replica, int64_t time);
 void bh_ledger_owner_dirty(struct bh_ledger *ledger, struct bh_ledger_owner *owner);
-/* The window that was current is over: whether it counts for the ledger as a whole. */
-void bh_ledger_settle_owners(struct bh_ledger *ledger, bool counts);
+/* The window that was current is over, and `next` is: whether it counts for the ledger as a whole.
+ */
+void bh_ledger_settle_owners(struct bh_ledger *ledger, bool counts, int64_t next);
 
 /* --- edges: ledger.c -------------------------------------------------------------------------- */
 

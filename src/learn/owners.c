@@ -89,6 +89,12 @@ void bh_ledger_note_replica(struct bh_ledger *l, struct bh_ledger_owner *o, uint
 	bh_ledger_owner_dirty(l, o);
 }
 
+/* Of those without a watcher nobody knows how long they ran. */
+static bool is_job(const struct bh_owner_state *s)
+{
+	return s->runs > 0 && s->idle > s->windows;
+}
+
 /* --- presence --------------------------------------------------------------------------------- */
 
 /* Counts what it ran since it was last looked at. */
@@ -118,29 +124,48 @@ void bh_ledger_ran(struct bh_ledger *l, const struct bh_peer *workload, int64_t 
 	bh_ledger_owner_dirty(l, o);
 }
 
-static void settle(struct bh_ledger *l, struct bh_ledger_owner *o, bool counts)
+/* Whether it was watched in it: a job hardly runs in any, and would have been seen. */
+static bool count_window(const struct bh_ledger *l, struct bh_owner_state *s)
+{
+	bool ran = s->ran >= l->config.window / 2;
+
+	s->windows += ran;
+	s->idle += !ran;
+	if (ran)
+		s->phases |= bh_ledger_phase(l->state.window);
+	return ran || is_job(s);
+}
+
+#define LATELY 64 /* windows */
+
+/* So many windows later; those that a clock made up which was set back are none. */
+static uint64_t shift(uint64_t lately, int64_t by)
+{
+	if (by >= LATELY || by <= -LATELY)
+		return 0;
+	return by >= 0 ? lately << by : lately >> -by;
+}
+
+static void settle(struct bh_ledger *l, struct bh_ledger_owner *o, bool counts, int64_t by)
 {
 	struct bh_owner_state *s = &o->state;
 
 	account(l, s);
-	if (counts && l->state.window > bh_ledger_window_of(l, s->first)) {
-		bool ran = s->ran >= l->config.window / 2;
-
-		s->windows += ran;
-		s->idle += !ran;
-		if (ran)
-			s->phases |= bh_ledger_phase(l->state.window);
-	}
+	bool counted =
+		counts && l->state.window > bh_ledger_window_of(l, s->first) && count_window(l, s);
+	s->lately = shift(s->lately, by);
+	if (counted && by > 0)
+		s->lately |= shift(1, by - 1);
 	s->ran = 0;
 	bh_ledger_owner_dirty(l, o);
 }
 
-void bh_ledger_settle_owners(struct bh_ledger *l, bool counts)
+void bh_ledger_settle_owners(struct bh_ledger *l, bool counts, int64_t next)
 {
 	struct bh_ledger_owner *o;
 
 	for (size_t position = 0; (o = bh_map_next(l->owners, &position)) != NULL;)
-		settle(l, o, counts);
+		settle(l, o, counts, next - l->state.window);
 }
 
 /* --- versions --------------------------------------------------------------------------------- */
@@ -213,12 +238,6 @@ bool bh_ledger_version(struct bh_ledger *l, const struct bh_peer *workload, uint
 
 /* --- what there is ---------------------------------------------------------------------------- */
 
-/* Of those without a watcher nobody knows how long they ran. */
-static bool is_job(const struct bh_owner_state *s)
-{
-	return s->runs > 0 && s->idle > s->windows;
-}
-
 static unsigned replicas(const struct bh_owner_state *s)
 {
 	unsigned seen = (unsigned)__builtin_popcountll(s->replicas | s->replicas_before);
@@ -265,6 +284,7 @@ static struct bh_baseline sum_up(const struct bh_ledger *l, const struct bh_ledg
 	struct bh_baseline out = { .owner = describe(&o->state),
 				   .windows = whole_windows(l, &o->state),
 				   .phases = phases(l, &o->state),
+				   .lately = l->config.watched ? o->state.lately : UINT64_MAX,
 				   .edges = o->edge_count };
 	int64_t current = bh_ledger_window_of(l, l->state.now);
 

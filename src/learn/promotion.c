@@ -45,10 +45,35 @@ static int64_t quiet_since(const struct bh_standing *s)
 	return s->must_audit && s->audited > since ? s->audited : since;
 }
 
+static bool is_long_ago(const struct bh_standing *s)
+{
+	return s->now - quiet_since(s) >= QUIET_WINDOWS * s->window;
+}
+
+static int64_t window_of(const struct bh_standing *s, int64_t time)
+{
+	int64_t from = time - s->offset;
+
+	return from / s->window - (from % s->window < 0);
+}
+
+/* Whole windows since then in which it ran, and somebody would have seen it. */
+static unsigned watched_since(const struct bh_standing *s)
+{
+	int64_t between = window_of(s, s->now) - window_of(s, quiet_since(s)) - 1;
+	uint64_t lately = s->readiness->baseline.lately;
+
+	if (between <= 0)
+		return 0;
+	return (unsigned)__builtin_popcountll(between < 64 ? lately & ((UINT64_C(1) << between) - 1)
+							   : lately);
+}
+
+/* Of seven windows' time six windows at least are whole. */
 static bool is_quiet(const struct bh_standing *s)
 {
-	return (!s->must_audit || s->audited != 0) &&
-	       s->now - quiet_since(s) >= QUIET_WINDOWS * s->window;
+	return (!s->must_audit || s->audited != 0) && is_long_ago(s) &&
+	       watched_since(s) >= QUIET_WINDOWS - 1;
 }
 
 static uint32_t lacks_for_audit(const struct bh_standing *s, uint8_t mode)
@@ -130,6 +155,11 @@ static void explain_quiet(const struct bh_standing *s, struct bh_buffer *out)
 				 "it is not audited yet: %d windows without a denial are "
 				 "wanted",
 				 QUIET_WINDOWS);
+	else if (is_long_ago(s))
+		bh_buffer_printf(out,
+				 "%u whole windows were watched since something new, or denied; %d "
+				 "are wanted",
+				 watched_since(s), QUIET_WINDOWS - 1);
 	else
 		bh_buffer_printf(
 			out, "something new, or denied, %.1f windows ago; %d without are wanted",

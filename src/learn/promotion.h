@@ -28,6 +28,7 @@ struct bh_standing {
 	const struct bh_workload_readiness *readiness;
 	int64_t now;	 /* µs */
 	int64_t window;	 /* µs */
+	int64_t offset;	 /* µs: as the ledger's */
 	int64_t audited; /* µs: since when it is audited at least; 0: it is not, or nobody knows */
 	int64_t schedule; /* µs: the longest that it declares; 0: none is known */
 	int64_t watched;  /* µs: in whole windows, whoever ran */

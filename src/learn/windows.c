@@ -57,7 +57,7 @@ uint8_t bh_ledger_phase(int64_t window)
 	return (uint8_t)(1u << (unsigned)(window - floor_div(window, 7) * 7));
 }
 
-static void settle(struct bh_ledger *l)
+static void settle(struct bh_ledger *l, int64_t next)
 {
 	struct bh_ledger_state *s = &l->state;
 	bool counts = was_watched(l);
@@ -67,7 +67,7 @@ static void settle(struct bh_ledger *l)
 		s->phases |= bh_ledger_phase(s->window);
 		s->counted = s->window;
 	}
-	bh_ledger_settle_owners(l, counts);
+	bh_ledger_settle_owners(l, counts, next);
 	s->captured = s->lost = 0;
 	s->watched_before = s->watched;
 }
@@ -78,13 +78,15 @@ void bh_ledger_watch(struct bh_ledger *l, int64_t now, int64_t elapsed)
 	int64_t window = bh_ledger_window_of(l, now);
 
 	if (!s->observed)
-		*s = (struct bh_ledger_state) {
-			.observed = true, .first = now, .window = window, .counted = INT64_MIN
-		};
+		*s = (struct bh_ledger_state) { .observed = true,
+						.first = now,
+						.window = window,
+						.counted = INT64_MIN,
+						.length = l->config.window };
 	s->watched += elapsed;
 	s->now = now;
 	if (window != s->window)
-		settle(l);
+		settle(l, window);
 	s->window = window;
 }
 

@@ -33,7 +33,8 @@ static const char *const sql[STATEMENTS] = {
 	[LOAD_EDGES] = "SELECT * FROM ledger ORDER BY list, first",
 	[DROP_EDGE] = "DELETE FROM ledger WHERE list = ? AND src_kind = ? AND src = ?"
 		      " AND dst_kind = ? AND dst = ? AND proto = ? AND port = ?",
-	[SAVE_OWNER] = "INSERT OR REPLACE INTO owners VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[SAVE_OWNER] = "INSERT OR REPLACE INTO owners VALUES"
+		       " (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[LOAD_OWNERS] = "SELECT * FROM owners ORDER BY first",
 	[SAVE_WALK] = "INSERT OR REPLACE INTO walks VALUES (?,?,?)",
 	[LOAD_WALKS] = "SELECT * FROM walks",
@@ -41,7 +42,7 @@ static const char *const sql[STATEMENTS] = {
 	[SAVE_CONTACT] = "INSERT OR IGNORE INTO contacts VALUES (?,?)",
 	[LOAD_CONTACTS] = "SELECT * FROM contacts",
 	[DROP_CONTACTS] = "DELETE FROM contacts WHERE replica = ?",
-	[SAVE_WHOLE] = "INSERT OR REPLACE INTO learning VALUES (0,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[SAVE_WHOLE] = "INSERT OR REPLACE INTO learning VALUES (0,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[LOAD_WHOLE] = "SELECT * FROM learning",
 	[SAVE_DECISION] = "INSERT OR REPLACE INTO decisions VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
 	[LOAD_DECISIONS] = "SELECT * FROM decisions ORDER BY time",
@@ -156,6 +157,7 @@ static void save_owner(void *user, const struct bh_owner_state *o)
 	sqlite3_bind_int64(q, 16, o->ran);
 	sqlite3_bind_int64(q, 17, o->mark);
 	sqlite3_bind_int64(q, 18, o->instances);
+	sqlite3_bind_int64(q, 19, (sqlite3_int64)o->lately);
 	run(s, q);
 }
 
@@ -211,6 +213,7 @@ static void save_whole(void *user, const struct bh_ledger_state *w)
 	sqlite3_bind_int64(q, 10, w->windows);
 	sqlite3_bind_int(q, 11, w->phases);
 	bind_bytes(q, 12, w->unlearned, sizeof(w->unlearned));
+	sqlite3_bind_int64(q, 13, w->length);
 	run(s, q);
 }
 
@@ -326,6 +329,7 @@ static void read_owner(sqlite3_stmt *q, void *ledger)
 	o.ran = sqlite3_column_int64(q, 15);
 	o.mark = sqlite3_column_int64(q, 16);
 	o.instances = (uint32_t)sqlite3_column_int64(q, 17);
+	o.lately = (uint64_t)sqlite3_column_int64(q, 18);
 	bh_ledger_restore_owner(ledger, &o);
 }
 
@@ -357,7 +361,8 @@ static void read_whole(sqlite3_stmt *q, void *ledger)
 				     .captured = (uint64_t)sqlite3_column_int64(q, 8),
 				     .lost = (uint64_t)sqlite3_column_int64(q, 9),
 				     .windows = (uint32_t)sqlite3_column_int64(q, 10),
-				     .phases = (uint8_t)sqlite3_column_int(q, 11) };
+				     .phases = (uint8_t)sqlite3_column_int(q, 11),
+				     .length = sqlite3_column_int64(q, 13) };
 
 	read_bytes(q, 12, w.unlearned, sizeof(w.unlearned));
 	bh_ledger_restore_whole(ledger, &w);

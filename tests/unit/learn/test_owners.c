@@ -213,6 +213,7 @@ static void a_job_is_counted_by_runs(void **state)
 	struct bh_edge like = { .src = &web, .dst = &api, .proto = IPPROTO_TCP, .port = 80 }, e;
 	assert_true(bh_ledger_find(l, BH_EDGES, &like, &e));
 	assert_int_equal(bh_ledger_seen(l, &e), 4);
+	assert_int_equal(b.lately, 7); /* it would have been seen */
 	/* Who runs most of the time is none, though its instances come and go. */
 	bh_ledger_present(l, &api, 1);
 	for (int i = 0; i < 9; i++)
@@ -267,6 +268,32 @@ static void instances_are_replicas(void **state)
 	bh_ledger_free(l);
 }
 
+static void lately_is_what_was_watched(void **state)
+{
+	struct bh_ledger *l = watched();
+
+	(void)state;
+	bh_ledger_watch(l, 0, 0);
+	bh_ledger_present(l, &web, 1);
+	watch(l, 0, 3000);
+	assert_int_equal(baseline(l, &web).lately, 3);
+	/* Nobody watched for two windows, then one; then it did not run. */
+	watch(l, 5900, 7000);
+	assert_int_equal(baseline(l, &web).lately, 3 << 4 | 1);
+	bh_ledger_present(l, &web, 0);
+	watch(l, 7000, 8000);
+	assert_int_equal(baseline(l, &web).lately, 3 << 5 | 2);
+	/* What a clock made up was not there. */
+	bh_ledger_present(l, &web, 1);
+	watch(l, 8000, 9000);
+	assert_int_equal(baseline(l, &web).lately, 3 << 6 | 2 << 1 | 1);
+	bh_ledger_watch(l, 7500, 0);
+	assert_int_equal(baseline(l, &web).lately, 3 << 4 | 1);
+	bh_ledger_watch(l, 1000000, 0);
+	assert_int_equal(baseline(l, &web).lately, 0);
+	bh_ledger_free(l);
+}
+
 /* A weekly job, and a host that was off for longer than a version lasts. */
 static void who_comes_back_as_he_went_is_no_deploy(void **state)
 {
@@ -296,6 +323,7 @@ int main(void)
 		cmocka_unit_test(a_job_is_counted_by_runs),
 		cmocka_unit_test(another_version_is_a_deploy),
 		cmocka_unit_test(instances_are_replicas),
+		cmocka_unit_test(lately_is_what_was_watched),
 		cmocka_unit_test(who_comes_back_as_he_went_is_no_deploy),
 	};
 

@@ -15,11 +15,12 @@
 /* One that lacks nothing. */
 static struct bh_workload_readiness ready(void)
 {
-	return (struct bh_workload_readiness) {
-		.baseline = { .windows = 14, .phases = 0x7f, .newest = NOW - 7 * BH_DAY },
-		.recent = 0.1,
-		.risk = 0.02
-	};
+	return (struct bh_workload_readiness) { .baseline = { .windows = 14,
+							      .phases = 0x7f,
+							      .lately = UINT64_MAX,
+							      .newest = NOW - 7 * BH_DAY },
+						.recent = 0.1,
+						.risk = 0.02 };
 }
 
 static uint32_t lacks(const struct bh_workload_readiness *w, uint8_t mode)
@@ -107,6 +108,28 @@ static void who_is_enforced_was_audited_before(void **state)
 	assert_int_equal(bh_promotion_lacks(&s, BH_ENFORCE), 0);
 }
 
+/* A week in which nobody looked is no quiet week. */
+static void quiet_is_what_was_watched(void **state)
+{
+	struct bh_workload_readiness w = ready();
+	struct bh_standing s = {
+		.readiness = &w, .now = NOW + BH_DAY / 2, .window = BH_DAY, .offset = BH_DAY / 4
+	};
+
+	(void)state;
+	w.baseline.newest = NOW - 9 * BH_DAY; /* nine whole windows since, and a half */
+	w.baseline.lately = 0xfc;
+	assert_int_equal(bh_promotion_lacks(&s, BH_ENFORCE), 0);
+	w.baseline.lately = 0x1f8;
+	assert_int_equal(bh_promotion_lacks(&s, BH_ENFORCE), 0);
+	w.baseline.lately = ~UINT64_C(0x1ff) | 0x1f0;
+	assert_int_equal(bh_promotion_lacks(&s, BH_ENFORCE), BIT(BH_LACK_QUIET));
+	assert_words(&s, BH_LACK_QUIET,
+		     "5 whole windows were watched since something new, or denied; 6 are wanted");
+	w.baseline.newest = NOW - 90 * BH_DAY;
+	assert_int_equal(bh_promotion_lacks(&s, BH_ENFORCE), 0);
+}
+
 static void a_job_needs_three_runs(void **state)
 {
 	struct bh_workload_readiness w = ready();
@@ -158,6 +181,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_thing_may_be_missing),
 		cmocka_unit_test(who_is_enforced_was_audited_before),
+		cmocka_unit_test(quiet_is_what_was_watched),
 		cmocka_unit_test(a_job_needs_three_runs),
 		cmocka_unit_test(what_is_missing_is_said),
 	};

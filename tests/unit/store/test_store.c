@@ -278,6 +278,113 @@ static void edges_survive_to_the_last_bit(void **state)
 	bh_store_close(NULL);
 }
 
+static struct bh_ledger *ledger_of(int64_t window)
+{
+	const struct bh_ledger_config config = { .window = window,
+						 .max_edges = 1000,
+						 .max_contacts = 1000,
+						 .watched = true,
+						 .saved = true };
+
+	return bh_ledger_new(&config);
+}
+
+/* In a ledger whose windows are that long. */
+static struct bh_ledger *reload(int64_t window)
+{
+	struct bh_store *store = open_store();
+	struct bh_ledger *ledger = ledger_of(window);
+
+	assert_int_equal(bh_store_load_ledger(store, ledger, NULL), 0);
+	bh_store_close(store);
+	return ledger;
+}
+
+static struct bh_baseline baseline_of(const struct bh_ledger *ledger, const struct bh_peer *who)
+{
+	struct bh_baseline b;
+
+	assert_true(bh_ledger_baseline(ledger, who, &b));
+	return b;
+}
+
+/* Five windows: but for the first and the current one they were watched. */
+static void fill(struct bh_ledger *ledger, const struct bh_peer *web, const struct bh_peer *db)
+{
+	const struct bh_contact c = { .src = web,
+				      .dst = db,
+				      .proto = IPPROTO_TCP,
+				      .port = 80,
+				      .replica = 1,
+				      .direction = BH_DIRECTION_SYN,
+				      .answered = true,
+				      .teaches = true,
+				      .ends = true };
+
+	bh_ledger_watch(ledger, 0, 0);
+	bh_ledger_present(ledger, web, 1);
+	for (int64_t now = 0; now <= 4000; now += 500) {
+		struct bh_contact then = c;
+
+		then.time = now;
+		bh_ledger_observe(ledger, &then);
+		bh_ledger_watch(ledger, now, now > 0 ? 500 : 0);
+	}
+}
+
+static void windows_of_another_length_are_counted_anew(void **state)
+{
+	struct bh_store *store = open_store();
+	struct bh_ledger *ledger = ledger_of(1000);
+	struct bh_edge like = { .src = make_peer(BH_PEER_WORKLOAD, "web"),
+				.dst = make_peer(BH_PEER_WORKLOAD, "db"),
+				.proto = IPPROTO_TCP,
+				.port = 80 },
+		       e;
+
+	(void)state;
+	fill(ledger, like.src, like.dst);
+	assert_int_equal(bh_store_save_ledger(store, ledger, NULL), 0);
+	bh_store_close(store);
+	bh_ledger_free(ledger);
+
+	ledger = reload(1000);
+	assert_false(bh_ledger_counts_anew(ledger));
+	assert_int_equal(bh_ledger_windows(ledger), 3);
+	assert_int_equal(baseline_of(ledger, like.src).windows, 3);
+	assert_int_equal(baseline_of(ledger, like.src).lately, 7);
+	assert_true(bh_ledger_find(ledger, BH_EDGES, &like, &e));
+	assert_int_equal(e.windows, 5);
+	bh_ledger_free(ledger);
+
+	ledger = reload(24000);
+	assert_true(bh_ledger_counts_anew(ledger));
+	assert_int_equal(bh_ledger_windows(ledger), 0);
+	assert_int_equal(bh_ledger_phases(ledger), 0);
+	struct bh_baseline b = baseline_of(ledger, like.src);
+	assert_int_equal(b.windows, 0);
+	assert_int_equal(b.phases, 0);
+	assert_int_equal(b.lately, 0);
+	assert_true(bh_ledger_find(ledger, BH_EDGES, &like, &e));
+	assert_int_equal(e.windows, 1);
+	assert_int_equal(e.last_hour, 4);
+	/* And they are, from the next one on; saved, it is known. */
+	bh_ledger_present(ledger, like.src, 1);
+	bh_ledger_watch(ledger, 24000, 20000);
+	bh_ledger_watch(ledger, 48000, 24000);
+	assert_int_equal(bh_ledger_windows(ledger), 1);
+	assert_int_equal(baseline_of(ledger, like.src).windows, 1);
+	store = open_store();
+	bh_ledger_mark_dirty(ledger);
+	assert_int_equal(bh_store_save_ledger(store, ledger, NULL), 0);
+	bh_store_close(store);
+	bh_ledger_free(ledger);
+	ledger = reload(24000);
+	assert_false(bh_ledger_counts_anew(ledger));
+	assert_int_equal(bh_ledger_windows(ledger), 1);
+	bh_ledger_free(ledger);
+}
+
 /* Kinds are indices into tables: one that a later version wrote must not get so far. */
 static void edges_of_unknown_kind_are_left_out(void **state)
 {
@@ -990,10 +1097,10 @@ static void a_newer_schema_is_refused_and_left_alone(void **state)
 {
 	(void)state;
 	bh_store_close(open_store());
-	execute("PRAGMA user_version = 7");
-	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 7, this one knows 6)");
-	execute("CREATE TABLE later (a); DROP TABLE ledger; PRAGMA user_version = 7");
-	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 7, this one knows 6)");
+	execute("PRAGMA user_version = 8");
+	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 8, this one knows 7)");
+	execute("CREATE TABLE later (a); DROP TABLE ledger; PRAGMA user_version = 8");
+	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 8, this one knows 7)");
 }
 
 static void what_is_no_database_is_refused_and_left_alone(void **state)
@@ -1347,6 +1454,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_file_that_is_moved_is_missed),
 		TEST(edges_survive_to_the_last_bit),
+		TEST(windows_of_another_length_are_counted_anew),
 		TEST(edges_of_unknown_kind_are_left_out),
 		TEST(revisions_survive_and_the_newest_is_active),
 		TEST(modes_and_containers_survive),
