@@ -16,6 +16,9 @@
 #include "grow.h"
 #include "ledger_parts.h"
 
+#define SHARE 8 /* of what was tried or denied one workload's is no more than that part … */
+#define LEAST_SHARE 100 /* … or so many */
+
 const char *bh_unlearned_name(enum bh_unlearned reason)
 {
 	static const char *const names[] = { [BH_LEARNED] = "learned",
@@ -162,6 +165,14 @@ static void join_owner(struct bh_ledger *l, struct bh_entry *e, const struct bh_
 	count_user(l, e->dst);
 }
 
+/* NULL: whoever it is has no edges, and is no workload that was seen. */
+static struct bh_ledger_owner *owner_of_edge(const struct bh_ledger *l, const struct bh_edge *edge)
+{
+	const struct bh_peer *who = bh_peers_find(l->peers, bh_ledger_owner_peer(edge));
+
+	return who != NULL ? bh_map_get(l->owners, &who, sizeof(who)) : NULL;
+}
+
 struct bh_entry *bh_ledger_add(struct bh_ledger *l, enum bh_ledger_list list,
 			       const struct bh_edge *edge)
 {
@@ -171,18 +182,37 @@ struct bh_entry *bh_ledger_add(struct bh_ledger *l, enum bh_ledger_list list,
 
 	e->first = edge->first;
 	e->last = edge->last;
+	struct bh_ledger_owner *o = owner_of_edge(l, edge);
 	if (list == BH_EDGES)
 		join_owner(l, e, edge);
+	else if (o != NULL)
+		o->kept[list]++;
 	return e;
 }
 
-static bool has_room(const struct bh_ledger *l, enum bh_ledger_list list)
+/* Whoever knocks at every port fills his own part of what was tried and denied, and no other's. */
+static bool is_full(const struct bh_ledger *l, enum bh_ledger_list list,
+		    const struct bh_ledger_owner *o, size_t of)
 {
 	const size_t most[] = { [BH_EDGES] = l->config.max_edges,
 				[BH_ATTEMPTS] = l->config.max_attempts,
 				[BH_OPPOSED] = l->config.max_opposed };
+	size_t share = most[list] / SHARE > LEAST_SHARE ? most[list] / SHARE : LEAST_SHARE;
 
-	return bh_edge_table_count(l->lists[list]) < most[list];
+	return of * bh_edge_table_count(l->lists[list]) >= most[list] ||
+	       (list != BH_EDGES && o != NULL && of * o->kept[list] >= share);
+}
+
+bool bh_ledger_is_full(const struct bh_ledger *l, enum bh_ledger_list list,
+		       const struct bh_ledger_owner *o)
+{
+	return is_full(l, list, o, 1);
+}
+
+static bool has_room(const struct bh_ledger *l, enum bh_ledger_list list,
+		     const struct bh_edge *edge)
+{
+	return !bh_ledger_is_full(l, list, owner_of_edge(l, edge));
 }
 
 static struct bh_edge edge_of(const struct bh_contact *c)
@@ -252,6 +282,10 @@ static void drop(struct bh_ledger *l, enum bh_ledger_list list, struct bh_entry 
 		l->gone[l->gone_count++] = (struct bh_gone) { list, bh_ledger_view(e) };
 	}
 	forget_dirty(&l->dirty[list], e);
+	const struct bh_edge edge = bh_ledger_view(e);
+	struct bh_ledger_owner *o = owner_of_edge(l, &edge);
+	if (o != NULL && o->kept[list] > 0)
+		o->kept[list]--;
 	bh_edge_table_remove(l->lists[list], e);
 }
 
@@ -355,7 +389,7 @@ static void note_failure(struct bh_ledger *l, struct bh_entry *e, const struct b
 
 	if (e == NULL)
 		e = bh_ledger_entry(l, BH_ATTEMPTS, edge);
-	if (e == NULL && has_room(l, BH_ATTEMPTS))
+	if (e == NULL && has_room(l, BH_ATTEMPTS, edge))
 		e = bh_ledger_add(l, BH_ATTEMPTS, edge);
 	if (e == NULL)
 		return;
@@ -373,7 +407,7 @@ static void note_opposed(struct bh_ledger *l, struct bh_ledger_owner *source,
 	struct bh_edge edge = edge_of(c);
 	struct bh_entry *e = bh_ledger_entry(l, BH_OPPOSED, &edge);
 
-	if (e == NULL && has_room(l, BH_OPPOSED))
+	if (e == NULL && has_room(l, BH_OPPOSED, &edge))
 		e = bh_ledger_add(l, BH_OPPOSED, &edge);
 	if (e == NULL)
 		return;
@@ -414,7 +448,7 @@ enum bh_unlearned bh_ledger_observe(struct bh_ledger *l, const struct bh_contact
 			note_failure(l, e, &edge, c);
 		return count_once(l, BH_UNLEARNED_UNANSWERED, c->ends);
 	}
-	if (e == NULL && !has_room(l, BH_EDGES))
+	if (e == NULL && !has_room(l, BH_EDGES, &edge))
 		return count_once(l, BH_UNLEARNED_OVERFLOW, c->ends);
 	if (e == NULL)
 		e = discover(l, &edge);
@@ -529,6 +563,8 @@ void bh_ledger_decide(struct bh_ledger *l, const struct bh_edge *like,
 		      const struct bh_decision *decision)
 {
 	bh_decisions_put(l->decisions, like, decision);
+	if (!decision->accepted && is_full(l, BH_OPPOSED, owner_of_edge(l, like), 2))
+		bh_ledger_forget(l, BH_OPPOSED, like);
 }
 
 const struct bh_decision *bh_ledger_decision(const struct bh_ledger *l, const struct bh_edge *like)

@@ -29,8 +29,9 @@ struct bh_ledger_config {
 	int64_t window;	     /* µs: length of a window */
 	int64_t offset;	     /* µs: window 0 starts here; index = floor((t − offset) / window) */
 	size_t max_edges;    /* beyond it new edges are counted as overflow, not kept */
-	size_t max_attempts; /* the same of what nobody ever answered */
-	size_t max_opposed;  /* … and of what the policy denies */
+	size_t max_attempts; /* the same of what nobody ever answered: not kept, nor counted … */
+	size_t max_opposed;  /* … and of what the policy denies; of either, one workload's are an
+				eighth, or a hundred */
 	size_t max_contacts; /* first contacts that are remembered (scanners.h) */
 	bool watched;	     /* there is a watcher */
 	bool saved;	     /* somebody asks for news (ledger_keep.h) */
@@ -109,7 +110,8 @@ void bh_ledger_forget(struct bh_ledger *ledger, enum bh_ledger_list list,
  * them. */
 unsigned bh_edge_replicas(const struct bh_edge *edge);
 
-/* What a person decides about the edge, and decided; NULL: nothing. */
+/* What a person decides about the edge, and decided; NULL: nothing. Where there is little room for
+ * what the policy denies, what is rejected is forgotten until it is tried again. */
 void bh_ledger_decide(struct bh_ledger *ledger, const struct bh_edge *like,
 		      const struct bh_decision *decision);
 const struct bh_decision *bh_ledger_decision(const struct bh_ledger *ledger,
@@ -173,6 +175,7 @@ struct bh_baseline {
 						newest first */
 	int64_t newest; /* µs: when its newest edge was found; 0: it has none */
 	bool lossy;	/* something was lost while one of its edges was learned */
+	bool crowded;	/* there is no room for another edge, or for more of what it is denied */
 };
 
 /* So many instances of the workload run; 0: it does no more. */

@@ -14,6 +14,7 @@ struct bh_ledger_owner {
 	struct bh_owner_state state;
 	struct bh_entry *first_edge, *last_edge; /* in order of their discovery */
 	uint32_t edge_count;
+	uint32_t kept[BH_LEDGER_LISTS]; /* of it in the other lists */
 	bool dirty;
 	STAILQ_ENTRY(bh_ledger_owner) next_dirty;
 };
@@ -55,6 +56,9 @@ uint8_t bh_ledger_phases_since(const struct bh_ledger *ledger, int64_t first);
 
 /* --- workloads: owners.c ---------------------------------------------------------------------- */
 
+/* Whether there is none for another one of its in that list: NULL where it has none yet. */
+bool bh_ledger_is_full(const struct bh_ledger *ledger, enum bh_ledger_list list,
+		       const struct bh_ledger_owner *owner);
 const struct bh_peer *bh_ledger_owner_peer(const struct bh_edge *edge);
 /* Made where there is none. */
 struct bh_ledger_owner *bh_ledger_owner_of(struct bh_ledger *ledger, const struct bh_peer *like,

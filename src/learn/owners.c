@@ -285,7 +285,10 @@ static struct bh_baseline sum_up(const struct bh_ledger *l, const struct bh_ledg
 				   .windows = whole_windows(l, &o->state),
 				   .phases = phases(l, &o->state),
 				   .lately = l->config.watched ? o->state.lately : UINT64_MAX,
-				   .edges = o->edge_count };
+				   .edges = o->edge_count,
+				   .crowded = bh_ledger_is_full(l, BH_EDGES, o) ||
+					      (l->config.max_opposed > 0 &&
+					       bh_ledger_is_full(l, BH_OPPOSED, o)) };
 	int64_t current = bh_ledger_window_of(l, l->state.now);
 
 	for (const struct bh_entry *e = o->first_edge; e != NULL; e = e->next_of_owner) {

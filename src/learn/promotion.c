@@ -19,7 +19,7 @@ const char *bh_lack_name(enum bh_lack lack)
 		[BH_LACK_WEEKDAYS] = "weekdays", [BH_LACK_URGENT] = "urgent-review",
 		[BH_LACK_REVIEW] = "review",	 [BH_LACK_QUIET] = "quiet",
 		[BH_LACK_RISK] = "risk",	 [BH_LACK_OPEN_ENDED] = "open-ended",
-		[BH_LACK_SCHEDULE] = "schedule"
+		[BH_LACK_SCHEDULE] = "schedule", [BH_LACK_ROOM] = "room"
 	};
 
 	return lack < BH_LACKS ? names[lack] : "?";
@@ -100,7 +100,8 @@ uint32_t bh_promotion_lacks(const struct bh_standing *s, uint8_t mode)
 	uint32_t lacks = 0;
 
 	if (mode >= BH_AUDIT)
-		lacks |= lacks_for_audit(s, mode);
+		lacks |= lacks_for_audit(s, mode) |
+			 bit(BH_LACK_ROOM, s->readiness->baseline.crowded);
 	if (mode > BH_AUDIT)
 		lacks |= bit(BH_LACK_URGENT, s->readiness->urgent > 0);
 	if (mode == BH_ENFORCE)
@@ -216,6 +217,11 @@ void bh_promotion_explain(const struct bh_standing *s, uint8_t mode, enum bh_lac
 				 "it declares a schedule with up to %g days from one time to the "
 				 "next, and %.1f days were watched: two runs are wanted",
 				 (double)s->schedule / BH_DAY, (double)s->watched / BH_DAY);
+		break;
+	case BH_LACK_ROOM:
+		bh_buffer_puts(out, "the ledger has no room for more edges, or for more of what it "
+				    "is denied: what comes is not seen; reject what was rightly "
+				    "denied, or raise learning.max_edges");
 		break;
 	case BH_LACKS:
 		break;

@@ -21,6 +21,7 @@ enum bh_lack {
 	BH_LACK_RISK,	    /* too probable that something new comes */
 	BH_LACK_OPEN_ENDED, /* something new comes all the time */
 	BH_LACK_SCHEDULE,   /* it declares one that cannot have been seen twice */
+	BH_LACK_ROOM,	    /* in the ledger, for its edges or for what it is denied */
 	BH_LACKS,
 };
 

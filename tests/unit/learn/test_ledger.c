@@ -708,6 +708,53 @@ static void what_could_not_be_stored_goes_out_again(void **state)
 	bh_ledger_free(ledger);
 }
 
+/* So that nobody hides what others are denied behind his own. */
+static void nobody_fills_more_than_his_part(void **state)
+{
+	const struct bh_ledger_config narrow = { .window = WINDOW,
+						 .max_edges = 2000,
+						 .max_attempts = 1000,
+						 .max_opposed = 1000,
+						 .max_contacts = 10 };
+	struct bh_ledger *ledger = bh_ledger_new(&narrow);
+	struct bh_baseline b;
+
+	(void)state;
+	for (uint16_t port = 1; port <= 1000; port++) {
+		struct bh_contact c = contact();
+
+		c.port = port;
+		c.denied = true;
+		bh_ledger_observe(ledger, &c);
+		c.denied = c.answered = c.teaches = false;
+		bh_ledger_observe(ledger, &c);
+	}
+	assert_int_equal(bh_ledger_count(ledger, BH_OPPOSED), 125);
+	assert_int_equal(bh_ledger_count(ledger, BH_ATTEMPTS), 125);
+	assert_true(bh_ledger_baseline(ledger, &web, &b));
+	assert_true(b.crowded);
+	struct bh_contact other = contact();
+	other.src = &api;
+	other.dst = &web;
+	other.denied = true;
+	bh_ledger_observe(ledger, &other);
+	assert_int_equal(bh_ledger_count(ledger, BH_OPPOSED), 126);
+	assert_true(bh_ledger_baseline(ledger, &api, &b));
+	assert_false(b.crowded);
+	/* What is rejected makes room, as long as there is little. */
+	for (uint16_t port = 1; port <= 100; port++) {
+		struct bh_edge like = {
+			.src = &web, .dst = &api, .proto = IPPROTO_TCP, .port = port
+		};
+
+		bh_ledger_decide(ledger, &like, &(struct bh_decision) { .accepted = false });
+	}
+	assert_int_equal(bh_ledger_count(ledger, BH_OPPOSED), 63);
+	assert_true(bh_ledger_baseline(ledger, &web, &b));
+	assert_false(b.crowded);
+	bh_ledger_free(ledger);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -732,6 +779,7 @@ int main(void)
 		cmocka_unit_test(restoring_replaces_an_edge_of_the_same_key),
 		cmocka_unit_test(only_what_changed_is_stored),
 		cmocka_unit_test(what_could_not_be_stored_goes_out_again),
+		cmocka_unit_test(nobody_fills_more_than_his_part),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

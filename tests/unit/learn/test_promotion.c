@@ -75,6 +75,9 @@ static void each_thing_may_be_missing(void **state)
 	w.open_ended = true;
 	assert_int_equal(lacks(&w, BH_ENFORCE), BIT(BH_LACK_OPEN_ENDED));
 	w = ready();
+	w.baseline.crowded = true;
+	assert_int_equal(lacks(&w, BH_AUDIT), BIT(BH_LACK_ROOM));
+	w = ready();
 	struct bh_standing s = { .readiness = &w,
 				 .now = NOW,
 				 .window = BH_DAY,
