@@ -667,6 +667,8 @@ const char *bh_core_present_next(const struct bh_core *core, size_t *position);
 /* An interface goes; before the model knows. */
 void bh_core_learning_gone(struct bh_core *core, uint32_t ifindex, int64_t time);
 void bh_core_learning_tick(struct bh_core *core, int64_t now, int64_t monotonic);
+/* Who came since the last tick, and runs another version; before rules are made for them. */
+void bh_core_learning_look(struct bh_core *core, int64_t now);
 
 /* core_events.c */
 void bh_core_event(struct bh_core *core, const char *kind, const char *format, ...)

@@ -147,6 +147,12 @@ void bh_core_learning_gone(struct bh_core *core, uint32_t ifindex, int64_t time)
 	bh_ledger_ran(core->ledger, &who, time - i->fact.since);
 }
 
+void bh_core_learning_look(struct bh_core *core, int64_t now)
+{
+	if (core->scanned && bh_model_generation(core->model) != core->present_generation)
+		look_at_versions(core, now);
+}
+
 void bh_core_learning_tick(struct bh_core *core, int64_t now, int64_t monotonic)
 {
 	int64_t elapsed = core->watched_at != 0 ? monotonic - core->watched_at : 0;

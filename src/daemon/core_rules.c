@@ -256,6 +256,9 @@ static bool is_idle(const struct bh_core *core, const struct bh_ruleset *rules)
 static void send_rules(struct bh_core *core)
 {
 	int64_t begun = bh_time_monotonic();
+
+	/* A new version's first connection is to meet the rules of its deploy. */
+	bh_core_learning_look(core, bh_time_now());
 	struct bh_ruleset *rules = compile(core);
 
 	rules->blank = !core->has_governed && !governs(core);

@@ -409,6 +409,8 @@ reads "would-deny     compose:shop/api → compose:shop/archive 9000/tcp would b
 remark "The API is treated as in stage 1, so what is new and not urgent passes: the queue is reached, which is new itself and still
 learns. That goes for its own end only. The archive is enforced as before, and refuses what no rule allows."
 inside api-3 once queue 5672 || fail "the queue is refused after the deploy"
+has_event '.kind == "denied" and .src.workload == "compose:shop/api" and .dst.workload == "compose:shop/queue"' &&
+	fail "the new version's first connections met the old rules"
 inside api-3 once archive 9000 && fail "the archive lets the new version in, though it is enforced"
 inside api-3 once-name stats.metrics-cdn.example 443 && fail "the name outside is reached after the deploy"
 show "bulkhead readiness | head -n 4"

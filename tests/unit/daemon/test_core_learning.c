@@ -134,6 +134,23 @@ static void another_image_is_a_deploy(void **state)
 	assert_int_equal(core_fixture_events(core, "deploy"), 1);
 }
 
+static void a_deploy_is_known_before_the_next_tick(void **state)
+{
+	struct bh_core *core = *state;
+
+	core_fixture_world(core);
+	run(core, "aa", "1");
+	int64_t now = pass(core, NOW, 1);
+	bh_core_learning_look(core, now + DAY);
+	assert_int_equal(core_fixture_events(core, "deploy"), 0);
+	run(core, "bb", "1");
+	core_fixture_endpoint(core, 9, "queue", "10.0.2.9");
+	bh_core_learning_look(core, now + DAY);
+	assert_int_equal(core_fixture_events(core, "deploy"), 1);
+	pass(core, now + DAY, 1);
+	assert_int_equal(core_fixture_events(core, "deploy"), 1);
+}
+
 static void a_version_is_image_and_labels_but_an_instances_own(void **state)
 {
 	struct bh_container *c = container_of("aa", "1"), *other = container_of("aa", "2"),
@@ -160,6 +177,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(windows_count_while_somebody_watches, make, unmake),
 		cmocka_unit_test_setup_teardown(of_a_sample_no_window_counts, make, unmake),
 		cmocka_unit_test_setup_teardown(another_image_is_a_deploy, make, unmake),
+		cmocka_unit_test_setup_teardown(a_deploy_is_known_before_the_next_tick, make,
+						unmake),
 		cmocka_unit_test(a_version_is_image_and_labels_but_an_instances_own),
 	};
 
