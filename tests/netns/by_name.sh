@@ -91,7 +91,7 @@ for known in $answered; do
 done
 reaches lab-job 203.0.113.19 && fail "an address that was never answered is let through"
 reaches lab-job 2001:db8:77::19 && fail "an address that was never answered is let through (IPv6)"
-within lab-db python3 -c 'import socket; socket.create_server(("0.0.0.0", 22)).accept()' &
+nsenter --net=/run/netns/lab-db python3 -c 'import socket; socket.create_server(("0.0.0.0", 22)).accept()' &
 listener=$!
 at_end "kill $listener 2>/dev/null"
 sleep 0.5
