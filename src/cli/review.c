@@ -7,19 +7,19 @@
 #include "learned_view.h"
 #include "table.h"
 
-static void print_rows(const struct bh_call *call, const cJSON *answer)
+static void print_rows(const struct bh_call *call, const cJSON *answer, const char *nothing)
 {
 	struct bh_learned_table *table = bh_learned_table_new(call);
 	const cJSON *edge;
 
 	cJSON_ArrayForEach (edge, bh_get(answer, "edges"))
 		bh_learned_table_add(table, edge);
-	bh_learned_table_print(table, "No edge waits for a person.", "Shown here");
+	bh_learned_table_print(table, nothing, "Shown here");
 }
 
 static void print_queue(const struct bh_call *call, const cJSON *answer)
 {
-	print_rows(call, answer);
+	print_rows(call, answer, "No edge waits for a person.");
 	if (cJSON_GetArraySize(bh_get(answer, "edges")) > 0)
 		puts("bulkhead review accept|reject EDGE … [--expires DAYS] [--why TEXT]");
 }
@@ -28,7 +28,8 @@ static void print_decided(const struct bh_call *call, const cJSON *answer)
 {
 	const cJSON *demoted;
 
-	print_rows(call, answer);
+	print_rows(call, answer,
+		   "Nothing was decided; what was denied is accepted by its ID alone.");
 	cJSON_ArrayForEach (demoted, bh_get(answer, "demoted"))
 		printf("%s is audited again: it was denied too much that is legitimate.\n",
 		       cJSON_GetStringValue(demoted));

@@ -124,11 +124,15 @@ struct choice {
 	size_t count, capacity;
 };
 
-/* What was denied has to be accepted one by one. */
+/* What was denied has to be accepted one by one, whether it had been learned before or not. */
 static bool is_meant(const struct choice *c, const struct bh_edge *edge)
 {
+	struct bh_edge denied;
+
 	if (!c->all && !c->denied)
 		return bh_edge_id(edge) == c->id;
+	if (!c->rejects && bh_ledger_find(c->core->ledger, BH_OPPOSED, edge, &denied))
+		return false;
 	return (c->list == BH_OPPOSED) == c->denied && waits(c->core, &c->filters, c->list, edge);
 }
 
