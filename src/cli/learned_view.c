@@ -127,11 +127,11 @@ static const char *windows_word(const cJSON *json)
 static void print_basis(const cJSON *json)
 {
 	if (strcmp(bh_word(json, "basis"), "recent") == 0)
-		printf("There were deploys: that is what the last %.0f windows brought, more than "
+		printf("There were deploys, or new workloads: that is what the last %.0f windows brought, more than "
 		       "those seen once tell.\n",
 		       bh_number(json, "recent_windows"));
 	else if (cJSON_IsTrue(bh_get(json, "deployed")))
-		puts("There were deploys of late: the next may bring new edges.");
+		puts("There were deploys, or new workloads, of late: the next may bring new edges.");
 }
 
 static void print_headline(const cJSON *json)

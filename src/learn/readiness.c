@@ -17,13 +17,15 @@ struct gathering {
 	enum bh_ledger_list list;
 };
 
-/* Within the windows that are looked back at, or the current one. */
+/* Within the windows that are looked back at, or the current one. Whoever came in them is as new as
+ * a version is. */
 static bool has_deployed(const struct gathering *g, const struct bh_owner *owner)
 {
-	int64_t age = bh_ledger_now(g->ledger) - owner->deploys[0];
+	int64_t back = g->readiness->recent_windows * bh_ledger_config(g->ledger)->window;
+	int64_t now = bh_ledger_now(g->ledger);
 
-	return owner->deploys[0] != 0 &&
-	       age <= g->readiness->recent_windows * bh_ledger_config(g->ledger)->window;
+	return (owner->deploys[0] != 0 && now - owner->deploys[0] <= back) ||
+	       (back > 0 && now - owner->first <= back);
 }
 
 static void take_baseline(void *user, const struct bh_baseline *b)
@@ -103,6 +105,13 @@ static void count_edge(void *user, const struct bh_edge *edge)
 		w->opposed = edge->last;
 }
 
+static uint32_t no_more_than(uint32_t windows, uint32_t most)
+{
+	return windows < most ? windows : most;
+}
+
+/* A job that runs each minute has a thousand runs a day, and does not speak for a thousand others.
+ */
 static void add_up(struct bh_readiness *r)
 {
 	struct bh_fleet fleet = { 0 };
@@ -111,7 +120,8 @@ static void add_up(struct bh_readiness *r)
 		const struct bh_baseline *b = &r->workloads[i].baseline;
 
 		if (!r->workloads[i].open_ended)
-			bh_fleet_add(&fleet, b->q1, b->windows, b->discovered);
+			bh_fleet_add(&fleet, b->q1, no_more_than(b->windows, r->windows),
+				     b->discovered);
 	}
 	r->rate = bh_fleet_rate(&fleet);
 	for (size_t i = 0; i < r->workload_count; i++) {

@@ -34,7 +34,8 @@ struct bh_readiness {
 	uint32_t edges, once;
 	uint32_t recent; /* new edges of late, in so many windows (bh_estimate_lookback()) … */
 	uint32_t recent_windows;
-	bool deployed; /* … in which, or in the current one, another version of a workload came */
+	bool deployed; /* … in which, or in the current one, a workload came, or another version of
+			  one */
 	bool by_recent;	 /* whether expected, bound and quiet follow from these, not from once */
 	double expected; /* new edges in the next window; NaN: no window is over */
 	uint32_t bound;	 /* at most so many, 95 %; UINT32_MAX: nobody can say */

@@ -180,7 +180,8 @@ class Learner:
         back = min(7, windows // 2)
         owners = [o for name, o in self.owners.items() if name not in ("world", "host")]
         recent = sum(1 <= self.index(self.now) - self.index(e["first"]) <= back for o in owners for e in o["edges"])
-        deployed = any(self.now - o["deploys"][-1] <= back * self.window for o in owners if o["deploys"])
+        deployed = any(o["deploys"] and self.now - o["deploys"][-1] <= back * self.window or
+                       back and self.now - o["first"] <= back * self.window for o in owners)
         events, of = once, windows
         if deployed and back and recent / back > once / windows:
             events, of = recent, back
