@@ -59,20 +59,15 @@ bool bh_core_is_relaxed(const struct bh_core *core, const char *workload)
 	return t != NULL && t->deploy != 0;
 }
 
-/* What the active policy says of the edge. False: it says nothing, for there is none. */
-static bool ask_policy(const struct bh_core *core, const struct bh_edge *edge,
-		       struct bh_answer *answer)
+static struct bh_question question_of(const struct bh_core *core, const struct bh_edge *edge)
 {
 	struct bh_question question = { .proto = edge->proto,
 					.port = edge->port,
 					.sensitive = &core->config.sensitive };
 
-	if (core->policy == NULL)
-		return false;
 	bh_core_peer_subject(core, edge->src, &question.src);
 	bh_core_peer_subject(core, edge->dst, &question.dst);
-	bh_policy_evaluate(core->policy, &question, answer);
-	return true;
+	return question;
 }
 
 static bool has_own_rules(const struct bh_policy *policy)
@@ -87,10 +82,13 @@ static bool has_own_rules(const struct bh_policy *policy)
 static bool is_ruled(void *user, const struct bh_edge *edge)
 {
 	const struct bh_core *core = user;
-	struct bh_answer answer;
+	const struct bh_policy *policy = core->policy;
+	struct bh_question question = question_of(core, edge);
 
-	return ask_policy(core, edge, &answer) && answer.verdict == BH_ALLOW && answer.rule >= 0 &&
-	       core->policy->rules[answer.rule].edge_count == 0;
+	for (size_t i = 0; i < policy->rule_count; i++)
+		if (policy->rules[i].edge_count == 0 && bh_policy_rule_allows(policy, i, &question))
+			return true;
+	return false;
 }
 
 /* That it was denied is forgotten, not when: its audit begins anew with that. */
@@ -105,9 +103,11 @@ static void audit_from(struct bh_core *core, const struct bh_peer *who, int64_t 
 static void drop_if_allowed(void *user, const struct bh_edge *edge)
 {
 	struct bh_core *core = user;
+	struct bh_question question = question_of(core, edge);
 	struct bh_answer answer;
 
-	if (!ask_policy(core, edge, &answer) || answer.verdict != BH_ALLOW)
+	bh_policy_evaluate(core->policy, &question, &answer);
+	if (answer.verdict != BH_ALLOW)
 		return;
 	audit_from(core, edge->src, edge->last);
 	audit_from(core, edge->dst, edge->last);

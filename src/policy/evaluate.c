@@ -116,21 +116,36 @@ static const struct bh_policy_port *find_port(const struct bh_policy_rule *rule,
 	return NULL;
 }
 
+static bool match_rule(const struct bh_policy *policy, size_t rule, const struct bh_subject *src,
+		       const struct bh_subject *dst, uint8_t proto, uint16_t port,
+		       struct match *match)
+{
+	const struct bh_policy_rule *r = &policy->rules[rule];
+
+	*match = (struct match) { .rule = (int)rule, .port = find_port(r, proto, port) };
+	if (match->port != NULL)
+		match->from = find_source(policy, &r->from, src);
+	if (match->from != NULL)
+		match->to = find_destination(policy, &r->to, dst);
+	return match->to != NULL;
+}
+
 static struct match find_rule(const struct bh_policy *policy, const struct bh_subject *src,
 			      const struct bh_subject *dst, uint8_t proto, uint16_t port)
 {
-	for (size_t i = 0; i < policy->rule_count; i++) {
-		const struct bh_policy_rule *r = &policy->rules[i];
-		struct match match = { .rule = (int)i, .port = find_port(r, proto, port) };
+	struct match match;
 
-		if (match.port == NULL)
-			continue;
-		match.from = find_source(policy, &r->from, src);
-		match.to = match.from != NULL ? find_destination(policy, &r->to, dst) : NULL;
-		if (match.to != NULL)
+	for (size_t i = 0; i < policy->rule_count; i++)
+		if (match_rule(policy, i, src, dst, proto, port, &match))
 			return match;
-	}
 	return (struct match) { .rule = -1 };
+}
+
+bool bh_policy_rule_allows(const struct bh_policy *policy, size_t rule, const struct bh_question *q)
+{
+	struct match match;
+
+	return match_rule(policy, rule, &q->src, &q->dst, q->proto, q->port, &match);
 }
 
 static bool is_workload(const struct bh_subject *s)

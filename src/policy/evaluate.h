@@ -56,6 +56,10 @@ struct bh_answer {
 void bh_policy_evaluate(const struct bh_policy *policy, const struct bh_question *question,
 			struct bh_answer *answer);
 
+/* Whether that rule alone does, in the direction that is asked about. */
+bool bh_policy_rule_allows(const struct bh_policy *policy, size_t rule,
+			   const struct bh_question *question);
+
 /* Whether a policy peer stands for this subject. World is every address outside; a prefix too
  * speaks of the outside alone, and gives no right over a workload or this host, whatever their
  * addresses. Whoever is masked comes to the rules as this host does. (As a destination, world

@@ -32,6 +32,15 @@ static const char written[] = "bulkhead-policy: 1\n"
 			      "rules:\n"
 			      "  - {from: web, to: db, ports: [80/tcp]}\n";
 
+static const char both[] = "bulkhead-policy: 1\n"
+			   "workloads:\n"
+			   "  web: {bulkhead.workload: \"netns:web\"}\n"
+			   "  db: {bulkhead.workload: \"netns:db\"}\n"
+			   "rules:\n"
+			   "  - {from: web, to: db, ports: [80/tcp], edges: [00ab00000001]}\n"
+			   "  - {from: db, to: web, ports: [80/tcp]}\n"
+			   "  - {from: web, to: db, ports: [70-90/tcp]}\n";
+
 static int make(void **state)
 {
 	const struct bh_ledger_config ledger = { .window = DAY,
@@ -419,6 +428,10 @@ static void a_persons_rule_is_that_persons_word(void **state)
 	filters = bh_core_filters(core);
 	assert_int_equal(bh_judge(core->ledger, &filters, BH_EDGES, &e).state, BH_EDGE_REVIEW);
 	apply(core, written);
+	filters = bh_core_filters(core);
+	assert_int_equal(bh_judge(core->ledger, &filters, BH_EDGES, &e).state, BH_EDGE_ACCEPTED);
+	/* Wherever it stands. */
+	apply(core, both);
 	filters = bh_core_filters(core);
 	assert_int_equal(bh_judge(core->ledger, &filters, BH_EDGES, &e).state, BH_EDGE_ACCEPTED);
 }
