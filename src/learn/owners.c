@@ -151,6 +151,7 @@ static void settle(struct bh_ledger *l, struct bh_ledger_owner *o, bool counts, 
 	struct bh_owner_state *s = &o->state;
 
 	account(l, s);
+	s->first = l->state.now < s->first ? l->state.now : s->first;
 	bool counted =
 		counts && l->state.window > bh_ledger_window_of(l, s->first) && count_window(l, s);
 	s->lately = shift(s->lately, by);

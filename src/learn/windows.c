@@ -2,10 +2,12 @@
 /*
  * Windows, and which of them were watched. The watcher's clock is one that nobody sets; the wall
  * clock only says which window it is. If that jumps, the time until then is counted where it was
- * spent, and a window to which the clock comes back is not counted a second time.
+ * spent, and a window to which the clock comes back is not counted a second time, unless it was so
+ * far ahead that it must have been wrong.
  */
 #include "ledger_parts.h"
 
+#define FAR 7	     /* windows: a clock that is set back by more was wrong before */
 #define LOST_OF 1000 /* packets: one of them lost, and the window does not count */
 
 static int64_t floor_div(int64_t value, int64_t by)
@@ -72,6 +74,17 @@ static void settle(struct bh_ledger *l, int64_t next)
 	s->watched_before = s->watched;
 }
 
+/* Windows that a clock made up which was far ahead are not to keep those from counting that come
+ * now; nor is a beginning that has not been. */
+static void set_back(struct bh_ledger *l, int64_t window)
+{
+	struct bh_ledger_state *s = &l->state;
+
+	s->first = s->now < s->first ? s->now : s->first;
+	if (s->counted != INT64_MIN && s->counted - window > FAR)
+		s->counted = window;
+}
+
 void bh_ledger_watch(struct bh_ledger *l, int64_t now, int64_t elapsed)
 {
 	struct bh_ledger_state *s = &l->state;
@@ -85,6 +98,7 @@ void bh_ledger_watch(struct bh_ledger *l, int64_t now, int64_t elapsed)
 						.length = l->config.window };
 	s->watched += elapsed;
 	s->now = now;
+	set_back(l, window);
 	if (window != s->window)
 		settle(l, window);
 	s->window = window;

@@ -173,6 +173,24 @@ static void a_window_that_comes_twice_counts_once(void **state)
 	bh_ledger_free(l);
 }
 
+/* A host whose clock was a year ahead when the first daemon came, and is right since. */
+static void a_clock_that_was_far_ahead_costs_no_year(void **state)
+{
+	struct bh_ledger *l = watched();
+	int64_t ahead = 365000;
+
+	(void)state;
+	bh_ledger_watch(l, ahead, 0);
+	bh_ledger_present(l, &web, 1);
+	watch(l, ahead, ahead + 3000);
+	assert_int_equal(bh_ledger_windows(l), 2);
+	watch(l, 500, 3000);
+	assert_int_equal(bh_ledger_windows(l), 4);
+	assert_int_equal(baseline(l, &web).windows, 4);
+	assert_int_equal(baseline(l, &web).lately, 3);
+	bh_ledger_free(l);
+}
+
 static void weekdays_are_told_apart(void **state)
 {
 	struct bh_ledger *l = watched();
@@ -319,6 +337,7 @@ int main(void)
 		cmocka_unit_test(a_window_with_loss_does_not_count),
 		cmocka_unit_test(a_clock_that_is_set_makes_no_windows),
 		cmocka_unit_test(a_window_that_comes_twice_counts_once),
+		cmocka_unit_test(a_clock_that_was_far_ahead_costs_no_year),
 		cmocka_unit_test(weekdays_are_told_apart),
 		cmocka_unit_test(a_job_is_counted_by_runs),
 		cmocka_unit_test(another_version_is_a_deploy),
