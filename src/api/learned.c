@@ -211,12 +211,21 @@ static void add_phases(cJSON *json, const struct bh_ledger *ledger)
 			cJSON_AddItemToArray(missing, cJSON_CreateNumber(i));
 }
 
+/* What the last windows brought counts until they are windows without a deploy. */
+static bool is_outlived(const struct bh_readiness *r, double more)
+{
+	return !r->by_recent || more > r->recent_windows;
+}
+
 static cJSON *answer_probability(const struct bh_readiness *r, double probability)
 {
+	double windows = ceil(bh_estimate_windows_for_quiet(r->once, probability));
 	cJSON *answer = cJSON_CreateObject();
 
+	if (r->quiet < probability && !is_outlived(r, windows - r->windows))
+		windows = (double)r->windows + r->recent_windows + 1;
 	add_number(answer, "probability", probability);
-	add_number(answer, "windows", ceil(bh_estimate_windows_for_quiet(r->once, probability)));
+	add_number(answer, "windows", windows);
 	return answer;
 }
 
@@ -225,10 +234,12 @@ static cJSON *answer_time(const struct bh_readiness_view *v, int64_t time)
 	double more = (double)(time - bh_ledger_now(v->ledger)) /
 		      (double)bh_ledger_config(v->ledger)->window;
 	uint32_t windows = v->readiness->windows + (uint32_t)fmin(more, UINT32_MAX / 2);
+	double quiet = bh_estimate_quiet(v->readiness->once, windows, 1);
 	cJSON *answer = cJSON_CreateObject();
 
 	cJSON_AddNumberToObject(answer, "windows", windows);
-	add_number(answer, "quiet", bh_estimate_quiet(v->readiness->once, windows, 1));
+	add_number(answer, "quiet",
+		   is_outlived(v->readiness, more) ? quiet : fmin(quiet, v->readiness->quiet));
 	return answer;
 }
 

@@ -127,11 +127,13 @@ static const char *windows_word(const cJSON *json)
 static void print_basis(const cJSON *json)
 {
 	if (strcmp(bh_word(json, "basis"), "recent") == 0)
-		printf("There were deploys, or new workloads: that is what the last %.0f windows brought, more than "
+		printf("There were deploys, or new workloads: that is what the last %.0f windows "
+		       "brought, more than "
 		       "those seen once tell.\n",
 		       bh_number(json, "recent_windows"));
 	else if (cJSON_IsTrue(bh_get(json, "deployed")))
-		puts("There were deploys, or new workloads, of late: the next may bring new edges.");
+		puts("There were deploys, or new workloads, of late: the next may bring new "
+		     "edges.");
 }
 
 static void print_headline(const cJSON *json)
@@ -195,6 +197,8 @@ static void print_for(const cJSON *json)
 	else
 		printf("By then, after %.0f windows, the next one is quiet with at least %.3f.\n",
 		       bh_number(answer, "windows"), at_least(bh_number(answer, "quiet"), 1000));
+	if (cJSON_IsTrue(bh_get(json, "deployed")))
+		puts("That is if no other version, and no new workload, comes meanwhile.");
 }
 
 static void print_losses(const cJSON *json)

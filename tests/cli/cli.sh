@@ -356,6 +356,26 @@ runs 0 readiness --flows "$scratch/lessons" --until 200
 prints "No whole window has been seen yet"
 runs 2 readiness --flows "$scratch/lessons" --for 2
 says "a probability such as 0.98"
+# After a deploy the answer rests on what the last windows brought, as the headline does.
+{
+	for day in {0..19}; do
+		seen $((day * 86400 + 100)) closed
+	done
+	echo '{"deploy":"netns:web","time":1555300}'
+	for day in 18 19; do
+		for port in {8001..8014}; do
+			flow netns:web netns:db $port | sed "s/^{/{\"first\":$((day * 86400 + 200)),\"last\":$((day * 86400 + 200)),\"state\":\"closed\",/"
+		done
+	done
+} >"$scratch/deployed"
+runs 0 readiness --flows "$scratch/deployed" --until 1728100 --for 0.9
+prints "Expected new blocked flows: 2 in the next window"
+prints "with a probability of 0.9: after at most 27 windows in all"
+prints "That is if no other version, and no new workload, comes meanwhile."
+runs 0 readiness --flows "$scratch/deployed" --until 1728100 --for 1970-01-24 --format json
+[[ $(jq -c '.for.quiet == .quiet and .quiet < 0.2' <<<"$out") == true ]] || fail "the answer is another one than the headline: $out"
+runs 0 readiness --flows "$scratch/deployed" --until 1728100 --for 1970-02-24 --format json
+[[ $(jq -c '.for.quiet > 0.9' <<<"$out") == true ]] || fail "a deploy never ends: $out"
 seen 100 open >>"$scratch/lessons"
 runs 3 learn --flows "$scratch/lessons"
 says "lessons:5: state: attempted, answered"
