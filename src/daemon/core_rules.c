@@ -620,6 +620,22 @@ static void propose_names(void *user, const struct bh_edge *edge, struct bh_edge
 	bh_called_get(core->called, edge->src->name, edge->dst->name, out);
 }
 
+/* Whoever applies what is proposed puts it in place of them. */
+static void describe_own_rules(const struct bh_core *core, struct bh_buffer *out)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; core->policy != NULL && i < core->policy->rule_count; i++)
+		count += core->policy->rules[i].edge_count == 0;
+	if (count > 0)
+		bh_buffer_printf(
+			out,
+			"\nRules of the active policy that a person wrote, and that are not "
+			"in it as they stand there: %zu; copy those that are to stay "
+			"(bulkhead policy show)",
+			count);
+}
+
 struct bh_policy *bh_core_propose(struct bh_core *core)
 {
 	struct bh_filter_config filters = bh_core_filters(core);
@@ -638,6 +654,7 @@ struct bh_policy *bh_core_propose(struct bh_core *core)
 	}
 	bh_proposed_edges_describe(&proposed, "bulkhead review", &header);
 	bh_core_describe_masked(core, &header);
+	describe_own_rules(core, &header);
 	bh_propose_wider(proposed.edges, proposed.count, &header);
 	struct bh_propose_input input = { .edges = proposed.edges,
 					  .edge_count = proposed.count,

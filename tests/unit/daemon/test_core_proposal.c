@@ -191,6 +191,31 @@ static void the_same_edges_are_the_same_document(void **state)
 	free(after);
 }
 
+/* They are nobody's to lose without a word. */
+static void what_a_person_wrote_is_not_lost_in_silence(void **state)
+{
+	static const char text[] =
+		"bulkhead-policy: 1\n"
+		"workloads:\n"
+		"  a: {app: a}\n"
+		"rules:\n"
+		"  - {from: a, to: world, ports: [443/tcp]}\n"
+		"  - {from: a, to: world, ports: [80/tcp], edges: [00ab00000001]}\n";
+	struct bh_error err = { 0 };
+
+	(void)state;
+	add_pod(10, "a");
+	char *before = proposal();
+	assert_null(strstr(before, "a person wrote"));
+	core->policy = bh_policy_parse(text, strlen(text), "policy.yaml", &err);
+	assert_non_null(core->policy);
+	char *after = proposal();
+	assert_non_null(strstr(after, "Rules of the active policy that a person wrote, and that "));
+	assert_non_null(strstr(after, "as they stand there: 1; copy those that are to stay"));
+	free(before);
+	free(after);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -199,6 +224,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_workloads_have_in_common_is_a_group, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(sensitive_ports_are_never_to_be_widened, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(what_a_person_wrote_is_not_lost_in_silence, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(the_same_edges_are_the_same_document, setup,
 						teardown),
