@@ -184,7 +184,8 @@ void bh_ledger_present(struct bh_ledger *ledger, const struct bh_peer *workload,
 /* One of its instances ended, after so many µs. */
 void bh_ledger_ran(struct bh_ledger *ledger, const struct bh_peer *workload, int64_t lived);
 /* One of its instances runs this version (a hash) at this time; to be told of again while it does.
- * True: it is another one than ran last, or within the last two windows, which is a deploy. */
+ * True: it is another one than ran last, or within the last two windows, which is a deploy. Of more
+ * than eight at once no other is told from them. */
 bool bh_ledger_version(struct bh_ledger *ledger, const struct bh_peer *workload, uint64_t version,
 		       int64_t time);
 /* When it last was one, µs; 0: never. */

@@ -7,6 +7,7 @@
 #include "grow.h"
 #include "ledger_parts.h"
 
+#define AT_ONCE 4	/* of a window: versions that were seen within it run side by side */
 #define VERSION_LASTS 2 /* windows: who comes back within them is no deploy */
 
 const struct bh_peer *bh_ledger_owner_peer(const struct bh_edge *edge)
@@ -220,12 +221,23 @@ static bool is_fresh(const struct bh_ledger *l, const struct bh_owner_state *s,
 	       (known == NULL || time - known->seen > VERSION_LASTS * l->config.window);
 }
 
+/* Where more versions run side by side than are told apart, nobody can say which one is new. */
+static bool has_place(const struct bh_ledger *l, struct bh_owner_state *s, int64_t time)
+{
+	const struct bh_version *oldest = oldest_version(s);
+
+	return oldest->hash == 0 || time - oldest->seen > l->config.window / AT_ONCE;
+}
+
 bool bh_ledger_version(struct bh_ledger *l, const struct bh_peer *workload, uint64_t hash,
 		       int64_t time)
 {
 	struct bh_ledger_owner *o = bh_ledger_owner_of(l, workload, time);
 	struct bh_version *known = find_version(&o->state, hash);
 	bool fresh = is_fresh(l, &o->state, known, time);
+
+	if (known == NULL && !has_place(l, &o->state, time))
+		return false;
 
 	if (known == NULL)
 		known = oldest_version(&o->state);

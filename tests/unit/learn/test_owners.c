@@ -286,6 +286,23 @@ static void instances_are_replicas(void **state)
 	bh_ledger_free(l);
 }
 
+/* A workload of ten images is not deployed each time that one of them is looked at. */
+static void too_many_versions_are_no_deploys(void **state)
+{
+	struct bh_ledger *l = watched();
+	size_t deploys = 0;
+
+	(void)state;
+	bh_ledger_watch(l, 0, 0);
+	for (int64_t time = 1000; time < 10000; time += 100)
+		for (uint64_t version = 1; version <= 10; version++)
+			deploys += bh_ledger_version(l, &web, version, time) && time > 1000;
+	assert_int_equal(deploys, 0);
+	/* As soon as there is a place. */
+	assert_true(bh_ledger_version(l, &web, 11, 10200));
+	bh_ledger_free(l);
+}
+
 static void lately_is_what_was_watched(void **state)
 {
 	struct bh_ledger *l = watched();
@@ -342,6 +359,7 @@ int main(void)
 		cmocka_unit_test(a_job_is_counted_by_runs),
 		cmocka_unit_test(another_version_is_a_deploy),
 		cmocka_unit_test(instances_are_replicas),
+		cmocka_unit_test(too_many_versions_are_no_deploys),
 		cmocka_unit_test(lately_is_what_was_watched),
 		cmocka_unit_test(who_comes_back_as_he_went_is_no_deploy),
 	};
