@@ -405,6 +405,17 @@ void bh_core_promotion_tick(struct bh_core *core, int64_t now, int64_t monotonic
 		look_at_all(core);
 }
 
+void bh_core_promotion_look(struct bh_core *core, int64_t now)
+{
+	const struct bh_instance *i;
+
+	if (core->promotion_due != 0)
+		return;
+	for (size_t at = 0; (i = bh_model_next(core->model, &at)) != NULL;)
+		if (i->workload[0] != '\0')
+			look_at_deploy(core, i->workload, now);
+}
+
 void bh_core_promotion_deployed(struct bh_core *core, const char *workload, int64_t now)
 {
 	look_at_deploy(core, workload, now);

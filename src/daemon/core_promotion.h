@@ -11,6 +11,8 @@ void bh_core_promotion_start(struct bh_core *core);
 void bh_core_promotion_load(struct bh_core *core);
 /* now: µs. Who is ready, which decisions expired, which deploys are over. */
 void bh_core_promotion_tick(struct bh_core *core, int64_t now, int64_t monotonic);
+/* Whose deploy is not over, as long as there was no tick in this run: before the first rules. */
+void bh_core_promotion_look(struct bh_core *core, int64_t now);
 /* Another version of it runs. */
 void bh_core_promotion_deployed(struct bh_core *core, const char *workload, int64_t now);
 /* Another policy is active: what it allows was not denied by it. */

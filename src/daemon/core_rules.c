@@ -259,6 +259,7 @@ static void send_rules(struct bh_core *core)
 
 	/* A new version's first connection is to meet the rules of its deploy. */
 	bh_core_learning_look(core, bh_time_now());
+	bh_core_promotion_look(core, bh_time_now());
 	struct bh_ruleset *rules = compile(core);
 
 	rules->blank = !core->has_governed && !governs(core);

@@ -300,6 +300,10 @@ static void what_waits_is_of_the_two_windows(void **state)
 	bh_core_promotion_tick(core, now + 5 * DAY, now + 5 * DAY);
 	assert_int_equal(bh_core_mode(core, "netns:web"), BH_STAGE1);
 	bh_core_treated(core, "netns:web", bh_time_now()); /* as the modes are loaded */
+	core->promotion_due = 0;
+	assert_int_equal(bh_core_mode(core, "netns:web"), BH_ENFORCE);
+	bh_core_promotion_look(core, now + 5 * DAY);
+	assert_int_equal(bh_core_mode(core, "netns:web"), BH_STAGE1);
 	bh_core_promotion_tick(core, now + 6 * DAY, now + 6 * DAY);
 	assert_int_equal(bh_core_mode(core, "netns:web"), BH_STAGE1);
 	see(core, 81, now + 6 * DAY, true);
