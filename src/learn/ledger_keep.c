@@ -16,7 +16,7 @@ bool bh_ledger_has_news(const struct bh_ledger *l)
 	for (size_t i = 0; i < BH_LEDGER_LISTS; i++)
 		if (l->dirty[i].first != NULL)
 			return true;
-	return !STAILQ_EMPTY(&l->dirty_owners) || l->gone_count > 0 ||
+	return !STAILQ_EMPTY(&l->dirty_owners) || l->gone_count > l->gone_told ||
 	       bh_scanners_has_news(l->scanners) ||
 	       memcmp(l->state.unlearned, l->saved.unlearned, sizeof(l->saved.unlearned)) != 0 ||
 	       l->state.watched - l->saved.watched >= often;
@@ -52,13 +52,21 @@ static void tell_edges(struct bh_ledger *l, enum bh_ledger_list list,
 	free(all);
 }
 
+static void tell_gone(struct bh_ledger *l, const struct bh_ledger_news *news)
+{
+	l->gone_count -= l->gone_told;
+	if (l->gone_told > 0)
+		memmove(l->gone, l->gone + l->gone_told, l->gone_count * sizeof(*l->gone));
+	for (size_t i = 0; i < l->gone_count; i++)
+		news->gone(news->user, l->gone[i].list, &l->gone[i].edge);
+	l->gone_told = l->gone_count;
+}
+
 void bh_ledger_each_news(struct bh_ledger *l, const struct bh_ledger_news *news)
 {
 	struct bh_ledger_owner *o;
 
-	for (size_t i = 0; i < l->gone_count; i++)
-		news->gone(news->user, l->gone[i].list, &l->gone[i].edge);
-	l->gone_count = 0;
+	tell_gone(l, news);
 	for (enum bh_ledger_list list = BH_EDGES; list < BH_LEDGER_LISTS; list++)
 		tell_edges(l, list, news);
 	while ((o = STAILQ_FIRST(&l->dirty_owners)) != NULL) {
@@ -82,6 +90,7 @@ void bh_ledger_mark_dirty(struct bh_ledger *l)
 	for (size_t at = 0; (o = bh_map_next(l->owners, &at)) != NULL;)
 		bh_ledger_owner_dirty(l, o);
 	bh_scanners_mark_dirty(l->scanners);
+	l->gone_told = 0;
 	l->saved = (struct bh_ledger_state) { 0 };
 }
 

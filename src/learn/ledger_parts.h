@@ -38,8 +38,8 @@ struct bh_ledger {
 	struct bh_gone {
 		enum bh_ledger_list list;
 		struct bh_edge edge;
-	} * gone; /* and not told of yet */
-	size_t gone_count, gone_capacity;
+	} * gone; /* those told of last first: until the next time nobody knows if it was saved */
+	size_t gone_told, gone_count, gone_capacity;
 	STAILQ_HEAD(, bh_ledger_owner) dirty_owners;
 };
 

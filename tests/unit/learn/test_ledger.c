@@ -708,6 +708,59 @@ static void what_could_not_be_stored_goes_out_again(void **state)
 	bh_ledger_free(ledger);
 }
 
+static void count_gone(void *user, enum bh_ledger_list list, const struct bh_edge *edge)
+{
+	(void)edge;
+	*(size_t *)user += list == BH_OPPOSED;
+}
+
+static void ignore_edge(void *user, enum bh_ledger_list list, const struct bh_edge *edge)
+{
+	(void)user;
+	(void)list;
+	(void)edge;
+}
+
+static size_t gone(struct bh_ledger *ledger)
+{
+	size_t count = 0;
+	const struct bh_ledger_news news = {
+		ignore_edge,  count_gone,
+		ignore_owner, { ignore_replica, ignore_walk, ignore_contact, NULL },
+		ignore_whole, &count
+	};
+
+	bh_ledger_each_news(ledger, &news);
+	return count;
+}
+
+/* Or else it is there again after the next restart: denied, and waiting. */
+static void what_could_not_be_removed_goes_out_again(void **state)
+{
+	struct bh_ledger *ledger = bh_ledger_new(&config);
+	struct bh_contact c = contact();
+	struct bh_edge like = { .src = &web, .dst = &api, .proto = IPPROTO_TCP };
+
+	(void)state;
+	c.denied = true;
+	for (c.port = 1; c.port <= 3; c.port++)
+		bh_ledger_observe(ledger, &c);
+	like.port = 1;
+	bh_ledger_forget(ledger, BH_OPPOSED, &like);
+	assert_int_equal(gone(ledger), 1);
+	bh_ledger_mark_dirty(ledger);
+	like.port = 2;
+	bh_ledger_forget(ledger, BH_OPPOSED, &like);
+	assert_true(bh_ledger_has_news(ledger));
+	assert_int_equal(gone(ledger), 2);
+	assert_false(bh_ledger_has_news(ledger));
+	like.port = 3;
+	bh_ledger_forget(ledger, BH_OPPOSED, &like);
+	assert_int_equal(gone(ledger), 1);
+	assert_int_equal(gone(ledger), 0);
+	bh_ledger_free(ledger);
+}
+
 /* So that nobody hides what others are denied behind his own. */
 static void nobody_fills_more_than_his_part(void **state)
 {
@@ -779,6 +832,7 @@ int main(void)
 		cmocka_unit_test(restoring_replaces_an_edge_of_the_same_key),
 		cmocka_unit_test(only_what_changed_is_stored),
 		cmocka_unit_test(what_could_not_be_stored_goes_out_again),
+		cmocka_unit_test(what_could_not_be_removed_goes_out_again),
 		cmocka_unit_test(nobody_fills_more_than_his_part),
 	};
 
