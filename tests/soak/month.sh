@@ -26,7 +26,7 @@ page() {
 }
 # chapter TITLE TEXT: a step, and what there is to say to it.
 chapter() {
-	step "window $(($(window_now) - first)): $1"
+	step "$1"
 	page
 	page "## $1"
 	page
@@ -175,11 +175,6 @@ undisturbed() {
 	[ "$(failures)" = "$forgiven" ] || fail "$(($(failures) - forgiven)) calls of the shop failed: $(grep -H '' "$shared"/*.done)"
 	[ "$(calls)" -gt 100 ] || fail "the shop does nothing"
 }
-serves() {
-	[ "$(calls)" -gt 50 ]
-}
-eventually 20 serves || fail "the shop does not open: $(cat "$shared"/*.done "$scratch/visitors.log")"
-
 # find_id SRC DST PORT: prints the edge's, whatever is thought of it; fails where there is none.
 find_id() {
 	bh review --all --format json | jq -er --arg s "$1" --arg d "$2" --argjson p "$3" \
@@ -213,13 +208,15 @@ mode_of() {
 first=$(($(window_now) + 1))
 while [ "$(window_now)" -lt $first ]; do sleep 0.05; done
 start_daemon
+# Not before: an answer that nobody saw names nothing, and what was asked for just then would be an address.
+touch "$shared/open"
 forgive
 
 page "# A month"
 page
 page "What an operator reads from the first look to enforcement: a shop of eight services on a real Docker engine, with
-windows of $length seconds instead of days, so that a month takes $((35 * length / 60)) minutes. \`tests/soak/month.sh\` runs it, checks every
-statement below, and writes this page from what the commands print:
+windows of $length seconds instead of days, so that a month takes $((35 * length / 60)) minutes. \`tests/soak/month.sh\` runs it, checks what
+is read at each step, and writes this page from what the commands print:
 
     sudo BULKHEAD_FULL=1 BULKHEAD_REPORTS=\$PWD/docs meson test -C build/gcc month     # or: sudo scripts/test --full
 
@@ -286,7 +283,8 @@ reads "a name outside: only a person can say whether it belongs here" "seen in o
 	"found while its source tried other destinations in vain, as a scanner does" "a sensitive port, first seen"
 remark "The first intruder looks like a habit: both replicas, every window, from the beginning. Nothing but a person's
 knowledge tells \`stats.metrics-cdn.example\` from \`pay.example\`, so that is who is asked. The second one gave itself away
-three times. The monthly job ran once: its edge may pass for 35 windows, with that reservation."
+by its scan, and by coming late to a sensitive port. The monthly job ran once: its edge may pass for 35 windows, with that
+reservation."
 show "bulkhead review accept $(id compose:shop/api dns:pay.example 443) --why 'our payment provider'" || fail "accept"
 show "bulkhead review reject $(id compose:shop/api dns:stats.metrics-cdn.example 443) --why 'nobody here knows it: incident 17'" || fail "reject"
 show "bulkhead review reject $(id compose:shop/web compose:shop/db 5432) --why 'web has no business there: incident 18'" || fail "reject"
@@ -428,7 +426,7 @@ state_is compose:shop/api compose:shop/archive 9000 denied review denied
 show "bulkhead review accept $(id compose:shop/api compose:shop/queue 5672) $(id compose:shop/api compose:shop/archive 9000) --why 'version 2'" || fail "accept"
 show "bulkhead policy diff"
 show "bulkhead policy propose > policy.yaml && bulkhead policy apply policy.yaml --why 'the deploy of window 24'" || fail "apply"
-event_is '.kind == "mode" and (.text | startswith("compose:shop/api: stage1 → enforce"))'
+event_is '.kind == "mode" and (.text | startswith("compose:shop/api: stage1 → enforce: the 2 windows"))'
 show "bulkhead events --limit 1000 | grep 'shop/api: ' | tail -n 1"
 reads "compose:shop/api: stage1 → enforce: the 2 windows after its deploy are over"
 sleep 3
@@ -445,14 +443,16 @@ event_is '.kind == "denied" and .src.workload == "compose:shop/cron" and .dst.wo
 show "bulkhead events | grep 'billing 8500' | tail -n 1"
 reads "compose:shop/cron → compose:shop/billing 8500/tcp refused: no rule lets compose:shop/cron open 8500/tcp"
 waits compose:shop/cron compose:shop/billing 8500
+sleep 5 # it is counted when it has ended
 show "bulkhead review"
-reads "the active policy does not allow it"
+reads "the active policy does not allow it: tried 1 time, in 1 window"
 show "bulkhead review accept $(id compose:shop/cron compose:shop/billing 8500) --why 'the books are closed by it'" || fail "accept"
 show "bulkhead policy diff"
 show "bulkhead policy propose > policy.yaml && bulkhead policy apply policy.yaml --why 'the closing of the books'" || fail "apply"
 until_window 29 20
 inside cron-1 once billing 8500 || fail "the closing is refused although it was accepted"
-remark "The job failed once, and the next try passes. Had cron been left in stage 1, it would have passed at once and been told."
+remark "The job failed once, and the next try passes. Had cron and billing been left in stage 1, it would have passed at
+once and been told: neither is outside, and the port is not a sensitive one."
 
 until_window 30 20
 inside cron-1 once archive 9000 || fail "the weekly job is refused"
@@ -465,7 +465,7 @@ show "bulkhead review --all --workload compose:shop/cron"
 state_is compose:shop/cron compose:shop/billing 8443 edge accepted ""
 show "bulkhead readiness compose:shop/cron"
 reads "Schedules that the edges keep:"
-remark "It takes three runs until a schedule is told; the next one is two months away."
+remark "It takes three runs until a schedule is told; the third is a month away."
 bh readiness --format json | jq -e 'all(.schedules[]; .port != 8443)' >/dev/null || fail "a schedule after two runs"
 inside web-2 scan 21 22 23 2375 3389 5432 5672 6379 8080 9000 >"$scratch/scanned"
 remark "Whoever is on web now scans everybody, goes for the database and calls outside. Of all these ports it

@@ -8,6 +8,7 @@ shopkeeper.py run NAME DUTY...  does its duties until it is ended, and writes to
     dns                         answers any name of SHARED/names with its address
     call:WHO:PORT:SECONDS       asks one of those whose addresses are in SHARED/WHO, in turn
     name:NAME:PORT:SECONDS      asks SHARED/dns for the name, and then that address
+    Who asks begins when there is a file SHARED/open.
 shopkeeper.py once WHO PORT     one such call; its exit status says whether it was answered
 shopkeeper.py once-name NAME PORT
 shopkeeper.py scan PORT...      knocks at each port of everybody, as one who looks around; prints how many answered
@@ -104,6 +105,8 @@ def serve(port):
 
 def again_and_again(duty, ask, seconds):
     done[duty] = [0, 0]
+    while not (SHARED / "open").exists():
+        time.sleep(0.1)
     while True:
         done[duty][0 if ask() else 1] += 1
         time.sleep(seconds)
