@@ -220,7 +220,7 @@ is read at each step, and writes this page from what the commands print:
 
     sudo BULKHEAD_FULL=1 BULKHEAD_REPORTS=\$PWD/docs meson test -C build/gcc month     # or: sudo scripts/test --full
 
-$(date -u +%F), version $(git -C "$soak" describe --always --dirty --exclude '*' 2>/dev/null), Docker $(d version -f '{{.Server.Version}}'). *Window 9* below is the tenth day of a real month.
+$(date -u +%F), $("$bulkhead" --version), Docker $(d version -f '{{.Server.Version}}'). *Window 9* below is the tenth day of a real month.
 No step uses \`--anyway\`.
 
 | window | what happens |
