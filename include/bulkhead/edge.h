@@ -46,6 +46,7 @@ struct bh_edge {
 	int64_t last_window; /* index of the newest of them */
 	uint32_t hours;	     /* the same of the 24th parts of windows */
 	int64_t last_hour;
+	uint32_t shared_hours; /* of these hours: those in which its source had several replicas */
 	uint32_t gap; /* windows between the newest of them and the one before; 0: none was */
 	uint32_t longest_gap; /* … and the most there were between two of them */
 	uint32_t even_gaps;   /* as many in a row, up to the newest, were like that one */

@@ -15,6 +15,7 @@ struct bh_entry {
 	int64_t last_hour;			   /* index; floor(last_hour / 24) is the window */
 	uint16_t windows, hours, gap, longest_gap; /* these and even_gaps stay at their greatest */
 	uint16_t port;
+	uint16_t shared_hours;
 	uint8_t proto;
 	uint8_t even_gaps;
 	bool held : 1;

@@ -101,7 +101,7 @@ static bool is_late(const struct bh_owner *o, const struct bh_edge *e, int64_t w
 static bool is_one_replicas(const struct bh_owner *o, const struct bh_edge *e)
 {
 	return !o->job && o->replicas >= 2 && bh_edge_replicas(e) == 1 &&
-	       ((double)e->hours - 1) * log(o->replicas) > log(NO_CHANCE);
+	       ((double)e->shared_hours - 1) * log(o->replicas) > log(NO_CHANCE);
 }
 
 static bool is_unused(const struct bh_ledger *l, const struct bh_edge *e)
@@ -239,7 +239,7 @@ void bh_filter_explain(const struct bh_ledger *l, const struct bh_edge *e, enum 
 	case BH_FILTER_ONE_REPLICA:
 		bh_buffer_printf(out,
 				 "in all of its %" PRIu32 " hours only one of %u replicas did it",
-				 e->hours, bh_ledger_owner(l, e).replicas);
+				 e->shared_hours, bh_ledger_owner(l, e).replicas);
 		break;
 	case BH_FILTER_LATE_SENSITIVE:
 		explain_late(l, e, "a sensitive port", out);

@@ -92,6 +92,7 @@ struct bh_edge bh_ledger_view(const struct bh_entry *e)
 				  .last_window = bh_ledger_hours_window(e->last_hour),
 				  .hours = e->hours,
 				  .last_hour = e->last_hour,
+				  .shared_hours = e->shared_hours,
 				  .gap = e->gap,
 				  .longest_gap = e->longest_gap,
 				  .even_gaps = e->even_gaps,
@@ -341,6 +342,13 @@ static void note_gap(struct bh_entry *e, int64_t windows)
 		e->longest_gap = gap;
 }
 
+/* Of one that was alone nobody else could have done it. Who learns from a record knows of replicas
+ * by what they do alone, and takes those of the end for those of the whole time. */
+static bool is_shared(const struct bh_ledger *l, const struct bh_entry *e)
+{
+	return !l->config.watched || bh_ledger_replicas(l, e->src) >= 2;
+}
+
 /* An hour that has not begun is one that a clock made up which was set back since. */
 static void note_hour(const struct bh_ledger *l, struct bh_entry *e, int64_t time)
 {
@@ -355,6 +363,8 @@ static void note_hour(const struct bh_ledger *l, struct bh_entry *e, int64_t tim
 	if (e->windows == 0 || window != last)
 		count_up(&e->windows);
 	count_up(&e->hours);
+	if (is_shared(l, e))
+		count_up(&e->shared_hours);
 	e->last_hour = hour;
 }
 

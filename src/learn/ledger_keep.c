@@ -183,6 +183,7 @@ void bh_ledger_restore_edge(struct bh_ledger *l, enum bh_ledger_list list,
 	e->windows = within(edge->windows);
 	e->hours = within(edge->hours);
 	e->last_hour = edge->last_hour;
+	e->shared_hours = within(edge->shared_hours);
 	e->gap = within(edge->gap);
 	e->longest_gap = within(edge->longest_gap);
 	e->even_gaps = edge->even_gaps < UINT8_MAX ? (uint8_t)edge->even_gaps : UINT8_MAX;

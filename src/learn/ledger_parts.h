@@ -66,6 +66,8 @@ struct bh_ledger_owner *bh_ledger_owner_of(struct bh_ledger *ledger, const struc
 /* The bit of a replica in its bitmaps; none: 0. */
 uint64_t bh_ledger_replica_bit(struct bh_ledger *ledger, struct bh_ledger_owner *owner,
 			       uint64_t replica);
+/* How many it has, by what is known; who: one of the ledger's peers. */
+unsigned bh_ledger_replicas(const struct bh_ledger *ledger, const struct bh_peer *who);
 /* It opened a connection. */
 void bh_ledger_note_replica(struct bh_ledger *ledger, struct bh_ledger_owner *owner,
 			    uint64_t replica, int64_t time);

@@ -368,6 +368,13 @@ int64_t bh_ledger_audited(const struct bh_ledger *l, const struct bh_peer *workl
 	return o != NULL ? o->state.audited : 0;
 }
 
+unsigned bh_ledger_replicas(const struct bh_ledger *l, const struct bh_peer *who)
+{
+	const struct bh_ledger_owner *o = bh_map_get(l->owners, &who, sizeof(who));
+
+	return o != NULL ? replicas(&o->state) : 0;
+}
+
 struct bh_owner bh_ledger_owner(const struct bh_ledger *l, const struct bh_edge *edge)
 {
 	const struct bh_ledger_owner *o = find(l, bh_ledger_owner_peer(edge));

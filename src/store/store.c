@@ -114,6 +114,7 @@ static const char *const schema[SCHEMA_VERSION] = {
 	"NULL,"
 	" flow TEXT NOT NULL, PRIMARY KEY (edge, newest)) WITHOUT ROWID;"
 	"PRAGMA user_version = 6;",
+	"ALTER TABLE ledger ADD COLUMN shared_hours INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE owners ADD COLUMN lately INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE learning ADD COLUMN length INTEGER NOT NULL DEFAULT 0;"
 	"PRAGMA user_version = 7;",

@@ -29,7 +29,7 @@ _Static_assert(STATEMENTS <= BH_STORE_LEDGER_STATEMENTS, "each has its place");
 
 static const char *const sql[STATEMENTS] = {
 	[SAVE_EDGE] = "INSERT OR REPLACE INTO ledger VALUES"
-		      " (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		      " (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[LOAD_EDGES] = "SELECT * FROM ledger ORDER BY list, first",
 	[DROP_EDGE] = "DELETE FROM ledger WHERE list = ? AND src_kind = ? AND src = ?"
 		      " AND dst_kind = ? AND dst = ? AND proto = ? AND port = ?",
@@ -116,6 +116,7 @@ static void save_edge(void *user, enum bh_ledger_list list, const struct bh_edge
 	sqlite3_bind_int(q, 20, e->held);
 	sqlite3_bind_int(q, 21, e->lossy);
 	sqlite3_bind_int(q, 22, e->heard);
+	sqlite3_bind_int64(q, 23, e->shared_hours);
 	run(s, q);
 }
 
@@ -295,6 +296,7 @@ static void read_edge(sqlite3_stmt *q, void *ledger)
 	e.held = sqlite3_column_int(q, 19) != 0;
 	e.lossy = sqlite3_column_int(q, 20) != 0;
 	e.heard = sqlite3_column_int(q, 21) != 0;
+	e.shared_hours = (uint32_t)sqlite3_column_int64(q, 22);
 	bh_ledger_restore_edge(ledger, (enum bh_ledger_list)list, &e);
 }
 

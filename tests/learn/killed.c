@@ -152,13 +152,14 @@ static struct bh_buffer *add_line(struct lines *lines)
 
 static void put_edge(void *user, enum bh_ledger_list list, const struct bh_edge *e)
 {
-	bh_buffer_printf(add_line(user),
-			 "edge %d %d:%s %d:%s %u/%u %ld-%ld n=%lu a=%lu b=%lu r=%lx w=%u h=%u@%ld "
-			 "g=%u,%u,%u %d%d%d",
-			 (int)list, e->src->kind, e->src->name, e->dst->kind, e->dst->name, e->port,
-			 e->proto, e->first, e->last, e->connections, e->answered, e->bytes,
-			 e->replicas, e->windows, e->hours, e->last_hour, e->gap, e->longest_gap,
-			 e->even_gaps, e->held, e->lossy, e->heard);
+	bh_buffer_printf(
+		add_line(user),
+		"edge %d %d:%s %d:%s %u/%u %ld-%ld n=%lu a=%lu b=%lu r=%lx w=%u h=%u,%u@%ld "
+		"g=%u,%u,%u %d%d%d",
+		(int)list, e->src->kind, e->src->name, e->dst->kind, e->dst->name, e->port,
+		e->proto, e->first, e->last, e->connections, e->answered, e->bytes, e->replicas,
+		e->windows, e->hours, e->shared_hours, e->last_hour, e->gap, e->longest_gap,
+		e->even_gaps, e->held, e->lossy, e->heard);
 }
 
 static void put_owner(void *user, const struct bh_owner_state *o)

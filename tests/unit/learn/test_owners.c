@@ -345,6 +345,26 @@ static void who_comes_back_as_he_went_is_no_deploy(void **state)
 	bh_ledger_free(l);
 }
 
+/* What one did while it was alone does not tell it from others that came later. */
+static void hours_alone_are_nobodys_habit(void **state)
+{
+	struct bh_ledger *l = watched();
+	struct bh_edge like = { .src = &web, .dst = &api, .proto = IPPROTO_TCP, .port = 80 }, e;
+
+	(void)state;
+	bh_ledger_watch(l, 0, 0);
+	bh_ledger_present(l, &web, 1);
+	for (int hour = 0; hour < 10; hour++)
+		seen_from(l, 1, hour * WINDOW / BH_HOURS + 1);
+	bh_ledger_present(l, &web, 3);
+	for (int hour = 10; hour < 14; hour++)
+		seen_from(l, 1, hour * WINDOW / BH_HOURS + 1);
+	assert_true(bh_ledger_find(l, BH_EDGES, &like, &e));
+	assert_int_equal(e.hours, 14);
+	assert_int_equal(e.shared_hours, 4);
+	bh_ledger_free(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -359,6 +379,7 @@ int main(void)
 		cmocka_unit_test(a_job_is_counted_by_runs),
 		cmocka_unit_test(another_version_is_a_deploy),
 		cmocka_unit_test(instances_are_replicas),
+		cmocka_unit_test(hours_alone_are_nobodys_habit),
 		cmocka_unit_test(too_many_versions_are_no_deploys),
 		cmocka_unit_test(lately_is_what_was_watched),
 		cmocka_unit_test(who_comes_back_as_he_went_is_no_deploy),

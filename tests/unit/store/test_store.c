@@ -232,6 +232,7 @@ static void assert_same_edge(const struct bh_edge *a, const struct bh_edge *b)
 	assert_int_equal(a->held, b->held);
 	assert_int_equal(a->lossy, b->lossy);
 	assert_int_equal(a->heard, b->heard);
+	assert_int_equal(a->shared_hours, b->shared_hours);
 }
 
 static void edges_survive_to_the_last_bit(void **state)
@@ -246,7 +247,8 @@ static void edges_survive_to_the_last_bit(void **state)
 	extreme.first = INT64_MIN;
 	extreme.last = INT64_MAX;
 	extreme.connections = extreme.answered = extreme.bytes = extreme.replicas = UINT64_MAX;
-	extreme.windows = extreme.hours = extreme.gap = extreme.longest_gap = UINT16_MAX;
+	extreme.windows = extreme.hours = extreme.gap = extreme.longest_gap = extreme.shared_hours =
+		UINT16_MAX;
 	extreme.even_gaps = UINT8_MAX;
 	extreme.last_hour = INT64_MIN;
 	extreme.last_window = INT64_MIN / 24 - 1; /* rounded down */
@@ -397,14 +399,16 @@ static void edges_of_unknown_kind_are_left_out(void **state)
 	bh_store_close(store);
 	execute("INSERT INTO ledger SELECT list, 99, 'x', dst_kind, dst, proto, port, first, last,"
 		" connections, answered, bytes, replicas, windows, hours, last_hour, gap,"
-		" longest_gap, even_gaps, held, lossy, heard FROM ledger");
+		" longest_gap, even_gaps, held, lossy, heard, shared_hours FROM ledger");
 	execute("INSERT INTO ledger SELECT list, src_kind, 'y', 355, dst, proto, port, first, last,"
 		" connections, answered, bytes, replicas, windows, hours, last_hour, gap,"
-		" longest_gap, even_gaps, held, lossy, heard FROM ledger WHERE src = 'web-1'");
+		" longest_gap, even_gaps, held, lossy, heard, shared_hours FROM ledger WHERE src = "
+		"'web-1'");
 	execute("INSERT INTO ledger SELECT 7, src_kind, src, dst_kind, dst, proto, port, first, "
 		"last,"
 		" connections, answered, bytes, replicas, windows, hours, last_hour, gap,"
-		" longest_gap, even_gaps, held, lossy, heard FROM ledger WHERE src = 'web-1'");
+		" longest_gap, even_gaps, held, lossy, heard, shared_hours FROM ledger WHERE src = "
+		"'web-1'");
 	store = open_store();
 	assert_int_equal(load_edges(store, &edges, NULL), 0);
 	assert_int_equal(edges.count, 1);
