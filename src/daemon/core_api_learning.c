@@ -263,9 +263,11 @@ static void tell(struct bh_core *core, const struct choice *c, const struct bh_d
 			      *d->why != '\0' ? ": " : "", d->why);
 }
 
-static void demote(struct bh_core *core, const char *workload, int64_t now, cJSON *demoted)
+static void demote(struct bh_core *core, const struct bh_edge *edge, int64_t now, cJSON *demoted)
 {
-	if (bh_core_demote(core, workload, now))
+	const char *workload = bh_core_refuser(core, edge);
+
+	if (workload != NULL && bh_core_demote(core, workload, now))
 		cJSON_AddItemToArray(demoted, cJSON_CreateString(workload));
 }
 
@@ -276,10 +278,8 @@ static void carry_out(struct bh_core *core, const struct choice *c, struct bh_de
 		d->opposed = c->items[i].list == BH_OPPOSED;
 		bh_ledger_decide(core->ledger, &c->items[i].edge, d);
 	}
-	for (size_t i = 0; d->accepted && i < c->count; i++) {
-		demote(core, c->items[i].edge.src->name, d->time, demoted);
-		demote(core, c->items[i].edge.dst->name, d->time, demoted);
-	}
+	for (size_t i = 0; d->accepted && i < c->count; i++)
+		demote(core, &c->items[i].edge, d->time, demoted);
 }
 
 static cJSON *rows(const struct choice *c)

@@ -424,23 +424,36 @@ void bh_core_promotion_deployed(struct bh_core *core, const char *workload, int6
 /* --- back ------------------------------------------------------------------------------------- */
 
 struct approvals {
+	const struct bh_core *core;
 	const char *workload;
 	int64_t since;
 	unsigned count;
 };
 
+const char *bh_core_refuser(const struct bh_core *core, const struct bh_edge *edge)
+{
+	const struct bh_peer *ends[] = { edge->src, edge->dst };
+
+	for (size_t i = 0; i < 2; i++)
+		if (ends[i]->kind == BH_PEER_WORKLOAD &&
+		    bh_core_mode_set(core, ends[i]->name) >= BH_STAGE1)
+			return ends[i]->name;
+	return NULL;
+}
+
 static void count_approval(void *user, const struct bh_edge *like, const struct bh_decision *d)
 {
 	struct approvals *a = user;
+	const char *refuser = bh_core_refuser(a->core, like);
 
-	a->count += d->accepted && d->opposed && d->time >= a->since &&
-		    (strcmp(like->src->name, a->workload) == 0 ||
-		     strcmp(like->dst->name, a->workload) == 0);
+	a->count += d->accepted && d->opposed && d->time >= a->since && refuser != NULL &&
+		    strcmp(refuser, a->workload) == 0;
 }
 
 bool bh_core_demote(struct bh_core *core, const char *workload, int64_t now)
 {
-	struct approvals a = { .workload = workload,
+	struct approvals a = { .core = core,
+			       .workload = workload,
 			       .since = now - APPROVALS_WITHIN * core->config.window };
 	struct bh_error err = { 0 };
 

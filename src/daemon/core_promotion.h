@@ -33,6 +33,9 @@ void bh_core_standing(void *user, const char *workload, uint8_t *mode,
  * one may always. */
 int bh_core_promotion_check(const struct bh_core *core, const struct bh_readiness *readiness,
 			    const char *workload, uint8_t mode, struct bh_error *err);
+/* Whose denial it was, or would be: the source's, if that refuses anything, else the destination's.
+ * NULL: nobody's. */
+const char *bh_core_refuser(const struct bh_core *core, const struct bh_edge *edge);
 /* Back to audit, if a person found enough of what it was denied to be legitimate. Whether it was.
  */
 bool bh_core_demote(struct bh_core *core, const char *workload, int64_t now);
