@@ -9,6 +9,7 @@
 #include "address.h"
 #include "core_api.h"
 #include "core_posture.h"
+#include "core_promotion.h"
 #include "ruleset.h"
 #include "timefmt.h"
 
@@ -318,6 +319,22 @@ static void say_missing_names(const struct bh_core *core, cJSON *list)
 	bh_buffer_free(&who);
 }
 
+/* It was an event once; it holds until somebody decides. */
+static void say_who_waits_for_review(const struct bh_core *core, cJSON *list)
+{
+	size_t count = bh_core_relaxed_for_review(core);
+
+	if (count > 0)
+		say(list,
+		    count == 1
+			    ? "%zu workload that is to be enforced stays in stage 1: what it was "
+			      "denied after its deploy waits for a person (bulkhead review)"
+			    : "%zu workloads that are to be enforced stay in stage 1: what they "
+			      "were denied after their deploys waits for a person (bulkhead "
+			      "review)",
+		    count);
+}
+
 static void say_refused_answers(const struct bh_core *core, cJSON *list)
 {
 	uint64_t refused = bh_answers_refused(core->answers);
@@ -377,6 +394,7 @@ cJSON *bh_core_unknown(const struct bh_core *core)
 		    uncovered.enforced);
 	say_missing_names(core, list);
 	say_refused_answers(core, list);
+	say_who_waits_for_review(core, list);
 	bh_core_renamed_say(core, list);
 	bh_core_say_faults(core, list);
 	say_whether_capture_runs(core, list);

@@ -59,6 +59,16 @@ bool bh_core_is_relaxed(const struct bh_core *core, const char *workload)
 	return t != NULL && t->deploy != 0;
 }
 
+size_t bh_core_relaxed_for_review(const struct bh_core *core)
+{
+	const struct treatment *t;
+	size_t count = 0;
+
+	for (size_t position = 0; (t = bh_map_next(core->treatments, &position)) != NULL;)
+		count += t->deploy != 0 && t->waits;
+	return count;
+}
+
 static struct bh_question question_of(const struct bh_core *core, const struct bh_edge *edge)
 {
 	struct bh_question question = { .proto = edge->proto,

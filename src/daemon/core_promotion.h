@@ -21,6 +21,8 @@ void bh_core_promotion_policy(struct bh_core *core);
 void bh_core_treated(struct bh_core *core, const char *workload, int64_t since);
 /* Enforced, and treated as in stage 1 for a while. */
 bool bh_core_is_relaxed(const struct bh_core *core, const char *workload);
+/* How many are so because a person has not decided on what they were denied after a deploy. */
+size_t bh_core_relaxed_for_review(const struct bh_core *core);
 
 /* What goes for the daemon's ledger; its ports are the configuration's. */
 struct bh_filter_config bh_core_filters(const struct bh_core *core);

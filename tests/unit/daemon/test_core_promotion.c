@@ -297,6 +297,8 @@ static void what_waits_is_of_the_two_windows(void **state)
 	see(core, 81, now, true);
 	deploy(core, now + DAY / 2);
 	see(core, 82, now + DAY, true);
+	bh_core_promotion_look(core, now + DAY);
+	assert_int_equal(bh_core_relaxed_for_review(core), 0); /* the windows are not over */
 	bh_core_promotion_tick(core, now + 5 * DAY, now + 5 * DAY);
 	assert_int_equal(bh_core_mode(core, "netns:web"), BH_STAGE1);
 	bh_core_treated(core, "netns:web", bh_time_now()); /* as the modes are loaded */
@@ -306,11 +308,13 @@ static void what_waits_is_of_the_two_windows(void **state)
 	assert_int_equal(bh_core_mode(core, "netns:web"), BH_STAGE1);
 	bh_core_promotion_tick(core, now + 6 * DAY, now + 6 * DAY);
 	assert_int_equal(bh_core_mode(core, "netns:web"), BH_STAGE1);
+	assert_int_equal(bh_core_relaxed_for_review(core), 1);
 	see(core, 81, now + 6 * DAY, true);
 	see(core, 83, now + 6 * DAY, true);
 	bh_ledger_decide(core->ledger, &like, &no);
 	bh_core_promotion_tick(core, now + 7 * DAY, now + 7 * DAY);
 	assert_int_equal(bh_core_mode(core, "netns:web"), BH_ENFORCE);
+	assert_int_equal(bh_core_relaxed_for_review(core), 0);
 	/* Once it is over it is. */
 	no.expires = no.time;
 	bh_ledger_decide(core->ledger, &like, &no);
