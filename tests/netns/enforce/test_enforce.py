@@ -12,7 +12,7 @@ import traceback
 
 import frames
 from frames import BROADCAST, advert, arp, discovery, ether, icmpv6, ipv4, ipv6, lladdr, tagged, tcp, udp
-from world import SETTLE, Enforcer, Log, World, run
+from world import SETTLE, Enforcer, Log, World, missing_here, run
 
 SYN, RST, ACK = 0x02, 0x04, 0x10
 
@@ -1307,11 +1307,8 @@ def test_logs_are_limited_and_counters_are_not(w):
 
 
 def main():
-    if os.geteuid() != 0:
-        print("SKIPPED: needs root")
-        return 77
-    if subprocess.run(["unshare", "-n", "true"], capture_output=True).returncode != 0:
-        print("SKIPPED: network namespaces cannot be made here")
+    if missing := missing_here():
+        print(f"SKIPPED: {missing}")
         return 77
     wanted = sys.argv[2:]
     tests = [(n, f) for n, f in globals().items()

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from world import SETTLE, Enforcer, Log, World
+from world import SETTLE, Enforcer, Log, World, missing_here
 
 PORTS = range(5000, 5006)
 SENSITIVE = (5001, 5004)
@@ -205,11 +205,8 @@ def run_all(w, program, policies, first):
 
 
 def main():
-    if os.geteuid() != 0:
-        print("SKIPPED: needs root")
-        return 77
-    if subprocess.run(["unshare", "-n", "true"], capture_output=True).returncode != 0:
-        print("SKIPPED: network namespaces cannot be made here")
+    if missing := missing_here():
+        print(f"SKIPPED: {missing}")
         return 77
     policies = int(sys.argv[3]) if len(sys.argv) > 3 else 40
     first = int(sys.argv[4]) if len(sys.argv) > 4 else 1

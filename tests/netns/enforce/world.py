@@ -24,6 +24,21 @@ def run(command):
     return subprocess.run(command, shell=True, check=True, capture_output=True, text=True).stdout
 
 
+def missing_here():
+    """The privilege or feature of the kernel without which there is no such host; None: all is there. What else
+    goes wrong is a failure."""
+    if os.geteuid() != 0:
+        return "needs root"
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if libc.unshare(CLONE_NEWNET) == 0 else ctypes.get_errno())
+    error = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if error in (errno.EPERM, errno.EINVAL, errno.ENOSYS):
+        return f"network namespaces cannot be made here: {os.strerror(error)}"
+    assert error == 0, os.strerror(error)
+    return None
+
+
 def mac_bytes(mac):
     return bytes(int(part, 16) for part in mac.split(":"))
 
