@@ -4,11 +4,12 @@
 # every answer.
 # shellcheck source=tests/common.sh
 . "$(dirname "$0")/../common.sh"
+# shellcheck source=tests/netns/lab_names.sh
+. "$(dirname "$0")/lab_names.sh"
 
 [ -e /run/netns/bulkhead-lab ] && fail "a lab is up already: bulkhead lab down"
 needs nft
 host="bulkhead-lab"
-dns="$(dirname "$0")/dns.py"
 write_config "runtimes: {docker: off}"
 "$bulkhead" lab up >/dev/null || fail "lab up"
 at_end '"$bulkhead" lab down'
@@ -17,14 +18,7 @@ for last in 11 12 13 14 15 16 17 18 19 21 22 23 24 25 26 27 28; do
 done
 start_daemon
 
-# within NAME COMMAND...: in a namespace of the lab.
-within() {
-	nsenter --net="/run/netns/$1" "${@:2}"
-}
-nsenter --net=/run/netns/lab-db python3 "$dns" serve "$scratch/serving" &
-server=$!
-at_end "kill $server 2>/dev/null"
-eventually 5 test -e "$scratch/serving" || fail "the name server does not start"
+serve_names
 
 # ask NAMESPACE NAME [28]: prints the address that it is given.
 ask() {

@@ -4,10 +4,11 @@
 # and answers that nobody asked for.
 # shellcheck source=tests/common.sh
 . "$(dirname "$0")/../common.sh"
+# shellcheck source=tests/netns/lab_names.sh
+. "$(dirname "$0")/lab_names.sh"
 
 [ -e /run/netns/bulkhead-lab ] && fail "a lab is up already: bulkhead lab down"
 host="bulkhead-lab"
-dns="$(dirname "$0")/dns.py"
 write_config "runtimes: {docker: off}"
 # The name in a ClientHello is to stand behind what is kept of other packets.
 sed -i "s/report_interval: 1s/&, snaplen: 128/" "$scratch/bulkhead.yaml"
@@ -15,14 +16,7 @@ sed -i "s/report_interval: 1s/&, snaplen: 128/" "$scratch/bulkhead.yaml"
 at_end '"$bulkhead" lab down'
 start_daemon
 
-# within NAME COMMAND...: in a namespace of the lab.
-within() {
-	nsenter --net="/run/netns/$1" "${@:2}"
-}
-nsenter --net=/run/netns/lab-db python3 "$dns" serve "$scratch/serving" &
-server=$!
-at_end "kill $server 2>/dev/null"
-eventually 5 test -e "$scratch/serving" || fail "the name server does not start"
+serve_names
 
 # visit NAME ADDRESS: a connection from there to port 443; prints the port that it came from.
 visit() {

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "../learn/contact.h"
 #include "core_fixture.h"
 #include "core_promotion.h"
 #include "grow.h"
@@ -85,18 +86,10 @@ static void apply(struct bh_core *core, const char *text)
 
 static void see(struct bh_core *core, uint16_t port, int64_t time, bool denied)
 {
-	const struct bh_contact c = { .src = &web,
-				      .dst = &db,
-				      .proto = IPPROTO_TCP,
-				      .port = port,
-				      .replica = 1,
-				      .time = time,
-				      .direction = BH_DIRECTION_SYN,
-				      .answered = !denied,
-				      .teaches = !denied,
-				      .ends = true,
-				      .denied = denied };
+	struct bh_contact c = contact_of(&web, &db, port, time);
 
+	c.answered = c.teaches = !denied;
+	c.denied = denied;
 	bh_ledger_observe(core->ledger, &c);
 }
 

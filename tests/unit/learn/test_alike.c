@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../random.h"
 #include "alike.h"
 #include "grow.h"
 
@@ -118,16 +119,6 @@ struct host {
 	size_t count;
 };
 
-static uint64_t random_state;
-
-static unsigned random_below(unsigned bound)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (unsigned)((random_state >> 11) % bound);
-}
-
 /* A replica has met nineteen in twenty of its service's peers so far, and now and then a stranger.
  */
 static void add_replica(struct host *h, unsigned service, const bool *peers, const char *image,
@@ -156,7 +147,7 @@ static void add_replica(struct host *h, unsigned service, const bool *peers, con
  * four is of the image of the one before, and has half of its peers. */
 static void make_host(struct host *h, uint64_t seed)
 {
-	random_state = seed * UINT64_C(0x9e3779b97f4a7c15);
+	random_seed(seed);
 	h->count = 0;
 	bool peers[POOL] = { false };
 	char image[16], listens[16];

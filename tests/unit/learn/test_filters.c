@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "contact.h"
 #include "filters.h"
 
 #define HOUR 1000
@@ -41,18 +42,11 @@ static int unmake(void **state)
 static void see(struct bh_ledger *l, const struct bh_peer *src, const struct bh_peer *dst,
 		uint16_t port, uint64_t replica, int64_t time, bool answered)
 {
-	const struct bh_contact contact = { .src = src,
-					    .dst = dst,
-					    .proto = IPPROTO_TCP,
-					    .port = port,
-					    .replica = replica,
-					    .time = time,
-					    .direction = BH_DIRECTION_SYN,
-					    .answered = answered,
-					    .teaches = answered,
-					    .ends = true };
+	struct bh_contact c = contact_of(src, dst, port, time);
 
-	bh_ledger_observe(l, &contact);
+	c.replica = replica;
+	c.answered = c.teaches = answered;
+	bh_ledger_observe(l, &c);
 }
 
 /* In two windows: what F3 asks for. */

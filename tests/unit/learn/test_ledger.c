@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "contact.h"
 #include "ledger_keep.h"
 
 #define WINDOW 1000
@@ -27,17 +28,10 @@ static const struct bh_peer web = { BH_PEER_WORKLOAD, "web" }, api = { BH_PEER_W
 /* A whole connection in one report, answered, from web to api. */
 static struct bh_contact contact(void)
 {
-	return (struct bh_contact) { .src = &web,
-				     .dst = &api,
-				     .proto = IPPROTO_TCP,
-				     .port = 80,
-				     .replica = 1,
-				     .time = 500,
-				     .direction = BH_DIRECTION_SYN,
-				     .answered = true,
-				     .teaches = true,
-				     .ends = true,
-				     .bytes = 100 };
+	struct bh_contact c = contact_of(&web, &api, 80, 500);
+
+	c.bytes = 100;
+	return c;
 }
 
 struct list {

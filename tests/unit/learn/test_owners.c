@@ -5,10 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <netinet/in.h>
 #include <string.h>
 
-#include "ledger.h"
+#include "contact.h"
 
 #define WINDOW 1000
 
@@ -33,17 +32,9 @@ static struct bh_baseline baseline(const struct bh_ledger *ledger, const struct 
 
 static void seen_from(struct bh_ledger *ledger, uint64_t replica, int64_t time)
 {
-	const struct bh_contact c = { .src = &web,
-				      .dst = &api,
-				      .proto = IPPROTO_TCP,
-				      .port = 80,
-				      .replica = replica,
-				      .time = time,
-				      .direction = BH_DIRECTION_SYN,
-				      .answered = true,
-				      .teaches = true,
-				      .ends = true };
+	struct bh_contact c = contact_of(&web, &api, 80, time);
 
+	c.replica = replica;
 	assert_int_equal(bh_ledger_observe(ledger, &c), BH_LEARNED);
 }
 

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "contact.h"
 #include "readiness.h"
 
 #define WINDOW 1000
@@ -36,16 +37,7 @@ static void watch(struct bh_ledger *ledger, int64_t from, int64_t to)
 
 static void see(struct bh_ledger *ledger, const struct bh_peer *src, uint16_t port, int64_t time)
 {
-	const struct bh_contact c = { .src = src,
-				      .dst = &db,
-				      .proto = IPPROTO_TCP,
-				      .port = port,
-				      .replica = 1,
-				      .time = time,
-				      .direction = BH_DIRECTION_SYN,
-				      .answered = true,
-				      .teaches = true,
-				      .ends = true };
+	const struct bh_contact c = contact_of(src, &db, port, time);
 
 	assert_int_equal(bh_ledger_observe(ledger, &c), BH_LEARNED);
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../random.h"
 #include "address.h"
 #include "buffer.h"
 #include "compile.h"
@@ -502,16 +503,6 @@ static void rights_go_by_each_ones_labels(void **state)
 
 /* --- random policies: the ruleset says what the evaluator says -------------------------------- */
 
-static uint64_t random_state;
-
-static unsigned random_below(unsigned bound)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (unsigned)((random_state >> 11) % bound);
-}
-
 static bool one_in(unsigned n)
 {
 	return random_below(n) == 0;
@@ -804,7 +795,7 @@ static void ruleset_and_evaluator_agree(void **state)
 
 	(void)state;
 	for (uint64_t seed = 1; seed <= 2000; seed++) {
-		random_state = seed * UINT64_C(0x9e3779b97f4a7c15);
+		random_seed(seed);
 		struct bh_policy *policy = random_policy();
 		struct host *h = random_host(policy);
 		struct bh_ruleset *rules = bh_compile(&h->input);
@@ -864,7 +855,7 @@ static void lists_stand_for_their_pairs(void **state)
 
 	(void)state;
 	for (uint64_t seed = 1; seed <= 500; seed++) {
-		random_state = seed * UINT64_C(0x9e3779b97f4a7c15);
+		random_seed(seed);
 		struct bh_policy *policy = random_policy(), *pairs = spelt_out(policy);
 		struct host *h = random_host(policy);
 		struct bh_ruleset *rules = bh_compile(&h->input);
@@ -902,7 +893,7 @@ static void same_input_same_bytes(void **state)
 {
 	(void)state;
 	for (uint64_t seed = 1; seed <= 200; seed++) {
-		random_state = seed * UINT64_C(0x9e3779b97f4a7c15);
+		random_seed(seed);
 		struct bh_policy *policy = random_policy();
 		struct host *h = random_host(policy);
 		struct bh_ruleset *rules = bh_compile(&h->input);

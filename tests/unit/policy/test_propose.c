@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../random.h"
 #include "edge_id.h"
 #include "grow.h"
 #include "policy.h"
@@ -410,16 +411,6 @@ static void together_little_more_is_let_in(void **state)
 
 /* --- random ledgers --------------------------------------------------------------------------- */
 
-static uint64_t random_state;
-
-static unsigned random_below(unsigned bound)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (unsigned)((random_state >> 11) % bound);
-}
-
 static const char *random_end(char out[32], unsigned workloads)
 {
 	static const char *const others[] = { "host",	     "world",	    "metadata",
@@ -439,7 +430,7 @@ static void random_ledger(struct ledger *l, uint64_t seed)
 {
 	char src[32], dst[32];
 
-	random_state = seed * UINT64_C(0x9e3779b97f4a7c15);
+	random_seed(seed);
 	l->count = 0;
 	unsigned workloads = 2 + random_below(12);
 	for (unsigned i = 0, count = random_below(300); i < count; i++) {

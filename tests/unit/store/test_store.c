@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../learn/contact.h"
 #include "buffer.h"
 #include "grow.h"
 #include "store.h"
@@ -313,23 +314,12 @@ static struct bh_baseline baseline_of(const struct bh_ledger *ledger, const stru
 /* Five windows: but for the first and the current one they were watched. */
 static void fill(struct bh_ledger *ledger, const struct bh_peer *web, const struct bh_peer *db)
 {
-	const struct bh_contact c = { .src = web,
-				      .dst = db,
-				      .proto = IPPROTO_TCP,
-				      .port = 80,
-				      .replica = 1,
-				      .direction = BH_DIRECTION_SYN,
-				      .answered = true,
-				      .teaches = true,
-				      .ends = true };
-
 	bh_ledger_watch(ledger, 0, 0);
 	bh_ledger_present(ledger, web, 1);
 	for (int64_t now = 0; now <= 4000; now += 500) {
-		struct bh_contact then = c;
+		const struct bh_contact c = contact_of(web, db, 80, now);
 
-		then.time = now;
-		bh_ledger_observe(ledger, &then);
+		bh_ledger_observe(ledger, &c);
 		bh_ledger_watch(ledger, now, now > 0 ? 500 : 0);
 	}
 }
