@@ -225,7 +225,7 @@ static cJSON *answer_probability(const struct bh_readiness *r, double probabilit
 	if (r->quiet < probability && !is_outlived(r, windows - r->windows))
 		windows = (double)r->windows + r->recent_windows + 1;
 	add_number(answer, "probability", probability);
-	add_number(answer, "windows", windows);
+	add_number(answer, "windows", r->windows > 0 ? windows : NAN);
 	return answer;
 }
 
@@ -234,12 +234,14 @@ static cJSON *answer_time(const struct bh_readiness_view *v, int64_t time)
 	double more = (double)(time - bh_ledger_now(v->ledger)) /
 		      (double)bh_ledger_config(v->ledger)->window;
 	uint32_t windows = v->readiness->windows + (uint32_t)fmin(more, UINT32_MAX / 2);
-	double quiet = bh_estimate_quiet(v->readiness->once, windows, 1);
+	double quiet =
+		v->readiness->windows > 0 ? bh_estimate_quiet(v->readiness->once, windows, 1) : NAN;
 	cJSON *answer = cJSON_CreateObject();
 
 	cJSON_AddNumberToObject(answer, "windows", windows);
-	add_number(answer, "quiet",
-		   is_outlived(v->readiness, more) ? quiet : fmin(quiet, v->readiness->quiet));
+	if (!is_outlived(v->readiness, more) && quiet > v->readiness->quiet)
+		quiet = v->readiness->quiet;
+	add_number(answer, "quiet", quiet);
 	return answer;
 }
 

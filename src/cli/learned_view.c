@@ -141,7 +141,8 @@ static void print_headline(const cJSON *json)
 	double windows = bh_number(json, "windows");
 
 	if (!cJSON_IsNumber(bh_get(json, "expected"))) {
-		puts("No whole window has been seen yet: nobody can say what is missing.");
+		puts("No whole window has been seen yet: nobody can say what is missing, or how "
+		     "long it takes.");
 		return;
 	}
 	printf("Expected new blocked flows: %.2g in the next window (95 %%: at most %.0f); none at "
@@ -188,7 +189,7 @@ static void print_for(const cJSON *json)
 {
 	const cJSON *answer = bh_get(json, "for");
 
-	if (answer == NULL)
+	if (answer == NULL || bh_number(json, "windows") == 0)
 		return;
 	if (cJSON_IsNumber(bh_get(answer, "probability")))
 		printf("A quiet window with a probability of %g: after at most %.0f windows in "

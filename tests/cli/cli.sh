@@ -280,6 +280,17 @@ cp "$corpus/pcap/connection.pcap" "$scratch/"$'\033[2J.pcap'
 runs 0 flows --read "$scratch/"$'\033[2J.pcap'
 [[ $err != *$'\033'* ]] || fail "a file's name reaches the terminal as it is"
 
+step "of a record without one whole window nothing is foretold"
+: >"$scratch/nothing-seen"
+for asked in 0.98 2100-01-01; do
+	runs 0 readiness --flows "$scratch/nothing-seen" --for $asked
+	[[ $out == "No whole window has been seen yet: "* && $out != *quiet* ]] || fail "it foretells: $out"
+	runs 0 readiness --flows "$scratch/nothing-seen" --for $asked --format json
+	jq -e '.windows == 0 and .expected == null and
+		(.for | if has("probability") then .windows == null else has("quiet") and .quiet == null end)' \
+		"$scratch/out" >/dev/null || fail "it foretells: $out"
+done
+
 step "policy check on recorded flows"
 flow() {
 	echo "{\"proto\":\"tcp\",\"direction\":\"syn\",\"src\":{\"ip\":\"10.0.0.2\",\"port\":4000,\"workload\":\"$1\"},\"dst\":{\"ip\":\"10.0.0.3\",\"port\":$3,\"workload\":\"$2\"}}"
