@@ -201,13 +201,30 @@ int bh_recorded_each(const char *path,
 
 /* --- lines ------------------------------------------------------------------------------------ */
 
+static bool read_deploy(const struct bh_line *line, struct bh_recorded_flow *out,
+			struct bh_error *err)
+{
+	out->deploy = true;
+	out->src.kind = BH_PEER_WORKLOAD;
+	bh_copy_text(out->src.name, sizeof(out->src.name), line->deploy.text);
+	if (out->src.name[0] == '\0')
+		bh_error_set(err, -EINVAL, "deploy: a workload's name expected");
+	return out->src.name[0] != '\0';
+}
+
+static bool read_line(const struct bh_line *line, struct bh_recorded_flow *out,
+		      struct bh_error *err)
+{
+	return line->deploy.text != NULL ? read_deploy(line, out, err) : read_flow(line, out, err);
+}
+
 bool bh_recorded_flow_parse(const char *text, struct bh_recorded_flow *out, struct bh_error *err)
 {
 	struct bh_line line;
 
 	bh_line_read(text, &line);
 	*out = (struct bh_recorded_flow) { 0 };
-	bool ok = read_flow(&line, out, err);
+	bool ok = read_line(&line, out, err);
 	bh_line_clear(&line);
 	return ok;
 }
@@ -302,28 +319,16 @@ static bool read_replica(const struct bh_line *line, struct bh_recorded_evidence
 	return true;
 }
 
-static bool read_deploy(const struct bh_line *line, struct bh_recorded_evidence *out,
-			struct bh_error *err)
-{
-	out->deploy = true;
-	out->flow.src.kind = BH_PEER_WORKLOAD;
-	bh_copy_text(out->flow.src.name, sizeof(out->flow.src.name), line->deploy.text);
-	if (out->flow.src.name[0] == '\0') {
-		bh_error_set(err, -EINVAL, "deploy: a workload's name expected");
-		return false;
-	}
-	return read_time(&line->time, "time", &out->first, err);
-}
-
 static bool read_evidence(const struct bh_line *line, struct bh_recorded_evidence *out,
 			  struct bh_error *err)
 {
 	uint64_t sent, received;
 
-	if (line->deploy.text != NULL)
-		return read_deploy(line, out, err);
-	if (!read_flow(line, &out->flow, err) ||
-	    !read_time(&line->first, "first", &out->first, err) ||
+	if (!read_line(line, &out->flow, err))
+		return false;
+	if (out->flow.deploy)
+		return read_time(&line->time, "time", &out->first, err);
+	if (!read_time(&line->first, "first", &out->first, err) ||
 	    !read_time(&line->last, "last", &out->last, err) ||
 	    !read_count(&line->count, "count", 1, &out->count, err) ||
 	    !read_count(&line->tx.bytes, "bytes", 0, &sent, err) ||

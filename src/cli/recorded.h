@@ -26,13 +26,14 @@ struct bh_recorded_flow {
 	struct bh_question question; /* points into this record */
 	bool proxied;		     /* then question is of src and the proxy, … */
 	struct bh_question onward; /* … and this of the proxy and dst: rules meet two connections */
+	bool deploy;		   /* no flow: src, alone set, runs another version from then on */
 };
 
-/* One line of JSON. False and *err (what is wrong with it) where it is no flow. A record names
- * workloads and no labels: those that the name stands for are told (bulkhead.workload, Compose's
- * two). An address without a name is what it can only be: multicast, the metadata service, or a
- * public one; a private one might be anybody's, and stays unresolved. A `dns` that is no host's
- * name (dns_name.h) is none. */
+/* One line of JSON, or {"deploy":WORKLOAD,"time":SECONDS}. False and *err (what is wrong with it)
+ * where it is neither. A record names workloads and no labels: those that the name stands for are
+ * told (bulkhead.workload, Compose's two). An address without a name is what it can only be:
+ * multicast, the metadata service, or a public one; a private one might be anybody's, and stays
+ * unresolved. A `dns` that is no host's name (dns_name.h) is none. */
 bool bh_recorded_flow_parse(const char *line, struct bh_recorded_flow *out, struct bh_error *err);
 
 /* What a recorded flow teaches. */
@@ -45,11 +46,10 @@ struct bh_recorded_evidence {
 	uint8_t direction; /* enum bh_direction */
 	bool answered;
 	bool denied;
-	bool deploy; /* no flow: the source, alone set, runs another version from `first` on */
 };
 
-/* One line, which has `first` and `last`, too; `count`, `src.replica` where known. Or
- * {"deploy":WORKLOAD,"time":SECONDS}. */
+/* One line, which has `first` and `last`, too; `count`, `src.replica` where known. Of a
+ * deploy `first` is the time. */
 bool bh_recorded_evidence_parse(const char *line, struct bh_recorded_evidence *out,
 				struct bh_error *err);
 

@@ -166,7 +166,7 @@ static struct bh_record record_of(struct bh_peers *peers, const struct bh_record
 				    .direction = e->direction,
 				    .answered = e->answered,
 				    .denied = e->denied,
-				    .deploy = e->deploy };
+				    .deploy = e->flow.deploy };
 }
 
 static void read_block(struct reader *r, size_t number, size_t line)

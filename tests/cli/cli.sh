@@ -303,6 +303,13 @@ flow netns:web netns:db 5432 >"$scratch/allowed"
 	flow netns:db netns:web 22
 } >"$scratch/refused"
 flow netns:web $'evil\033[2J' 5432 | sed 's/\x1b/\\u001b/' >"$scratch/hostile"
+# What learn takes, check takes: a deploy is no flow, and nothing to refuse.
+{
+	echo '{"deploy":"netns:web","time":1767657600}'
+	cat "$scratch/allowed"
+} >"$scratch/deployed"
+runs 0 "${check[@]}" "$scratch/deployed"
+prints "1 flows: 1 allowed, 0 would be refused, 0 uncertain"
 runs 0 "${check[@]}" "$scratch/allowed"
 prints "1 flows: 1 allowed, 0 would be refused, 0 uncertain"
 runs 1 "${check[@]}" "$scratch/refused"

@@ -29,7 +29,7 @@ static void teach(const char *line)
 			abort();
 		return;
 	}
-	if (!evidence.deploy &&
+	if (!evidence.flow.deploy &&
 	    (evidence.last < evidence.first || evidence.flow.dst.name[0] == '\0' ||
 	     evidence.direction > BH_DIRECTION_LISTENER))
 		abort();
@@ -64,14 +64,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	memcpy(line, data, size);
 	line[size] = '\0';
-	if (bh_recorded_flow_parse(line, &flow, &err)) {
+	bool is_line = bh_recorded_flow_parse(line, &flow, &err);
+	if (is_line && !flow.deploy) {
 		bh_policy_evaluate(policy, &flow.question, &answer);
 		if (answer.reason[0] == '\0' || flow.question.src.addr.family == BH_NO_FAMILY ||
 		    flow.question.dst.addr.family == BH_NO_FAMILY)
 			abort();
 		if (flow.proxied)
 			bh_policy_evaluate(policy, &flow.onward, &answer);
-	} else if (err.text[0] == '\0') {
+	} else if (!is_line && err.text[0] == '\0') {
 		abort();
 	}
 	teach(line);

@@ -207,7 +207,7 @@ static void a_flow_is_evidence(void **state)
 	assert_int_equal(e.count, 7);
 	assert_int_equal(e.bytes, 1300);
 	assert_int_equal(e.direction, BH_DIRECTION_SYN);
-	assert_true(e.answered && e.denied && !e.deploy);
+	assert_true(e.answered && e.denied && !e.flow.deploy);
 	assert_int_equal(other.count, 1);
 	assert_false(other.answered || other.denied);
 	/* Nobody says which replica: one of its own. */
@@ -264,7 +264,7 @@ static void a_deploy_is_a_line_of_its_own(void **state)
 	struct bh_recorded_evidence e = evidence("{\"deploy\":\"web\",\"time\":12.5}");
 
 	(void)state;
-	assert_true(e.deploy);
+	assert_true(e.flow.deploy);
 	assert_string_equal(e.flow.src.name, "web");
 	assert_int_equal(e.first, 12500000);
 }
