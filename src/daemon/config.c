@@ -22,7 +22,7 @@
 #include "filters.h"
 #include "sensitive.h"
 #include "timefmt.h"
-#include "yaml.h"
+#include "yaml_tree.h"
 
 enum kind {
 	TEXT,	       /* any text, "" too */

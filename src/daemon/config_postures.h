@@ -5,7 +5,7 @@
 
 #include "bulkhead/error.h"
 #include "config.h"
-#include "yaml.h"
+#include "yaml_tree.h"
 
 /* Reads the list into *postures, whatever that was. 0; or -EINVAL and *err. */
 int bh_config_read_postures(struct bh_config_postures *postures, const struct bh_yaml *list,

@@ -5,7 +5,7 @@
 
 #include "bulkhead/error.h"
 #include "grouping.h"
-#include "yaml.h"
+#include "yaml_tree.h"
 
 /* "file:line:column: path: found X, expected Y"; -EINVAL. */
 int bh_config_refuse(struct bh_error *err, const char *file, const struct bh_yaml *node,

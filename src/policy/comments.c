@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * libfyaml 0.7.12 can hand out comments (FYPCF_PARSE_COMMENTS, "experimental"), but keeps only the
- * last line of a comment whose lines end in CR LF, and only the last of two blocks. What a person
- * wrote above a rule must survive whole, so comments are taken from the text, by the lines that the
- * parser reports.
+ * libyaml does not hand out comments. What a person wrote above a rule must survive whole, so
+ * comments are taken from the text, by the lines that the parser reports.
  */
 #include "comments.h"
 

@@ -16,7 +16,7 @@
 #include "nearest.h"
 #include "policy.h"
 #include "port.h"
-#include "yaml.h"
+#include "yaml_tree.h"
 
 #define LARGEST (8u << 20) /* some 25,000 rules with their evidence */
 #define MOST_ALLOWED 1000000

@@ -5,7 +5,7 @@
 
 #include "buffer.h"
 #include "utf8.h"
-#include "yaml.h"
+#include "yaml_tree.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -54,14 +54,25 @@ static void check_node(const struct bh_yaml *node, int lines, int depth)
 	}
 }
 
+/* What a document can say by an escape alone. */
+static bool needs_escape(uint32_t c)
+{
+	return c == '"' || c == '\\' || c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x2028 ||
+	       c == 0x2029 || c == 0xfeff || c == 0xfffe || c == 0xffff;
+}
+
 static void write_text(const char *text, struct bh_buffer *out)
 {
+	uint32_t c = 0;
+
 	bh_buffer_puts(out, "\"");
-	for (; *text != '\0'; text++) {
-		if (*text == '"' || *text == '\\' || (unsigned char)*text < 0x20 || *text == 0x7f)
-			bh_buffer_printf(out, "\\u%04x", (unsigned char)*text);
+	for (size_t bytes; *text != '\0'; text += bytes) {
+		bytes = bh_utf8_decode(text, strlen(text), &c);
+		must(bytes > 0);
+		if (needs_escape(c))
+			bh_buffer_printf(out, "\\u%04x", c);
 		else
-			bh_buffer_append(out, text, 1);
+			bh_buffer_append(out, text, bytes);
 	}
 	bh_buffer_puts(out, "\"");
 }
@@ -95,7 +106,7 @@ static void compare(const struct bh_yaml *a, const struct bh_yaml *b)
 		compare(&a->items[i], &b->items[i]);
 }
 
-/* The tree, written as JSON, reads back as the same tree. libfyaml limits a key to 1024 characters
+/* The tree, written as JSON, reads back as the same tree. YAML limits a key to 1024 characters
  * where no question mark announces it; a document with longer ones is left out. */
 static bool has_long_key(const struct bh_yaml *node)
 {

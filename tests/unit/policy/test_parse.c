@@ -591,22 +591,14 @@ static void as_json(void **state)
 	bh_policy_free(policy);
 }
 
-/* libfyaml reads two of them in a row as three, so they are refused; one after another is right. */
 static void quotes_in_single_quotes(void **state)
 {
-	static const char several[] =
-		"bulkhead-policy: 1\nworkloads:\n  a: {k: 'a''''b'}\nrules: []\n";
 	struct bh_policy *policy = parse("bulkhead-policy: 1\nworkloads:\n"
-					 "  a: {k: '''a''b''c''d''e''f''g''h'''}\nrules: []\n");
-	struct bh_error err = { 0 };
+					 "  a: {k: '''a''b''''c'''}\nrules: []\n");
 
 	(void)state;
-	assert_string_equal(policy->workloads[0].labels[0].value, "'a'b'c'd'e'f'g'h'");
+	assert_string_equal(policy->workloads[0].labels[0].value, "'a'b''c'");
 	bh_policy_free(policy);
-	assert_null(bh_policy_parse(several, strlen(several), "x.yaml", &err));
-	assert_string_equal(
-		err.text,
-		"x.yaml:3:10: several quotes in a row in single quotes; use double quotes");
 }
 
 static void longest_names_survive_printing(void **state)
@@ -616,8 +608,9 @@ static void longest_names_survive_printing(void **state)
 	char name[256];
 
 	(void)state;
-	/* Each of them takes four characters when it is printed. */
-	memset(name, 1, 255);
+	/* Each of them takes six characters in JSON, and YAML knows no key of more than 1024. */
+	memset(name, 'n', 255);
+	memset(name, 1, 150);
 	name[255] = '\0';
 	bh_policy_add_workload(policy, name);
 	bh_policy_add_label(policy, 0, name, name);

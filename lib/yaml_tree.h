@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A YAML or JSON document as a tree in which every node knows its line, so that whoever reads it
- * can say where something is wrong. Parsing is libfyaml's. Anchors, aliases, tags, several
- * documents, duplicate keys, depth, and several quotes in a row in single quotes are refused: no
- * file of ours needs them, and each has hurt somebody.
+ * can say where something is wrong. Parsing is libyaml's. Anchors, aliases, tags, several
+ * documents, duplicate keys and depth are refused: no file of ours needs them, and each has hurt
+ * somebody.
  */
-#ifndef BH_YAML_H
-#define BH_YAML_H
+#ifndef BH_YAML_TREE_H
+#define BH_YAML_TREE_H
 
 #include <stdbool.h>
 #include <stddef.h>
