@@ -155,18 +155,27 @@ static bool read_clock_time(const char **text, struct tm *utc)
 	       read_digits(text, 2, &utc->tm_sec);
 }
 
+/* What stands behind a date, "T12:30:00.25Z"; nothing is midnight UTC. */
+static bool read_time_of_day(const char *text, struct tm *utc, int64_t *fraction, int64_t *offset)
+{
+	char between = *text;
+
+	if (between == '\0')
+		return true;
+	text++;
+	return (between == 'T' || between == 't' || between == ' ') &&
+	       read_clock_time(&text, utc) && read_fraction(&text, fraction) &&
+	       read_offset(&text, offset) && *text == '\0';
+}
+
 bool bh_time_parse(const char *text, int64_t *time)
 {
 	struct tm utc = { 0 };
-	int64_t fraction, offset;
+	int64_t fraction = 0, offset = 0;
 
 	if (parse_seconds(text, time))
 		return true;
-	if (!read_date(&text, &utc))
-		return false;
-	char between = *text++;
-	if ((between != 'T' && between != 't' && between != ' ') || !read_clock_time(&text, &utc) ||
-	    !read_fraction(&text, &fraction) || !read_offset(&text, &offset) || *text != '\0')
+	if (!read_date(&text, &utc) || !read_time_of_day(text, &utc, &fraction, &offset))
 		return false;
 	int leap = utc.tm_sec == 60;
 	utc.tm_sec -= leap;

@@ -22,8 +22,9 @@ char *bh_time_seconds(int64_t time, char out[BH_TIME_TEXT]);
 /* The same without a NUL; returns its end. */
 char *bh_time_put_seconds(int64_t time, char out[BH_TIME_TEXT]);
 
-/* RFC 3339 with any offset ("2026-11-24T13:30:00.25+01:00"), or decimal seconds. False where the
- * text is neither. Leap seconds are not told apart from the second after them. */
+/* RFC 3339 with any offset ("2026-11-24T13:30:00.25+01:00"), a day alone (it begins at midnight
+ * UTC), or decimal seconds. False where the text is neither. Leap seconds are not told apart from
+ * the second after them. */
 bool bh_time_parse(const char *text, int64_t *time);
 
 /* "90s", "15m", "1h30m", "7d", or a bare number of seconds, as configuration files and options

@@ -245,17 +245,6 @@ static cJSON *answer_time(const struct bh_readiness_view *v, int64_t time)
 	return answer;
 }
 
-/* A day alone begins at midnight UTC. */
-static bool read_time(const char *text, int64_t *time)
-{
-	char day[40];
-
-	if (bh_time_parse(text, time))
-		return true;
-	snprintf(day, sizeof(day), "%.16sT00:00:00Z", text);
-	return bh_time_parse(day, time);
-}
-
 /* A probability, and then how long it takes; or a time, and then how probable. */
 static cJSON *answer_for(const struct bh_readiness_view *v, struct bh_error *err)
 {
@@ -265,7 +254,7 @@ static cJSON *answer_for(const struct bh_readiness_view *v, struct bh_error *err
 
 	if (*end == '\0' && probability > 0 && probability < 1)
 		return answer_probability(v->readiness, probability);
-	if (read_time(v->asked, &time) && time >= bh_ledger_now(v->ledger))
+	if (bh_time_parse(v->asked, &time) && time >= bh_ledger_now(v->ledger))
 		return answer_time(v, time);
 	bh_error_set(err, -EINVAL,
 		     "%s: a probability such as 0.98, or a day or time after what was recorded, "

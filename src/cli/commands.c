@@ -99,7 +99,7 @@ const struct bh_command bh_commands[] = {
 	  .help = "what recorded flows teach, edge by edge, without a daemon",
 	  .details = "The daemon's own learning, in the flows' own time: to try another window, or "
 		     "other filters,\non last month's record.",
-	  .example = "bulkhead learn --flows flows.jsonl --until 2026-11-24T00:00:00Z --out "
+	  .example = "bulkhead learn --flows flows.jsonl --until 2026-11-24 --out "
 		     "policy.yaml",
 	  .options = { RECORDED,
 		       { "out", "FILE", "write the policy that would be proposed, too" },

@@ -156,9 +156,9 @@ static int read_options(struct lesson *l, struct bh_ledger_config *config)
 		return bh_complain(BH_EXIT_USAGE, "--offset %s: a duration such as 4h expected",
 				   offset);
 	if (until != NULL && !bh_time_parse(until, &l->until))
-		return bh_complain(BH_EXIT_USAGE,
-				   "--until %s: RFC 3339, or seconds since the epoch, expected",
-				   until);
+		return bh_complain(
+			BH_EXIT_USAGE,
+			"--until %s: a day, RFC 3339, or seconds since the epoch expected", until);
 	return BH_EXIT_DONE;
 }
 
@@ -291,9 +291,14 @@ static const char *policy_file(const struct bh_call *call)
 static int show_edges(struct lesson *l)
 {
 	const char *path = policy_file(l->call);
-	int result =
-		path != NULL ? bh_learned_policy_write(path, l->ledger, &l->filters) : BH_EXIT_DONE;
+	int result = BH_EXIT_DONE;
 
+	/* A policy of no rules would block all that there is. */
+	if (path != NULL && bh_ledger_count(l->ledger, BH_EDGES) == 0)
+		result = bh_complain(BH_EXIT_NO, "%s teaches nothing: %s is not written",
+				     bh_call_option(l->call, "flows"), path);
+	else if (path != NULL)
+		result = bh_learned_policy_write(path, l->ledger, &l->filters);
 	if (result == BH_EXIT_DONE)
 		print_edges(l);
 	return result;

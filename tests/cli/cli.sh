@@ -355,8 +355,11 @@ cmp "$scratch/learned.yaml" "$scratch/again.yaml" || fail "the same edges gave a
 grep -q "bulkhead.workload: netns:web" "$scratch/learned.yaml" || fail "web is not selected by its name"
 runs 0 policy check --policy "$scratch/learned.yaml" --flows "$scratch/lessons"
 prints "4 flows: 4 allowed"
-runs 0 learn --flows "$scratch/lessons" --until 0 --out "$scratch/empty.yaml"
-runs 1 policy check --policy "$scratch/empty.yaml" --flows "$scratch/lessons"
+runs 0 learn --flows "$scratch/lessons" --until 1970-01-02 --out "$scratch/undecided.yaml"
+runs 1 policy check --policy "$scratch/undecided.yaml" --flows "$scratch/lessons"
+runs 1 learn --flows "$scratch/lessons" --until 0 --out "$scratch/empty.yaml"
+says "teaches nothing: $scratch/empty.yaml is not written"
+[ ! -e "$scratch/empty.yaml" ] || fail "a policy of nothing was written"
 runs 3 learn --flows "$scratch/lessons" --out "$scratch/nowhere/learned.yaml"
 says "nowhere/learned.yaml: No such file"
 if [ -c /dev/full ]; then
