@@ -114,6 +114,17 @@ enum bh_enforcement {
 struct bh_compile_name;
 struct bh_waiting_answers;
 
+#define BH_LEAVING 16
+
+/* Packets that were let out, though a policy does not allow it: the other end may say the same. */
+struct bh_leaving {
+	size_t next;
+	struct {
+		int64_t time;
+		struct bh_flow_key key;
+	} packets[BH_LEAVING]; /* the latest ones */
+};
+
 struct bh_core {
 	uv_loop_t loop;
 	struct bh_config config;
@@ -168,7 +179,8 @@ struct bh_core {
 	bool accounting_known;
 	struct bh_map *spoofs;	/* what was said of them lately (talk_limit.h) */
 	struct bh_map *denials; /* of tuples that no flow has met yet (core_denials.c) */
-	struct bh_map *senders; /* what was said of their MACs (core_senders.c) */
+	struct bh_leaving leaving;
+	struct bh_map *senders;			/* what was said of their MACs (core_senders.c) */
 	struct bh_neighbourhood *neighbourhood; /* who claims which address */
 	int64_t forgotten; /* µs: of the latest flow that is not kept any more */
 	struct bh_live_flow *oldest, *newest;

@@ -11,6 +11,7 @@
 #include "timefmt.h"
 
 #define NOTE_LIFETIME (10 * BH_SECOND)
+#define CROSSING (BH_SECOND / 10) /* a packet is through both ends' rules by then */
 
 struct note {
 	int64_t time;
@@ -201,6 +202,25 @@ static void denial_text(const struct bh_core *core, const struct bh_denial *d,
 			 d->dropped ? "refused" : "would be refused", reason);
 }
 
+/* Whether the packet's own way out was told already, as it passes the other end: one connection,
+ * for one reason, is one event. */
+static bool was_told(struct bh_leaving *l, const struct bh_denial *d)
+{
+	if (d->kind != BH_WOULD_DENY)
+		return false;
+	if (d->side == BH_EGRESS) {
+		l->packets[l->next].time = d->time;
+		l->packets[l->next].key = d->key;
+		l->next = (l->next + 1) % BH_LEAVING;
+		return false;
+	}
+	for (size_t i = 0; i < BH_LEAVING; i++)
+		if (d->time - l->packets[i].time < CROSSING &&
+		    bh_flow_key_equal(&l->packets[i].key, &d->key))
+			return true;
+	return false;
+}
+
 void bh_core_denial(struct bh_core *core, const struct bh_denial *d)
 {
 	const char *workload = chain_workload(core, d->hash);
@@ -209,6 +229,8 @@ void bh_core_denial(struct bh_core *core, const struct bh_denial *d)
 
 	if (d->dropped && d->key.src.family != BH_NO_FAMILY)
 		mark_flow(core, d);
+	if (was_told(&core->leaving, d))
+		return;
 	name_peer(core, d->in_ifindex, &d->key.src, d->time, &src);
 	name_peer(core, d->out_ifindex, &d->key.dst, d->time, &dst);
 	explain(core, d, &src, &dst, reason, sizeof(reason));
