@@ -12,7 +12,7 @@ int64_t bh_core_watched(const struct bh_core *core)
 	return bh_ledger_windows(core->ledger) * core->config.window;
 }
 
-/* Ofelia, Chadburn, swarm-cronjob and such keep their schedules in labels that end so. */
+/* Ofelia, Chadburn and such keep their schedules in labels that end so. */
 static bool is_schedule(const char *label)
 {
 	static const char *const ends[] = { ".schedule", ".cron" };

@@ -7,6 +7,7 @@
 
 #define MOST_FIELDS 6
 #define EVERY "@every "
+#define LEAP_YEARS (8 * 366) /* from one 29th of February to the next, around 1900 or 2100 */
 
 struct field {
 	const char *text;
@@ -74,26 +75,96 @@ static size_t split(const char *text, struct field fields[MOST_FIELDS])
 	return count;
 }
 
-static bool is_restricted(const struct field *f)
+static bool has(const struct field *f, char sign)
 {
-	return f->text[0] != '*' && f->text[0] != '?';
+	return memchr(f->text, sign, f->length) != NULL;
 }
 
-/* Of a day of the month and a weekday either is enough, so that the weekday decides. */
-static double restriction(const struct field *day, const struct field *month,
-			  const struct field *weekday)
+/* A step ("*" "/2") restricts as well. */
+static bool is_restricted(const struct field *f)
 {
-	if (is_restricted(month))
-		return 366;
-	if (is_restricted(weekday))
-		return 7;
-	return is_restricted(day) || memchr(day->text, '/', day->length) != NULL ? 31 : 1;
+	return (f->text[0] != '*' && f->text[0] != '?') || has(f, '/');
+}
+
+/* "*" "/3": 3; 0: it is no step through all of them. */
+static int step_of(const struct field *f)
+{
+	const char *slash = memchr(f->text, '/', f->length);
+
+	return slash != NULL && (f->text[0] == '*' || f->text[0] == '?') ? atoi(slash + 1) : 0;
+}
+
+/* A number that every month has. */
+static bool has_early_day(const struct field *day)
+{
+	for (const char *at = day->text, *end = at + day->length; at < end;) {
+		int number = isdigit((unsigned char)*at) ? atoi(at) : 0;
+
+		if (number >= 1 && number <= 28)
+			return true;
+		at += strspn(at, "0123456789");
+		at += at < end;
+	}
+	return false;
+}
+
+/* Days from one to the next at most, in months that all count. */
+static double gap_of_days(const struct field *day)
+{
+	if (!is_restricted(day))
+		return 1;
+	if (step_of(day) > 0 || has_early_day(day))
+		return 31;
+	return has(day, 'L') ? 31 : 62; /* on the 31st, say */
+}
+
+static double gap_of_weekdays(const struct field *weekday)
+{
+	if (!is_restricted(weekday))
+		return 1;
+	if (has(weekday, '#'))
+		return 98; /* there is no fifth Friday in most months */
+	return has(weekday, 'L') && weekday->length <= 2 ? 35 : 7;
+}
+
+/* Of a day of the month and a weekday either is enough, where neither is a step. */
+static double gap_within_months(const struct field *day, const struct field *weekday)
+{
+	double days = gap_of_days(day), weekdays = gap_of_weekdays(weekday);
+
+	if (!is_restricted(day) || !is_restricted(weekday))
+		return days > weekdays ? days : weekdays;
+	if (step_of(day) > 0 || step_of(weekday) > 0)
+		return 31;
+	return days < weekdays ? days : weekdays;
+}
+
+static double gap(const struct field *day, const struct field *month, const struct field *weekday)
+{
+	int step = step_of(month);
+	double within = gap_within_months(day, weekday);
+
+	if (!is_restricted(month))
+		return within;
+	if (within > 31)
+		return LEAP_YEARS;
+	return step > 0 && step * 31 < 366 ? step * 31 : 366;
+}
+
+/* "CRON_TZ=Europe/Rome 0 3 * * *" */
+static const char *skip_zone(const char *text)
+{
+	if (strncmp(text, "CRON_TZ=", 8) != 0 && strncmp(text, "TZ=", 3) != 0)
+		return text;
+	text += strcspn(text, " \t");
+	return text + strspn(text, " \t");
 }
 
 bool bh_cron_days(const char *text, double *days)
 {
 	struct field fields[MOST_FIELDS];
 
+	text = skip_zone(text);
 	if (strncmp(text, EVERY, strlen(EVERY)) == 0)
 		return reads_interval(text + strlen(EVERY), days);
 	if (text[0] == '@')
@@ -102,6 +173,6 @@ bool bh_cron_days(const char *text, double *days)
 	if (count != 5 && count != 6)
 		return false;
 	const struct field *last = &fields[count - 1];
-	*days = restriction(last - 2, last - 1, last);
+	*days = gap(last - 2, last - 1, last);
 	return true;
 }

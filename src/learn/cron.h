@@ -5,9 +5,11 @@
 
 #include <stdbool.h>
 
-/* How many days may pass from one time to the next at most, by what a schedule is restricted to:
- * 366 where to months, 31 to days of the month, 7 to weekdays, 1 otherwise. text: five fields, or
- * six with seconds in front; "@weekly" and such; "@every 1h30m". False: it is none of these. */
+/* How many days may pass from one time to the next, rather too many than too few: 366 where a
+ * schedule is restricted to months, 31 to days of the month (62 where not every month has them), 7
+ * to weekdays (35 or more where to one of a month, as Quartz writes "6#2" and "5L"), 1 otherwise.
+ * text: five fields, or six with seconds in front, behind a time zone ("CRON_TZ=…") if need be;
+ * "@weekly" and such; "@every 1h30m". False: it is none of these. */
 bool bh_cron_days(const char *text, double *days);
 
 #endif
