@@ -132,6 +132,14 @@ INLINE char *put_end(struct bh_buffer *out, char *at, const char *before,
 	return why != NULL ? put_text(out, at, ",\"why\":", why) : at;
 }
 
+static char *put_replica(char *at, uint64_t replica)
+{
+	at = put(at, ",\"replica\":\"");
+	for (int shift = 60; shift >= 0; shift -= 4)
+		*at++ = "0123456789abcdef"[replica >> shift & 0xf];
+	return put(at, "\"");
+}
+
 /* Only where packets and segments differ. */
 INLINE char *put_segments(char *at, uint64_t estimate)
 {
@@ -240,6 +248,8 @@ void bh_json_flow(struct bh_buffer *out, const struct bh_flow *flow,
 	at = put_word(at, ",\"proto\":\"", bh_protocol_format(flow->key.proto, proto));
 	at = put_end(out, at, ",\"src\":{\"ip\":\"", &flow->key.src, flow->key.sport,
 		     names->src_workload, names->src_why);
+	if (names->src_replica != 0)
+		at = put_replica(at, names->src_replica);
 	at = put_end(out, at, "},\"dst\":{\"ip\":\"", &flow->key.dst, flow->key.dport,
 		     names->dst_workload, names->dst_why);
 	if (names->dst_container != NULL)

@@ -20,6 +20,7 @@ struct bh_flow_names {
 	const char *dst_why;
 	const char *dst_container; /* of several that share the namespace; NULL: not known */
 	const char *src_workload;
+	uint64_t src_replica; /* tells those of a workload apart; 0: not known */
 	const char *dst_workload;
 	const char *dns;
 	const char *sni;		/* a claim of the client */

@@ -92,6 +92,16 @@ void bh_json_learned(struct bh_buffer *out, const struct bh_ledger *ledger,
 	bh_buffer_puts(out, "}");
 }
 
+cJSON *bh_json_unlearned(const struct bh_ledger *ledger)
+{
+	cJSON *reasons = cJSON_CreateObject();
+
+	for (enum bh_unlearned why = BH_LEARNED + 1; why < BH_UNLEARNED_KINDS; why++)
+		cJSON_AddNumberToObject(reasons, bh_unlearned_name(why),
+					(double)bh_ledger_unlearned(ledger, why));
+	return reasons;
+}
+
 /* --- readiness -------------------------------------------------------------------------------- */
 
 /* NaN is null; six digits are more than any estimate has. */
@@ -137,6 +147,8 @@ static void add_standing(cJSON *json, const struct bh_readiness_view *v,
 
 	if (v->standing != NULL)
 		v->standing(v->user, w->baseline.owner.who->name, &mode, &standing);
+	else if (w->masked > 0)
+		standing.masked = UINT8_MAX;
 	if (v->standing != NULL)
 		cJSON_AddStringToObject(json, "mode", bh_mode_name(mode));
 	else
@@ -285,6 +297,7 @@ static void add_headline(cJSON *json, const struct bh_readiness_view *v)
 	cJSON_AddNumberToObject(json, "lost_contacts", (double)bh_ledger_lost_contacts(v->ledger));
 	cJSON_AddNumberToObject(json, "overflow",
 				(double)bh_ledger_unlearned(v->ledger, BH_UNLEARNED_OVERFLOW));
+	cJSON_AddItemToObject(json, "unlearned", bh_json_unlearned(v->ledger));
 	add_phases(json, v->ledger);
 }
 

@@ -14,6 +14,9 @@ void bh_json_learned(struct bh_buffer *out, const struct bh_ledger *ledger,
 		     const struct bh_filter_config *filters, enum bh_ledger_list list,
 		     const struct bh_edge *edge);
 
+/* How many connections taught nothing, by reason. The caller frees it. */
+cJSON *bh_json_unlearned(const struct bh_ledger *ledger);
+
 struct bh_readiness_view {
 	const struct bh_readiness *readiness;
 	const struct bh_ledger *ledger;

@@ -17,7 +17,6 @@
 #include "timefmt.h"
 
 #define MOST_EDGES 10000000
-#define NEVER_OFF (UINT32_C(1) << BH_FILTER_UNANSWERED | UINT32_C(1) << BH_FILTER_OPPOSED)
 #define LEAST_WINDOW (24 * BH_SECOND) /* an hour of it is a second */
 
 /* A connection that is open, and when it is seen next. */
@@ -33,6 +32,8 @@ struct lesson {
 	struct ongoing *heap;
 	size_t heap_count, heap_capacity;
 	int64_t until;
+	size_t deploys;
+	bool names_replicas; /* of a source, once at least */
 	struct bh_filter_config filters;
 };
 
@@ -96,7 +97,10 @@ static void observe(struct lesson *l, const struct bh_record *r, int64_t time, b
 					    .teaches = r->answered && opens,
 					    .ends = opens, /* it is counted once */
 					    .bytes = opens ? r->bytes : 0,
+					    .lossy = r->lossy,
 					    .denied = r->denied };
+
+	l->names_replicas = l->names_replicas || r->names_replica;
 
 	bh_ledger_observe(l->ledger, &contact);
 }
@@ -129,6 +133,7 @@ static void learn_all(struct lesson *l)
 		learn_ongoing(l, r->first);
 		if (r->deploy) {
 			bh_ledger_deployed(l->ledger, r->src, r->first);
+			l->deploys++;
 			continue;
 		}
 		observe(l, r, r->first, true);
@@ -178,10 +183,11 @@ static int read_filters(struct lesson *l)
 					   "--filters-off %s: filters such as F7,F4 expected; "
 					   "docs/learning.md has them",
 					   codes);
-		if ((bits & NEVER_OFF) != 0)
+		if ((bits & BH_FILTERS_NEVER_OFF) != 0)
 			return bh_complain(BH_EXIT_USAGE,
 					   "--filters-off %s: what was never answered, or denied, "
-					   "is no edge: that cannot be off",
+					   "is no edge, and what is never accepted is a person's "
+					   "to accept: that cannot be off",
 					   code);
 		l->filters.off |= bits;
 		at += length;
@@ -237,16 +243,18 @@ static void print_edge(void *user, const struct bh_edge *e)
 	bh_buffer_free(&line);
 }
 
-static void print_rest(const struct lesson *l)
+/* Beside the edges: to people behind the table, to programs not among what they read. */
+static void print_rest(const struct lesson *l, FILE *out)
 {
-	for (enum bh_unlearned why = BH_UNLEARNED_DIRECTION; why < BH_UNLEARNED_KINDS; why++)
-		if (bh_ledger_unlearned(l->ledger, why) > 0)
-			printf("%" PRIu64 " lines taught nothing: %s\n",
-			       bh_ledger_unlearned(l->ledger, why), bh_unlearned_name(why));
+	cJSON *unlearned = bh_json_unlearned(l->ledger);
+
+	bh_unlearned_print(unlearned, out);
+	cJSON_Delete(unlearned);
 	if (bh_ledger_lost_contacts(l->ledger) > 0)
-		printf("%" PRIu64 " first contacts found no room: scanners among those that made "
-		       "them are not known\n",
-		       bh_ledger_lost_contacts(l->ledger));
+		fprintf(out,
+			"%" PRIu64 " first contacts found no room: scanners among those that made "
+			"them are not known\n",
+			bh_ledger_lost_contacts(l->ledger));
 }
 
 static void print_edges(const struct lesson *l)
@@ -257,13 +265,15 @@ static void print_edges(const struct lesson *l)
 		p.table = bh_learned_table_new(l->call);
 	for (p.list = BH_EDGES; p.list < BH_LEDGER_LISTS; p.list++)
 		bh_ledger_each(l->ledger, p.list, print_edge, &p);
-	if (p.table == NULL)
+	if (p.table == NULL) {
+		print_rest(l, stderr);
 		return;
+	}
 	char before[64];
 	snprintf(before, sizeof(before), "In %" PRIu32 " whole windows",
 		 bh_ledger_windows(l->ledger));
 	bh_learned_table_print(p.table, "The file teaches nothing.", before);
-	print_rest(l);
+	print_rest(l, stdout);
 }
 
 /* --- commands --------------------------------------------------------------------------------- */
@@ -304,21 +314,36 @@ static int show_edges(struct lesson *l)
 	return result;
 }
 
+static cJSON *record_json(const struct lesson *l)
+{
+	cJSON *json = cJSON_CreateObject();
+
+	cJSON_AddBoolToObject(json, "replicas", l->names_replicas);
+	cJSON_AddNumberToObject(json, "deploys", (double)l->deploys);
+	return json;
+}
+
 static int show_readiness(struct lesson *l)
 {
+	const char *workload = l->call->arguments[0];
 	struct bh_readiness *r = bh_readiness_new(l->ledger, &l->filters);
 	struct bh_error err = { 0 };
 	const struct bh_readiness_view view = { .readiness = r,
 						.ledger = l->ledger,
-						.workload = l->call->arguments[0],
+						.workload = workload,
 						.asked = bh_call_option(l->call, "for") };
 	cJSON *json = bh_json_readiness(&view, &err);
 	int result = BH_EXIT_DONE;
 
-	if (json == NULL)
+	if (json == NULL) {
 		result = bh_complain(BH_EXIT_USAGE, "--for %s", err.text);
-	else
+	} else if (workload != NULL && bh_readiness_find(r, workload) == NULL) {
+		result = bh_complain(BH_EXIT_NO, "%s: no workload of that name in the record",
+				     workload);
+	} else {
+		cJSON_AddItemToObject(json, "record", record_json(l));
 		bh_readiness_show(l->call, json);
+	}
 	cJSON_Delete(json);
 	bh_readiness_free(r);
 	return result;

@@ -25,6 +25,7 @@ static char *propose(const struct bh_ledger *ledger, const struct bh_filter_conf
 
 	bh_proposed_edges_collect(&proposed, ledger, filters);
 	bh_proposed_edges_describe(&proposed, "bulkhead learn", &header);
+	bh_proposed_edges_undecided(ledger, NULL, NULL, &header);
 	bh_propose_wider(proposed.edges, proposed.count, &header);
 	struct bh_policy *policy =
 		bh_propose(&(struct bh_propose_input) { .edges = proposed.edges,

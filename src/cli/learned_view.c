@@ -112,6 +112,39 @@ static double at_most(double share, double steps)
 	return ceil(share * steps) / steps;
 }
 
+/* The API's words for why a connection taught nothing, in a person's. */
+static const char *unlearned_words(const char *reason)
+{
+	static const char *const words[][2] = {
+		{ "unanswered", "not answered" },
+		{ "direction", "opened by nobody knows whom" },
+		{ "unresolved", "with an end that nobody owns up to" },
+		{ "blocked", "against the policy" },
+		{ "overflow", "beyond learning.max_edges" },
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(words[i][0], reason) == 0)
+			return words[i][1];
+	return reason;
+}
+
+void bh_unlearned_print(const cJSON *unlearned, FILE *out)
+{
+	const cJSON *reason;
+	bool any = false;
+
+	cJSON_ArrayForEach (reason, unlearned) {
+		if (!cJSON_IsNumber(reason) || reason->valuedouble == 0)
+			continue;
+		fprintf(out, "%s %.0f %s", any ? "," : "\nNot learned:", reason->valuedouble,
+			unlearned_words(reason->string));
+		any = true;
+	}
+	if (any)
+		fputs("\n", out);
+}
+
 /* --- readiness -------------------------------------------------------------------------------- */
 
 static bool is_day(const cJSON *json)
@@ -202,11 +235,39 @@ static void print_for(const cJSON *json)
 		puts("That is if no other version, and no new workload, comes meanwhile.");
 }
 
+/* Of recorded flows alone. */
+static void print_record(const cJSON *record)
+{
+	if (record == NULL)
+		return;
+	puts("");
+	if (!cJSON_IsTrue(bh_get(record, "replicas")))
+		puts("The record names no replicas: F4 was not asked, and to F2 each workload is "
+		     "one.");
+	if (bh_number(record, "deploys") == 0)
+		puts("The record tells of no deploys: what a new version brought counts as late.");
+	puts("What was audited, how long, and which windows were watched, no record tells.");
+}
+
+static void print_lossy(const cJSON *workloads)
+{
+	const cJSON *workload;
+	int count = 0;
+
+	cJSON_ArrayForEach (workload, workloads) {
+		if (!cJSON_IsTrue(bh_get(workload, "lossy")))
+			continue;
+		printf("%s%s", count++ > 0 ? ", " : "Something was lost while these were learned: ",
+		       bh_word(workload, "workload"));
+	}
+	if (count > 0)
+		puts(".");
+}
+
 static void print_losses(const cJSON *json)
 {
-	if (bh_number(json, "overflow") > 0)
-		printf("%.0f connections found no room in the ledger: their edges are not known.\n",
-		       bh_number(json, "overflow"));
+	bh_unlearned_print(bh_get(json, "unlearned"), stdout);
+	print_lossy(bh_get(json, "workloads"));
 	if (bh_number(json, "lost_contacts") > 0)
 		printf("%.0f first contacts found no room: scanners among those that made them are "
 		       "not known.\n",
@@ -226,8 +287,11 @@ static void print_schedules(const struct bh_call *call, const cJSON *json)
 		char port[BH_PORT_TEXT], every[40], seen[16], next[BH_TIME_TEXT];
 		bool late = cJSON_IsTrue(bh_get(row, "overdue"));
 
-		snprintf(every, sizeof(every), "%.0f %s", bh_number(row, "every"),
-			 windows_word(json));
+		if (is_day(json) && bh_number(row, "every") >= 28 && bh_number(row, "every") <= 31)
+			snprintf(every, sizeof(every), "month");
+		else
+			snprintf(every, sizeof(every), "%.0f %s", bh_number(row, "every"),
+				 windows_word(json));
 		snprintf(seen, sizeof(seen), "%.0f", bh_number(row, "seen"));
 		bh_clock(bh_number(row, "next"), next);
 		bh_table_row(table, late ? BH_YELLOW : BH_PLAIN,
@@ -345,6 +409,7 @@ void bh_readiness_print(const struct bh_call *call, const cJSON *json)
 	print_for(json);
 	print_losses(json);
 	print_workloads(call, json);
+	print_record(bh_get(json, "record"));
 	if (call->argument_count > 0)
 		print_stages(cJSON_GetArrayItem(bh_get(json, "workloads"), 0));
 	print_schedules(call, json);

@@ -3,6 +3,8 @@
 #ifndef BH_LEARNED_VIEW_H
 #define BH_LEARNED_VIEW_H
 
+#include <stdio.h>
+
 #include "answer.h"
 #include "command.h"
 
@@ -16,6 +18,10 @@ void bh_learned_table_add(struct bh_learned_table *table, const cJSON *edge);
  * it is empty; before: how the last line begins. */
 void bh_learned_table_print(struct bh_learned_table *table, const char *nothing,
 			    const char *before);
+
+/* "Not learned: 12 not answered, …", on a line of its own behind an empty one; nothing where all
+ * taught something. */
+void bh_unlearned_print(const cJSON *unlearned, FILE *out);
 
 /* As the call wants it: JSON, or in words. */
 void bh_readiness_show(const struct bh_call *call, const cJSON *readiness);

@@ -297,6 +297,14 @@ static bool read_direction(const struct bh_line *line, struct bh_recorded_eviden
 	return false;
 }
 
+static uint64_t replica_hash(const char *workload, const char *replica)
+{
+	uint64_t whose = XXH3_64bits(workload, strlen(workload));
+	uint64_t hash = XXH3_64bits_withSeed(replica, strlen(replica), whose);
+
+	return hash != 0 ? hash : 1;
+}
+
 static void read_verdict(const struct bh_line *line, struct bh_recorded_evidence *out)
 {
 	const char *verdict = line->verdict.text;
@@ -304,7 +312,8 @@ static void read_verdict(const struct bh_line *line, struct bh_recorded_evidence
 	out->denied = verdict != NULL && strcmp(verdict, "denied") == 0;
 }
 
-/* Of several replicas nobody knows which it was: they count as one. */
+/* A workload's replicas are its own, whatever they are called. Those of which nobody says which it
+ * was count as one. */
 static bool read_replica(const struct bh_line *line, struct bh_recorded_evidence *out,
 			 struct bh_error *err)
 {
@@ -314,8 +323,9 @@ static bool read_replica(const struct bh_line *line, struct bh_recorded_evidence
 		bh_error_set(err, -EINVAL, "src.replica: a text, or null, expected");
 		return false;
 	}
+	out->names_replica = replica != NULL;
 	if (out->flow.src.kind == BH_PEER_WORKLOAD)
-		out->replica = replica != NULL ? XXH3_64bits(replica, strlen(replica)) : 1;
+		out->replica = replica_hash(out->flow.src.name, replica != NULL ? replica : "");
 	return true;
 }
 
@@ -343,6 +353,10 @@ static bool read_evidence(const struct bh_line *line, struct bh_recorded_evidenc
 		return false;
 	}
 	out->bytes = sent + received;
+	out->lossy = line->lossy.kind == BH_VALUE_TRUE;
+	/* A client whom nobody knows is known by why that is so. */
+	if (out->flow.src.kind == BH_PEER_MASKED && line->masked.text != NULL)
+		bh_copy_text(out->flow.src.name, sizeof(out->flow.src.name), line->masked.text);
 	/* Outside, what it was asked for is what it is. */
 	if (out->flow.dns[0] != '\0')
 		bh_peer_by_dns(out->flow.dns, &out->flow.dst);

@@ -41,14 +41,16 @@ struct bh_recorded_evidence {
 	struct bh_recorded_flow flow; /* a destination outside that has a name is BH_PEER_DNS */
 	int64_t first, last;	      /* µs */
 	uint64_t count;		      /* so many alike */
-	uint64_t replica;	      /* hash of the source's; 0: the source is no workload */
+	uint64_t replica;	      /* hash of the source's; 0: the source is no workload … */
+	bool names_replica;	      /* … and whether the line says which one it was */
 	uint64_t bytes;
 	uint8_t direction; /* enum bh_direction */
 	bool answered;
 	bool denied;
+	bool lossy; /* something was lost meanwhile */
 };
 
-/* One line, which has `first` and `last`, too; `count`, `src.replica` where known. Of a
+/* One line, which has `first` and `last`, too; `count`, `src.replica`, `lossy` where known. Of a
  * deploy `first` is the time. */
 bool bh_recorded_evidence_parse(const char *line, struct bh_recorded_evidence *out,
 				struct bh_error *err);

@@ -40,10 +40,12 @@ static const struct key end_keys[] = { KEY(bh_line_end, ip),	   KEY(bh_line_end,
 				       KEY(bh_line_end, proxy),	   LAST_KEY };
 static const struct key bytes_keys[] = { KEY(bh_line_bytes, bytes), LAST_KEY };
 static const struct key line_keys[] = {
-	KEY(bh_line, first),   KEY(bh_line, last),	KEY(bh_line, proto),   ABOVE(src, end_keys),
-	ABOVE(dst, end_keys),  ABOVE(tx, bytes_keys),	ABOVE(rx, bytes_keys), KEY(bh_line, state),
-	KEY(bh_line, verdict), KEY(bh_line, direction), KEY(bh_line, dns),     KEY(bh_line, count),
-	KEY(bh_line, deploy),  KEY(bh_line, time),	ABOVE(via, end_keys),  LAST_KEY
+	KEY(bh_line, first),	 KEY(bh_line, last),   KEY(bh_line, proto),
+	ABOVE(src, end_keys),	 ABOVE(dst, end_keys), ABOVE(tx, bytes_keys),
+	ABOVE(rx, bytes_keys),	 KEY(bh_line, state),  KEY(bh_line, verdict),
+	KEY(bh_line, direction), KEY(bh_line, dns),    KEY(bh_line, count),
+	KEY(bh_line, deploy),	 KEY(bh_line, time),   ABOVE(via, end_keys),
+	KEY(bh_line, lossy),	 KEY(bh_line, masked), LAST_KEY
 };
 
 static const struct key *find_key(const struct key *keys, const char *name, size_t length)

@@ -43,7 +43,8 @@ struct bh_line_bytes {
 /* Of a key that stands there twice the first counts. */
 struct bh_line {
 	bool is_object; /* else nothing below is set */
-	struct bh_value first, last, proto, dns, state, direction, verdict, count, deploy, time;
+	struct bh_value first, last, proto, dns, state, direction, verdict, count, deploy, time,
+		lossy, masked;
 	struct bh_line_end src, dst, via;
 	struct bh_line_bytes tx, rx;
 	cJSON *tree;		 /* texts point in here … */

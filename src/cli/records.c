@@ -166,6 +166,8 @@ static struct bh_record record_of(struct bh_peers *peers, const struct bh_record
 				    .direction = e->direction,
 				    .answered = e->answered,
 				    .denied = e->denied,
+				    .lossy = e->lossy,
+				    .names_replica = e->names_replica,
 				    .deploy = e->flow.deploy };
 }
 

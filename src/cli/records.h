@@ -21,7 +21,7 @@ struct bh_record {
 	size_t line; /* from 1 */
 	uint16_t port;
 	uint8_t proto, direction;
-	bool answered, denied, deploy;
+	bool answered, denied, deploy, lossy, names_replica;
 };
 
 struct bh_records {

@@ -7,6 +7,7 @@
 #include "answer.h"
 #include "client.h"
 #include "command.h"
+#include "learned_view.h"
 #include "table.h"
 
 /* Where a reader was too slow, the daemon says how many lines it dropped. */
@@ -190,39 +191,6 @@ static void add_edge_row(struct bh_table *table, const cJSON *edge)
 	bh_table_row(table, cJSON_IsTrue(bh_get(edge, "lossy")) ? BH_YELLOW : BH_PLAIN, cells);
 }
 
-/* The API's words for why a connection taught nothing, in a person's. */
-static const char *unlearned_words(const char *reason)
-{
-	static const char *const words[][2] = {
-		{ "unanswered", "not answered" },
-		{ "direction", "opened by nobody knows whom" },
-		{ "unresolved", "with an end that nobody owns up to" },
-		{ "blocked", "against the policy" },
-		{ "overflow", "beyond learning.max_edges" },
-	};
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (strcmp(words[i][0], reason) == 0)
-			return words[i][1];
-	return reason;
-}
-
-static void print_unlearned(const cJSON *unlearned)
-{
-	const cJSON *reason;
-	bool any = false;
-
-	cJSON_ArrayForEach (reason, unlearned) {
-		if (!cJSON_IsNumber(reason) || reason->valuedouble == 0)
-			continue;
-		printf("%s %.0f %s", any ? "," : "\nNot learned:", reason->valuedouble,
-		       unlearned_words(reason->string));
-		any = true;
-	}
-	if (any)
-		printf("\n");
-}
-
 static void print_edges(const struct bh_call *call, const cJSON *answer)
 {
 	static const char *const titles[] = { "SOURCE",	 "DESTINATION", "PORT",
@@ -239,7 +207,7 @@ static void print_edges(const struct bh_call *call, const cJSON *answer)
 	cJSON_ArrayForEach (edge, bh_get(answer, "edges"))
 		add_edge_row(table, edge);
 	bh_table_print(table, "Nothing has been learned yet.");
-	print_unlearned(bh_get(answer, "unlearned"));
+	bh_unlearned_print(bh_get(answer, "unlearned"), stdout);
 }
 
 int bh_edges_run(const struct bh_call *call)

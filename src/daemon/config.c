@@ -262,7 +262,7 @@ static const char *expectation(const struct key *key, char *out, size_t size)
 		expect_words(key, out, size);
 		break;
 	case FILTERS:
-		snprintf(out, size, "a list of filters such as [F7]");
+		snprintf(out, size, "a list of filters such as [F7], without F1, denied and never");
 		break;
 	case PORTS:
 		snprintf(out, size, "a list of at most %d different ports, 1 to 65535",
@@ -428,7 +428,8 @@ static bool read_filters(const struct bh_yaml *node, int64_t *out)
 		return false;
 	for (size_t i = 0; i < node->count; i++) {
 		if (node->items[i].kind != BH_YAML_SCALAR ||
-		    !bh_filter_parse(node->items[i].text, &bits))
+		    !bh_filter_parse(node->items[i].text, &bits) ||
+		    (bits & BH_FILTERS_NEVER_OFF) != 0)
 			return false;
 		*out |= bits;
 	}

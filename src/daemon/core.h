@@ -459,6 +459,8 @@ size_t bh_core_names_missing(const struct bh_core *core, struct bh_buffer *who);
  * appends the first few of them to *names. */
 bool bh_core_rules_unseen(const struct bh_core *core, const char *workload,
 			  struct bh_buffer *names);
+/* Whether the active policy has rules by name for it. */
+bool bh_core_has_names(const struct bh_core *core, const char *workload);
 /* Sentences, for coverage: those workloads, and others whose rules by name wait for an answer. */
 cJSON *bh_core_nameless_json(const struct bh_core *core);
 
@@ -548,6 +550,8 @@ int bh_core_policy_apply(struct bh_core *core, const char *text, const char *fil
 			 struct bh_error *err);
 int bh_core_policy_rollback(struct bh_core *core, int64_t number, const char *author,
 			    const char *why, size_t *changes, struct bh_error *err);
+/* Whether the active policy, which there must be, names it. */
+bool bh_core_is_selected(const struct bh_core *core, const char *workload);
 /* −EPERM and why, where the workload may not be treated so. */
 int bh_core_mode_allowed(const struct bh_core *core, const char *workload, uint8_t mode,
 			 struct bh_error *err);

@@ -63,16 +63,6 @@ bool bh_core_is_following(const struct bh_api_request *request)
 	return text != NULL && strcmp(text, "1") == 0;
 }
 
-cJSON *bh_core_unlearned_json(const struct bh_core *core)
-{
-	cJSON *reasons = cJSON_CreateObject();
-
-	for (int i = BH_LEARNED + 1; i < BH_UNLEARNED_KINDS; i++)
-		cJSON_AddNumberToObject(reasons, bh_unlearned_name(i),
-					(double)bh_ledger_unlearned(core->ledger, i));
-	return reasons;
-}
-
 /* Every workload that is present, once; the caller frees the array, not the names. */
 const char **bh_core_present_workloads(const struct bh_core *core, size_t *count)
 {

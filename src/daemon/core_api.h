@@ -24,7 +24,6 @@ void bh_core_unknown_workload(const struct bh_core *core, const char *name, cons
 /* Names of the workloads that are present, each once; *count of them. The caller frees the array,
  * not the names. */
 const char **bh_core_present_workloads(const struct bh_core *core, size_t *count);
-cJSON *bh_core_unlearned_json(const struct bh_core *core);
 /* Adds, as texts, what keeps bulkhead itself from doing what it is there for. */
 void bh_core_say_faults(const struct bh_core *core, cJSON *list);
 

@@ -332,6 +332,21 @@ static void refuse_mode(struct bh_api_reply *reply, const struct bh_error *err)
 		bh_api_fail(reply, 500, "store", NULL, "%s", err->text);
 }
 
+/* What a person has to decide first, and what evidence is missing: all at once. */
+static void check_mode(const struct bh_core *core, const struct bh_readiness *readiness,
+		       const char *workload, uint8_t mode, bool anyway, struct bh_error *err)
+{
+	struct bh_error decision = { 0 }, evidence = { 0 };
+
+	bh_core_mode_allowed(core, workload, mode, &decision);
+	if (!anyway)
+		bh_core_promotion_check(core, readiness, workload, mode, &evidence);
+	if (decision.code != 0 && evidence.code != 0)
+		bh_error_set(err, decision.code, "%s. Besides, %s", decision.text, evidence.text);
+	else
+		*err = decision.code != 0 ? decision : evidence;
+}
+
 /* All or none. */
 static bool may_set_modes(const struct bh_core *core, const char *const *names, size_t count,
 			  uint8_t mode, bool anyway, struct bh_api_reply *reply)
@@ -340,8 +355,7 @@ static bool may_set_modes(const struct bh_core *core, const char *const *names, 
 	struct bh_readiness *readiness = bh_core_readiness(core);
 
 	for (size_t i = 0; err.code == 0 && i < count; i++)
-		if (bh_core_mode_allowed(core, names[i], mode, &err) == 0 && !anyway)
-			bh_core_promotion_check(core, readiness, names[i], mode, &err);
+		check_mode(core, readiness, names[i], mode, anyway, &err);
 	bh_readiness_free(readiness);
 	if (err.code != 0)
 		refuse_mode(reply, &err);

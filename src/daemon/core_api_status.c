@@ -11,6 +11,7 @@
 #include "core_posture.h"
 #include "core_promotion.h"
 #include "ruleset.h"
+#include "learned.h"
 #include "timefmt.h"
 
 #define MOST_DEPARTED 5 /* of a workload, shown */
@@ -459,7 +460,7 @@ void bh_core_handle_status(void *user, const struct bh_api_request *request,
 	cJSON_AddNumberToObject(learning, "window_seconds",
 				(double)core->config.window / BH_SECOND);
 	cJSON_AddNumberToObject(learning, "windows", bh_ledger_windows(core->ledger));
-	cJSON_AddItemToObject(learning, "unlearned", bh_core_unlearned_json(core));
+	cJSON_AddItemToObject(learning, "unlearned", bh_json_unlearned(core->ledger));
 	cJSON_AddItemToObject(json, "modes", modes_json(core));
 	cJSON_AddItemToObject(json, "loss", bh_core_loss_json(core));
 	cJSON_AddItemToObject(json, "unknown", bh_core_unknown(core));

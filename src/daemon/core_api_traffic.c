@@ -11,6 +11,7 @@
 #include "peer.h"
 #include "protocol.h"
 #include "ruleset.h"
+#include "learned.h"
 #include "timefmt.h"
 
 /* --- flows ------------------------------------------------------------------------------------ */
@@ -187,7 +188,7 @@ void bh_core_handle_edges(void *user, const struct bh_api_request *request,
 	}
 	reply->json = cJSON_CreateObject();
 	cJSON_AddItemToObject(reply->json, "edges", cJSON_CreateRaw(writer.text.data));
-	cJSON_AddItemToObject(reply->json, "unlearned", bh_core_unlearned_json(core));
+	cJSON_AddItemToObject(reply->json, "unlearned", bh_json_unlearned(core->ledger));
 	bh_buffer_free(&writer.text);
 }
 

@@ -625,6 +625,7 @@ void bh_core_flow_json(const struct bh_core *core, const struct bh_live_flow *li
 		.dst_container = bh_core_listening_container(
 			core, end->flow.dst_ifindex, end->flow.key.proto, end->flow.key.dport),
 		.src_workload = bh_core_peer_workload(live->src),
+		.src_replica = live->src->kind == BH_PEER_WORKLOAD ? live->replica : 0,
 		.dst_workload = bh_core_peer_workload(end->dst),
 		.dns = live->dns != NULL ? bh_name_text(live->dns)
 					 : bh_peer_dns(bh_core_destination(core, live, &room)),

@@ -27,6 +27,18 @@ static bool is_watching(const struct bh_core *core)
 	       core->capture_stats.copy < BH_COPY_SAMPLE;
 }
 
+/* The event is a line that `learn` reads among recorded flows. */
+static void tell_deploy(struct bh_core *core, const struct bh_instance *i)
+{
+	cJSON *json = cJSON_CreateObject();
+	char text[1024];
+
+	snprintf(text, sizeof(text), "%s runs another version (%s, image %s)", i->workload, i->name,
+		 i->container->image);
+	cJSON_AddStringToObject(json, "deploy", i->workload);
+	bh_core_event_json(core, "deploy", text, json);
+}
+
 static void note_version(struct bh_core *core, const struct bh_instance *i, int64_t now)
 {
 	struct bh_peer who = bh_peer_workload(i->workload);
@@ -34,8 +46,7 @@ static void note_version(struct bh_core *core, const struct bh_instance *i, int6
 	if (i->container == NULL ||
 	    !bh_ledger_version(core->ledger, &who, bh_container_version(i->container), now))
 		return;
-	bh_core_event(core, "deploy", "%s runs another version (%s, image %s)", i->workload,
-		      i->name, i->container->image);
+	tell_deploy(core, i);
 	bh_core_promotion_deployed(core, i->workload, now);
 }
 

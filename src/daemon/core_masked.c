@@ -11,8 +11,7 @@
 #include <string.h>
 
 #include "core.h"
-#include "protocol.h"
-#include "timefmt.h"
+#include "proposed_edges.h"
 
 /* The port that the flow leads to, if its container publishes it; NULL: it does not. */
 static const struct bh_published *published_as(const struct bh_core *core, const struct bh_flow *f)
@@ -124,44 +123,12 @@ bool bh_core_undecided(const struct bh_core *core, const char *workload, uint8_t
 	return s.found;
 }
 
-struct description {
-	const struct bh_core *core;
-	struct bh_buffer *out;
-};
-
-static void describe_clients(struct bh_buffer *out, const struct bh_edge_clients *clients)
+static const struct bh_edge_clients *clients(const void *user, const struct bh_edge *edge)
 {
-	for (size_t i = 0; i < clients->count; i++)
-		bh_buffer_printf(out, "%s%s",
-				 i > 0 ? ", " : "\n  Just before, the proxy was called by ",
-				 clients->names[i]);
-	if (clients->count > 0)
-		bh_buffer_puts(out, ": evidence, and no proof.");
-}
-
-static void describe(void *user, const struct bh_edge *edge)
-{
-	const struct description *d = user;
-	char port[BH_PORT_TEXT], when[BH_TIME_TEXT];
-
-	if (edge->src->kind != BH_PEER_MASKED)
-		return;
-	bh_buffer_printf(
-		d->out,
-		"\nTo be decided: somebody opened %s of %s, who is not known (%s);"
-		"\n  %llu connections, the last on %s. To the rules it comes from the host:"
-		"\n  'from: host, to: %s, ports: [%s]' lets it in, with whoever else comes that "
-		"way."
-		"\n  Without it %s cannot be enforced.",
-		bh_port_format(edge->proto, edge->port, port), edge->dst->name, edge->src->name,
-		(unsigned long long)edge->connections, bh_time_format(edge->last, when),
-		edge->dst->name, port, edge->dst->name);
-	describe_clients(d->out, bh_core_proxy_clients(d->core, edge));
+	return bh_core_proxy_clients(user, edge);
 }
 
 void bh_core_describe_masked(const struct bh_core *core, struct bh_buffer *out)
 {
-	struct description d = { core, out };
-
-	bh_ledger_each(core->ledger, BH_EDGES, describe, &d);
+	bh_proposed_edges_undecided(core->ledger, clients, core, out);
 }

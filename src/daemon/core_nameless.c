@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core.h"
+#include "core_promotion.h"
 #include "grow.h"
 
 #define MOST_LISTED 5 /* workloads or names in one sentence */
@@ -78,6 +78,19 @@ size_t bh_core_names_missing(const struct bh_core *core, struct bh_buffer *who)
 	return count;
 }
 
+static void mark(void *user, const char *workload)
+{
+	struct bh_workload_readiness *w = bh_readiness_find(user, workload);
+
+	if (w != NULL)
+		w->nameless = true;
+}
+
+void bh_core_nameless_mark(const struct bh_core *core, struct bh_readiness *readiness)
+{
+	each_nameless(core, mark, readiness);
+}
+
 /* --- rules by name ---------------------------------------------------------------------------- */
 
 static void list_dns(const struct bh_policy *policy, const struct bh_policy_peers *to,
@@ -131,6 +144,15 @@ bool bh_core_rules_unseen(const struct bh_core *core, const char *workload, stru
 
 	each_nameless(core, compare, &search);
 	return search.found && list_names(core, workload, names);
+}
+
+bool bh_core_has_names(const struct bh_core *core, const char *workload)
+{
+	struct bh_buffer names = { 0 };
+	bool any = list_names(core, workload, &names);
+
+	bh_buffer_free(&names);
+	return any;
 }
 
 static void say(const struct bh_core *core, const char *workload, bool goes_out, cJSON *sentences)

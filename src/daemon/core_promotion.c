@@ -142,7 +142,10 @@ struct bh_readiness *bh_core_readiness(const struct bh_core *core)
 {
 	const struct bh_filter_config filters = bh_core_filters(core);
 
-	return bh_readiness_new(core->ledger, &filters);
+	struct bh_readiness *r = bh_readiness_new(core->ledger, &filters);
+
+	bh_core_nameless_mark(core, r);
+	return r;
 }
 
 /* --- whose word the policy is ----------------------------------------------------------------- */
@@ -178,12 +181,26 @@ static bool rests_on_learning(const struct bh_core *core, const char *workload)
 
 /* --- what is missing -------------------------------------------------------------------------- */
 
-static const struct bh_workload_readiness *find(const struct bh_readiness *r, const char *workload)
+/* Of whom nobody knows who he is, in which modes. */
+static uint8_t masked_in(const struct bh_core *core, const char *workload)
 {
-	for (size_t i = 0; i < r->workload_count; i++)
-		if (strcmp(r->workloads[i].baseline.owner.who->name, workload) == 0)
-			return &r->workloads[i];
-	return NULL;
+	struct bh_edge edge;
+	uint8_t modes = 0;
+
+	for (uint8_t mode = BH_STAGE1; mode <= BH_ENFORCE; mode++)
+		if (core->policy == NULL || bh_core_undecided(core, workload, mode, &edge))
+			modes |= (uint8_t)(1u << mode);
+	return modes;
+}
+
+static void add_policy(const struct bh_core *core, const char *workload,
+		       struct bh_standing *standing)
+{
+	const struct bh_workload_readiness *w = standing->readiness;
+
+	standing->unselected = core->policy != NULL && !bh_core_is_selected(core, workload);
+	standing->masked = w != NULL && w->masked > 0 ? masked_in(core, workload) : 0;
+	standing->unnamed = w != NULL && w->nameless && bh_core_has_names(core, workload);
 }
 
 void bh_core_standing(void *user, const char *workload, uint8_t *mode, struct bh_standing *standing)
@@ -200,7 +217,13 @@ void bh_core_standing(void *user, const char *workload, uint8_t *mode, struct bh
 	standing->must_audit = true;
 	standing->schedule = bh_core_schedule(core, workload);
 	standing->watched = bh_core_watched(core);
+	add_policy(core, workload, standing);
 }
+
+/* What bh_core_mode_allowed() says with more words. */
+#define LACKS_OF_POLICY                                                                            \
+	(UINT32_C(1) << BH_LACK_POLICY | UINT32_C(1) << BH_LACK_MASKED |                           \
+	 UINT32_C(1) << BH_LACK_NAMES)
 
 /* Of one that opened no connection, and was not there, everything is missing. */
 static uint32_t lacks(const struct bh_core *core, const struct bh_readiness *r,
@@ -212,11 +235,13 @@ static uint32_t lacks(const struct bh_core *core, const struct bh_readiness *r,
 					.offset = core->config.window_offset };
 	uint8_t now;
 
-	standing.readiness = find(r, workload);
+	standing.readiness = bh_readiness_find(r, workload);
 	if (standing.readiness == NULL)
 		standing.readiness = &nothing;
 	bh_core_standing((void *)(uintptr_t)core, workload, &now, &standing);
 	uint32_t bits = bh_promotion_lacks(&standing, mode);
+	if (words != NULL)
+		bits &= ~LACKS_OF_POLICY;
 	for (enum bh_lack lack = 0; words != NULL && lack < BH_LACKS; lack++) {
 		if ((bits >> lack & 1) == 0)
 			continue;

@@ -28,6 +28,9 @@ size_t bh_core_relaxed_for_review(const struct bh_core *core);
 struct bh_filter_config bh_core_filters(const struct bh_core *core);
 /* To be freed. */
 struct bh_readiness *bh_core_readiness(const struct bh_core *core);
+/* Says of each workload of it whether it is one of those that bh_core_names_missing() counts
+ * (core_nameless.c). */
+void bh_core_nameless_mark(const struct bh_core *core, struct bh_readiness *readiness);
 /* For struct bh_readiness_view, with the core as its user. */
 void bh_core_standing(void *user, const char *workload, uint8_t *mode,
 		      struct bh_standing *standing);

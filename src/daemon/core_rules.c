@@ -487,7 +487,7 @@ int bh_core_policy_rollback(struct bh_core *core, int64_t number, const char *au
 }
 
 /* Whether any entry of the policy selects this workload. */
-static bool is_selected(const struct bh_core *core, const char *workload)
+bool bh_core_is_selected(const struct bh_core *core, const char *workload)
 {
 	struct bh_peer peer;
 	struct bh_subject subject;
@@ -547,7 +547,7 @@ int bh_core_mode_allowed(const struct bh_core *core, const char *workload, uint8
 			err, -EPERM,
 			"there is no policy yet; first: bulkhead policy propose > policy.yaml, "
 			"read it, bulkhead policy apply policy.yaml");
-	if (mode != BH_LEARN && !is_selected(core, workload))
+	if (mode != BH_LEARN && !bh_core_is_selected(core, workload))
 		return bh_error_set(
 			err, -EPERM,
 			"the active policy does not name %s: %s would refuse everything it "

@@ -2,6 +2,7 @@
 #include "proposed_edges.h"
 
 #include "grow.h"
+#include "protocol.h"
 #include "timefmt.h"
 
 struct collection {
@@ -25,6 +26,9 @@ static void collect(void *user, const struct bh_edge *edge)
 	struct bh_proposed_edges *p = c->proposed;
 	struct bh_judgement judged = bh_judge(c->ledger, c->filters, c->from, edge);
 
+	/* No rule can name its client. */
+	if (edge->src->kind == BH_PEER_MASKED)
+		return;
 	p->provisional += judged.provisional;
 	p->waiting += judged.state == BH_EDGE_REVIEW && !judged.provisional;
 	if (!bh_is_allowed(&judged) || is_elsewhere(c, edge))
@@ -66,4 +70,53 @@ void bh_proposed_edges_describe(const struct bh_proposed_edges *p, const char *c
 			"\nSeen in one window only, and in it for the time being: %zu; that is for "
 			"a person to decide once 35 windows are over",
 			p->provisional);
+}
+
+/* --- masked clients --------------------------------------------------------------------------- */
+
+struct description {
+	const struct bh_edge_clients *(*clients)(const void *user, const struct bh_edge *edge);
+	const void *user;
+	struct bh_buffer *out;
+};
+
+static void describe_clients(struct bh_buffer *out, const struct bh_edge_clients *clients)
+{
+	for (size_t i = 0; clients != NULL && i < clients->count; i++)
+		bh_buffer_printf(out, "%s%s",
+				 i > 0 ? ", " : "\n  Just before, the proxy was called by ",
+				 clients->names[i]);
+	if (clients != NULL && clients->count > 0)
+		bh_buffer_puts(out, ": evidence, and no proof.");
+}
+
+static void describe_masked(void *user, const struct bh_edge *edge)
+{
+	const struct description *d = user;
+	char port[BH_PORT_TEXT], when[BH_TIME_TEXT];
+
+	if (edge->src->kind != BH_PEER_MASKED)
+		return;
+	bh_buffer_printf(
+		d->out,
+		"\nTo be decided: somebody opened %s of %s, who is not known (%s);"
+		"\n  %llu connections, the last on %s. To the rules it comes from the host:"
+		"\n  'from: host, to: %s, ports: [%s]' lets it in, with whoever else comes that "
+		"way."
+		"\n  Without it %s cannot be enforced.",
+		bh_port_format(edge->proto, edge->port, port), edge->dst->name, edge->src->name,
+		(unsigned long long)edge->connections, bh_time_format(edge->last, when),
+		edge->dst->name, port, edge->dst->name);
+	if (d->clients != NULL)
+		describe_clients(d->out, d->clients(d->user, edge));
+}
+
+void bh_proposed_edges_undecided(
+	const struct bh_ledger *ledger,
+	const struct bh_edge_clients *(*clients)(const void *user, const struct bh_edge *edge),
+	const void *user, struct bh_buffer *out)
+{
+	struct description d = { clients, user, out };
+
+	bh_ledger_each(ledger, BH_EDGES, describe_masked, &d);
 }

@@ -24,4 +24,11 @@ void bh_proposed_edges_collect(struct bh_proposed_edges *proposed, const struct 
 void bh_proposed_edges_describe(const struct bh_proposed_edges *proposed, const char *command,
 				struct bh_buffer *out);
 
+/* Appends the decisions that masked clients ask for. clients: whom an edge's source seems to have
+ * stood for, or NULL; NULL as such: nobody knows. */
+void bh_proposed_edges_undecided(
+	const struct bh_ledger *ledger,
+	const struct bh_edge_clients *(*clients)(const void *user, const struct bh_edge *edge),
+	const void *user, struct bh_buffer *out);
+
 #endif

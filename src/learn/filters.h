@@ -28,6 +28,12 @@ enum bh_filter {
 	BH_FILTER_OPPOSED,	  /* the policy denies it */
 	BH_FILTERS,
 };
+/* What was never answered, or denied, is no edge; what is never accepted is a person's to accept.
+ */
+#define BH_FILTERS_NEVER_OFF                                                                       \
+	(UINT32_C(1) << BH_FILTER_UNANSWERED | UINT32_C(1) << BH_FILTER_OPPOSED |                  \
+	 UINT32_C(1) << BH_FILTER_NEVER)
+
 const char *bh_filter_code(enum bh_filter filter); /* "F1" … "F7", "never", "unused", "denied" */
 bool bh_filter_parse(const char *code, uint32_t *bits); /* all that go by this code */
 

@@ -2,6 +2,7 @@
 #include "promotion.h"
 
 #include <inttypes.h>
+#include <math.h>
 
 #include "timefmt.h"
 
@@ -19,7 +20,9 @@ const char *bh_lack_name(enum bh_lack lack)
 		[BH_LACK_WEEKDAYS] = "weekdays", [BH_LACK_URGENT] = "urgent-review",
 		[BH_LACK_REVIEW] = "review",	 [BH_LACK_QUIET] = "quiet",
 		[BH_LACK_RISK] = "risk",	 [BH_LACK_OPEN_ENDED] = "open-ended",
-		[BH_LACK_SCHEDULE] = "schedule", [BH_LACK_ROOM] = "room"
+		[BH_LACK_SCHEDULE] = "schedule", [BH_LACK_ROOM] = "room",
+		[BH_LACK_POLICY] = "policy",	 [BH_LACK_MASKED] = "masked",
+		[BH_LACK_NAMES] = "names"
 	};
 
 	return lack < BH_LACKS ? names[lack] : "?";
@@ -101,9 +104,12 @@ uint32_t bh_promotion_lacks(const struct bh_standing *s, uint8_t mode)
 
 	if (mode >= BH_AUDIT)
 		lacks |= lacks_for_audit(s, mode) |
-			 bit(BH_LACK_ROOM, s->readiness->baseline.crowded);
+			 bit(BH_LACK_ROOM, s->readiness->baseline.crowded) |
+			 bit(BH_LACK_POLICY, s->unselected);
 	if (mode > BH_AUDIT)
-		lacks |= bit(BH_LACK_URGENT, s->readiness->urgent > 0);
+		lacks |= bit(BH_LACK_URGENT, s->readiness->urgent > 0) |
+			 bit(BH_LACK_MASKED, (s->masked >> mode & 1) != 0) |
+			 bit(BH_LACK_NAMES, s->unnamed);
 	if (mode == BH_ENFORCE)
 		lacks |= lacks_for_enforce(s);
 	return lacks;
@@ -149,7 +155,7 @@ static void explain_weekdays(uint8_t phases, bool days, struct bh_buffer *out)
 
 static void explain_quiet(const struct bh_standing *s, struct bh_buffer *out)
 {
-	double windows = (double)(s->now - quiet_since(s)) / (double)s->window;
+	double windows = floor(10 * (double)(s->now - quiet_since(s)) / (double)s->window) / 10;
 
 	if (s->must_audit && s->audited == 0)
 		bh_buffer_printf(out,
@@ -203,7 +209,7 @@ void bh_promotion_explain(const struct bh_standing *s, uint8_t mode, enum bh_lac
 		bh_buffer_printf(out,
 				 "a new edge in the next window with %.1f %%; at most %.0f %% is "
 				 "wanted",
-				 100 * w->risk, 100 * MOST_RISK);
+				 ceil(1000 * w->risk) / 10, 100 * MOST_RISK);
 		break;
 	case BH_LACK_OPEN_ENDED:
 		bh_buffer_printf(
@@ -216,12 +222,25 @@ void bh_promotion_explain(const struct bh_standing *s, uint8_t mode, enum bh_lac
 		bh_buffer_printf(out,
 				 "it declares a schedule with up to %g days from one time to the "
 				 "next, and %.1f days were watched: two runs are wanted",
-				 (double)s->schedule / BH_DAY, (double)s->watched / BH_DAY);
+				 (double)s->schedule / BH_DAY,
+				 floor(10 * (double)s->watched / BH_DAY) / 10);
 		break;
 	case BH_LACK_ROOM:
 		bh_buffer_puts(out, "the ledger has no room for more edges, or for more of what it "
 				    "is denied: what comes is not seen; reject what was rightly "
 				    "denied, or raise learning.max_edges");
+		break;
+	case BH_LACK_POLICY:
+		bh_buffer_puts(out, "the active policy does not name it: everything that it does "
+				    "would be refused");
+		break;
+	case BH_LACK_MASKED:
+		bh_buffer_puts(out, "it is reached by somebody who is not known, behind a proxy or "
+				    "a translation on the host: a rule from host has to decide it");
+		break;
+	case BH_LACK_NAMES:
+		bh_buffer_puts(out, "it goes to servers outside, and no DNS answer for it was "
+				    "seen: its rules by name would let nothing through");
 		break;
 	case BH_LACKS:
 		break;

@@ -22,6 +22,9 @@ enum bh_lack {
 	BH_LACK_OPEN_ENDED, /* something new comes all the time */
 	BH_LACK_SCHEDULE,   /* it declares one that cannot have been seen twice */
 	BH_LACK_ROOM,	    /* in the ledger, for its edges or for what it is denied */
+	BH_LACK_POLICY,	    /* the active one does not name it */
+	BH_LACK_MASKED,	    /* no rule decides about clients whom nobody knows */
+	BH_LACK_NAMES,	    /* rules by name, and no answer was seen that could fill them */
 	BH_LACKS,
 };
 
@@ -33,6 +36,9 @@ struct bh_standing {
 	int64_t audited; /* µs: since when it is audited at least; 0: it is not, or nobody knows */
 	int64_t schedule; /* µs: the longest that it declares; 0: none is known */
 	int64_t watched;  /* µs: in whole windows, whoever ran */
+	bool unselected;  /* there is an active policy, and it does not name it */
+	uint8_t masked;	  /* bits 1 << mode: of those in which it would refuse masked clients */
+	bool unnamed;	  /* its rules by name would let nothing through */
 	bool must_audit;  /* it has to be, for seven windows, before it is enforced */
 };
 

@@ -68,10 +68,20 @@ static struct bh_map *by_peer(const struct bh_readiness *r)
 	return map;
 }
 
-/* Three times at least, and every time after as many windows. */
+#define EVEN_LATELY 3
+
+/* Three times at least, and every time after as many windows; or, however it was before, the last
+ * five. */
 static bool has_schedule(const struct bh_edge *e)
 {
-	return e->windows >= 3 && e->gap >= 2 && e->even_gaps == e->windows - 2;
+	return e->windows >= 3 && e->gap >= 2 &&
+	       (e->even_gaps == e->windows - 2 || e->even_gaps >= EVEN_LATELY);
+}
+
+/* Of a month, whichever is the longest. */
+static uint32_t gap_at_most(const struct bh_edge *e)
+{
+	return e->gap >= 28 && e->gap <= 31 && e->longest_gap <= 31 ? e->longest_gap : e->gap;
 }
 
 static void note_schedule(struct gathering *g, const struct bh_edge *e)
@@ -82,7 +92,8 @@ static void note_schedule(struct gathering *g, const struct bh_edge *e)
 		return;
 	r->schedules = bh_grow(r->schedules, &g->schedule_capacity, r->schedule_count + 1,
 			       sizeof(*r->schedules));
-	r->schedules[r->schedule_count++] = (struct bh_schedule) { *e, e->last_window + e->gap };
+	r->schedules[r->schedule_count++] =
+		(struct bh_schedule) { *e, e->last_window + gap_at_most(e) };
 }
 
 static void count_edge(void *user, const struct bh_edge *edge)
@@ -98,6 +109,7 @@ static void count_edge(void *user, const struct bh_edge *edge)
 	bool waits = judged.state == BH_EDGE_REVIEW && !judged.provisional;
 	if (g->list == BH_EDGES)
 		w->states[judged.state]++;
+	w->masked += g->list != BH_ATTEMPTS && edge->src->kind == BH_PEER_MASKED;
 	w->provisional += judged.provisional;
 	w->waiting += waits;
 	w->urgent += waits && bh_is_urgent(g->filters, edge);
@@ -167,6 +179,20 @@ struct bh_readiness *bh_readiness_new(const struct bh_ledger *ledger,
 	add_up(r);
 	expect(r);
 	return r;
+}
+
+static int compare_name(const void *name, const void *workload)
+{
+	const struct bh_workload_readiness *w = workload;
+
+	return strcmp(name, w->baseline.owner.who->name);
+}
+
+struct bh_workload_readiness *bh_readiness_find(const struct bh_readiness *r, const char *workload)
+{
+	return r->workload_count > 0 ? bsearch(workload, r->workloads, r->workload_count,
+					       sizeof(*r->workloads), compare_name)
+				     : NULL;
 }
 
 void bh_readiness_free(struct bh_readiness *r)

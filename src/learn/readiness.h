@@ -17,13 +17,16 @@ struct bh_workload_readiness {
 	/* What waits for a person, denials and one-way edges among it, provisional ones not; of
 	 * these: what stage 1 would refuse (bh_is_urgent()). */
 	uint32_t waiting, urgent;
+	uint32_t masked; /* edges, learned or denied, from somebody who is not known */
+	bool nameless; /* it goes outside, and no DNS answer for it was seen; the daemon's to say */
 	int64_t opposed; /* µs: when something was last denied that nobody rejected; 0: never */
 	double recent;	 /* new edges a window of late; NaN: too early to say */
 	bool open_ended;
 	double risk; /* probability of a new edge in the next window */
 };
 
-/* An edge that comes back after the same number of windows, two or more, each time. */
+/* An edge that comes back after the same number of windows, two or more, each time, or the last
+ * five times; 28 to 31 are one number, a month's. */
 struct bh_schedule {
 	struct bh_edge edge; /* its ends are the ledger's */
 	int64_t next;	     /* window in which it is expected */
@@ -49,6 +52,9 @@ struct bh_readiness {
 
 struct bh_readiness *bh_readiness_new(const struct bh_ledger *ledger,
 				      const struct bh_filter_config *filters);
+/* NULL: it is not among them. */
+struct bh_workload_readiness *bh_readiness_find(const struct bh_readiness *readiness,
+						const char *workload);
 void bh_readiness_free(struct bh_readiness *readiness);
 
 #endif

@@ -102,6 +102,8 @@ runs 2 review --why x
 says "goes with accept or reject"
 runs 2 learn --flows x --window 1s
 says "at least 24s"
+runs 2 learn --flows x --filters-off never
+says "that cannot be off"
 runs 2 learn --flows x --until yesterday
 says "RFC 3339"
 for filters in F9 "" "F4," ",F4" F4,F100000000000000000; do
@@ -397,6 +399,42 @@ runs 0 readiness --flows "$scratch/deployed" --until 1728100 --for 1970-01-24 --
 [[ $(jq -c '.for.quiet == .quiet and .quiet < 0.2' <<<"$out") == true ]] || fail "the answer is another one than the headline: $out"
 runs 0 readiness --flows "$scratch/deployed" --until 1728100 --for 1970-02-24 --format json
 [[ $(jq -c '.for.quiet > 0.9' <<<"$out") == true ]] || fail "a deploy never ends: $out"
+# What a record does not tell is said, and what of it taught nothing.
+runs 0 readiness --flows "$scratch/deployed" netns:web
+prints "The record names no replicas: F4 was not asked"
+[[ $out != *"tells of no deploys"* ]] || fail "there is a deploy in it: $out"
+runs 1 readiness --flows "$scratch/deployed" netns:wbe
+says "netns:wbe: no workload of that name in the record"
+{ cat "$scratch/lessons"; flow netns:web netns:db 9000 | sed 's/"workload":"netns:db"/"workload":null/; s/^{/{"first":100,"last":100,"state":"closed",/'; } >"$scratch/strangers"
+runs 0 readiness --flows "$scratch/strangers"
+prints "Not learned: 1 not answered, 1 with an end that nobody owns up to"
+runs 0 learn --flows "$scratch/strangers" --format json
+says "1 with an end that nobody owns up to"
+# A client whom nobody knows is a person's to decide.
+{
+	for day in {0..15}; do
+		seen $((day * 86400 + 100)) closed
+		flow masked netns:db 5432 | sed "s/^{/{\"first\":$((day * 86400 + 200)),\"last\":$((day * 86400 + 200)),\"state\":\"closed\",\"lossy\":true,\"masked\":\"docker-proxy of host:5432\",/"
+	done
+} >"$scratch/masked"
+runs 0 readiness --flows "$scratch/masked" netns:db
+prints "Something was lost while these were learned: netns:db."
+prints "it is reached by somebody who is not known"
+runs 0 learn --flows "$scratch/masked" --out "$scratch/learned.yaml"
+grep -q "^# To be decided: somebody opened 5432/tcp of netns:db, who is not known (docker-proxy of host:5432);" \
+	"$scratch/learned.yaml" || fail "the proposal is silent: $(cat "$scratch/learned.yaml")"
+# Schedules: the first of each month, and a weekday of which one was missed.
+{
+	for month in {01..08}; do
+		seen "$(date -ud 2026-$month-01 +%s)" closed
+	done
+	for week in 0 1 2 4 5 6 7 8; do
+		flow netns:web netns:db 5433 | sed "s/^{/{\"first\":$((1767225600 + week * 604800)),\"last\":$((1767225600 + week * 604800)),\"state\":\"closed\",/"
+	done
+} >"$scratch/schedules"
+runs 0 readiness --flows "$scratch/schedules"
+[[ $out =~ 5432/tcp\ +month\ +8\ +2026-09-01 ]] || fail "a monthly job is not known for one: $out"
+[[ $out =~ 5433/tcp\ +7\ days\ +8 ]] || fail "one that was missed is none for ever: $out"
 seen 100 open >>"$scratch/lessons"
 runs 3 learn --flows "$scratch/lessons"
 says "lessons:5: state: attempted, answered"

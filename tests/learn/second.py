@@ -261,6 +261,19 @@ def make_edge(chance, number):
     return edge
 
 
+def contact(src, dst, time, answered):
+    return {"first": time, "last": time + 0.01, "proto": "tcp", "src": {"ip": "10.1.0.1", "port": 40000, "workload": src},
+            "dst": {"ip": "10.0.0.9", "port": 8081, "workload": dst}, "dns": None, "direction": "syn",
+            "state": "closed" if answered else "attempted", "verdict": "delivered"}
+
+
+def make_scan(chance, time):
+    """One looks for others in vain, while each of the others calls somebody who answers."""
+    for number in range(12):
+        yield contact("scanner", f"t{number}", time + 2 * number, number == 10)
+        yield contact(f"s{number % 8}", f"first{chance.randrange(40)}", time + 2 * number + 1, True)
+
+
 def make_trace(seed):
     chance = random.Random(seed)
     window = chance.choice([86400, 86400, 3600, 7000])
@@ -287,6 +300,7 @@ def make_trace(seed):
             if chance.random() < 0.5:
                 line["count"] = chance.randrange(1, 20)
             lines.append(line)
+    lines += make_scan(chance, start + chance.randrange(20) * window)
     for _ in range(6):
         lines.append({"deploy": f"s{chance.randrange(8)}", "time": round(start + chance.random() * 20 * window, 6)})
     chance.shuffle(lines)

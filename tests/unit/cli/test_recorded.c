@@ -214,6 +214,38 @@ static void a_flow_is_evidence(void **state)
 	assert_true(e.replica != 0 && other.replica != 0 && e.replica != other.replica);
 }
 
+/* "1" of one workload is not "1" of another: what one looks for in vain is not the other's. */
+static void replicas_are_their_workloads_own(void **state)
+{
+#define BY(workload, replica)                                                                      \
+	evidence("{" SEEN "\"proto\":\"tcp\",\"state\":\"closed\",\"src\":{\"ip\":\"10.0.0.2\","   \
+		 "\"port\":1,\"workload\":" workload replica "}," TO_API "}")
+	struct bh_recorded_evidence web = BY("\"web\"", ",\"replica\":\"1\""),
+				    again = BY("\"web\"", ",\"replica\":\"1\""),
+				    job = BY("\"job\"", ",\"replica\":\"1\""),
+				    unnamed = BY("\"web\"", ""), other = BY("\"job\"", "");
+
+	(void)state;
+	assert_true(web.replica == again.replica && web.names_replica);
+	assert_true(web.replica != job.replica);
+	assert_true(unnamed.replica != other.replica && !unnamed.names_replica);
+#undef BY
+}
+
+static void what_the_daemon_says_of_it_is_kept(void **state)
+{
+	struct bh_recorded_evidence e =
+		evidence("{" SEEN "\"proto\":\"tcp\",\"state\":\"closed\",\"src\":" END(
+			"10.0.0.1", "1", "\"masked\"") "," TO_API
+						       ",\"masked\":\"docker-proxy\",\"lossy\":"
+						       "true}");
+
+	(void)state;
+	assert_int_equal(e.flow.src.kind, BH_PEER_MASKED);
+	assert_string_equal(e.flow.src.name, "docker-proxy");
+	assert_true(e.lossy);
+}
+
 static void a_handshake_alone_is_no_answer_but_a_datagram_is(void **state)
 {
 	(void)state;
@@ -317,6 +349,8 @@ int main(void)
 		cmocka_unit_test(what_is_no_flow),
 		cmocka_unit_test(a_proxy_is_two_questions),
 		cmocka_unit_test(a_flow_is_evidence),
+		cmocka_unit_test(replicas_are_their_workloads_own),
+		cmocka_unit_test(what_the_daemon_says_of_it_is_kept),
 		cmocka_unit_test(a_handshake_alone_is_no_answer_but_a_datagram_is),
 		cmocka_unit_test(outside_the_name_counts),
 		cmocka_unit_test(a_policy_is_asked_by_that_name),

@@ -334,6 +334,9 @@ static const struct {
 	  "[, or \\[ for a bracket as such" },
 	{ "interfaces: {uplinks: ['eth[0']}", "test.yaml:1:14: interfaces.uplinks: found a list, "
 					      "expected a list of at most 16 shell patterns" },
+	{ "learning: {filters_off: [F7, never]}",
+	  "test.yaml:1:12: learning.filters_off: found a list, expected a list of filters such as "
+	  "[F7], without F1, denied and never" },
 	{ "- a\n- b", "test.yaml:1:1: the file: found a list, expected a map of keys" },
 	{ "log_level: info\nlog_level: debug", "test.yaml:2:1: the same key twice" },
 	{ "log_level: &x info", "test.yaml:1:12: anchors and aliases are not used here" },

@@ -148,7 +148,8 @@ static void both_legs_are_shown_as_one(void **state)
 	assert_pair(core, 1, 2);
 	assert_true(live(core, 1)->sequence > sequence); /* whoever follows is told */
 	assert_shown(core, 1,
-		     "\"src\":{\"ip\":\"10.0.1.2\",\"port\":40001,\"workload\":\"netns:web\"},"
+		     "\"src\":{\"ip\":\"10.0.1.2\",\"port\":40001,\"workload\":\"netns:web\","
+		     "\"replica\":\"22fd8ad0bcfe2d1f\"},"
 		     "\"dst\":{\"ip\":\"10.0.2.3\",\"port\":80,\"workload\":");
 	assert_shown(core, 1,
 		     "\"tx\":{\"packets\":5,\"bytes\":500,\"delivered_packets\":null,"
