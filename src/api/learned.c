@@ -275,6 +275,14 @@ static cJSON *answer_for(const struct bh_readiness_view *v, struct bh_error *err
 	return NULL;
 }
 
+static void add_uncounted(cJSON *json, struct bh_uncounted uncounted)
+{
+	cJSON *windows = cJSON_AddObjectToObject(json, "uncounted");
+
+	cJSON_AddNumberToObject(windows, "unwatched", uncounted.unwatched);
+	cJSON_AddNumberToObject(windows, "lossy", uncounted.lossy);
+}
+
 static void add_headline(cJSON *json, const struct bh_readiness_view *v)
 {
 	const struct bh_readiness *r = v->readiness;
@@ -298,6 +306,7 @@ static void add_headline(cJSON *json, const struct bh_readiness_view *v)
 	cJSON_AddNumberToObject(json, "overflow",
 				(double)bh_ledger_unlearned(v->ledger, BH_UNLEARNED_OVERFLOW));
 	cJSON_AddItemToObject(json, "unlearned", bh_json_unlearned(v->ledger));
+	add_uncounted(json, bh_ledger_uncounted(v->ledger));
 	add_phases(json, v->ledger);
 }
 

@@ -249,6 +249,16 @@ static void print_record(const cJSON *record)
 	puts("What was audited, how long, and which windows were watched, no record tells.");
 }
 
+static void print_uncounted(const cJSON *windows)
+{
+	double unwatched = bh_number(windows, "unwatched"), lossy = bh_number(windows, "lossy");
+
+	if (unwatched + lossy > 0)
+		printf("%.0f windows are over and do not count: %.0f were watched for less than "
+		       "half of the time, in %.0f one packet in a thousand was lost, or more.\n",
+		       unwatched + lossy, unwatched, lossy);
+}
+
 static void print_lossy(const cJSON *workloads)
 {
 	const cJSON *workload;
@@ -267,6 +277,7 @@ static void print_lossy(const cJSON *workloads)
 static void print_losses(const cJSON *json)
 {
 	bh_unlearned_print(bh_get(json, "unlearned"), stdout);
+	print_uncounted(bh_get(json, "uncounted"));
 	print_lossy(bh_get(json, "workloads"));
 	if (bh_number(json, "lost_contacts") > 0)
 		printf("%.0f first contacts found no room: scanners among those that made them are "

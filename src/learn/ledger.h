@@ -130,6 +130,12 @@ void bh_ledger_advance(struct bh_ledger *ledger, int64_t now);
 /* It was watched for so long (µs, of a clock that nobody sets) up to now, which is what the wall
  * clock says: it may have been set, either way. */
 void bh_ledger_watch(struct bh_ledger *ledger, int64_t now, int64_t elapsed);
+/* Windows that are over and do not count, since windows are counted. */
+struct bh_uncounted {
+	uint32_t unwatched; /* for less than half of it somebody watched */
+	uint32_t lossy;	    /* watched, and one packet in a thousand was lost, or more */
+};
+struct bh_uncounted bh_ledger_uncounted(const struct bh_ledger *ledger);
 /* Packets that were captured and lost since the last call. */
 void bh_ledger_packets(struct bh_ledger *ledger, uint64_t captured, uint64_t lost);
 

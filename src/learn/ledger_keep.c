@@ -106,7 +106,7 @@ static void count_anew(struct bh_ledger *l)
 	s->counted = INT64_MIN;
 	s->watched_before = s->watched;
 	s->captured = s->lost = 0;
-	s->windows = 0;
+	s->windows = s->unwatched = s->lossy = 0;
 	s->phases = 0;
 }
 

@@ -41,14 +41,15 @@ struct bh_owner_state {
 /* The ledger as a whole. */
 struct bh_ledger_state {
 	bool observed;
-	int64_t first, now;	 /* µs */
-	int64_t window;		 /* the current one, as the watcher counts */
-	int64_t counted;	 /* the newest that was counted */
-	int64_t watched;	 /* µs, in all: the watch's clock */
-	int64_t watched_before;	 /* … when this window began */
-	uint64_t captured, lost; /* packets in this window */
-	uint32_t windows;	 /* T of all */
-	int64_t length;		 /* µs: of a window, when these were counted; 0: nobody knows */
+	int64_t first, now;	   /* µs */
+	int64_t window;		   /* the current one, as the watcher counts */
+	int64_t counted;	   /* the newest that was counted */
+	int64_t watched;	   /* µs, in all: the watch's clock */
+	int64_t watched_before;	   /* … when this window began */
+	uint64_t captured, lost;   /* packets in this window */
+	uint32_t windows;	   /* T of all */
+	uint32_t unwatched, lossy; /* windows that are over and do not count */
+	int64_t length;		   /* µs: of a window, when these were counted; 0: nobody knows */
 	uint8_t phases;
 	uint64_t unlearned[BH_UNLEARNED_KINDS];
 };

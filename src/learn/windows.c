@@ -7,8 +7,9 @@
  */
 #include "ledger_parts.h"
 
-#define FAR 7	     /* windows: a clock that is set back by more was wrong before */
-#define LOST_OF 1000 /* packets: one of them lost, and the window does not count */
+#define FAR 7		  /* windows: a clock that is set back by more was wrong before */
+#define LONG_ABSENCE 1000 /* windows */
+#define LOST_OF 1000	  /* packets: one of them lost, and the window does not count */
 
 static int64_t floor_div(int64_t value, int64_t by)
 {
@@ -45,13 +46,35 @@ void bh_ledger_advance(struct bh_ledger *l, int64_t now)
 	s->observed = true;
 }
 
+static bool is_whole(const struct bh_ledger *l)
+{
+	return l->state.window > bh_ledger_window_of(l, l->state.first) &&
+	       l->state.window > l->state.counted;
+}
+
 static bool was_watched(const struct bh_ledger *l)
 {
-	const struct bh_ledger_state *s = &l->state;
+	return l->state.watched - l->state.watched_before >= l->config.window / 2;
+}
 
-	return s->window > bh_ledger_window_of(l, s->first) && s->window > s->counted &&
-	       s->watched - s->watched_before >= l->config.window / 2 &&
-	       (s->lost == 0 || s->lost * LOST_OF < s->captured + s->lost);
+static bool was_lossy(const struct bh_ledger *l)
+{
+	return l->state.lost > 0 && l->state.lost * LOST_OF >= l->state.captured + l->state.lost;
+}
+
+/* Why windows are over and do not count, those that nobody was there for among them; where a clock
+ * was set far ahead there were none. */
+static void note_uncounted(struct bh_ledger *l, int64_t next)
+{
+	struct bh_ledger_state *s = &l->state;
+	int64_t missed = next - s->window - 1;
+
+	if (is_whole(l) && !was_watched(l))
+		s->unwatched++;
+	else if (is_whole(l) && was_lossy(l))
+		s->lossy++;
+	if (missed > 0 && missed < LONG_ABSENCE)
+		s->unwatched += (uint32_t)missed;
 }
 
 uint8_t bh_ledger_phase(int64_t window)
@@ -62,8 +85,9 @@ uint8_t bh_ledger_phase(int64_t window)
 static void settle(struct bh_ledger *l, int64_t next)
 {
 	struct bh_ledger_state *s = &l->state;
-	bool counts = was_watched(l);
+	bool counts = is_whole(l) && was_watched(l) && !was_lossy(l);
 
+	note_uncounted(l, next);
 	if (counts) {
 		s->windows++;
 		s->phases |= bh_ledger_phase(s->window);
@@ -117,6 +141,11 @@ uint32_t bh_ledger_windows(const struct bh_ledger *l)
 	int64_t between =
 		bh_ledger_window_of(l, l->state.now) - bh_ledger_window_of(l, l->state.first) - 1;
 	return between > 0 ? (uint32_t)between : 0;
+}
+
+struct bh_uncounted bh_ledger_uncounted(const struct bh_ledger *l)
+{
+	return (struct bh_uncounted) { l->state.unwatched, l->state.lossy };
 }
 
 uint8_t bh_ledger_phases_since(const struct bh_ledger *l, int64_t first)

@@ -17,7 +17,7 @@
 #include "grow.h"
 #include "timefmt.h"
 
-#define SCHEMA_VERSION 7
+#define SCHEMA_VERSION 8
 #define BUSY_SECONDS 2
 /* "bkhd" in the file's header: whose it is, whatever its version. */
 #define APPLICATION_ID "0x626b6864"
@@ -118,6 +118,9 @@ static const char *const schema[SCHEMA_VERSION] = {
 	"ALTER TABLE owners ADD COLUMN lately INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE learning ADD COLUMN length INTEGER NOT NULL DEFAULT 0;"
 	"PRAGMA user_version = 7;",
+	"ALTER TABLE learning ADD COLUMN unwatched INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE learning ADD COLUMN lossy INTEGER NOT NULL DEFAULT 0;"
+	"PRAGMA user_version = 8;",
 };
 
 enum statement {

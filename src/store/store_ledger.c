@@ -42,7 +42,7 @@ static const char *const sql[STATEMENTS] = {
 	[SAVE_CONTACT] = "INSERT OR IGNORE INTO contacts VALUES (?,?)",
 	[LOAD_CONTACTS] = "SELECT * FROM contacts",
 	[DROP_CONTACTS] = "DELETE FROM contacts WHERE replica = ?",
-	[SAVE_WHOLE] = "INSERT OR REPLACE INTO learning VALUES (0,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[SAVE_WHOLE] = "INSERT OR REPLACE INTO learning VALUES (0,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[LOAD_WHOLE] = "SELECT * FROM learning",
 	[SAVE_DECISION] = "INSERT OR REPLACE INTO decisions VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
 	[LOAD_DECISIONS] = "SELECT * FROM decisions ORDER BY time",
@@ -215,6 +215,8 @@ static void save_whole(void *user, const struct bh_ledger_state *w)
 	sqlite3_bind_int(q, 11, w->phases);
 	bind_bytes(q, 12, w->unlearned, sizeof(w->unlearned));
 	sqlite3_bind_int64(q, 13, w->length);
+	sqlite3_bind_int64(q, 14, w->unwatched);
+	sqlite3_bind_int64(q, 15, w->lossy);
 	run(s, q);
 }
 
@@ -364,7 +366,9 @@ static void read_whole(sqlite3_stmt *q, void *ledger)
 				     .lost = (uint64_t)sqlite3_column_int64(q, 9),
 				     .windows = (uint32_t)sqlite3_column_int64(q, 10),
 				     .phases = (uint8_t)sqlite3_column_int(q, 11),
-				     .length = sqlite3_column_int64(q, 13) };
+				     .length = sqlite3_column_int64(q, 13),
+				     .unwatched = (uint32_t)sqlite3_column_int64(q, 14),
+				     .lossy = (uint32_t)sqlite3_column_int64(q, 15) };
 
 	read_bytes(q, 12, w.unlearned, sizeof(w.unlearned));
 	bh_ledger_restore_whole(ledger, &w);

@@ -192,9 +192,9 @@ static void put_whole(void *user, const struct bh_ledger_state *s)
 {
 	struct bh_buffer *out = add_line(user);
 
-	bh_buffer_printf(out, "whole %ld-%ld w=%ld,%ld c=%ld,%ld p=%lu,%lu T=%u %x", s->first,
+	bh_buffer_printf(out, "whole %ld-%ld w=%ld,%ld c=%ld,%ld p=%lu,%lu T=%u,%u,%u %x", s->first,
 			 s->now, s->window, s->counted, s->watched, s->watched_before, s->captured,
-			 s->lost, s->windows, s->phases);
+			 s->lost, s->windows, s->unwatched, s->lossy, s->phases);
 	for (size_t i = 0; i < BH_UNLEARNED_KINDS; i++)
 		bh_buffer_printf(out, " %lu", s->unlearned[i]);
 }

@@ -118,6 +118,15 @@ static void a_window_with_loss_does_not_count(void **state)
 	watch(l, 2000, 3000);
 	assert_int_equal(bh_ledger_windows(l), 1);
 	assert_int_equal(baseline(l, &web).windows, 1);
+	/* Why the others do not is known: nobody was there from the third one to the sixth. */
+	assert_int_equal(bh_ledger_uncounted(l).lossy, 1);
+	assert_int_equal(bh_ledger_uncounted(l).unwatched, 0);
+	bh_ledger_watch(l, 6000, 0);
+	assert_int_equal(bh_ledger_uncounted(l).lossy, 1);
+	assert_int_equal(bh_ledger_uncounted(l).unwatched, 3);
+	/* A clock that is far ahead makes none. */
+	bh_ledger_watch(l, 6000000, 0);
+	assert_int_equal(bh_ledger_uncounted(l).unwatched, 4);
 	bh_ledger_free(l);
 }
 

@@ -336,15 +336,23 @@ static void windows_of_another_length_are_counted_anew(void **state)
 
 	(void)state;
 	fill(ledger, like.src, like.dst);
+	bh_ledger_packets(ledger, 10, 10);
+	bh_ledger_watch(ledger, 5000, 500);
+	bh_ledger_watch(ledger, 7000, 0);
+	struct bh_uncounted uncounted = bh_ledger_uncounted(ledger);
+	assert_int_equal(uncounted.unwatched, 2);
+	assert_int_equal(uncounted.lossy, 1);
 	assert_int_equal(bh_store_save_ledger(store, ledger, NULL), 0);
 	bh_store_close(store);
 	bh_ledger_free(ledger);
 
 	ledger = reload(1000);
+	assert_memory_equal(&(struct bh_uncounted[]) { bh_ledger_uncounted(ledger) }, &uncounted,
+			    sizeof(uncounted));
 	assert_false(bh_ledger_counts_anew(ledger));
 	assert_int_equal(bh_ledger_windows(ledger), 3);
 	assert_int_equal(baseline_of(ledger, like.src).windows, 3);
-	assert_int_equal(baseline_of(ledger, like.src).lately, 7);
+	assert_int_equal(baseline_of(ledger, like.src).lately, 7 << 3);
 	assert_true(bh_ledger_find(ledger, BH_EDGES, &like, &e));
 	assert_int_equal(e.windows, 5);
 	bh_ledger_free(ledger);
@@ -1091,10 +1099,10 @@ static void a_newer_schema_is_refused_and_left_alone(void **state)
 {
 	(void)state;
 	bh_store_close(open_store());
-	execute("PRAGMA user_version = 8");
-	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 8, this one knows 7)");
-	execute("CREATE TABLE later (a); DROP TABLE ledger; PRAGMA user_version = 8");
-	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 8, this one knows 7)");
+	execute("PRAGMA user_version = 9");
+	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 9, this one knows 8)");
+	execute("CREATE TABLE later (a); DROP TABLE ledger; PRAGMA user_version = 9");
+	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 9, this one knows 8)");
 }
 
 static void what_is_no_database_is_refused_and_left_alone(void **state)
