@@ -121,12 +121,24 @@ static struct bh_live_flow *make_live(struct bh_core *core, const struct bh_flow
 	return live;
 }
 
-static uint64_t replica_hash(const struct bh_instance *instance)
+/* A job's evidence is counted by its runs, and a container that is started again is the same one:
+ * each start is a replica then. Of one that has run for long there is nothing to ask. */
+static bool is_run_of_job(const struct bh_core *core, const struct bh_instance *i, int64_t time)
 {
-	if (instance == NULL)
+	if (time - i->fact.since >= core->config.window / 2)
+		return false;
+	struct bh_peer who = bh_peer_workload(i->workload);
+
+	return bh_ledger_is_job(core->ledger, &who);
+}
+
+static uint64_t replica_hash(const struct bh_core *core, const struct bh_instance *i, int64_t time)
+{
+	if (i == NULL)
 		return 0;
-	const char *id = instance->container != NULL ? instance->container->id : instance->name;
-	uint64_t hash = XXH3_64bits(id, strlen(id));
+	const char *id = i->container != NULL ? i->container->id : i->name;
+	uint64_t run = is_run_of_job(core, i, time) ? (uint64_t)i->fact.since : 0;
+	uint64_t hash = XXH3_64bits_withSeed(id, strlen(id), run);
 
 	return hash != 0 ? hash : 1;
 }
@@ -170,7 +182,7 @@ static void name_ends(struct bh_core *core, struct bh_live_flow *live)
 			      &source, &src_spoofed);
 	bh_model_peer_of_flow(core->model, f->dst_ifindex, &f->key.dst, f->first, f->last, &dst,
 			      NULL, &dst_spoofed);
-	live->replica = replica_hash(source);
+	live->replica = replica_hash(core, source, f->first);
 	/* Clients from outside are one peer, whatever their number. */
 	if (src.kind == BH_PEER_ADDRESS)
 		src = (struct bh_peer) { .kind = BH_PEER_WORLD, .name = "world" };

@@ -212,6 +212,8 @@ bool bh_ledger_baseline(const struct bh_ledger *ledger, const struct bh_peer *wo
 
 /* Of one of the ledger's edges. */
 struct bh_owner bh_ledger_owner(const struct bh_ledger *ledger, const struct bh_edge *edge);
+/* Whether it comes, does its work and goes, as far as that was seen. */
+bool bh_ledger_is_job(const struct bh_ledger *ledger, const struct bh_peer *workload);
 /* In how many of its owner's windows, or runs, it was seen. */
 uint32_t bh_ledger_seen(const struct bh_ledger *ledger, const struct bh_edge *edge);
 

@@ -384,6 +384,13 @@ struct bh_owner bh_ledger_owner(const struct bh_ledger *l, const struct bh_edge 
 					       .first = edge->first };
 }
 
+bool bh_ledger_is_job(const struct bh_ledger *l, const struct bh_peer *workload)
+{
+	const struct bh_ledger_owner *o = find(l, workload);
+
+	return o != NULL && is_job(&o->state);
+}
+
 uint32_t bh_ledger_seen(const struct bh_ledger *l, const struct bh_edge *edge)
 {
 	const struct bh_ledger_owner *o = find(l, bh_ledger_owner_peer(edge));

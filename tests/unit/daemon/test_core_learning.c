@@ -97,6 +97,59 @@ static void of_a_sample_no_window_counts(void **state)
 	assert_in_range(windows_of(core, "netns:web"), before, before + 1);
 }
 
+/* One hour of the same endpoint, which opens one connection, and a day without it. */
+static int64_t run_for_an_hour(struct bh_core *core, uint64_t id, int64_t now)
+{
+	struct bh_endpoint_fact fact = { .ifindex = 7,
+					 .netns_inode = 7,
+					 .master_ifindex = 100,
+					 .addr_count = 1,
+					 .addrs = { core_fixture_addr("10.0.1.2") },
+					 .since = now,
+					 .ifname = "job",
+					 .netns_name = "/run/netns/job" };
+	struct bh_flow flow = { .id = id,
+				.key = core_fixture_tuple("10.0.1.2", (uint16_t)id, "10.0.2.3", 80),
+				.src_ifindex = 7,
+				.dst_ifindex = 8,
+				.first = now + BH_SECOND,
+				.last = now + BH_SECOND,
+				.direction = BH_DIRECTION_SYN,
+				.state = BH_FLOW_CLOSED,
+				.answered = true,
+				.established = true,
+				.final = true };
+
+	bh_model_endpoint(core->model, &fact, now);
+	bh_core_flows(core, &flow, 1);
+	now = pass(core, now, 1);
+	bh_core_learning_gone(core, 7, now);
+	bh_model_endpoint_gone(core->model, 7, now);
+	return pass(core, now, 23);
+}
+
+/* The same container may be started for each of them. */
+static void each_run_of_a_job_is_evidence(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_edge like = { .src = &(struct bh_peer) { .kind = BH_PEER_WORKLOAD,
+							   .name = "netns:job" },
+				.dst = &(struct bh_peer) { .kind = BH_PEER_WORKLOAD,
+							   .name = "netns:db" },
+				.proto = 6,
+				.port = 80 },
+		       edge;
+	int64_t now = NOW;
+
+	core_fixture_endpoint(core, 8, "db", "10.0.2.3");
+	for (uint64_t id = 1; id <= 8; id++)
+		now = run_for_an_hour(core, id, now);
+	assert_true(bh_ledger_is_job(core->ledger, like.src));
+	assert_true(bh_ledger_find(core->ledger, BH_EDGES, &like, &edge));
+	/* But for those before it was known for one. */
+	assert_in_range(bh_ledger_seen(core->ledger, &edge), 5, 8);
+}
+
 static struct bh_container *container_of(const char *image, const char *number)
 {
 	struct bh_container *c = bh_container_new();
@@ -176,6 +229,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(windows_count_while_somebody_watches, make, unmake),
 		cmocka_unit_test_setup_teardown(of_a_sample_no_window_counts, make, unmake),
+		cmocka_unit_test_setup_teardown(each_run_of_a_job_is_evidence, make, unmake),
 		cmocka_unit_test_setup_teardown(another_image_is_a_deploy, make, unmake),
 		cmocka_unit_test_setup_teardown(a_deploy_is_known_before_the_next_tick, make,
 						unmake),
