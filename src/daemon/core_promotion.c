@@ -101,6 +101,15 @@ static bool is_ruled(void *user, const struct bh_edge *edge)
 	return false;
 }
 
+static bool is_allowed(const struct bh_core *core, const struct bh_edge *edge)
+{
+	struct bh_question question = question_of(core, edge);
+	struct bh_answer answer;
+
+	bh_policy_evaluate(core->policy, &question, &answer);
+	return answer.verdict == BH_ALLOW;
+}
+
 /* That it was denied is forgotten, not when: its audit begins anew with that. */
 static void audit_from(struct bh_core *core, const struct bh_peer *who, int64_t time)
 {
@@ -113,20 +122,39 @@ static void audit_from(struct bh_core *core, const struct bh_peer *who, int64_t 
 static void drop_if_allowed(void *user, const struct bh_edge *edge)
 {
 	struct bh_core *core = user;
-	struct bh_question question = question_of(core, edge);
-	struct bh_answer answer;
 
-	bh_policy_evaluate(core->policy, &question, &answer);
-	if (answer.verdict != BH_ALLOW)
+	if (!is_allowed(core, edge))
 		return;
 	audit_from(core, edge->src, edge->last);
 	audit_from(core, edge->dst, edge->last);
 	bh_ledger_forget(core->ledger, BH_OPPOSED, edge);
 }
 
+struct provisional {
+	const struct bh_core *core;
+	const struct bh_filter_config filters;
+	size_t count;
+};
+
+static void count_provisional(void *user, const struct bh_edge *edge)
+{
+	struct provisional *p = user;
+	struct bh_judgement judged = bh_judge(p->core->ledger, &p->filters, BH_EDGES, edge);
+
+	p->count += judged.provisional && is_allowed(p->core, edge);
+}
+
 void bh_core_promotion_policy(struct bh_core *core)
 {
+	struct provisional p = { core, bh_core_filters(core), 0 };
+
 	bh_ledger_each(core->ledger, BH_OPPOSED, drop_if_allowed, core);
+	bh_ledger_each(core->ledger, BH_EDGES, count_provisional, &p);
+	if (p.count > 0)
+		bh_core_event(core, "review",
+			      "%zu edge%s that the policy allows %s seen in one window only: in it "
+			      "for the time being, and a person's to decide (bulkhead review)",
+			      p.count, p.count == 1 ? "" : "s", p.count == 1 ? "was" : "were");
 }
 
 struct bh_filter_config bh_core_filters(const struct bh_core *core)
@@ -393,12 +421,34 @@ static void tell_expired(void *user, const struct bh_edge *like, const struct bh
 			d->accepted ? "accepted" : "rejected");
 }
 
+/* Nothing takes it out of the policy but a person, or the next proposal. */
+static void tell_passed(void *user, const struct bh_edge *edge)
+{
+	const struct expiry *e = user;
+	int64_t until = bh_provisional_until(e->core->ledger, edge);
+	const struct bh_filter_config filters = bh_core_filters(e->core);
+	char port[BH_PORT_TEXT];
+
+	if (until <= e->from || until > e->until)
+		return;
+	struct bh_judgement judged = bh_judge(e->core->ledger, &filters, BH_EDGES, edge);
+	if (judged.state == BH_EDGE_REVIEW && is_allowed(e->core, edge))
+		bh_core_event(e->core, "review",
+			      "%s → %s %s was seen in one window only, and has passed for the time "
+			      "being, which is over: the policy allows it until a person decides, "
+			      "or a new proposal leaves it out",
+			      edge->src->name, edge->dst->name,
+			      bh_port_format(edge->proto, edge->port, port));
+}
+
 static void look_at_expiries(struct bh_core *core, int64_t now)
 {
 	struct expiry e = { core, core->expiries_seen, now };
 
 	if (core->expiries_seen != 0)
 		bh_decisions_each(bh_ledger_decisions(core->ledger), tell_expired, &e);
+	if (core->expiries_seen != 0 && core->policy != NULL)
+		bh_ledger_each(core->ledger, BH_EDGES, tell_passed, &e);
 	core->expiries_seen = now;
 }
 

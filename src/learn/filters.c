@@ -132,11 +132,16 @@ static uint32_t reasons(const struct bh_ledger *l, const struct bh_filter_config
 	       bit(BH_FILTER_UNUSED, is_unused(l, e));
 }
 
+int64_t bh_provisional_until(const struct bh_ledger *l, const struct bh_edge *e)
+{
+	return e->first + PROVISIONAL * bh_ledger_config(l)->window;
+}
+
 static bool is_provisional(const struct bh_ledger *l, const struct bh_filter_config *config,
 			   const struct bh_edge *e, uint32_t why)
 {
 	return why == bit(BH_FILTER_ONE_WINDOW, true) && !bh_is_urgent(config, e) &&
-	       bh_ledger_now(l) - e->first <= PROVISIONAL * bh_ledger_config(l)->window;
+	       bh_ledger_now(l) <= bh_provisional_until(l, e);
 }
 
 static struct bh_judgement judge_by_filters(const struct bh_ledger *l,

@@ -60,6 +60,9 @@ struct bh_judgement {
 struct bh_judgement bh_judge(const struct bh_ledger *ledger, const struct bh_filter_config *config,
 			     enum bh_ledger_list list, const struct bh_edge *edge);
 
+/* µs: until when an edge that was seen in one window only may pass. */
+int64_t bh_provisional_until(const struct bh_ledger *ledger, const struct bh_edge *edge);
+
 /* Whether a policy that is proposed allows it. */
 bool bh_is_allowed(const struct bh_judgement *judgement);
 

@@ -515,6 +515,32 @@ static void what_was_open_before_the_audit_teaches_no_more(void **state)
 	assert_int_equal(e.windows, 3);
 }
 
+static void what_passes_for_the_time_being_is_said(void **state)
+{
+	static const char proposed[] = "bulkhead-policy: 1\n"
+				       "workloads:\n"
+				       "  web: {bulkhead.workload: \"netns:web\"}\n"
+				       "  db: {bulkhead.workload: \"netns:db\"}\n"
+				       "rules:\n"
+				       "  - {from: web, to: db, ports: [80/tcp, 85/tcp], edges: "
+				       "[00ab00000001]}\n";
+	struct bh_core *core = *state;
+	int64_t now = bh_time_now() - 60 * DAY;
+
+	see(core, 85, now, false);
+	now = pass(core, now, 3);
+	apply(core, proposed);
+	assert_int_equal(core_fixture_events(core, "review"), 1);
+	now = pass(core, now, 31);
+	assert_int_equal(core_fixture_events(core, "review"), 1);
+	now = pass(core, now, 2);
+	assert_int_equal(core_fixture_events(core, "review"), 2);
+	/* Once; and nothing is said where the policy does not allow it. */
+	see(core, 86, now, false);
+	now = pass(core, now, 36);
+	assert_int_equal(core_fixture_events(core, "review"), 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
 
 int main(void)
@@ -538,6 +564,7 @@ int main(void)
 		TEST(what_a_new_policy_allows_was_not_denied),
 		TEST(a_persons_rule_is_that_persons_word),
 		TEST(what_was_open_before_the_audit_teaches_no_more),
+		TEST(what_passes_for_the_time_being_is_said),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
