@@ -184,7 +184,7 @@ static cJSON *workload_json(const struct bh_readiness_view *v,
 	cJSON_AddBoolToObject(json, "open_ended", w->open_ended);
 	cJSON_AddBoolToObject(json, "job", b->owner.job);
 	cJSON_AddBoolToObject(json, "lossy", b->lossy);
-	add_number(json, "risk", w->risk);
+	add_number(json, "risk", b->windows > 0 ? w->risk : NAN);
 	add_standing(json, v, w);
 	return json;
 }

@@ -344,9 +344,9 @@ static int64_t deploy_of(struct bh_core *core, const char *workload, struct trea
 	size_t waiting = denied_by(core, workload, deploy);
 	if (waiting > 0 && !t->waits)
 		bh_core_event(core, "mode",
-			      "%s stays in stage 1: %zu edges that it was denied after its deploy "
-			      "wait for a person (bulkhead review)",
-			      workload, waiting);
+			      "%s stays in stage 1: %zu edge%s that it was denied after its "
+			      "deploy wait%s for a person (bulkhead review)",
+			      workload, waiting, waiting == 1 ? "" : "s", waiting == 1 ? "s" : "");
 	t->waits = waiting > 0;
 	t->over = waiting > 0 ? 0 : deploy;
 	return waiting > 0 ? deploy : 0;

@@ -74,9 +74,13 @@ static double ratio(uint64_t of, uint64_t to)
 	return to > 0 ? (double)of / (double)to : 0;
 }
 
+/* Half an edge more, as in bh_estimate_quiet(): that none was seen once in a few windows is no
+ * evidence that none ever comes. */
 double bh_fleet_rate(const struct bh_fleet *fleet)
 {
-	return fmax(ratio(fleet->once, fleet->windows), ratio(fleet->fresh, fleet->fresh_windows));
+	double once = fleet->windows > 0 ? (fleet->once + 0.5) / (double)fleet->windows : 0;
+
+	return fmax(once, ratio(fleet->fresh, fleet->fresh_windows));
 }
 
 double bh_estimate_risk(uint32_t once, uint32_t windows, double fleet_rate, double ahead)

@@ -173,9 +173,12 @@ class Learner:
 
         def share(a, b):
             return sum(w[a] for w in closed) / sum(w[b] for w in closed) if sum(w[b] for w in closed) else 0.0
-        rate = max(share("seen_once", "windows"), share("new", "back"))
+        windows_of_all = sum(w["windows"] for w in closed)
+        seen_once = (sum(w["seen_once"] for w in closed) + 0.5) / windows_of_all if windows_of_all else 0.0
+        rate = max(seen_once, share("new", "back"))
         for w in workloads.values():
-            w["risk"] = 1 - ((60 + w["windows"]) / (61 + w["windows"])) ** (60 * rate + w["seen_once"])
+            w["risk"] = 1 - ((60 + w["windows"]) / (61 + w["windows"])) ** (60 * rate + w["seen_once"]) \
+                if w["windows"] else None
         once = sum(w["seen_once"] for w in workloads.values())
         back = min(7, windows // 2)
         owners = [o for name, o in self.owners.items() if name not in ("world", "host")]

@@ -62,7 +62,7 @@ static void the_fleet_lends_its_evidence(void **state)
 	assert_float_equal(bh_fleet_rate(&fleet), 0, CLOSE);
 	bh_fleet_add(&fleet, 2, 14, none);
 	bh_fleet_add(&fleet, 0, 6, none);
-	assert_float_equal(bh_fleet_rate(&fleet), 0.1, CLOSE);
+	assert_float_equal(bh_fleet_rate(&fleet), 2.5 / 20, CLOSE);
 	bh_fleet_add(&fleet, 0, 20, one); /* 7 new ones in 7 + 3 + 7 windows */
 	assert_float_equal(bh_fleet_rate(&fleet), 7.0 / 17, CLOSE);
 	/* 1 − (74 / 75)^(60 · 0.01 + 1) */

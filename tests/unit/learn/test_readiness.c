@@ -58,7 +58,7 @@ static void a_job_counts_for_the_others_as_long_as_it_was_watched(void **state)
 	assert_true(r->workloads[0].baseline.owner.job);
 	assert_int_equal(r->workloads[0].baseline.windows, 1000);
 	assert_int_equal(r->workloads[1].baseline.windows, 20);
-	assert_true(fabs(r->rate - 1.0 / 40) < 1e-9);
+	assert_true(fabs(r->rate - 1.5 / 40) < 1e-9);
 	bh_readiness_free(r);
 	bh_ledger_free(l);
 }
