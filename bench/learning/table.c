@@ -64,9 +64,11 @@ static double blocked_kind(const struct account *a, int kind)
 /* Seldom by habit, but new with a deploy. */
 static double blocked_others(const struct account *a, int which)
 {
+	double rest = blocked(a, R1) - blocked_kind(a, BURSTY) - blocked_kind(a, MONTHLY) -
+		      blocked_kind(a, RARE);
+
 	(void)which;
-	return blocked(a, R1) - blocked_kind(a, BURSTY) - blocked_kind(a, MONTHLY) -
-	       blocked_kind(a, RARE);
+	return round(rest * 1e9) / 1e9 + 0.0; /* what is left of a difference of equals is 0 */
 }
 
 static double broken(const struct account *a, int rule)
