@@ -410,6 +410,7 @@ bool bh_core_flow_name_late(struct bh_core *core, struct bh_live_flow *live)
 {
 	if (bh_core_tracking_waits(live))
 		return false;
+	struct bh_peer src = *live->src, dst = *live->dst;
 	name_ends(core, live);
 	if (live->unnamed || bh_core_flow_is_hidden(live))
 		return false;
@@ -419,7 +420,7 @@ bool bh_core_flow_name_late(struct bh_core *core, struct bh_live_flow *live)
 	/* It was counted among those of which nobody knew whose they are; now it is learned, as if
 	 * it ended just now. */
 	if (live->unresolved_at_end) {
-		bh_ledger_take_back(core->ledger, BH_UNLEARNED_UNRESOLVED);
+		bh_ledger_resolved(core->ledger, &src, &dst, live->flow.last);
 		live->unresolved_at_end = live->ended = false;
 	}
 	teach(core, live);

@@ -76,8 +76,10 @@ void bh_ledger_free(struct bh_ledger *ledger);
  * counts (as a connection, when it ends) on an edge that exists, and makes none. */
 enum bh_unlearned bh_ledger_observe(struct bh_ledger *ledger, const struct bh_contact *contact);
 
-/* One that was counted as unlearned, for this reason, is about to be observed again. */
-void bh_ledger_take_back(struct bh_ledger *ledger, enum bh_unlearned reason);
+/* One that was counted as unresolved, at that time and with those ends, has names for both now, and
+ * is about to be observed again. */
+void bh_ledger_resolved(struct bh_ledger *ledger, const struct bh_peer *src,
+			const struct bh_peer *dst, int64_t time);
 
 /* --- edges ------------------------------------------------------------------------------------ */
 
@@ -179,9 +181,11 @@ struct bh_baseline {
 	uint32_t q1, q2;
 	uint32_t discovered[BH_DISCOVERIES]; /* new edges in each of the last whole windows, the
 						newest first */
-	int64_t newest; /* µs: when its newest edge was found; 0: it has none */
-	bool lossy;	/* something was lost while one of its edges was learned */
-	bool crowded;	/* there is no room for another edge, or for more of what it is denied */
+	int64_t newest;	  /* µs: when its newest edge was found; 0: it has none */
+	int64_t stranger; /* the latest window in which it had answered connections whose other end
+			     nobody owns up to; 0: none had */
+	bool lossy;	  /* something was lost while one of its edges was learned */
+	bool crowded;	  /* there is no room for another edge, or for more of what it is denied */
 };
 
 /* So many instances of the workload run; 0: it does no more. */

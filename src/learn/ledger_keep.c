@@ -132,6 +132,8 @@ static void count_owner_anew(const struct bh_ledger *l, struct bh_owner_state *s
 	s->phases = 0;
 	s->lately = 0;
 	s->ran = 0;
+	if (bh_strangers_latest(&s->strangers) != 0)
+		s->strangers = (struct bh_strangers) { .before = l->state.window };
 }
 
 void bh_ledger_restore_owner(struct bh_ledger *l, const struct bh_owner_state *state)

@@ -17,6 +17,13 @@ struct bh_version {
 	int64_t seen;  /* µs: when it was last known to run */
 };
 
+/* Connections whose other end nobody owns up to: how many in the latest window that had any, and
+ * which had some before it. Windows by index; 0: none. */
+struct bh_strangers {
+	uint32_t count;
+	int64_t window, before;
+};
+
 /* A workload, or whoever else has edges. */
 struct bh_owner_state {
 	const struct bh_peer *who;
@@ -36,6 +43,7 @@ struct bh_owner_state {
 	int64_t ran;	 /* µs in the current window, up to `mark` */
 	int64_t mark;	 /* µs on the watch's clock */
 	uint32_t instances; /* that run since then */
+	struct bh_strangers strangers;
 };
 
 /* The ledger as a whole. */

@@ -96,6 +96,38 @@ static bool is_job(const struct bh_owner_state *s)
 	return s->runs > 0 && s->idle > s->windows;
 }
 
+/* --- strangers -------------------------------------------------------------------------------- */
+
+int64_t bh_strangers_latest(const struct bh_strangers *s)
+{
+	return s->count > 0 ? s->window : s->before;
+}
+
+void bh_ledger_note_stranger(struct bh_ledger *l, const struct bh_peer *workload, int64_t time)
+{
+	struct bh_ledger_owner *o = bh_ledger_owner_of(l, workload, time);
+	struct bh_strangers *s = &o->state.strangers;
+	int64_t window = bh_ledger_window_of(l, time);
+
+	if (window < s->window)
+		return;
+	if (window > s->window)
+		*s = (struct bh_strangers) { .window = window, .before = bh_strangers_latest(s) };
+	s->count++;
+	bh_ledger_owner_dirty(l, o);
+}
+
+void bh_ledger_forget_stranger(struct bh_ledger *l, const struct bh_peer *workload, int64_t time)
+{
+	struct bh_ledger_owner *o = bh_ledger_owner_of(l, workload, time);
+	struct bh_strangers *s = &o->state.strangers;
+
+	if (s->count == 0 || s->window != bh_ledger_window_of(l, time))
+		return;
+	s->count--;
+	bh_ledger_owner_dirty(l, o);
+}
+
 /* --- presence --------------------------------------------------------------------------------- */
 
 /* Counts what it ran since it was last looked at. */
@@ -299,6 +331,7 @@ static struct bh_baseline sum_up(const struct bh_ledger *l, const struct bh_ledg
 				   .phases = phases(l, &o->state),
 				   .lately = l->config.watched ? o->state.lately : UINT64_MAX,
 				   .edges = o->edge_count,
+				   .stranger = bh_strangers_latest(&o->state.strangers),
 				   .crowded = bh_ledger_is_full(l, BH_EDGES, o) ||
 					      (l->config.max_opposed > 0 &&
 					       bh_ledger_is_full(l, BH_OPPOSED, o)) };

@@ -15,15 +15,20 @@
 
 const char *bh_lack_name(enum bh_lack lack)
 {
-	static const char *const names[BH_LACKS] = {
-		[BH_LACK_WINDOWS] = "windows",	 [BH_LACK_RUNS] = "runs",
-		[BH_LACK_WEEKDAYS] = "weekdays", [BH_LACK_URGENT] = "urgent-review",
-		[BH_LACK_REVIEW] = "review",	 [BH_LACK_QUIET] = "quiet",
-		[BH_LACK_RISK] = "risk",	 [BH_LACK_OPEN_ENDED] = "open-ended",
-		[BH_LACK_SCHEDULE] = "schedule", [BH_LACK_ROOM] = "room",
-		[BH_LACK_POLICY] = "policy",	 [BH_LACK_MASKED] = "masked",
-		[BH_LACK_NAMES] = "names"
-	};
+	static const char *const names[BH_LACKS] = { [BH_LACK_WINDOWS] = "windows",
+						     [BH_LACK_RUNS] = "runs",
+						     [BH_LACK_WEEKDAYS] = "weekdays",
+						     [BH_LACK_URGENT] = "urgent-review",
+						     [BH_LACK_REVIEW] = "review",
+						     [BH_LACK_QUIET] = "quiet",
+						     [BH_LACK_RISK] = "risk",
+						     [BH_LACK_OPEN_ENDED] = "open-ended",
+						     [BH_LACK_SCHEDULE] = "schedule",
+						     [BH_LACK_ROOM] = "room",
+						     [BH_LACK_POLICY] = "policy",
+						     [BH_LACK_MASKED] = "masked",
+						     [BH_LACK_STRANGERS] = "unresolved",
+						     [BH_LACK_NAMES] = "names" };
 
 	return lack < BH_LACKS ? names[lack] : "?";
 }
@@ -79,6 +84,14 @@ static bool is_quiet(const struct bh_standing *s)
 	       watched_since(s) >= QUIET_WINDOWS - 1;
 }
 
+/* What nobody owns up to no rule can allow. */
+static bool met_stranger_lately(const struct bh_standing *s)
+{
+	int64_t stranger = s->readiness->baseline.stranger;
+
+	return stranger != 0 && window_of(s, s->now) - stranger < QUIET_WINDOWS;
+}
+
 static uint32_t lacks_for_audit(const struct bh_standing *s, uint8_t mode)
 {
 	const struct bh_baseline *b = &s->readiness->baseline;
@@ -94,6 +107,7 @@ static uint32_t lacks_for_enforce(const struct bh_standing *s)
 	const struct bh_workload_readiness *w = s->readiness;
 
 	return bit(BH_LACK_REVIEW, w->waiting > w->urgent) | bit(BH_LACK_QUIET, !is_quiet(s)) |
+	       bit(BH_LACK_STRANGERS, met_stranger_lately(s)) |
 	       bit(BH_LACK_RISK, w->risk > MOST_RISK) | bit(BH_LACK_OPEN_ENDED, w->open_ended) |
 	       bit(BH_LACK_SCHEDULE, s->watched < 2 * s->schedule);
 }
@@ -237,6 +251,13 @@ void bh_promotion_explain(const struct bh_standing *s, uint8_t mode, enum bh_lac
 	case BH_LACK_MASKED:
 		bh_buffer_puts(out, "it is reached by somebody who is not known, behind a proxy or "
 				    "a translation on the host: a rule from host has to decide it");
+		break;
+	case BH_LACK_STRANGERS:
+		bh_buffer_printf(out,
+				 "it had connections whose other end nobody owns up to, %" PRId64
+				 " windows ago; no rule can allow them, and %d windows without are "
+				 "wanted (bulkhead flows, bulkhead coverage)",
+				 window_of(s, s->now) - b->stranger, QUIET_WINDOWS);
 		break;
 	case BH_LACK_NAMES:
 		bh_buffer_puts(out, "it goes to servers outside, and no DNS answer for it was "

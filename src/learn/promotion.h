@@ -24,6 +24,7 @@ enum bh_lack {
 	BH_LACK_ROOM,	    /* in the ledger, for its edges or for what it is denied */
 	BH_LACK_POLICY,	    /* the active one does not name it */
 	BH_LACK_MASKED,	    /* no rule decides about clients whom nobody knows */
+	BH_LACK_STRANGERS,  /* of late it had connections whose other end nobody owns up to */
 	BH_LACK_NAMES,	    /* rules by name, and no answer was seen that could fill them */
 	BH_LACKS,
 };

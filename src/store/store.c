@@ -120,6 +120,9 @@ static const char *const schema[SCHEMA_VERSION] = {
 	"PRAGMA user_version = 7;",
 	"ALTER TABLE learning ADD COLUMN unwatched INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE learning ADD COLUMN lossy INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE owners ADD COLUMN strangers INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE owners ADD COLUMN strangers_window INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE owners ADD COLUMN strangers_before INTEGER NOT NULL DEFAULT 0;"
 	"PRAGMA user_version = 8;",
 };
 

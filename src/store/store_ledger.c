@@ -34,7 +34,7 @@ static const char *const sql[STATEMENTS] = {
 	[DROP_EDGE] = "DELETE FROM ledger WHERE list = ? AND src_kind = ? AND src = ?"
 		      " AND dst_kind = ? AND dst = ? AND proto = ? AND port = ?",
 	[SAVE_OWNER] = "INSERT OR REPLACE INTO owners VALUES"
-		       " (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		       " (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[LOAD_OWNERS] = "SELECT * FROM owners ORDER BY first",
 	[SAVE_WALK] = "INSERT OR REPLACE INTO walks VALUES (?,?,?)",
 	[LOAD_WALKS] = "SELECT * FROM walks",
@@ -159,6 +159,9 @@ static void save_owner(void *user, const struct bh_owner_state *o)
 	sqlite3_bind_int64(q, 17, o->mark);
 	sqlite3_bind_int64(q, 18, o->instances);
 	sqlite3_bind_int64(q, 19, (sqlite3_int64)o->lately);
+	sqlite3_bind_int64(q, 20, o->strangers.count);
+	sqlite3_bind_int64(q, 21, o->strangers.window);
+	sqlite3_bind_int64(q, 22, o->strangers.before);
 	run(s, q);
 }
 
@@ -334,6 +337,9 @@ static void read_owner(sqlite3_stmt *q, void *ledger)
 	o.mark = sqlite3_column_int64(q, 16);
 	o.instances = (uint32_t)sqlite3_column_int64(q, 17);
 	o.lately = (uint64_t)sqlite3_column_int64(q, 18);
+	o.strangers =
+		(struct bh_strangers) { (uint32_t)sqlite3_column_int64(q, 19),
+					sqlite3_column_int64(q, 20), sqlite3_column_int64(q, 21) };
 	bh_ledger_restore_owner(ledger, &o);
 }
 

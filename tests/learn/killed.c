@@ -166,10 +166,12 @@ static void put_owner(void *user, const struct bh_owner_state *o)
 {
 	struct bh_buffer *out = add_line(user);
 
-	bh_buffer_printf(out, "owner %s %ld f=%ld a=%ld w=%ld r=%lx,%lx T=%u,%u,%u p=%x ran=%ld %u",
-			 o->who->name, o->first, o->flagged, o->audited, o->window, o->replicas,
-			 o->replicas_before, o->windows, o->idle, o->runs, o->phases, o->ran,
-			 o->instances);
+	bh_buffer_printf(
+		out,
+		"owner %s %ld f=%ld a=%ld w=%ld r=%lx,%lx T=%u,%u,%u p=%x ran=%ld %u s=%u,%ld,%ld",
+		o->who->name, o->first, o->flagged, o->audited, o->window, o->replicas,
+		o->replicas_before, o->windows, o->idle, o->runs, o->phases, o->ran, o->instances,
+		o->strangers.count, o->strangers.window, o->strangers.before);
 	for (size_t i = 0; i < BH_DEPLOYS; i++)
 		bh_buffer_printf(out, " %ld", o->deploys[i]);
 	for (size_t i = 0; i < BH_VERSIONS; i++)

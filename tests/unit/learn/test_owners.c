@@ -130,6 +130,33 @@ static void a_window_with_loss_does_not_count(void **state)
 	bh_ledger_free(l);
 }
 
+static void a_stranger_is_remembered_until_he_has_a_name(void **state)
+{
+	const struct bh_peer stranger = { BH_PEER_UNRESOLVED, "10.9.9.9" };
+	struct bh_ledger *l = watched();
+
+	(void)state;
+	for (int64_t time = 5100; time <= 7100; time += 1000) {
+		struct bh_contact c = contact_of(&web, &stranger, 80, time);
+
+		assert_int_equal(bh_ledger_observe(l, &c), BH_UNLEARNED_UNRESOLVED);
+		assert_int_equal(baseline(l, &web).stranger, time / 1000);
+	}
+	bh_ledger_resolved(l, &web, &stranger, 7100);
+	assert_int_equal(baseline(l, &web).stranger, 6);
+	/* Nobody who was tried in vain, and nobody's between others. */
+	struct bh_contact c = contact_of(&stranger, &web, 80, 8100);
+	c.answered = false;
+	bh_ledger_observe(l, &c);
+	c = contact_of(&stranger, &(struct bh_peer) { BH_PEER_HOST, "host" }, 80, 8100);
+	bh_ledger_observe(l, &c);
+	assert_int_equal(baseline(l, &web).stranger, 6);
+	c = contact_of(&stranger, &web, 80, 8200);
+	bh_ledger_observe(l, &c);
+	assert_int_equal(baseline(l, &web).stranger, 8);
+	bh_ledger_free(l);
+}
+
 /* The clock jumps ahead for a moment: what time went by is known all the same. */
 static void a_clock_that_is_set_makes_no_windows(void **state)
 {
@@ -372,6 +399,7 @@ int main(void)
 		cmocka_unit_test(a_window_counts_that_was_watched_half_of_the_time),
 		cmocka_unit_test(a_workload_has_to_run_in_it),
 		cmocka_unit_test(a_window_with_loss_does_not_count),
+		cmocka_unit_test(a_stranger_is_remembered_until_he_has_a_name),
 		cmocka_unit_test(a_clock_that_is_set_makes_no_windows),
 		cmocka_unit_test(a_window_that_comes_twice_counts_once),
 		cmocka_unit_test(a_clock_that_was_far_ahead_costs_no_year),

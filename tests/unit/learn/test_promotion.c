@@ -95,6 +95,15 @@ static void each_thing_may_be_missing(void **state)
 	s.unselected = true;
 	assert_int_equal(bh_promotion_lacks(&s, BH_AUDIT), BIT(BH_LACK_POLICY));
 	s.unselected = false;
+	w.baseline.stranger = 100 - 6;
+	assert_int_equal(bh_promotion_lacks(&s, BH_ENFORCE), BIT(BH_LACK_STRANGERS));
+	assert_int_equal(bh_promotion_lacks(&s, BH_STAGE1), 0);
+	assert_words(&s, BH_LACK_STRANGERS,
+		     "it had connections whose other end nobody owns up to, 6 windows ago; no rule "
+		     "can allow them, and 7 windows without are wanted (bulkhead flows, bulkhead "
+		     "coverage)");
+	w.baseline.stranger = 100 - 7;
+	assert_int_equal(bh_promotion_lacks(&s, BH_ENFORCE), 0);
 	s.watched--;
 	assert_int_equal(bh_promotion_lacks(&s, BH_ENFORCE), BIT(BH_LACK_SCHEDULE));
 	assert_int_equal(bh_promotion_lacks(&s, BH_AUDIT), 0);
