@@ -82,12 +82,13 @@ void bh_json_learned(struct bh_buffer *out, const struct bh_ledger *ledger,
 			 "],\"windows\":%" PRIu32 ",\"hours\":%" PRIu32 ",\"replicas\":%u"
 			 ",\"connections\":%" PRIu64 ",\"answered\":%" PRIu64
 			 ",\"first\":%s,\"last\":%s,\"id\":\"%s\",\"list\":\"%s\",\"urgent\":%s,"
-			 "\"provisional\":%s,\"ruled\":%s,\"decision\":",
+			 "\"provisional\":%s,\"ruled\":%s,\"lossy\":%s,\"decision\":",
 			 e->windows, e->hours, bh_edge_replicas(e), e->connections, e->answered,
 			 bh_time_seconds(e->first, first), bh_time_seconds(e->last, last),
 			 bh_edge_id_format(bh_edge_id(e), id), list_name(list),
 			 bh_is_urgent(filters, e) ? "true" : "false",
-			 judged.provisional ? "true" : "false", judged.ruled ? "true" : "false");
+			 judged.provisional ? "true" : "false", judged.ruled ? "true" : "false",
+			 e->lossy ? "true" : "false");
 	put_decision(out, judged.decision);
 	bh_buffer_puts(out, "}");
 }

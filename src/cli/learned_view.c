@@ -63,6 +63,9 @@ static void put_why(struct bh_buffer *out, const cJSON *edge)
 		bh_buffer_puts(out, "; a rule of a person's allows it");
 	if (cJSON_IsTrue(bh_get(edge, "provisional")))
 		bh_buffer_puts(out, "; may pass for 35 windows");
+	if (cJSON_IsTrue(bh_get(edge, "lossy")))
+		bh_buffer_printf(out, "%ssomething was lost while it was learned",
+				 out->length > 0 ? "; " : "");
 }
 
 void bh_learned_table_add(struct bh_learned_table *t, const cJSON *edge)

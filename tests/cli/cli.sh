@@ -420,6 +420,8 @@ says "1 with an end that nobody owns up to"
 runs 0 readiness --flows "$scratch/masked" netns:db
 prints "Something was lost while these were learned: netns:db."
 prints "it is reached by somebody who is not known"
+runs 0 learn --flows "$scratch/masked"
+prints "something was lost while it was learned"
 runs 0 learn --flows "$scratch/masked" --out "$scratch/learned.yaml"
 grep -q "^# To be decided: somebody opened 5432/tcp of netns:db, who is not known (docker-proxy of host:5432);" \
 	"$scratch/learned.yaml" || fail "the proposal is silent: $(cat "$scratch/learned.yaml")"
