@@ -302,7 +302,7 @@ static void print_schedules(const struct bh_call *call, const cJSON *json)
 		bool late = cJSON_IsTrue(bh_get(row, "overdue"));
 
 		if (is_day(json) && bh_number(row, "every") >= 28 && bh_number(row, "every") <= 31)
-			snprintf(every, sizeof(every), "month");
+			snprintf(every, sizeof(every), "28 to 31 days");
 		else
 			snprintf(every, sizeof(every), "%.0f %s", bh_number(row, "every"),
 				 windows_word(json));

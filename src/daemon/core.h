@@ -49,12 +49,14 @@ struct bh_live_flow {
 	bool ended;		      /* its last report is in the ledger */
 	bool unresolved_at_end;	      /* … as one that has an end of nobody's */
 	bool unnamed;		      /* such an end may get its name yet (core_late.c) */
-	const struct bh_peer *learned_as; /* the name that its edge goes to; NULL: to dst */
-	bool against;			  /* the active policy denies it, as was found … */
-	int64_t judged;			  /* … in this window */
-	bool learned;			  /* its edge is in the ledger, … */
-	bool discovered;		  /* … since this flow … */
-	bool dns_kept;			  /* … and so is what else its destination is called */
+	const struct bh_peer *stranger_of; /* a workload of which it is a stranger's connection, as
+					      it was noted; NULL: it is not */
+	const struct bh_peer *learned_as;  /* the name that its edge goes to; NULL: to dst */
+	bool against;			   /* the active policy denies it, as was found … */
+	int64_t judged;			   /* … in this window */
+	bool learned;			   /* its edge is in the ledger, … */
+	bool discovered;		   /* … since this flow … */
+	bool dns_kept;			   /* … and so is what else its destination is called */
 	bool sni_kept;
 	bool denied;	  /* by us, as NFLOG said: the way there … */
 	bool denied_back; /* … or back */

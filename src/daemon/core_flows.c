@@ -60,6 +60,16 @@ static void append(struct bh_core *core, struct bh_live_flow *live)
 	core->newest = live;
 }
 
+static void set_stranger_of(struct bh_core *core, struct bh_live_flow *live,
+			    const struct bh_peer *whose)
+{
+	const struct bh_peer *before = live->stranger_of;
+
+	live->stranger_of = whose != NULL ? bh_peers_get(core->peers, whose) : NULL;
+	if (before != NULL)
+		bh_peers_release(core->peers, before);
+}
+
 static void forget(struct bh_core *core, struct bh_live_flow *live)
 {
 	*(live->older != NULL ? &live->older->newer : &core->oldest) = live->newer;
@@ -71,6 +81,7 @@ static void forget(struct bh_core *core, struct bh_live_flow *live)
 	bh_core_late_leave(core, live);
 	if (live->learned_as != NULL)
 		bh_peers_release(core->peers, live->learned_as);
+	set_stranger_of(core, live, NULL);
 	bh_peers_release(core->peers, live->src);
 	bh_peers_release(core->peers, live->dst);
 	bh_name_release(live->dns);
@@ -266,6 +277,21 @@ static bool is_denied(struct bh_core *core, struct bh_live_flow *live)
 	return live->against;
 }
 
+/* It has ended, and an end has a name now: what was noted of the other one moves, or was wrong. */
+static void note_stranger(struct bh_core *core, struct bh_live_flow *live)
+{
+	const struct bh_peer *whose =
+		is_answered(&live->flow) ? bh_met_stranger(live->src, live->dst) : NULL;
+
+	if (whose == live->stranger_of)
+		return;
+	if (live->stranger_of != NULL)
+		bh_ledger_forget_stranger(core->ledger, live->stranger_of, live->flow.last);
+	if (whose != NULL)
+		bh_ledger_note_stranger(core->ledger, whose, live->flow.last);
+	set_stranger_of(core, live, whose);
+}
+
 static void learn(struct bh_core *core, struct bh_live_flow *live)
 {
 	const struct bh_flow *f = &live->flow;
@@ -305,6 +331,8 @@ static void learn(struct bh_core *core, struct bh_live_flow *live)
 	}
 	if (contact.ends)
 		live->unresolved_at_end = result == BH_UNLEARNED_UNRESOLVED;
+	if (live->unresolved_at_end && contact.ends && answered)
+		set_stranger_of(core, live, bh_met_stranger(live->src, dst));
 	if (live->learned) {
 		bh_core_keep_names(core, live, dst);
 		live->counted_bytes = bytes;
@@ -410,8 +438,9 @@ bool bh_core_flow_name_late(struct bh_core *core, struct bh_live_flow *live)
 {
 	if (bh_core_tracking_waits(live))
 		return false;
-	struct bh_peer src = *live->src, dst = *live->dst;
 	name_ends(core, live);
+	if (live->unresolved_at_end)
+		note_stranger(core, live);
 	if (live->unnamed || bh_core_flow_is_hidden(live))
 		return false;
 	live->sequence = ++core->flow_sequence;
@@ -420,7 +449,7 @@ bool bh_core_flow_name_late(struct bh_core *core, struct bh_live_flow *live)
 	/* It was counted among those of which nobody knew whose they are; now it is learned, as if
 	 * it ended just now. */
 	if (live->unresolved_at_end) {
-		bh_ledger_resolved(core->ledger, &src, &dst, live->flow.last);
+		bh_ledger_take_back(core->ledger, BH_UNLEARNED_UNRESOLVED);
 		live->unresolved_at_end = live->ended = false;
 	}
 	teach(core, live);

@@ -405,6 +405,7 @@ static void look_at_readiness(struct bh_core *core, const struct bh_readiness *r
 struct expiry {
 	struct bh_core *core;
 	int64_t from, until;
+	const struct bh_filter_config filters;
 };
 
 static void tell_expired(void *user, const struct bh_edge *like, const struct bh_decision *d)
@@ -426,13 +427,13 @@ static void tell_passed(void *user, const struct bh_edge *edge)
 {
 	const struct expiry *e = user;
 	int64_t until = bh_provisional_until(e->core->ledger, edge);
-	const struct bh_filter_config filters = bh_core_filters(e->core);
 	char port[BH_PORT_TEXT];
 
-	if (until <= e->from || until > e->until)
+	if (until <= e->from || until > e->until || bh_is_urgent(&e->filters, edge))
 		return;
-	struct bh_judgement judged = bh_judge(e->core->ledger, &filters, BH_EDGES, edge);
-	if (judged.state == BH_EDGE_REVIEW && is_allowed(e->core, edge))
+	struct bh_judgement judged = bh_judge(e->core->ledger, &e->filters, BH_EDGES, edge);
+	if (judged.state == BH_EDGE_REVIEW &&
+	    judged.reasons == UINT32_C(1) << BH_FILTER_ONE_WINDOW && is_allowed(e->core, edge))
 		bh_core_event(e->core, "review",
 			      "%s → %s %s was seen in one window only, and has passed for the time "
 			      "being, which is over: the policy allows it until a person decides, "
@@ -443,7 +444,7 @@ static void tell_passed(void *user, const struct bh_edge *edge)
 
 static void look_at_expiries(struct bh_core *core, int64_t now)
 {
-	struct expiry e = { core, core->expiries_seen, now };
+	struct expiry e = { core, core->expiries_seen, now, bh_core_filters(core) };
 
 	if (core->expiries_seen != 0)
 		bh_decisions_each(bh_ledger_decisions(core->ledger), tell_expired, &e);

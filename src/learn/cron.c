@@ -80,18 +80,19 @@ static bool has(const struct field *f, char sign)
 	return memchr(f->text, sign, f->length) != NULL;
 }
 
-/* A step ("*" "/2") restricts as well. */
-static bool is_restricted(const struct field *f)
-{
-	return (f->text[0] != '*' && f->text[0] != '?') || has(f, '/');
-}
-
-/* "*" "/3": 3; 0: it is no step through all of them. */
+/* "*" "/3": 3; 0: it is no step through all of them, or one through each. */
 static int step_of(const struct field *f)
 {
 	const char *slash = memchr(f->text, '/', f->length);
+	int step = slash != NULL && (f->text[0] == '*' || f->text[0] == '?') ? atoi(slash + 1) : 0;
 
-	return slash != NULL && (f->text[0] == '*' || f->text[0] == '?') ? atoi(slash + 1) : 0;
+	return step > 1 ? step : 0;
+}
+
+/* A step restricts as well. */
+static bool is_restricted(const struct field *f)
+{
+	return (f->text[0] != '*' && f->text[0] != '?') || step_of(f) > 0;
 }
 
 /* A number that every month has. */
@@ -103,6 +104,8 @@ static bool has_early_day(const struct field *day)
 		if (number >= 1 && number <= 28)
 			return true;
 		at += strspn(at, "0123456789");
+		/* What a step is of is no day. */
+		at += at < end && *at == '/' ? 1 + strspn(at + 1, "0123456789") : 0;
 		at += at < end;
 	}
 	return false;
@@ -124,18 +127,26 @@ static double gap_of_weekdays(const struct field *weekday)
 		return 1;
 	if (has(weekday, '#'))
 		return 98; /* there is no fifth Friday in most months */
-	return has(weekday, 'L') && weekday->length <= 2 ? 35 : 7;
+	/* "5L", "FRIL"; no weekday has that letter. */
+	return has(weekday, 'L') ? 35 : 7;
 }
 
-/* Of a day of the month and a weekday either is enough, where neither is a step. */
+/* Of a day of the month and a weekday either is enough, where neither is a step; else both are
+ * wanted: of a week of the month ("1-7") each month has one. */
+/* "*" with whatever step: to Vixie's cron it wants both. */
+static bool step_begins(const struct field *f)
+{
+	return f->text[0] == '*' && has(f, '/');
+}
+
 static double gap_within_months(const struct field *day, const struct field *weekday)
 {
 	double days = gap_of_days(day), weekdays = gap_of_weekdays(weekday);
 
 	if (!is_restricted(day) || !is_restricted(weekday))
 		return days > weekdays ? days : weekdays;
-	if (step_of(day) > 0 || step_of(weekday) > 0)
-		return 31;
+	if (step_of(day) > 0 || step_begins(weekday))
+		return has(day, '-') ? 35 : step_of(day) == 2 ? 31 : 366;
 	return days < weekdays ? days : weekdays;
 }
 

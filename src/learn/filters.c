@@ -177,8 +177,10 @@ struct bh_judgement bh_judge(const struct bh_ledger *l, const struct bh_filter_c
 	    (list == BH_EDGES && is_unused(l, edge) && is_older(l, edge, decision))) {
 		judged.ruled = list == BH_EDGES && judged.state == BH_EDGE_REVIEW &&
 			       config->ruled != NULL && config->ruled(config->user, edge);
-		if (judged.ruled)
+		if (judged.ruled) {
 			judged.state = BH_EDGE_ACCEPTED;
+			judged.provisional = false;
+		}
 		return judged;
 	}
 	judged.decision = decision;

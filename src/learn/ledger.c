@@ -233,8 +233,7 @@ static bool is_unresolved(const struct bh_peer *peer)
 	return peer->kind == BH_PEER_UNRESOLVED || peer->kind == BH_PEER_DEPARTED;
 }
 
-/* The workload at the other end of one that nobody owns up to; NULL: there is none. */
-static const struct bh_peer *met_stranger(const struct bh_peer *src, const struct bh_peer *dst)
+const struct bh_peer *bh_met_stranger(const struct bh_peer *src, const struct bh_peer *dst)
 {
 	if (src->kind == BH_PEER_UNRESOLVED && dst->kind == BH_PEER_WORKLOAD)
 		return dst;
@@ -462,7 +461,7 @@ enum bh_unlearned bh_ledger_observe(struct bh_ledger *l, const struct bh_contact
 	if (reason == BH_UNLEARNED_BLOCKED && !is_unresolved(c->src) && !is_unresolved(c->dst) &&
 	    c->direction != BH_DIRECTION_UNKNOWN)
 		note_opposed(l, source, c);
-	const struct bh_peer *whose = met_stranger(c->src, c->dst);
+	const struct bh_peer *whose = bh_met_stranger(c->src, c->dst);
 	if (reason == BH_UNLEARNED_UNRESOLVED && whose != NULL && c->ends && c->answered)
 		bh_ledger_note_stranger(l, whose, c->time);
 	/* A connection counts as unlearned once, when it is over. */
@@ -484,15 +483,10 @@ enum bh_unlearned bh_ledger_observe(struct bh_ledger *l, const struct bh_contact
 	return BH_LEARNED;
 }
 
-void bh_ledger_resolved(struct bh_ledger *l, const struct bh_peer *src, const struct bh_peer *dst,
-			int64_t time)
+void bh_ledger_take_back(struct bh_ledger *l, enum bh_unlearned reason)
 {
-	const struct bh_peer *whose = met_stranger(src, dst);
-
-	if (l->state.unlearned[BH_UNLEARNED_UNRESOLVED] > 0)
-		l->state.unlearned[BH_UNLEARNED_UNRESOLVED]--;
-	if (whose != NULL)
-		bh_ledger_forget_stranger(l, whose, time);
+	if (l->state.unlearned[reason] > 0)
+		l->state.unlearned[reason]--;
 }
 
 /* --- what there is ---------------------------------------------------------------------------- */

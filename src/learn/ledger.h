@@ -76,10 +76,16 @@ void bh_ledger_free(struct bh_ledger *ledger);
  * counts (as a connection, when it ends) on an edge that exists, and makes none. */
 enum bh_unlearned bh_ledger_observe(struct bh_ledger *ledger, const struct bh_contact *contact);
 
-/* One that was counted as unresolved, at that time and with those ends, has names for both now, and
- * is about to be observed again. */
-void bh_ledger_resolved(struct bh_ledger *ledger, const struct bh_peer *src,
-			const struct bh_peer *dst, int64_t time);
+/* One that was counted as unlearned, for this reason, is about to be observed again. */
+void bh_ledger_take_back(struct bh_ledger *ledger, enum bh_unlearned reason);
+/* Whose connection with one that nobody owns up to that is: the workload at the other end; NULL: it
+ * is none, or nobody's. bh_ledger_observe() notes it when it ends, if it was answered. */
+const struct bh_peer *bh_met_stranger(const struct bh_peer *src, const struct bh_peer *dst);
+/* It has such a one, which ended at that time; and that one turned out to be none. */
+void bh_ledger_note_stranger(struct bh_ledger *ledger, const struct bh_peer *workload,
+			     int64_t time);
+void bh_ledger_forget_stranger(struct bh_ledger *ledger, const struct bh_peer *workload,
+			       int64_t time);
 
 /* --- edges ------------------------------------------------------------------------------------ */
 

@@ -70,11 +70,6 @@ uint64_t bh_ledger_replica_bit(struct bh_ledger *ledger, struct bh_ledger_owner 
 unsigned bh_ledger_replicas(const struct bh_ledger *ledger, const struct bh_peer *who);
 /* The window, by index; 0: none. */
 int64_t bh_strangers_latest(const struct bh_strangers *strangers);
-/* It had a connection, answered, whose other end nobody owns up to; and that one has a name now. */
-void bh_ledger_note_stranger(struct bh_ledger *ledger, const struct bh_peer *workload,
-			     int64_t time);
-void bh_ledger_forget_stranger(struct bh_ledger *ledger, const struct bh_peer *workload,
-			       int64_t time);
 /* It opened a connection. */
 void bh_ledger_note_replica(struct bh_ledger *ledger, struct bh_ledger_owner *owner,
 			    uint64_t replica, int64_t time);

@@ -104,7 +104,11 @@ static void set_back(struct bh_ledger *l, int64_t window)
 {
 	struct bh_ledger_state *s = &l->state;
 
+	int64_t made_up = s->window - window - 1;
+
 	s->first = s->now < s->first ? s->now : s->first;
+	if (made_up > 0)
+		s->unwatched -= s->unwatched < made_up ? s->unwatched : (uint32_t)made_up;
 	if (s->counted != INT64_MIN && s->counted - window > FAR)
 		s->counted = window;
 }

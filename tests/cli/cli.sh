@@ -435,7 +435,7 @@ grep -q "^# To be decided: somebody opened 5432/tcp of netns:db, who is not know
 	done
 } >"$scratch/schedules"
 runs 0 readiness --flows "$scratch/schedules"
-[[ $out =~ 5432/tcp\ +month\ +8\ +2026-09-01 ]] || fail "a monthly job is not known for one: $out"
+[[ $out =~ 5432/tcp\ +28\ to\ 31\ days\ +8\ +2026-09-01 ]] || fail "a monthly job is not known for one: $out"
 [[ $out =~ 5433/tcp\ +7\ days\ +8 ]] || fail "one that was missed is none for ever: $out"
 seen 100 open >>"$scratch/lessons"
 runs 3 learn --flows "$scratch/lessons"

@@ -597,6 +597,47 @@ static void a_name_that_comes_late_teaches_once(void **state)
 	assert_int_equal(unresolved_count(core), 0);
 }
 
+static int64_t stranger_window(const struct bh_core *core)
+{
+	const struct bh_peer db = { .kind = BH_PEER_WORKLOAD, .name = "netns:db" };
+	struct bh_baseline b = { 0 };
+
+	bh_ledger_baseline(core->ledger, &db, &b);
+	return b.stranger;
+}
+
+/* Who has a name in the end was none; who was never answered is not missed, and takes nobody else's
+ * place. */
+static void a_stranger_is_one_until_he_has_a_name(void **state)
+{
+	struct bh_core *core = *state;
+	struct bh_flow real = over(1), tried = over(2), named = over(3);
+
+	attach(core, 7, 5, "one");
+	attach(core, 9, 6, "never");
+	core_fixture_endpoint(core, 8, "db", "10.0.2.3");
+	real.key.dst = tried.key.dst = named.key.dst = core_fixture_addr("10.0.2.3");
+	real.dst_ifindex = tried.dst_ifindex = named.dst_ifindex = 8;
+	tried.answered = tried.established = false;
+	assert_int_equal(stranger_window(core), 0);
+	bh_core_flows(core, &named, 1);
+	assert_int_not_equal(stranger_window(core), 0);
+	state_name(core, "one", "web");
+	bh_core_late_tick(core);
+	assert_int_equal(stranger_window(core), 0);
+	/* Another, of whom nobody ever speaks, and one who tried in vain, and has a name. */
+	real.src_ifindex = 9;
+	bh_core_flows(core, &real, 1);
+	tried.src_ifindex = 10;
+	attach(core, 10, 7, "two");
+	bh_core_flows(core, &tried, 1);
+	assert_int_equal(unresolved_count(core), 2);
+	state_name(core, "two", "job");
+	bh_core_late_tick(core);
+	assert_int_equal(unresolved_count(core), 1);
+	assert_int_not_equal(stranger_window(core), 0);
+}
+
 /* One that goes on is learned when its name comes, and not again when it ends. */
 static void a_name_that_comes_while_it_goes_on_teaches_once(void **state)
 {
@@ -707,6 +748,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_flood_of_false_senders_is_summed_up, make_core,
 						free_core),
 		cmocka_unit_test_setup_teardown(a_name_that_comes_late_teaches_once, make_core,
+						free_core),
+		cmocka_unit_test_setup_teardown(a_stranger_is_one_until_he_has_a_name, make_core,
 						free_core),
 		cmocka_unit_test_setup_teardown(a_name_that_comes_while_it_goes_on_teaches_once,
 						make_core, free_core),

@@ -522,7 +522,8 @@ static void what_passes_for_the_time_being_is_said(void **state)
 				       "  web: {bulkhead.workload: \"netns:web\"}\n"
 				       "  db: {bulkhead.workload: \"netns:db\"}\n"
 				       "rules:\n"
-				       "  - {from: web, to: db, ports: [80/tcp, 85/tcp], edges: "
+				       "  - {from: web, to: db, ports: [80/tcp, 85/tcp, 5432/tcp], "
+				       "edges: "
 				       "[00ab00000001]}\n";
 	struct bh_core *core = *state;
 	int64_t now = bh_time_now() - 60 * DAY;
@@ -535,6 +536,8 @@ static void what_passes_for_the_time_being_is_said(void **state)
 	assert_int_equal(core_fixture_events(core, "review"), 1);
 	now = pass(core, now, 2);
 	assert_int_equal(core_fixture_events(core, "review"), 2);
+	/* What waits for another reason passes for no time: it comes to a sensitive port. */
+	see(core, 5432, now, false);
 	/* Once; and nothing is said where the policy does not allow it. */
 	see(core, 86, now, false);
 	now = pass(core, now, 36);
