@@ -35,4 +35,7 @@ char *bh_age(double seconds, char out[BH_TIME_TEXT]);
  * characters that stay, "" or "\n\t". */
 void bh_harmless(char *text, const char *keep);
 
+/* Which revision is on trial, and what ends that; nothing where none is (null). */
+void bh_trial_print(const cJSON *trial);
+
 #endif

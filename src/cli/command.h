@@ -106,6 +106,7 @@ int bh_show_run(const struct bh_call *call);
 int bh_diff_run(const struct bh_call *call);
 int bh_check_run(const struct bh_call *call);
 int bh_apply_run(const struct bh_call *call);
+int bh_confirm_run(const struct bh_call *call);
 int bh_rollback_run(const struct bh_call *call);
 int bh_history_run(const struct bh_call *call);
 int bh_mode_run(const struct bh_call *call);

@@ -164,7 +164,21 @@ const struct bh_command bh_commands[] = {
 	  .most = 1,
 	  .run = bh_apply_run,
 	  .help = "make a file the active policy",
-	  .example = "sudo bulkhead policy apply policy.yaml --why \"first version\"",
+	  .details =
+		  "With --confirm-within it is on trial: unless bulkhead policy confirm comes in "
+		  "time, the last\nrevision that was confirmed returns by itself, even where "
+		  "bulkhead was killed in between.",
+	  .example = "sudo bulkhead policy apply policy.yaml --confirm-within 5m --why \"first "
+		     "version\"",
+	  .options = { WHY,
+		       { "confirm-within", "TIME", "on trial for so long, such as 5m" },
+		       { "max-denials", "N",
+			 "ends the trial when more is refused that was allowed (default 10)" } } },
+	{ .name = "policy confirm",
+	  .arguments = "",
+	  .run = bh_confirm_run,
+	  .help = "keep the revision that is on trial",
+	  .example = "sudo bulkhead policy confirm",
 	  .options = { WHY } },
 	{ .name = "policy rollback",
 	  .arguments = "[NUMBER]",

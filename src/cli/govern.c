@@ -186,6 +186,8 @@ static int post_file(const struct bh_call *call, const char *path, const struct 
 	}
 	bh_request_add(&request, "file", file);
 	bh_request_add(&request, "why", bh_call_option(call, "why"));
+	bh_request_add(&request, "confirm_within", bh_call_option(call, "confirm-within"));
+	bh_request_add(&request, "max_denials", bh_call_option(call, "max-denials"));
 	int result = bh_client_show(call, &request, view);
 	bh_buffer_free(&text);
 	return result;
@@ -270,6 +272,19 @@ int bh_check_run(const struct bh_call *call)
 
 /* --- apply, rollback, history ----------------------------------------------------------------- */
 
+void bh_trial_print(const cJSON *trial)
+{
+	char until[BH_TIME_TEXT];
+
+	if (cJSON_IsObject(trial))
+		printf("revision %.0f is on trial until %s: bulkhead policy confirm keeps it; "
+		       "otherwise, or once more than %.0f packets were refused that revision %.0f "
+		       "allows (%.0f so far), that returns\n",
+		       bh_number(trial, "number"), bh_clock(bh_number(trial, "until"), until),
+		       bh_number(trial, "most"), bh_number(trial, "back"),
+		       bh_number(trial, "denied"));
+}
+
 static void print_applied(const struct bh_call *call, const cJSON *answer)
 {
 	double changes = bh_number(answer, "changes");
@@ -277,13 +292,33 @@ static void print_applied(const struct bh_call *call, const cJSON *answer)
 	(void)call;
 	printf("revision %.0f (%.12s) is active; %.0f change%s\n", bh_number(answer, "number"),
 	       bh_word(answer, "revision"), changes, changes == 1 ? "" : "s");
+	bh_trial_print(bh_get(answer, "trial"));
 }
 
 static const struct bh_view applied = { .print = print_applied };
 
 int bh_apply_run(const struct bh_call *call)
 {
+	if (bh_call_option(call, "max-denials") != NULL &&
+	    bh_call_option(call, "confirm-within") == NULL)
+		return bh_complain(BH_EXIT_USAGE, "--max-denials goes with --confirm-within");
 	return post_file(call, "/v1/policy/apply", &applied);
+}
+
+static void print_confirmed(const struct bh_call *call, const cJSON *answer)
+{
+	(void)call;
+	printf("revision %.0f (%.12s) is confirmed\n", bh_number(answer, "number"),
+	       bh_word(answer, "revision"));
+}
+
+int bh_confirm_run(const struct bh_call *call)
+{
+	static const struct bh_view view = { .print = print_confirmed };
+	struct bh_request request = { .method = "POST", .path = "/v1/policy/confirm", .body = "" };
+
+	bh_request_add(&request, "why", bh_call_option(call, "why"));
+	return bh_client_show(call, &request, &view);
 }
 
 int bh_rollback_run(const struct bh_call *call)

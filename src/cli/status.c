@@ -168,6 +168,7 @@ static void print_enforcement(const cJSON *enforcement, bool color)
 	else
 		printf(", no policy yet");
 	printf("%s%s\n", why != NULL ? ": " : "", why != NULL ? why : "");
+	bh_trial_print(bh_get(enforcement, "trial"));
 	if (bh_number(enforcement, "leaks") > 0)
 		printf("%sleaks        %.0f connections that the policy denies were delivered, the "
 		       "last at %s%s\n",

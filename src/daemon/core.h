@@ -127,6 +127,15 @@ struct bh_leaving {
 	} packets[BH_LEAVING]; /* the latest ones */
 };
 
+/* The active revision, if it is to be confirmed (core_trial.c). */
+struct bh_core_trial {
+	struct bh_trial stored;	  /* number 0: it is not */
+	int64_t due;		  /* monotonic */
+	struct bh_policy *before; /* what it would go back to; NULL: that cannot be read */
+	uint32_t denied;	  /* packets that were refused, and that `before` allows */
+	bool failed;		  /* to go back; that was said */
+};
+
 struct bh_core {
 	uv_loop_t loop;
 	struct bh_config config;
@@ -198,6 +207,7 @@ struct bh_core {
 	struct bh_policy *policy; /* active; NULL: none yet */
 	char revision[65];
 	int64_t revision_number;
+	struct bh_core_trial trial;
 	struct bh_map *modes; /* workload → uint8_t *; learn where absent */
 	struct bh_map *kept;  /* workload → what its last instances were like (core_kept.c) */
 	uint8_t enforcement;  /* enum bh_enforcement */

@@ -120,6 +120,7 @@ static const struct bh_api_route routes[] = {
 	{ "POST", "/v1/policy/check", false, bh_core_handle_check },
 	{ "POST", "/v1/policy/apply", true, bh_core_handle_apply },
 	{ "POST", "/v1/policy/rollback", true, bh_core_handle_rollback },
+	{ "POST", "/v1/policy/confirm", true, bh_core_handle_confirm },
 	{ "POST", "/v1/mode", true, bh_core_handle_mode },
 	{ "POST", "/v1/hook", true, bh_core_handle_hook },
 	{ "GET", "/v1/explain", false, bh_core_handle_explain },

@@ -52,7 +52,8 @@ bh_core_handler bh_core_handle_readiness, bh_core_handle_review, bh_core_handle_
 /* core_api_policy.c */
 bh_core_handler bh_core_handle_proposal, bh_core_handle_active, bh_core_handle_nft,
 	bh_core_handle_history, bh_core_handle_diff, bh_core_handle_check, bh_core_handle_apply,
-	bh_core_handle_rollback, bh_core_handle_mode, bh_core_handle_explain;
+	bh_core_handle_rollback, bh_core_handle_confirm, bh_core_handle_mode,
+	bh_core_handle_explain;
 
 /* core_api_rule.c: a rule of the active policy, counted from 1; there has to be one */
 void bh_core_explain_rule(const struct bh_core *core, int64_t number, struct bh_api_reply *reply);

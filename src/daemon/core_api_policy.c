@@ -7,6 +7,7 @@
 
 #include "core_api.h"
 #include "core_promotion.h"
+#include "core_trial.h"
 #include "nft.h"
 #include "protocol.h"
 #include "query.h"
@@ -276,6 +277,7 @@ static void reply_applied(const struct bh_core *core, size_t changes, struct bh_
 	cJSON_AddNumberToObject(reply->json, "number", (double)core->revision_number);
 	cJSON_AddStringToObject(reply->json, "revision", core->revision);
 	cJSON_AddNumberToObject(reply->json, "changes", (double)changes);
+	cJSON_AddItemToObject(reply->json, "trial", bh_core_trial_json(core));
 }
 
 static const char *why_of(const struct bh_api_request *request)
@@ -285,18 +287,61 @@ static const char *why_of(const struct bh_api_request *request)
 	return why != NULL ? why : "";
 }
 
+/* *within 0: it is not to be confirmed. */
+static bool trial_of(const struct bh_api_request *request, int64_t *within, int64_t *most,
+		     struct bh_api_reply *reply)
+{
+	const char *text = bh_api_query(request, "confirm_within");
+
+	*within = 0;
+	if (text != NULL && (!bh_duration_parse(text, within) || *within < BH_SECOND ||
+			     *within > BH_TRIAL_LONGEST)) {
+		bh_api_fail(reply, 400, "confirm_within", NULL,
+			    "a time from 1s to 7d is expected, such as 5m, not \"%.60s\"", text);
+		return false;
+	}
+	return bh_core_number_query(request, "max_denials", BH_TRIAL_MOST, most, reply);
+}
+
 void bh_core_handle_apply(void *user, const struct bh_api_request *request,
 			  struct bh_api_reply *reply)
 {
 	struct bh_core *core = user;
 	struct bh_error err = { 0 };
 	size_t changes = 0;
+	int64_t within, most;
+	int result;
 
-	if (bh_core_policy_apply(core, request->body, file_of(request), request->author,
-				 why_of(request), &changes, &err) != 0)
+	if (!trial_of(request, &within, &most, reply))
+		return;
+	if (within == 0)
+		result = bh_core_policy_apply(core, request->body, file_of(request),
+					      request->author, why_of(request), &changes, &err);
+	else
+		result = bh_core_policy_try(
+			core, request->body, file_of(request), request->author, why_of(request),
+			within, (uint32_t)(most < UINT32_MAX ? most : UINT32_MAX), &changes, &err);
+	if (result == -ENOENT)
+		bh_api_fail(reply, 409, "policy", "bulkhead policy apply FILE", "%s", err.text);
+	else if (result != 0)
 		refuse_policy(reply, &err);
 	else
 		reply_applied(core, changes, reply);
+}
+
+void bh_core_handle_confirm(void *user, const struct bh_api_request *request,
+			    struct bh_api_reply *reply)
+{
+	struct bh_core *core = user;
+	struct bh_error err = { 0 };
+	int result = bh_core_trial_confirm(core, request->author, why_of(request), &err);
+
+	if (result == -ENOENT)
+		bh_api_fail(reply, 409, "policy", "bulkhead policy history", "%s", err.text);
+	else if (result != 0)
+		refuse_policy(reply, &err);
+	else
+		reply_applied(core, 0, reply);
 }
 
 void bh_core_handle_rollback(void *user, const struct bh_api_request *request,

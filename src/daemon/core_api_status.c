@@ -10,8 +10,9 @@
 #include "core_api.h"
 #include "core_posture.h"
 #include "core_promotion.h"
-#include "ruleset.h"
+#include "core_trial.h"
 #include "learned.h"
+#include "ruleset.h"
 #include "timefmt.h"
 
 #define MOST_DEPARTED 5 /* of a workload, shown */
@@ -50,6 +51,7 @@ static cJSON *enforcement_json(const struct bh_core *core)
 		cJSON_AddNumberToObject(json, "number", (double)core->revision_number);
 	else
 		cJSON_AddNullToObject(json, "number");
+	cJSON_AddItemToObject(json, "trial", bh_core_trial_json(core));
 	cJSON_AddStringToObject(json, "tables",
 				core->config.table_protection == BH_TABLE_OWNER ? "owner"
 										: "plain");

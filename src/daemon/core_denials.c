@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "address.h"
-#include "core.h"
+#include "core_trial.h"
 #include "grow.h"
 #include "protocol.h"
 #include "timefmt.h"
@@ -83,12 +83,24 @@ static const char *chain_workload(const struct bh_core *core, const char *hash)
 	return NULL;
 }
 
+static void question_of(const struct bh_core *core, const struct bh_denial *d,
+			const struct bh_peer *src, const struct bh_peer *dst,
+			struct bh_question *question)
+{
+	*question = (struct bh_question) { .proto = d->key.proto,
+					   .port = d->key.dport,
+					   .sensitive = &core->config.sensitive };
+	bh_core_peer_subject(core, src, &question->src);
+	bh_core_peer_subject(core, dst, &question->dst);
+	question->src.addr = d->key.src;
+	question->dst.addr = d->key.dst;
+	bh_core_name_question(core, question);
+}
+
 static void explain(const struct bh_core *core, const struct bh_denial *d,
 		    const struct bh_peer *src, const struct bh_peer *dst, char *out, size_t size)
 {
-	struct bh_question question = { .proto = d->key.proto,
-					.port = d->key.dport,
-					.sensitive = &core->config.sensitive };
+	struct bh_question question;
 	struct bh_answer answer = { .rule = -1 };
 
 	if (d->kind == BH_SPOOFED || d->kind == BH_UNCLAIMED || core->policy == NULL) {
@@ -100,11 +112,7 @@ static void explain(const struct bh_core *core, const struct bh_denial *d,
 				: "no workload claims this endpoint; the posture decides");
 		return;
 	}
-	bh_core_peer_subject(core, src, &question.src);
-	bh_core_peer_subject(core, dst, &question.dst);
-	question.src.addr = d->key.src;
-	question.dst.addr = d->key.dst;
-	bh_core_name_question(core, &question);
+	question_of(core, d, src, dst, &question);
 	bh_policy_evaluate(core->policy, &question, &answer);
 	bh_copy_text(out, size, answer.reason);
 }
@@ -237,4 +245,10 @@ void bh_core_denial(struct bh_core *core, const struct bh_denial *d)
 	denial_text(core, d, &src, &dst, workload, reason, text, sizeof(text));
 	bh_core_event_json(core, event_kind(d), text,
 			   denial_json(core, d, &src, &dst, workload, reason));
+	if (d->kind == BH_DENIED && core->trial.stored.number != 0) {
+		struct bh_question question;
+
+		question_of(core, d, &src, &dst, &question);
+		bh_core_trial_denied(core, &question);
+	}
 }

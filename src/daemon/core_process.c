@@ -14,6 +14,7 @@
 
 #include "core.h"
 #include "core_promotion.h"
+#include "core_trial.h"
 #include "grow.h"
 #include "log.h"
 #include "privileges.h"
@@ -68,6 +69,7 @@ static void on_tick(uv_timer_t *timer)
 	}
 	bh_core_kept_tick(core, now);
 	bh_core_answers_tick(core, now);
+	bh_core_trial_tick(core, bh_time_monotonic());
 	bh_core_learning_tick(core, now, bh_time_monotonic());
 	if (core->scanned)
 		bh_core_promotion_tick(core, now, bh_time_monotonic());
@@ -306,6 +308,8 @@ static int open_state(struct bh_core *core, struct bh_error *err)
 		result = bh_store_events(core->store, -1, 1, note_last_event, core, err);
 	if (result == 0)
 		result = bh_core_rules_load(core, err);
+	if (result == 0)
+		result = bh_core_trial_load(core, err);
 	if (result == 0)
 		result = bh_core_renamed_load(core, err);
 	if (result == 0)

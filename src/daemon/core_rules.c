@@ -14,6 +14,7 @@
 #include "core.h"
 #include "core_posture.h"
 #include "core_promotion.h"
+#include "core_trial.h"
 #include "grow.h"
 #include "log.h"
 #include "peer.h"
@@ -419,8 +420,9 @@ static void ignore_line(void *user, char sign, const char *text)
 	(void)text;
 }
 
+/* With it that it is on trial, or that none is any more. */
 static int store_revision(struct bh_core *core, const char *text, const char *author,
-			  const char *why, struct bh_error *err)
+			  const char *why, const struct bh_trial *trial, struct bh_error *err)
 {
 	struct bh_revision revision = { .number = core->revision_number + 1,
 					.time = bh_time_now(),
@@ -432,11 +434,14 @@ static int store_revision(struct bh_core *core, const char *text, const char *au
 	int result = bh_core_store_begin(core, err);
 	if (result == 0)
 		result = bh_store_add_revision(core->store, &revision, err);
+	if (result == 0)
+		result = bh_store_set_trial(core->store, trial, err);
 	return result == 0 ? bh_core_store_flush(core, err) : result;
 }
 
-int bh_core_policy_apply(struct bh_core *core, const char *text, const char *file,
-			 const char *author, const char *why, size_t *changes, struct bh_error *err)
+static int apply(struct bh_core *core, const char *text, const char *file, const char *author,
+		 const char *why, const struct bh_trial *trial, size_t *changes,
+		 struct bh_error *err)
 {
 	struct bh_policy *policy = bh_policy_parse(text, strlen(text), file, err);
 	char before[sizeof(core->revision)];
@@ -446,7 +451,7 @@ int bh_core_policy_apply(struct bh_core *core, const char *text, const char *fil
 	*changes = bh_policy_diff(core->policy, policy, ignore_line, NULL);
 	memcpy(before, core->revision, sizeof(before));
 	bh_policy_revision(policy, core->revision);
-	int result = store_revision(core, text, author, why, err);
+	int result = store_revision(core, text, author, why, trial, err);
 	if (result != 0) {
 		memcpy(core->revision, before, sizeof(before));
 		bh_policy_free(policy);
@@ -455,12 +460,39 @@ int bh_core_policy_apply(struct bh_core *core, const char *text, const char *fil
 	core->revision_number++;
 	bh_force_retire(core->force, core->policy);
 	core->policy = policy;
+	bh_core_trial_begin(core, trial);
 	bh_core_promotion_policy(core);
 	bh_core_event(core, "policy", "revision %lld (%.12s) applied by %s: %zu change%s%s%s",
 		      (long long)core->revision_number, core->revision, author, *changes,
 		      *changes == 1 ? "" : "s", *why != '\0' ? "; " : "", why);
 	bh_core_rules_touch(core);
 	return 0;
+}
+
+int bh_core_policy_apply(struct bh_core *core, const char *text, const char *file,
+			 const char *author, const char *why, size_t *changes, struct bh_error *err)
+{
+	return apply(core, text, file, author, why, NULL, changes, err);
+}
+
+int bh_core_policy_try(struct bh_core *core, const char *text, const char *file, const char *author,
+		       const char *why, int64_t within, uint32_t most, size_t *changes,
+		       struct bh_error *err)
+{
+	/* Of two trials in a row the second goes back to where the first would have. */
+	int64_t back =
+		core->trial.stored.number != 0 ? core->trial.stored.back : core->revision_number;
+	const struct bh_trial trial = { .number = core->revision_number + 1,
+					.back = back,
+					.deadline = bh_time_now() + within,
+					.within = within,
+					.most = most };
+
+	if (back == 0)
+		return bh_error_set(err, -ENOENT,
+				    "there is no revision to go back to: the first one is not "
+				    "tried, it is applied while every workload learns");
+	return apply(core, text, file, author, why, &trial, changes, err);
 }
 
 int bh_core_policy_rollback(struct bh_core *core, int64_t number, const char *author,

@@ -17,7 +17,7 @@
 #include "grow.h"
 #include "timefmt.h"
 
-#define SCHEMA_VERSION 8
+#define SCHEMA_VERSION 9
 #define BUSY_SECONDS 2
 /* "bkhd" in the file's header: whose it is, whatever its version. */
 #define APPLICATION_ID "0x626b6864"
@@ -124,6 +124,10 @@ static const char *const schema[SCHEMA_VERSION] = {
 	"ALTER TABLE owners ADD COLUMN strangers_window INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE owners ADD COLUMN strangers_before INTEGER NOT NULL DEFAULT 0;"
 	"PRAGMA user_version = 8;",
+	"CREATE TABLE trial (id INTEGER PRIMARY KEY CHECK (id = 0), number INTEGER NOT NULL,"
+	" back INTEGER NOT NULL, deadline INTEGER NOT NULL, within INTEGER NOT NULL,"
+	" most INTEGER NOT NULL);"
+	"PRAGMA user_version = 9;",
 };
 
 enum statement {
@@ -135,6 +139,9 @@ enum statement {
 	ADD_REVISION,
 	LIST_REVISIONS,
 	GET_REVISION,
+	SET_TRIAL,
+	DROP_TRIAL,
+	GET_TRIAL,
 	SET_MODE,
 	LOAD_MODES,
 	SAVE_CONTAINER,
@@ -178,6 +185,9 @@ static const char *const sql[STATEMENTS] = {
 	[LIST_REVISIONS] = "SELECT * FROM revisions ORDER BY number DESC LIMIT ?",
 	[GET_REVISION] = "SELECT * FROM revisions WHERE number = ?1 OR (?1 = 0 AND number = "
 			 "(SELECT max(number) FROM revisions))",
+	[SET_TRIAL] = "INSERT OR REPLACE INTO trial VALUES (0,?,?,?,?,?)",
+	[DROP_TRIAL] = "DELETE FROM trial",
+	[GET_TRIAL] = "SELECT number, back, deadline, within, most FROM trial",
 	[SET_MODE] = "INSERT OR REPLACE INTO modes VALUES (?,?,?,?)",
 	[LOAD_MODES] = "SELECT workload, mode, time FROM modes ORDER BY workload",
 	[SAVE_CONTAINER] = "INSERT OR REPLACE INTO containers VALUES (?,?)",
@@ -719,6 +729,40 @@ int bh_store_revision(struct bh_store *s, int64_t number, struct bh_revision *ou
 	}
 	sqlite3_reset(q);
 	return result;
+}
+
+/* --- trials ----------------------------------------------------------------------------------- */
+
+int bh_store_set_trial(struct bh_store *s, const struct bh_trial *trial, struct bh_error *err)
+{
+	sqlite3_stmt *q = use(s, trial != NULL ? SET_TRIAL : DROP_TRIAL);
+
+	if (trial != NULL) {
+		sqlite3_bind_int64(q, 1, trial->number);
+		sqlite3_bind_int64(q, 2, trial->back);
+		sqlite3_bind_int64(q, 3, trial->deadline);
+		sqlite3_bind_int64(q, 4, trial->within);
+		sqlite3_bind_int64(q, 5, trial->most);
+	}
+	return bh_store_run_once(s, q, err);
+}
+
+static void read_trial(sqlite3_stmt *q, void *out)
+{
+	*(struct bh_trial *)out =
+		(struct bh_trial) { .number = sqlite3_column_int64(q, 0),
+				    .back = sqlite3_column_int64(q, 1),
+				    .deadline = sqlite3_column_int64(q, 2),
+				    .within = sqlite3_column_int64(q, 3),
+				    .most = (uint32_t)sqlite3_column_int64(q, 4) };
+}
+
+int bh_store_trial(struct bh_store *s, struct bh_trial *out, struct bh_error *err)
+{
+	*out = (struct bh_trial) { 0 };
+	int result = bh_store_each_row(s, use(s, GET_TRIAL), read_trial, out, err);
+
+	return result == 0 && out->number == 0 ? -ENOENT : result;
 }
 
 /* --- modes ------------------------------------------------------------------------------------ */

@@ -79,6 +79,19 @@ int bh_store_revisions(struct bh_store *store, size_t most,
 int bh_store_revision(struct bh_store *store, int64_t number, struct bh_revision *out,
 		      struct bh_error *err);
 
+/* A revision that is to be confirmed, or else the one before it returns. */
+struct bh_trial {
+	int64_t number;	  /* its own; 0: none is on trial */
+	int64_t back;	  /* of the last one that was confirmed */
+	int64_t deadline; /* µs */
+	int64_t within;	  /* µs: how long that was when it began */
+	uint32_t most;	  /* denials of what was allowed before that are borne */
+};
+/* NULL: none is on trial. */
+int bh_store_set_trial(struct bh_store *store, const struct bh_trial *trial, struct bh_error *err);
+/* −ENOENT: none is. */
+int bh_store_trial(struct bh_store *store, struct bh_trial *out, struct bh_error *err);
+
 int bh_store_set_mode(struct bh_store *store, const char *workload, uint8_t mode, int64_t time,
 		      const char *author, struct bh_error *err);
 int bh_store_load_modes(struct bh_store *store,

@@ -102,6 +102,8 @@ runs 2 review --why x
 says "goes with accept or reject"
 runs 2 learn --flows x --window 1s
 says "at least 24s"
+runs 2 policy apply x --max-denials 3
+says "goes with --confirm-within"
 runs 2 learn --flows x --filters-off never
 says "that cannot be off"
 runs 2 learn --flows x --until yesterday

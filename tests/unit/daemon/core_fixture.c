@@ -2,6 +2,7 @@
 #include "core_fixture.h"
 
 #include "core_promotion.h"
+#include "core_trial.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
@@ -77,6 +78,7 @@ void core_fixture_free(struct bh_core *core)
 	bh_live_flows_free(core->flows);
 	bh_peers_free(core->peers);
 	bh_force_retire(core->force, core->policy);
+	bh_core_trial_free(core);
 	bh_force_free(core->force);
 	bh_windows_free(core->windows);
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)

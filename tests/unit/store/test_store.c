@@ -984,7 +984,7 @@ static void as_the_first_version_left_it(void)
 	execute("DROP TABLE called; DROP TABLE instances; DROP TABLE holders; DROP TABLE watched;"
 		"DROP TABLE renamed; DROP TABLE kept; DROP TABLE ledger; DROP TABLE owners;"
 		"DROP TABLE walks; DROP TABLE contacts; DROP TABLE learning; DROP TABLE decisions;"
-		"DROP TABLE answers; DROP TABLE samples;"
+		"DROP TABLE answers; DROP TABLE samples; DROP TABLE trial;"
 		"CREATE TABLE edges (src_kind INTEGER NOT NULL, src TEXT NOT NULL,"
 		" dst_kind INTEGER NOT NULL, dst TEXT NOT NULL, proto INTEGER NOT NULL,"
 		" port INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,"
@@ -1099,10 +1099,10 @@ static void a_newer_schema_is_refused_and_left_alone(void **state)
 {
 	(void)state;
 	bh_store_close(open_store());
-	execute("PRAGMA user_version = 9");
-	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 9, this one knows 8)");
-	execute("CREATE TABLE later (a); DROP TABLE ledger; PRAGMA user_version = 9");
-	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 9, this one knows 8)");
+	execute("PRAGMA user_version = 10");
+	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 10, this one knows 9)");
+	execute("CREATE TABLE later (a); DROP TABLE ledger; PRAGMA user_version = 10");
+	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 10, this one knows 9)");
 }
 
 static void what_is_no_database_is_refused_and_left_alone(void **state)

@@ -1,0 +1,127 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A revision on trial: unconfirmed it goes when its time is over, whoever was killed meanwhile; and at once
+# where it refuses too much that was allowed.
+# shellcheck source=tests/common.sh
+. "$(dirname "$0")/../common.sh"
+
+make_host "trial-$$"
+write_config "runtimes: {docker: off}"
+add_bridge br0
+add_guest web br0 10.96.0.1/24 fd96::1/64
+add_guest db br0 10.96.0.2/24 fd96::2/64
+in_guest db python3 -c 'if True:
+	import selectors, socket
+	wait, held = selectors.DefaultSelector(), []
+	for port in (80, 5432):
+		wait.register(socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True), selectors.EVENT_READ)
+	while True:
+		held += [ready.fileobj.accept()[0] for ready, _ in wait.select()]' &
+at_end "kill $! 2>/dev/null"
+
+# reach PORT: whether web can open it, in both families.
+reach() {
+	local address
+	for address in 10.96.0.2 fd96::2; do
+		in_guest web timeout 1 bash -c "exec 3<>/dev/tcp/$address/$1" 2>/dev/null || return 1
+	done
+}
+refused() {
+	! reach "$1"
+}
+# policy PORTS: web may open these of db.
+policy() {
+	cat <<-YAML
+		bulkhead-policy: 1
+		workloads:
+		  web: {bulkhead.workload: "netns:$host-web"}
+		  db: {bulkhead.workload: "netns:$host-db"}
+		rules:
+		  - {from: web, to: db, ports: [$1]}
+	YAML
+}
+# try_narrow TIME [OPTION...]: what takes 5432/tcp away, on trial for so long.
+try_narrow() {
+	bh policy apply "$scratch/narrow.yaml" --confirm-within "$@" >"$scratch/applied" || fail "apply $*"
+	grep -q "is on trial until .*: bulkhead policy confirm keeps it" "$scratch/applied" ||
+		fail "it is not said: $(cat "$scratch/applied")"
+	eventually 5 refused 5432 || fail "the revision on trial is not in force"
+	reach 80 || fail "80/tcp is refused, which both allow"
+}
+number() {
+	bh status --format json | jq .enforcement.number
+}
+kill_daemon() {
+	local processes
+	processes="$daemon_pid $(pgrep -P "$daemon_pid" | tr '\n' ' ')"
+	# shellcheck disable=SC2086 # a list
+	kill -KILL $processes
+	wait "$daemon_pid" 2>/dev/null
+	daemon_pid=
+}
+
+policy 80/tcp >"$scratch/narrow.yaml"
+policy "80/tcp, 5432/tcp" >"$scratch/wide.yaml"
+start_daemon
+knows 2
+
+step "the first revision is not tried"
+bh policy apply "$scratch/wide.yaml" --confirm-within 5m 2>"$scratch/said" && fail "there is nothing to go back to"
+grep -q "no revision to go back to" "$scratch/said" || fail "that is not said: $(cat "$scratch/said")"
+bh policy apply "$scratch/wide.yaml" --confirm-within 8d 2>"$scratch/said" && fail "8 days are too long"
+bh policy confirm 2>"$scratch/said" && fail "there is nothing to confirm"
+grep -q "no revision waits to be confirmed" "$scratch/said" || fail "that is not said: $(cat "$scratch/said")"
+bh policy apply "$scratch/wide.yaml" >/dev/null || fail "apply"
+bh mode all enforce --anyway >/dev/null || fail "enforce"
+eventually 10 status_is '.enforcement.state == "active"' || fail "no rules"
+eventually 5 reach 5432 || fail "5432/tcp is refused, which is allowed"
+
+step "unconfirmed it goes"
+try_narrow 9s --max-denials 1000
+grep -q "^revision 2 is on trial .* more than 1000 packets were refused that revision 1 allows" "$scratch/applied" ||
+	fail "that is not said: $(cat "$scratch/applied")"
+bh status | grep -q "^revision 2 is on trial until" || fail "status does not say it: $(bh status)"
+eventually 12 reach 5432 || fail "the revision before does not return"
+status_is '.enforcement.trial == null' || fail "it is on trial still"
+has_event '.kind == "policy" and (.text | contains("rollback to 1: nobody confirmed it in time"))' || fail "no event tells it"
+
+step "confirmed it stays"
+try_narrow 8s --max-denials 1000
+bh policy confirm --why "all is well" >/dev/null || fail "confirm"
+sleep 8
+refused 5432 || fail "it went all the same"
+status_is '.enforcement.trial == null' || fail "it is on trial still"
+bh policy rollback >/dev/null || fail "rollback"
+eventually 5 reach 5432 || fail "rollback"
+
+step "it goes at once where it refuses too much"
+try_narrow 10m --max-denials 3
+before=$(number)
+eventually 20 reach 5432 || fail "it refuses for as long as it is on trial"
+[ "$(number)" = $((before + 1)) ] || fail "it went otherwise"
+has_event '.kind == "policy" and (.text | contains("it refuses too much that was allowed"))' || fail "no event tells it"
+
+step "killed and started again within its time, it goes when that is over"
+began=$SECONDS
+try_narrow 10s --max-denials 1000
+kill_daemon
+refused 5432 || fail "its rules do not outlive it"
+start_daemon
+[ $((SECONDS - began)) -ge 10 ] || refused 5432 || fail "it went too early"
+eventually $((began + 13 - SECONDS)) reach 5432 || fail "it does not go in its time"
+
+step "killed and started when that is over, it goes at once"
+try_narrow 7s --max-denials 1000
+kill_daemon
+sleep 7
+refused 5432 || fail "its rules do not outlive it"
+start_daemon
+eventually 6 reach 5432 || fail "it does not go"
+status_is '.enforcement.trial == null' || fail "it is on trial still"
+
+step "so it does when only the process that decides it is killed"
+began=$SECONDS
+try_narrow 8s --max-denials 1000
+kill -KILL "$(child core)"
+eventually $((began + 14 - SECONDS)) reach 5432 || fail "it does not go in its time"
+reach 80 || fail "80/tcp is refused"
