@@ -154,7 +154,10 @@ const struct bh_command bh_commands[] = {
 	  .most = 1,
 	  .run = bh_check_run,
 	  .help = "what a policy would refuse of what was seen; status 1 where anything",
-	  .details = "With --policy and --flows no daemon is needed.",
+	  .formats = "table|json|junit|sarif",
+	  .details =
+		  "With --policy and --flows no daemon is needed, and --format junit or sarif is "
+		  "for the programs\nthat run checks.",
 	  .example = "bulkhead policy check --policy policy.yaml --flows flows.jsonl",
 	  .options = { { "policy", "FILE", "the policy, offline" },
 		       { "flows", "JSONL", "recorded flows, offline" } } },

@@ -267,6 +267,9 @@ int bh_check_run(const struct bh_call *call)
 
 	if (bh_call_option(call, "flows") != NULL || bh_call_option(call, "policy") != NULL)
 		return bh_replay_run(call);
+	if (!call->json && strcmp(call->format, "table") != 0)
+		return bh_complain(BH_EXIT_USAGE, "--format %s goes with --policy and --flows",
+				   call->format);
 	return post_file(call, "/v1/policy/check", &view);
 }
 

@@ -201,36 +201,6 @@ int bh_recorded_each(const char *path,
 
 /* --- lines ------------------------------------------------------------------------------------ */
 
-static bool read_deploy(const struct bh_line *line, struct bh_recorded_flow *out,
-			struct bh_error *err)
-{
-	out->deploy = true;
-	out->src.kind = BH_PEER_WORKLOAD;
-	bh_copy_text(out->src.name, sizeof(out->src.name), line->deploy.text);
-	if (out->src.name[0] == '\0')
-		bh_error_set(err, -EINVAL, "deploy: a workload's name expected");
-	return out->src.name[0] != '\0';
-}
-
-static bool read_line(const struct bh_line *line, struct bh_recorded_flow *out,
-		      struct bh_error *err)
-{
-	return line->deploy.text != NULL ? read_deploy(line, out, err) : read_flow(line, out, err);
-}
-
-bool bh_recorded_flow_parse(const char *text, struct bh_recorded_flow *out, struct bh_error *err)
-{
-	struct bh_line line;
-
-	bh_line_read(text, &line);
-	*out = (struct bh_recorded_flow) { 0 };
-	bool ok = read_line(&line, out, err);
-	bh_line_clear(&line);
-	return ok;
-}
-
-/* --- evidence --------------------------------------------------------------------------------- */
-
 static bool read_time(const struct bh_value *value, const char *key, int64_t *time,
 		      struct bh_error *err)
 {
@@ -259,6 +229,41 @@ static bool read_count(const struct bh_value *value, const char *key, uint64_t o
 	*count = (uint64_t)value->number;
 	return true;
 }
+
+static bool read_deploy(const struct bh_line *line, struct bh_recorded_flow *out,
+			struct bh_error *err)
+{
+	out->deploy = true;
+	out->src.kind = BH_PEER_WORKLOAD;
+	bh_copy_text(out->src.name, sizeof(out->src.name), line->deploy.text);
+	if (out->src.name[0] == '\0')
+		bh_error_set(err, -EINVAL, "deploy: a workload's name expected");
+	return out->src.name[0] != '\0';
+}
+
+static bool read_line(const struct bh_line *line, struct bh_recorded_flow *out,
+		      struct bh_error *err)
+{
+	if (line->deploy.text != NULL)
+		return read_deploy(line, out, err);
+	return read_flow(line, out, err) &&
+	       read_count(&line->count, "count", 1, &out->count, err) &&
+	       (line->last.kind == BH_VALUE_ABSENT ||
+		read_time(&line->last, "last", &out->last, err));
+}
+
+bool bh_recorded_flow_parse(const char *text, struct bh_recorded_flow *out, struct bh_error *err)
+{
+	struct bh_line line;
+
+	bh_line_read(text, &line);
+	*out = (struct bh_recorded_flow) { 0 };
+	bool ok = read_line(&line, out, err);
+	bh_line_clear(&line);
+	return ok;
+}
+
+/* --- evidence --------------------------------------------------------------------------------- */
 
 /* TCP: the handshake was completed, by the responder, too. */
 static bool read_state(const struct bh_line *line, struct bh_recorded_evidence *out,
@@ -340,7 +345,6 @@ static bool read_evidence(const struct bh_line *line, struct bh_recorded_evidenc
 		return read_time(&line->time, "time", &out->first, err);
 	if (!read_time(&line->first, "first", &out->first, err) ||
 	    !read_time(&line->last, "last", &out->last, err) ||
-	    !read_count(&line->count, "count", 1, &out->count, err) ||
 	    !read_count(&line->tx.bytes, "bytes", 0, &sent, err) ||
 	    !read_count(&line->rx.bytes, "bytes", 0, &received, err))
 		return false;

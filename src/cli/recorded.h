@@ -26,6 +26,8 @@ struct bh_recorded_flow {
 	struct bh_question question; /* points into this record */
 	bool proxied;		     /* then question is of src and the proxy, … */
 	struct bh_question onward; /* … and this of the proxy and dst: rules meet two connections */
+	uint64_t count;		   /* so many alike */
+	int64_t last;		   /* µs; 0: it does not say */
 	bool deploy;		   /* no flow: src, alone set, runs another version from then on */
 };
 
@@ -40,7 +42,6 @@ bool bh_recorded_flow_parse(const char *line, struct bh_recorded_flow *out, stru
 struct bh_recorded_evidence {
 	struct bh_recorded_flow flow; /* a destination outside that has a name is BH_PEER_DNS */
 	int64_t first, last;	      /* µs */
-	uint64_t count;		      /* so many alike */
 	uint64_t replica;	      /* hash of the source's; 0: the source is no workload … */
 	bool names_replica;	      /* … and whether the line says which one it was */
 	uint64_t bytes;

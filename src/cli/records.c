@@ -157,7 +157,7 @@ static struct bh_record record_of(struct bh_peers *peers, const struct bh_record
 				    .last = e->last,
 				    .src = bh_peers_get(peers, &e->flow.src),
 				    .dst = bh_peers_get(peers, &e->flow.dst),
-				    .count = e->count,
+				    .count = e->flow.count,
 				    .replica = e->replica,
 				    .bytes = e->bytes,
 				    .line = line,

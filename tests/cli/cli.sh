@@ -317,10 +317,44 @@ prints "1 flows: 1 allowed, 0 would be refused, 0 uncertain"
 runs 0 "${check[@]}" "$scratch/allowed"
 prints "1 flows: 1 allowed, 0 would be refused, 0 uncertain"
 runs 1 "${check[@]}" "$scratch/refused"
-prints "netns:db → netns:web"
+[[ $out =~ deny\ +netns:db\ +netns:web\ +22/tcp\ +1\  ]] || fail "what would be refused is not in the table: $out"
 prints "2 flows: 1 allowed, 1 would be refused"
 runs 1 "${check[@]}" "$scratch/refused" --format json
-prints_json '.verdict == "deny" and .port == 22'
+prints_json '.verdict == "deny" and .port == 22 and .connections == 1 and .last == null and .workload == "netns:db"'
+# Those alike are one, with how many they are and when they were last; and for programs that run checks.
+{
+	cat "$scratch/refused"
+	flow netns:db netns:web 22 | sed 's/^{/{"first":100,"last":100.5,"count":7,/'
+	flow netns:db 'a<&">\u0001' 23 | sed 's/^{/{"first":90,"last":90,/'
+	flow netns:db netns:web 24 | sed 's/"workload":"netns:web"/"workload":null/'
+} >"$scratch/several"
+runs 1 "${check[@]}" "$scratch/several" --format json
+prints_json 'select(.port == 22) | .connections == 8 and .last == 100.5'
+[ "$(wc -l <<<"$out")" = 3 ] || fail "those alike are not one: $out"
+runs 1 "${check[@]}" "$scratch/several" --format junit
+python3 - "$scratch/out" <<-'PYTHON' || fail "JUnit: $out"
+	import sys
+	from xml.etree import ElementTree
+	suites = ElementTree.parse(sys.argv[1]).getroot()
+	suite, = suites
+	assert suites.tag == "testsuites" and suite.get("name").endswith("several"), suite.attrib
+	assert [suite.get(n) for n in ("tests", "failures", "skipped")] == ["4", "2", "1"], suite.attrib
+	cases = {(c.get("classname"), c.get("name")): [x.tag for x in c] for c in suite}
+	assert cases == {("netns:web", "netns:db 5432/tcp"): [], ("netns:db", "netns:web 22/tcp"): ["failure"],
+		("netns:db", 'a<&">\ufffd 23/tcp'): ["failure"], ("netns:db", "10.0.0.3 24/tcp"): ["skipped"]}, cases
+	assert "(8 connections)" in suite[0][0].get("message"), suite[0][0].attrib
+PYTHON
+runs 1 "${check[@]}" "$scratch/several" --format sarif
+prints_json '.version == "2.1.0" and (.runs[0] | .tool.driver.name == "bulkhead" and
+	([.tool.driver.rules[].id] | sort) == ["uncertain", "would-be-refused"] and
+	[.results[] | [.ruleId, .level, .occurrenceCount]] == [["would-be-refused", "error", 8],
+		["would-be-refused", "error", 1], ["uncertain", "warning", 1]] and
+	all(.results[]; .locations[0].physicalLocation.artifactLocation.uri | endswith("shop.json")))'
+runs 0 "${check[@]}" "$scratch/allowed" --format sarif
+prints_json '.runs[0].results == []'
+runs 0 "${check[@]}" "$scratch/allowed" --format junit
+runs 2 policy check --format junit
+says "goes with --policy and --flows"
 runs 1 "${check[@]}" "$scratch/hostile"
 [[ $out != *$'\033'* ]] || fail "a workload's name reaches the terminal as it is"
 runs 0 "${check[@]}" "$scratch/empty"

@@ -204,11 +204,11 @@ static void a_flow_is_evidence(void **state)
 	(void)state;
 	assert_int_equal(e.first, 100250000);
 	assert_int_equal(e.last, 160500000);
-	assert_int_equal(e.count, 7);
+	assert_int_equal(e.flow.count, 7);
 	assert_int_equal(e.bytes, 1300);
 	assert_int_equal(e.direction, BH_DIRECTION_SYN);
 	assert_true(e.answered && e.denied && !e.flow.deploy);
-	assert_int_equal(other.count, 1);
+	assert_int_equal(other.flow.count, 1);
 	assert_false(other.answered || other.denied);
 	/* Nobody says which replica: one of its own. */
 	assert_true(e.replica != 0 && other.replica != 0 && e.replica != other.replica);
