@@ -280,11 +280,54 @@ static void print_junit(struct finding *const *all, size_t count, const char *po
 
 /* --- SARIF 2.1.0 (docs.oasis-open.org/sarif) -------------------------------------------------- */
 
+/* What is no UTF-8 becomes U+FFFD. The caller frees it. */
+static char *clean(const char *text)
+{
+	struct bh_buffer out = { 0 };
+
+	bh_buffer_puts(&out, "");
+	for (size_t bytes; *text != '\0'; text += bytes) {
+		bytes = bh_utf8_length(text, strlen(text));
+		if (bytes > 0)
+			bh_buffer_append(&out, text, bytes);
+		else
+			bh_buffer_puts(&out, "\xef\xbf\xbd");
+		bytes += bytes == 0;
+	}
+	return bh_buffer_steal(&out);
+}
+
+/* A path as a URI: relative, or a file's (RFC 3986, RFC 8089). The caller frees it. */
+static char *uri_of(const char *path)
+{
+	struct bh_buffer out = { 0 };
+
+	bh_buffer_puts(&out, path[0] == '/' ? "file://" : "");
+	for (; *path != '\0'; path++) {
+		unsigned char c = (unsigned char)*path;
+
+		if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+		    strchr("-._~/", c) != NULL)
+			bh_buffer_append(&out, path, 1);
+		else
+			bh_buffer_printf(&out, "%%%02X", c);
+	}
+	return bh_buffer_steal(&out);
+}
+
+static void add_clean(cJSON *json, const char *key, const char *text)
+{
+	char *cleaned = clean(text);
+
+	cJSON_AddStringToObject(json, key, cleaned);
+	free(cleaned);
+}
+
 static cJSON *text_json(const char *text)
 {
 	cJSON *json = cJSON_CreateObject();
 
-	cJSON_AddStringToObject(json, "text", text);
+	add_clean(json, "text", text);
 	return json;
 }
 
@@ -304,7 +347,9 @@ static void add_location(cJSON *result, const char *policy)
 	cJSON *physical = cJSON_AddObjectToObject(location, "physicalLocation");
 	cJSON *artifact = cJSON_AddObjectToObject(physical, "artifactLocation");
 
-	cJSON_AddStringToObject(artifact, "uri", policy);
+	char *uri = uri_of(policy);
+	cJSON_AddStringToObject(artifact, "uri", uri);
+	free(uri);
 	cJSON_AddNumberToObject(cJSON_AddObjectToObject(physical, "region"), "startLine", 1);
 	cJSON_AddItemToArray(cJSON_AddArrayToObject(result, "locations"), location);
 }
@@ -320,11 +365,12 @@ static void add_result(cJSON *results, const struct finding *f, const char *poli
 	cJSON_AddStringToObject(result, "ruleId",
 				f->verdict == BH_DENY ? "would-be-refused" : "uncertain");
 	cJSON_AddStringToObject(result, "level", f->verdict == BH_DENY ? "error" : "warning");
-	cJSON_AddStringToObject(cJSON_AddObjectToObject(result, "partialFingerprints"),
-				"connection/v1", text.data);
+	add_clean(cJSON_AddObjectToObject(result, "partialFingerprints"), "connection/v1",
+		  text.data);
 	bh_buffer_printf(&text, ": %s", f->reason);
 	cJSON_AddItemToObject(result, "message", text_json(text.data));
-	cJSON_AddNumberToObject(result, "occurrenceCount", (double)f->connections);
+	if (f->connections > 0)
+		cJSON_AddNumberToObject(result, "occurrenceCount", (double)f->connections);
 	add_location(result, policy);
 	cJSON_AddItemToArray(results, result);
 	bh_buffer_free(&text);

@@ -342,13 +342,16 @@ static void print_history(const struct bh_call *call, const cJSON *answer)
 	bh_table_expendable(table, 1);
 	cJSON_ArrayForEach (row, bh_get(answer, "revisions")) {
 		bool active = cJSON_IsTrue(bh_get(row, "active"));
+		bool confirmed = cJSON_IsTrue(bh_get(row, "confirmed"));
 		char number[16], revision[16], time[BH_TIME_TEXT];
 		const char *cells[] = { bh_human(bh_number(row, "number"), number),
 					revision,
 					bh_clock(bh_number(row, "time"), time),
 					bh_text(row, "author"),
 					bh_text(row, "why"),
-					active ? "active" : "" };
+					active	    ? confirmed ? "active" : "active, on trial"
+					: confirmed ? ""
+						    : "not confirmed" };
 
 		snprintf(revision, sizeof(revision), "%.12s", bh_word(row, "revision"));
 		bh_table_row(table, active ? BH_GREEN : BH_PLAIN, cells);

@@ -248,7 +248,7 @@ static bool read_line(const struct bh_line *line, struct bh_recorded_flow *out,
 		return read_deploy(line, out, err);
 	return read_flow(line, out, err) &&
 	       read_count(&line->count, "count", 1, &out->count, err) &&
-	       (line->last.kind == BH_VALUE_ABSENT ||
+	       (line->last.kind != BH_VALUE_NUMBER ||
 		read_time(&line->last, "last", &out->last, err));
 }
 

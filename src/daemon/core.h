@@ -132,7 +132,7 @@ struct bh_core_trial {
 	struct bh_trial stored;	  /* number 0: it is not */
 	int64_t due;		  /* monotonic */
 	struct bh_policy *before; /* what it would go back to; NULL: that cannot be read */
-	uint32_t denied;	  /* packets that were refused, and that `before` allows */
+	bool unsaved;		  /* what was denied meanwhile */
 	bool failed;		  /* to go back; that was said */
 };
 
@@ -709,6 +709,8 @@ void bh_core_store_write(struct bh_core *core);
 int bh_core_store_begin(struct bh_core *core, struct bh_error *err);
 /* Commits. 0; or negative errno, and nothing of the transaction is kept. */
 int bh_core_store_flush(struct bh_core *core, struct bh_error *err);
+/* What bh_core_store_begin() began: kept, where result is 0, else nothing of it. */
+int bh_core_store_end(struct bh_core *core, int result, struct bh_error *err);
 /* The store refused something: status says so until it takes everything again. */
 void bh_core_store_failed(struct bh_core *core, const struct bh_error *err);
 /* Writes what changed since the last call. */

@@ -70,6 +70,7 @@ static void add_revision(void *user, const struct bh_revision *revision)
 	cJSON_AddStringToObject(row, "author", revision->author);
 	bh_core_add_text(row, "why", revision->why);
 	cJSON_AddBoolToObject(row, "active", cJSON_GetArraySize(user) == 0);
+	cJSON_AddBoolToObject(row, "confirmed", revision->confirmed);
 	cJSON_AddItemToArray(user, row);
 }
 

@@ -50,6 +50,15 @@ int bh_core_store_begin(struct bh_core *core, struct bh_error *err)
 	return result;
 }
 
+int bh_core_store_end(struct bh_core *core, int result, struct bh_error *err)
+{
+	if (result == 0)
+		return bh_core_store_flush(core, err);
+	core->store_dirty = false;
+	bh_store_abort(core->store);
+	return result;
+}
+
 int bh_core_store_flush(struct bh_core *core, struct bh_error *err)
 {
 	if (!core->store_dirty)

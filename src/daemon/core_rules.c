@@ -426,6 +426,7 @@ static int store_revision(struct bh_core *core, const char *text, const char *au
 {
 	struct bh_revision revision = { .number = core->revision_number + 1,
 					.time = bh_time_now(),
+					.confirmed = trial == NULL,
 					.text = text };
 
 	bh_copy_text(revision.revision, sizeof(revision.revision), core->revision);
@@ -436,7 +437,7 @@ static int store_revision(struct bh_core *core, const char *text, const char *au
 		result = bh_store_add_revision(core->store, &revision, err);
 	if (result == 0)
 		result = bh_store_set_trial(core->store, trial, err);
-	return result == 0 ? bh_core_store_flush(core, err) : result;
+	return bh_core_store_end(core, result, err);
 }
 
 static int apply(struct bh_core *core, const char *text, const char *file, const char *author,
@@ -495,17 +496,29 @@ int bh_core_policy_try(struct bh_core *core, const char *text, const char *file,
 	return apply(core, text, file, author, why, &trial, changes, err);
 }
 
+/* To where a trial would go back; else to the last one that was confirmed and is another. */
+static int earlier_revision(struct bh_core *core, int64_t *number, struct bh_error *err)
+{
+	*number = core->trial.stored.back;
+	if (*number != 0)
+		return 0;
+	int result = bh_store_earlier_revision(core->store, core->revision_number, core->revision,
+					       number, err);
+	if (result == -ENOENT)
+		return bh_error_set(err, -ENOENT, "there is no earlier revision to go back to");
+	return result;
+}
+
 int bh_core_policy_rollback(struct bh_core *core, int64_t number, const char *author,
 			    const char *why, size_t *changes, struct bh_error *err)
 {
 	struct bh_revision revision;
 	char reason[sizeof(revision.why)];
 
-	if (number == 0)
-		number = core->revision_number - 1;
-	if (number < 1)
-		return bh_error_set(err, -ENOENT, "there is no earlier revision to go back to");
-	int result = bh_store_revision(core->store, number, &revision, err);
+	int result = number == 0 ? earlier_revision(core, &number, err) : 0;
+	if (result != 0)
+		return result;
+	result = bh_store_revision(core->store, number, &revision, err);
 	if (result == -ENOENT)
 		return bh_error_set(err, -ENOENT, "there is no revision %lld", (long long)number);
 	if (result != 0)

@@ -71,10 +71,12 @@ int bh_core_trial_confirm(struct bh_core *core, const char *author, const char *
 	if (!is_on_trial(core))
 		return bh_error_set(err, -ENOENT, "no revision waits to be confirmed");
 	int result = bh_core_store_begin(core, err);
+	if (result != 0)
+		return result;
+	result = bh_store_set_trial(core->store, NULL, err);
 	if (result == 0)
-		result = bh_store_set_trial(core->store, NULL, err);
-	if (result == 0)
-		result = bh_core_store_flush(core, err);
+		result = bh_store_confirm_revision(core->store, number, err);
+	result = bh_core_store_end(core, result, err);
 	if (result != 0)
 		return result;
 	bh_core_trial_free(core);
@@ -98,8 +100,20 @@ static void go_back(struct bh_core *core, const char *why)
 		      (long long)core->trial.stored.number, err.text);
 }
 
+/* Whoever is killed is to go on counting. */
+static void save_count(struct bh_core *core)
+{
+	struct bh_error ignored = { 0 };
+
+	core->trial.unsaved = false;
+	bh_core_store_write(core);
+	bh_store_set_trial(core->store, &core->trial.stored, &ignored);
+}
+
 void bh_core_trial_tick(struct bh_core *core, int64_t monotonic)
 {
+	if (is_on_trial(core) && core->trial.unsaved)
+		save_count(core);
 	if (is_on_trial(core) && monotonic >= core->trial.due)
 		go_back(core, "nobody confirmed it in time");
 }
@@ -111,9 +125,11 @@ void bh_core_trial_denied(struct bh_core *core, const struct bh_question *questi
 	if (!is_on_trial(core) || core->trial.before == NULL)
 		return;
 	bh_policy_evaluate(core->trial.before, question, &answer);
-	if (answer.verdict != BH_ALLOW || ++core->trial.denied <= core->trial.stored.most)
+	if (answer.verdict != BH_ALLOW)
 		return;
-	go_back(core, "it refuses too much that was allowed");
+	core->trial.unsaved = true;
+	if (++core->trial.stored.denied > core->trial.stored.most)
+		go_back(core, "it refuses too much that was allowed");
 }
 
 cJSON *bh_core_trial_json(const struct bh_core *core)
@@ -127,7 +143,7 @@ cJSON *bh_core_trial_json(const struct bh_core *core)
 	cJSON_AddNumberToObject(json, "back", (double)t->stored.back);
 	cJSON_AddNumberToObject(json, "until",
 				(double)(bh_time_now() + t->due - bh_time_monotonic()) / BH_SECOND);
-	cJSON_AddNumberToObject(json, "denied", t->denied);
+	cJSON_AddNumberToObject(json, "denied", t->stored.denied);
 	cJSON_AddNumberToObject(json, "most", t->stored.most);
 	return json;
 }

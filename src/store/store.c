@@ -126,7 +126,8 @@ static const char *const schema[SCHEMA_VERSION] = {
 	"PRAGMA user_version = 8;",
 	"CREATE TABLE trial (id INTEGER PRIMARY KEY CHECK (id = 0), number INTEGER NOT NULL,"
 	" back INTEGER NOT NULL, deadline INTEGER NOT NULL, within INTEGER NOT NULL,"
-	" most INTEGER NOT NULL);"
+	" most INTEGER NOT NULL, denied INTEGER NOT NULL);"
+	"ALTER TABLE revisions ADD COLUMN confirmed INTEGER NOT NULL DEFAULT 1;"
 	"PRAGMA user_version = 9;",
 };
 
@@ -139,6 +140,8 @@ enum statement {
 	ADD_REVISION,
 	LIST_REVISIONS,
 	GET_REVISION,
+	EARLIER_REVISION,
+	CONFIRM_REVISION,
 	SET_TRIAL,
 	DROP_TRIAL,
 	GET_TRIAL,
@@ -181,13 +184,16 @@ static const char *const sql[STATEMENTS] = {
 	[SAVE_SAMPLE] = "INSERT OR REPLACE INTO samples VALUES (?,?,?,?)",
 	[GET_SAMPLES] = "SELECT newest, flow FROM samples WHERE edge = ? ORDER BY newest",
 	[LOAD_SAMPLED] = "SELECT edge, time FROM samples WHERE newest = 1",
-	[ADD_REVISION] = "INSERT INTO revisions VALUES (?,?,?,?,?,?)",
+	[ADD_REVISION] = "INSERT INTO revisions VALUES (?,?,?,?,?,?,?)",
 	[LIST_REVISIONS] = "SELECT * FROM revisions ORDER BY number DESC LIMIT ?",
 	[GET_REVISION] = "SELECT * FROM revisions WHERE number = ?1 OR (?1 = 0 AND number = "
 			 "(SELECT max(number) FROM revisions))",
-	[SET_TRIAL] = "INSERT OR REPLACE INTO trial VALUES (0,?,?,?,?,?)",
+	[EARLIER_REVISION] = "SELECT max(number) FROM revisions WHERE number < ? AND confirmed"
+			     " AND revision <> ?",
+	[CONFIRM_REVISION] = "UPDATE revisions SET confirmed = 1 WHERE number = ?",
+	[SET_TRIAL] = "INSERT OR REPLACE INTO trial VALUES (0,?,?,?,?,?,?)",
 	[DROP_TRIAL] = "DELETE FROM trial",
-	[GET_TRIAL] = "SELECT number, back, deadline, within, most FROM trial",
+	[GET_TRIAL] = "SELECT number, back, deadline, within, most, denied FROM trial",
 	[SET_MODE] = "INSERT OR REPLACE INTO modes VALUES (?,?,?,?)",
 	[LOAD_MODES] = "SELECT workload, mode, time FROM modes ORDER BY workload",
 	[SAVE_CONTAINER] = "INSERT OR REPLACE INTO containers VALUES (?,?)",
@@ -513,15 +519,20 @@ static int report_broken(const struct bh_store *s, struct bh_error *err)
 	return bh_error_set(err, s->broken.code, "%s", s->broken.text);
 }
 
+void bh_store_abort(struct bh_store *s)
+{
+	/* Left open, it would make every later transaction fail. */
+	if (!sqlite3_get_autocommit(s->db))
+		run(s, "ROLLBACK", NULL);
+	s->in_transaction = false;
+	s->broken = (struct bh_error) { 0 };
+}
+
 int bh_store_commit(struct bh_store *s, struct bh_error *err)
 {
 	int result = s->broken.code != 0 ? report_broken(s, err) : run(s, "COMMIT", err);
 
-	/* Left open, it would make every later transaction fail. */
-	if (result != 0 && !sqlite3_get_autocommit(s->db))
-		run(s, "ROLLBACK", NULL);
-	s->in_transaction = false;
-	s->broken = (struct bh_error) { 0 };
+	bh_store_abort(s);
 	return result;
 }
 
@@ -671,6 +682,7 @@ int bh_store_add_revision(struct bh_store *s, const struct bh_revision *r, struc
 	bh_store_bind_text(q, 4, r->author);
 	bh_store_bind_text(q, 5, r->why);
 	bh_store_bind_text(q, 6, r->text);
+	sqlite3_bind_int(q, 7, r->confirmed);
 	return bh_store_run_once(s, q, err);
 }
 
@@ -680,6 +692,7 @@ static void fill_revision(sqlite3_stmt *q, struct bh_revision *r)
 
 	*r = (struct bh_revision) { .number = sqlite3_column_int64(q, 0),
 				    .time = sqlite3_column_int64(q, 2),
+				    .confirmed = sqlite3_column_int(q, 6) != 0,
 				    .text = text != NULL ? text : "" };
 	bh_store_copy_column(q, 1, r->revision, sizeof(r->revision));
 	bh_store_copy_column(q, 3, r->author, sizeof(r->author));
@@ -731,6 +744,31 @@ int bh_store_revision(struct bh_store *s, int64_t number, struct bh_revision *ou
 	return result;
 }
 
+static void read_earlier(sqlite3_stmt *q, void *number)
+{
+	*(int64_t *)number = sqlite3_column_int64(q, 0);
+}
+
+int bh_store_earlier_revision(struct bh_store *s, int64_t number, const char *revision,
+			      int64_t *earlier, struct bh_error *err)
+{
+	sqlite3_stmt *q = use(s, EARLIER_REVISION);
+
+	*earlier = 0;
+	sqlite3_bind_int64(q, 1, number);
+	bh_store_bind_text(q, 2, revision);
+	int result = bh_store_each_row(s, q, read_earlier, earlier, err);
+	return result == 0 && *earlier == 0 ? -ENOENT : result;
+}
+
+int bh_store_confirm_revision(struct bh_store *s, int64_t number, struct bh_error *err)
+{
+	sqlite3_stmt *q = use(s, CONFIRM_REVISION);
+
+	sqlite3_bind_int64(q, 1, number);
+	return bh_store_run_once(s, q, err);
+}
+
 /* --- trials ----------------------------------------------------------------------------------- */
 
 int bh_store_set_trial(struct bh_store *s, const struct bh_trial *trial, struct bh_error *err)
@@ -743,18 +781,21 @@ int bh_store_set_trial(struct bh_store *s, const struct bh_trial *trial, struct 
 		sqlite3_bind_int64(q, 3, trial->deadline);
 		sqlite3_bind_int64(q, 4, trial->within);
 		sqlite3_bind_int64(q, 5, trial->most);
+		sqlite3_bind_int64(q, 6, trial->denied);
 	}
 	return bh_store_run_once(s, q, err);
 }
 
 static void read_trial(sqlite3_stmt *q, void *out)
 {
-	*(struct bh_trial *)out =
-		(struct bh_trial) { .number = sqlite3_column_int64(q, 0),
-				    .back = sqlite3_column_int64(q, 1),
-				    .deadline = sqlite3_column_int64(q, 2),
-				    .within = sqlite3_column_int64(q, 3),
-				    .most = (uint32_t)sqlite3_column_int64(q, 4) };
+	*(struct bh_trial *)out = (struct bh_trial) {
+		.number = sqlite3_column_int64(q, 0),
+		.back = sqlite3_column_int64(q, 1),
+		.deadline = sqlite3_column_int64(q, 2),
+		.within = sqlite3_column_int64(q, 3),
+		.most = (uint32_t)sqlite3_column_int64(q, 4),
+		.denied = (uint32_t)sqlite3_column_int64(q, 5),
+	};
 }
 
 int bh_store_trial(struct bh_store *s, struct bh_trial *out, struct bh_error *err)

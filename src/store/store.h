@@ -31,6 +31,8 @@ int bh_store_in_place(struct bh_store *store, struct bh_error *err);
  * fails, too, where a write in between found the disk full: those that follow it fail likewise. */
 int bh_store_begin(struct bh_store *store, struct bh_error *err);
 int bh_store_commit(struct bh_store *store, struct bh_error *err);
+/* Instead of the commit: nothing of it is kept. */
+void bh_store_abort(struct bh_store *store);
 
 /* What is news of the ledger. Where it fails, all of it is to be marked dirty. */
 int bh_store_save_ledger(struct bh_store *store, struct bh_ledger *ledger, struct bh_error *err);
@@ -67,6 +69,7 @@ struct bh_revision {
 	int64_t time;
 	char author[128];
 	char why[512];
+	bool confirmed;	  /* or never on trial */
 	const char *text; /* good for the callback; in bh_store_revision() the caller frees it */
 };
 int bh_store_add_revision(struct bh_store *store, const struct bh_revision *revision,
@@ -79,13 +82,20 @@ int bh_store_revisions(struct bh_store *store, size_t most,
 int bh_store_revision(struct bh_store *store, int64_t number, struct bh_revision *out,
 		      struct bh_error *err);
 
+/* The newest one before that number that was confirmed and says something else than this revision.
+ * −ENOENT: there is none. */
+int bh_store_earlier_revision(struct bh_store *store, int64_t number, const char *revision,
+			      int64_t *earlier, struct bh_error *err);
+int bh_store_confirm_revision(struct bh_store *store, int64_t number, struct bh_error *err);
+
 /* A revision that is to be confirmed, or else the one before it returns. */
 struct bh_trial {
 	int64_t number;	  /* its own; 0: none is on trial */
 	int64_t back;	  /* of the last one that was confirmed */
 	int64_t deadline; /* µs */
 	int64_t within;	  /* µs: how long that was when it began */
-	uint32_t most;	  /* denials of what was allowed before that are borne */
+	uint32_t most;	  /* denials of what was allowed before that are borne … */
+	uint32_t denied;  /* … and that there were */
 };
 /* NULL: none is on trial. */
 int bh_store_set_trial(struct bh_store *store, const struct bh_trial *trial, struct bh_error *err);

@@ -349,7 +349,14 @@ prints_json '.version == "2.1.0" and (.runs[0] | .tool.driver.name == "bulkhead"
 	([.tool.driver.rules[].id] | sort) == ["uncertain", "would-be-refused"] and
 	[.results[] | [.ruleId, .level, .occurrenceCount]] == [["would-be-refused", "error", 8],
 		["would-be-refused", "error", 1], ["uncertain", "warning", 1]] and
-	all(.results[]; .locations[0].physicalLocation.artifactLocation.uri | endswith("shop.json")))'
+	all(.results[]; .locations[0].physicalLocation.artifactLocation.uri | test("^file:///.*/shop.json$")))'
+cp "$source/config/policies/shop.json" "$scratch/a b%é.json"
+flow netns:db $'\xff' 23 | sed 's/^{/{"count":0,/' >"$scratch/odd"
+(cd "$scratch" && runs 1 policy check --policy "a b%é.json" --flows odd --format sarif) || exit 1
+python3 -c 'import json, sys
+result, = json.load(open(sys.argv[1], encoding="utf-8"))["runs"][0]["results"]
+assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "a%20b%25%C3%A9.json", result
+assert "occurrenceCount" not in result and "\ufffd" in result["message"]["text"], result' "$scratch/out" || fail "SARIF: $out"
 runs 0 "${check[@]}" "$scratch/allowed" --format sarif
 prints_json '.runs[0].results == []'
 runs 0 "${check[@]}" "$scratch/allowed" --format junit

@@ -191,6 +191,34 @@ static void it_lasts_no_longer_than_it_was_to(void **state)
 	assert_active(wide);
 }
 
+static void rollback(void)
+{
+	struct bh_error err = { 0 };
+	size_t changes;
+
+	if (bh_core_policy_rollback(core, 0, "ann", "", &changes, &err) != 0)
+		fail_msg("%s", err.text);
+}
+
+/* To what was confirmed, and not to what was tried in between. */
+static void who_goes_back_goes_to_what_was_confirmed(void **state)
+{
+	(void)state;
+	apply(narrow);
+	apply(wide);
+	try(other, 10);
+	pass(61);
+	assert_active(wide);
+	rollback();
+	assert_active(narrow);
+	/* On trial it is its end. */
+	try(other, 10);
+	try(wide, 10);
+	rollback();
+	assert_active(narrow);
+	assert_int_equal(stored_trial(), 0);
+}
+
 static void deny(uint16_t port, uint16_t sport)
 {
 	struct bh_denial d = { .kind = BH_DENIED,
@@ -214,6 +242,10 @@ static void what_was_allowed_before_is_refused_so_often_and_no_more(void **state
 	for (uint16_t i = 0; i < 3; i++)
 		deny(5432, 41000 + i);
 	assert_active(narrow);
+	/* Killed, it goes on counting. */
+	pass(0);
+	bh_core_trial_free(core);
+	assert_int_equal(bh_core_trial_load(core, NULL), 0);
 	deny(5432, 42000);
 	assert_active(wide);
 	assert_int_equal(stored_trial(), 0);
@@ -232,6 +264,7 @@ int main(void)
 		TEST(the_first_one_is_not_tried),
 		TEST(being_killed_ends_no_trial),
 		TEST(it_lasts_no_longer_than_it_was_to),
+		TEST(who_goes_back_goes_to_what_was_confirmed),
 		TEST(what_was_allowed_before_is_refused_so_often_and_no_more),
 	};
 

@@ -985,6 +985,7 @@ static void as_the_first_version_left_it(void)
 		"DROP TABLE renamed; DROP TABLE kept; DROP TABLE ledger; DROP TABLE owners;"
 		"DROP TABLE walks; DROP TABLE contacts; DROP TABLE learning; DROP TABLE decisions;"
 		"DROP TABLE answers; DROP TABLE samples; DROP TABLE trial;"
+		"ALTER TABLE revisions DROP COLUMN confirmed;"
 		"CREATE TABLE edges (src_kind INTEGER NOT NULL, src TEXT NOT NULL,"
 		" dst_kind INTEGER NOT NULL, dst TEXT NOT NULL, proto INTEGER NOT NULL,"
 		" port INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,"
