@@ -159,7 +159,7 @@ static double gap(const struct field *day, const struct field *month, const stru
 		return within;
 	if (within > 31)
 		return LEAP_YEARS;
-	return step > 0 && step * 31 < 366 ? step * 31 : 366;
+	return step > 0 && step < 12 ? step * 31 : 366;
 }
 
 /* "CRON_TZ=Europe/Rome 0 3 * * *" */
