@@ -496,7 +496,8 @@ int bh_core_policy_try(struct bh_core *core, const char *text, const char *file,
 	return apply(core, text, file, author, why, &trial, changes, err);
 }
 
-/* To where a trial would go back; else to the last one that was confirmed and is another. */
+/* To where a trial would go back; else to the last one that was confirmed, and that says something
+ * else, if there is such a one. */
 static int earlier_revision(struct bh_core *core, int64_t *number, struct bh_error *err)
 {
 	*number = core->trial.stored.back;
@@ -504,6 +505,9 @@ static int earlier_revision(struct bh_core *core, int64_t *number, struct bh_err
 		return 0;
 	int result = bh_store_earlier_revision(core->store, core->revision_number, core->revision,
 					       number, err);
+	if (result == -ENOENT)
+		result = bh_store_earlier_revision(core->store, core->revision_number, "", number,
+						   err);
 	if (result == -ENOENT)
 		return bh_error_set(err, -ENOENT, "there is no earlier revision to go back to");
 	return result;

@@ -286,7 +286,7 @@ wait $flood 2>/dev/null
 bh events | grep "to stay within capture.cpu" >/dev/null || fail "no event says so"
 bh status | grep "to stay within capture.cpu" >/dev/null || fail "status does not say so"
 step "and more again, when there is time for it"
-eventually 60 status_is '.capture.copies == "all" and (.capture.throttled | not)' || fail "it does not come back"
+eventually 120 status_is '.capture.copies == "all" and (.capture.throttled | not)' || fail "it does not come back"
 bh events | grep "capture sees more again: every packet" >/dev/null || fail "no event says so"
 eventually 5 edge 7000 '.lossy' || fail "what was learned meanwhile is not marked"
 talk ask 10.9.0.2 7001 30000 || fail "no connection"
