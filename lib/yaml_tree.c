@@ -173,45 +173,39 @@ static int read_scalar(struct reader *r, const yaml_event_t *event, struct bh_ya
 	return 0;
 }
 
-static bool is_anchored(const yaml_event_t *event)
+/* Of a node what no file of ours needs; NULL: nothing of it. */
+static const char *refusal(const yaml_event_t *event)
 {
-	switch (event->type) {
-	case YAML_ALIAS_EVENT:
-		return true;
-	case YAML_SCALAR_EVENT:
-		return event->data.scalar.anchor != NULL;
-	case YAML_SEQUENCE_START_EVENT:
-		return event->data.sequence_start.anchor != NULL;
-	default:
-		return event->data.mapping_start.anchor != NULL;
-	}
-}
+	const yaml_char_t *anchor = NULL, *tag = NULL;
 
-static bool is_tagged(const yaml_event_t *event)
-{
-	switch (event->type) {
-	case YAML_SCALAR_EVENT:
-		return event->data.scalar.tag != NULL;
-	case YAML_SEQUENCE_START_EVENT:
-		return event->data.sequence_start.tag != NULL;
-	default:
-		return event->data.mapping_start.tag != NULL;
+	if (event->type == YAML_ALIAS_EVENT) {
+		anchor = event->data.alias.anchor;
+	} else if (event->type == YAML_SCALAR_EVENT) {
+		anchor = event->data.scalar.anchor;
+		tag = event->data.scalar.tag;
+	} else if (event->type == YAML_SEQUENCE_START_EVENT) {
+		anchor = event->data.sequence_start.anchor;
+		tag = event->data.sequence_start.tag;
+	} else {
+		anchor = event->data.mapping_start.anchor;
+		tag = event->data.mapping_start.tag;
 	}
+	return anchor != NULL ? "anchors and aliases are not used here"
+	       : tag != NULL  ? "tags are not used here"
+			      : NULL;
 }
 
 /* Consumes the event: an alias, a scalar, or the start of a list or map. */
 static int read_node(struct reader *r, yaml_event_t *event, struct bh_yaml *node, int depth)
 {
+	const char *refused = refusal(event);
 	yaml_event_type_t type = event->type;
 	int result = 0;
 
 	node->line = r->line;
 	node->column = r->column;
-	if (is_anchored(event))
-		result = fail_at(r, node->line, node->column,
-				 "anchors and aliases are not used here");
-	else if (is_tagged(event))
-		result = fail_at(r, node->line, node->column, "tags are not used here");
+	if (refused != NULL)
+		result = fail_at(r, node->line, node->column, refused);
 	else if (++r->nodes > MAX_NODES)
 		result = fail_at(r, node->line, node->column, "too many items");
 	else if (type == YAML_SCALAR_EVENT)

@@ -49,12 +49,18 @@ struct bh_edge {
 	uint32_t shared_hours; /* of these hours: those in which its source had several replicas */
 	uint32_t gap; /* windows between the newest of them and the one before; 0: none was */
 	uint32_t longest_gap; /* … and the most there were between two of them */
-	uint32_t even_gaps;   /* as many in a row, up to the newest, were like the one before; 28 to
-			       * 31   are alike */
+	uint32_t even_gaps;   /* as many in a row, up to the newest, were like the one before */
 	bool held;	      /* found while its source tried others in vain: a scanner's */
 	bool lossy;	      /* something was lost while it was learned */
 	bool heard;	      /* UDP: the destination is known to listen there */
 };
+
+/* Of gaps all of these are alike: months are not of one length, and the first of each is after 28
+ * to 31 days. */
+static inline bool bh_is_month(uint32_t windows)
+{
+	return windows >= 28 && windows <= 31;
+}
 
 #define BH_EDGE_CLIENTS 8
 

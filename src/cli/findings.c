@@ -280,23 +280,6 @@ static void print_junit(struct finding *const *all, size_t count, const char *po
 
 /* --- SARIF 2.1.0 (docs.oasis-open.org/sarif) -------------------------------------------------- */
 
-/* What is no UTF-8 becomes U+FFFD. The caller frees it. */
-static char *clean(const char *text)
-{
-	struct bh_buffer out = { 0 };
-
-	bh_buffer_puts(&out, "");
-	for (size_t bytes; *text != '\0'; text += bytes) {
-		bytes = bh_utf8_length(text, strlen(text));
-		if (bytes > 0)
-			bh_buffer_append(&out, text, bytes);
-		else
-			bh_buffer_puts(&out, "\xef\xbf\xbd");
-		bytes += bytes == 0;
-	}
-	return bh_buffer_steal(&out);
-}
-
 /* A path as a URI: relative, or a file's (RFC 3986, RFC 8089). The caller frees it. */
 static char *uri_of(const char *path)
 {
@@ -315,19 +298,21 @@ static char *uri_of(const char *path)
 	return bh_buffer_steal(&out);
 }
 
-static void add_clean(cJSON *json, const char *key, const char *text)
+/* As bh_json_string() has it: what is no UTF-8 becomes U+FFFD. */
+static void add_text(cJSON *json, const char *key, const char *text)
 {
-	char *cleaned = clean(text);
+	struct bh_buffer string = { 0 };
 
-	cJSON_AddStringToObject(json, key, cleaned);
-	free(cleaned);
+	bh_json_string(&string, text);
+	cJSON_AddRawToObject(json, key, string.data);
+	bh_buffer_free(&string);
 }
 
 static cJSON *text_json(const char *text)
 {
 	cJSON *json = cJSON_CreateObject();
 
-	add_clean(json, "text", text);
+	add_text(json, "text", text);
 	return json;
 }
 
@@ -365,8 +350,8 @@ static void add_result(cJSON *results, const struct finding *f, const char *poli
 	cJSON_AddStringToObject(result, "ruleId",
 				f->verdict == BH_DENY ? "would-be-refused" : "uncertain");
 	cJSON_AddStringToObject(result, "level", f->verdict == BH_DENY ? "error" : "warning");
-	add_clean(cJSON_AddObjectToObject(result, "partialFingerprints"), "connection/v1",
-		  text.data);
+	add_text(cJSON_AddObjectToObject(result, "partialFingerprints"), "connection/v1",
+		 text.data);
 	bh_buffer_printf(&text, ": %s", f->reason);
 	cJSON_AddItemToObject(result, "message", text_json(text.data));
 	if (f->connections > 0)

@@ -100,8 +100,6 @@ static void observe(struct lesson *l, const struct bh_record *r, int64_t time, b
 					    .lossy = r->lossy,
 					    .denied = r->denied };
 
-	l->names_replicas = l->names_replicas || r->names_replica;
-
 	bh_ledger_observe(l->ledger, &contact);
 }
 
@@ -136,6 +134,7 @@ static void learn_all(struct lesson *l)
 			l->deploys++;
 			continue;
 		}
+		l->names_replicas = l->names_replicas || r->names_replica;
 		observe(l, r, r->first, true);
 		go_on(l, r, r->first);
 	}

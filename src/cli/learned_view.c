@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bulkhead/edge.h"
 #include "client.h"
 #include "grow.h"
 #include "table.h"
@@ -301,7 +302,7 @@ static void print_schedules(const struct bh_call *call, const cJSON *json)
 		char port[BH_PORT_TEXT], every[40], seen[16], next[BH_TIME_TEXT];
 		bool late = cJSON_IsTrue(bh_get(row, "overdue"));
 
-		if (is_day(json) && bh_number(row, "every") >= 28 && bh_number(row, "every") <= 31)
+		if (is_day(json) && bh_is_month((uint32_t)bh_number(row, "every")))
 			snprintf(every, sizeof(every), "28 to 31 days");
 		else
 			snprintf(every, sizeof(every), "%.0f %s", bh_number(row, "every"),

@@ -246,10 +246,7 @@ static bool read_line(const struct bh_line *line, struct bh_recorded_flow *out,
 {
 	if (line->deploy.text != NULL)
 		return read_deploy(line, out, err);
-	return read_flow(line, out, err) &&
-	       read_count(&line->count, "count", 1, &out->count, err) &&
-	       (line->last.kind != BH_VALUE_NUMBER ||
-		read_time(&line->last, "last", &out->last, err));
+	return read_flow(line, out, err) && read_count(&line->count, "count", 1, &out->count, err);
 }
 
 bool bh_recorded_flow_parse(const char *text, struct bh_recorded_flow *out, struct bh_error *err)
@@ -259,6 +256,8 @@ bool bh_recorded_flow_parse(const char *text, struct bh_recorded_flow *out, stru
 	bh_line_read(text, &line);
 	*out = (struct bh_recorded_flow) { 0 };
 	bool ok = read_line(&line, out, err);
+	if (ok && line.last.kind == BH_VALUE_NUMBER)
+		ok = read_time(&line.last, "last", &out->last, err);
 	bh_line_clear(&line);
 	return ok;
 }
@@ -344,11 +343,11 @@ static bool read_evidence(const struct bh_line *line, struct bh_recorded_evidenc
 	if (out->flow.deploy)
 		return read_time(&line->time, "time", &out->first, err);
 	if (!read_time(&line->first, "first", &out->first, err) ||
-	    !read_time(&line->last, "last", &out->last, err) ||
+	    !read_time(&line->last, "last", &out->flow.last, err) ||
 	    !read_count(&line->tx.bytes, "bytes", 0, &sent, err) ||
 	    !read_count(&line->rx.bytes, "bytes", 0, &received, err))
 		return false;
-	if (out->last < out->first) {
+	if (out->flow.last < out->first) {
 		bh_error_set(err, -EINVAL, "last: it is before first");
 		return false;
 	}

@@ -41,7 +41,7 @@ bool bh_recorded_flow_parse(const char *line, struct bh_recorded_flow *out, stru
 /* What a recorded flow teaches. */
 struct bh_recorded_evidence {
 	struct bh_recorded_flow flow; /* a destination outside that has a name is BH_PEER_DNS */
-	int64_t first, last;	      /* µs */
+	int64_t first;		      /* µs */
 	uint64_t replica;	      /* hash of the source's; 0: the source is no workload … */
 	bool names_replica;	      /* … and whether the line says which one it was */
 	uint64_t bytes;

@@ -154,7 +154,7 @@ static struct bh_record record_of(struct bh_peers *peers, const struct bh_record
 				  size_t line)
 {
 	return (struct bh_record) { .first = e->first,
-				    .last = e->last,
+				    .last = e->flow.last,
 				    .src = bh_peers_get(peers, &e->flow.src),
 				    .dst = bh_peers_get(peers, &e->flow.dst),
 				    .count = e->flow.count,

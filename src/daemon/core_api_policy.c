@@ -394,42 +394,39 @@ static void check_mode(const struct bh_core *core, const struct bh_readiness *re
 }
 
 /* All or none. */
-static bool may_set_modes(const struct bh_core *core, const char *const *names, size_t count,
-			  uint8_t mode, bool anyway, struct bh_api_reply *reply)
+static bool may_set_modes(const struct bh_core *core, const struct bh_readiness *readiness,
+			  const char *const *names, size_t count, uint8_t mode, bool anyway,
+			  struct bh_api_reply *reply)
 {
 	struct bh_error err = { 0 };
-	struct bh_readiness *readiness = bh_core_readiness(core);
 
 	for (size_t i = 0; err.code == 0 && i < count; i++)
 		check_mode(core, readiness, names[i], mode, anyway, &err);
-	bh_readiness_free(readiness);
 	if (err.code != 0)
 		refuse_mode(reply, &err);
 	return err.code == 0;
 }
 
 /* What was missing is part of the record. */
-static void note_anyway(struct bh_core *core, const char *workload, uint8_t mode,
-			const struct bh_api_request *request)
+static void note_anyway(struct bh_core *core, const struct bh_readiness *readiness,
+			const char *workload, uint8_t mode, const struct bh_api_request *request)
 {
-	struct bh_readiness *readiness = bh_core_readiness(core);
 	struct bh_error err = { 0 };
 
 	if (bh_core_promotion_check(core, readiness, workload, mode, &err) != 0)
 		bh_core_event(core, "mode", "%s; %s does it anyway%s%s", err.text, request->author,
 			      *why_of(request) != '\0' ? ": " : "", why_of(request));
-	bh_readiness_free(readiness);
 }
 
-static bool set_one_mode(struct bh_core *core, const char *workload, uint8_t mode,
-			 const struct bh_api_request *request, cJSON *rows,
-			 struct bh_api_reply *reply)
+static bool set_one_mode(struct bh_core *core, const struct bh_readiness *readiness,
+			 const char *workload, uint8_t mode, const struct bh_api_request *request,
+			 cJSON *rows, struct bh_api_reply *reply)
 {
 	const char *was = bh_mode_name(bh_core_mode_set(core, workload));
 	struct bh_error err = { 0 };
 
 	if (bh_api_query(request, "anyway") != NULL)
-		note_anyway(core, workload, mode, request);
+		note_anyway(core, readiness, workload, mode, request);
 
 	if (bh_core_set_mode(core, workload, mode, request->author, &err) != 0) {
 		refuse_mode(reply, &err);
@@ -466,9 +463,11 @@ void bh_core_handle_mode(void *user, const struct bh_api_request *request,
 	const char **present = all ? bh_core_present_workloads(core, &count) : NULL;
 	const char *const *names = all ? present : &workload;
 	cJSON *json = cJSON_CreateObject(), *rows = cJSON_AddArrayToObject(json, "rows");
-	bool done = may_set_modes(core, names, count, mode, anyway, reply);
+	struct bh_readiness *readiness = bh_core_readiness(core);
+	bool done = may_set_modes(core, readiness, names, count, mode, anyway, reply);
 	for (size_t i = 0; done && i < count; i++)
-		done = set_one_mode(core, names[i], mode, request, rows, reply);
+		done = set_one_mode(core, readiness, names[i], mode, request, rows, reply);
+	bh_readiness_free(readiness);
 	free(present);
 	if (done)
 		reply->json = json;

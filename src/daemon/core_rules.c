@@ -463,9 +463,10 @@ static int apply(struct bh_core *core, const char *text, const char *file, const
 	core->policy = policy;
 	bh_core_trial_begin(core, trial);
 	bh_core_promotion_policy(core);
-	bh_core_event(core, "policy", "revision %lld (%.12s) applied by %s: %zu change%s%s%s",
-		      (long long)core->revision_number, core->revision, author, *changes,
-		      *changes == 1 ? "" : "s", *why != '\0' ? "; " : "", why);
+	bh_core_event(core, "policy", "revision %lld (%.12s) applied by %s%s: %zu change%s%s%s",
+		      (long long)core->revision_number, core->revision, author,
+		      trial != NULL ? ", on trial" : "", *changes, *changes == 1 ? "" : "s",
+		      *why != '\0' ? "; " : "", why);
 	bh_core_rules_touch(core);
 	return 0;
 }

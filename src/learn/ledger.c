@@ -336,17 +336,11 @@ static void count_up(uint16_t *counter)
 	*counter = *counter < UINT16_MAX ? (uint16_t)(*counter + 1) : *counter;
 }
 
-/* Months are not of one length: the first of each is after 28 to 31 days. */
-static bool is_month(uint16_t gap)
-{
-	return gap >= 28 && gap <= 31;
-}
-
 static void note_gap(struct bh_entry *e, int64_t windows)
 {
 	uint16_t gap = windows < UINT16_MAX ? (uint16_t)windows : UINT16_MAX;
 
-	if (gap != e->gap && !(is_month(gap) && is_month(e->gap)))
+	if (gap != e->gap && !(bh_is_month(gap) && bh_is_month(e->gap)))
 		e->even_gaps = 0;
 	else if (e->even_gaps < UINT8_MAX)
 		e->even_gaps++;

@@ -81,7 +81,7 @@ static bool has_schedule(const struct bh_edge *e)
 /* Of a month, whichever is the longest. */
 static uint32_t gap_at_most(const struct bh_edge *e)
 {
-	return e->gap >= 28 && e->gap <= 31 && e->longest_gap <= 31 ? e->longest_gap : e->gap;
+	return bh_is_month(e->gap) && bh_is_month(e->longest_gap) ? e->longest_gap : e->gap;
 }
 
 static void note_schedule(struct gathering *g, const struct bh_edge *e)

@@ -103,7 +103,6 @@ static void settle(struct bh_ledger *l, int64_t next)
 static void set_back(struct bh_ledger *l, int64_t window)
 {
 	struct bh_ledger_state *s = &l->state;
-
 	int64_t made_up = s->window - window - 1;
 
 	s->first = s->now < s->first ? s->now : s->first;

@@ -90,6 +90,7 @@ jq -e '.trial | .number == 2 and .back == 1 and .most == 1000' "$scratch/applied
 bh status | grep -q "^revision 2 is on trial until .* more than 1000 packets were refused that revision 1 allows" ||
 	fail "status does not say it: $(bh status)"
 bh policy history | grep -q "active, on trial" || fail "nor does the history"
+has_event '.kind == "policy" and (.text | contains("applied by root, on trial: 1 change"))' || fail "nor does an event"
 goes_in_time
 bh policy history | grep -q "not confirmed" || fail "the history does not say what became of it"
 

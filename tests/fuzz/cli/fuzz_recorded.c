@@ -30,7 +30,7 @@ static void teach(const char *line)
 		return;
 	}
 	if (!evidence.flow.deploy &&
-	    (evidence.last < evidence.first || evidence.flow.dst.name[0] == '\0' ||
+	    (evidence.flow.last < evidence.first || evidence.flow.dst.name[0] == '\0' ||
 	     evidence.direction > BH_DIRECTION_LISTENER))
 		abort();
 }

@@ -203,7 +203,7 @@ static void a_flow_is_evidence(void **state)
 
 	(void)state;
 	assert_int_equal(e.first, 100250000);
-	assert_int_equal(e.last, 160500000);
+	assert_int_equal(e.flow.last, 160500000);
 	assert_int_equal(e.flow.count, 7);
 	assert_int_equal(e.bytes, 1300);
 	assert_int_equal(e.direction, BH_DIRECTION_SYN);

@@ -96,6 +96,24 @@ void core_fixture_free(struct bh_core *core)
 	free(core);
 }
 
+struct bh_core *core_fixture_with_rules(int64_t keep_departed)
+{
+	struct bh_core *core = core_fixture_new(keep_departed);
+
+	uv_loop_init(&core->loop);
+	uv_timer_init(&core->loop, &core->rules_timer);
+	core->rules_timer.data = core;
+	return core;
+}
+
+void core_fixture_free_with_rules(struct bh_core *core)
+{
+	uv_close((uv_handle_t *)&core->rules_timer, NULL);
+	uv_run(&core->loop, UV_RUN_DEFAULT);
+	uv_loop_close(&core->loop);
+	core_fixture_free(core);
+}
+
 struct bh_addr core_fixture_addr(const char *text)
 {
 	struct bh_addr a;

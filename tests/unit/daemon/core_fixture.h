@@ -27,6 +27,10 @@ void core_fixture_world(struct bh_core *core);
 void core_fixture_publish(struct bh_core *core, const char *netns, uint16_t port,
 			  uint16_t host_port);
 
+/* With a loop and the timer that a change of rules sets; to be freed by the second. */
+struct bh_core *core_fixture_with_rules(int64_t keep_departed);
+void core_fixture_free_with_rules(struct bh_core *core);
+
 /* How many events of that kind were told. */
 size_t core_fixture_events(const struct bh_core *core, const char *kind);
 

@@ -23,12 +23,10 @@ static int make_core(void **state)
 	static const char text[] = "bulkhead-policy: 1\n"
 				   "workloads: {web: {bulkhead.workload: 'netns:web'}}\n"
 				   "rules: [{from: web, to: dns:pay.example, ports: [443/tcp]}]\n";
-	struct bh_core *core = core_fixture_new(600 * BH_SECOND);
+	struct bh_core *core = core_fixture_with_rules(600 * BH_SECOND);
 	struct bh_error err = { 0 };
 
 	core_fixture_world(core);
-	uv_loop_init(&core->loop);
-	uv_timer_init(&core->loop, &core->rules_timer);
 	core->policy = bh_policy_parse(text, strlen(text), "t", &err);
 	*state = core;
 	return core->policy != NULL ? 0 : -1;
@@ -36,12 +34,7 @@ static int make_core(void **state)
 
 static int free_core(void **state)
 {
-	struct bh_core *core = *state;
-
-	uv_close((uv_handle_t *)&core->rules_timer, NULL);
-	uv_run(&core->loop, UV_RUN_NOWAIT);
-	uv_loop_close(&core->loop);
-	core_fixture_free(core);
+	core_fixture_free_with_rules(*state);
 	return 0;
 }
 

@@ -49,16 +49,13 @@ static int make(void **state)
 						 .max_opposed = 100,
 						 .max_contacts = 100,
 						 .watched = true };
-	struct bh_core *core = core_fixture_new(0);
+	struct bh_core *core = core_fixture_with_rules(0);
 
 	bh_ledger_free(core->ledger);
 	core->ledger = bh_ledger_new(&ledger);
 	core->config.window = DAY;
 	core->scanned = true;
 	core->capture_state = (struct bh_msg_capture_state) { .workers = 1, .running = 1 };
-	uv_loop_init(&core->loop);
-	uv_timer_init(&core->loop, &core->rules_timer);
-	core->rules_timer.data = core;
 	core_fixture_world(core);
 	*state = core;
 	return 0;
@@ -66,12 +63,7 @@ static int make(void **state)
 
 static int unmake(void **state)
 {
-	struct bh_core *core = *state;
-
-	uv_close((uv_handle_t *)&core->rules_timer, NULL);
-	uv_run(&core->loop, UV_RUN_DEFAULT);
-	uv_loop_close(&core->loop);
-	core_fixture_free(core);
+	core_fixture_free_with_rules(*state);
 	return 0;
 }
 

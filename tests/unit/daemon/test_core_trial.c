@@ -28,10 +28,7 @@ static struct bh_core *core;
 static int make(void **state)
 {
 	(void)state;
-	core = core_fixture_new(BH_SECOND);
-	uv_loop_init(&core->loop);
-	uv_timer_init(&core->loop, &core->rules_timer);
-	core->rules_timer.data = core;
+	core = core_fixture_with_rules(BH_SECOND);
 	core_fixture_world(core);
 	return 0;
 }
@@ -39,10 +36,7 @@ static int make(void **state)
 static int unmake(void **state)
 {
 	(void)state;
-	uv_close((uv_handle_t *)&core->rules_timer, NULL);
-	uv_run(&core->loop, UV_RUN_DEFAULT);
-	uv_loop_close(&core->loop);
-	core_fixture_free(core);
+	core_fixture_free_with_rules(core);
 	return 0;
 }
 
