@@ -412,14 +412,14 @@ has_event '.kind == "denied" and .src.workload == "compose:shop/api" and .dst.wo
 inside api-3 once archive 9000 && fail "the archive lets the new version in, though it is enforced"
 inside api-3 once-name stats.metrics-cdn.example 443 && fail "the name outside is reached after the deploy"
 show "bulkhead readiness | head -n 4"
-reads "There were deploys of late: the next may bring new edges."
+reads "There were deploys, or new workloads, of late: the next may bring new edges."
 [ "$(mode_of web)" = enforce ] || fail "web is $(mode_of web)"
 
 until_window 26 70
 chapter "Window 26: what the new version wants" "The two windows are over. But there is something for a person to decide, so the API is not enforced yet."
 event_is '.kind == "mode" and (.text | startswith("compose:shop/api stays in stage 1: "))'
 show "bulkhead events --limit 1000 | grep 'shop/api stays'"
-reads "compose:shop/api stays in stage 1: 2 edges that it was denied since its deploy wait for a person (bulkhead review)"
+reads "compose:shop/api stays in stage 1: 2 edges that it was denied after its deploy wait for a person (bulkhead review)"
 show "bulkhead review"
 state_is compose:shop/api compose:shop/queue 5672 denied review denied
 state_is compose:shop/api compose:shop/archive 9000 denied review denied
