@@ -503,10 +503,14 @@ static bool make_fact(const struct bh_links *l, const struct host_link *h,
 	return true;
 }
 
+/* A hook tells the id before a scan finds whose container it is: the runtime is none as long. */
 static bool is_another_container(const struct host_link *h, const struct bh_endpoint_fact *now)
 {
-	return h->container_id[0] != '\0' && now->container_id[0] != '\0' &&
-	       (h->runtime != now->runtime || strcmp(h->container_id, now->container_id) != 0);
+	if (h->container_id[0] == '\0' || now->container_id[0] == '\0')
+		return false;
+	return strcmp(h->container_id, now->container_id) != 0 ||
+	       (h->runtime != now->runtime && h->runtime != BH_RUNTIME_NONE &&
+		now->runtime != BH_RUNTIME_NONE);
 }
 
 /* The same attachment may be to another container now: then it is another endpoint. */

@@ -10,7 +10,8 @@ write_config "runtimes: {docker: off}"
 add_bridge br0
 add_guest web br0 10.96.0.1/24 fd96::1/64
 add_guest db br0 10.96.0.2/24 fd96::2/64
-in_guest db python3 -c 'if True:
+# nsenter becomes the program: $! is the server itself.
+nsenter --net="/run/netns/$host-db" python3 -c 'if True:
 	import selectors, socket
 	wait, held = selectors.DefaultSelector(), []
 	for port in (80, 5432):

@@ -33,13 +33,13 @@ visit() {
 }
 
 step "a container that nobody knows starts after the limit, or does not"
-choose allow 1s
+choose allow 3s
 visit || fail "Podman does not start a container: $(cat "$scratch/said")"
-choose refuse 1s
+choose refuse 3s
 visit && fail "Podman starts a container that was to be refused"
 grep -q "nobody has said yet whose interface" "$scratch/said" ||
 	fail "the hook was not called with the network in place: $(cat "$scratch/said")"
-eventually 15 has_event '.kind == "hook" and (.text | contains("nobody has said"))' || fail "no event tells of it"
+eventually 15 has_event '.kind == "hook" and (.text | contains("without its policy in place"))' || fail "no event tells of it"
 
 step "without a network there is nothing to wait for"
 p run --rm --network none localhost/shop:1 true >/dev/null 2>&1 || fail "a container without a network is held"

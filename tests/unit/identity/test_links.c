@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <sys/stat.h>
 #include <signal.h>
@@ -21,6 +22,7 @@
 #include "links.h"
 
 #define DIRECTORY "/run/links"
+#define PROC "/run/proc"
 #define SMALL_BUFFER 4096
 
 #define MOST 64
@@ -113,10 +115,10 @@ static void run(const char *command)
 	}
 }
 
-static struct bh_links *open_links(struct seen *seen)
+static struct bh_links *open_links_with(struct seen *seen, const char *proc)
 {
 	static const char *const directories[] = { DIRECTORY, NULL };
-	struct bh_links_config config = { directories, "/proc", SMALL_BUFFER };
+	struct bh_links_config config = { directories, proc, SMALL_BUFFER };
 	struct bh_links_events events = {
 		seen,	 on_endpoint,  on_gone,	 on_addr,	on_addr,
 		on_link, on_link_gone, on_netns, on_netns_gone, on_overrun,
@@ -128,6 +130,11 @@ static struct bh_links *open_links(struct seen *seen)
 	if (l == NULL || bh_links_start(l, &err) != 0)
 		fail_msg("%s", err.text);
 	return l;
+}
+
+static struct bh_links *open_links(struct seen *seen)
+{
+	return open_links_with(seen, "/proc");
 }
 
 /* More messages than the socket holds: everything is read again, and meanwhile nobody is without a
@@ -309,6 +316,7 @@ static pid_t enter(const char *path)
 
 	if (child != 0)
 		return child;
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that failed leaves nobody behind */
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || setns(fd, CLONE_NEWNET) != 0)
 		_exit(1);
@@ -316,9 +324,10 @@ static pid_t enter(const char *path)
 	_exit(0);
 }
 
+static const char id[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
 static void what_is_told_counts_as_long_as_the_process_lives(void **state)
 {
-	static const char id[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 	static const char other[] =
 		"ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff";
 	struct seen seen;
@@ -348,6 +357,49 @@ static void what_is_told_counts_as_long_as_the_process_lives(void **state)
 	bh_links_close(l);
 }
 
+/* A /proc with one process, which is in a container of Podman's; its cgroup alone is made up. */
+static void make_proc(pid_t pid)
+{
+	char command[300];
+
+	snprintf(command, sizeof(command),
+		 "mkdir -p " PROC "/%d && cd " PROC "/%d && ln -s /proc/%d/ns /proc/%d/stat . && "
+		 "echo '0::/machine.slice/libpod-%s.scope' >cgroup",
+		 pid, pid, pid, pid, id);
+	run(command);
+}
+
+/* Whose container it is a scan finds after its id was told. The endpoint stays the same one, and
+ * its rules where they are. */
+static void what_is_told_and_what_a_scan_finds_is_one_container(void **state)
+{
+	struct seen seen;
+	int32_t nsid = -1;
+
+	(void)state;
+	make_namespace("epsilon");
+	pid_t child = enter(DIRECTORY "/epsilon");
+	run("mkdir " PROC);
+	struct bh_links *l = open_links_with(&seen, PROC);
+	make_proc(child);
+	uint64_t inode = inode_of(DIRECTORY "/epsilon");
+	for (int tries = 0; tries < 500 && !bh_links_tell(l, child, inode, id, &nsid); tries++)
+		usleep(10000);
+	assert_string_equal(seen.last.container_id, id);
+	assert_int_equal(seen.last.runtime, BH_RUNTIME_NONE);
+	bh_links_stir(l);
+	for (int tries = 0; tries < 500 && seen.last.runtime == BH_RUNTIME_NONE; tries++) {
+		usleep(10000);
+		bh_links_tick(l);
+	}
+	assert_int_equal(seen.last.runtime, BH_RUNTIME_PODMAN);
+	assert_string_equal(seen.last.container_id, id);
+	assert_int_equal(seen.gone, 0);
+	bh_links_close(l);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -357,6 +409,7 @@ int main(void)
 		cmocka_unit_test(a_new_namespace_has_its_name_at_once),
 		cmocka_unit_test(a_link_local_address_is_known_from_the_links_start_on),
 		cmocka_unit_test(what_is_told_counts_as_long_as_the_process_lives),
+		cmocka_unit_test(what_is_told_and_what_a_scan_finds_is_one_container),
 	};
 
 	if (unshare(CLONE_NEWNET | CLONE_NEWNS) != 0 ||
