@@ -21,6 +21,8 @@
 #define BUSY_SECONDS 2
 /* "bkhd" in the file's header: whose it is, whatever its version. */
 #define APPLICATION_ID "0x626b6864"
+/* 1 MiB instead of 2, for as long as the daemon lives. The kernel has these pages too. */
+#define PAGE_CACHE "PRAGMA cache_size=-1024;"
 
 /* Each makes a schema of the next version. */
 static const char *const schema[SCHEMA_VERSION] = {
@@ -411,7 +413,8 @@ static int prepare_schema(struct bh_store *s, struct bh_error *err)
 	if (result == 0)
 		result = check_file(s, &version, err);
 	if (result == 0)
-		result = run(s, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;", err);
+		result = run(s, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; " PAGE_CACHE,
+			     err);
 	return result == 0 && version < SCHEMA_VERSION ? update_schema(s, err) : result;
 }
 
