@@ -184,7 +184,8 @@ static int check_chain(const struct bh_chain *chain, struct bh_map *seen, struct
 	for (size_t i = 0; i < chain->permit_count; i++) {
 		const struct bh_permit *p = &chain->permits[i];
 
-		if (p->kind > BH_PERMIT_PLACE || p->port_first > p->port_last ||
+		if (p->kind > BH_PERMIT_PLACE || p->rank >= BH_RANKS ||
+		    p->port_first > p->port_last ||
 		    (p->kind <= BH_PERMIT_PREFIX && !is_addr(&p->peer.addr)))
 			return bh_error_set(err, -EINVAL,
 					    "ruleset: permission %zu of \"%s\" makes no sense", i,

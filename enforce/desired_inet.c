@@ -302,13 +302,70 @@ static void add_urgent(const struct build *b, const struct bh_chain *chain)
 		     chain);
 }
 
+/* A segment that opens nothing passes where the other orientation's default lets it. */
+static void pass_unopening(struct bh_nft_chain *to)
+{
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(to);
+
+	bh_rule_not_opening(rule);
+	bh_rule_verdict(rule, NFT_RETURN);
+}
+
+/* A chain of the workload beside its first. */
+static struct bh_nft_chain *add_part(const struct build *b, const struct bh_chain *chain, bool host,
+				     const char *suffix, char name[BH_NFT_NAME])
+{
+	bh_desired_name(name, chain->side, host, chain->hash, suffix);
+	return bh_desired_chain(b->table, name, chain->workload);
+}
+
+static void add_back(struct bh_nft_chain *to, const char *back)
+{
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(to);
+
+	bh_rule_not_opening(rule);
+	bh_rule_goto(rule, back);
+}
+
+/* Where rules refuse, each orientation is judged whole: what one refuses the other may allow. */
+static void add_judgements(const struct build *b, struct bh_nft_chain *to,
+			   const struct bh_chain *chain, bool host)
+{
+	uint8_t other = chain->side == BH_EGRESS ? BH_INGRESS : BH_EGRESS;
+	char refuse[BH_NFT_NAME], back[BH_NFT_NAME];
+	struct bh_nft_chain *backwards = add_part(b, chain, host, "_back", back);
+
+	add_end(b, add_part(b, chain, host, "_deny", refuse), chain, host);
+	bh_permits_add_rules(b->table, to, chain, host,
+			     &(struct bh_permits_way) { .refuse = refuse, .otherwise = back });
+	if (!chain->open[chain->side]) {
+		add_back(to, back);
+		add_end(b, to, chain, host);
+	}
+	bh_permits_add_rules(b->table, backwards, chain, host,
+			     &(struct bh_permits_way) { .backwards = true, .refuse = refuse });
+	if (!chain->open[other])
+		add_end(b, backwards, chain, host);
+}
+
 static void add_workload(const struct build *b, const struct bh_chain *chain, bool host)
 {
+	uint8_t other = chain->side == BH_EGRESS ? BH_INGRESS : BH_EGRESS;
 	char name[BH_NFT_NAME];
+	struct bh_nft_chain *to = add_part(b, chain, host, "", name);
 
-	bh_desired_name(name, chain->side, host, chain->hash, "");
-	struct bh_nft_chain *to = bh_desired_chain(b->table, name, chain->workload);
-	bh_permits_add_rules(b->table, to, chain, host);
+	if (chain->mode != BH_LEARN && bh_permits_deny(b->table, chain, host)) {
+		add_judgements(b, to, chain, host);
+		return;
+	}
+	bh_permits_add_rules(b->table, to, chain, host, &(struct bh_permits_way) { 0 });
+	/* Where nothing is refused, the other orientation does not matter. */
+	if (chain->mode == BH_LEARN || chain->open[chain->side])
+		return;
+	bh_permits_add_rules(b->table, to, chain, host,
+			     &(struct bh_permits_way) { .backwards = true });
+	if (chain->open[other])
+		pass_unopening(to);
 	add_end(b, to, chain, host);
 }
 

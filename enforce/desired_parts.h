@@ -59,10 +59,21 @@ void bh_desired_port_name(const struct bh_port *port, const char *stem, char nam
 
 /* The sets that hold one side's permissions. */
 void bh_permits_add_sets(struct bh_nft_table *table, const struct bh_chain *chain);
-/* The rules that look them up, in the chain for forwarded packets or (host) for those from or to
- * this host. The other side's sets must stand already. */
+/* Whether any of the workload's sets refuses, of either side. All sets must stand already. */
+bool bh_permits_deny(const struct bh_nft_table *table, const struct bh_chain *chain, bool host);
+
+/* In which orientation sets are looked up, and the chains that decide about what they refuse. */
+struct bh_permits_way {
+	bool backwards;	    /* as if who receives the segment had opened the connection */
+	const char *refuse; /* NULL: nothing is refused here, refusals return as permissions do */
+	const char *otherwise; /* for segments that open nothing; NULL: none */
+};
+
+/* The rules that look a workload's sets up, in the chain for forwarded packets or (host) for those
+ * from or to this host; what is allowed returns. All sets must stand already. */
 void bh_permits_add_rules(const struct bh_nft_table *table, struct bh_nft_chain *to,
-			  const struct bh_chain *chain, bool host);
+			  const struct bh_chain *chain, bool host,
+			  const struct bh_permits_way *way);
 
 extern const uint8_t bh_metadata4[4], bh_metadata6[16];
 

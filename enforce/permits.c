@@ -21,7 +21,7 @@
 #include "protocol.h"
 
 enum whom { TO_PEERS, TO_NETWORKS, TO_HOST, TO_WORLD };
-enum what { BY_PORT, BY_ICMP_TYPE, BY_PROTOCOL };
+enum what { BY_PORT, BY_ICMP_TYPE, BY_PROTOCOL, BY_NOTHING };
 
 struct shape {
 	const char *suffix;
@@ -44,16 +44,36 @@ static const struct shape shapes[] = {
 	{ "_6_net_icmp", TO_NETWORKS, BY_ICMP_TYPE, BH_IPV6, false },
 	{ "_4_net_proto", TO_NETWORKS, BY_PROTOCOL, BH_IPV4, false },
 	{ "_6_net_proto", TO_NETWORKS, BY_PROTOCOL, BH_IPV6, false },
+	{ "_4_net_any", TO_NETWORKS, BY_NOTHING, BH_IPV4, false },
+	{ "_6_net_any", TO_NETWORKS, BY_NOTHING, BH_IPV6, false },
 	{ "_ports", TO_HOST, BY_PORT, BH_NO_FAMILY, false },
 	{ "_icmp", TO_HOST, BY_ICMP_TYPE, BH_IPV4, false },
 	{ "_icmp6", TO_HOST, BY_ICMP_TYPE, BH_IPV6, false },
 	{ "_proto", TO_HOST, BY_PROTOCOL, BH_NO_FAMILY, false },
+	{ "_any", TO_HOST, BY_NOTHING, BH_NO_FAMILY, false },
 	{ "_world", TO_WORLD, BY_PORT, BH_NO_FAMILY, false },
 	{ "_world_icmp", TO_WORLD, BY_ICMP_TYPE, BH_IPV4, false },
 	{ "_world_icmp6", TO_WORLD, BY_ICMP_TYPE, BH_IPV6, false },
 	{ "_world_proto", TO_WORLD, BY_PROTOCOL, BH_NO_FAMILY, false },
+	{ "_world_any", TO_WORLD, BY_NOTHING, BH_NO_FAMILY, false },
 };
 #define SHAPES (sizeof(shapes) / sizeof(shapes[0]))
+
+/* In whose order they decide, and what their sets are called besides. */
+static const struct {
+	uint8_t rank;
+	const char *suffix;
+} ranks[BH_RANKS] = {
+	{ BH_RANK_PLATFORM_DENY, "_pd" },
+	{ BH_RANK_PLATFORM_ALLOW, "_p" },
+	{ BH_RANK_DENY, "_d" },
+	{ BH_RANK_ALLOW, "" },
+};
+
+static bool denies(uint8_t rank)
+{
+	return rank == BH_RANK_DENY || rank == BH_RANK_PLATFORM_DENY;
+}
 
 /* The cloud's metadata service hands out credentials; who may call the world may not call it. */
 const uint8_t bh_metadata4[4] = { 169, 254, 169, 254 };
@@ -71,7 +91,8 @@ static uint8_t whom_of(const struct bh_permit *p)
 	case BH_PERMIT_PEER:
 	case BH_PERMIT_PLACE:
 		/* Exact sets hold no ranges. */
-		return p->port_first == p->port_last ? TO_PEERS : TO_NETWORKS;
+		return p->port_first == p->port_last && p->proto != BH_ANY_PROTOCOL ? TO_PEERS
+										    : TO_NETWORKS;
 	default:
 		return TO_NETWORKS;
 	}
@@ -79,16 +100,18 @@ static uint8_t whom_of(const struct bh_permit *p)
 
 static uint8_t what_of(const struct bh_permit *p)
 {
+	if (p->proto == BH_ANY_PROTOCOL)
+		return BY_NOTHING;
 	if (p->proto == IPPROTO_ICMP || p->proto == IPPROTO_ICMPV6)
 		return BY_ICMP_TYPE;
 	return bh_protocol_has_ports(p->proto) ? BY_PORT : BY_PROTOCOL;
 }
 
-static bool belongs(const struct shape *shape, const struct bh_permit *p)
+static bool belongs(const struct shape *shape, uint8_t rank, const struct bh_permit *p)
 {
 	uint8_t icmp = p->proto == IPPROTO_ICMP ? BH_IPV4 : BH_IPV6;
 
-	if (shape->whom != whom_of(p) || shape->what != what_of(p))
+	if (p->rank != rank || shape->whom != whom_of(p) || shape->what != what_of(p))
 		return false;
 	if (shape->what == BY_ICMP_TYPE && shape->family != icmp)
 		return false;
@@ -170,15 +193,31 @@ static void put_rest(struct bh_key_bytes *key, const struct shape *shape, uint8_
 		bh_key_put_u16(key, port);
 }
 
-static void fill_exact(struct bh_nft_set *set, const struct shape *shape,
+/* Each by itself: a range of a single field the kernel keeps in another way than those of several.
+ */
+static void fill_protocols(struct bh_nft_set *set)
+{
+	for (unsigned proto = 0; proto <= UINT8_MAX; proto++) {
+		struct bh_key_bytes key = { 0 };
+
+		bh_key_put_u8(&key, (uint8_t)proto);
+		bh_nft_set_add(set, key.bytes, NULL, NULL);
+	}
+}
+
+static void fill_exact(struct bh_nft_set *set, const struct shape *shape, uint8_t rank,
 		       const struct bh_chain *chain)
 {
 	for (size_t i = 0; i < chain->permit_count; i++) {
 		const struct bh_permit *p = &chain->permits[i];
 		struct bh_key_bytes key = { 0 };
 
-		if (!belongs(shape, p) || p->kind == BH_PERMIT_PLACE)
+		if (!belongs(shape, rank, p) || p->kind == BH_PERMIT_PLACE)
 			continue;
+		if (shape->what == BY_NOTHING) {
+			fill_protocols(set);
+			return;
+		}
 		if (shape->whom == TO_PEERS)
 			bh_key_put_addr(&key, &p->peer.addr);
 		put_rest(&key, shape, p->proto, p->port_first);
@@ -196,18 +235,19 @@ static void add_box(struct bh_nft_set *set, const struct shape *shape, const str
 		bh_key_put_addr(&first, &low);
 		bh_key_put_addr(&last, &high);
 	}
-	put_rest(&first, shape, box->proto, box->port_first);
-	put_rest(&last, shape, box->proto, box->port_last);
+	bool any = shape->what == BY_NOTHING;
+	put_rest(&first, shape, any ? 0 : box->proto, box->port_first);
+	put_rest(&last, shape, any ? UINT8_MAX : box->proto, box->port_last);
 	bh_nft_set_add(set, first.bytes, last.bytes, NULL);
 }
 
-static void fill_interval(struct bh_nft_set *set, const struct shape *shape,
+static void fill_interval(struct bh_nft_set *set, const struct shape *shape, uint8_t rank,
 			  const struct bh_chain *chain)
 {
 	struct bh_boxes boxes = { 0 };
 
 	for (size_t i = 0; i < chain->permit_count; i++) {
-		if (!belongs(shape, &chain->permits[i]) ||
+		if (!belongs(shape, rank, &chain->permits[i]) ||
 		    chain->permits[i].kind == BH_PERMIT_PLACE)
 			continue;
 		struct bh_box box = box_of(&chain->permits[i]);
@@ -220,32 +260,48 @@ static void fill_interval(struct bh_nft_set *set, const struct shape *shape,
 	bh_boxes_free(&apart);
 }
 
-static bool is_needed(const struct shape *shape, const struct bh_chain *chain)
+static bool is_needed(const struct shape *shape, uint8_t rank, const struct bh_chain *chain)
 {
-	for (size_t i = 0; i < chain->permit_count && !shape->always; i++)
-		if (belongs(shape, &chain->permits[i]))
+	bool always = shape->always && rank == BH_RANK_ALLOW;
+
+	for (size_t i = 0; i < chain->permit_count && !always; i++)
+		if (belongs(shape, rank, &chain->permits[i]))
 			return true;
-	return shape->always;
+	return always;
 }
 
-void bh_permits_add_sets(struct bh_nft_table *table, const struct bh_chain *chain)
+static void name_set(char name[BH_NFT_NAME], const struct shape *shape, const char *rank,
+		     uint8_t side, const struct bh_chain *chain)
+{
+	char suffix[32];
+
+	snprintf(suffix, sizeof(suffix), "%s%s", rank, shape->suffix);
+	bh_desired_name(name, side, shape->whom == TO_HOST, chain->hash, suffix);
+}
+
+static void add_sets(struct bh_nft_table *table, const struct bh_chain *chain, size_t rank)
 {
 	for (size_t i = 0; i < SHAPES; i++) {
 		const struct shape *shape = &shapes[i];
 		char name[BH_NFT_NAME];
 
-		if (!is_needed(shape, chain))
+		if (!is_needed(shape, ranks[rank].rank, chain))
 			continue;
-		bh_desired_name(name, chain->side, shape->whom == TO_HOST, chain->hash,
-				shape->suffix);
+		name_set(name, shape, ranks[rank].suffix, chain->side, chain);
 		struct bh_nft_set *set =
 			bh_desired_set(table, name, key_of(shape, chain->side, BH_FIELD_TH_DPORT),
 				       BH_SET_COUNTER | (is_interval(shape) ? BH_SET_INTERVAL : 0));
 		if (is_interval(shape))
-			fill_interval(set, shape, chain);
+			fill_interval(set, shape, ranks[rank].rank, chain);
 		else
-			fill_exact(set, shape, chain);
+			fill_exact(set, shape, ranks[rank].rank, chain);
 	}
+}
+
+void bh_permits_add_sets(struct bh_nft_table *table, const struct bh_chain *chain)
+{
+	for (size_t i = 0; i < BH_RANKS; i++)
+		add_sets(table, chain, i);
 }
 
 /* --- rules ------------------------------------------------------------------------------------ */
@@ -260,50 +316,116 @@ static void match_world(struct bh_nft_rule *rule, uint8_t side, uint8_t family)
 	bh_rule_not_in(rule, BH_KEY(BH_FIELD_OIFNAME), "managed");
 	if (family == BH_IPV4)
 		bh_rule_not(rule, BH_FIELD_IP_DADDR, bh_metadata4);
-	else
+	else if (family == BH_IPV6)
 		bh_rule_not(rule, BH_FIELD_IP6_DADDR, bh_metadata6);
 }
 
-static void add_rule(struct bh_nft_chain *to, const struct shape *shape, uint8_t side,
-		     uint8_t family, const char *set, bool backwards)
+/* What is looked up, and what becomes of what is found. */
+struct lookup {
+	const struct shape *shape;
+	const char *set;
+	uint8_t side;
+	uint8_t family;	    /* of the world's packets: the metadata service is left out; else any */
+	bool backwards;	    /* the other way round: of segments that open nothing */
+	bool unopening;	    /* of those alone */
+	const char *target; /* chain to go to; NULL: allowed */
+};
+
+static void add_rule(struct bh_nft_chain *to, const struct lookup *l)
 {
 	struct bh_nft_rule *rule = bh_nft_chain_add_rule(to);
 
-	if (backwards)
+	if (l->backwards || l->unopening)
 		bh_rule_not_opening(rule);
-	if (shape->whom == TO_WORLD)
-		match_world(rule, side, family);
-	bh_rule_in(rule, key_of(shape, side, backwards ? BH_FIELD_TH_SPORT : BH_FIELD_TH_DPORT),
-		   set);
-	bh_rule_verdict(rule, NFT_RETURN);
+	if (l->shape->whom == TO_WORLD)
+		match_world(rule, l->side, l->family);
+	bh_rule_in(rule,
+		   key_of(l->shape, l->side, l->backwards ? BH_FIELD_TH_SPORT : BH_FIELD_TH_DPORT),
+		   l->set);
+	if (l->target != NULL)
+		bh_rule_goto(rule, l->target);
+	else
+		bh_rule_verdict(rule, NFT_RETURN);
 }
 
-static void add_lookup(const struct bh_nft_table *table, struct bh_nft_chain *to,
-		       const struct shape *shape, const struct bh_chain *chain, bool backwards)
+/* Towards the world permissions leave the metadata service out, which has another address in each
+ * family. */
+static void add_lookup(struct bh_nft_chain *to, const struct lookup *lookup, bool denied)
+{
+	struct lookup l = *lookup;
+	bool both = l.shape->whom == TO_WORLD && l.side == BH_EGRESS && !denied &&
+		    l.shape->family == BH_NO_FAMILY;
+
+	l.family = denied ? (uint8_t)BH_NO_FAMILY : l.shape->family;
+	if (both)
+		l.family = BH_IPV4;
+	add_rule(to, &l);
+	if (!both)
+		return;
+	l.family = BH_IPV6;
+	add_rule(to, &l);
+}
+
+static bool may_be_tcp(const struct shape *shape)
+{
+	return shape->what == BY_PORT || shape->what == BY_NOTHING;
+}
+
+/* The sets of a rank, where they are. */
+static void add_rank(const struct bh_nft_table *table, struct bh_nft_chain *to,
+		     const struct bh_chain *chain, bool host, size_t rank,
+		     const struct bh_permits_way *way)
 {
 	uint8_t other = chain->side == BH_EGRESS ? BH_INGRESS : BH_EGRESS;
+	bool denied = denies(ranks[rank].rank);
 	char set[BH_NFT_NAME];
 
-	bh_desired_name(set, backwards ? other : chain->side, shape->whom == TO_HOST, chain->hash,
-			shape->suffix);
-	if (bh_nft_table_set(table, set) == NULL)
-		return;
-	if (shape->whom != TO_WORLD || chain->side == BH_INGRESS || shape->family != BH_NO_FAMILY) {
-		add_rule(to, shape, chain->side, shape->family, set, backwards);
-		return;
+	for (size_t i = 0; i < SHAPES; i++) {
+		const struct shape *shape = &shapes[i];
+		struct lookup l = { .shape = shape,
+				    .set = set,
+				    .side = chain->side,
+				    .backwards = way->backwards,
+				    .target = denied ? way->refuse : NULL };
+
+		if ((shape->whom == TO_HOST) != host || (way->backwards && !may_be_tcp(shape)))
+			continue;
+		name_set(set, shape, ranks[rank].suffix, way->backwards ? other : chain->side,
+			 chain);
+		if (bh_nft_table_set(table, set) == NULL)
+			continue;
+		/* It may still be allowed the other way round. */
+		if (denied && way->otherwise != NULL && may_be_tcp(shape)) {
+			l.unopening = true;
+			l.target = way->otherwise;
+			add_lookup(to, &l, true);
+			l.unopening = false;
+			l.target = way->refuse;
+		}
+		add_lookup(to, &l, denied);
 	}
-	add_rule(to, shape, chain->side, BH_IPV4, set, backwards);
-	add_rule(to, shape, chain->side, BH_IPV6, set, backwards);
 }
 
 void bh_permits_add_rules(const struct bh_nft_table *table, struct bh_nft_chain *to,
-			  const struct bh_chain *chain, bool host)
+			  const struct bh_chain *chain, bool host, const struct bh_permits_way *way)
 {
-	for (size_t i = 0; i < SHAPES; i++)
-		if ((shapes[i].whom == TO_HOST) == host)
-			add_lookup(table, to, &shapes[i], chain, false);
-	/* Where nothing is refused, the other orientation does not matter. */
-	for (size_t i = 0; i < SHAPES && chain->mode != BH_LEARN; i++)
-		if ((shapes[i].whom == TO_HOST) == host && shapes[i].what == BY_PORT)
-			add_lookup(table, to, &shapes[i], chain, true);
+	for (size_t i = 0; i < BH_RANKS; i++)
+		add_rank(table, to, chain, host, i, way);
+}
+
+bool bh_permits_deny(const struct bh_nft_table *table, const struct bh_chain *chain, bool host)
+{
+	char set[BH_NFT_NAME];
+
+	for (size_t i = 0; i < BH_RANKS; i++)
+		for (size_t j = 0; denies(ranks[i].rank) && j < 2 * SHAPES; j++) {
+			const struct shape *shape = &shapes[j / 2];
+
+			name_set(set, shape, ranks[i].suffix, j % 2 == 0 ? BH_EGRESS : BH_INGRESS,
+				 chain);
+			if ((shape->whom == TO_HOST) == host &&
+			    bh_nft_table_set(table, set) != NULL)
+				return true;
+		}
+	return false;
 }

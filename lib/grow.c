@@ -27,6 +27,11 @@ void *bh_grow(void *items, size_t *capacity, size_t needed, size_t size)
 	return items;
 }
 
+void *bh_resize(void *items, size_t count, size_t size)
+{
+	return or_die(reallocarray(items, count, size));
+}
+
 void *bh_calloc(size_t count, size_t size)
 {
 	return or_die(calloc(count > 0 ? count : 1, size));

@@ -9,6 +9,9 @@
  * updates *capacity, both in items. New room is not cleared. */
 void *bh_grow(void *items, size_t *capacity, size_t needed, size_t size);
 
+/* The array with room for exactly so many items. */
+void *bh_resize(void *items, size_t count, size_t size);
+
 /* Zeroed memory. */
 void *bh_calloc(size_t count, size_t size);
 char *bh_strdup(const char *text);

@@ -17,14 +17,27 @@ enum bh_permit_kind {
 	BH_PERMIT_HOST,	  /* this host itself: by hook (input, output), not by address */
 	BH_PERMIT_WORLD,  /* whatever is behind an unmanaged interface: by interface, not by address
 			   */
-	BH_PERMIT_PLACE, /* permits nothing, and keeps the place where such addresses will be: for a
-			    range of ports, or a protocol without */
+	BH_PERMIT_PLACE,  /* says nothing, and keeps the place where such addresses will be: for a
+			     range of ports, or a protocol without */
 };
 
-/* One permission of a workload's side. proto is IPPROTO_…; ports apply to TCP, UDP and SCTP; for
- * ICMP and ICMPv6 both ports hold the type; for any other protocol they are 0. */
+/* Of what speaks of a packet the highest rank decides: a refusal before a permission, the
+ * platform's before the application's. Odd ranks refuse. */
+enum bh_rank {
+	BH_RANK_ALLOW,
+	BH_RANK_DENY,
+	BH_RANK_PLATFORM_ALLOW,
+	BH_RANK_PLATFORM_DENY,
+	BH_RANKS,
+};
+
+#define BH_ANY_PROTOCOL 255 /* reserved by IANA: no packet has it */
+
+/* One permission of a workload's side, or refusal. proto is IPPROTO_… or BH_ANY_PROTOCOL; ports
+ * apply to TCP, UDP and SCTP; for ICMP and ICMPv6 both ports hold the type; else they are 0. */
 struct bh_permit {
 	uint8_t kind; /* enum bh_permit_kind */
+	uint8_t rank; /* enum bh_rank */
 	uint8_t proto;
 	uint16_t port_first; /* host order; first == last: one port */
 	uint16_t port_last;
@@ -40,6 +53,7 @@ struct bh_chain {
 	uint8_t side; /* enum bh_side */
 	uint8_t mode; /* enum bh_mode */
 	uint8_t deny; /* enum bh_deny_action */
+	bool open[2]; /* the workload, by side: what nothing here speaks of passes */
 	struct bh_permit *permits;
 	size_t permit_count;
 	size_t permit_capacity;

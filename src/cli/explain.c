@@ -68,10 +68,14 @@ static void print_standing(const struct bh_call *call, const cJSON *row, double 
 	const cJSON *now = bh_get(row, "rule");
 	bool linked = cJSON_IsTrue(bh_get(row, "linked"));
 
-	if (linked && cJSON_IsNumber(now) && now->valuedouble == rule)
+	bool denied = strcmp(bh_word(row, "verdict"), "deny") == 0;
+
+	if (linked && !denied && cJSON_IsNumber(now) && now->valuedouble == rule)
 		return;
 	printf("    %s", bh_color_on(BH_YELLOW, call->color));
-	if (!linked)
+	if (cJSON_IsNumber(now) && denied)
+		printf("rule %.0f denies it", now->valuedouble);
+	else if (!linked)
 		printf("the rule allows it, and does not name it");
 	else if (cJSON_IsNumber(now))
 		printf("rule %.0f allows it already", now->valuedouble);
@@ -109,7 +113,7 @@ static void print_rule(const struct bh_call *call, const cJSON *answer)
 	cJSON_ArrayForEach (row, bh_get(answer, "edges"))
 		print_origin(call, row, rule);
 	if (cJSON_GetArraySize(bh_get(answer, "edges")) == 0)
-		printf("\nNothing that it allows has been learned.\n");
+		printf("\nNothing that it decides about has been learned.\n");
 	if (left_off > 0)
 		printf("\n… and %.0f edges more.\n", left_off);
 	if (cJSON_GetArraySize(missing) > 0)

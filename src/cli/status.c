@@ -152,6 +152,30 @@ static void print_startup(const cJSON *startup, bool color)
 		       bh_color_off(BH_YELLOW, color));
 }
 
+#define OPEN_SHOWN 5
+
+/* Modes sound stricter than defaults are. */
+static void print_open(const cJSON *open, bool color)
+{
+	int count = cJSON_GetArraySize(open);
+
+	if (count == 0)
+		return;
+	printf("%sopen         by default, what no rule speaks of passes:",
+	       bh_color_on(BH_YELLOW, color));
+	for (int i = 0; i < count && i < OPEN_SHOWN; i++) {
+		const cJSON *row = cJSON_GetArrayItem(open, i);
+		bool out = cJSON_IsTrue(bh_get(row, "egress"));
+		bool in = cJSON_IsTrue(bh_get(row, "ingress"));
+
+		printf("%s %s (%s%s%s)", i > 0 ? "," : "", bh_word(row, "workload"),
+		       out ? "egress" : "", out && in ? ", " : "", in ? "ingress" : "");
+	}
+	if (count > OPEN_SHOWN)
+		printf(" and %d more", count - OPEN_SHOWN);
+	printf("%s\n", bh_color_off(BH_YELLOW, color));
+}
+
 static void print_enforcement(const cJSON *enforcement, bool color)
 {
 	char last[BH_TIME_TEXT];
@@ -169,6 +193,7 @@ static void print_enforcement(const cJSON *enforcement, bool color)
 		printf(", no policy yet");
 	printf("%s%s\n", why != NULL ? ": " : "", why != NULL ? why : "");
 	bh_trial_print(bh_get(enforcement, "trial"));
+	print_open(bh_get(enforcement, "open"), color);
 	if (bh_number(enforcement, "leaks") > 0)
 		printf("%sleaks        %.0f connections that the policy denies were delivered, the "
 		       "last at %s%s\n",

@@ -54,6 +54,8 @@ bh_core_handler bh_core_handle_proposal, bh_core_handle_active, bh_core_handle_n
 	bh_core_handle_history, bh_core_handle_diff, bh_core_handle_check, bh_core_handle_apply,
 	bh_core_handle_rollback, bh_core_handle_confirm, bh_core_handle_mode,
 	bh_core_handle_explain;
+/* "allow", "deny", "uncertain" */
+const char *bh_core_verdict_name(uint8_t verdict);
 
 /* core_api_rule.c: a rule of the active policy, counted from 1; there has to be one */
 void bh_core_explain_rule(const struct bh_core *core, int64_t number, struct bh_api_reply *reply);

@@ -475,14 +475,20 @@ void bh_core_handle_mode(void *user, const struct bh_api_request *request,
 		cJSON_Delete(json);
 }
 
-static void answer_json(const struct bh_core *core, const struct bh_answer *answer, cJSON *json)
+const char *bh_core_verdict_name(uint8_t verdict)
 {
 	static const char *const verdicts[] = { "allow", "deny", "uncertain" };
+
+	return verdicts[verdict];
+}
+
+static void answer_json(const struct bh_core *core, const struct bh_answer *answer, cJSON *json)
+{
 	char rule[512] = "";
 
 	if (answer->rule >= 0)
 		bh_policy_rule_text(core->policy, (size_t)answer->rule, rule, sizeof(rule));
-	cJSON_AddStringToObject(json, "verdict", verdicts[answer->verdict]);
+	cJSON_AddStringToObject(json, "verdict", bh_core_verdict_name(answer->verdict));
 	cJSON_AddBoolToObject(json, "blocked", answer->blocked);
 	cJSON_AddBoolToObject(json, "audited", answer->audited);
 	bh_core_add_text(json, "side",

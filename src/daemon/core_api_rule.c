@@ -15,8 +15,9 @@
 struct row {
 	struct bh_edge edge; /* its ends are the ledger's */
 	uint64_t id;
-	bool linked; /* the policy says that the rule came from it */
-	int rule;    /* that allows it now; −1: none */
+	bool linked;	 /* the policy says that the rule came from it */
+	int rule;	 /* that decides about it now; −1: none */
+	uint8_t verdict; /* enum bh_verdict */
 	struct bh_buffer recent;
 	size_t recent_count;
 };
@@ -29,15 +30,13 @@ struct explanation {
 	size_t count, capacity, left_off;
 };
 
-static int rule_of(const struct bh_core *core, const struct bh_edge *edge)
+static void ask(const struct bh_core *core, const struct bh_edge *edge, struct bh_answer *answer)
 {
 	struct bh_question question = { .proto = edge->proto, .port = edge->port };
-	struct bh_answer answer;
 
 	bh_core_peer_subject(core, edge->src, &question.src);
 	bh_core_peer_subject(core, edge->dst, &question.dst);
-	bh_policy_evaluate(core->policy, &question, &answer);
-	return answer.rule;
+	bh_policy_evaluate(core->policy, &question, answer);
 }
 
 static void make_links(struct explanation *x)
@@ -60,7 +59,7 @@ static bool is_linked(struct explanation *x, uint64_t id)
 	return met != NULL;
 }
 
-/* Edges that the rule came from, and those that it allows besides. */
+/* Edges that the rule came from, and those that it decides about besides. */
 static void look_at(void *user, const struct bh_edge *edge)
 {
 	struct explanation *x = user;
@@ -69,16 +68,20 @@ static void look_at(void *user, const struct bh_edge *edge)
 
 	if (!linked && !bh_policy_rule_has_port(x->core->policy, x->rule, edge->proto, edge->port))
 		return;
-	int rule = rule_of(x->core, edge);
-	if (!linked && rule != (int)x->rule)
+	struct bh_answer answer;
+	ask(x->core, edge, &answer);
+	if (!linked && answer.rule != (int)x->rule)
 		return;
 	if (x->count == MOST_EDGES) {
 		x->left_off++;
 		return;
 	}
 	x->rows = bh_grow(x->rows, &x->capacity, x->count + 1, sizeof(*x->rows));
-	x->rows[x->count++] =
-		(struct row) { .edge = *edge, .id = id, .linked = linked, .rule = rule };
+	x->rows[x->count++] = (struct row) { .edge = *edge,
+					     .id = id,
+					     .linked = linked,
+					     .rule = answer.rule,
+					     .verdict = answer.verdict };
 }
 
 /* The newest flows of each edge that core still knows. */
@@ -148,6 +151,7 @@ static int add_row(const struct explanation *x, struct row *row, cJSON *list, st
 		cJSON_AddNumberToObject(json, "rule", row->rule + 1);
 	else
 		cJSON_AddNullToObject(json, "rule");
+	cJSON_AddStringToObject(json, "verdict", bh_core_verdict_name(row->verdict));
 	int result = add_samples(x->core, row->id, json, err);
 	char *recent = NULL;
 	if (asprintf(&recent, "[%s]", row->recent.data != NULL ? row->recent.data : "") < 0)

@@ -33,6 +33,36 @@ static cJSON *postures_json(const struct bh_config_postures *list)
 	return json;
 }
 
+/* Who is audited or enforced, and passes all the same what no rule speaks of: by the policy's
+ * defaults. A workload's chains stand side by side. */
+static cJSON *open_json(const struct bh_ruleset *rules)
+{
+	cJSON *list = cJSON_CreateArray(), *last = NULL;
+	const char *name = "";
+
+	for (size_t i = 0; rules != NULL && i < rules->chain_count; i++) {
+		const struct bh_chain *chain = &rules->chains[i];
+
+		if (chain->side != BH_EGRESS || chain->mode == BH_LEARN ||
+		    !(chain->open[BH_EGRESS] || chain->open[BH_INGRESS]))
+			continue;
+		if (strcmp(name, chain->workload) != 0) {
+			name = chain->workload;
+			last = cJSON_CreateObject();
+			cJSON_AddStringToObject(last, "workload", name);
+			cJSON_AddFalseToObject(last, "egress");
+			cJSON_AddFalseToObject(last, "ingress");
+			cJSON_AddItemToArray(list, last);
+		}
+		/* Instances of one workload may have labels of their own. */
+		for (uint8_t side = BH_EGRESS; side <= BH_INGRESS; side++)
+			if (chain->open[side])
+				cJSON_ReplaceItemInObject(last, bh_side_name(side),
+							  cJSON_CreateTrue());
+	}
+	return list;
+}
+
 static cJSON *enforcement_json(const struct bh_core *core)
 {
 	static const char *const states[] = { "off", "starting", "active", "failed" };
@@ -52,6 +82,7 @@ static cJSON *enforcement_json(const struct bh_core *core)
 	else
 		cJSON_AddNullToObject(json, "number");
 	cJSON_AddItemToObject(json, "trial", bh_core_trial_json(core));
+	cJSON_AddItemToObject(json, "open", open_json(core->rules));
 	cJSON_AddStringToObject(json, "tables",
 				core->config.table_protection == BH_TABLE_OWNER ? "owner"
 										: "plain");

@@ -26,7 +26,8 @@ static size_t entries_of(const struct bh_core *core, const char *workload)
 
 		for (size_t l = 0; l < entry->label_count; l++)
 			count += strcmp(entry->labels[l].key, "bulkhead.workload") == 0 &&
-				 strcmp(entry->labels[l].value, workload) == 0;
+				 entry->labels[l].test == BH_LABEL_IN &&
+				 bh_policy_label_holds(&entry->labels[l], workload);
 	}
 	return count;
 }

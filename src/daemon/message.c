@@ -171,7 +171,7 @@ static bool check_permit(const void *data)
 {
 	const struct bh_permit *p = data;
 
-	return p->kind <= BH_PERMIT_PLACE && p->port_first <= p->port_last &&
+	return p->kind <= BH_PERMIT_PLACE && p->rank < BH_RANKS && p->port_first <= p->port_last &&
 	       addr_ok(&p->peer.addr) && p->peer.length <= 128;
 }
 

@@ -206,6 +206,7 @@ struct bh_msg_chain {
 	uint8_t side;
 	uint8_t mode;
 	uint8_t deny;
+	bool open[2];
 };
 
 struct bh_msg_port {

@@ -29,6 +29,7 @@ static int send_chain(struct bh_channel *channel, const struct bh_chain *chain)
 				     .mode = chain->mode,
 				     .deny = chain->deny };
 
+	memcpy(head.open, chain->open, sizeof(head.open));
 	memcpy(head.hash, chain->hash, sizeof(head.hash));
 	memcpy(head.workload, chain->workload, sizeof(head.workload));
 	int result = bh_channel_send(channel, BH_MSG_RULES_CHAIN, &head, sizeof(head), NULL, 0, -1);
@@ -97,6 +98,7 @@ static void take_chain(struct bh_ruleset *rules, const struct bh_msg_chain *head
 	chain->side = head->side;
 	chain->mode = head->mode;
 	chain->deny = head->deny;
+	memcpy(chain->open, head->open, sizeof(chain->open));
 }
 
 static bool take_permits(struct bh_ruleset *rules, const struct bh_permit *permits, size_t count)

@@ -203,6 +203,7 @@ static void add_permit(struct bh_chain *chain, enum bh_permit_kind kind,
 			continue;
 		struct bh_permit *permit = bh_chain_add_permit(chain);
 		permit->kind = (uint8_t)kind;
+		permit->rank = rule->rank;
 		permit->proto = port->proto;
 		permit->port_first = port->first;
 		permit->port_last = port->last;
@@ -228,20 +229,43 @@ static bool is_held(const struct compiler *c, const struct bh_prefix *prefix)
 	return low < c->held_count && bh_prefix_contains(prefix, &c->held[low]);
 }
 
-/* The prefix without the addresses that containers hold, in halves of halves. */
-static void add_prefix(const struct compiler *c, struct bh_chain *chain,
-		       const struct bh_prefix *prefix, const struct bh_policy_rule *rule)
+static bool is_within(const struct bh_prefix *inner, const struct bh_prefix *outer)
 {
-	if (!is_held(c, prefix)) {
+	return inner->length >= outer->length && bh_prefix_contains(outer, &inner->addr);
+}
+
+enum left_out { NOTHING, PART, ALL };
+
+static enum left_out left_out(const struct bh_policy_except *except, const struct bh_prefix *prefix)
+{
+	enum left_out most = NOTHING;
+
+	for (size_t i = 0; except != NULL && i < except->count; i++) {
+		if (is_within(prefix, &except->items[i]))
+			return ALL;
+		if (is_within(&except->items[i], prefix))
+			most = PART;
+	}
+	return most;
+}
+
+/* The prefix without its exceptions and the addresses that containers hold, in halves of halves. */
+static void add_prefix(const struct compiler *c, struct bh_chain *chain,
+		       const struct bh_prefix *prefix, const struct bh_policy_except *except,
+		       const struct bh_policy_rule *rule)
+{
+	enum left_out out = left_out(except, prefix);
+
+	if (out == NOTHING && !is_held(c, prefix)) {
 		add_permit(chain, BH_PERMIT_PREFIX, prefix, rule);
 		return;
 	}
-	if (prefix->length == bh_addr_size(prefix->addr.family) * 8)
+	if (out == ALL || prefix->length == bh_addr_size(prefix->addr.family) * 8)
 		return;
 	struct bh_prefix half = { .addr = prefix->addr, .length = (uint8_t)(prefix->length + 1) };
-	add_prefix(c, chain, &half, rule);
+	add_prefix(c, chain, &half, except, rule);
 	half.addr.bytes[prefix->length / 8] |= (uint8_t)(0x80 >> prefix->length % 8);
-	add_prefix(c, chain, &half, rule);
+	add_prefix(c, chain, &half, except, rule);
 }
 
 static void add_prefixes(const struct compiler *c, struct bh_chain *chain, const char *const *texts,
@@ -251,7 +275,7 @@ static void add_prefixes(const struct compiler *c, struct bh_chain *chain, const
 
 	for (size_t i = 0; i < count; i++)
 		if (bh_prefix_parse(texts[i], &prefix))
-			add_prefix(c, chain, &prefix, rule);
+			add_prefix(c, chain, &prefix, NULL, rule);
 }
 
 static void add_members(const struct group *g, struct bh_chain *chain,
@@ -268,15 +292,17 @@ static void add_members(const struct group *g, struct bh_chain *chain,
 	}
 }
 
-/* A single port needs none: every chain has room for those. */
+/* A permission for a single port needs none: every chain has room for those. */
 static void add_places(struct bh_chain *chain, const struct bh_policy_rule *rule)
 {
 	for (size_t i = 0; i < rule->port_count; i++) {
 		const struct bh_policy_port *port = &rule->ports[i];
 
-		if (bh_protocol_has_ports(port->proto) && port->first == port->last)
+		if (rule->rank == BH_RANK_ALLOW && bh_protocol_has_ports(port->proto) &&
+		    port->first == port->last)
 			continue;
 		*bh_chain_add_permit(chain) = (struct bh_permit) { .kind = BH_PERMIT_PLACE,
+								   .rank = rule->rank,
 								   .proto = port->proto,
 								   .port_first = port->first,
 								   .port_last = port->last };
@@ -344,7 +370,7 @@ static void add_peer(const struct compiler *c, struct bh_chain *chain,
 		add_permit(chain, BH_PERMIT_WORLD, NULL, rule);
 		break;
 	case BH_POLICY_PREFIX:
-		add_prefix(c, chain, &peer->prefix, rule);
+		add_prefix(c, chain, &peer->prefix, peer->except, rule);
 		break;
 	case BH_POLICY_METADATA:
 		add_prefixes(c, chain, metadata, 2, rule);
@@ -374,6 +400,8 @@ static void add_pair(const struct compiler *c, const struct bh_policy_rule *rule
 /* A rule, in the chains of those that one of its ends stands for. */
 static void add_end(const struct compiler *c, const struct bh_policy_rule *rule, enum bh_side side)
 {
+	if (!bh_policy_rule_is_at(rule, side))
+		return;
 	const struct bh_policy_peers *selves = side == BH_EGRESS ? &rule->from : &rule->to;
 	const struct bh_policy_peers *others = side == BH_EGRESS ? &rule->to : &rule->from;
 
@@ -387,6 +415,8 @@ static int compare_permits(const void *a, const void *b)
 	const struct bh_permit *x = a, *y = b;
 	int order = x->kind - y->kind;
 
+	if (order == 0)
+		order = x->rank - y->rank;
 	if (order == 0)
 		order = bh_addr_compare(&x->peer.addr, &y->peer.addr);
 	if (order == 0)
@@ -413,6 +443,17 @@ static void sort_permits(struct bh_chain *chain)
 
 /* --- chains, bindings, ports, bridges --------------------------------------------------------- */
 
+/* All of a group are the same workloads of the policy. */
+static bool is_open(const struct bh_policy *policy, const struct group *g, enum bh_side side)
+{
+	struct bh_peer peer = { .kind = BH_PEER_WORKLOAD };
+	struct bh_subject subject = { .peer = &peer,
+				      .labels = g->members[0]->labels,
+				      .label = g->members[0]->label };
+
+	return bh_policy_is_open(policy, &subject, side);
+}
+
 /* Chain 2n is group n's egress, 2n + 1 its ingress. */
 static void add_chain(struct compiler *c, const struct group *g, enum bh_side side)
 {
@@ -423,6 +464,8 @@ static void add_chain(struct compiler *c, const struct group *g, enum bh_side si
 	chain->side = (uint8_t)side;
 	chain->mode = g->mode;
 	chain->deny = c->policy->deny;
+	chain->open[BH_EGRESS] = is_open(c->policy, g, BH_EGRESS);
+	chain->open[BH_INGRESS] = is_open(c->policy, g, BH_INGRESS);
 }
 
 static void add_chains(struct compiler *c)

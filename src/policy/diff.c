@@ -9,6 +9,7 @@
 #include "grow.h"
 #include "policy.h"
 #include "port.h"
+#include "ruleset.h"
 
 struct lines {
 	char **items;
@@ -30,15 +31,20 @@ static void add_pair_lines(struct lines *l, const struct bh_policy *p,
 			   const struct bh_policy_rule *r, const struct bh_policy_peer *source,
 			   const struct bh_policy_peer *destination)
 {
-	char from[300], to[300], port[BH_POLICY_PORT_TEXT], text[700];
+	struct bh_buffer text = { 0 };
+	char port[BH_POLICY_PORT_TEXT];
 
-	bh_policy_peer_text(p, source, from, sizeof(from));
-	bh_policy_peer_text(p, destination, to, sizeof(to));
 	for (size_t i = 0; i < r->port_count; i++) {
-		snprintf(text, sizeof(text), "%s → %s  %s", from, to,
-			 bh_policy_port_format(&r->ports[i], port));
-		add_line(l, text);
+		bh_buffer_clear(&text);
+		bh_buffer_puts(&text, bh_policy_rank_text(r));
+		bh_policy_put_peer(&text, p, source);
+		bh_buffer_puts(&text, " → ");
+		bh_policy_put_peer(&text, p, destination);
+		bh_buffer_printf(&text, "  %s%s", bh_policy_port_format(&r->ports[i], port),
+				 bh_policy_ends_text(r));
+		add_line(l, text.data);
 	}
+	bh_buffer_free(&text);
 }
 
 static void add_rule_lines(struct lines *l, const struct bh_policy *p,
@@ -66,6 +72,51 @@ static void sort_lines(struct lines *l)
 	l->count = kept + 1;
 }
 
+static void put_values(struct bh_buffer *text, const struct bh_policy_label *label)
+{
+	char **sorted = bh_calloc(label->value_count, sizeof(*sorted));
+
+	memcpy(sorted, label->values, label->value_count * sizeof(*sorted));
+	qsort(sorted, label->value_count, sizeof(*sorted), compare);
+	for (size_t i = 0; i < label->value_count; i++)
+		bh_buffer_printf(text, "%s%s", i > 0 ? ", " : "", sorted[i]);
+	free(sorted);
+}
+
+static void put_test(struct bh_buffer *text, const struct bh_policy_label *label)
+{
+	static const char *const words[] = { [BH_LABEL_NOT_IN] = "is none of ",
+					     [BH_LABEL_EXISTS] = "is set",
+					     [BH_LABEL_ABSENT] = "is not set" };
+
+	if (label->test != BH_LABEL_IN)
+		bh_buffer_puts(text, words[label->test]);
+	else
+		bh_buffer_puts(text, label->value_count > 1 ? "is one of " : "= ");
+	if (label->value_count > 0)
+		put_values(text, label);
+}
+
+/* workload: NULL: of all, where deny goes without saying. */
+static void add_default_lines(struct lines *l, const char *workload, const uint8_t defaults[2])
+{
+	struct bh_buffer text = { 0 };
+
+	for (uint8_t side = BH_EGRESS; side <= BH_INGRESS; side++) {
+		if (defaults[side] == BH_DEFAULT_UNSAID ||
+		    (workload == NULL && defaults[side] == BH_DEFAULT_DENY))
+			continue;
+		bh_buffer_clear(&text);
+		bh_buffer_printf(&text, "%s%s%s of what no rule says: %s",
+				 workload != NULL ? "workload " : "",
+				 workload != NULL ? workload : "", workload != NULL ? ": " : "",
+				 bh_side_name(side));
+		bh_buffer_puts(&text, defaults[side] == BH_DEFAULT_ALLOW ? " allowed" : " denied");
+		add_line(l, text.data);
+	}
+	bh_buffer_free(&text);
+}
+
 static struct lines lines_of(const struct bh_policy *p)
 {
 	struct lines l = { 0 };
@@ -76,13 +127,16 @@ static struct lines lines_of(const struct bh_policy *p)
 
 		for (size_t j = 0; j < w->label_count; j++) {
 			bh_buffer_clear(&text);
-			bh_buffer_printf(&text, "workload %s: %s = %s", w->name, w->labels[j].key,
-					 w->labels[j].value);
+			bh_buffer_printf(&text, "workload %s: %s ", w->name, w->labels[j].key);
+			put_test(&text, &w->labels[j]);
 			add_line(&l, text.data);
 		}
+		add_default_lines(&l, w->name, w->defaults);
 	}
 	for (size_t i = 0; p != NULL && i < p->rule_count; i++)
 		add_rule_lines(&l, p, &p->rules[i]);
+	if (p != NULL)
+		add_default_lines(&l, NULL, p->defaults);
 	if (p != NULL && p->deny == BH_DROP)
 		add_line(&l, "deny: drop");
 	bh_buffer_free(&text);

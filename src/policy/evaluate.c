@@ -24,7 +24,7 @@ static bool has_labels(const struct bh_policy_workload *w, const struct bh_subje
 	for (size_t i = 0; i < w->label_count; i++) {
 		const char *value = s->label != NULL ? s->label(s->labels, w->labels[i].key) : NULL;
 
-		if (value == NULL || strcmp(value, w->labels[i].value) != 0)
+		if (!bh_policy_label_holds(&w->labels[i], value))
 			return false;
 	}
 	return w->label_count > 0;
@@ -54,7 +54,7 @@ bool bh_policy_peer_matches(const struct bh_policy *policy, const struct bh_poli
 		return outside;
 	case BH_POLICY_PREFIX:
 		return (outside || kind == BH_PEER_MULTICAST) &&
-		       bh_prefix_contains(&peer->prefix, &s->addr);
+		       bh_policy_prefix_holds(peer, &s->addr);
 	case BH_POLICY_METADATA:
 		return kind == BH_PEER_METADATA;
 	case BH_POLICY_MULTICAST:
@@ -65,11 +65,12 @@ bool bh_policy_peer_matches(const struct bh_policy *policy, const struct bh_poli
 	return false;
 }
 
-/* The metadata service hands out credentials: who may call the world may not call it. */
+/* The metadata service hands out credentials: who may call the world may not call it. What is kept
+ * from the world is kept from it as well. */
 static bool is_destination(const struct bh_policy *policy, const struct bh_policy_peer *to,
-			   const struct bh_subject *s)
+			   const struct bh_subject *s, bool denies)
 {
-	return !(to->kind == BH_POLICY_WORLD && s->peer->kind == BH_PEER_METADATA) &&
+	return (denies || to->kind != BH_POLICY_WORLD || s->peer->kind != BH_PEER_METADATA) &&
 	       bh_policy_peer_matches(policy, to, s);
 }
 
@@ -98,12 +99,12 @@ bool bh_policy_peers_match(const struct bh_policy *policy, const struct bh_polic
 }
 
 static const struct bh_policy_peer *find_destination(const struct bh_policy *policy,
-						     const struct bh_policy_peers *to,
+						     const struct bh_policy_rule *rule,
 						     const struct bh_subject *s)
 {
-	for (size_t i = 0; i < to->count; i++)
-		if (is_destination(policy, &to->items[i], s))
-			return &to->items[i];
+	for (size_t i = 0; i < rule->to.count; i++)
+		if (is_destination(policy, &rule->to.items[i], s, bh_rank_denies(rule->rank)))
+			return &rule->to.items[i];
 	return NULL;
 }
 
@@ -126,26 +127,36 @@ static bool match_rule(const struct bh_policy *policy, size_t rule, const struct
 	if (match->port != NULL)
 		match->from = find_source(policy, &r->from, src);
 	if (match->from != NULL)
-		match->to = find_destination(policy, &r->to, dst);
+		match->to = find_destination(policy, r, dst);
 	return match->to != NULL;
 }
 
-static struct match find_rule(const struct bh_policy *policy, const struct bh_subject *src,
-			      const struct bh_subject *dst, uint8_t proto, uint16_t port)
+/* What is judged at one end, in one orientation: src opens port to dst. */
+struct view {
+	enum bh_side side;
+	const struct bh_subject *src;
+	const struct bh_subject *dst;
+	uint8_t proto;
+	uint16_t port;
+};
+
+/* The first of the rules of the highest rank. */
+static struct match find_rule(const struct bh_policy *policy, const struct view *v)
 {
-	struct match match;
+	struct match best = { .rule = -1 }, match;
 
-	for (size_t i = 0; i < policy->rule_count; i++)
-		if (match_rule(policy, i, src, dst, proto, port, &match))
-			return match;
-	return (struct match) { .rule = -1 };
-}
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		const struct bh_policy_rule *r = &policy->rules[i];
 
-bool bh_policy_rule_allows(const struct bh_policy *policy, size_t rule, const struct bh_question *q)
-{
-	struct match match;
-
-	return match_rule(policy, rule, &q->src, &q->dst, q->proto, q->port, &match);
+		if (!bh_policy_rule_is_at(r, v->side) ||
+		    (best.rule >= 0 && r->rank <= policy->rules[best.rule].rank))
+			continue;
+		if (match_rule(policy, i, v->src, v->dst, v->proto, v->port, &match))
+			best = match;
+		if (best.rule == (int)i && r->rank == policy->top_rank)
+			break;
+	}
+	return best;
 }
 
 static bool is_workload(const struct bh_subject *s)
@@ -158,16 +169,94 @@ static bool is_unknown(const struct bh_subject *s)
 	return s->peer->kind == BH_PEER_UNRESOLVED || s->peer->kind == BH_PEER_DEPARTED;
 }
 
-static void allow(const struct bh_policy *policy, const struct match *match, struct bh_answer *a)
+bool bh_policy_is_open(const struct bh_policy *policy, const struct bh_subject *s,
+		       enum bh_side side)
+{
+	uint8_t strictest = BH_DEFAULT_UNSAID;
+
+	for (size_t i = 0; policy->has_open && i < policy->workload_count; i++) {
+		const struct bh_policy_workload *w = &policy->workloads[i];
+
+		if (w->defaults[side] > strictest && has_labels(w, s))
+			strictest = w->defaults[side];
+	}
+	if (strictest == BH_DEFAULT_UNSAID)
+		strictest = policy->defaults[side];
+	return strictest == BH_DEFAULT_ALLOW;
+}
+
+/* What an end's rules and its default say. */
+struct ruling {
+	bool judges; /* a workload is there */
+	bool allowed;
+	struct match match; /* rule −1: none, it is the default */
+};
+
+/* self: who is judged, one end of the view. */
+static struct ruling rule_on(const struct bh_policy *policy, const struct view *v,
+			     const struct bh_subject *self)
+{
+	struct ruling r = { .judges = true, .match = find_rule(policy, v) };
+
+	r.allowed = r.match.rule >= 0 ? !bh_rank_denies(policy->rules[r.match.rule].rank)
+				      : bh_policy_is_open(policy, self, v->side);
+	return r;
+}
+
+/* Where nobody knows the direction either will do. */
+static struct ruling judge(const struct bh_policy *policy, const struct bh_question *q,
+			   enum bh_side side)
+{
+	const struct bh_subject *self = side == BH_EGRESS ? &q->src : &q->dst;
+	struct view there = { side, &q->src, &q->dst, q->proto, q->port };
+	struct view back = { side == BH_EGRESS ? BH_INGRESS : BH_EGRESS, &q->dst, &q->src, q->proto,
+			     q->source_port };
+
+	if (!is_workload(self))
+		return (struct ruling) { .allowed = true, .match = { .rule = -1 } };
+	struct ruling first = rule_on(policy, &there, self);
+	if (first.allowed || !q->direction_unknown)
+		return first;
+	struct ruling second = rule_on(policy, &back, self);
+	return second.allowed ? second : first;
+}
+
+bool bh_policy_rule_allows(const struct bh_policy *policy, size_t rule,
+			   const struct bh_question *question)
+{
+	struct match match;
+
+	return !bh_rank_denies(policy->rules[rule].rank) &&
+	       match_rule(policy, rule, &question->src, &question->dst, question->proto,
+			  question->port, &match);
+}
+
+static void put_rule(const struct bh_policy *policy, const struct match *match, struct bh_answer *a)
 {
 	char from[NAME_SHOWN], to[NAME_SHOWN], port[BH_POLICY_PORT_TEXT];
+	const struct bh_policy_rule *rule = &policy->rules[match->rule];
 
 	bh_policy_peer_text(policy, match->from, from, sizeof(from));
 	bh_policy_peer_text(policy, match->to, to, sizeof(to));
+	snprintf(a->reason, sizeof(a->reason), "rule %d: %s%s → %s %s%s", match->rule + 1,
+		 bh_policy_rank_text(rule), from, to, bh_policy_port_format(match->port, port),
+		 bh_policy_ends_text(rule));
+}
+
+/* Told of is a rule that allows it, before a default that does. */
+static void allow(const struct bh_policy *policy, const struct ruling ends[2], struct bh_answer *a)
+{
+	const struct match *match = &ends[BH_EGRESS].match;
+
+	if (match->rule < 0)
+		match = &ends[BH_INGRESS].match;
 	a->verdict = BH_ALLOW;
 	a->rule = match->rule;
-	snprintf(a->reason, sizeof(a->reason), "rule %d: %s → %s %s", match->rule + 1, from, to,
-		 bh_policy_port_format(match->port, port));
+	if (match->rule >= 0)
+		put_rule(policy, match, a);
+	else
+		bh_copy_text(a->reason, sizeof(a->reason),
+			     "no rule speaks of it, and what no rule speaks of passes there");
 }
 
 static uint8_t mode_of(const struct bh_subject *s)
@@ -224,23 +313,44 @@ static const char *stage_text(const struct bh_question *q, enum bh_side side)
 				      : "; stage 1: passes, as it is not urgent";
 }
 
-/* Who refuses: the stricter of the two ends, the sender's where both are alike. */
-static void deny(const struct bh_question *q, struct bh_answer *a)
+static bool refuses(const struct ruling *end)
 {
-	uint8_t src_mode = treatment(q, BH_EGRESS), dst_mode = treatment(q, BH_INGRESS);
-	bool egress = is_workload(&q->src) && (!is_workload(&q->dst) || src_mode >= dst_mode);
+	return end->judges && !end->allowed;
+}
+
+static void put_missing(const struct bh_question *q, struct bh_answer *a)
+{
 	char from[NAME_SHOWN], to[NAME_SHOWN], port[BH_PORT_TEXT];
+
+	bh_copy_text(from, sizeof(from), bh_peer_text(q->src.peer));
+	destination_text(&q->dst, to);
+	snprintf(a->reason, sizeof(a->reason), "no rule lets %s open %s to %s%s", from,
+		 bh_port_format(q->proto, q->port, port), to,
+		 q->direction_unknown ? ", nor the other way round" : "");
+}
+
+/* Who refuses: the stricter of the ends that do, the sender where both are alike. */
+static void deny(const struct bh_policy *policy, const struct bh_question *q,
+		 const struct ruling ends[2], struct bh_answer *a)
+{
+	bool out = refuses(&ends[BH_EGRESS]), in = refuses(&ends[BH_INGRESS]);
+	uint8_t src_mode = out ? treatment(q, BH_EGRESS) : (uint8_t)BH_LEARN;
+	uint8_t dst_mode = in ? treatment(q, BH_INGRESS) : (uint8_t)BH_LEARN;
+	bool egress = out && (!in || src_mode >= dst_mode);
+	size_t length;
 
 	a->verdict = BH_DENY;
 	a->side = egress ? BH_EGRESS : BH_INGRESS;
 	a->workload = egress ? q->src.peer->name : q->dst.peer->name;
 	a->blocked = src_mode == BH_ENFORCE || dst_mode == BH_ENFORCE;
 	a->audited = src_mode == BH_AUDIT || dst_mode == BH_AUDIT;
-	bh_copy_text(from, sizeof(from), bh_peer_text(q->src.peer));
-	destination_text(&q->dst, to);
-	snprintf(a->reason, sizeof(a->reason), "no rule lets %s open %s to %s%s%s", from,
-		 bh_port_format(q->proto, q->port, port), to,
-		 q->direction_unknown ? ", nor the other way round" : "", stage_text(q, a->side));
+	a->rule = ends[a->side].match.rule;
+	if (a->rule >= 0)
+		put_rule(policy, &ends[a->side].match, a);
+	else
+		put_missing(q, a);
+	length = strlen(a->reason);
+	bh_copy_text(a->reason + length, sizeof(a->reason) - length, stage_text(q, a->side));
 }
 
 /* Nobody knows who it is, so nobody knows what a rule would say; it has no right until then. */
@@ -266,13 +376,18 @@ static bool speaks_of_addresses(const struct bh_policy_peers *peers)
 	return false;
 }
 
-/* Whether a rule that speaks of addresses allows it, if the destination has one of those. */
-static bool may_be_allowed(const struct bh_policy *policy, const struct bh_question *q)
+/* Whether a rule that speaks of addresses says otherwise, and counts more than the one that
+ * decided, if the destination has one of those. */
+static bool may_be_otherwise(const struct bh_policy *policy, const struct bh_question *q,
+			     const struct bh_answer *a)
 {
+	int decided = a->rule >= 0 ? policy->rules[a->rule].rank : -1;
+
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct bh_policy_rule *r = &policy->rules[i];
 
-		if (speaks_of_addresses(&r->to) && find_port(r, q->proto, q->port) != NULL &&
+		if (r->rank > decided && bh_rank_denies(r->rank) == (a->verdict == BH_ALLOW) &&
+		    speaks_of_addresses(&r->to) && find_port(r, q->proto, q->port) != NULL &&
 		    find_source(policy, &r->from, &q->src) != NULL)
 			return true;
 	}
@@ -287,26 +402,37 @@ static void note_unaddressed(const struct bh_question *q, struct bh_answer *a)
 		 q->dst.peer->name);
 }
 
+/* Whether it is one of those that rules may speak of, if only it were known. */
+static bool is_uncertain(const struct bh_policy *policy, const struct bh_question *q,
+			 const struct bh_answer *a)
+{
+	return (is_unknown(&q->src) || is_unknown(&q->dst)) &&
+	       (a->verdict == BH_DENY || policy->denies);
+}
+
 void bh_policy_evaluate(const struct bh_policy *policy, const struct bh_question *q,
 			struct bh_answer *a)
 {
+	struct ruling ends[2];
+
 	*a = (struct bh_answer) { .verdict = BH_ALLOW, .rule = -1 };
 	if (!is_workload(&q->src) && !is_workload(&q->dst)) {
 		bh_copy_text(a->reason, sizeof(a->reason),
 			     "neither end is a workload: not this policy's business");
 		return;
 	}
-	struct match match = find_rule(policy, &q->src, &q->dst, q->proto, q->port);
-	if (match.rule < 0 && q->direction_unknown)
-		match = find_rule(policy, &q->dst, &q->src, q->proto, q->source_port);
-	if (match.rule >= 0) {
-		allow(policy, &match, a);
-		return;
-	}
-	deny(q, a);
-	if (is_unknown(&q->src) || is_unknown(&q->dst))
+	ends[BH_EGRESS] = judge(policy, q, BH_EGRESS);
+	/* Most policies say the same at both ends. */
+	bool alike = ends[BH_EGRESS].judges && is_workload(&q->dst) && !policy->one_sided &&
+		     !policy->has_open;
+	ends[BH_INGRESS] = alike ? ends[BH_EGRESS] : judge(policy, q, BH_INGRESS);
+	if (refuses(&ends[BH_EGRESS]) || refuses(&ends[BH_INGRESS]))
+		deny(policy, q, ends, a);
+	else
+		allow(policy, ends, a);
+	if (is_uncertain(policy, q, a))
 		note_unknown(q, a);
 	else if (q->dst.peer->kind == BH_PEER_DNS && q->dst.addr.family == BH_NO_FAMILY &&
-		 may_be_allowed(policy, q))
+		 may_be_otherwise(policy, q, a))
 		note_unaddressed(q, a);
 }

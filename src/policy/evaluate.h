@@ -42,7 +42,7 @@ struct bh_answer {
 	/* The stricter of the two ends; of two alike the sender's. Where verdict is not ALLOW. */
 	uint8_t side;	      /* enum bh_side */
 	const char *workload; /* its name (the subject's peer name), else NULL */
-	int rule;	      /* index of the rule that allows, −1: none */
+	int rule;	      /* index of the rule that decides, −1: none, by default */
 	char reason[512];     /* in words: the rule, or whose rule is missing */
 };
 
@@ -59,6 +59,11 @@ void bh_policy_evaluate(const struct bh_policy *policy, const struct bh_question
 /* Whether that rule alone does, in the direction that is asked about. */
 bool bh_policy_rule_allows(const struct bh_policy *policy, size_t rule,
 			   const struct bh_question *question);
+
+/* Whether what no rule speaks of passes at that side of the subject. Of several entries for it one
+ * that says deny counts more than one that says allow. */
+bool bh_policy_is_open(const struct bh_policy *policy, const struct bh_subject *subject,
+		       enum bh_side side);
 
 /* Whether a policy peer stands for this subject. World is every address outside; a prefix too
  * speaks of the outside alone, and gives no right over a workload or this host, whatever their

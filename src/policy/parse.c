@@ -20,7 +20,8 @@
 
 #define LARGEST (8u << 20) /* some 25,000 rules with their evidence */
 #define MOST_ALLOWED 1000000
-#define LONGEST_KEY 255 /* bytes; YAML itself ends a key at 1024 characters, escapes included */
+#define MOST_EXCEPTIONS 256 /* of a prefix */
+#define LONGEST_KEY 255	    /* bytes; YAML itself ends a key at 1024 characters, escapes included */
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -28,7 +29,8 @@ struct parser {
 	struct bh_policy *policy;
 	const char *file;
 	struct bh_comments *comments;
-	struct bh_map *names; /* of workloads → index + 1 */
+	struct bh_map *names;  /* of workloads → index + 1 */
+	struct bh_map *groups; /* likewise */
 	struct bh_error *err;
 };
 
@@ -110,23 +112,94 @@ static bool is_nothing(const struct bh_yaml *node)
 				 strcmp(node->text, "null") == 0);
 }
 
+static int read_value(const struct parser *p, const struct bh_yaml *node, size_t workload,
+		      size_t label)
+{
+	if (node->kind != BH_YAML_SCALAR || is_nothing(node))
+		return refuse_value(p, node, p->policy->workloads[workload].labels[label].key,
+				    "a value of the label, quoted where it is empty", NULL);
+	bh_policy_add_value(p->policy, workload, label, node->text);
+	return 0;
+}
+
+/* A value, or a list of them. */
+static int read_values(const struct parser *p, const struct bh_yaml *node, const char *key,
+		       size_t workload, uint8_t test)
+{
+	size_t label = bh_policy_add_test(p->policy, workload, key, test);
+	int result = 0;
+
+	if (node->kind == BH_YAML_SCALAR)
+		return read_value(p, node, workload, label);
+	if (node->kind != BH_YAML_LIST || node->count == 0)
+		return refuse_value(p, node, node->key, "a value of the label, or a list of them",
+				    NULL);
+	for (size_t i = 0; result == 0 && i < node->count; i++)
+		result = read_value(p, &node->items[i], workload, label);
+	return result;
+}
+
+static int read_exists(const struct parser *p, const struct bh_yaml *node, const char *key,
+		       size_t workload)
+{
+	bool scalar = node->kind == BH_YAML_SCALAR && !node->quoted;
+	bool is_set = scalar && strcmp(node->text, "true") == 0;
+
+	if (!is_set && !(scalar && strcmp(node->text, "false") == 0))
+		return refuse_value(p, node, "exists", "true or false, without quotes", NULL);
+	bh_policy_add_test(p->policy, workload, key, is_set ? BH_LABEL_EXISTS : BH_LABEL_ABSENT);
+	return 0;
+}
+
+/* What is asked of a label besides one value. */
+static int read_tests(const struct parser *p, const struct bh_yaml *label, size_t workload)
+{
+	static const char *const keys[] = { "in", "not", "exists" };
+	static const char expected[] = "in, not and exists, one at least";
+	int result = check_keys(p, label, keys, COUNT(keys), "in, not and exists");
+
+	if (result == 0 && label->count == 0)
+		return refuse_value(p, label, label->key, expected, NULL);
+	for (size_t i = 0; result == 0 && i < label->count; i++) {
+		const struct bh_yaml *item = &label->items[i];
+
+		if (strcmp(item->key, "exists") == 0)
+			result = read_exists(p, item, label->key, workload);
+		else
+			result = read_values(p, item, label->key, workload,
+					     strcmp(item->key, "in") == 0 ? BH_LABEL_IN
+									  : BH_LABEL_NOT_IN);
+	}
+	return result;
+}
+
+static int read_label(const struct parser *p, const struct bh_yaml *label, size_t workload)
+{
+	int result = check_length(p, label, "label");
+
+	if (result != 0)
+		return result;
+	if (label->kind == BH_YAML_MAP)
+		return read_tests(p, label, workload);
+	if (label->kind != BH_YAML_SCALAR || is_nothing(label))
+		return refuse_value(p, label, label->key,
+				    "the label's value, quoted where it is empty, or a map such as "
+				    "{in: [a, b]}, {not: a} or {exists: true}",
+				    NULL);
+	bh_policy_add_label(p->policy, workload, label->key, label->text);
+	return 0;
+}
+
 static int read_labels(const struct parser *p, const struct bh_yaml *node, size_t workload)
 {
+	int result = 0;
+
 	if (node->kind != BH_YAML_MAP || node->count == 0)
 		return refuse_value(p, node, node->key, "its labels, LABEL: VALUE, at least one",
 				    NULL);
-	for (size_t i = 0; i < node->count; i++) {
-		const struct bh_yaml *label = &node->items[i];
-		int result = check_length(p, label, "label");
-
-		if (result != 0)
-			return result;
-		if (label->kind != BH_YAML_SCALAR || is_nothing(label))
-			return refuse_value(p, label, label->key,
-					    "the label's value, quoted where it is empty", NULL);
-		bh_policy_add_label(p->policy, workload, label->key, label->text);
-	}
-	return 0;
+	for (size_t i = 0; result == 0 && i < node->count; i++)
+		result = read_label(p, &node->items[i], workload);
+	return result;
 }
 
 /* A name that would mean something else where a rule uses it. */
@@ -140,20 +213,28 @@ static bool is_reserved(const char *name)
 	return bh_prefix_parse(name, &prefix) || strncmp(name, DNS, strlen(DNS)) == 0;
 }
 
-static int read_workload(const struct parser *p, const struct bh_yaml *item)
+/* what: "workload" or "group". */
+static int check_name(const struct parser *p, const struct bh_yaml *item, const char *what)
 {
 	char found[80];
-	int result = check_length(p, item, "workload's name");
+
+	snprintf(found, sizeof(found), "%s's name", what);
+	int result = check_length(p, item, found);
+	if (result != 0 || !is_reserved(item->key))
+		return result;
+	snprintf(found, sizeof(found), "a %s named %.50s", what, item->key);
+	return refuse(p, item, found,
+		      "a name that is no address, none of host, world, metadata, multicast, and "
+		      "does not begin with " DNS,
+		      NULL);
+}
+
+static int read_workload(const struct parser *p, const struct bh_yaml *item)
+{
+	int result = check_name(p, item, "workload");
 
 	if (result != 0)
 		return result;
-	if (is_reserved(item->key)) {
-		snprintf(found, sizeof(found), "a workload named %.50s", item->key);
-		return refuse(p, item, found,
-			      "a name that is no address, none of host, world, metadata, "
-			      "multicast, and does not begin with " DNS,
-			      NULL);
-	}
 	size_t workload = bh_policy_add_workload(p->policy, item->key);
 	p->policy->workloads[workload].line = item->line;
 	bh_map_put_text(p->names, item->key, (void *)(uintptr_t)(workload + 1));
@@ -172,26 +253,36 @@ static int read_workloads(const struct parser *p, const struct bh_yaml *node)
 	return result;
 }
 
-/* --- rules ------------------------------------------------------------------------------------ */
+/* --- peers ------------------------------------------------------------------------------------ */
 
-/* The nearest workload or word; of a prefix with bits behind its length, the prefix. */
-static const char *nearest_peer(const struct parser *p, const char *text,
-				char prefix_text[BH_PREFIX_TEXT])
+/* Of a prefix with bits behind its length, the prefix; NULL: it is none. */
+static const char *nearest_prefix(const char *text, char near[BH_PREFIX_TEXT])
 {
 	char address[BH_ADDR_TEXT] = "";
 	unsigned length;
 	struct bh_addr addr;
 
-	if (sscanf(text, "%45[^/]/%3u", address, &length) == 2 && length <= 128 &&
-	    bh_addr_parse(address, &addr)) {
-		struct bh_prefix prefix = bh_prefix_of(&addr, (uint8_t)length);
+	if (sscanf(text, "%45[^/]/%3u", address, &length) != 2 || length > 128 ||
+	    !bh_addr_parse(address, &addr))
+		return NULL;
+	struct bh_prefix prefix = bh_prefix_of(&addr, (uint8_t)length);
+	return bh_prefix_format(&prefix, near);
+}
 
-		return bh_prefix_format(&prefix, prefix_text);
-	}
+/* The nearest workload, group or word; of a prefix with bits behind its length, the prefix. */
+static const char *nearest_peer(const struct parser *p, const char *text,
+				char prefix_text[BH_PREFIX_TEXT])
+{
 	size_t count = 0;
-	const char **names = bh_calloc(p->policy->workload_count + COUNT(words), sizeof(*names));
+
+	if (nearest_prefix(text, prefix_text) != NULL)
+		return prefix_text;
+	const char **names = bh_calloc(
+		p->policy->workload_count + p->policy->group_count + COUNT(words), sizeof(*names));
 	for (size_t i = 0; i < p->policy->workload_count; i++)
 		names[count++] = p->policy->workloads[i].name;
+	for (size_t i = 0; i < p->policy->group_count; i++)
+		names[count++] = p->policy->groups[i].name;
 	for (size_t i = 0; i < COUNT(words); i++)
 		names[count++] = words[i].word;
 	const char *near = bh_nearest(text, names, count);
@@ -212,16 +303,84 @@ static int read_dns(const struct parser *p, const struct bh_yaml *node, const ch
 	return 0;
 }
 
-/* what: "from" or "to". */
+/* what: the key that it stands behind. */
+static int read_prefix(const struct parser *p, const struct bh_yaml *node, const char *what,
+		       struct bh_prefix *prefix)
+{
+	char near[BH_PREFIX_TEXT];
+
+	if (node->kind == BH_YAML_SCALAR && bh_prefix_parse(node->text, prefix))
+		return 0;
+	return refuse_value(p, node, what, "an address, or a prefix such as 10.0.0.0/8",
+			    node->kind == BH_YAML_SCALAR ? nearest_prefix(node->text, near) : NULL);
+}
+
+/* A part of the peer's prefix, and not all of it. */
+static int read_exception(const struct parser *p, const struct bh_yaml *node,
+			  const struct bh_prefix *whole, struct bh_prefix *out)
+{
+	char text[BH_PREFIX_TEXT], expected[80];
+	int result = read_prefix(p, node, "except", out);
+
+	if (result != 0 || (out->length > whole->length && bh_prefix_contains(whole, &out->addr)))
+		return result;
+	snprintf(expected, sizeof(expected), "a part of %s", bh_prefix_format(whole, text));
+	return refuse_value(p, node, "except", expected, NULL);
+}
+
+static int read_exceptions(const struct parser *p, const struct bh_yaml *node,
+			   struct bh_policy_peer *peer)
+{
+	char found[40], expected[40];
+	int result = 0;
+
+	if (node->kind != BH_YAML_LIST)
+		return refuse_value(p, node, "except", "a list of prefixes", NULL);
+	if (node->count > MOST_EXCEPTIONS) {
+		snprintf(found, sizeof(found), "%zu exceptions", node->count);
+		snprintf(expected, sizeof(expected), "at most %d", MOST_EXCEPTIONS);
+		return refuse(p, node, found, expected, NULL);
+	}
+	struct bh_prefix *items = bh_calloc(node->count + 1, sizeof(*items));
+	for (size_t i = 0; result == 0 && i < node->count; i++)
+		result = read_exception(p, &node->items[i], &peer->prefix, &items[i]);
+	if (result == 0)
+		peer->except = bh_policy_except(p->policy, items, node->count);
+	free(items);
+	return result;
+}
+
+/* {cidr: 10.0.0.0/8, except: [10.1.0.0/16]} */
+static int read_cidr(const struct parser *p, const struct bh_yaml *node,
+		     struct bh_policy_peer *peer)
+{
+	static const char *const keys[] = { "cidr", "except" };
+	const struct bh_yaml *cidr = bh_yaml_get(node, "cidr");
+	const struct bh_yaml *except = bh_yaml_get(node, "except");
+	int result = check_keys(p, node, keys, COUNT(keys), "cidr and except");
+
+	if (result == 0 && cidr == NULL)
+		return refuse(p, node, "a peer without cidr", "cidr and except", NULL);
+	peer->kind = BH_POLICY_PREFIX;
+	if (result == 0)
+		result = read_prefix(p, cidr, "cidr", &peer->prefix);
+	if (result == 0 && except != NULL)
+		result = read_exceptions(p, except, peer);
+	return result;
+}
+
+/* what: "from", "to" or a group's name. */
 static int read_peer(const struct parser *p, const struct bh_yaml *node, const char *what,
 		     struct bh_policy_peer *peer)
 {
-	static const char expected[] = "a workload of this file, host, world, metadata, multicast, "
-				       "an address, a prefix such as 10.0.0.0/8, or a name "
-				       "such as dns:pay.example";
+	static const char expected[] = "a workload of this file, a group above, host, world, "
+				       "metadata, multicast, an address, a prefix such as "
+				       "10.0.0.0/8, or a name such as dns:pay.example";
 	char prefix[BH_PREFIX_TEXT];
 
 	*peer = (struct bh_policy_peer) { 0 };
+	if (node->kind == BH_YAML_MAP)
+		return read_cidr(p, node, peer);
 	if (node->kind != BH_YAML_SCALAR)
 		return refuse_value(p, node, what, expected, NULL);
 	for (size_t i = 0; i < COUNT(words); i++) {
@@ -233,9 +392,14 @@ static int read_peer(const struct parser *p, const struct bh_yaml *node, const c
 	if (strncmp(node->text, DNS, strlen(DNS)) == 0)
 		return read_dns(p, node, what, peer);
 	uintptr_t workload = (uintptr_t)bh_map_get_text(p->names, node->text);
-	peer->kind = workload != 0 ? BH_POLICY_WORKLOAD : BH_POLICY_PREFIX;
+	uintptr_t group = (uintptr_t)bh_map_get_text(p->groups, node->text);
+	peer->kind = workload != 0 ? BH_POLICY_WORKLOAD
+		     : group != 0  ? BH_POLICY_GROUP
+				   : BH_POLICY_PREFIX;
 	if (workload != 0)
 		peer->workload = workload - 1;
+	else if (group != 0)
+		peer->group = group - 1;
 	else if (!bh_prefix_parse(node->text, &peer->prefix))
 		return refuse_value(p, node, what, expected, nearest_peer(p, node->text, prefix));
 	return 0;
@@ -250,7 +414,7 @@ static int read_peers(const struct parser *p, const struct bh_yaml *node,
 	size_t count = list ? node->count : 1;
 	int result = 0;
 
-	if (count == 0 || node->kind == BH_YAML_MAP)
+	if (count == 0)
 		return refuse_value(p, node, node->key,
 				    "a peer such as a workload of this file, "
 				    "or a list of peers",
@@ -262,11 +426,75 @@ static int read_peers(const struct parser *p, const struct bh_yaml *node,
 	return result;
 }
 
+/* Itself, or a group's members. */
+static const struct bh_policy_peer *members_of(const struct parser *p,
+					       const struct bh_policy_peer *peer, size_t *count)
+{
+	const struct bh_policy_peers *members;
+
+	*count = 1;
+	if (peer->kind != BH_POLICY_GROUP)
+		return peer;
+	members = &p->policy->groups[peer->group].peers;
+	*count = members->count;
+	return members->items;
+}
+
+/* --- groups ----------------------------------------------------------------------------------- */
+
+static int read_group(const struct parser *p, const struct bh_yaml *item)
+{
+	struct bh_policy_peers members = { 0 };
+	char found[80];
+	int result = check_name(p, item, "group");
+
+	if (result == 0 && bh_map_get_text(p->names, item->key) != NULL) {
+		snprintf(found, sizeof(found), "a group named %.50s", item->key);
+		result = refuse(p, item, found, "a name that no workload has", NULL);
+	}
+	if (result == 0)
+		result = read_peers(p, item, &members);
+	if (result == 0) {
+		size_t group = bh_policy_add_group(p->policy, item->key);
+
+		p->policy->groups[group].line = item->line;
+		for (size_t i = 0; i < members.count; i++)
+			bh_policy_add_member(p->policy, group, &members.items[i]);
+		bh_map_put_text(p->groups, item->key, (void *)(uintptr_t)(group + 1));
+	}
+	free(members.items);
+	return result;
+}
+
+static int read_groups(const struct parser *p, const struct bh_yaml *node)
+{
+	int result = 0;
+
+	if (node->kind != BH_YAML_MAP)
+		return refuse_value(p, node, "groups", "a map of names, each with its peers", NULL);
+	for (size_t i = 0; result == 0 && i < node->count; i++)
+		result = read_group(p, &node->items[i]);
+	return result;
+}
+
+/* --- rules ------------------------------------------------------------------------------------ */
+
+static bool has_name(const struct parser *p, const struct bh_policy_peer *peer)
+{
+	size_t count;
+	const struct bh_policy_peer *members = members_of(p, peer, &count);
+
+	for (size_t i = 0; i < count; i++)
+		if (members[i].kind == BH_POLICY_DNS)
+			return true;
+	return false;
+}
+
 static int check_sources(const struct parser *p, const struct bh_yaml *node,
 			 const struct bh_policy_peers *from)
 {
 	for (size_t i = 0; i < from->count; i++)
-		if (from->items[i].kind == BH_POLICY_DNS)
+		if (has_name(p, &from->items[i]))
 			return refuse_value(
 				p, node->kind == BH_YAML_LIST ? &node->items[i] : node, "from",
 				"one who can open a connection: a name says where somebody "
@@ -276,11 +504,18 @@ static int check_sources(const struct parser *p, const struct bh_yaml *node,
 }
 
 /* The first of them that is no workload. NULL: all are. */
-static const struct bh_policy_peer *first_other(const struct bh_policy_peers *peers)
+static const struct bh_policy_peer *first_other(const struct parser *p,
+						const struct bh_policy_peers *peers)
 {
-	for (size_t i = 0; i < peers->count; i++)
-		if (peers->items[i].kind != BH_POLICY_WORKLOAD)
-			return &peers->items[i];
+	size_t count;
+
+	for (size_t i = 0; i < peers->count; i++) {
+		const struct bh_policy_peer *members = members_of(p, &peers->items[i], &count);
+
+		for (size_t j = 0; j < count; j++)
+			if (members[j].kind != BH_POLICY_WORKLOAD)
+				return &members[j];
+	}
 	return NULL;
 }
 
@@ -288,7 +523,8 @@ static const struct bh_policy_peer *first_other(const struct bh_policy_peers *pe
 static int check_pairs(const struct parser *p, const struct bh_yaml *node,
 		       const struct bh_policy_peers *from, const struct bh_policy_peers *to)
 {
-	const struct bh_policy_peer *source = first_other(from), *destination = first_other(to);
+	const struct bh_policy_peer *source = first_other(p, from);
+	const struct bh_policy_peer *destination = first_other(p, to);
 	char source_text[64], destination_text[64], found[160];
 
 	if (source == NULL || destination == NULL)
@@ -358,27 +594,97 @@ static int read_edges(const struct parser *p, const struct bh_yaml *node, size_t
 	return result;
 }
 
-enum { FROM, TO, PORTS, EDGES, PARTS };
+enum { FROM, TO, PORTS, ACTION, TIER, ENDS, EDGES, PARTS };
 
-/* Whether the rule has from, to and ports, perhaps edges, and nothing else. */
+/* Whether the rule has from, to and ports, perhaps more, and nothing that is none of a rule's. */
 static int read_parts(const struct parser *p, const struct bh_yaml *node,
 		      const struct bh_yaml *parts[PARTS])
 {
-	static const char *const keys[PARTS] = { "from", "to", "ports", "edges" };
+	static const char *const keys[PARTS] = { "from", "to",	 "ports", "action",
+						 "tier", "side", "edges" };
 	static const char expected[] = "from, to and ports";
 	char found[80];
 
 	if (node->kind != BH_YAML_MAP)
 		return refuse_value(p, node, "a rule", expected, NULL);
-	int result = check_keys(p, node, keys, PARTS, "from, to, ports and edges");
+	int result =
+		check_keys(p, node, keys, PARTS, "from, to, ports, action, tier, side and edges");
 	for (size_t i = 0; result == 0 && i < PARTS; i++) {
 		parts[i] = bh_yaml_get(node, keys[i]);
-		if (parts[i] != NULL || i == EDGES)
+		if (parts[i] != NULL || i >= ACTION)
 			continue;
 		snprintf(found, sizeof(found), "a rule without %s", keys[i]);
 		result = refuse(p, node, found, expected, NULL);
 	}
 	return result;
+}
+
+/* One of these words, as its index; NULL: the first. */
+static int read_word(const struct parser *p, const struct bh_yaml *node, const char *const *known,
+		     size_t count, size_t *out)
+{
+	char expected[80];
+	const char *text;
+
+	*out = 0;
+	if (node == NULL)
+		return 0;
+	text = node->kind == BH_YAML_SCALAR ? node->text : "";
+	for (; *out < count; (*out)++)
+		if (strcmp(known[*out], text) == 0)
+			return 0;
+	snprintf(expected, sizeof(expected), "%s or %s", known[0], known[1]);
+	return refuse_value(p, node, node->key, expected, bh_nearest(text, known, count));
+}
+
+/* Who knows an address need not ask for a name: such a rule would keep nobody from anything. */
+static int check_denied(const struct parser *p, const struct bh_yaml *to, size_t rule)
+{
+	const struct bh_policy_rule *r = &p->policy->rules[rule];
+
+	for (size_t i = 0; bh_rank_denies(r->rank) && i < r->to.count; i++)
+		if (r->to.items[i].kind == BH_POLICY_DNS)
+			return refuse(p, to, "a name in a rule that denies",
+				      "addresses, world or workloads: who knows an address need "
+				      "not ask for the name",
+				      NULL);
+	return 0;
+}
+
+static int read_rank(const struct parser *p, const struct bh_yaml *const parts[PARTS], size_t rule)
+{
+	static const char *const actions[] = { "allow", "deny" };
+	static const char *const tiers[] = { "application", "platform" };
+	size_t denies, platform;
+	int result = read_word(p, parts[ACTION], actions, 2, &denies);
+
+	if (result == 0)
+		result = read_word(p, parts[TIER], tiers, 2, &platform);
+	if (result == 0)
+		bh_policy_set_rank(p->policy, rule, (uint8_t)(2 * platform + denies));
+	return result != 0 ? result : check_denied(p, parts[TO], rule);
+}
+
+/* A rule that is judged where no workload is would say nothing. */
+static int read_ends(const struct parser *p, const struct bh_yaml *node, size_t rule)
+{
+	static const char *const sides[] = { "egress", "ingress" };
+	const struct bh_policy_rule *r = &p->policy->rules[rule];
+	char found[140], other_text[64];
+	size_t side;
+	int result = read_word(p, node, sides, 2, &side);
+
+	if (result != 0)
+		return result;
+	const struct bh_policy_peer *other = first_other(p, side == 0 ? &r->from : &r->to);
+	if (other != NULL) {
+		bh_policy_peer_text(p->policy, other, other_text, sizeof(other_text));
+		snprintf(found, sizeof(found), "side: %s of a rule %s %s", sides[side],
+			 side == 0 ? "from" : "to", other_text);
+		return refuse(p, node, found, "workloads alone at that end", NULL);
+	}
+	bh_policy_set_ends(p->policy, rule, side == 0 ? BH_AT_EGRESS : BH_AT_INGRESS);
+	return 0;
 }
 
 static size_t add_rule(const struct parser *p, const struct bh_yaml *node,
@@ -413,11 +719,30 @@ static int read_rule(const struct parser *p, const struct bh_yaml *node)
 	size_t rule = result == 0 ? add_rule(p, node, &from, &to) : 0;
 	if (result == 0)
 		result = read_ports(p, parts[PORTS], rule);
+	if (result == 0)
+		result = read_rank(p, parts, rule);
+	if (result == 0 && parts[ENDS] != NULL)
+		result = read_ends(p, parts[ENDS], rule);
 	if (result == 0 && parts[EDGES] != NULL)
 		result = read_edges(p, parts[EDGES], rule);
 	free(from.items);
 	free(to.items);
 	return result;
+}
+
+/* A prefix falls apart around its exceptions, into as many parts as it has bits at most. */
+static size_t weigh(const struct bh_policy_peers *peers)
+{
+	size_t weight = 0;
+
+	for (size_t i = 0; i < peers->count; i++) {
+		const struct bh_policy_peer *peer = &peers->items[i];
+
+		weight += peer->except == NULL ? 1
+					       : peer->except->count *
+							 bh_addr_size(peer->prefix.addr.family) * 8;
+	}
+	return weight;
 }
 
 /* Lists multiply: a small file could ask for more than any machine can compare or compile. total:
@@ -427,8 +752,9 @@ static int check_total(const struct parser *p, const struct bh_yaml *node, size_
 	const struct bh_policy_rule *rule = &p->policy->rules[p->policy->rule_count - 1];
 	char found[120], expected[40];
 
-	/* A file has at most 250,000 items (yaml.c): no product of three overflows. */
-	*total += rule->from.count * rule->to.count * rule->port_count;
+	/* A file has at most 250,000 items (yaml_tree.c): no product overflows. */
+	size_t pairs = weigh(&rule->from) * weigh(&rule->to);
+	*total += pairs <= MOST_ALLOWED ? pairs * rule->port_count : pairs;
 	if (*total <= MOST_ALLOWED)
 		return 0;
 	snprintf(found, sizeof(found),
@@ -459,16 +785,79 @@ static int read_rules(const struct parser *p, const struct bh_yaml *node)
 static int read_deny(const struct parser *p, const struct bh_yaml *node)
 {
 	static const char *const actions[] = { [BH_REJECT] = "reject", [BH_DROP] = "drop" };
-	const char *text = node->kind == BH_YAML_SCALAR ? node->text : "";
+	size_t action;
+	int result = read_word(p, node, actions, COUNT(actions), &action);
 
-	for (size_t i = 0; i < COUNT(actions); i++) {
-		if (strcmp(actions[i], text) == 0) {
-			p->policy->deny = (uint8_t)i;
-			return 0;
-		}
+	if (result == 0)
+		p->policy->deny = (uint8_t)action;
+	return result;
+}
+
+/* egress and ingress, each allow or deny. */
+static int read_sides(const struct parser *p, const struct bh_yaml *node, size_t workload)
+{
+	static const char *const actions[] = { "allow", "deny" };
+	static const char *const sides[] = { [BH_EGRESS] = "egress", [BH_INGRESS] = "ingress" };
+	size_t action;
+	int result = 0;
+
+	for (uint8_t side = BH_EGRESS; result == 0 && side <= BH_INGRESS; side++) {
+		const struct bh_yaml *value = bh_yaml_get(node, sides[side]);
+
+		if (value == NULL)
+			continue;
+		result = read_word(p, value, actions, COUNT(actions), &action);
+		if (result == 0)
+			bh_policy_set_default(p->policy, workload, side,
+					      action == 0 ? BH_DEFAULT_ALLOW : BH_DEFAULT_DENY);
 	}
-	return refuse_value(p, node, "deny", "reject or drop",
-			    bh_nearest(text, actions, COUNT(actions)));
+	return result;
+}
+
+static int read_workload_defaults(const struct parser *p, const struct bh_yaml *item)
+{
+	static const char *const keys[] = { "egress", "ingress" };
+	uintptr_t workload = (uintptr_t)bh_map_get_text(p->names, item->key);
+	size_t count = p->policy->workload_count;
+	char found[80];
+
+	if (workload == 0) {
+		const char **names = bh_calloc(count + 1, sizeof(*names));
+
+		for (size_t i = 0; i < count; i++)
+			names[i] = p->policy->workloads[i].name;
+		snprintf(found, sizeof(found), "\"%.60s\"", item->key);
+		refuse(p, item, found, "a workload of this file",
+		       bh_nearest(item->key, names, count));
+		free(names);
+		return -EINVAL;
+	}
+	if (item->kind != BH_YAML_MAP || item->count == 0)
+		return refuse_value(p, item, item->key,
+				    "egress and ingress, each allow or deny, one at least", NULL);
+	int result = check_keys(p, item, keys, COUNT(keys), "egress and ingress");
+	return result != 0 ? result : read_sides(p, item, workload - 1);
+}
+
+static int read_defaults(const struct parser *p, const struct bh_yaml *node)
+{
+	static const char *const keys[] = { "egress", "ingress", "workloads" };
+	static const char expected[] = "egress, ingress and workloads";
+	int result;
+
+	if (node->kind != BH_YAML_MAP)
+		return refuse_value(p, node, "defaults", expected, NULL);
+	result = check_keys(p, node, keys, COUNT(keys), expected);
+	if (result == 0)
+		result = read_sides(p, node, BH_ALL_WORKLOADS);
+	const struct bh_yaml *workloads = bh_yaml_get(node, "workloads");
+	if (result == 0 && workloads != NULL && workloads->kind != BH_YAML_MAP)
+		result = refuse_value(p, workloads, "workloads",
+				      "a map of workloads' names, each with egress and ingress",
+				      NULL);
+	for (size_t i = 0; result == 0 && workloads != NULL && i < workloads->count; i++)
+		result = read_workload_defaults(p, &workloads->items[i]);
+	return result;
 }
 
 static int read_version(const struct parser *p, const struct bh_yaml *root)
@@ -486,8 +875,10 @@ static int read_version(const struct parser *p, const struct bh_yaml *root)
 
 static int read_document(const struct parser *p, const struct bh_yaml *root)
 {
-	static const char *const keys[] = { "bulkhead-policy", "deny", "workloads", "rules" };
-	static const char expected[] = "bulkhead-policy, deny, workloads and rules";
+	static const char *const keys[] = { "bulkhead-policy", "deny",	   "workloads",
+					    "groups",	       "defaults", "rules" };
+	static const char expected[] = "bulkhead-policy, deny, workloads, groups, defaults and "
+				       "rules";
 	int result = read_version(p, root);
 
 	if (result == 0)
@@ -496,6 +887,8 @@ static int read_document(const struct parser *p, const struct bh_yaml *root)
 		return result;
 	const struct bh_yaml *deny = bh_yaml_get(root, "deny");
 	const struct bh_yaml *workloads = bh_yaml_get(root, "workloads");
+	const struct bh_yaml *groups = bh_yaml_get(root, "groups");
+	const struct bh_yaml *defaults = bh_yaml_get(root, "defaults");
 	const struct bh_yaml *rules = bh_yaml_get(root, "rules");
 	if (deny != NULL)
 		result = read_deny(p, deny);
@@ -503,6 +896,10 @@ static int read_document(const struct parser *p, const struct bh_yaml *root)
 		result = workloads != NULL
 				 ? read_workloads(p, workloads)
 				 : refuse(p, root, "a policy without workloads", expected, NULL);
+	if (result == 0 && groups != NULL)
+		result = read_groups(p, groups);
+	if (result == 0 && defaults != NULL)
+		result = read_defaults(p, defaults);
 	if (result == 0)
 		result = rules != NULL ? read_rules(p, rules)
 				       : refuse(p, root, "a policy without rules", expected, NULL);
@@ -533,10 +930,12 @@ struct bh_policy *bh_policy_parse(const char *text, size_t length, const char *f
 			    .file = file,
 			    .comments = bh_comments_new(text, length),
 			    .names = bh_map_new(NULL),
+			    .groups = bh_map_new(NULL),
 			    .err = err };
 	p.policy->header = bh_comment_at_top(p.comments);
 	int result = read_document(&p, root);
 	bh_map_free(p.names);
+	bh_map_free(p.groups);
 	bh_comments_free(p.comments);
 	bh_yaml_free(root);
 	if (result == 0)

@@ -25,40 +25,57 @@ struct bh_policy *bh_policy_new(void)
 	return p;
 }
 
+static void free_workload(struct bh_policy_workload *w)
+{
+	for (size_t i = 0; i < w->label_count; i++) {
+		for (size_t j = 0; j < w->labels[i].value_count; j++)
+			free(w->labels[i].values[j]);
+		free(w->labels[i].values);
+		free(w->labels[i].key);
+	}
+	free(w->labels);
+	free(w->name);
+}
+
+static void free_peers(struct bh_policy_peers *peers)
+{
+	free(peers->items);
+	free(peers->written);
+}
+
 void bh_policy_free(struct bh_policy *p)
 {
 	if (p == NULL)
 		return;
-	for (size_t i = 0; i < p->workload_count; i++) {
-		for (size_t j = 0; j < p->workloads[i].label_count; j++) {
-			free(p->workloads[i].labels[j].key);
-			free(p->workloads[i].labels[j].value);
-		}
-		free(p->workloads[i].labels);
-		free(p->workloads[i].name);
+	for (size_t i = 0; i < p->workload_count; i++)
+		free_workload(&p->workloads[i]);
+	for (size_t i = 0; i < p->group_count; i++) {
+		free_peers(&p->groups[i].peers);
+		free(p->groups[i].name);
 	}
 	for (size_t i = 0; i < p->rule_count; i++) {
-		free(p->rules[i].from.items);
-		free(p->rules[i].to.items);
+		free_peers(&p->rules[i].from);
+		free_peers(&p->rules[i].to);
 		free(p->rules[i].ports);
 		free(p->rules[i].edges);
 		free(p->rules[i].comment);
 	}
+	for (size_t i = 0; i < p->except_count; i++)
+		free(p->excepts[i]);
 	free(p->workloads);
+	free(p->groups);
 	free(p->rules);
+	free(p->excepts);
 	free(p->header);
 	bh_map_free(p->names);
 	free(p);
 }
 
-/* Room for one more, zeroed, in an array that is full at 0, 16, 32, 64 … items. */
+/* Room for one more, zeroed, in an array that is full at 0, 1, 2, 4, 8 … items: most have one. */
 static void *add_item(void *items, size_t count, size_t size)
 {
-	bool full = count == 0 || (count >= 16 && (count & (count - 1)) == 0);
-	size_t capacity = 0;
-
-	if (full)
-		items = bh_grow(items, &capacity, count == 0 ? 16 : count * 2, size);
+	if ((count & (count - 1)) == 0)
+		items = bh_resize(items, count == 0 ? 1 : count * 2, size);
 	memset((char *)items + count * size, 0, size);
 	return items;
 }
@@ -97,29 +114,118 @@ size_t bh_policy_add_workload(struct bh_policy *p, const char *name)
 	return p->workload_count++;
 }
 
-void bh_policy_add_label(struct bh_policy *p, size_t workload, const char *key, const char *value)
+size_t bh_policy_add_test(struct bh_policy *p, size_t workload, const char *key, uint8_t test)
 {
 	struct bh_policy_workload *w = &p->workloads[workload];
 
 	w->labels = add_item(w->labels, w->label_count, sizeof(*w->labels));
-	w->labels[w->label_count++] =
-		(struct bh_policy_label) { .key = bh_strdup(key), .value = bh_strdup(value) };
+	w->labels[w->label_count] = (struct bh_policy_label) { bh_strdup(key), test, NULL, 0 };
+	return w->label_count++;
 }
 
-static void add_peer(struct bh_policy_peers *peers, const struct bh_policy_peer *peer)
+void bh_policy_add_value(struct bh_policy *p, size_t workload, size_t label, const char *value)
 {
-	peers->items = add_item(peers->items, peers->count, sizeof(*peers->items));
-	peers->items[peers->count++] = *peer;
+	struct bh_policy_label *l = &p->workloads[workload].labels[label];
+
+	l->values = add_item(l->values, l->value_count, sizeof(*l->values));
+	l->values[l->value_count++] = bh_strdup(value);
+}
+
+void bh_policy_add_label(struct bh_policy *p, size_t workload, const char *key, const char *value)
+{
+	bh_policy_add_value(p, workload, bh_policy_add_test(p, workload, key, BH_LABEL_IN), value);
+}
+
+static bool has_value(const struct bh_policy_label *l, const char *value)
+{
+	for (size_t i = 0; i < l->value_count; i++)
+		if (strcmp(l->values[i], value) == 0)
+			return true;
+	return false;
+}
+
+bool bh_policy_label_holds(const struct bh_policy_label *l, const char *value)
+{
+	switch (l->test) {
+	case BH_LABEL_IN:
+		return value != NULL && has_value(l, value);
+	case BH_LABEL_NOT_IN:
+		return value == NULL || !has_value(l, value);
+	case BH_LABEL_EXISTS:
+		return value != NULL;
+	case BH_LABEL_ABSENT:
+		return value == NULL;
+	}
+	return false;
+}
+
+static void append(struct bh_policy_peer **items, size_t *count, const struct bh_policy_peer *peer)
+{
+	*items = add_item(*items, *count, sizeof(**items));
+	(*items)[(*count)++] = *peer;
+}
+
+static void add_peer(const struct bh_policy *p, struct bh_policy_peers *peers,
+		     const struct bh_policy_peer *peer)
+{
+	bool group = peer->kind == BH_POLICY_GROUP;
+	const struct bh_policy_peers *members = group ? &p->groups[peer->group].peers : NULL;
+
+	if (group && peers->written == NULL)
+		for (size_t i = 0; i < peers->count; i++)
+			append(&peers->written, &peers->written_count, &peers->items[i]);
+	if (group || peers->written != NULL)
+		append(&peers->written, &peers->written_count, peer);
+	if (!group)
+		append(&peers->items, &peers->count, peer);
+	for (size_t i = 0; group && i < members->count; i++)
+		append(&peers->items, &peers->count, &members->items[i]);
+}
+
+size_t bh_policy_add_group(struct bh_policy *p, const char *name)
+{
+	p->groups = add_item(p->groups, p->group_count, sizeof(*p->groups));
+	p->groups[p->group_count].name = bh_strdup(name);
+	return p->group_count++;
+}
+
+void bh_policy_add_member(struct bh_policy *p, size_t group, const struct bh_policy_peer *member)
+{
+	add_peer(p, &p->groups[group].peers, member);
 }
 
 void bh_policy_add_from(struct bh_policy *p, size_t rule, const struct bh_policy_peer *from)
 {
-	add_peer(&p->rules[rule].from, from);
+	add_peer(p, &p->rules[rule].from, from);
 }
 
 void bh_policy_add_to(struct bh_policy *p, size_t rule, const struct bh_policy_peer *to)
 {
-	add_peer(&p->rules[rule].to, to);
+	add_peer(p, &p->rules[rule].to, to);
+}
+
+const struct bh_policy_except *bh_policy_except(struct bh_policy *p, const struct bh_prefix *items,
+						size_t count)
+{
+	if (count == 0)
+		return NULL;
+	struct bh_policy_except *except = bh_calloc(1, sizeof(*except) + count * sizeof(*items));
+
+	except->count = count;
+	memcpy(except->items, items, count * sizeof(*items));
+	p->excepts = add_item(p->excepts, p->except_count, sizeof(*p->excepts));
+	p->excepts[p->except_count++] = except;
+	return except;
+}
+
+bool bh_policy_prefix_holds(const struct bh_policy_peer *peer, const struct bh_addr *addr)
+{
+	const struct bh_policy_except *except = peer->except;
+
+	for (size_t i = 0; except != NULL && i < except->count; i++)
+		if (bh_prefix_contains(&except->items[i], addr))
+			return false;
+	return bh_prefix_contains(&peer->prefix, addr);
 }
 
 size_t bh_policy_add_rule(struct bh_policy *p, const struct bh_policy_peer *from,
@@ -127,8 +233,8 @@ size_t bh_policy_add_rule(struct bh_policy *p, const struct bh_policy_peer *from
 {
 	p->rules = add_item(p->rules, p->rule_count, sizeof(*p->rules));
 	struct bh_policy_rule *rule = &p->rules[p->rule_count];
-	add_peer(&rule->from, from);
-	add_peer(&rule->to, to);
+	add_peer(p, &rule->from, from);
+	add_peer(p, &rule->to, to);
 	rule->comment = comment != NULL ? bh_strdup(comment) : NULL;
 	return p->rule_count++;
 }
@@ -150,8 +256,17 @@ void bh_policy_add_edge(struct bh_policy *p, size_t rule, uint64_t id)
 	r->edges[r->edge_count++] = id;
 }
 
-void bh_policy_peer_text(const struct bh_policy *p, const struct bh_policy_peer *peer, char *out,
-			 size_t size)
+static void put_except(struct bh_buffer *out, const struct bh_policy_except *except)
+{
+	char text[BH_PREFIX_TEXT];
+
+	for (size_t i = 0; i < except->count; i++)
+		bh_buffer_printf(out, "%s%s", i > 0 ? ", " : " except ",
+				 bh_prefix_format(&except->items[i], text));
+}
+
+void bh_policy_put_peer(struct bh_buffer *out, const struct bh_policy *p,
+			const struct bh_policy_peer *peer)
 {
 	static const char *const words[] = { [BH_POLICY_HOST] = "host",
 					     [BH_POLICY_WORLD] = "world",
@@ -160,13 +275,72 @@ void bh_policy_peer_text(const struct bh_policy *p, const struct bh_policy_peer 
 	char text[BH_PREFIX_TEXT];
 
 	if (peer->kind == BH_POLICY_WORKLOAD)
-		bh_copy_text(out, size, p->workloads[peer->workload].name);
+		bh_buffer_puts(out, p->workloads[peer->workload].name);
+	else if (peer->kind == BH_POLICY_GROUP)
+		bh_buffer_puts(out, p->groups[peer->group].name);
 	else if (peer->kind == BH_POLICY_PREFIX)
-		bh_copy_text(out, size, bh_prefix_format(&peer->prefix, text));
+		bh_buffer_puts(out, bh_prefix_format(&peer->prefix, text));
 	else if (peer->kind == BH_POLICY_DNS)
-		snprintf(out, size, "dns:%s", peer->name);
+		bh_buffer_printf(out, "dns:%s", peer->name);
 	else
-		bh_copy_text(out, size, words[peer->kind]);
+		bh_buffer_puts(out, words[peer->kind]);
+	if (peer->except != NULL)
+		put_except(out, peer->except);
+}
+
+void bh_policy_peer_text(const struct bh_policy *p, const struct bh_policy_peer *peer, char *out,
+			 size_t size)
+{
+	struct bh_buffer text = { 0 };
+
+	bh_policy_put_peer(&text, p, peer);
+	bh_copy_text(out, size, text.data);
+	bh_buffer_free(&text);
+}
+
+const char *bh_policy_rank_text(const struct bh_policy_rule *rule)
+{
+	static const char *const texts[BH_RANKS] = { "", "deny ", "platform ", "platform deny " };
+
+	return texts[rule->rank];
+}
+
+const char *bh_policy_ends_text(const struct bh_policy_rule *rule)
+{
+	static const char *const texts[] = {
+		[BH_AT_BOTH] = "", [BH_AT_EGRESS] = "  at egress", [BH_AT_INGRESS] = "  at ingress"
+	};
+
+	return texts[rule->ends];
+}
+
+bool bh_policy_rule_is_at(const struct bh_policy_rule *rule, enum bh_side side)
+{
+	return rule->ends == BH_AT_BOTH ||
+	       rule->ends == (side == BH_EGRESS ? BH_AT_EGRESS : BH_AT_INGRESS);
+}
+
+void bh_policy_set_rank(struct bh_policy *p, size_t rule, uint8_t rank)
+{
+	p->rules[rule].rank = rank;
+	p->denies = p->denies || bh_rank_denies(rank);
+	if (rank > p->top_rank)
+		p->top_rank = rank;
+}
+
+void bh_policy_set_ends(struct bh_policy *p, size_t rule, uint8_t ends)
+{
+	p->rules[rule].ends = ends;
+	p->one_sided = p->one_sided || ends != BH_AT_BOTH;
+}
+
+void bh_policy_set_default(struct bh_policy *p, size_t workload, enum bh_side side, uint8_t value)
+{
+	uint8_t *defaults =
+		workload == BH_ALL_WORKLOADS ? p->defaults : p->workloads[workload].defaults;
+
+	defaults[side] = value;
+	p->has_open = p->has_open || value == BH_DEFAULT_ALLOW;
 }
 
 bool bh_policy_rule_has_port(const struct bh_policy *p, size_t rule, uint8_t proto, uint16_t port)
@@ -182,11 +356,12 @@ bool bh_policy_rule_has_port(const struct bh_policy *p, size_t rule, uint8_t pro
 static void put_peers(struct bh_buffer *out, const struct bh_policy *p,
 		      const struct bh_policy_peers *peers)
 {
-	char peer[300];
+	const struct bh_policy_peer *items = peers->written != NULL ? peers->written : peers->items;
+	size_t count = peers->written != NULL ? peers->written_count : peers->count;
 
-	for (size_t i = 0; i < peers->count; i++) {
-		bh_policy_peer_text(p, &peers->items[i], peer, sizeof(peer));
-		bh_buffer_printf(out, "%s%s", i > 0 ? ", " : "", peer);
+	for (size_t i = 0; i < count; i++) {
+		bh_buffer_puts(out, i > 0 ? ", " : "");
+		bh_policy_put_peer(out, p, &items[i]);
 	}
 }
 
@@ -195,6 +370,7 @@ void bh_policy_rule_text(const struct bh_policy *p, size_t rule, char *out, size
 	const struct bh_policy_rule *r = &p->rules[rule];
 	struct bh_buffer text = { 0 };
 
+	bh_buffer_puts(&text, bh_policy_rank_text(r));
 	put_peers(&text, p, &r->from);
 	bh_buffer_puts(&text, " → ");
 	put_peers(&text, p, &r->to);
@@ -205,6 +381,7 @@ void bh_policy_rule_text(const struct bh_policy *p, size_t rule, char *out, size
 		bh_buffer_printf(&text, "%s%s", i > 0 ? ", " : " ",
 				 bh_policy_port_format(&r->ports[i], port));
 	}
+	bh_buffer_puts(&text, bh_policy_ends_text(r));
 	bh_copy_text(out, size, text.data);
 	bh_buffer_free(&text);
 }

@@ -10,19 +10,37 @@
 #include "bulkhead/address.h"
 #include "bulkhead/edge.h"
 #include "bulkhead/error.h"
+#include "bulkhead/ruleset.h"
 #include "bulkhead/verdict.h"
+
+enum bh_label_test {
+	BH_LABEL_IN,	 /* it is set, to one of the values */
+	BH_LABEL_NOT_IN, /* it is not set, or to none of them */
+	BH_LABEL_EXISTS,
+	BH_LABEL_ABSENT,
+};
 
 struct bh_policy_label {
 	char *key;
-	char *value;
+	uint8_t test;  /* enum bh_label_test */
+	char **values; /* of IN and NOT_IN, one at least */
+	size_t value_count;
 };
 
 struct bh_map;
 
+/* What becomes of that which no rule speaks of. */
+enum bh_policy_default {
+	BH_DEFAULT_UNSAID, /* of a workload: whatever holds for all; for all: deny */
+	BH_DEFAULT_ALLOW,
+	BH_DEFAULT_DENY,
+};
+
 struct bh_policy_workload {
 	char *name;			/* as rules refer to it */
-	struct bh_policy_label *labels; /* all must be equal */
+	struct bh_policy_label *labels; /* all must hold; several may be of one key */
 	size_t label_count;
+	uint8_t defaults[2]; /* enum bh_policy_default, by side */
 	int line;
 };
 
@@ -36,30 +54,59 @@ enum bh_policy_peer_kind {
 	/* As a destination alone: addresses outside that the rule's workload was given when it
 	 * asked for the name. */
 	BH_POLICY_DNS,
+	BH_POLICY_GROUP, /* as it is written alone: what is evaluated are its members */
+};
+
+/* Parts of a prefix that a peer leaves out. */
+struct bh_policy_except {
+	size_t count;
+	struct bh_prefix items[];
 };
 
 struct bh_policy_peer {
-	uint8_t kind;		 /* enum bh_policy_peer_kind */
-	size_t workload;	 /* index, for BH_POLICY_WORKLOAD */
-	struct bh_prefix prefix; /* for BH_POLICY_PREFIX */
+	uint8_t kind; /* enum bh_policy_peer_kind */
+	union {
+		size_t workload; /* index, for BH_POLICY_WORKLOAD */
+		size_t group;	 /* index, for BH_POLICY_GROUP */
+	};
+	struct bh_prefix prefix;	       /* for BH_POLICY_PREFIX */
+	const struct bh_policy_except *except; /* for BH_POLICY_PREFIX: bh_policy_except()'s; NULL:
+						  nothing */
 	const char *name; /* for BH_POLICY_DNS: bh_policy_name()'s; "*.example" all below it */
 };
 
-/* "8080/tcp", "8000-8100/tcp", "icmp/8" (type), "gre". */
+/* "8080/tcp", "8000-8100/tcp", "icmp/8" (type), "gre", "any". */
 struct bh_policy_port {
-	uint8_t proto;
+	uint8_t proto;	/* or BH_ANY_PROTOCOL */
 	uint16_t first; /* for ICMP and ICMPv6 the type; 0–0 for protocols without ports */
 	uint16_t last;
 };
 
-/* One end of a rule: one peer at least. */
+/* One end of a rule, or a group: one peer at least. */
 struct bh_policy_peers {
-	struct bh_policy_peer *items;
+	struct bh_policy_peer *items; /* members in the place of groups */
 	size_t count;
+	struct bh_policy_peer *written; /* with groups as groups; NULL: there are none */
+	size_t written_count;
+};
+
+struct bh_policy_group {
+	char *name;
+	struct bh_policy_peers peers;
+	int line;
+};
+
+/* At which end a rule is judged. */
+enum bh_policy_ends {
+	BH_AT_BOTH,
+	BH_AT_EGRESS,  /* where it is sent from */
+	BH_AT_INGRESS, /* where it is received */
 };
 
 /* Stands for every pair of a source and a destination, on each of its ports. */
 struct bh_policy_rule {
+	uint8_t rank; /* enum bh_rank: allow or deny, the application's or the platform's */
+	uint8_t ends; /* enum bh_policy_ends */
 	struct bh_policy_peers from;
 	struct bh_policy_peers to;
 	struct bh_policy_port *ports;
@@ -74,11 +121,20 @@ struct bh_policy_rule {
 struct bh_policy {
 	struct bh_policy_workload *workloads;
 	size_t workload_count;
+	struct bh_policy_group *groups; /* of those that stand before it, and of other peers */
+	size_t group_count;
 	struct bh_policy_rule *rules;
 	size_t rule_count;
 	uint8_t deny;	      /* enum bh_deny_action */
+	uint8_t defaults[2];  /* enum bh_policy_default, by side */
+	uint8_t top_rank;     /* of any rule */
+	bool denies;	      /* some rule does */
+	bool one_sided;	      /* some rule is judged at one end alone */
+	bool has_open;	      /* somebody's default is to allow */
 	struct bh_map *names; /* bh_policy_name() */
-	char *header;	      /* comment at the top; NULL: none */
+	struct bh_policy_except **excepts;
+	size_t except_count;
+	char *header; /* comment at the top; NULL: none */
 };
 
 struct bh_policy *bh_policy_new(void);
@@ -103,13 +159,36 @@ char *bh_policy_print_json(const struct bh_policy *policy);
  * hexadecimal digits. */
 void bh_policy_revision(const struct bh_policy *policy, char out[65]);
 
-/* One line a rule: "web, cron → api  8080/tcp"; out holds what fits. */
+/* One line a rule: "web, cron → api  8080/tcp", "platform deny web → db  any  at ingress"; out
+ * holds what fits. */
 void bh_policy_rule_text(const struct bh_policy *policy, size_t rule, char *out, size_t size);
 void bh_policy_peer_text(const struct bh_policy *policy, const struct bh_policy_peer *peer,
 			 char *out, size_t size);
+/* The same, whole. */
+struct bh_buffer;
+void bh_policy_put_peer(struct bh_buffer *out, const struct bh_policy *policy,
+			const struct bh_policy_peer *peer);
 
 /* The policy's own copy of a name or pattern (dns_name.h): the same one for the same text. */
 const char *bh_policy_name(struct bh_policy *policy, const char *text);
+/* The policy's own copy of these prefixes; NULL where count is 0. */
+const struct bh_policy_except *bh_policy_except(struct bh_policy *policy,
+						const struct bh_prefix *items, size_t count);
+/* Whether an address is in the prefix, and in none of its exceptions. */
+bool bh_policy_prefix_holds(const struct bh_policy_peer *peer, const struct bh_addr *addr);
+static inline bool bh_rank_denies(uint8_t rank)
+{
+	return rank % 2 != 0;
+}
+static inline bool bh_rank_is_platform(uint8_t rank)
+{
+	return rank >= BH_RANK_PLATFORM_ALLOW;
+}
+/* Around the pairs and ports of a rule: "platform deny ", " at ingress". */
+const char *bh_policy_rank_text(const struct bh_policy_rule *rule);
+const char *bh_policy_ends_text(const struct bh_policy_rule *rule);
+/* Whether the rule is judged at that end. */
+bool bh_policy_rule_is_at(const struct bh_policy_rule *rule, enum bh_side side);
 /* Whether it speaks of this destination port; of ICMP: type * 256 + code. */
 bool bh_policy_rule_has_port(const struct bh_policy *policy, size_t rule, uint8_t proto,
 			     uint16_t port);
@@ -120,8 +199,20 @@ bool bh_policy_speaks_of(const struct bh_policy *policy, const char *name);
 
 /* Adding, for proposals. Returns the index. */
 size_t bh_policy_add_workload(struct bh_policy *policy, const char *name);
+/* The label is to have this value. */
 void bh_policy_add_label(struct bh_policy *policy, size_t workload, const char *key,
 			 const char *value);
+/* Returns the label's index in the workload; values are then added to it. test: enum bh_label_test.
+ */
+size_t bh_policy_add_test(struct bh_policy *policy, size_t workload, const char *key, uint8_t test);
+void bh_policy_add_value(struct bh_policy *policy, size_t workload, size_t label,
+			 const char *value);
+bool bh_policy_label_holds(const struct bh_policy_label *label, const char *value);
+/* Members are added with bh_policy_add_member(), one at least, before a rule speaks of the group.
+ */
+size_t bh_policy_add_group(struct bh_policy *policy, const char *name);
+void bh_policy_add_member(struct bh_policy *policy, size_t group,
+			  const struct bh_policy_peer *member);
 size_t bh_policy_add_rule(struct bh_policy *policy, const struct bh_policy_peer *from,
 			  const struct bh_policy_peer *to, const char *comment);
 /* Further peers of a rule's ends. */
@@ -130,6 +221,12 @@ void bh_policy_add_to(struct bh_policy *policy, size_t rule, const struct bh_pol
 void bh_policy_add_port(struct bh_policy *policy, size_t rule, uint8_t proto, uint16_t first,
 			uint16_t last);
 void bh_policy_add_edge(struct bh_policy *policy, size_t rule, uint64_t id);
+void bh_policy_set_rank(struct bh_policy *policy, size_t rule, uint8_t rank);
+void bh_policy_set_ends(struct bh_policy *policy, size_t rule, uint8_t ends);
+#define BH_ALL_WORKLOADS SIZE_MAX
+/* workload: its index, or BH_ALL_WORKLOADS. value: enum bh_policy_default. */
+void bh_policy_set_default(struct bh_policy *policy, size_t workload, enum bh_side side,
+			   uint8_t value);
 
 /* What differs: calls line('+' or '-', text) for workloads and rules (pairs and ports compared one
  * by one) that only `to` or only `from` has, in a stable order; returns how many. Either may be

@@ -6,8 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bulkhead/ruleset.h"
+#include "grow.h"
 #include "nearest.h"
 #include "protocol.h"
+
+#define ANY "any"
 
 static bool is_icmp(uint8_t proto)
 {
@@ -18,6 +22,10 @@ char *bh_policy_port_format(const struct bh_policy_port *port, char out[BH_POLIC
 {
 	char name[BH_PROTOCOL_TEXT];
 
+	if (port->proto == BH_ANY_PROTOCOL) {
+		snprintf(out, BH_POLICY_PORT_TEXT, ANY);
+		return out;
+	}
 	bh_protocol_format(port->proto, name);
 	if (is_icmp(port->proto))
 		snprintf(out, BH_POLICY_PORT_TEXT, "%s/%u", name, port->first);
@@ -65,7 +73,8 @@ static bool parse_name(const char *text, struct bh_policy_port *port)
 	if (length >= sizeof(name))
 		return false;
 	snprintf(name, sizeof(name), "%.*s", (int)length, text);
-	if (!bh_protocol_parse(name, &port->proto) || bh_protocol_has_ports(port->proto))
+	if (!bh_protocol_parse(name, &port->proto) || bh_protocol_has_ports(port->proto) ||
+	    port->proto == BH_ANY_PROTOCOL)
 		return false;
 	text += length;
 	if (!is_icmp(port->proto))
@@ -79,6 +88,10 @@ static bool parse_name(const char *text, struct bh_policy_port *port)
 bool bh_policy_port_parse(const char *text, struct bh_policy_port *port)
 {
 	*port = (struct bh_policy_port) { 0 };
+	if (strcmp(text, ANY) == 0) {
+		port->proto = BH_ANY_PROTOCOL;
+		return true;
+	}
 	/* A number with nothing behind it is a protocol by number. */
 	if (strchr("0123456789", text[0]) != NULL && strchr(text, '/') != NULL)
 		return parse_numbers(text, port);
@@ -99,6 +112,12 @@ bool bh_policy_port_nearest(const char *text, char out[BH_POLICY_PORT_TEXT])
 	char left[16], right[16] = "";
 	int used = 0;
 
+	static const char *const any[] = { ANY };
+
+	if (bh_nearest(text, any, 1) != NULL) {
+		bh_copy_text(out, BH_POLICY_PORT_TEXT, ANY);
+		return true;
+	}
 	if (sscanf(text, "%15[^/]%n/%15[^/]", left, &used, right) < 1)
 		return false;
 	bool numbers = left[strspn(left, "0123456789-")] == '\0';
@@ -122,5 +141,6 @@ bool bh_policy_port_matches(const struct bh_policy_port *port, uint8_t proto, ui
 {
 	uint16_t stated = bh_policy_port_number(proto, number);
 
-	return port->proto == proto && stated >= port->first && stated <= port->last;
+	return port->proto == BH_ANY_PROTOCOL ||
+	       (port->proto == proto && stated >= port->first && stated <= port->last);
 }

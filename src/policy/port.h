@@ -11,8 +11,8 @@
 
 /* What stands in a message where something else was found. */
 #define BH_POLICY_PORT_EXPECTED                                                                    \
-	"a port such as 8080/tcp, 8000-8100/tcp, icmp/8 (a type) or gre (a protocol without "      \
-	"ports)"
+	"a port such as 8080/tcp, 8000-8100/tcp, icmp/8 (a type), gre (a protocol without ports) " \
+	"or any"
 
 char *bh_policy_port_format(const struct bh_policy_port *port, char out[BH_POLICY_PORT_TEXT]);
 bool bh_policy_port_parse(const char *text, struct bh_policy_port *port);

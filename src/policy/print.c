@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
 #include "buffer.h"
 #include "edge_id.h"
 #include "port.h"
@@ -125,6 +126,80 @@ static size_t put_comma(struct bh_buffer *out, size_t line)
 	return out->length;
 }
 
+/* How the values of a document are written. */
+struct script {
+	void (*put_text)(struct bh_buffer *out, const char *text);
+	size_t (*put_comma)(struct bh_buffer *out, size_t line);
+	const char *quote; /* around the keys that are ours */
+};
+
+/* One alone as it is, several as a list. */
+static void put_values(struct bh_buffer *out, const struct script *script,
+		       const struct bh_policy_label *label)
+{
+	size_t line = out->length;
+
+	bh_buffer_puts(out, label->value_count != 1 ? "[" : "");
+	for (size_t i = 0; i < label->value_count; i++) {
+		if (i > 0)
+			line = script->put_comma(out, line);
+		script->put_text(out, label->values[i]);
+	}
+	bh_buffer_puts(out, label->value_count != 1 ? "]" : "");
+}
+
+static void put_test(struct bh_buffer *out, const struct script *script,
+		     const struct bh_policy_label *label)
+{
+	static const char *const words[] = { [BH_LABEL_IN] = "in",
+					     [BH_LABEL_NOT_IN] = "not",
+					     [BH_LABEL_EXISTS] = "exists",
+					     [BH_LABEL_ABSENT] = "exists" };
+
+	bh_buffer_printf(out, "%s%s%s: ", script->quote, words[label->test], script->quote);
+	if (label->test == BH_LABEL_IN || label->test == BH_LABEL_NOT_IN)
+		put_values(out, script, label);
+	else
+		bh_buffer_puts(out, label->test == BH_LABEL_EXISTS ? "true" : "false");
+}
+
+static bool is_value(const struct bh_policy_label *label)
+{
+	return label->test == BH_LABEL_IN && label->value_count == 1;
+}
+
+/* What is asked of the label from this index on; returns the index of the next label's. */
+static size_t put_tests(struct bh_buffer *out, const struct script *script,
+			const struct bh_policy_workload *w, size_t label)
+{
+	size_t end = label + 1;
+
+	while (end < w->label_count && strcmp(w->labels[end].key, w->labels[label].key) == 0)
+		end++;
+	script->put_text(out, w->labels[label].key);
+	bh_buffer_puts(out, ": ");
+	if (end == label + 1 && is_value(&w->labels[label])) {
+		script->put_text(out, w->labels[label].values[0]);
+		return end;
+	}
+	for (size_t i = label; i < end; i++) {
+		bh_buffer_puts(out, i > label ? ", " : "{");
+		put_test(out, script, &w->labels[i]);
+	}
+	bh_buffer_puts(out, "}");
+	return end;
+}
+
+static const struct script yaml = { put_text, put_comma, "" };
+
+static size_t put_label(struct bh_buffer *out, const struct bh_policy_workload *w, size_t label)
+{
+	bh_buffer_puts(out, "    ");
+	label = put_tests(out, &yaml, w, label);
+	bh_buffer_puts(out, "\n");
+	return label;
+}
+
 static void put_workloads(struct bh_buffer *out, const struct bh_policy *p)
 {
 	bh_buffer_puts(out, p->workload_count > 0 ? "workloads:\n" : "workloads: {}\n");
@@ -134,33 +209,69 @@ static void put_workloads(struct bh_buffer *out, const struct bh_policy *p)
 		bh_buffer_puts(out, "  ");
 		put_text(out, w->name);
 		bh_buffer_puts(out, ":\n");
-		for (size_t j = 0; j < w->label_count; j++) {
-			bh_buffer_puts(out, "    ");
-			put_text(out, w->labels[j].key);
-			bh_buffer_puts(out, ": ");
-			put_text(out, w->labels[j].value);
-			bh_buffer_puts(out, "\n");
-		}
+		for (size_t j = 0; j < w->label_count;)
+			j = put_label(out, w, j);
 	}
 }
 
-/* One alone as it is, several as a list. */
-static void put_peers(struct bh_buffer *out, const struct bh_policy *p,
+static void put_excepting(struct bh_buffer *out, const struct script *script,
+			  const struct bh_policy_peer *peer)
+{
+	char text[BH_PREFIX_TEXT];
+	size_t line = out->length;
+
+	bh_buffer_printf(out, "{%scidr%s: ", script->quote, script->quote);
+	script->put_text(out, bh_prefix_format(&peer->prefix, text));
+	bh_buffer_printf(out, ", %sexcept%s: [", script->quote, script->quote);
+	for (size_t i = 0; i < peer->except->count; i++) {
+		if (i > 0)
+			line = script->put_comma(out, line);
+		script->put_text(out, bh_prefix_format(&peer->except->items[i], text));
+	}
+	bh_buffer_puts(out, "]}");
+}
+
+static void put_peer(struct bh_buffer *out, const struct script *script, const struct bh_policy *p,
+		     const struct bh_policy_peer *peer)
+{
+	char text[BH_PEER_NAME + 8];
+
+	if (peer->except != NULL) {
+		put_excepting(out, script, peer);
+		return;
+	}
+	bh_policy_peer_text(p, peer, text, sizeof(text));
+	script->put_text(out, text);
+}
+
+/* As they were written: one alone as it is, several as a list. */
+static void put_peers(struct bh_buffer *out, const struct script *script, const struct bh_policy *p,
 		      const struct bh_policy_peers *peers)
 {
+	const struct bh_policy_peer *items = peers->written != NULL ? peers->written : peers->items;
+	size_t count = peers->written != NULL ? peers->written_count : peers->count;
 	size_t line = out->length;
-	char peer[300];
 
-	if (peers->count != 1)
-		bh_buffer_puts(out, "[");
-	for (size_t i = 0; i < peers->count; i++) {
+	bh_buffer_puts(out, count != 1 ? "[" : "");
+	for (size_t i = 0; i < count; i++) {
 		if (i > 0)
-			line = put_comma(out, line);
-		bh_policy_peer_text(p, &peers->items[i], peer, sizeof(peer));
-		put_text(out, peer);
+			line = script->put_comma(out, line);
+		put_peer(out, script, p, &items[i]);
 	}
-	if (peers->count != 1)
-		bh_buffer_puts(out, "]");
+	bh_buffer_puts(out, count != 1 ? "]" : "");
+}
+
+static void put_groups(struct bh_buffer *out, const struct bh_policy *p)
+{
+	if (p->group_count > 0)
+		bh_buffer_puts(out, "groups:\n");
+	for (size_t i = 0; i < p->group_count; i++) {
+		bh_buffer_puts(out, "  ");
+		put_text(out, p->groups[i].name);
+		bh_buffer_puts(out, ": ");
+		put_peers(out, &yaml, p, &p->groups[i].peers);
+		bh_buffer_puts(out, "\n");
+	}
 }
 
 /* Other programs than ours would read 12 digits as a number, and 11 with an "e" among them. */
@@ -188,6 +299,66 @@ static void put_edges(struct bh_buffer *out, const struct bh_policy_rule *r)
 	bh_buffer_puts(out, "]\n");
 }
 
+static bool says_default(const uint8_t defaults[2])
+{
+	return defaults[BH_EGRESS] != BH_DEFAULT_UNSAID ||
+	       defaults[BH_INGRESS] != BH_DEFAULT_UNSAID;
+}
+
+/* "egress: allow, ingress: deny", what is said of it, each behind `before` but the first. */
+static void put_sides(struct bh_buffer *out, const struct script *script, const uint8_t defaults[2],
+		      const char *before)
+{
+	static const char *const names[] = { [BH_EGRESS] = "egress", [BH_INGRESS] = "ingress" };
+	static const char *const actions[] = {
+		[BH_DEFAULT_ALLOW] = "allow", [BH_DEFAULT_DENY] = "deny"
+	};
+	bool any = false;
+
+	for (uint8_t side = BH_EGRESS; side <= BH_INGRESS; side++) {
+		if (defaults[side] == BH_DEFAULT_UNSAID)
+			continue;
+		bh_buffer_printf(out, "%s%s%s%s: ", any ? before : "", script->quote, names[side],
+				 script->quote);
+		script->put_text(out, actions[defaults[side]]);
+		any = true;
+	}
+}
+
+static bool has_defaults(const struct bh_policy *p)
+{
+	for (size_t i = 0; i < p->workload_count; i++)
+		if (says_default(p->workloads[i].defaults))
+			return true;
+	return false;
+}
+
+static void put_defaults(struct bh_buffer *out, const struct bh_policy *p)
+{
+	bool some = has_defaults(p), all = says_default(p->defaults);
+
+	if (!some && !all)
+		return;
+	bh_buffer_puts(out, all ? "defaults:\n  " : "defaults:\n");
+	put_sides(out, &yaml, p->defaults, "\n  ");
+	bh_buffer_puts(out, all ? "\n" : "");
+	bh_buffer_puts(out, some ? "  workloads:\n" : "");
+	for (size_t i = 0; i < p->workload_count; i++) {
+		if (!says_default(p->workloads[i].defaults))
+			continue;
+		bh_buffer_puts(out, "    ");
+		put_text(out, p->workloads[i].name);
+		bh_buffer_puts(out, ": {");
+		put_sides(out, &yaml, p->workloads[i].defaults, ", ");
+		bh_buffer_puts(out, "}\n");
+	}
+}
+
+static const char *side_of(const struct bh_policy_rule *r)
+{
+	return r->ends == BH_AT_EGRESS ? "egress" : "ingress";
+}
+
 /* bare: what it says, and no more. */
 static void put_rule(struct bh_buffer *out, const struct bh_policy *p,
 		     const struct bh_policy_rule *r, bool bare)
@@ -197,14 +368,20 @@ static void put_rule(struct bh_buffer *out, const struct bh_policy *p,
 	if (!bare && r->comment != NULL)
 		put_comment(out, "  ", r->comment);
 	bh_buffer_puts(out, "  - from: ");
-	put_peers(out, p, &r->from);
+	put_peers(out, &yaml, p, &r->from);
 	bh_buffer_puts(out, "\n    to: ");
-	put_peers(out, p, &r->to);
+	put_peers(out, &yaml, p, &r->to);
 	bh_buffer_puts(out, "\n    ports: [");
 	for (size_t i = 0; i < r->port_count; i++)
 		bh_buffer_printf(out, "%s%s", i > 0 ? ", " : "",
 				 bh_policy_port_format(&r->ports[i], port));
 	bh_buffer_puts(out, "]\n");
+	if (bh_rank_denies(r->rank))
+		bh_buffer_puts(out, "    action: deny\n");
+	if (bh_rank_is_platform(r->rank))
+		bh_buffer_puts(out, "    tier: platform\n");
+	if (r->ends != BH_AT_BOTH)
+		bh_buffer_printf(out, "    side: %s\n", side_of(r));
 	if (!bare && r->edge_count > 0)
 		put_edges(out, r);
 }
@@ -218,6 +395,8 @@ static char *print(const struct bh_policy *p, bool bare)
 	bh_buffer_printf(&out, "bulkhead-policy: 1\ndeny: %s\n",
 			 p->deny == BH_DROP ? "drop" : "reject");
 	put_workloads(&out, p);
+	put_groups(&out, p);
+	put_defaults(&out, p);
 	bh_buffer_puts(&out, p->rule_count > 0 ? "rules:\n" : "rules: []\n");
 	for (size_t i = 0; i < p->rule_count; i++)
 		put_rule(&out, p, &p->rules[i], bare);
@@ -258,31 +437,34 @@ static void put_json(struct bh_buffer *out, const char *text)
 	bh_buffer_puts(out, "\"");
 }
 
+static size_t put_json_comma(struct bh_buffer *out, size_t line)
+{
+	bh_buffer_puts(out, ", ");
+	return line;
+}
+
+static const struct script json = { put_json, put_json_comma, "\"" };
+
 static void put_json_workload(struct bh_buffer *out, const struct bh_policy_workload *w)
 {
 	bh_buffer_puts(out, "\t\t");
 	put_json(out, w->name);
-	for (size_t i = 0; i < w->label_count; i++) {
+	for (size_t i = 0; i < w->label_count;) {
 		bh_buffer_puts(out, i > 0 ? ", " : ": {");
-		put_json(out, w->labels[i].key);
-		bh_buffer_puts(out, ": ");
-		put_json(out, w->labels[i].value);
+		i = put_tests(out, &json, w, i);
 	}
 	bh_buffer_puts(out, "}");
 }
 
-static void put_json_peers(struct bh_buffer *out, const struct bh_policy *p,
-			   const struct bh_policy_peers *peers)
+static void put_json_groups(struct bh_buffer *out, const struct bh_policy *p)
 {
-	char peer[300];
-
-	bh_buffer_puts(out, peers->count != 1 ? "[" : "");
-	for (size_t i = 0; i < peers->count; i++) {
-		bh_policy_peer_text(p, &peers->items[i], peer, sizeof(peer));
-		bh_buffer_puts(out, i > 0 ? ", " : "");
-		put_json(out, peer);
+	for (size_t i = 0; i < p->group_count; i++) {
+		bh_buffer_puts(out, i > 0 ? ",\n\t\t" : "\t\"groups\": {\n\t\t");
+		put_json(out, p->groups[i].name);
+		bh_buffer_puts(out, ": ");
+		put_peers(out, &json, p, &p->groups[i].peers);
 	}
-	bh_buffer_puts(out, peers->count != 1 ? "]" : "");
+	bh_buffer_puts(out, p->group_count > 0 ? "\n\t},\n" : "");
 }
 
 static void put_json_rule(struct bh_buffer *out, const struct bh_policy *p,
@@ -291,18 +473,46 @@ static void put_json_rule(struct bh_buffer *out, const struct bh_policy *p,
 	char port[BH_POLICY_PORT_TEXT], id[BH_EDGE_ID_TEXT];
 
 	bh_buffer_puts(out, "\t\t{\"from\": ");
-	put_json_peers(out, p, &r->from);
+	put_peers(out, &json, p, &r->from);
 	bh_buffer_puts(out, ", \"to\": ");
-	put_json_peers(out, p, &r->to);
+	put_peers(out, &json, p, &r->to);
 	bh_buffer_puts(out, ", \"ports\": [");
 	for (size_t i = 0; i < r->port_count; i++)
 		bh_buffer_printf(out, "%s\"%s\"", i > 0 ? ", " : "",
 				 bh_policy_port_format(&r->ports[i], port));
 	bh_buffer_puts(out, "]");
+	if (bh_rank_denies(r->rank))
+		bh_buffer_puts(out, ", \"action\": \"deny\"");
+	if (bh_rank_is_platform(r->rank))
+		bh_buffer_puts(out, ", \"tier\": \"platform\"");
+	if (r->ends != BH_AT_BOTH)
+		bh_buffer_printf(out, ", \"side\": \"%s\"", side_of(r));
 	for (size_t i = 0; i < r->edge_count; i++)
 		bh_buffer_printf(out, "%s\"%s\"", i > 0 ? ", " : ", \"edges\": [",
 				 bh_edge_id_format(r->edges[i], id));
 	bh_buffer_puts(out, r->edge_count > 0 ? "]}" : "}");
+}
+
+static void put_json_defaults(struct bh_buffer *out, const struct bh_policy *p)
+{
+	bool some = has_defaults(p), all = says_default(p->defaults), any = false;
+
+	if (!some && !all)
+		return;
+	bh_buffer_puts(out, "\t\"defaults\": {");
+	put_sides(out, &json, p->defaults, ", ");
+	bh_buffer_puts(out, !some ? "" : all ? ", \"workloads\": {" : "\"workloads\": {");
+	for (size_t i = 0; i < p->workload_count; i++) {
+		if (!says_default(p->workloads[i].defaults))
+			continue;
+		bh_buffer_puts(out, any ? ", " : "");
+		put_json(out, p->workloads[i].name);
+		bh_buffer_puts(out, ": {");
+		put_sides(out, &json, p->workloads[i].defaults, ", ");
+		bh_buffer_puts(out, "}");
+		any = true;
+	}
+	bh_buffer_puts(out, some ? "}},\n" : "},\n");
 }
 
 char *bh_policy_print_json(const struct bh_policy *p)
@@ -317,6 +527,8 @@ char *bh_policy_print_json(const struct bh_policy *p)
 		put_json_workload(&out, &p->workloads[i]);
 	}
 	bh_buffer_puts(&out, p->workload_count > 0 ? "\n\t},\n" : "},\n");
+	put_json_groups(&out, p);
+	put_json_defaults(&out, p);
 	bh_buffer_puts(&out, "\t\"rules\": [");
 	for (size_t i = 0; i < p->rule_count; i++) {
 		bh_buffer_puts(&out, i > 0 ? ",\n" : "\n");

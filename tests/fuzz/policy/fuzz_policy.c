@@ -84,15 +84,34 @@ static void check_json(const struct bh_policy *policy)
 
 /* --- questions -------------------------------------------------------------------------------- */
 
-/* Labels of an endpoint that the policy's workload selects. */
+/* Labels of an endpoint that the policy's workload selects, unless what it asks contradicts itself
+ * or asks for more than this. */
 static const char *label_of(const void *labels, const char *key)
 {
 	const struct bh_policy_workload *w = labels;
 
-	for (size_t i = 0; i < w->label_count; i++)
-		if (strcmp(w->labels[i].key, key) == 0)
-			return w->labels[i].value;
+	for (size_t i = 0; i < w->label_count; i++) {
+		const struct bh_policy_label *l = &w->labels[i];
+
+		if (strcmp(l->key, key) == 0 && l->test == BH_LABEL_IN)
+			return l->values[0];
+		if (strcmp(l->key, key) == 0 && l->test == BH_LABEL_EXISTS)
+			return "set";
+	}
 	return NULL;
+}
+
+/* Whether it stands for what meet() makes of it without fail. */
+static bool is_plain(const struct bh_policy *policy, const struct bh_policy_peer *end)
+{
+	if (end->kind != BH_POLICY_WORKLOAD)
+		return end->except == NULL;
+	const struct bh_policy_workload *w = &policy->workloads[end->workload];
+	for (size_t i = 0; i < w->label_count; i++)
+		if (w->labels[i].test != BH_LABEL_IN ||
+		    (i > 0 && strcmp(w->labels[i].key, w->labels[i - 1].key) == 0))
+			return false;
+	return true;
 }
 
 static void fill_peer(struct bh_peer *peer, uint8_t kind, const char *name)
@@ -144,29 +163,56 @@ static uint16_t number_of(const struct bh_policy_port *port)
 	return icmp ? (uint16_t)(port->first << 8) : port->first;
 }
 
-/* What a rule says of a pair is allowed; with an end that nobody knows it never is. */
+/* What a rule says of a pair is decided so, or by a rule of a higher rank. */
+static void check_decided(const struct bh_policy *policy, const struct bh_policy_rule *rule,
+			  const struct bh_question *q)
+{
+	struct bh_answer answer;
+
+	bh_policy_evaluate(policy, q, &answer);
+	if (rule->ends != BH_AT_BOTH)
+		return;
+	if (answer.rule < 0 || (size_t)answer.rule >= policy->rule_count)
+		fail("a rule does not decide what it says", answer.reason);
+	uint8_t rank = policy->rules[answer.rule].rank;
+	uint8_t verdict = bh_rank_denies(rank) ? BH_DENY : BH_ALLOW;
+	if (rank < rule->rank || answer.verdict != verdict)
+		fail("a rule decides otherwise than it says", answer.reason);
+}
+
+/* Nobody has a right by who he may be; what passes by default passes. */
+static void check_unknown(const struct bh_policy *policy, const struct bh_question *q)
+{
+	struct bh_answer answer;
+
+	bh_policy_evaluate(policy, q, &answer);
+	if (answer.verdict == BH_ALLOW
+		    ? !policy->has_open || policy->denies || answer.rule >= 0
+		    : answer.verdict != BH_UNCERTAIN || (!answer.blocked && !policy->has_open))
+		fail("nobody was given a right", answer.reason);
+}
+
 static void ask(const struct bh_policy *policy, const struct bh_policy_rule *rule,
 		const struct bh_policy_peer *source, const struct bh_policy_peer *destination)
 {
 	struct bh_peer from, to, unknown;
 	struct bh_question q = { .proto = rule->ports[0].proto,
 				 .port = number_of(&rule->ports[0]) };
-	struct bh_answer answer;
 
 	meet(policy, source, &from, &q.src);
 	meet(policy, destination, &to, &q.dst);
-	bh_policy_evaluate(policy, &q, &answer);
-	if (answer.verdict != BH_ALLOW || answer.rule < 0 ||
-	    (size_t)answer.rule >= policy->rule_count)
-		fail("a rule does not allow what it says", answer.reason);
+	bool met = bh_policy_peer_matches(policy, source, &q.src) &&
+		   bh_policy_peer_matches(policy, destination, &q.dst);
+	if (!met && is_plain(policy, source) && is_plain(policy, destination))
+		fail("a peer is not whom it says", from.name);
+	if (met)
+		check_decided(policy, rule, &q);
 	fill_peer(&unknown, BH_PEER_UNRESOLVED, "10.0.0.1");
 	if (source->kind == BH_POLICY_WORKLOAD)
 		q.dst.peer = &unknown;
 	else
 		q.src.peer = &unknown;
-	bh_policy_evaluate(policy, &q, &answer);
-	if (answer.verdict != BH_UNCERTAIN || !answer.blocked || answer.reason[0] == '\0')
-		fail("nobody was given a right", answer.reason);
+	check_unknown(policy, &q);
 }
 
 static void ask_pairs(const struct bh_policy *policy, const struct bh_policy_rule *rule)

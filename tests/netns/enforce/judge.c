@@ -130,20 +130,25 @@ static struct bh_policy *read_policy(const char *path)
 static void write_permit(FILE *out, const struct bh_permit *p)
 {
 	static const char *const kinds[] = { "peer", "net", "host", "world" };
+	static const char *const ranks[BH_RANKS] = { "permit", "deny", "platform-permit",
+						     "platform-deny" };
 	char proto[BH_PROTOCOL_TEXT], prefix[BH_PREFIX_TEXT] = "";
 
 	if (p->kind == BH_PERMIT_PLACE)
 		return;
 	if (p->kind <= BH_PERMIT_PREFIX)
 		bh_prefix_format(&p->peer, prefix);
-	fprintf(out, "permit %s %s %u-%u %s\n", kinds[p->kind], bh_protocol_format(p->proto, proto),
+	fprintf(out, "%s %s %s %u-%u %s\n", ranks[p->rank], kinds[p->kind],
+		p->proto == BH_ANY_PROTOCOL ? "any" : bh_protocol_format(p->proto, proto),
 		p->port_first, p->port_last, prefix);
 }
 
 static void write_chain(FILE *out, const struct bh_chain *chain)
 {
-	fprintf(out, "chain %s %s %s %s\n", chain->workload, bh_side_name(chain->side),
-		bh_mode_name(chain->mode), chain->deny == BH_DROP ? "drop" : "reject");
+	fprintf(out, "chain %s %s %s %s%s%s\n", chain->workload, bh_side_name(chain->side),
+		bh_mode_name(chain->mode), chain->deny == BH_DROP ? "drop" : "reject",
+		chain->open[BH_EGRESS] ? " open-egress" : "",
+		chain->open[BH_INGRESS] ? " open-ingress" : "");
 	for (size_t i = 0; i < chain->permit_count; i++)
 		write_permit(out, &chain->permits[i]);
 }

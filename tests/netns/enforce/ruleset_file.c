@@ -40,9 +40,11 @@ static void read_chain(struct bh_ruleset *rules)
 	chain->side = strcmp(need("a side"), "egress") == 0 ? BH_EGRESS : BH_INGRESS;
 	must(bh_mode_parse(need("a mode"), &chain->mode), "a mode");
 	chain->deny = strcmp(need("an action"), "drop") == 0 ? BH_DROP : BH_REJECT;
+	for (const char *side = word(); side != NULL; side = word())
+		chain->open[strcmp(side, "open-egress") == 0 ? BH_EGRESS : BH_INGRESS] = true;
 }
 
-static void read_permit(struct bh_ruleset *rules)
+static void read_permit(struct bh_ruleset *rules, uint8_t rank)
 {
 	static const char *const kinds[] = { "peer", "net", "host", "world" };
 	const char *kind = need("a kind");
@@ -50,10 +52,15 @@ static void read_permit(struct bh_ruleset *rules)
 
 	must(rules->chain_count > 0, "a chain before its permissions");
 	struct bh_permit *permit = bh_chain_add_permit(&rules->chains[rules->chain_count - 1]);
+	permit->rank = rank;
 	while (permit->kind < 4 && strcmp(kinds[permit->kind], kind) != 0)
 		permit->kind++;
 	must(permit->kind < 4, kind);
-	must(bh_protocol_parse(need("a protocol"), &permit->proto), "a protocol");
+	const char *proto = need("a protocol");
+	if (strcmp(proto, "any") == 0)
+		permit->proto = BH_ANY_PROTOCOL;
+	else
+		must(bh_protocol_parse(proto, &permit->proto), "a protocol");
 	int got = sscanf(need("a port"), "%u-%u", &first, &last);
 	permit->port_first = (uint16_t)first;
 	permit->port_last = (uint16_t)(got == 2 ? last : first);
@@ -119,10 +126,15 @@ static void read_sensitive(struct bh_ruleset *rules)
 
 static void read_line(struct bh_ruleset *rules, char *line)
 {
+	static const char *const ranks[BH_RANKS] = { "permit", "deny", "platform-permit",
+						     "platform-deny" };
 	const char *what = strtok(line, " \n");
+	uint8_t rank = 0;
 
 	if (what == NULL || what[0] == '#')
 		return;
+	while (rank < BH_RANKS && strcmp(what, ranks[rank]) != 0)
+		rank++;
 	if (strcmp(what, "posture") == 0)
 		must(bh_posture_parse(need("a posture"), &rules->posture), "a posture");
 	else if (strcmp(what, "sensitive") == 0)
@@ -131,8 +143,8 @@ static void read_line(struct bh_ruleset *rules, char *line)
 		read_posture(rules);
 	else if (strcmp(what, "chain") == 0)
 		read_chain(rules);
-	else if (strcmp(what, "permit") == 0)
-		read_permit(rules);
+	else if (rank < BH_RANKS)
+		read_permit(rules, rank);
 	else if (strcmp(what, "bind") == 0)
 		read_binding(rules);
 	else if (strcmp(what, "port") == 0)

@@ -369,6 +369,100 @@ def packets_from(box, sniffer):
             if f[6:12] == frames.mac_bytes(box.mac) and f[12:14] == b"\x08\x00"]
 
 
+def with_ranks(rules, workload, side, lines, opened=""):
+    """What else a chain of the shop says: lines such as "deny peer tcp 5000 ADDRESS"."""
+    head = f"chain {workload} {side} enforce reject"
+    return rules.replace(head, "\n".join([head + opened, *lines]))
+
+
+def test_ranks_decide_in_their_order(w):
+    """Ports by the ranks that speak of them; the highest counts, whatever stands where."""
+    open_ports = {5000: ("permit",), 5002: ("permit", "platform-permit"), 5003: ("deny", "permit", "platform-permit")}
+    shut = {5001: ("permit", "deny"), 5004: ("platform-permit", "platform-deny", "permit"), 5005: ("deny",)}
+    lines = [f"{rank} {kind} tcp {port} {address}" for port, ranks in {**open_ports, **shut}.items()
+             for rank in ranks for kind, address in (("peer", w.b.ip), ("net", w.b.ip6 + "/128"))]
+    rules = with_ranks(shop(w, egress=[], ingress=["net any 0 0.0.0.0/0", "net any 0 ::/0"]), "web", "egress", lines)
+    with Test(w, rules) as t:
+        listeners = [w.b.listen(port) for port in (*open_ports, *shut)]
+        for address in (w.b.ip, w.b.ip6):
+            for port in open_ports:
+                assert w.a.reaches(address, port), f"{address} {port} is allowed"
+            expect("log", t.log.take(), [])
+            for port in shut:
+                expect(f"{address} {port}", w.a.connect(address, port), "refused")
+                expect(f"log {port}", t.log.prefixes(), {prefix(w, "DENY", "e", "web")})
+        del listeners
+
+
+def test_any_is_every_protocol(w):
+    rules = shop(w, egress=[f"net any 0 {w.b.ip}/32"], ingress=[f"net any 0 {w.a.ip}/32"])
+    with Test(w, with_ranks(rules, "web", "egress", [f"deny peer esp 0 {w.b.ip}"])) as t:
+        listener = w.b.listen(5000)
+        assert w.a.reaches(w.b.ip, 5000) and w.a.ping(w.b.ip)
+        sender, sniffer = w.a.raw(), w.b.raw()
+        for proto in (47, 50, 132):
+            sender.send(ether(w.b.mac, w.a.mac, 0x0800, ipv4(w.a.ip, w.b.ip, proto, b"x" * 16)))
+        time.sleep(SETTLE)
+        expect("protocols", {f[23] for f in packets_from(w.a, sniffer)} - {1, 6}, {47, 132})
+        expect_in("log", prefix(w, "DENY", "e", "web"), t.log.prefixes())
+        expect("IPv6", w.a.connect(w.b.ip6, 5000), "refused")
+        del listener
+
+
+def test_what_is_open_passes_but_for_what_is_denied(w):
+    rules = with_ranks(shop(w, egress=[], ingress=[]), "db", "ingress", [], " open-ingress")
+    rules = with_ranks(rules, "web", "egress", [f"deny peer tcp 5001 {w.b.ip}"], " open-egress")
+    with Test(w, rules) as t:
+        listeners = [w.b.listen(port) for port in (5000, 5001)]
+        assert w.a.reaches(w.b.ip, 5000) and w.a.reaches(w.b.ip6, 5001)
+        expect("log", t.log.take(), [])
+        expect("5001", w.a.connect(w.b.ip, 5001), "refused")
+        expect("log", t.log.prefixes(), {prefix(w, "DENY", "e", "web")})
+        expect("web receives nothing", w.b.connect(w.a.ip, 5000), "refused")
+        expect("log", t.log.prefixes(), {prefix(w, "DENY", "e", "db")})
+        del listeners
+
+
+def test_a_denied_orientation_leaves_the_other_alone(w):
+    """db may open nothing to web. What web opened to db before anybody watched goes on, whoever speaks first; what
+    is denied and not allowed the other way round ends."""
+    rules = shop(w)
+    rules = with_ranks(rules, "db", "egress", [f"deny net any 0 {a}" for a in (w.a.ip, w.a.ip6)])
+    rules = with_ranks(rules, "web", "ingress", [f"platform-deny net any 0 {a}" for a in (w.b.ip, w.b.ip6)])
+    for address, back in ((w.b.ip, w.a.ip), (w.b.ip6, w.a.ip6)):
+        near, far = open_connection(w.a, w.b, address, 5000)
+        forbidden = open_connection(w.b, w.a, back, 5002)
+        for pair in ((near, far), forbidden):
+            exchange(*pair)
+        time.sleep(SETTLE)
+        with Test(w, rules) as t:
+            exchange(far, near)
+            exchange(near, far)
+            expect("log", t.log.take(), [])
+            listener = w.a.listen(5003)
+            expect("db opens", w.b.connect(back, 5003), "refused")
+            expect("log", t.log.prefixes(), {prefix(w, "DENY", "e", "db")})
+            forbidden[0].send(b"more")
+            expect("log", t.log.prefixes(), {prefix(w, "DENY", "e", "db")})
+            del listener
+
+
+def test_an_open_side_keeps_what_came_that_way(w):
+    """By default db may be opened anything; by segments alone nobody can tell who opened a connection to it."""
+    rules = with_ranks(shop(w, egress=everywhere(w.b, "tcp 5000"), ingress=[]), "db", "ingress", [], " open-ingress")
+    rules = rules.replace("chain db egress enforce reject", "chain db egress enforce reject open-ingress")
+    near, far = open_connection(w.a, w.b, w.b.ip, 5000)
+    exchange(near, far)
+    time.sleep(SETTLE)
+    with Test(w, rules) as t:
+        exchange(far, near)
+        expect("log", t.log.take(), [])
+        listener = w.a.listen(5003)
+        expect("db opens", w.b.connect(w.a.ip, 5003), "refused")
+        expect("log", t.log.prefixes(), {prefix(w, "DENY", "e", "db")})
+        del listener
+
+
 def test_multicast_is_the_senders_matter(w):
     rules = shop(w, egress=["net udp 5353 224.0.0.0/4"], ingress=[])
     with Test(w, rules) as t:
@@ -1047,6 +1141,17 @@ def test_conflicting_bindings_are_taken_once(w):
         expect("verify", t.enforcer.verify()[0], 0)
 
 
+def ranked(w, mode):
+    """Of every rank what there is."""
+    lines = []
+    for head in (f"chain ranked-{mode} egress {mode} reject open-ingress", f"chain ranked-{mode} ingress {mode} reject"):
+        lines += [head] + [f"{rank} {permit}" for rank in ("permit", "deny", "platform-permit", "platform-deny")
+                           for permit in (f"peer tcp 22 {w.b.ip}", f"peer tcp 22 {w.b.ip6}", "net tcp 1-9 10.0.0.0/8",
+                                          "net any 0 10.0.0.0/8", "net any 0 fd00::/8", f"peer any 0 {w.b.ip}",
+                                          "host tcp 53", "host any 0", "world tcp 80", "world icmp 8", "world any 0")]
+    return lines
+
+
 def everything(w):
     """A ruleset that uses every kind of object."""
     return shop(w, posture="audit", deny="drop", egress=everywhere(w.b, "tcp 5000") + [
@@ -1056,7 +1161,7 @@ def everything(w):
         "net 50 0 fd00::/8", "host tcp 53", "host icmp 8", "host icmpv6 128", "host gre 0",
         "world tcp 443", "world icmp 8", "world icmpv6 128", "world gre 0"],
         more=job(w, "audit") + routed(w) + chains("idle", mode="learn") + chains("staged", mode="stage1") +
-        ["sensitive 22 5432"])
+        [line for mode in ("learn", "audit", "stage1", "enforce") for line in ranked(w, mode)] + ["sensitive 22 5432"])
 
 
 def plain_text(listing):

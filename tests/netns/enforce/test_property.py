@@ -25,18 +25,49 @@ def random_ports(rng):
         last = min(first + rng.choice((0, 0, 0, 1, 3)), PORTS[-1])
         text = str(first) if first == last else f"{first}-{last}"
         ports.append(f"{text}/{rng.choice(('tcp', 'udp'))}")
+    if rng.random() < 0.1:
+        ports.append("any")
     return "[" + ", ".join(sorted(set(ports))) + "]"
 
 
+GROUPS = {"ours": "[web, db]", "networks": "[192.0.2.0/24, 'fd79::/64']", "all": "[ours, job]"}
+OUTSIDE = ("'host'", "'world'", "192.0.2.0/24", "10.0.0.0/8", "0.0.0.0/0", "'fd79::/64'", "'::/0'", "10.77.0.0/24",
+           "networks", "{cidr: 0.0.0.0/0, except: [192.0.2.0/25, 10.0.0.0/8]}",
+           "{cidr: '::/0', except: ['fd79::/64']}")
+
+
+def random_defaults(rng):
+    def said():
+        return ", ".join(f"{side}: {rng.choice(('allow', 'deny'))}" for side in ("egress", "ingress")
+                         if rng.random() < 0.5)
+    some = [f"{name}: {{{words}}}" for name in WORKLOADS if rng.random() < 0.3 and (words := said())]
+    parts = [part for part in (said(), f"workloads: {{{', '.join(some)}}}" if some else "") if part]
+    return [f"defaults: {{{', '.join(parts)}}}"] if parts else []
+
+
+def random_rule(rng, strict):
+    """strict: of any rank, at one end or both."""
+    ends = [rng.choice(WORKLOADS + ("ours", "all")), rng.choice(WORKLOADS + ("ours", "all") + OUTSIDE)]
+    ours, more = ends[1] in WORKLOADS + ("ours", "all"), ""
+    first = rng.random() < 0.5
+    if strict:
+        more += f", action: {rng.choice(('allow', 'deny'))}, tier: {rng.choice(('application', 'platform'))}"
+        if rng.random() < 0.3:
+            near, far = ("egress", "ingress") if first else ("ingress", "egress")
+            more += f", side: {rng.choice((near, far)) if ours else near}"
+    if not first:
+        ends.reverse()
+    return f"  - {{from: {ends[0]}, to: {ends[1]}, ports: {random_ports(rng)}{more}}}"
+
+
 def random_policy(rng):
+    """Half of them only allow, at both ends, as most policies do."""
+    strict = rng.random() < 0.5
     lines = ["bulkhead-policy: 1", "workloads:"]
     lines += [f"  {name}: {{app: {name}}}" for name in WORKLOADS]
-    outside = ("host", "world", "192.0.2.0/24", "10.0.0.0/8", "0.0.0.0/0", "fd79::/64", "::/0", "10.77.0.0/24")
-    rules = []
-    for _ in range(rng.randint(0, 8)):
-        ends = [rng.choice(WORKLOADS), rng.choice(WORKLOADS + outside)]
-        rng.shuffle(ends)
-        rules.append(f"  - {{from: '{ends[0]}', to: '{ends[1]}', ports: {random_ports(rng)}}}")
+    lines += ["groups:"] + [f"  {name}: {members}" for name, members in GROUPS.items()]
+    lines += random_defaults(rng) if strict else []
+    rules = [random_rule(rng, strict) for _ in range(rng.randint(0, 8))]
     return "\n".join(lines + (["rules:"] + rules if rules else ["rules: []"])) + "\n"
 
 

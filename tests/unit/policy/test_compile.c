@@ -537,7 +537,24 @@ static struct bh_policy_port random_port(void)
 	return p;
 }
 
-static struct bh_policy_peer random_peer(const struct bh_policy *policy)
+/* Of a prefix that the address is in: up to two parts of it. */
+static const struct bh_policy_except *
+random_except(struct bh_policy *policy, const struct bh_prefix *prefix, struct bh_addr addr)
+{
+	uint8_t bits = (uint8_t)(bh_addr_size(addr.family) * 8);
+	struct bh_prefix parts[2];
+	size_t count = 0;
+
+	for (unsigned i = random_below(3); i > 0; i--) {
+		addr.bytes[bits / 8 - 1] ^= (uint8_t)random_below(16);
+		parts[count] = bh_prefix_of(&addr, bits - (uint8_t)random_below(4));
+		count += parts[count].length > prefix->length &&
+			 bh_prefix_contains(prefix, &parts[count].addr);
+	}
+	return bh_policy_except(policy, parts, count);
+}
+
+static struct bh_policy_peer random_peer(struct bh_policy *policy)
 {
 	static const uint8_t others[] = { BH_POLICY_HOST, BH_POLICY_WORLD, BH_POLICY_METADATA,
 					  BH_POLICY_MULTICAST };
@@ -551,16 +568,62 @@ static struct bh_policy_peer random_peer(const struct bh_policy *policy)
 
 		peer.kind = BH_POLICY_PREFIX;
 		peer.prefix = bh_prefix_of(&addr, one_in(8) ? 0 : bits - (uint8_t)random_below(9));
+		peer.except = random_except(policy, &peer.prefix, addr);
+	} else if (policy->group_count > 0 && one_in(2)) {
+		peer.kind = BH_POLICY_GROUP;
+		peer.group = random_below((unsigned)policy->group_count);
 	} else {
 		peer.kind = others[random_below(4)];
 	}
 	return peer;
 }
 
+static void random_test(struct bh_policy *policy, size_t workload, const char *key)
+{
+	static const char *const values[] = { "0", "1" };
+	uint8_t test = one_in(2) ? (uint8_t)BH_LABEL_IN : (uint8_t)random_below(4);
+	size_t label = bh_policy_add_test(policy, workload, key, test);
+	unsigned first = random_below(2);
+
+	if (test != BH_LABEL_IN && test != BH_LABEL_NOT_IN)
+		return;
+	bh_policy_add_value(policy, workload, label, values[first]);
+	if (one_in(4))
+		bh_policy_add_value(policy, workload, label, values[1 - first]);
+}
+
+static void random_groups(struct bh_policy *policy)
+{
+	char name[8];
+
+	for (unsigned i = 0, count = random_below(3); i < count; i++) {
+		snprintf(name, sizeof(name), "g%u", i);
+		size_t group = bh_policy_add_group(policy, name);
+		do {
+			struct bh_policy_peer member = random_peer(policy);
+
+			/* Of groups those before it alone. */
+			if (member.kind != BH_POLICY_GROUP || member.group != group)
+				bh_policy_add_member(policy, group, &member);
+		} while (policy->groups[group].peers.count == 0 || one_in(2));
+	}
+}
+
+static void random_defaults(struct bh_policy *policy)
+{
+	for (size_t i = 0; i <= policy->workload_count; i++)
+		for (uint8_t side = BH_EGRESS; side <= BH_INGRESS; side++)
+			if (one_in(4))
+				bh_policy_set_default(
+					policy, i < policy->workload_count ? i : BH_ALL_WORKLOADS,
+					side, one_in(2) ? BH_DEFAULT_ALLOW : BH_DEFAULT_DENY);
+}
+
+/* Half of them allow alone, at both ends, as most policies do. */
 static struct bh_policy *random_policy(void)
 {
 	static const char *const keys[] = { "a", "b", "c" };
-	static const char *const values[] = { "0", "1" };
+	bool strict = one_in(2);
 	struct bh_policy *policy = bh_policy_new();
 	char name[8];
 
@@ -568,11 +631,11 @@ static struct bh_policy *random_policy(void)
 		snprintf(name, sizeof(name), "p%u", i);
 		size_t workload = bh_policy_add_workload(policy, name);
 		unsigned first = random_below(3);
-		bh_policy_add_label(policy, workload, keys[first], values[random_below(2)]);
+		random_test(policy, workload, keys[first]);
 		if (one_in(2))
-			bh_policy_add_label(policy, workload, keys[(first + 1) % 3],
-					    values[random_below(2)]);
+			random_test(policy, workload, keys[(first + 1) % 3]);
 	}
+	random_groups(policy);
 	for (unsigned i = 0, count = random_below(40); i < count; i++) {
 		struct bh_policy_peer from = random_peer(policy), to = random_peer(policy);
 		size_t rule = bh_policy_add_rule(policy, &from, &to, NULL);
@@ -589,7 +652,15 @@ static struct bh_policy *random_policy(void)
 			struct bh_policy_port p = random_port();
 			bh_policy_add_port(policy, rule, p.proto, p.first, p.last);
 		}
+		if (one_in(8))
+			bh_policy_add_port(policy, rule, BH_ANY_PROTOCOL, 0, 0);
+		if (strict && one_in(2))
+			bh_policy_set_rank(policy, rule, (uint8_t)random_below(BH_RANKS));
+		if (strict && one_in(4))
+			bh_policy_set_ends(policy, rule, (uint8_t)random_below(3));
 	}
+	if (strict)
+		random_defaults(policy);
 	return policy;
 }
 
@@ -608,8 +679,8 @@ static struct host *random_host(const struct bh_policy *policy)
 		char name[8], labels[16], addr[32];
 
 		snprintf(name, sizeof(name), "w%u", workload);
-		snprintf(labels, sizeof(labels), "a=%u b=%u c=%u", bits & 1, bits >> 1 & 1,
-			 bits >> 2 & 1);
+		snprintf(labels, sizeof(labels), "a=%u b=%u %s%u", bits & 1, bits >> 1 & 1,
+			 one_in(4) ? "d=" : "c=", bits >> 2 & 1);
 		snprintf(addr, sizeof(addr), "10.0.0.%u", i);
 		size_t e = add_endpoint(h, one_in(8) ? "" : name, modes[workload], labels, 0, addr);
 		snprintf(addr, sizeof(addr), "fd00::%x", i);
@@ -696,7 +767,8 @@ static bool is_behind_unmanaged(const struct end *other)
 static bool permit_matches(const struct bh_permit *p, uint8_t side, const struct end *other,
 			   uint8_t proto, uint16_t number)
 {
-	if (p->proto != proto || number < p->port_first || number > p->port_last)
+	if (p->proto != BH_ANY_PROTOCOL &&
+	    (p->proto != proto || number < p->port_first || number > p->port_last))
 		return false;
 	switch (p->kind) {
 	case BH_PERMIT_PEER:
@@ -709,7 +781,8 @@ static bool permit_matches(const struct bh_permit *p, uint8_t side, const struct
 		return false;
 	default:
 		return is_behind_unmanaged(other) &&
-		       !(side == BH_EGRESS && other->kind == BH_PEER_METADATA);
+		       (bh_rank_denies(p->rank) || side != BH_EGRESS ||
+			other->kind != BH_PEER_METADATA);
 	}
 }
 
@@ -736,9 +809,13 @@ static uint8_t side_refuses(const struct bh_ruleset *rules, const struct end *se
 	if (chain == NULL)
 		return BH_LEARN;
 	assert_int_equal(chain->side, side);
+	int rank = -1;
 	for (size_t i = 0; i < chain->permit_count; i++)
-		if (permit_matches(&chain->permits[i], side, other, proto, number))
-			return BH_LEARN;
+		if (chain->permits[i].rank > rank &&
+		    permit_matches(&chain->permits[i], side, other, proto, number))
+			rank = chain->permits[i].rank;
+	if (rank >= 0 ? !bh_rank_denies((uint8_t)rank) : chain->open[side])
+		return BH_LEARN;
 	if (chain->mode != BH_STAGE1)
 		return chain->mode;
 	return bh_is_sensitive(&rules->sensitive, proto, number) || is_behind_unmanaged(other)
@@ -747,7 +824,9 @@ static uint8_t side_refuses(const struct bh_ruleset *rules, const struct end *se
 }
 
 struct tally {
-	size_t asked, blocked, audited, allowed;
+	size_t asked, blocked, audited;
+	size_t allowed, denied; /* by a rule */
+	size_t passed;		/* by default */
 };
 
 static void compare_one(const struct host *h, const struct bh_ruleset *rules, struct tally *tally)
@@ -786,7 +865,10 @@ static void compare_one(const struct host *h, const struct bh_ruleset *rules, st
 	tally->asked++;
 	tally->blocked += blocked;
 	tally->audited += audited;
-	tally->allowed += answer.rule >= 0;
+	tally->allowed += answer.verdict == BH_ALLOW && answer.rule >= 0;
+	tally->denied += answer.verdict == BH_DENY && answer.rule >= 0;
+	tally->passed += answer.verdict == BH_ALLOW && answer.rule < 0 &&
+			 chain_of(rules, &src, BH_EGRESS) != NULL;
 }
 
 static void ruleset_and_evaluator_agree(void **state)
@@ -806,15 +888,26 @@ static void ruleset_and_evaluator_agree(void **state)
 		free(h);
 		bh_policy_free(policy);
 	}
-	print_message("%zu questions: %zu allowed by a rule, %zu blocked, %zu audited\n",
-		      tally.asked, tally.allowed, tally.blocked, tally.audited);
+	print_message("%zu questions: %zu allowed and %zu denied by a rule, %zu passed by default, "
+		      "%zu blocked, %zu audited\n",
+		      tally.asked, tally.allowed, tally.denied, tally.passed, tally.blocked,
+		      tally.audited);
 	/* A test that met one outcome only would have tested nothing. */
 	assert_true(tally.asked > 100000);
 	assert_true(tally.blocked > tally.asked / 20 && tally.audited > tally.asked / 20);
-	assert_true(tally.allowed > tally.asked / 50);
+	assert_true(tally.allowed > tally.asked / 50 && tally.denied > tally.asked / 50);
+	assert_true(tally.passed > tally.asked / 50);
 }
 
-/* The same policy, with a rule for each pair. */
+static void copy_label(struct bh_policy *out, size_t workload, const struct bh_policy_label *from)
+{
+	size_t label = bh_policy_add_test(out, workload, from->key, from->test);
+
+	for (size_t i = 0; i < from->value_count; i++)
+		bh_policy_add_value(out, workload, label, from->values[i]);
+}
+
+/* The same policy, with a rule for each pair, and without groups. */
 static struct bh_policy *spelt_out(const struct bh_policy *policy)
 {
 	struct bh_policy *out = bh_policy_new();
@@ -824,8 +917,12 @@ static struct bh_policy *spelt_out(const struct bh_policy *policy)
 
 		bh_policy_add_workload(out, w->name);
 		for (size_t j = 0; j < w->label_count; j++)
-			bh_policy_add_label(out, i, w->labels[j].key, w->labels[j].value);
+			copy_label(out, i, &w->labels[j]);
+		for (uint8_t side = BH_EGRESS; side <= BH_INGRESS; side++)
+			bh_policy_set_default(out, i, side, w->defaults[side]);
 	}
+	for (uint8_t side = BH_EGRESS; side <= BH_INGRESS; side++)
+		bh_policy_set_default(out, BH_ALL_WORKLOADS, side, policy->defaults[side]);
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct bh_policy_rule *r = &policy->rules[i];
 
@@ -836,6 +933,8 @@ static struct bh_policy *spelt_out(const struct bh_policy *policy)
 			for (size_t j = 0; j < r->port_count; j++)
 				bh_policy_add_port(out, rule, r->ports[j].proto, r->ports[j].first,
 						   r->ports[j].last);
+			bh_policy_set_rank(out, rule, r->rank);
+			bh_policy_set_ends(out, rule, r->ends);
 		}
 	}
 	return out;

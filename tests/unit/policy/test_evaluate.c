@@ -274,27 +274,122 @@ static bool is_right(const struct row *row, const struct bh_answer *a)
 	       a->audited == (strchr(row->flags, 'a') != NULL) && a->reason[0] != '\0';
 }
 
-static void truth_table(void **state)
+static void check_table(const char *text, const struct row *table, size_t count)
 {
-	struct bh_policy *policy = load(document);
+	struct bh_policy *policy = load(text);
 	int wrong = 0;
 
-	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (size_t i = 0; i < count; i++) {
 		struct end ends[2];
 		struct bh_answer a;
 
-		ask(policy, &rows[i], ends, &a);
-		if (is_right(&rows[i], &a))
+		ask(policy, &table[i], ends, &a);
+		if (is_right(&table[i], &a))
 			continue;
 		wrong++;
 		print_error("row %zu, %s → %s: verdict %d, rule %d, %s, side %d, blocked %d, "
 			    "audited %d: %s\n",
-			    i, rows[i].src, rows[i].dst, a.verdict, a.rule + 1,
+			    i, table[i].src, table[i].dst, a.verdict, a.rule + 1,
 			    a.workload != NULL ? a.workload : "nobody", a.side, a.blocked,
 			    a.audited, a.reason);
 	}
 	assert_int_equal(wrong, 0);
+	bh_policy_free(policy);
+}
+
+static void truth_table(void **state)
+{
+	(void)state;
+	check_table(document, rows, sizeof(rows) / sizeof(rows[0]));
+}
+
+static const char strict[] =
+	"bulkhead-policy: 1\n"
+	"workloads: {web: {app: web}, api: {app: api}, db: {app: db}, job: {app: job}}\n"
+	"groups: {back: [api, db]}\n"
+	"defaults:\n"
+	"  egress: allow\n"
+	"  workloads: {web: {ingress: allow}, job: {egress: deny}}\n"
+	"rules:\n"
+	"  - {from: api, to: db, ports: [5432/tcp]}\n"					 /* 1 */
+	"  - {from: api, to: back, ports: [5432/tcp, 22/tcp], action: deny}\n"		 /* 2 */
+	"  - {from: api, to: db, ports: [22/tcp], tier: platform}\n"			 /* 3 */
+	"  - {from: web, to: [db, world], ports: [any], action: deny, tier: platform}\n" /* 4 */
+	"  - {from: web, to: db, ports: [80/tcp]}\n"					 /* 5 */
+	"  - {from: job, to: api, ports: [80/tcp], side: egress}\n"			 /* 6 */
+	"  - {from: job, to: db, ports: [80/tcp], side: ingress}\n"			 /* 7 */
+	"  - {from: api, to: {cidr: 198.51.100.0/24, except: [198.51.100.128/25]},\n"	 /* 8 */
+	"     ports: [82/tcp], action: deny}\n";
+
+#define DEFAULT NOBODYS
+
+static const struct row strict_rows[] = {
+	/* Of one tier denials count, and the platform's before the application's. */
+	{ "W api+enforce", "W db", tcp, 5432, 0, BH_DENY, 2, "api", BH_EGRESS, "b" },
+	{ "W api+audit", "W db+enforce", tcp, 5432, 0, BH_DENY, 2, "db", BH_INGRESS, "ab" },
+	{ "W api+enforce", "W db", tcp, 22, 0, ALLOW(3) },
+	{ "W api+enforce", "W api", tcp, 22, 0, BH_DENY, 2, "api", BH_EGRESS, "b" },
+	{ "W web", "W db+enforce", tcp, 80, 0, BH_DENY, 4, "db", BH_INGRESS, "b" },
+	{ "W web+enforce", "W db", icmp, 8 << 8, 0, BH_DENY, 4, "web", BH_EGRESS, "b" },
+	{ "W web+stage1", "W db", tcp, 80, 0, BH_DENY, 4, "web", BH_EGRESS, "a" },
+	/* What is kept from the world is kept from the metadata service. */
+	{ "W web+enforce", "A 203.0.113.7", tcp, 443, 0, BH_DENY, 4, "web", BH_EGRESS, "b" },
+	{ "W web+enforce", "M", tcp, 80, 0, BH_DENY, 4, "web", BH_EGRESS, "b" },
+	/* What no rule speaks of, at each end. */
+	{ "W api+enforce", "A 203.0.113.7", tcp, 443, 0, DEFAULT },
+	{ "W api+enforce", "W web+enforce", tcp, 81, 0, DEFAULT },
+	{ "W db+enforce", "W api+enforce", tcp, 81, 0, BH_DENY, 0, "api", BH_INGRESS, "b" },
+	{ "W db+enforce", "W api", tcp, 81, 0, BH_DENY, 0, "api", BH_INGRESS, "" },
+	{ "W job+enforce", "A 203.0.113.7", tcp, 1, 0, BH_DENY, 0, "job", BH_EGRESS, "b" },
+	{ "A 203.0.113.7", "W web+enforce", tcp, 80, 0, DEFAULT },
+	{ "A 203.0.113.7", "W db+enforce", tcp, 80, 0, BH_DENY, 0, "db", BH_INGRESS, "b" },
+	/* Rules of one end say nothing at the other. */
+	{ "W job+enforce", "W api+audit", tcp, 80, 0, BH_DENY, 0, "api", BH_INGRESS, "a" },
+	{ "W job+audit", "W db+enforce", tcp, 80, 0, BH_DENY, 0, "job", BH_EGRESS, "a" },
+	{ "A 203.0.113.7", "W job", tcp, 80, 0, BH_DENY, 0, "job", BH_INGRESS, "" },
+	/* Exceptions are left out of denials too. */
+	{ "W api", "A 198.51.100.1", tcp, 82, 0, BH_DENY, 8, "api", BH_EGRESS, "" },
+	{ "W api", "A 198.51.100.200", tcp, 82, 0, DEFAULT },
+	/* Either orientation suffices, each judged whole. */
+	{ "W db+enforce", "W api+enforce", tcp, 40000, 22, ALLOW(3) },
+	{ "W db+enforce", "W api+enforce", tcp, 40000, 5432, BH_DENY, 0, "api", BH_INGRESS, "b" },
+	{ "W db+enforce", "W web+enforce", tcp, 40000, 80, DEFAULT },
+	/* Who is not known may be one of those that a rule denies. */
+	{ "W api+enforce", "? 10.0.0.9", tcp, 9, 0, BH_UNCERTAIN, 0, NULL, BH_EGRESS, "" },
+	{ "W api+enforce", "D dns:a.example", tcp, 82, 0, BH_UNCERTAIN, 0, NULL, BH_EGRESS, "" },
+	{ "W api+enforce", "D dns:a.example", tcp, 83, 0, DEFAULT },
+	{ "W db+enforce", "D dns:a.example", tcp, 82, 0, DEFAULT },
+};
+
+static void ranks_defaults_and_ends(void **state)
+{
+	(void)state;
+	check_table(strict, strict_rows, sizeof(strict_rows) / sizeof(strict_rows[0]));
+}
+
+static void denials_and_defaults_have_reasons(void **state)
+{
+	static const struct {
+		struct row row;
+		const char *reason;
+	} said[] = {
+		{ { "W api+stage1", "W db", tcp, 5432, 0 },
+		  "rule 2: deny api → db 5432/tcp; stage 1: refused, as the port is sensitive" },
+		{ { "W web", "M", tcp, 80, 0 }, "rule 4: platform deny web → world any" },
+		{ { "W job", "W web", tcp, 1, 0 }, "no rule lets job open 1/tcp to web" },
+		{ { "W api", "W web", tcp, 1, 0 },
+		  "no rule speaks of it, and what no rule speaks of passes there" },
+	};
+	struct bh_policy *policy = load(strict);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
+		struct end ends[2];
+		struct bh_answer a;
+
+		ask(policy, &said[i].row, ends, &a);
+		assert_string_equal(a.reason, said[i].reason);
+	}
 	bh_policy_free(policy);
 }
 
@@ -479,6 +574,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(truth_table),
+		cmocka_unit_test(ranks_defaults_and_ends),
+		cmocka_unit_test(denials_and_defaults_have_reasons),
 		cmocka_unit_test(reasons_are_in_words),
 		cmocka_unit_test(long_names_leave_the_reason_whole),
 		cmocka_unit_test(names_are_what_was_asked_for),

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
 #include "buffer.h"
 #include "grow.h"
 #include "policy.h"
@@ -52,6 +53,13 @@ static void assert_same_peer(struct bh_policy_peer a, struct bh_policy_peer b)
 {
 	assert_true(same_text(a.name, b.name));
 	a.name = b.name = NULL;
+	assert_int_equal(a.except != NULL, b.except != NULL);
+	if (a.except != NULL) {
+		assert_int_equal(a.except->count, b.except->count);
+		assert_memory_equal(a.except->items, b.except->items,
+				    a.except->count * sizeof(a.except->items[0]));
+	}
+	a.except = b.except = NULL;
 	assert_memory_equal(&a, &b, sizeof(a));
 }
 
@@ -81,7 +89,10 @@ static void assert_same_workload(const struct bh_policy_workload *a,
 	assert_int_equal(a->label_count, b->label_count);
 	for (size_t i = 0; i < a->label_count; i++) {
 		assert_string_equal(a->labels[i].key, b->labels[i].key);
-		assert_string_equal(a->labels[i].value, b->labels[i].value);
+		assert_int_equal(a->labels[i].test, b->labels[i].test);
+		assert_int_equal(a->labels[i].value_count, b->labels[i].value_count);
+		for (size_t j = 0; j < a->labels[i].value_count; j++)
+			assert_string_equal(a->labels[i].values[j], b->labels[i].values[j]);
 	}
 }
 
@@ -93,6 +104,11 @@ static void assert_same_policy(const struct bh_policy *a, const struct bh_policy
 	assert_int_equal(a->rule_count, b->rule_count);
 	for (size_t i = 0; i < a->workload_count; i++)
 		assert_same_workload(&a->workloads[i], &b->workloads[i]);
+	assert_int_equal(a->group_count, b->group_count);
+	for (size_t i = 0; i < a->group_count; i++) {
+		assert_string_equal(a->groups[i].name, b->groups[i].name);
+		assert_same_peers(&a->groups[i].peers, &b->groups[i].peers);
+	}
 	for (size_t i = 0; i < a->rule_count; i++)
 		assert_same_rule(&a->rules[i], &b->rules[i]);
 }
@@ -255,7 +271,7 @@ static void every_part_is_read(void **state)
 	assert_int_equal(p->workload_count, 2);
 	assert_int_equal(p->workloads[0].line, 5);
 	assert_string_equal(p->workloads[0].labels[1].key, "tier");
-	assert_string_equal(p->workloads[0].labels[1].value, "1");
+	assert_string_equal(p->workloads[0].labels[1].values[0], "1");
 	assert_int_equal(p->rule_count, 3);
 	assert_string_equal(p->rules[0].comment, "seen daily");
 	assert_int_equal(p->rules[0].line, 9);
@@ -303,6 +319,187 @@ static void ends_may_be_lists(void **state)
 	p = parse(one);
 	printed = assert_round_trip(p);
 	assert_non_null(strstr(printed, "  - from: web\n    to: world\n"));
+	bh_policy_free(p);
+	free(printed);
+}
+
+static void labels_are_asked_in_several_ways(void **state)
+{
+	static const char text[] =
+		"bulkhead-policy: 1\ndeny: reject\nworkloads:\n  front:\n    app: web\n"
+		"    tier: {in: [front, edge], not: old}\n    canary: {exists: false}\n"
+		"    owner: {exists: true, not: [\"\", nobody]}\n    zone: {not: b}\nrules: []\n";
+	static const char same[] = "{bulkhead-policy: 1, workloads: {a: {app: {in: web}, "
+				   "b: {in: [c]}}}, rules: []}";
+	struct bh_policy *p = parse(text);
+	char *printed = assert_round_trip(p), *json = bh_policy_print_json(p);
+
+	(void)state;
+	assert_string_equal(printed, text);
+	assert_non_null(strstr(json, "\"front\": {\"app\": \"web\", \"tier\": {\"in\": "
+				     "[\"front\", \"edge\"], \"not\": \"old\"}, \"canary\": "
+				     "{\"exists\": false}, "));
+	assert_int_equal(p->workloads[0].label_count, 7);
+	bh_policy_free(p);
+	free(printed);
+	free(json);
+	p = parse(same);
+	printed = assert_round_trip(p);
+	assert_non_null(strstr(printed, "  a:\n    app: web\n    b: c\n"));
+	bh_policy_free(p);
+	free(printed);
+}
+
+/* As in Kubernetes, none of the values has also who does not have the label. */
+static void labels_hold_or_do_not(void **state)
+{
+	static const struct {
+		const char *test;
+		bool unset, empty, a, b;
+	} cases[] = {
+		{ "a", false, false, true, false },
+		{ "{in: [a, b]}", false, false, true, true },
+		{ "{in: \"\"}", false, true, false, false },
+		{ "{not: a}", true, true, false, true },
+		{ "{not: [a, b]}", true, true, false, false },
+		{ "{exists: true}", false, true, true, true },
+		{ "{exists: false}", true, false, false, false },
+	};
+	char text[200];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(text, sizeof(text),
+			 "{bulkhead-policy: 1, workloads: {w: {k: %s}}, rules: []}", cases[i].test);
+		struct bh_policy *p = parse(text);
+		const struct bh_policy_label *label = &p->workloads[0].labels[0];
+
+		assert_int_equal(bh_policy_label_holds(label, NULL), cases[i].unset);
+		assert_int_equal(bh_policy_label_holds(label, ""), cases[i].empty);
+		assert_int_equal(bh_policy_label_holds(label, "a"), cases[i].a);
+		assert_int_equal(bh_policy_label_holds(label, "b"), cases[i].b);
+		bh_policy_free(p);
+	}
+}
+
+static void groups_are_written_and_their_members_meant(void **state)
+{
+	static const char text[] =
+		"bulkhead-policy: 1\ndeny: reject\nworkloads:\n  web:\n    app: web\n"
+		"  api:\n    app: api\n"
+		"groups:\n  all: [web, api]\n  office: [192.0.2.0/24, host]\n"
+		"  both: [all, web]\n"
+		"rules:\n  - from: office\n    to: all\n    ports: [22/tcp]\n"
+		"  - from: [web, both]\n    to: [world, office]\n    ports: [443/tcp]\n";
+	struct bh_policy *p = parse(text);
+	char *printed = assert_round_trip(p), line[200];
+	const struct bh_policy_peers *from = &p->rules[1].from, *to = &p->rules[1].to;
+
+	(void)state;
+	assert_string_equal(printed, text);
+	assert_int_equal(from->count, 4); /* web, web, api, web */
+	assert_int_equal(from->items[2].workload, 1);
+	assert_int_equal(to->count, 3);
+	assert_int_equal(to->items[2].kind, BH_POLICY_HOST);
+	bh_policy_rule_text(p, 1, line, sizeof(line));
+	assert_string_equal(line, "web, both → world, office  443/tcp");
+	bh_policy_free(p);
+	free(printed);
+}
+
+static void prefixes_may_have_exceptions(void **state)
+{
+	static const char text[] = TWO_WORKLOADS
+		"  - from: web\n"
+		"    to: [{cidr: 10.0.0.0/8, except: [10.1.0.0/16, 10.2.3.4/32]}, api]\n"
+		"    ports: [443/tcp]\n"
+		"  - from: {cidr: \"::/0\", except: [2001:db8::/32]}\n"
+		"    to: web\n    ports: [443/tcp]\n";
+	struct bh_policy *p = parse(text);
+	char *printed = assert_round_trip(p), line[200];
+	const struct bh_policy_peer *peer = &p->rules[0].to.items[0];
+	struct bh_addr in, out;
+
+	(void)state;
+	assert_string_equal(printed, text);
+	assert_true(bh_addr_parse("10.2.3.5", &in) && bh_addr_parse("10.1.255.1", &out));
+	assert_true(bh_policy_prefix_holds(peer, &in));
+	assert_false(bh_policy_prefix_holds(peer, &out));
+	bh_policy_rule_text(p, 0, line, sizeof(line));
+	assert_string_equal(line, "web → 10.0.0.0/8 except 10.1.0.0/16, 10.2.3.4/32, api  443/tcp");
+	bh_policy_free(p);
+	free(printed);
+	/* No exception is as if none had been spoken of. */
+	p = parse(
+		DOCUMENT("  - {from: web, to: {cidr: 10.0.0.0/8, except: []}, ports: [1/tcp]}\n"));
+	printed = assert_round_trip(p);
+	assert_non_null(strstr(printed, "    to: 10.0.0.0/8\n"));
+	bh_policy_free(p);
+	free(printed);
+}
+
+static void rules_have_ranks_and_ends(void **state)
+{
+	static const char text[] = TWO_WORKLOADS
+		"  - from: web\n    to: api\n    ports: [any]\n    action: deny\n    tier: "
+		"platform\n"
+		"    side: ingress\n    edges: [00ab00000001]\n"
+		"  - from: world\n    to: web\n    ports: [443/tcp, any]\n    tier: platform\n"
+		"  - from: web\n    to: world\n    ports: [25/tcp]\n    action: deny\n"
+		"    side: egress\n";
+	static const char said[] = DOCUMENT(
+		"  - {from: web, to: host, ports: [1/tcp], action: allow, tier: application}\n");
+	static const uint8_t ranks[] = { BH_RANK_PLATFORM_DENY, BH_RANK_PLATFORM_ALLOW,
+					 BH_RANK_DENY };
+	static const uint8_t ends[] = { BH_AT_INGRESS, BH_AT_BOTH, BH_AT_EGRESS };
+	struct bh_policy *p = parse(text);
+	char *printed = assert_round_trip(p), line[200];
+
+	(void)state;
+	assert_string_equal(printed, text);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(p->rules[i].rank, ranks[i]);
+		assert_int_equal(p->rules[i].ends, ends[i]);
+	}
+	assert_int_equal(p->top_rank, BH_RANK_PLATFORM_DENY);
+	bh_policy_rule_text(p, 0, line, sizeof(line));
+	assert_string_equal(line, "platform deny web → api  any  at ingress");
+	bh_policy_free(p);
+	free(printed);
+	/* What goes without saying is not said. */
+	p = parse(said);
+	printed = assert_round_trip(p);
+	assert_null(strstr(printed, "action"));
+	assert_null(strstr(printed, "tier"));
+	bh_policy_free(p);
+	free(printed);
+}
+
+static void defaults_are_kept(void **state)
+{
+	static const char text[] =
+		"bulkhead-policy: 1\ndeny: drop\nworkloads:\n  web:\n    app: web\n"
+		"  api:\n    app: api\n  db:\n    app: db\n"
+		"defaults:\n  egress: allow\n  ingress: deny\n  workloads:\n"
+		"    web: {egress: deny, ingress: allow}\n    db: {egress: deny}\nrules: []\n";
+	static const char one[] =
+		"{bulkhead-policy: 1, workloads: {a: {a: b}}, defaults: {workloads: "
+		"{a: {ingress: allow}}}, rules: []}";
+	struct bh_policy *p = parse(text);
+	char *printed = assert_round_trip(p);
+
+	(void)state;
+	assert_string_equal(printed, text);
+	assert_int_equal(p->defaults[BH_EGRESS], BH_DEFAULT_ALLOW);
+	assert_int_equal(p->defaults[BH_INGRESS], BH_DEFAULT_DENY);
+	assert_int_equal(p->workloads[0].defaults[BH_INGRESS], BH_DEFAULT_ALLOW);
+	assert_int_equal(p->workloads[1].defaults[BH_EGRESS], BH_DEFAULT_UNSAID);
+	assert_int_equal(p->workloads[2].defaults[BH_EGRESS], BH_DEFAULT_DENY);
+	bh_policy_free(p);
+	free(printed);
+	p = parse(one);
+	printed = assert_round_trip(p);
+	assert_non_null(strstr(printed, "defaults:\n  workloads:\n    a: {ingress: allow}\n"));
 	bh_policy_free(p);
 	free(printed);
 }
@@ -395,10 +592,10 @@ static void lists_do_not_multiply_without_end(void **state)
 
 static void examples_are_valid_and_alike_in_yaml_and_json(void **state)
 {
-	static const char *const names[] = { "shop.yaml", "shop.json" };
+	static const char *const names[] = { "shop.yaml", "shop.json", "guardrails.yaml" };
 
 	(void)state;
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		char *text = read_file(EXAMPLES, names[i]);
 		struct bh_policy *policy = parse(text);
 
@@ -597,7 +794,7 @@ static void quotes_in_single_quotes(void **state)
 					 "  a: {k: '''a''b''''c'''}\nrules: []\n");
 
 	(void)state;
-	assert_string_equal(policy->workloads[0].labels[0].value, "'a'b''c'");
+	assert_string_equal(policy->workloads[0].labels[0].values[0], "'a'b''c'");
 	bh_policy_free(policy);
 }
 
@@ -710,6 +907,12 @@ int main(void)
 		cmocka_unit_test(many_items_are_refused),
 		cmocka_unit_test(every_part_is_read),
 		cmocka_unit_test(ends_may_be_lists),
+		cmocka_unit_test(labels_are_asked_in_several_ways),
+		cmocka_unit_test(labels_hold_or_do_not),
+		cmocka_unit_test(groups_are_written_and_their_members_meant),
+		cmocka_unit_test(prefixes_may_have_exceptions),
+		cmocka_unit_test(rules_have_ranks_and_ends),
+		cmocka_unit_test(defaults_are_kept),
 		cmocka_unit_test(rules_keep_their_edges),
 		cmocka_unit_test(long_lists_are_folded),
 		cmocka_unit_test(lists_do_not_multiply_without_end),
