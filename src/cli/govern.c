@@ -10,6 +10,7 @@
 #include "json.h"
 #include "policy.h"
 #include "table.h"
+#include "timefmt.h"
 
 /* --- documents -------------------------------------------------------------------------------- */
 
@@ -71,10 +72,18 @@ int bh_propose_run(const struct bh_call *call)
 
 /* --- numbers ---------------------------------------------------------------------------------- */
 
-/* "# rule 12" at the end of a line, with the space before it: where it begins; else the end. */
+static size_t without_spaces(const char *line, size_t length)
+{
+	while (length > 0 && line[length - 1] == ' ')
+		length--;
+	return length;
+}
+
+/* "# rule 12" at the end of a line, or "# over  # rule 12", with the space before it: where it
+ * begins; else the end. */
 static size_t without_number(const char *line, size_t length)
 {
-	static const char word[] = "# rule ";
+	static const char word[] = "# rule ", over[] = "# over";
 	size_t at = length;
 
 	while (at > 0 && line[at - 1] >= '0' && line[at - 1] <= '9')
@@ -82,8 +91,10 @@ static size_t without_number(const char *line, size_t length)
 	if (at == length || at < sizeof(word) - 1 ||
 	    memcmp(line + at - (sizeof(word) - 1), word, sizeof(word) - 1) != 0)
 		return length;
-	for (at -= sizeof(word) - 1; at > 0 && line[at - 1] == ' ';)
-		at--;
+	at = without_spaces(line, at - (sizeof(word) - 1));
+	if (at >= sizeof(over) - 1 &&
+	    memcmp(line + at - (sizeof(over) - 1), over, sizeof(over) - 1) == 0)
+		at = without_spaces(line, at - (sizeof(over) - 1));
 	return at;
 }
 
@@ -101,7 +112,8 @@ static char *numbered(const char *text, const struct bh_policy *policy)
 			rule++;
 		bh_buffer_append(&out, text, kept);
 		if (rule < policy->rule_count && policy->rules[rule].line == number)
-			bh_buffer_printf(&out, "  # rule %zu", rule + 1);
+			bh_buffer_printf(&out, "%s  # rule %zu",
+					 policy->rules[rule].over ? "  # over" : "", rule + 1);
 		text += length;
 		if (*text == '\n') {
 			bh_buffer_puts(&out, "\n");
@@ -133,6 +145,8 @@ static int print_numbered(const struct bh_call *call, char *text)
 	struct bh_policy *policy = call->json || text[strspn(text, " \t\r\n")] == '{'
 					   ? NULL
 					   : bh_policy_parse(text, strlen(text), "policy", &err);
+	if (policy != NULL)
+		bh_policy_set_time(policy, bh_time_now());
 	char *better = policy != NULL ? numbered(text, policy) : NULL;
 	int result =
 		print_policy(call, better != NULL && says_the_same(policy, better) ? better : text);

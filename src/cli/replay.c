@@ -8,6 +8,7 @@
 #include "command.h"
 #include "findings.h"
 #include "recorded.h"
+#include "timefmt.h"
 
 struct replay {
 	struct bh_policy *policy;
@@ -53,6 +54,8 @@ static struct bh_policy *read_policy(const char *path, int *result)
 		policy = bh_policy_parse(text.data, text.length, path, &err);
 		if (policy == NULL)
 			*result = bh_complain(BH_EXIT_NO, "%s", err.text);
+		else
+			bh_policy_set_time(policy, bh_time_now());
 	}
 	bh_buffer_free(&text);
 	return policy;

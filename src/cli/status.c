@@ -176,6 +176,24 @@ static void print_open(const cJSON *open, bool color)
 	printf("%s\n", bh_color_off(BH_YELLOW, color));
 }
 
+static void print_expiring(const cJSON *expiring, bool color)
+{
+	const cJSON *row;
+	int over = 0, shown = 0;
+
+	cJSON_ArrayForEach (row, expiring) {
+		over += cJSON_IsTrue(bh_get(row, "over"));
+		if (!cJSON_IsTrue(bh_get(row, "over")) && shown++ < OPEN_SHOWN)
+			printf("%sends soon    rule %.0f: %s%s\n", bh_color_on(BH_YELLOW, color),
+			       bh_number(row, "rule"), bh_word(row, "text"),
+			       bh_color_off(BH_YELLOW, color));
+	}
+	if (over > 0)
+		printf("over         %d rule%s, which say%s nothing any more (bulkhead policy "
+		       "show)\n",
+		       over, over == 1 ? "" : "s", over == 1 ? "s" : "");
+}
+
 static void print_enforcement(const cJSON *enforcement, bool color)
 {
 	char last[BH_TIME_TEXT];
@@ -194,6 +212,7 @@ static void print_enforcement(const cJSON *enforcement, bool color)
 	printf("%s%s\n", why != NULL ? ": " : "", why != NULL ? why : "");
 	bh_trial_print(bh_get(enforcement, "trial"));
 	print_open(bh_get(enforcement, "open"), color);
+	print_expiring(bh_get(enforcement, "expiring"), color);
 	if (bh_number(enforcement, "leaks") > 0)
 		printf("%sleaks        %.0f connections that the policy denies were delivered, the "
 		       "last at %s%s\n",

@@ -205,6 +205,8 @@ struct bh_core {
 	int64_t sweep_due;	   /* monotonic */
 
 	struct bh_policy *policy; /* active; NULL: none yet */
+	int64_t expiry_due;	  /* µs: when a rule of it is over next */
+	int64_t expiry_warned;	  /* µs: rules that are over by then were told of */
 	char revision[65];
 	int64_t revision_number;
 	struct bh_core_trial trial;
@@ -546,6 +548,12 @@ void bh_core_denial(struct bh_core *core, const struct bh_denial *denial);
  * once. */
 bool bh_core_denial_met(struct bh_core *core, const struct bh_flow_key *key);
 void bh_core_denials_tick(struct bh_core *core, int64_t now);
+
+/* core_expiry.c: rules whose time is over. Begin: a policy has become the active one. */
+void bh_core_expiry_begin(struct bh_core *core);
+void bh_core_expiry_tick(struct bh_core *core, int64_t now);
+/* Those that are over, or will be within a week. */
+cJSON *bh_core_expiry_json(const struct bh_core *core, int64_t now);
 
 /* core_rules.c */
 int bh_core_rules_load(struct bh_core *core, struct bh_error *err);

@@ -124,6 +124,8 @@ static struct bh_policy *parse_body(const struct bh_api_request *request,
 
 	if (policy == NULL)
 		refuse_policy(reply, &err);
+	else
+		bh_policy_set_time(policy, bh_time_now());
 	return policy;
 }
 

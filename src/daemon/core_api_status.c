@@ -83,11 +83,12 @@ static cJSON *enforcement_json(const struct bh_core *core)
 		cJSON_AddNullToObject(json, "number");
 	cJSON_AddItemToObject(json, "trial", bh_core_trial_json(core));
 	cJSON_AddItemToObject(json, "open", open_json(core->rules));
+	cJSON_AddItemToObject(json, "expiring", bh_core_expiry_json(core, bh_time_now()));
 	cJSON_AddStringToObject(json, "tables",
 				core->config.table_protection == BH_TABLE_OWNER ? "owner"
 										: "plain");
 	bh_core_add_time(json, "applied", core->applied);
-	cJSON_AddStringToObject(json, "posture", bh_posture_name((uint8_t)core->config.posture));
+	cJSON_AddStringToObject(json, "posture", bh_posture_name(bh_core_posture(core)));
 	cJSON_AddItemToObject(json, "postures", postures_json(&core->config.postures));
 	bridges = cJSON_AddArrayToObject(json, "bridges");
 	for (size_t i = 0; core->rules != NULL && i < core->rules->bridge_count; i++) {

@@ -33,13 +33,21 @@ static void add_name(struct names *names, const char *kind, const char *name)
 	snprintf(names->items[names->count++], sizeof(names->items[0]), "%s%.255s", kind, name);
 }
 
-static uint8_t decide(const struct bh_config *config, const struct names *names)
+uint8_t bh_core_posture(const struct bh_core *core)
 {
+	return core->policy != NULL && core->policy->says_posture ? core->policy->posture
+								  : (uint8_t)core->config.posture;
+}
+
+static uint8_t decide(const struct bh_core *core, const struct names *names)
+{
+	const struct bh_config *config = &core->config;
+
 	for (uint32_t i = 0; i < config->postures.count; i++)
 		for (size_t n = 0; n < names->count; n++)
 			if (fnmatch(config->postures.items[i].match, names->items[n], 0) == 0)
 				return config->postures.items[i].posture;
-	return (uint8_t)config->posture;
+	return bh_core_posture(core);
 }
 
 static void add_link_name(struct names *names, bool bridge, const char *ifname)
@@ -63,7 +71,7 @@ uint8_t bh_core_posture_of(const struct bh_core *core, const struct bh_instance 
 {
 	struct names names = stranger_names(&stranger->fact, stranger->name);
 
-	return decide(&core->config, &names);
+	return decide(core, &names);
 }
 
 uint8_t bh_core_posture_of_link(const struct bh_core *core, bool bridge, const char *ifname)
@@ -71,7 +79,7 @@ uint8_t bh_core_posture_of_link(const struct bh_core *core, bool bridge, const c
 	struct names names = { 0 };
 
 	add_link_name(&names, bridge, ifname);
-	return decide(&core->config, &names);
+	return decide(core, &names);
 }
 
 /* --- for the compiler ------------------------------------------------------------------------- */
@@ -143,7 +151,7 @@ static void add_announced_address(const struct bh_core *core, struct bh_postures
 		return;
 	add_name(&names, "", who->workload);
 	add_link_name(&names, true, link->ifname);
-	add_stance(p, link->ifname, addr, decide(&core->config, &names));
+	add_stance(p, link->ifname, addr, decide(core, &names));
 }
 
 static void add_announced(const struct bh_core *core, const struct bh_announced *announced,

@@ -21,6 +21,9 @@ void bh_core_announced(const struct bh_core *core, struct bh_announced *announce
 bool bh_core_is_announced(const struct bh_core *core, const struct bh_announced *announced,
 			  uint32_t bridge);
 
+/* The one for all: the active policy's, else the configuration's. */
+uint8_t bh_core_posture(const struct bh_core *core);
+
 /* What the compiler is told: every bridge and routed interface as a whole, and addresses of
  * endpoints that nobody claims and of containers that a runtime announced. Nothing where no
  * pattern is configured: then the global posture meets everybody. */

@@ -70,6 +70,7 @@ static void on_tick(uv_timer_t *timer)
 	bh_core_kept_tick(core, now);
 	bh_core_answers_tick(core, now);
 	bh_core_trial_tick(core, bh_time_monotonic());
+	bh_core_expiry_tick(core, now);
 	bh_core_learning_tick(core, now, bh_time_monotonic());
 	if (core->scanned)
 		bh_core_promotion_tick(core, now, bh_time_monotonic());

@@ -186,7 +186,7 @@ static struct bh_ruleset *compile(struct bh_core *core)
 {
 	struct bh_compile_endpoint *endpoints = NULL;
 	struct bh_compile_input input = { .policy = core->policy,
-					  .posture = (uint8_t)core->config.posture,
+					  .posture = bh_core_posture(core),
 					  .sensitive = &core->config.sensitive };
 	const struct bh_instance *instance;
 	struct bh_postures postures;
@@ -410,6 +410,7 @@ int bh_core_rules_load(struct bh_core *core, struct bh_error *err)
 	bh_copy_text(core->revision, sizeof(core->revision), revision.revision);
 	core->revision_number = revision.number;
 	free((void *)(uintptr_t)revision.text);
+	bh_core_expiry_begin(core);
 	return core->policy != NULL ? 0 : -EINVAL;
 }
 
@@ -461,6 +462,7 @@ static int apply(struct bh_core *core, const char *text, const char *file, const
 	core->revision_number++;
 	bh_force_retire(core->force, core->policy);
 	core->policy = policy;
+	bh_core_expiry_begin(core);
 	bh_core_trial_begin(core, trial);
 	bh_core_promotion_policy(core);
 	bh_core_event(core, "policy", "revision %lld (%.12s) applied by %s%s: %zu change%s%s%s",

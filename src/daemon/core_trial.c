@@ -29,6 +29,8 @@ static struct bh_policy *policy_of(struct bh_core *core, int64_t number)
 	struct bh_policy *policy =
 		bh_policy_parse(revision.text, strlen(revision.text), "the stored policy", NULL);
 	free((void *)(uintptr_t)revision.text);
+	if (policy != NULL)
+		bh_policy_set_time(policy, bh_time_now());
 	return policy;
 }
 

@@ -400,7 +400,7 @@ static void add_pair(const struct compiler *c, const struct bh_policy_rule *rule
 /* A rule, in the chains of those that one of its ends stands for. */
 static void add_end(const struct compiler *c, const struct bh_policy_rule *rule, enum bh_side side)
 {
-	if (!bh_policy_rule_is_at(rule, side))
+	if (rule->over || !bh_policy_rule_is_at(rule, side))
 		return;
 	const struct bh_policy_peers *selves = side == BH_EGRESS ? &rule->from : &rule->to;
 	const struct bh_policy_peers *others = side == BH_EGRESS ? &rule->to : &rule->from;

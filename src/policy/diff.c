@@ -32,7 +32,7 @@ static void add_pair_lines(struct lines *l, const struct bh_policy *p,
 			   const struct bh_policy_peer *destination)
 {
 	struct bh_buffer text = { 0 };
-	char port[BH_POLICY_PORT_TEXT];
+	char port[BH_POLICY_PORT_TEXT], expiry[BH_EXPIRY_TEXT];
 
 	for (size_t i = 0; i < r->port_count; i++) {
 		bh_buffer_clear(&text);
@@ -42,6 +42,9 @@ static void add_pair_lines(struct lines *l, const struct bh_policy *p,
 		bh_policy_put_peer(&text, p, destination);
 		bh_buffer_printf(&text, "  %s%s", bh_policy_port_format(&r->ports[i], port),
 				 bh_policy_ends_text(r));
+		if (r->expires != 0)
+			bh_buffer_printf(&text, "  until %s",
+					 bh_policy_expiry_text(r->expires, expiry));
 		add_line(l, text.data);
 	}
 	bh_buffer_free(&text);
@@ -137,6 +140,11 @@ static struct lines lines_of(const struct bh_policy *p)
 		add_rule_lines(&l, p, &p->rules[i]);
 	if (p != NULL)
 		add_default_lines(&l, NULL, p->defaults);
+	if (p != NULL && p->says_posture) {
+		bh_buffer_clear(&text);
+		bh_buffer_printf(&text, "posture: %s", bh_posture_name(p->posture));
+		add_line(&l, text.data);
+	}
 	if (p != NULL && p->deny == BH_DROP)
 		add_line(&l, "deny: drop");
 	bh_buffer_free(&text);

@@ -148,7 +148,7 @@ static struct match find_rule(const struct bh_policy *policy, const struct view 
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct bh_policy_rule *r = &policy->rules[i];
 
-		if (!bh_policy_rule_is_at(r, v->side) ||
+		if (r->over || !bh_policy_rule_is_at(r, v->side) ||
 		    (best.rule >= 0 && r->rank <= policy->rules[best.rule].rank))
 			continue;
 		if (match_rule(policy, i, v->src, v->dst, v->proto, v->port, &match))
@@ -226,7 +226,7 @@ bool bh_policy_rule_allows(const struct bh_policy *policy, size_t rule,
 {
 	struct match match;
 
-	return !bh_rank_denies(policy->rules[rule].rank) &&
+	return !policy->rules[rule].over && !bh_rank_denies(policy->rules[rule].rank) &&
 	       match_rule(policy, rule, &question->src, &question->dst, question->proto,
 			  question->port, &match);
 }
@@ -386,7 +386,8 @@ static bool may_be_otherwise(const struct bh_policy *policy, const struct bh_que
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct bh_policy_rule *r = &policy->rules[i];
 
-		if (r->rank > decided && bh_rank_denies(r->rank) == (a->verdict == BH_ALLOW) &&
+		if (!r->over && r->rank > decided &&
+		    bh_rank_denies(r->rank) == (a->verdict == BH_ALLOW) &&
 		    speaks_of_addresses(&r->to) && find_port(r, q->proto, q->port) != NULL &&
 		    find_source(policy, &r->from, &q->src) != NULL)
 			return true;

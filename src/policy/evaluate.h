@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The one evaluator: (flow, identities, policy) → verdict and the rule responsible. Learning,
- * replay, explain and the compiler all go by it; tests hold it against the kernel.
+ * replay, explain and the compiler all go by it; tests hold it against the kernel. Rules whose time
+ * is over say nothing: whoever asks has told the policy the time (bh_policy_set_time()).
  */
 #ifndef BH_EVALUATE_H
 #define BH_EVALUATE_H

@@ -16,6 +16,8 @@
 #include "nearest.h"
 #include "policy.h"
 #include "port.h"
+#include "ruleset.h"
+#include "timefmt.h"
 #include "yaml_tree.h"
 
 #define LARGEST (8u << 20) /* some 25,000 rules with their evidence */
@@ -594,21 +596,21 @@ static int read_edges(const struct parser *p, const struct bh_yaml *node, size_t
 	return result;
 }
 
-enum { FROM, TO, PORTS, ACTION, TIER, ENDS, EDGES, PARTS };
+enum { FROM, TO, PORTS, ACTION, TIER, ENDS, EXPIRES, COMMENT, EDGES, PARTS };
 
 /* Whether the rule has from, to and ports, perhaps more, and nothing that is none of a rule's. */
 static int read_parts(const struct parser *p, const struct bh_yaml *node,
 		      const struct bh_yaml *parts[PARTS])
 {
-	static const char *const keys[PARTS] = { "from", "to",	 "ports", "action",
-						 "tier", "side", "edges" };
+	static const char *const keys[PARTS] = { "from", "to",	    "ports",   "action", "tier",
+						 "side", "expires", "comment", "edges" };
 	static const char expected[] = "from, to and ports";
 	char found[80];
 
 	if (node->kind != BH_YAML_MAP)
 		return refuse_value(p, node, "a rule", expected, NULL);
-	int result =
-		check_keys(p, node, keys, PARTS, "from, to, ports, action, tier, side and edges");
+	int result = check_keys(p, node, keys, PARTS,
+				"from, to, ports, action, tier, side, expires, comment and edges");
 	for (size_t i = 0; result == 0 && i < PARTS; i++) {
 		parts[i] = bh_yaml_get(node, keys[i]);
 		if (parts[i] != NULL || i >= ACTION)
@@ -663,6 +665,33 @@ static int read_rank(const struct parser *p, const struct bh_yaml *const parts[P
 	if (result == 0)
 		bh_policy_set_rank(p->policy, rule, (uint8_t)(2 * platform + denies));
 	return result != 0 ? result : check_denied(p, parts[TO], rule);
+}
+
+/* A day alone is over when it ends. Milliseconds are as fine as it is printed. */
+static int read_expiry(const struct parser *p, const struct bh_yaml *node, size_t rule)
+{
+	int64_t time;
+
+	bool scalar = node->kind == BH_YAML_SCALAR;
+	bool day = scalar && strlen(node->text) == strlen("2026-12-31") && node->text[4] == '-';
+
+	if (!scalar || !bh_time_parse(node->text, &time) || time > BH_LATEST_EXPIRY - BH_DAY ||
+	    time + (day ? BH_DAY : 0) < 2 * BH_DAY)
+		return refuse_value(p, node, "expires",
+				    "a day such as 2026-12-31, which the rule still holds, or a "
+				    "time such as 2026-12-31T18:00:00Z",
+				    NULL);
+	time += day ? BH_DAY : 0;
+	p->policy->rules[rule].expires = time - time % 1000;
+	return 0;
+}
+
+static int read_note(const struct parser *p, const struct bh_yaml *node, size_t rule)
+{
+	if (node->kind != BH_YAML_SCALAR || is_nothing(node))
+		return refuse_value(p, node, "comment", "a text", NULL);
+	bh_policy_set_note(p->policy, rule, node->text);
+	return 0;
 }
 
 /* A rule that is judged where no workload is would say nothing. */
@@ -723,6 +752,10 @@ static int read_rule(const struct parser *p, const struct bh_yaml *node)
 		result = read_rank(p, parts, rule);
 	if (result == 0 && parts[ENDS] != NULL)
 		result = read_ends(p, parts[ENDS], rule);
+	if (result == 0 && parts[EXPIRES] != NULL)
+		result = read_expiry(p, parts[EXPIRES], rule);
+	if (result == 0 && parts[COMMENT] != NULL)
+		result = read_note(p, parts[COMMENT], rule);
 	if (result == 0 && parts[EDGES] != NULL)
 		result = read_edges(p, parts[EDGES], rule);
 	free(from.items);
@@ -791,6 +824,17 @@ static int read_deny(const struct parser *p, const struct bh_yaml *node)
 	if (result == 0)
 		p->policy->deny = (uint8_t)action;
 	return result;
+}
+
+static int read_posture(const struct parser *p, const struct bh_yaml *node)
+{
+	static const char *const postures[] = { "open", "audit", "closed" };
+	const char *text = node->kind == BH_YAML_SCALAR ? node->text : "";
+
+	p->policy->says_posture = bh_posture_parse(text, &p->policy->posture);
+	return p->policy->says_posture ? 0
+				       : refuse_value(p, node, "posture", "open, audit or closed",
+						      bh_nearest(text, postures, COUNT(postures)));
 }
 
 /* egress and ingress, each allow or deny. */
@@ -875,10 +919,10 @@ static int read_version(const struct parser *p, const struct bh_yaml *root)
 
 static int read_document(const struct parser *p, const struct bh_yaml *root)
 {
-	static const char *const keys[] = { "bulkhead-policy", "deny",	   "workloads",
+	static const char *const keys[] = { "bulkhead-policy", "deny",	   "posture", "workloads",
 					    "groups",	       "defaults", "rules" };
-	static const char expected[] = "bulkhead-policy, deny, workloads, groups, defaults and "
-				       "rules";
+	static const char expected[] =
+		"bulkhead-policy, deny, posture, workloads, groups, defaults and rules";
 	int result = read_version(p, root);
 
 	if (result == 0)
@@ -886,12 +930,15 @@ static int read_document(const struct parser *p, const struct bh_yaml *root)
 	if (result != 0)
 		return result;
 	const struct bh_yaml *deny = bh_yaml_get(root, "deny");
+	const struct bh_yaml *posture = bh_yaml_get(root, "posture");
 	const struct bh_yaml *workloads = bh_yaml_get(root, "workloads");
 	const struct bh_yaml *groups = bh_yaml_get(root, "groups");
 	const struct bh_yaml *defaults = bh_yaml_get(root, "defaults");
 	const struct bh_yaml *rules = bh_yaml_get(root, "rules");
 	if (deny != NULL)
 		result = read_deny(p, deny);
+	if (result == 0 && posture != NULL)
+		result = read_posture(p, posture);
 	if (result == 0)
 		result = workloads != NULL
 				 ? read_workloads(p, workloads)

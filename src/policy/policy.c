@@ -16,6 +16,7 @@
 #include "grow.h"
 #include "map.h"
 #include "port.h"
+#include "timefmt.h"
 
 struct bh_policy *bh_policy_new(void)
 {
@@ -59,6 +60,7 @@ void bh_policy_free(struct bh_policy *p)
 		free(p->rules[i].ports);
 		free(p->rules[i].edges);
 		free(p->rules[i].comment);
+		free(p->rules[i].note);
 	}
 	for (size_t i = 0; i < p->except_count; i++)
 		free(p->excepts[i]);
@@ -320,6 +322,40 @@ bool bh_policy_rule_is_at(const struct bh_policy_rule *rule, enum bh_side side)
 	       rule->ends == (side == BH_EGRESS ? BH_AT_EGRESS : BH_AT_INGRESS);
 }
 
+void bh_policy_set_note(struct bh_policy *p, size_t rule, const char *note)
+{
+	free(p->rules[rule].note);
+	p->rules[rule].note = bh_strdup(note);
+}
+
+int64_t bh_policy_set_time(struct bh_policy *p, int64_t now)
+{
+	int64_t next = INT64_MAX;
+
+	for (size_t i = 0; i < p->rule_count; i++) {
+		struct bh_policy_rule *rule = &p->rules[i];
+
+		if (rule->expires == 0)
+			continue;
+		rule->over = now >= rule->expires;
+		if (!rule->over && rule->expires < next)
+			next = rule->expires;
+	}
+	return next;
+}
+
+char *bh_policy_expiry_text(int64_t expires, char out[BH_EXPIRY_TEXT])
+{
+	bool day = expires % BH_DAY == 0;
+
+	bh_time_format(day ? expires - BH_DAY : expires, out);
+	if (day)
+		out[strlen("2026-12-31")] = '\0';
+	else if (expires % BH_SECOND == 0)
+		strcpy(out + strlen("2026-12-31T18:00:00"), "Z");
+	return out;
+}
+
 void bh_policy_set_rank(struct bh_policy *p, size_t rule, uint8_t rank)
 {
 	p->rules[rule].rank = rank;
@@ -369,6 +405,7 @@ void bh_policy_rule_text(const struct bh_policy *p, size_t rule, char *out, size
 {
 	const struct bh_policy_rule *r = &p->rules[rule];
 	struct bh_buffer text = { 0 };
+	char expiry[BH_EXPIRY_TEXT];
 
 	bh_buffer_puts(&text, bh_policy_rank_text(r));
 	put_peers(&text, p, &r->from);
@@ -382,6 +419,8 @@ void bh_policy_rule_text(const struct bh_policy *p, size_t rule, char *out, size
 				 bh_policy_port_format(&r->ports[i], port));
 	}
 	bh_buffer_puts(&text, bh_policy_ends_text(r));
+	if (r->expires != 0)
+		bh_buffer_printf(&text, "  until %s", bh_policy_expiry_text(r->expires, expiry));
 	bh_copy_text(out, size, text.data);
 	bh_buffer_free(&text);
 }

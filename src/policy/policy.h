@@ -105,8 +105,10 @@ enum bh_policy_ends {
 
 /* Stands for every pair of a source and a destination, on each of its ports. */
 struct bh_policy_rule {
-	uint8_t rank; /* enum bh_rank: allow or deny, the application's or the platform's */
-	uint8_t ends; /* enum bh_policy_ends */
+	uint8_t rank;	 /* enum bh_rank: allow or deny, the application's or the platform's */
+	uint8_t ends;	 /* enum bh_policy_ends */
+	bool over;	 /* it says nothing any more: bh_policy_set_time() */
+	int64_t expires; /* µs; 0: never */
 	struct bh_policy_peers from;
 	struct bh_policy_peers to;
 	struct bh_policy_port *ports;
@@ -115,6 +117,7 @@ struct bh_policy_rule {
 			    says */
 	size_t edge_count;
 	char *comment; /* the evidence; printed as a YAML comment above the rule; NULL: none */
+	char *note;    /* its key "comment"; no part of what it says; NULL: none */
 	int line;
 };
 
@@ -127,6 +130,8 @@ struct bh_policy {
 	size_t rule_count;
 	uint8_t deny;	      /* enum bh_deny_action */
 	uint8_t defaults[2];  /* enum bh_policy_default, by side */
+	bool says_posture;    /* else the configuration's holds */
+	uint8_t posture;      /* enum bh_posture: what meets whom nobody knows yet */
 	uint8_t top_rank;     /* of any rule */
 	bool denies;	      /* some rule does */
 	bool one_sided;	      /* some rule is judged at one end alone */
@@ -159,8 +164,8 @@ char *bh_policy_print_json(const struct bh_policy *policy);
  * hexadecimal digits. */
 void bh_policy_revision(const struct bh_policy *policy, char out[65]);
 
-/* One line a rule: "web, cron → api  8080/tcp", "platform deny web → db  any  at ingress"; out
- * holds what fits. */
+/* One line a rule: "web, cron → api  8080/tcp", "platform deny web → db  any  at ingress  until
+ * 2026-12-31"; out holds what fits. */
 void bh_policy_rule_text(const struct bh_policy *policy, size_t rule, char *out, size_t size);
 void bh_policy_peer_text(const struct bh_policy *policy, const struct bh_policy_peer *peer,
 			 char *out, size_t size);
@@ -221,12 +226,21 @@ void bh_policy_add_to(struct bh_policy *policy, size_t rule, const struct bh_pol
 void bh_policy_add_port(struct bh_policy *policy, size_t rule, uint8_t proto, uint16_t first,
 			uint16_t last);
 void bh_policy_add_edge(struct bh_policy *policy, size_t rule, uint64_t id);
+void bh_policy_set_note(struct bh_policy *policy, size_t rule, const char *note);
 void bh_policy_set_rank(struct bh_policy *policy, size_t rule, uint8_t rank);
 void bh_policy_set_ends(struct bh_policy *policy, size_t rule, uint8_t ends);
 #define BH_ALL_WORKLOADS SIZE_MAX
 /* workload: its index, or BH_ALL_WORKLOADS. value: enum bh_policy_default. */
 void bh_policy_set_default(struct bh_policy *policy, size_t workload, enum bh_side side,
 			   uint8_t value);
+
+/* Rules whose time is over at that time (µs) say nothing from then on. Until this is called none
+ * is over. Returns when the next one is; INT64_MAX: never. */
+int64_t bh_policy_set_time(struct bh_policy *policy, int64_t now);
+#define BH_LATEST_EXPIRY (INT64_C(253402300799) * 1000000) /* the year 9999 */
+/* "2026-12-31": through that day (UTC), or RFC 3339. Returns out. */
+#define BH_EXPIRY_TEXT 40
+char *bh_policy_expiry_text(int64_t expires, char out[BH_EXPIRY_TEXT]);
 
 /* What differs: calls line('+' or '-', text) for workloads and rules (pairs and ports compared one
  * by one) that only `to` or only `from` has, in a stable order; returns how many. Either may be

@@ -9,6 +9,7 @@
 #include "buffer.h"
 #include "edge_id.h"
 #include "port.h"
+#include "ruleset.h"
 #include "utf8.h"
 
 #define LIST_WIDTH 80 /* bytes of a list after which it goes on in the next line */
@@ -363,7 +364,7 @@ static const char *side_of(const struct bh_policy_rule *r)
 static void put_rule(struct bh_buffer *out, const struct bh_policy *p,
 		     const struct bh_policy_rule *r, bool bare)
 {
-	char port[BH_POLICY_PORT_TEXT];
+	char port[BH_POLICY_PORT_TEXT], expiry[BH_EXPIRY_TEXT];
 
 	if (!bare && r->comment != NULL)
 		put_comment(out, "  ", r->comment);
@@ -382,6 +383,14 @@ static void put_rule(struct bh_buffer *out, const struct bh_policy *p,
 		bh_buffer_puts(out, "    tier: platform\n");
 	if (r->ends != BH_AT_BOTH)
 		bh_buffer_printf(out, "    side: %s\n", side_of(r));
+	if (r->expires != 0)
+		bh_buffer_printf(out, "    expires: %s\n",
+				 bh_policy_expiry_text(r->expires, expiry));
+	if (!bare && r->note != NULL) {
+		bh_buffer_puts(out, "    comment: ");
+		put_text(out, r->note);
+		bh_buffer_puts(out, "\n");
+	}
 	if (!bare && r->edge_count > 0)
 		put_edges(out, r);
 }
@@ -394,6 +403,8 @@ static char *print(const struct bh_policy *p, bool bare)
 		put_comment(&out, "", p->header);
 	bh_buffer_printf(&out, "bulkhead-policy: 1\ndeny: %s\n",
 			 p->deny == BH_DROP ? "drop" : "reject");
+	if (p->says_posture)
+		bh_buffer_printf(&out, "posture: %s\n", bh_posture_name(p->posture));
 	put_workloads(&out, p);
 	put_groups(&out, p);
 	put_defaults(&out, p);
@@ -470,7 +481,7 @@ static void put_json_groups(struct bh_buffer *out, const struct bh_policy *p)
 static void put_json_rule(struct bh_buffer *out, const struct bh_policy *p,
 			  const struct bh_policy_rule *r)
 {
-	char port[BH_POLICY_PORT_TEXT], id[BH_EDGE_ID_TEXT];
+	char port[BH_POLICY_PORT_TEXT], id[BH_EDGE_ID_TEXT], expiry[BH_EXPIRY_TEXT];
 
 	bh_buffer_puts(out, "\t\t{\"from\": ");
 	put_peers(out, &json, p, &r->from);
@@ -487,6 +498,13 @@ static void put_json_rule(struct bh_buffer *out, const struct bh_policy *p,
 		bh_buffer_puts(out, ", \"tier\": \"platform\"");
 	if (r->ends != BH_AT_BOTH)
 		bh_buffer_printf(out, ", \"side\": \"%s\"", side_of(r));
+	if (r->expires != 0)
+		bh_buffer_printf(out, ", \"expires\": \"%s\"",
+				 bh_policy_expiry_text(r->expires, expiry));
+	if (r->note != NULL) {
+		bh_buffer_puts(out, ", \"comment\": ");
+		put_json(out, r->note);
+	}
 	for (size_t i = 0; i < r->edge_count; i++)
 		bh_buffer_printf(out, "%s\"%s\"", i > 0 ? ", " : ", \"edges\": [",
 				 bh_edge_id_format(r->edges[i], id));
@@ -521,6 +539,8 @@ char *bh_policy_print_json(const struct bh_policy *p)
 
 	bh_buffer_printf(&out, "{\n\t\"bulkhead-policy\": 1,\n\t\"deny\": \"%s\",\n",
 			 p->deny == BH_DROP ? "drop" : "reject");
+	if (p->says_posture)
+		bh_buffer_printf(&out, "\t\"posture\": \"%s\",\n", bh_posture_name(p->posture));
 	bh_buffer_puts(&out, "\t\"workloads\": {");
 	for (size_t i = 0; i < p->workload_count; i++) {
 		bh_buffer_puts(&out, i > 0 ? ",\n" : "\n");

@@ -181,7 +181,7 @@ void core_fixture_publish(struct bh_core *core, const char *netns, uint16_t port
 }
 
 struct counter {
-	char member[64];
+	const char *text;
 	size_t count;
 };
 
@@ -190,15 +190,22 @@ static void count_event(void *user, int64_t number, const char *json)
 	struct counter *counter = user;
 
 	(void)number;
-	counter->count += strstr(json, counter->member) != NULL;
+	counter->count += strstr(json, counter->text) != NULL;
 }
 
 size_t core_fixture_events(const struct bh_core *core, const char *kind)
 {
-	struct counter counter = { 0 };
+	char member[64];
+
+	snprintf(member, sizeof(member), "\"kind\":\"%s\"", kind);
+	return core_fixture_told(core, member);
+}
+
+size_t core_fixture_told(const struct bh_core *core, const char *text)
+{
+	struct counter counter = { .text = text };
 	struct bh_error err = { 0 };
 
-	snprintf(counter.member, sizeof(counter.member), "\"kind\":\"%s\"", kind);
 	if (bh_store_events(core->store, -1, 100000, count_event, &counter, &err) != 0)
 		abort();
 	return counter.count;

@@ -33,5 +33,7 @@ void core_fixture_free_with_rules(struct bh_core *core);
 
 /* How many events of that kind were told. */
 size_t core_fixture_events(const struct bh_core *core, const char *kind);
+/* Events whose JSON has this text in it. */
+size_t core_fixture_told(const struct bh_core *core, const char *text);
 
 #endif

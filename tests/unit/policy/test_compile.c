@@ -656,11 +656,13 @@ static struct bh_policy *random_policy(void)
 			bh_policy_add_port(policy, rule, BH_ANY_PROTOCOL, 0, 0);
 		if (strict && one_in(2))
 			bh_policy_set_rank(policy, rule, (uint8_t)random_below(BH_RANKS));
+		policy->rules[rule].expires = strict && one_in(8) ? 1 : 0;
 		if (strict && one_in(4))
 			bh_policy_set_ends(policy, rule, (uint8_t)random_below(3));
 	}
 	if (strict)
 		random_defaults(policy);
+	bh_policy_set_time(policy, 1);
 	return policy;
 }
 
@@ -935,8 +937,10 @@ static struct bh_policy *spelt_out(const struct bh_policy *policy)
 						   r->ports[j].last);
 			bh_policy_set_rank(out, rule, r->rank);
 			bh_policy_set_ends(out, rule, r->ends);
+			out->rules[rule].expires = r->expires;
 		}
 	}
+	bh_policy_set_time(out, 1);
 	return out;
 }
 

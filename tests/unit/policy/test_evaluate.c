@@ -12,6 +12,7 @@
 #include "evaluate.h"
 #include "grow.h"
 #include "ruleset.h"
+#include "timefmt.h"
 
 static const char document[] =
 	"bulkhead-policy: 1\n"
@@ -367,6 +368,36 @@ static void ranks_defaults_and_ends(void **state)
 	check_table(strict, strict_rows, sizeof(strict_rows) / sizeof(strict_rows[0]));
 }
 
+static void rules_that_are_over_say_nothing(void **state)
+{
+	static const char text[] =
+		"bulkhead-policy: 1\nworkloads: {web: {app: web}, db: {app: db}}\nrules:\n"
+		"  - {from: web, to: db, ports: [1/tcp], action: deny, expires: 2026-12-30}\n"
+		"  - {from: web, to: db, ports: [1/tcp], expires: 2026-12-31}\n";
+	static const struct row row = { "W web", "W db", tcp, 1, 0, ALLOW(0) };
+	struct bh_policy *policy = load(text);
+	int64_t end = policy->rules[1].expires;
+	struct end ends[2];
+	struct bh_answer a;
+
+	(void)state;
+	bh_policy_set_time(policy, end - BH_DAY - 1);
+	ask(policy, &row, ends, &a);
+	assert_true(a.verdict == BH_DENY && a.rule == 0);
+	bh_policy_set_time(policy, end - 1);
+	ask(policy, &row, ends, &a);
+	assert_true(a.verdict == BH_ALLOW && a.rule == 1);
+	struct bh_question q = {
+		.src = ends[0].subject, .dst = ends[1].subject, .proto = tcp, .port = 1
+	};
+	assert_true(bh_policy_rule_allows(policy, 1, &q));
+	bh_policy_set_time(policy, end);
+	ask(policy, &row, ends, &a);
+	assert_true(a.verdict == BH_DENY && a.rule == -1);
+	assert_false(bh_policy_rule_allows(policy, 1, &q));
+	bh_policy_free(policy);
+}
+
 static void denials_and_defaults_have_reasons(void **state)
 {
 	static const struct {
@@ -576,6 +607,7 @@ int main(void)
 		cmocka_unit_test(truth_table),
 		cmocka_unit_test(ranks_defaults_and_ends),
 		cmocka_unit_test(denials_and_defaults_have_reasons),
+		cmocka_unit_test(rules_that_are_over_say_nothing),
 		cmocka_unit_test(reasons_are_in_words),
 		cmocka_unit_test(long_names_leave_the_reason_whole),
 		cmocka_unit_test(names_are_what_was_asked_for),

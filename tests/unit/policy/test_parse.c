@@ -15,6 +15,7 @@
 #include "buffer.h"
 #include "grow.h"
 #include "policy.h"
+#include "timefmt.h"
 
 #define DOCUMENT(rules) "bulkhead-policy: 1\nworkloads:\n  web: {app: web}\nrules:\n" rules
 
@@ -478,7 +479,8 @@ static void rules_have_ranks_and_ends(void **state)
 static void defaults_are_kept(void **state)
 {
 	static const char text[] =
-		"bulkhead-policy: 1\ndeny: drop\nworkloads:\n  web:\n    app: web\n"
+		"bulkhead-policy: 1\ndeny: drop\nposture: closed\nworkloads:\n  web:\n    app: "
+		"web\n"
 		"  api:\n    app: api\n  db:\n    app: db\n"
 		"defaults:\n  egress: allow\n  ingress: deny\n  workloads:\n"
 		"    web: {egress: deny, ingress: allow}\n    db: {egress: deny}\nrules: []\n";
@@ -490,6 +492,7 @@ static void defaults_are_kept(void **state)
 
 	(void)state;
 	assert_string_equal(printed, text);
+	assert_true(p->says_posture && p->posture == BH_POSTURE_CLOSED);
 	assert_int_equal(p->defaults[BH_EGRESS], BH_DEFAULT_ALLOW);
 	assert_int_equal(p->defaults[BH_INGRESS], BH_DEFAULT_DENY);
 	assert_int_equal(p->workloads[0].defaults[BH_INGRESS], BH_DEFAULT_ALLOW);
@@ -500,6 +503,46 @@ static void defaults_are_kept(void **state)
 	p = parse(one);
 	printed = assert_round_trip(p);
 	assert_non_null(strstr(printed, "defaults:\n  workloads:\n    a: {ingress: allow}\n"));
+	bh_policy_free(p);
+	free(printed);
+}
+
+static void rules_end_and_have_comments(void **state)
+{
+	static const char text[] = TWO_WORKLOADS
+		"  - from: web\n    to: api\n    ports: [22/tcp]\n    expires: 2026-12-31\n"
+		"    comment: \"ticket 12: until the move\"\n"
+		"  - from: api\n    to: web\n    ports: [22/tcp]\n"
+		"    expires: 2026-12-31T18:30:00.250Z\n    comment: why not\n";
+	static const char same[] = DOCUMENT(
+		"  - {from: web, to: host, ports: [1/tcp], expires: "
+		"\"2027-01-01T01:00:00+01:00\", comment: \"a\\nb\"}\n"
+		"  - {from: web, to: host, ports: [2/tcp], expires: 2026-12-31T18:00:00Z}\n");
+	struct bh_policy *p = parse(text);
+	char *printed = assert_round_trip(p), line[200], with[65], without[65];
+
+	(void)state;
+	assert_string_equal(printed, text);
+	assert_int_equal(p->rules[0].expires, INT64_C(1798761600) * BH_SECOND);
+	bh_policy_rule_text(p, 0, line, sizeof(line));
+	assert_string_equal(line, "web → api  22/tcp  until 2026-12-31");
+	/* Comments are no part of what it says. */
+	bh_policy_revision(p, with);
+	bh_policy_set_note(p, 0, "another");
+	bh_policy_revision(p, without);
+	assert_string_equal(with, without);
+	/* Over at that time, and not before. */
+	assert_int_equal(bh_policy_set_time(p, p->rules[1].expires - 1), p->rules[1].expires);
+	assert_false(p->rules[0].over || p->rules[1].over);
+	assert_int_equal(bh_policy_set_time(p, p->rules[1].expires), p->rules[0].expires);
+	assert_true(!p->rules[0].over && p->rules[1].over);
+	assert_int_equal(bh_policy_set_time(p, p->rules[0].expires), INT64_MAX);
+	bh_policy_free(p);
+	free(printed);
+	p = parse(same);
+	printed = assert_round_trip(p);
+	assert_non_null(strstr(printed, "    expires: 2026-12-31\n    comment: \"a\\x0ab\"\n"));
+	assert_non_null(strstr(printed, "    expires: 2026-12-31T18:00:00Z\n"));
 	bh_policy_free(p);
 	free(printed);
 }
@@ -913,6 +956,7 @@ int main(void)
 		cmocka_unit_test(prefixes_may_have_exceptions),
 		cmocka_unit_test(rules_have_ranks_and_ends),
 		cmocka_unit_test(defaults_are_kept),
+		cmocka_unit_test(rules_end_and_have_comments),
 		cmocka_unit_test(rules_keep_their_edges),
 		cmocka_unit_test(long_lists_are_folded),
 		cmocka_unit_test(lists_do_not_multiply_without_end),

@@ -13,7 +13,7 @@ import yaml
 
 # Only who knows the file's own names, addresses and sums can tell; or another YAML parser than this one.
 BEYOND = """anchor cidr-host-bits cidr-workload defaults-unknown-workload denied-name dns-all dns-dot dns-inner-star
-    dns-source except-all except-beyond except-family except-host-bits except-name exceptions-multiply
+    dns-source expires-long-ago expires-no-day except-all except-beyond except-family except-host-bits except-name exceptions-multiply
     exceptions-too-many far-workload group-before group-like-workload group-name-as-source group-of-itself group-pair
     group-slip group-twice label-exists-yes named-address no-workload pair-without-workload peer-in-list port-255
     port-any-slip port-icmp-type port-range-backwards port-too-large prefix-too-long prefix-with-host-bits
@@ -21,9 +21,18 @@ BEYOND = """anchor cidr-host-bits cidr-workload defaults-unknown-workload denied
     two-workloads-of-a-name unknown-workload word-slip""".split()
 
 
+class Loader(yaml.SafeLoader):
+    """As editors and YAML 1.2 have it: a date is a text."""
+
+
+Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()}
+
+
 def load(path):
     with open(path, encoding="utf-8") as file:
-        return json.load(file) if path.endswith(".json") else yaml.safe_load(file)
+        return json.load(file) if path.endswith(".json") else yaml.load(file, Loader)
 
 
 def main():
