@@ -155,9 +155,27 @@ static void a_stranger_goes_by_what_there_is_of_a_name(void **state)
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
+/* The policy's goes before the configuration's, and behind its patterns. */
+static void a_policy_may_say_the_one_for_all(void **state)
+{
+	struct bh_policy policy = { .says_posture = true, .posture = BH_POSTURE_CLOSED };
+
+	(void)state;
+	core->config.posture = BH_POSTURE_AUDIT;
+	assert_int_equal(bh_core_posture(core), BH_POSTURE_AUDIT);
+	assert_int_equal(bh_core_posture_of_link(core, true, "br9"), BH_POSTURE_AUDIT);
+	core->policy = &policy;
+	assert_int_equal(bh_core_posture(core), BH_POSTURE_CLOSED);
+	assert_int_equal(bh_core_posture_of_link(core, true, "br9"), BH_POSTURE_CLOSED);
+	policy.says_posture = false;
+	assert_int_equal(bh_core_posture(core), BH_POSTURE_AUDIT);
+	core->policy = NULL;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(a_policy_may_say_the_one_for_all),
 		TEST(without_patterns_nothing_is_told),
 		TEST(who_is_announced_meets_his_own),
 		TEST(of_two_for_one_address_the_stricter_counts),
