@@ -217,31 +217,25 @@ static int read_node(struct reader *r, yaml_event_t *event, struct bh_yaml *node
 	return read_items(r, node, depth);
 }
 
-/* The one document of the file; a second one is an error. */
-static int read_document(struct reader *r, yaml_event_t *event, struct bh_yaml *root, bool seen)
-{
-	struct bh_yaml node = { 0 };
-	int result = read_node(r, event, &node, 0);
+/* What becomes of a document. */
+struct sink {
+	int (*take)(void *user, struct bh_yaml *root); /* whose it is then; 0: go on */
+	void *user;
+};
 
-	if (result == 0 && seen)
-		result = fail_at(r, node.line, node.column, "a second document in the file");
-	if (result != 0 || seen) {
-		free_content(&node);
-		return result;
-	}
-	/* A file of comments alone is one empty scalar. */
-	if (node.kind == BH_YAML_SCALAR && node.text[0] == '\0' && !node.quoted)
-		free_content(&node);
-	else
-		*root = node;
-	return 0;
+static int read_document(struct reader *r, yaml_event_t *event, const struct sink *sink)
+{
+	struct bh_yaml *root = bh_calloc(1, sizeof(*root));
+	int result = read_node(r, event, root, 0);
+
+	if (result == 0)
+		return sink->take(sink->user, root);
+	bh_yaml_free(root);
+	return result;
 }
 
-static int read_stream(struct reader *r, struct bh_yaml *root)
+static int read_stream(struct reader *r, const struct sink *sink)
 {
-	bool seen = false;
-
-	*root = (struct bh_yaml) { .kind = BH_YAML_MAP, .line = 1, .column = 1 };
 	for (;;) {
 		yaml_event_t event;
 		int result = next_event(r, &event);
@@ -258,10 +252,9 @@ static int read_stream(struct reader *r, struct bh_yaml *root)
 			yaml_event_delete(&event);
 			continue;
 		}
-		result = read_document(r, &event, root, seen);
+		result = read_document(r, &event, sink);
 		if (result != 0)
 			return result;
-		seen = true;
 	}
 }
 
@@ -302,27 +295,70 @@ static int check_text(struct reader *r, const char *text, size_t length)
 	return 0;
 }
 
-struct bh_yaml *bh_yaml_parse(const char *text, size_t length, const char *file,
-			      struct bh_error *err)
+int bh_yaml_parse_each(const char *text, size_t length, const char *file,
+		       int (*document)(void *user, struct bh_yaml *root), void *user,
+		       struct bh_error *err)
 {
 	struct reader r = { .file = file, .err = err, .line = 1, .column = 1 };
-	struct bh_yaml *root = bh_calloc(1, sizeof(*root));
+	const struct sink sink = { document, user };
 	size_t mark = length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 	int result = check_text(&r, text + mark, length - mark);
 
 	if (result == 0 && !yaml_parser_initialize(&r.parser))
 		result = bh_error_set(err, -ENOMEM, "%s: libyaml did not start", file);
-	if (result == 0) {
-		yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
-		yaml_parser_set_input_string(&r.parser, (const unsigned char *)text + mark,
-					     length - mark);
-		result = read_stream(&r, root);
-		yaml_parser_delete(&r.parser);
+	if (result != 0)
+		return result;
+	yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(&r.parser, (const unsigned char *)text + mark, length - mark);
+	result = read_stream(&r, &sink);
+	yaml_parser_delete(&r.parser);
+	return result;
+}
+
+bool bh_yaml_is_empty(const struct bh_yaml *root)
+{
+	return root->kind == BH_YAML_SCALAR && root->text[0] == '\0' && !root->quoted;
+}
+
+/* The one document of a file. */
+struct only {
+	struct bh_yaml *root;
+	const char *file;
+	struct bh_error *err;
+};
+
+static int take_only(void *user, struct bh_yaml *root)
+{
+	struct only *only = user;
+
+	if (only->root == NULL) {
+		only->root = root;
+		return 0;
 	}
-	if (result == 0)
-		return root;
+	int result = bh_error_set(only->err, -EINVAL, "%s:%d:%d: a second document in the file",
+				  only->file, root->line, root->column);
 	bh_yaml_free(root);
-	return NULL;
+	return result;
+}
+
+struct bh_yaml *bh_yaml_parse(const char *text, size_t length, const char *file,
+			      struct bh_error *err)
+{
+	struct only only = { .file = file, .err = err };
+
+	if (bh_yaml_parse_each(text, length, file, take_only, &only, err) != 0) {
+		bh_yaml_free(only.root);
+		return NULL;
+	}
+	if (only.root != NULL && bh_yaml_is_empty(only.root)) {
+		bh_yaml_free(only.root);
+		only.root = NULL;
+	}
+	if (only.root == NULL) {
+		only.root = bh_calloc(1, sizeof(*only.root));
+		*only.root = (struct bh_yaml) { .kind = BH_YAML_MAP, .line = 1, .column = 1 };
+	}
+	return only.root;
 }
 
 const struct bh_yaml *bh_yaml_get(const struct bh_yaml *map, const char *key)

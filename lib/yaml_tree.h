@@ -37,6 +37,16 @@ struct bh_yaml *bh_yaml_parse(const char *text, size_t length, const char *file,
 			      struct bh_error *err);
 void bh_yaml_free(struct bh_yaml *yaml);
 
+/* The same of a file with any number of documents: each is handed on, to be freed by whom it is
+ * handed to. A result other than 0 ends it, and is the answer. Else 0, or negative and
+ * *err. */
+int bh_yaml_parse_each(const char *text, size_t length, const char *file,
+		       int (*document)(void *user, struct bh_yaml *root), void *user,
+		       struct bh_error *err);
+
+/* Whether a document has nothing but comments in it, or nothing at all. */
+bool bh_yaml_is_empty(const struct bh_yaml *root);
+
 /* The item of a map under this key, or NULL. */
 const struct bh_yaml *bh_yaml_get(const struct bh_yaml *map, const char *key);
 

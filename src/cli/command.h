@@ -105,6 +105,8 @@ int bh_propose_run(const struct bh_call *call);
 int bh_show_run(const struct bh_call *call);
 int bh_diff_run(const struct bh_call *call);
 int bh_check_run(const struct bh_call *call);
+int bh_probes_run(const struct bh_call *call); /* check_probes.c */
+int bh_import_run(const struct bh_call *call); /* kubernetes.c */
 int bh_apply_run(const struct bh_call *call);
 int bh_confirm_run(const struct bh_call *call);
 int bh_rollback_run(const struct bh_call *call);

@@ -157,10 +157,24 @@ const struct bh_command bh_commands[] = {
 	  .formats = "table|json|junit|sarif",
 	  .details =
 		  "With --policy and --flows no daemon is needed, and --format junit or sarif is "
-		  "for the programs\nthat run checks.",
+		  "for the programs\nthat run checks. With --endpoints and --probes each probe is "
+		  "answered; there the policy may be\nKubernetes' NetworkPolicy objects, too. "
+		  "Status 1 where one has an \"expect\" that is not met.",
 	  .example = "bulkhead policy check --policy policy.yaml --flows flows.jsonl",
 	  .options = { { "policy", "FILE", "the policy, offline" },
-		       { "flows", "JSONL", "recorded flows, offline" } } },
+		       { "flows", "JSONL", "recorded flows, offline" },
+		       { "endpoints", "JSON", "who there is, offline" },
+		       { "probes", "JSON", "what is asked about them" } } },
+	{ .name = "policy import",
+	  .arguments = "FILE",
+	  .least = 1,
+	  .most = BH_MOST_ARGUMENTS,
+	  .run = bh_import_run,
+	  .help = "a policy from Kubernetes' NetworkPolicy objects",
+	  .details = "YAML or JSON, any number of files and of documents in each. It is printed, "
+		     "and not applied.",
+	  .example = "bulkhead policy import --kubernetes policies.yaml > policy.yaml",
+	  .options = { { "kubernetes", NULL, "the files are manifests" } } },
 	{ .name = "policy apply",
 	  .arguments = "FILE",
 	  .least = 1,

@@ -279,6 +279,8 @@ int bh_check_run(const struct bh_call *call)
 {
 	static const struct bh_view view = { .print = print_check, .judge = judge_check };
 
+	if (bh_call_option(call, "endpoints") != NULL || bh_call_option(call, "probes") != NULL)
+		return bh_probes_run(call);
 	if (bh_call_option(call, "flows") != NULL || bh_call_option(call, "policy") != NULL)
 		return bh_replay_run(call);
 	if (!call->json && strcmp(call->format, "table") != 0)

@@ -42,7 +42,7 @@ bool bh_words_are_closed(const char *spec)
 
 bool bh_words_name_a_file(const char *spec)
 {
-	static const char *const files[] = { "FILE", "PCAP", "JSONL", "PATH" };
+	static const char *const files[] = { "FILE", "PCAP", "JSONL", "JSON", "PATH" };
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
 		if (strcmp(spec, files[i]) == 0)

@@ -33,8 +33,14 @@ struct group {
 	char hash[BH_CHAIN_HASH];
 	uint8_t mode;
 	struct list selected_by; /* the policy's workloads that these endpoints are */
+	char *ports;		 /* what the policy's named ports are to them, as text */
 	const struct bh_compile_endpoint **members;
 	size_t member_count, member_capacity;
+};
+
+struct addresses {
+	struct bh_addr *items; /* sorted */
+	size_t count;
 };
 
 struct compiler {
@@ -42,9 +48,9 @@ struct compiler {
 	const struct bh_policy *policy;
 	struct group *groups;
 	size_t group_count;
-	struct list *groups_of; /* by the policy's workloads */
-	struct bh_addr *held;	/* every address of every endpoint, sorted */
-	size_t held_count;
+	struct list *groups_of;	    /* by the policy's workloads */
+	struct addresses held;	    /* every address of every endpoint */
+	struct addresses strangers; /* of those that no workload claims */
 	struct bh_ruleset *rules;
 };
 
@@ -100,7 +106,7 @@ static struct list select_workloads(const struct bh_policy *policy,
 	return selected;
 }
 
-/* The workload's first group goes by its name alone, others by what selects them as well. */
+/* The workload's first group goes by its name alone, others by what tells them apart as well. */
 static void name_chain(const struct bh_policy *policy, struct group *g, bool first)
 {
 	struct bh_buffer text = { 0 };
@@ -109,25 +115,48 @@ static void name_chain(const struct bh_policy *policy, struct group *g, bool fir
 	for (size_t i = 0; !first && i < g->selected_by.count; i++)
 		bh_buffer_printf(&text, "\n%s", policy->workloads[g->selected_by.items[i]].name);
 	if (!first)
-		bh_buffer_puts(&text, "\n");
+		bh_buffer_printf(&text, "\n%s", g->ports);
 	bh_chain_hash(text.data, g->hash);
 	bh_buffer_free(&text);
+}
+
+/* What each named port of the policy is to the endpoint, in the order of its rules. */
+static char *named_ports(const struct bh_policy *policy, const struct bh_compile_endpoint *e)
+{
+	struct bh_buffer text = { 0 };
+
+	bh_buffer_puts(&text, "");
+	for (size_t i = 0; policy->names_ports && i < policy->rule_count; i++) {
+		const struct bh_policy_rule *rule = &policy->rules[i];
+
+		for (size_t j = 0; j < rule->port_count; j++)
+			if (rule->ports[j].name != NULL)
+				bh_buffer_printf(
+					&text, "%u,",
+					bh_policy_port_of(&rule->ports[j], e->labels, e->label));
+	}
+	return bh_buffer_steal(&text);
 }
 
 /* The group for an endpoint; groups of one workload stand side by side at the end. */
 static struct group *group_for(struct compiler *c, const struct bh_compile_endpoint *e)
 {
 	struct list selected = select_workloads(c->policy, e);
+	char *ports = named_ports(c->policy, e);
 	size_t i = c->group_count;
 
 	for (; i > 0 && strcmp(c->groups[i - 1].workload, e->workload) == 0; i--) {
-		if (same_list(&c->groups[i - 1].selected_by, &selected)) {
+		if (same_list(&c->groups[i - 1].selected_by, &selected) &&
+		    strcmp(c->groups[i - 1].ports, ports) == 0) {
 			free(selected.items);
+			free(ports);
 			return &c->groups[i - 1];
 		}
 	}
 	struct group *g = &c->groups[c->group_count];
-	*g = (struct group) { .workload = e->workload, .mode = e->mode, .selected_by = selected };
+	*g = (struct group) {
+		.workload = e->workload, .mode = e->mode, .selected_by = selected, .ports = ports
+	};
 	name_chain(c->policy, g, i == c->group_count);
 	c->group_count++;
 	return g;
@@ -159,15 +188,15 @@ static int compare_addrs(const void *a, const void *b)
 	return bh_addr_compare(a, b);
 }
 
-static void collect_addresses(struct compiler *c)
+static void collect_addresses(const struct bh_compile_input *in, bool strangers,
+			      struct addresses *out)
 {
-	const struct bh_compile_input *in = c->input;
-
-	c->held = bh_calloc(in->endpoint_count * BH_ENDPOINT_ADDRS, sizeof(*c->held));
+	out->items = bh_calloc(in->endpoint_count * BH_ENDPOINT_ADDRS, sizeof(*out->items));
 	for (size_t i = 0; i < in->endpoint_count; i++)
 		for (uint8_t j = 0; j < in->endpoints[i].fact->addr_count; j++)
-			c->held[c->held_count++] = in->endpoints[i].fact->addrs[j];
-	qsort(c->held, c->held_count, sizeof(*c->held), compare_addrs);
+			if (!strangers || in->endpoints[i].workload[0] == '\0')
+				out->items[out->count++] = in->endpoints[i].fact->addrs[j];
+	qsort(out->items, out->count, sizeof(*out->items), compare_addrs);
 }
 
 static void free_compiler(struct compiler *c)
@@ -175,12 +204,14 @@ static void free_compiler(struct compiler *c)
 	for (size_t i = 0; i < c->group_count; i++) {
 		free(c->groups[i].members);
 		free(c->groups[i].selected_by.items);
+		free(c->groups[i].ports);
 	}
 	for (size_t i = 0; i < c->policy->workload_count; i++)
 		free(c->groups_of[i].items);
 	free(c->groups);
 	free(c->groups_of);
-	free(c->held);
+	free(c->held.items);
+	free(c->strangers.items);
 }
 
 /* --- permits ---------------------------------------------------------------------------------- */
@@ -193,40 +224,52 @@ static bool fits_family(uint8_t proto, uint8_t family)
 	return (proto == IPPROTO_ICMP) == (family == BH_IPV4);
 }
 
-static void add_permit(struct bh_chain *chain, enum bh_permit_kind kind,
-		       const struct bh_prefix *peer, const struct bh_policy_rule *rule)
-{
-	for (size_t i = 0; i < rule->port_count; i++) {
-		const struct bh_policy_port *port = &rule->ports[i];
+/* What is spelt out in a chain. */
+struct grant {
+	struct bh_chain *chain;
+	const struct bh_policy_rule *rule;
+	/* Who says what named ports stand for; NULL: nobody does. */
+	const struct bh_compile_endpoint *dst;
+};
 
-		if (!fits_family(port->proto, peer != NULL ? peer->addr.family : BH_NO_FAMILY))
+static void add_permit(const struct grant *g, enum bh_permit_kind kind,
+		       const struct bh_prefix *peer)
+{
+	for (size_t i = 0; i < g->rule->port_count; i++) {
+		const struct bh_policy_port *port = &g->rule->ports[i];
+		uint16_t named = port->name != NULL && g->dst != NULL
+					 ? bh_policy_port_of(port, g->dst->labels, g->dst->label)
+					 : 0;
+
+		if (!fits_family(port->proto, peer != NULL ? peer->addr.family : BH_NO_FAMILY) ||
+		    (port->name != NULL && named == 0))
 			continue;
-		struct bh_permit *permit = bh_chain_add_permit(chain);
+		struct bh_permit *permit = bh_chain_add_permit(g->chain);
 		permit->kind = (uint8_t)kind;
-		permit->rank = rule->rank;
+		permit->rank = g->rule->rank;
 		permit->proto = port->proto;
-		permit->port_first = port->first;
-		permit->port_last = port->last;
+		permit->port_first = port->name != NULL ? named : port->first;
+		permit->port_last = port->name != NULL ? named : port->last;
 		if (peer != NULL)
 			permit->peer = *peer;
 	}
 }
 
-/* Whether a container holds an address in this prefix. */
-static bool is_held(const struct compiler *c, const struct bh_prefix *prefix)
+/* Whether any of them is in this prefix. */
+static bool has_any(const struct addresses *addresses, const struct bh_prefix *prefix)
 {
-	size_t low = 0, high = c->held_count;
+	size_t low = 0, high = addresses->count;
 
 	/* The first address at or behind the prefix's own, which is its lowest. */
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (bh_addr_compare(&c->held[middle], &prefix->addr) < 0)
+		if (bh_addr_compare(&addresses->items[middle], &prefix->addr) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low < c->held_count && bh_prefix_contains(prefix, &c->held[low]);
+	return low < addresses->count && bh_prefix_contains(prefix, &addresses->items[low]);
 }
 
 static bool is_within(const struct bh_prefix *inner, const struct bh_prefix *outer)
@@ -249,63 +292,70 @@ static enum left_out left_out(const struct bh_policy_except *except, const struc
 	return most;
 }
 
-/* The prefix without its exceptions and the addresses that containers hold, in halves of halves. */
-static void add_prefix(const struct compiler *c, struct bh_chain *chain,
-		       const struct bh_prefix *prefix, const struct bh_policy_except *except,
-		       const struct bh_policy_rule *rule)
+/* The prefix without the peer's exceptions and the addresses that containers hold, unless the peer
+ * means them too and it is known whose they are, in halves of halves. peer: NULL: of no exceptions.
+ */
+static void add_prefix(const struct compiler *c, const struct grant *g,
+		       const struct bh_prefix *prefix, const struct bh_policy_peer *peer)
 {
-	enum left_out out = left_out(except, prefix);
+	enum left_out out = peer != NULL ? left_out(peer->except, prefix) : NOTHING;
+	bool containers = peer != NULL && peer->containers;
 
-	if (out == NOTHING && !is_held(c, prefix)) {
-		add_permit(chain, BH_PERMIT_PREFIX, prefix, rule);
+	if (out == NOTHING && !has_any(containers ? &c->strangers : &c->held, prefix)) {
+		add_permit(g, BH_PERMIT_PREFIX, prefix);
 		return;
 	}
 	if (out == ALL || prefix->length == bh_addr_size(prefix->addr.family) * 8)
 		return;
 	struct bh_prefix half = { .addr = prefix->addr, .length = (uint8_t)(prefix->length + 1) };
-	add_prefix(c, chain, &half, except, rule);
+	add_prefix(c, g, &half, peer);
 	half.addr.bytes[prefix->length / 8] |= (uint8_t)(0x80 >> prefix->length % 8);
-	add_prefix(c, chain, &half, except, rule);
+	add_prefix(c, g, &half, peer);
 }
 
-static void add_prefixes(const struct compiler *c, struct bh_chain *chain, const char *const *texts,
-			 size_t count, const struct bh_policy_rule *rule)
+static void add_prefixes(const struct compiler *c, const struct grant *g, const char *const *texts,
+			 size_t count)
 {
 	struct bh_prefix prefix;
 
 	for (size_t i = 0; i < count; i++)
 		if (bh_prefix_parse(texts[i], &prefix))
-			add_prefix(c, chain, &prefix, NULL, rule);
+			add_prefix(c, g, &prefix, NULL);
 }
 
-static void add_members(const struct group *g, struct bh_chain *chain,
-			const struct bh_policy_rule *rule)
+/* At egress each member says what named ports are to it. */
+static void add_members(const struct group *group, const struct grant *grant)
 {
-	for (size_t i = 0; i < g->member_count; i++) {
-		const struct bh_endpoint_fact *fact = g->members[i]->fact;
+	struct grant g = *grant;
+
+	for (size_t i = 0; i < group->member_count; i++) {
+		const struct bh_endpoint_fact *fact = group->members[i]->fact;
+
+		if (grant->chain->side == BH_EGRESS)
+			g.dst = group->members[i];
 
 		for (uint8_t j = 0; j < fact->addr_count; j++) {
 			struct bh_prefix peer = bh_prefix_of(&fact->addrs[j], 128);
 
-			add_permit(chain, BH_PERMIT_PEER, &peer, rule);
+			add_permit(&g, BH_PERMIT_PEER, &peer);
 		}
 	}
 }
 
 /* A permission for a single port needs none: every chain has room for those. */
-static void add_places(struct bh_chain *chain, const struct bh_policy_rule *rule)
+static void add_places(const struct grant *g)
 {
-	for (size_t i = 0; i < rule->port_count; i++) {
-		const struct bh_policy_port *port = &rule->ports[i];
+	for (size_t i = 0; i < g->rule->port_count; i++) {
+		const struct bh_policy_port *port = &g->rule->ports[i];
 
-		if (rule->rank == BH_RANK_ALLOW && bh_protocol_has_ports(port->proto) &&
+		if (g->rule->rank == BH_RANK_ALLOW && bh_protocol_has_ports(port->proto) &&
 		    port->first == port->last)
 			continue;
-		*bh_chain_add_permit(chain) = (struct bh_permit) { .kind = BH_PERMIT_PLACE,
-								   .rank = rule->rank,
-								   .proto = port->proto,
-								   .port_first = port->first,
-								   .port_last = port->last };
+		*bh_chain_add_permit(g->chain) = (struct bh_permit) { .kind = BH_PERMIT_PLACE,
+								      .rank = g->rule->rank,
+								      .proto = port->proto,
+								      .port_first = port->first,
+								      .port_last = port->last };
 	}
 }
 
@@ -328,28 +378,54 @@ static size_t first_name(const struct bh_compile_input *in, const char *workload
 
 /* As endpoints' addresses: what comes and goes with the answers are elements. An answer gives no
  * right over a container, whatever address it names. */
-static void add_named(const struct compiler *c, struct bh_chain *chain, const char *pattern,
-		      const struct bh_policy_rule *rule)
+static void add_named(const struct compiler *c, const struct grant *g, const char *pattern)
 {
 	const struct bh_compile_input *in = c->input;
 	bool exact = pattern[0] != '*';
 
-	for (size_t i = first_name(in, chain->workload, exact ? pattern : "");
-	     i < in->name_count && strcmp(in->names[i].workload, chain->workload) == 0; i++) {
+	for (size_t i = first_name(in, g->chain->workload, exact ? pattern : "");
+	     i < in->name_count && strcmp(in->names[i].workload, g->chain->workload) == 0; i++) {
 		struct bh_prefix peer = bh_prefix_of(&in->names[i].addr, 128);
 
 		if (bh_dns_pattern_matches(pattern, in->names[i].name)) {
-			if (!is_held(c, &peer))
-				add_permit(chain, BH_PERMIT_PEER, &peer, rule);
+			if (!has_any(&c->held, &peer))
+				add_permit(g, BH_PERMIT_PEER, &peer);
 		} else if (exact) {
 			break;
 		}
 	}
 }
 
+static bool has_named_port(const struct bh_policy_rule *rule)
+{
+	for (size_t i = 0; i < rule->port_count; i++)
+		if (rule->ports[i].name != NULL)
+			return true;
+	return false;
+}
+
+/* Of containers in a prefix each says by itself what a named port is to it. */
+static void add_held(const struct compiler *c, const struct grant *grant,
+		     const struct bh_policy_peer *peer)
+{
+	struct grant g = *grant;
+
+	for (size_t i = 0; i < c->input->endpoint_count; i++) {
+		const struct bh_compile_endpoint *e = &c->input->endpoints[i];
+
+		for (uint8_t j = 0; e->workload[0] != '\0' && j < e->fact->addr_count; j++) {
+			struct bh_prefix held = bh_prefix_of(&e->fact->addrs[j], 128);
+
+			g.dst = e;
+			if (bh_policy_prefix_holds(peer, &e->fact->addrs[j]))
+				add_permit(&g, BH_PERMIT_PEER, &held);
+		}
+	}
+}
+
 /* What a chain's workload may have to do with this peer. */
-static void add_peer(const struct compiler *c, struct bh_chain *chain,
-		     const struct bh_policy_peer *peer, const struct bh_policy_rule *rule)
+static void add_peer(const struct compiler *c, const struct grant *g,
+		     const struct bh_policy_peer *peer)
 {
 	static const char *const metadata[] = { "169.254.169.254/32", "fd00:ec2::254/128" };
 	static const char *const multicast[] = { "224.0.0.0/4", "255.255.255.255/32", "ff00::/8" };
@@ -359,28 +435,30 @@ static void add_peer(const struct compiler *c, struct bh_chain *chain,
 		const struct list *groups = &c->groups_of[peer->workload];
 
 		for (size_t i = 0; i < groups->count; i++)
-			add_members(&c->groups[groups->items[i]], chain, rule);
-		add_places(chain, rule);
+			add_members(&c->groups[groups->items[i]], g);
+		add_places(g);
 		break;
 	}
 	case BH_POLICY_HOST:
-		add_permit(chain, BH_PERMIT_HOST, NULL, rule);
+		add_permit(g, BH_PERMIT_HOST, NULL);
 		break;
 	case BH_POLICY_WORLD:
-		add_permit(chain, BH_PERMIT_WORLD, NULL, rule);
+		add_permit(g, BH_PERMIT_WORLD, NULL);
 		break;
 	case BH_POLICY_PREFIX:
-		add_prefix(c, chain, &peer->prefix, peer->except, rule);
+		add_prefix(c, g, &peer->prefix, peer);
+		if (peer->containers && g->chain->side == BH_EGRESS && has_named_port(g->rule))
+			add_held(c, g, peer);
 		break;
 	case BH_POLICY_METADATA:
-		add_prefixes(c, chain, metadata, 2, rule);
+		add_prefixes(c, g, metadata, 2);
 		break;
 	case BH_POLICY_MULTICAST:
-		add_prefixes(c, chain, multicast, 3, rule);
+		add_prefixes(c, g, multicast, 3);
 		break;
 	case BH_POLICY_DNS:
-		add_named(c, chain, peer->name, rule);
-		add_places(chain, rule);
+		add_named(c, g, peer->name);
+		add_places(g);
 		break;
 	}
 }
@@ -393,8 +471,15 @@ static void add_pair(const struct compiler *c, const struct bh_policy_rule *rule
 	if (self->kind != BH_POLICY_WORKLOAD)
 		return;
 	const struct list *groups = &c->groups_of[self->workload];
-	for (size_t i = 0; i < groups->count; i++)
-		add_peer(c, &c->rules->chains[2 * groups->items[i] + side], other, rule);
+	for (size_t i = 0; i < groups->count; i++) {
+		const struct group *group = &c->groups[groups->items[i]];
+		const struct grant grant = { .chain =
+						     &c->rules->chains[2 * groups->items[i] + side],
+					     .rule = rule,
+					     .dst = side == BH_INGRESS ? group->members[0] : NULL };
+
+		add_peer(c, &grant, other);
+	}
 }
 
 /* A rule, in the chains of those that one of its ends stands for. */
@@ -648,7 +733,8 @@ struct bh_ruleset *bh_compile(const struct bh_compile_input *input)
 	const struct bh_compile_endpoint **all = sorted_endpoints(&in);
 	make_groups(&c, all);
 	index_groups(&c);
-	collect_addresses(&c);
+	collect_addresses(&in, false, &c.held);
+	collect_addresses(&in, true, &c.strangers);
 	add_chains(&c);
 	add_endpoints(&c, all);
 	add_bridges(&c);

@@ -7,6 +7,7 @@
 #include "evaluate.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "address.h"
@@ -53,7 +54,8 @@ bool bh_policy_peer_matches(const struct bh_policy *policy, const struct bh_poli
 	case BH_POLICY_WORLD:
 		return outside;
 	case BH_POLICY_PREFIX:
-		return (outside || kind == BH_PEER_MULTICAST) &&
+		return (outside || kind == BH_PEER_MULTICAST ||
+			(peer->containers && kind == BH_PEER_WORKLOAD)) &&
 		       bh_policy_prefix_holds(peer, &s->addr);
 	case BH_POLICY_METADATA:
 		return kind == BH_PEER_METADATA;
@@ -74,6 +76,13 @@ static bool is_destination(const struct bh_policy *policy, const struct bh_polic
 	       bh_policy_peer_matches(policy, to, s);
 }
 
+/* At its own end a container is spoken of by a workload's entry alone: its chain does not know
+ * which of the replicas' addresses a packet has. */
+static bool may_speak(const struct bh_policy_peer *peer, bool own_end)
+{
+	return !own_end || peer->kind == BH_POLICY_WORKLOAD;
+}
+
 /* A rule, and which of its peers and ports. */
 struct match {
 	int rule; /* −1: none */
@@ -82,12 +91,23 @@ struct match {
 	const struct bh_policy_port *port;
 };
 
+/* What is judged at one end, in one orientation: src opens port to dst. */
+struct view {
+	enum bh_side side;
+	bool anywhere; /* at neither end in particular */
+	const struct bh_subject *src;
+	const struct bh_subject *dst;
+	uint8_t proto;
+	uint16_t port;
+};
+
 static const struct bh_policy_peer *find_source(const struct bh_policy *policy,
 						const struct bh_policy_peers *from,
-						const struct bh_subject *s)
+						const struct bh_subject *s, bool own_end)
 {
 	for (size_t i = 0; i < from->count; i++)
-		if (bh_policy_peer_matches(policy, &from->items[i], s))
+		if (may_speak(&from->items[i], own_end) &&
+		    bh_policy_peer_matches(policy, &from->items[i], s))
 			return &from->items[i];
 	return NULL;
 }
@@ -95,50 +115,64 @@ static const struct bh_policy_peer *find_source(const struct bh_policy *policy,
 bool bh_policy_peers_match(const struct bh_policy *policy, const struct bh_policy_peers *peers,
 			   const struct bh_subject *subject)
 {
-	return find_source(policy, peers, subject) != NULL;
+	return find_source(policy, peers, subject, false) != NULL;
 }
 
 static const struct bh_policy_peer *find_destination(const struct bh_policy *policy,
 						     const struct bh_policy_rule *rule,
-						     const struct bh_subject *s)
+						     const struct bh_subject *s, bool own_end)
 {
 	for (size_t i = 0; i < rule->to.count; i++)
-		if (is_destination(policy, &rule->to.items[i], s, bh_rank_denies(rule->rank)))
+		if (may_speak(&rule->to.items[i], own_end) &&
+		    is_destination(policy, &rule->to.items[i], s, bh_rank_denies(rule->rank)))
 			return &rule->to.items[i];
 	return NULL;
 }
 
-static const struct bh_policy_port *find_port(const struct bh_policy_rule *rule, uint8_t proto,
-					      uint16_t port)
+uint16_t bh_policy_port_of(const struct bh_policy_port *port, const void *labels,
+			   const char *(*label)(const void *labels, const char *key))
 {
-	for (size_t i = 0; i < rule->port_count; i++)
-		if (bh_policy_port_matches(&rule->ports[i], proto, port))
-			return &rule->ports[i];
+	char key[sizeof(BH_PORT_LABEL) + BH_POLICY_PORT_TEXT];
+	const char *value;
+
+	snprintf(key, sizeof(key), BH_PORT_LABEL "%s", port->name);
+	value = label != NULL ? label(labels, key) : NULL;
+	long number = value != NULL ? strtol(value, NULL, 10) : 0;
+	return number > 0 && number <= UINT16_MAX ? (uint16_t)number : 0;
+}
+
+/* What a name stands for its destination says. dst: NULL: nobody is asked. */
+static const struct bh_policy_port *find_port(const struct bh_policy_rule *rule,
+					      const struct bh_subject *dst, uint8_t proto,
+					      uint16_t number)
+{
+	for (size_t i = 0; i < rule->port_count; i++) {
+		const struct bh_policy_port *port = &rule->ports[i];
+
+		if (!bh_policy_port_matches(port, proto, number))
+			continue;
+		if (port->name == NULL || dst == NULL ||
+		    (number != 0 && number == bh_policy_port_of(port, dst->labels, dst->label)))
+			return port;
+	}
 	return NULL;
 }
 
-static bool match_rule(const struct bh_policy *policy, size_t rule, const struct bh_subject *src,
-		       const struct bh_subject *dst, uint8_t proto, uint16_t port,
+static bool match_rule(const struct bh_policy *policy, size_t rule, const struct view *v,
 		       struct match *match)
 {
 	const struct bh_policy_rule *r = &policy->rules[rule];
+	bool at_egress = !v->anywhere && v->side == BH_EGRESS;
+	bool at_ingress = !v->anywhere && v->side == BH_INGRESS;
 
-	*match = (struct match) { .rule = (int)rule, .port = find_port(r, proto, port) };
+	*match = (struct match) { .rule = (int)rule,
+				  .port = find_port(r, v->dst, v->proto, v->port) };
 	if (match->port != NULL)
-		match->from = find_source(policy, &r->from, src);
+		match->from = find_source(policy, &r->from, v->src, at_egress);
 	if (match->from != NULL)
-		match->to = find_destination(policy, r, dst);
+		match->to = find_destination(policy, r, v->dst, at_ingress);
 	return match->to != NULL;
 }
-
-/* What is judged at one end, in one orientation: src opens port to dst. */
-struct view {
-	enum bh_side side;
-	const struct bh_subject *src;
-	const struct bh_subject *dst;
-	uint8_t proto;
-	uint16_t port;
-};
 
 /* The first of the rules of the highest rank. */
 static struct match find_rule(const struct bh_policy *policy, const struct view *v)
@@ -151,7 +185,7 @@ static struct match find_rule(const struct bh_policy *policy, const struct view 
 		if (r->over || !bh_policy_rule_is_at(r, v->side) ||
 		    (best.rule >= 0 && r->rank <= policy->rules[best.rule].rank))
 			continue;
-		if (match_rule(policy, i, v->src, v->dst, v->proto, v->port, &match))
+		if (match_rule(policy, i, v, &match))
 			best = match;
 		if (best.rule == (int)i && r->rank == policy->top_rank)
 			break;
@@ -208,8 +242,12 @@ static struct ruling judge(const struct bh_policy *policy, const struct bh_quest
 			   enum bh_side side)
 {
 	const struct bh_subject *self = side == BH_EGRESS ? &q->src : &q->dst;
-	struct view there = { side, &q->src, &q->dst, q->proto, q->port };
-	struct view back = { side == BH_EGRESS ? BH_INGRESS : BH_EGRESS, &q->dst, &q->src, q->proto,
+	struct view there = { side, false, &q->src, &q->dst, q->proto, q->port };
+	struct view back = { side == BH_EGRESS ? BH_INGRESS : BH_EGRESS,
+			     false,
+			     &q->dst,
+			     &q->src,
+			     q->proto,
 			     q->source_port };
 
 	if (!is_workload(self))
@@ -224,11 +262,15 @@ static struct ruling judge(const struct bh_policy *policy, const struct bh_quest
 bool bh_policy_rule_allows(const struct bh_policy *policy, size_t rule,
 			   const struct bh_question *question)
 {
+	const struct view view = { .anywhere = true,
+				   .src = &question->src,
+				   .dst = &question->dst,
+				   .proto = question->proto,
+				   .port = question->port };
 	struct match match;
 
 	return !policy->rules[rule].over && !bh_rank_denies(policy->rules[rule].rank) &&
-	       match_rule(policy, rule, &question->src, &question->dst, question->proto,
-			  question->port, &match);
+	       match_rule(policy, rule, &view, &match);
 }
 
 static void put_rule(const struct bh_policy *policy, const struct match *match, struct bh_answer *a)
@@ -388,8 +430,8 @@ static bool may_be_otherwise(const struct bh_policy *policy, const struct bh_que
 
 		if (!r->over && r->rank > decided &&
 		    bh_rank_denies(r->rank) == (a->verdict == BH_ALLOW) &&
-		    speaks_of_addresses(&r->to) && find_port(r, q->proto, q->port) != NULL &&
-		    find_source(policy, &r->from, &q->src) != NULL)
+		    speaks_of_addresses(&r->to) && find_port(r, NULL, q->proto, q->port) != NULL &&
+		    find_source(policy, &r->from, &q->src, false) != NULL)
 			return true;
 	}
 	return false;
@@ -425,7 +467,7 @@ void bh_policy_evaluate(const struct bh_policy *policy, const struct bh_question
 	ends[BH_EGRESS] = judge(policy, q, BH_EGRESS);
 	/* Most policies say the same at both ends. */
 	bool alike = ends[BH_EGRESS].judges && is_workload(&q->dst) && !policy->one_sided &&
-		     !policy->has_open;
+		     !policy->has_open && !policy->has_containers;
 	ends[BH_INGRESS] = alike ? ends[BH_EGRESS] : judge(policy, q, BH_INGRESS);
 	if (refuses(&ends[BH_EGRESS]) || refuses(&ends[BH_INGRESS]))
 		deny(policy, q, ends, a);

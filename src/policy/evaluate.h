@@ -61,6 +61,10 @@ void bh_policy_evaluate(const struct bh_policy *policy, const struct bh_question
 bool bh_policy_rule_allows(const struct bh_policy *policy, size_t rule,
 			   const struct bh_question *question);
 
+/* The number that a named port stands for where the destination has these labels; 0: none. */
+uint16_t bh_policy_port_of(const struct bh_policy_port *port, const void *labels,
+			   const char *(*label)(const void *labels, const char *key));
+
 /* Whether what no rule speaks of passes at that side of the subject. Of several entries for it one
  * that says deny counts more than one that says allow. */
 bool bh_policy_is_open(const struct bh_policy *policy, const struct bh_subject *subject,

@@ -352,22 +352,37 @@ static int read_exceptions(const struct parser *p, const struct bh_yaml *node,
 	return result;
 }
 
-/* {cidr: 10.0.0.0/8, except: [10.1.0.0/16]} */
+static int read_containers(const struct parser *p, const struct bh_yaml *node,
+			   struct bh_policy_peer *peer)
+{
+	bool scalar = node->kind == BH_YAML_SCALAR && !node->quoted;
+
+	peer->containers = scalar && strcmp(node->text, "true") == 0;
+	if (peer->containers || (scalar && strcmp(node->text, "false") == 0))
+		return 0;
+	return refuse_value(p, node, "containers", "true or false, without quotes", NULL);
+}
+
+/* {cidr: 10.0.0.0/8, except: [10.1.0.0/16], containers: true} */
 static int read_cidr(const struct parser *p, const struct bh_yaml *node,
 		     struct bh_policy_peer *peer)
 {
-	static const char *const keys[] = { "cidr", "except" };
+	static const char *const keys[] = { "cidr", "except", "containers" };
+	const struct bh_yaml *containers = bh_yaml_get(node, "containers");
 	const struct bh_yaml *cidr = bh_yaml_get(node, "cidr");
 	const struct bh_yaml *except = bh_yaml_get(node, "except");
-	int result = check_keys(p, node, keys, COUNT(keys), "cidr and except");
+	int result = check_keys(p, node, keys, COUNT(keys), "cidr, except and containers");
 
 	if (result == 0 && cidr == NULL)
-		return refuse(p, node, "a peer without cidr", "cidr and except", NULL);
+		return refuse(p, node, "a peer without cidr",
+			      "cidr, and perhaps except and containers", NULL);
 	peer->kind = BH_POLICY_PREFIX;
 	if (result == 0)
 		result = read_prefix(p, cidr, "cidr", &peer->prefix);
 	if (result == 0 && except != NULL)
 		result = read_exceptions(p, except, peer);
+	if (result == 0 && containers != NULL)
+		result = read_containers(p, containers, peer);
 	return result;
 }
 
@@ -551,7 +566,10 @@ static int read_ports(const struct parser *p, const struct bh_yaml *node, size_t
 		if (!bh_policy_port_parse(item->text, &port))
 			return refuse_value(p, item, "ports", BH_POLICY_PORT_EXPECTED,
 					    bh_policy_port_nearest(item->text, near) ? near : NULL);
-		bh_policy_add_port(p->policy, rule, port.proto, port.first, port.last);
+		if (port.name != NULL)
+			bh_policy_add_named_port(p->policy, rule, port.proto, port.name);
+		else
+			bh_policy_add_port(p->policy, rule, port.proto, port.first, port.last);
 	}
 	return 0;
 }

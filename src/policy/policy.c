@@ -167,12 +167,13 @@ static void append(struct bh_policy_peer **items, size_t *count, const struct bh
 	(*items)[(*count)++] = *peer;
 }
 
-static void add_peer(const struct bh_policy *p, struct bh_policy_peers *peers,
+static void add_peer(struct bh_policy *p, struct bh_policy_peers *peers,
 		     const struct bh_policy_peer *peer)
 {
 	bool group = peer->kind == BH_POLICY_GROUP;
 	const struct bh_policy_peers *members = group ? &p->groups[peer->group].peers : NULL;
 
+	p->has_containers = p->has_containers || peer->containers;
 	if (group && peers->written == NULL)
 		for (size_t i = 0; i < peers->count; i++)
 			append(&peers->written, &peers->written_count, &peers->items[i]);
@@ -247,7 +248,17 @@ void bh_policy_add_port(struct bh_policy *p, size_t rule, uint8_t proto, uint16_
 	struct bh_policy_rule *r = &p->rules[rule];
 
 	r->ports = add_item(r->ports, r->port_count, sizeof(*r->ports));
-	r->ports[r->port_count++] = (struct bh_policy_port) { proto, first, last };
+	r->ports[r->port_count++] =
+		(struct bh_policy_port) { .proto = proto, .first = first, .last = last };
+}
+
+void bh_policy_add_named_port(struct bh_policy *p, size_t rule, uint8_t proto, const char *name)
+{
+	struct bh_policy_rule *r = &p->rules[rule];
+
+	bh_policy_add_port(p, rule, proto, 0, 0);
+	r->ports[r->port_count - 1].name = bh_policy_name(p, name);
+	p->names_ports = true;
 }
 
 void bh_policy_add_edge(struct bh_policy *p, size_t rule, uint64_t id)
@@ -288,6 +299,8 @@ void bh_policy_put_peer(struct bh_buffer *out, const struct bh_policy *p,
 		bh_buffer_puts(out, words[peer->kind]);
 	if (peer->except != NULL)
 		put_except(out, peer->except);
+	if (peer->containers)
+		bh_buffer_puts(out, " and containers there");
 }
 
 void bh_policy_peer_text(const struct bh_policy *p, const struct bh_policy_peer *peer, char *out,

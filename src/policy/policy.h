@@ -69,7 +69,8 @@ struct bh_policy_peer {
 		size_t workload; /* index, for BH_POLICY_WORKLOAD */
 		size_t group;	 /* index, for BH_POLICY_GROUP */
 	};
-	struct bh_prefix prefix;	       /* for BH_POLICY_PREFIX */
+	struct bh_prefix prefix; /* for BH_POLICY_PREFIX */
+	bool containers; /* for BH_POLICY_PREFIX: containers that hold such an address, too */
 	const struct bh_policy_except *except; /* for BH_POLICY_PREFIX: bh_policy_except()'s; NULL:
 						  nothing */
 	const char *name; /* for BH_POLICY_DNS: bh_policy_name()'s; "*.example" all below it */
@@ -80,7 +81,10 @@ struct bh_policy_port {
 	uint8_t proto;	/* or BH_ANY_PROTOCOL */
 	uint16_t first; /* for ICMP and ICMPv6 the type; 0–0 for protocols without ports */
 	uint16_t last;
+	const char *name; /* "http/tcp": what the destination calls so, by its label
+			     BH_PORT_LABEL "http/tcp"; bh_policy_name()'s. NULL: a number */
 };
+#define BH_PORT_LABEL "bulkhead.port/"
 
 /* One end of a rule, or a group: one peer at least. */
 struct bh_policy_peers {
@@ -136,6 +140,8 @@ struct bh_policy {
 	bool denies;	      /* some rule does */
 	bool one_sided;	      /* some rule is judged at one end alone */
 	bool has_open;	      /* somebody's default is to allow */
+	bool has_containers;  /* some prefix speaks of containers */
+	bool names_ports;     /* some port has a name instead of a number */
 	struct bh_map *names; /* bh_policy_name() */
 	struct bh_policy_except **excepts;
 	size_t except_count;
@@ -225,6 +231,9 @@ void bh_policy_add_from(struct bh_policy *policy, size_t rule, const struct bh_p
 void bh_policy_add_to(struct bh_policy *policy, size_t rule, const struct bh_policy_peer *to);
 void bh_policy_add_port(struct bh_policy *policy, size_t rule, uint8_t proto, uint16_t first,
 			uint16_t last);
+/* name: "http/tcp" */
+void bh_policy_add_named_port(struct bh_policy *policy, size_t rule, uint8_t proto,
+			      const char *name);
 void bh_policy_add_edge(struct bh_policy *policy, size_t rule, uint64_t id);
 void bh_policy_set_note(struct bh_policy *policy, size_t rule, const char *note);
 void bh_policy_set_rank(struct bh_policy *policy, size_t rule, uint8_t rank);

@@ -12,6 +12,7 @@
 #include "protocol.h"
 
 #define ANY "any"
+#define LONGEST_SERVICE 15
 
 static bool is_icmp(uint8_t proto)
 {
@@ -24,6 +25,10 @@ char *bh_policy_port_format(const struct bh_policy_port *port, char out[BH_POLIC
 
 	if (port->proto == BH_ANY_PROTOCOL) {
 		snprintf(out, BH_POLICY_PORT_TEXT, ANY);
+		return out;
+	}
+	if (port->name != NULL) {
+		snprintf(out, BH_POLICY_PORT_TEXT, "%s", port->name);
 		return out;
 	}
 	bh_protocol_format(port->proto, name);
@@ -85,6 +90,26 @@ static bool parse_name(const char *text, struct bh_policy_port *port)
 	return *text == '\0';
 }
 
+/* "http/tcp": a service's name (RFC 6335), as Kubernetes names ports. */
+static bool parse_service(const char *text, struct bh_policy_port *port)
+{
+	size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-");
+	bool letter = false;
+
+	for (size_t i = 0; i < length; i++) {
+		letter = letter || (text[i] >= 'a' && text[i] <= 'z');
+		if (text[i] == '-' && (i == 0 || i + 1 == length || text[i + 1] == '-'))
+			return false;
+	}
+	bool any = length == strlen(ANY) && strncmp(text, ANY, length) == 0;
+	if (!letter || any || length > LONGEST_SERVICE || text[length] != '/' ||
+	    !bh_protocol_parse(text + length + 1, &port->proto) ||
+	    !bh_protocol_has_ports(port->proto))
+		return false;
+	port->name = text;
+	return true;
+}
+
 bool bh_policy_port_parse(const char *text, struct bh_policy_port *port)
 {
 	*port = (struct bh_policy_port) { 0 };
@@ -93,9 +118,14 @@ bool bh_policy_port_parse(const char *text, struct bh_policy_port *port)
 		return true;
 	}
 	/* A number with nothing behind it is a protocol by number. */
-	if (strchr("0123456789", text[0]) != NULL && strchr(text, '/') != NULL)
-		return parse_numbers(text, port);
-	return parse_name(text, port);
+	if (strchr("0123456789", text[0]) != NULL && strchr(text, '/') != NULL &&
+	    parse_numbers(text, port))
+		return true;
+	*port = (struct bh_policy_port) { 0 };
+	if (parse_name(text, port))
+		return true;
+	*port = (struct bh_policy_port) { 0 };
+	return parse_service(text, port);
 }
 
 /* A protocol's name with a slip of the hand in it. */
@@ -141,6 +171,8 @@ bool bh_policy_port_matches(const struct bh_policy_port *port, uint8_t proto, ui
 {
 	uint16_t stated = bh_policy_port_number(proto, number);
 
+	if (port->name != NULL)
+		return port->proto == proto;
 	return port->proto == BH_ANY_PROTOCOL ||
 	       (port->proto == proto && stated >= port->first && stated <= port->last);
 }

@@ -215,21 +215,25 @@ static void put_workloads(struct bh_buffer *out, const struct bh_policy *p)
 	}
 }
 
-static void put_excepting(struct bh_buffer *out, const struct script *script,
-			  const struct bh_policy_peer *peer)
+static void put_cidr(struct bh_buffer *out, const struct script *script,
+		     const struct bh_policy_peer *peer)
 {
 	char text[BH_PREFIX_TEXT];
 	size_t line = out->length;
 
 	bh_buffer_printf(out, "{%scidr%s: ", script->quote, script->quote);
 	script->put_text(out, bh_prefix_format(&peer->prefix, text));
-	bh_buffer_printf(out, ", %sexcept%s: [", script->quote, script->quote);
-	for (size_t i = 0; i < peer->except->count; i++) {
+	if (peer->except != NULL)
+		bh_buffer_printf(out, ", %sexcept%s: [", script->quote, script->quote);
+	for (size_t i = 0; peer->except != NULL && i < peer->except->count; i++) {
 		if (i > 0)
 			line = script->put_comma(out, line);
 		script->put_text(out, bh_prefix_format(&peer->except->items[i], text));
 	}
-	bh_buffer_puts(out, "]}");
+	bh_buffer_puts(out, peer->except != NULL ? "]" : "");
+	if (peer->containers)
+		bh_buffer_printf(out, ", %scontainers%s: true", script->quote, script->quote);
+	bh_buffer_puts(out, "}");
 }
 
 static void put_peer(struct bh_buffer *out, const struct script *script, const struct bh_policy *p,
@@ -237,8 +241,8 @@ static void put_peer(struct bh_buffer *out, const struct script *script, const s
 {
 	char text[BH_PEER_NAME + 8];
 
-	if (peer->except != NULL) {
-		put_excepting(out, script, peer);
+	if (peer->except != NULL || peer->containers) {
+		put_cidr(out, script, peer);
 		return;
 	}
 	bh_policy_peer_text(p, peer, text, sizeof(text));

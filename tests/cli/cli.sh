@@ -176,7 +176,7 @@ completes() {
 	[ "$got" = "$expected" ] || fail "bulkhead $*: completes \"$got\", not \"$expected\""
 }
 completes "policy" po
-completes "propose show diff check apply confirm rollback history" policy ""
+completes "propose show diff check import apply confirm rollback history" policy ""
 completes "apply" policy ap
 completes "propose" help policy p
 completes "learn audit stage1 enforce" mode web ""
@@ -490,6 +490,56 @@ runs 3 learn --flows "$scratch/nothing"
 "$bulkhead" "${check[@]}" "$scratch/flows.jsonl" >/dev/null 2>"$scratch/err"
 [ $? -le 1 ] || fail "recorded flows are not read again: $(cat "$scratch/err")"
 
+step "policy check on probes, and Kubernetes' policies"
+cat >"$scratch/endpoints.json" <<-'JSON'
+	[{"id": "x/a", "namespace": "x", "labels": {"pod": "a"}, "ips": ["10.0.0.1", "fd00::1"],
+	  "ports": [{"name": "http", "port": 8080}]},
+	 {"id": "x/b", "namespace": "x", "labels": {"pod": "b"}, "ips": ["10.0.0.2"]}, {"id": "x/c"}]
+JSON
+cat >"$scratch/netpol.yaml" <<-'YAML'
+	kind: ConfigMap
+	---
+	apiVersion: networking.k8s.io/v1
+	kind: NetworkPolicy
+	metadata: {name: p, namespace: x}
+	spec:
+	  podSelector: {matchLabels: {pod: a}}
+	  ingress: [{from: [{namespaceSelector: {matchLabels: {ns: y}}}, {podSelector: {matchLabels: {pod: b}}}],
+	             ports: [{port: http}]}]
+YAML
+ask=(policy check --policy "$scratch/netpol.yaml" --endpoints "$scratch/endpoints.json" --probes "$scratch/probes.json")
+echo '[{"from": "x/b", "to": "x/a", "port": 8080, "expect": "allow"}, {"from": "10.0.0.2", "to": "fd00::1", "port": 8080},
+	{"from": "x/b", "to": "x/a", "port": 80, "expect": "deny"}, {"from": "host", "to": "x/a", "protocol": "icmp", "port": 8}]' \
+	>"$scratch/probes.json"
+runs 0 "${ask[@]}"
+prints "x/b       x/a      8080/TCP"
+prints "x/p ingress 1"
+prints "a node reaches its pods"
+runs 0 "${ask[@]}" --format json
+[ "$(jq -c '[.verdict, .rule]' <<<"$out" | head -n 1)" = '["allow","x/p ingress 1"]' ] || fail "the answer is $out"
+[ "$(jq -r .verdict <<<"$out" | tr '\n' ' ')" = "allow uncertain deny allow " ] || fail "the answers are $out"
+echo '[{"from": "x/b", "to": "x/a", "port": 80, "expect": "allow"}]' >"$scratch/probes.json"
+runs 1 "${ask[@]}"
+prints "1 of 1 not as expected"
+echo '[{"from": "x/b", "to": "nobody", "port": 80}]' >"$scratch/probes.json"
+runs 1 "${ask[@]}"
+says 'probe 1: to: found "nobody", expected an endpoint'
+runs 2 "${ask[@]}" --flows x
+runs 2 "${ask[@]}" --format sarif
+runs 2 policy check --probes "$scratch/probes.json"
+runs 3 policy check --policy "$scratch/none" --endpoints "$scratch/endpoints.json" --probes "$scratch/probes.json"
+runs 0 policy import --kubernetes "$scratch/netpol.yaml"
+says "1 object of other kinds left out"
+says "it asks for labels of namespaces"
+says "it names ports"
+prints "comment: x/p ingress 1"
+echo "$out" >"$scratch/imported.yaml"
+runs 0 policy import --kubernetes "$scratch/netpol.yaml" --format json
+jq -e '.defaults.workloads["k8s:x/pod=a"].ingress == "deny"' <<<"$out" >/dev/null || fail "as JSON: $out"
+runs 1 policy import --kubernetes "$scratch/endpoints.json"
+runs 2 policy import "$scratch/netpol.yaml"
+runs 3 policy import --kubernetes "$scratch/none"
+
 step "what a stand-in answers"
 policy=$(cat "$source/config/policies/shop.yaml")
 # An escape that JSON wrote as such, and an override that stands there as it is.
@@ -627,6 +677,8 @@ shows numbers "$head"$'  # why\n  - from: web  # rule 17\n    to: host\n    port
 	"$head"$'  # why\n  - from: web  # rule 1\n    to: host\n    ports: [1/tcp]\n  - {from: host, to: web, ports: [2/tcp]} # mine  # rule 2'
 runs 0 --socket "$scratch/sock-numbers" policy show 3
 prints "- from: web  # rule 17"
+shows over "$head"$'  - {from: web, to: host, ports: [1/tcp], expires: 2001-01-01}  # over  # rule 9' \
+	"$head"$'  - {from: web, to: host, ports: [1/tcp], expires: 2001-01-01}  # over  # rule 1'
 # Where a number would change what it says, there is none.
 shows goes-on "$head"$'  - from: "we\\\n      b"\n    to: host\n    ports: [1/tcp]' \
 	"$head"$'  - from: "we\\\n      b"\n    to: host\n    ports: [1/tcp]'
@@ -637,7 +689,8 @@ jq -n '{"/v1/explain": [200, ({number: 3, rule: 2, text: "web → db  5432/tcp",
 			linked: true, rule: 2, recent: [5],
 			first_flow: {first: 1.5, src: {ip: "10.0.0.1", port: 4000}, dst: {ip: "10.0.0.2", port: 5432},
 				tx: {packets: 3}, rx: {packets: 4}, state: "closed", verdict: "delivered"}},
-		{edge: null, linked: true, rule: 1}, {linked: true, rule: null}, {linked: false, rule: 2}]} | tojson)]}' \
+		{edge: null, linked: true, rule: 1}, {linked: true, rule: null}, {linked: false, rule: 2},
+		{linked: true, rule: 5, verdict: "deny"}]} | tojson)]}' \
 	>"$scratch/answers.json" || fail "jq"
 answers rule
 runs 0 --socket "$scratch/sock-rule" explain --rule 2
@@ -648,6 +701,7 @@ prints "10.0.0.1:4000 → 10.0.0.2:5432  closed  delivered, 7 packets"
 prints "rule 1 allows it already"
 prints "no rule allows it any more"
 prints "the rule allows it, and does not name it"
+prints "rule 5 denies it"
 prints "… and 4 edges more."
 prints "not in the ledger: 0123456789ab ?"
 runs 2 explain a b 80 --rule 2

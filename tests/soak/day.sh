@@ -28,7 +28,7 @@ cat >"$scratch/bulkhead.yaml" <<-YAML
 	api: {socket: $scratch/run/api.sock}
 	runtimes: {docker: off}
 	capture: {idle_timeout: 5s, report_interval: 1s}
-	identity: {netns_directories: [$spaces], keep_departed: 6s}
+	identity: {netns_directories: [$spaces], keep_departed: 6s, keep_history: 60s}
 	learning: {window: $((seconds / 24 + 1))s}
 	events: {keep: 500}
 YAML

@@ -569,6 +569,7 @@ static struct bh_policy_peer random_peer(struct bh_policy *policy)
 		peer.kind = BH_POLICY_PREFIX;
 		peer.prefix = bh_prefix_of(&addr, one_in(8) ? 0 : bits - (uint8_t)random_below(9));
 		peer.except = random_except(policy, &peer.prefix, addr);
+		peer.containers = one_in(4);
 	} else if (policy->group_count > 0 && one_in(2)) {
 		peer.kind = BH_POLICY_GROUP;
 		peer.group = random_below((unsigned)policy->group_count);
@@ -654,6 +655,8 @@ static struct bh_policy *random_policy(void)
 		}
 		if (one_in(8))
 			bh_policy_add_port(policy, rule, BH_ANY_PROTOCOL, 0, 0);
+		if (one_in(4))
+			bh_policy_add_named_port(policy, rule, IPPROTO_TCP, "n/tcp");
 		if (strict && one_in(2))
 			bh_policy_set_rank(policy, rule, (uint8_t)random_below(BH_RANKS));
 		policy->rules[rule].expires = strict && one_in(8) ? 1 : 0;
@@ -678,11 +681,12 @@ static struct host *random_host(const struct bh_policy *policy)
 		modes[i] = (uint8_t)random_below(BH_MODES);
 	for (unsigned i = 0, count = 2 + random_below(8); i < count; i++) {
 		unsigned workload = random_below(6), bits = one_in(4) ? random_below(8) : workload;
-		char name[8], labels[16], addr[32];
+		char name[8], labels[64], addr[32];
 
 		snprintf(name, sizeof(name), "w%u", workload);
-		snprintf(labels, sizeof(labels), "a=%u b=%u %s%u", bits & 1, bits >> 1 & 1,
-			 one_in(4) ? "d=" : "c=", bits >> 2 & 1);
+		snprintf(labels, sizeof(labels), "a=%u b=%u %s%u %s%u", bits & 1, bits >> 1 & 1,
+			 one_in(4) ? "d=" : "c=", bits >> 2 & 1,
+			 BH_PORT_LABEL "n/tcp=", one_in(2) ? 3 : random_below(7));
 		snprintf(addr, sizeof(addr), "10.0.0.%u", i);
 		size_t e = add_endpoint(h, one_in(8) ? "" : name, modes[workload], labels, 0, addr);
 		snprintf(addr, sizeof(addr), "fd00::%x", i);
@@ -909,6 +913,14 @@ static void copy_label(struct bh_policy *out, size_t workload, const struct bh_p
 		bh_policy_add_value(out, workload, label, from->values[i]);
 }
 
+static void copy_port(struct bh_policy *out, size_t rule, const struct bh_policy_port *port)
+{
+	if (port->name != NULL)
+		bh_policy_add_named_port(out, rule, port->proto, port->name);
+	else
+		bh_policy_add_port(out, rule, port->proto, port->first, port->last);
+}
+
 /* The same policy, with a rule for each pair, and without groups. */
 static struct bh_policy *spelt_out(const struct bh_policy *policy)
 {
@@ -933,8 +945,7 @@ static struct bh_policy *spelt_out(const struct bh_policy *policy)
 							 &r->to.items[pair % r->to.count], NULL);
 
 			for (size_t j = 0; j < r->port_count; j++)
-				bh_policy_add_port(out, rule, r->ports[j].proto, r->ports[j].first,
-						   r->ports[j].last);
+				copy_port(out, rule, &r->ports[j]);
 			bh_policy_set_rank(out, rule, r->rank);
 			bh_policy_set_ends(out, rule, r->ends);
 			out->rules[rule].expires = r->expires;

@@ -51,6 +51,8 @@ static const char *label(const void *labels, const char *key)
 
 	if (strcmp(key, "app") == 0)
 		return strcmp(name, "stranger") != 0 ? name : NULL;
+	if (strcmp(key, BH_PORT_LABEL "http/tcp") == 0 && strcmp(name, "api") == 0)
+		return "8080";
 	if (strcmp(key, "tier") == 0 && strcmp(name, "api") == 0)
 		return "back";
 	return strcmp(key, "owner") == 0 && strcmp(name, "web") != 0 ? "shop" : NULL;
@@ -368,6 +370,42 @@ static void ranks_defaults_and_ends(void **state)
 	check_table(strict, strict_rows, sizeof(strict_rows) / sizeof(strict_rows[0]));
 }
 
+/* Every workload here holds 10.0.0.1. */
+static const char held[] = "bulkhead-policy: 1\n"
+			   "workloads: {web: {app: web}, api: {app: api}, db: {app: db}}\n"
+			   "defaults: {egress: allow}\n"
+			   "rules:\n"
+			   "  - {from: web, to: [api, db], ports: [http/tcp]}\n"	/* 1 */
+			   "  - {from: {cidr: 10.0.0.0/8, containers: true}, to: db,\n" /* 2 */
+			   "     ports: [5432/tcp]}\n"
+			   "  - {from: web, to: {cidr: 10.0.0.0/8, containers: true},\n" /* 3 */
+			   "     ports: [9/tcp], action: deny}\n"
+			   "  - {from: web, to: db, ports: [9/tcp]}\n"			   /* 4 */
+			   "  - {from: 11.0.0.0/8, to: api, ports: [http/tcp, 22/tcp]}\n"; /* 5 */
+
+static const struct row held_rows[] = {
+	/* A name is what the destination calls so. */
+	{ "W web", "W api+enforce", tcp, 8080, 0, ALLOW(1) },
+	{ "W web", "W api+enforce", tcp, 80, 0, BH_DENY, 0, "api", BH_INGRESS, "b" },
+	{ "W web", "W api+enforce", udp, 8080, 0, BH_DENY, 0, "api", BH_INGRESS, "b" },
+	{ "W web", "W db+enforce", tcp, 8080, 0, BH_DENY, 0, "db", BH_INGRESS, "b" },
+	{ "A 11.0.0.1", "W api+enforce", tcp, 8080, 0, ALLOW(5) },
+	/* Containers by their addresses, at the other end alone. */
+	{ "W api", "W db+enforce", tcp, 5432, 0, ALLOW(2) },
+	{ "A 10.9.9.9", "W db+enforce", tcp, 5432, 0, ALLOW(2) },
+	{ "A 11.0.0.1", "W db+enforce", tcp, 5432, 0, BH_DENY, 0, "db", BH_INGRESS, "b" },
+	{ "H", "W db+enforce", tcp, 5432, 0, BH_DENY, 0, "db", BH_INGRESS, "b" },
+	{ "? 10.0.0.9", "W db+enforce", tcp, 5432, 0, BH_UNCERTAIN, 0, "db", BH_INGRESS, "b" },
+	{ "W web+enforce", "W db+enforce", tcp, 9, 0, BH_DENY, 3, "web", BH_EGRESS, "b" },
+	{ "W web", "W db+enforce", tcp, 9, 0, BH_DENY, 3, "web", BH_EGRESS, "" },
+};
+
+static void named_ports_and_containers_by_address(void **state)
+{
+	(void)state;
+	check_table(held, held_rows, sizeof(held_rows) / sizeof(held_rows[0]));
+}
+
 static void rules_that_are_over_say_nothing(void **state)
 {
 	static const char text[] =
@@ -607,6 +645,7 @@ int main(void)
 		cmocka_unit_test(truth_table),
 		cmocka_unit_test(ranks_defaults_and_ends),
 		cmocka_unit_test(denials_and_defaults_have_reasons),
+		cmocka_unit_test(named_ports_and_containers_by_address),
 		cmocka_unit_test(rules_that_are_over_say_nothing),
 		cmocka_unit_test(reasons_are_in_words),
 		cmocka_unit_test(long_names_leave_the_reason_whole),
