@@ -186,7 +186,7 @@ static int check_chain(const struct bh_chain *chain, struct bh_map *seen, struct
 
 		if (p->kind > BH_PERMIT_PLACE || p->rank >= BH_RANKS ||
 		    p->port_first > p->port_last ||
-		    (p->kind <= BH_PERMIT_PREFIX && !is_addr(&p->peer.addr)))
+		    (p->kind <= BH_PERMIT_OUTSIDE && !is_addr(&p->peer.addr)))
 			return bh_error_set(err, -EINVAL,
 					    "ruleset: permission %zu of \"%s\" makes no sense", i,
 					    chain->workload);

@@ -20,7 +20,7 @@
 #include "grow.h"
 #include "protocol.h"
 
-enum whom { TO_PEERS, TO_NETWORKS, TO_HOST, TO_WORLD };
+enum whom { TO_PEERS, TO_NETWORKS, TO_OUTSIDE, TO_HOST, TO_WORLD };
 enum what { BY_PORT, BY_ICMP_TYPE, BY_PROTOCOL, BY_NOTHING };
 
 struct shape {
@@ -46,6 +46,14 @@ static const struct shape shapes[] = {
 	{ "_6_net_proto", TO_NETWORKS, BY_PROTOCOL, BH_IPV6, false },
 	{ "_4_net_any", TO_NETWORKS, BY_NOTHING, BH_IPV4, false },
 	{ "_6_net_any", TO_NETWORKS, BY_NOTHING, BH_IPV6, false },
+	{ "_4_out", TO_OUTSIDE, BY_PORT, BH_IPV4, false },
+	{ "_6_out", TO_OUTSIDE, BY_PORT, BH_IPV6, false },
+	{ "_4_out_icmp", TO_OUTSIDE, BY_ICMP_TYPE, BH_IPV4, false },
+	{ "_6_out_icmp", TO_OUTSIDE, BY_ICMP_TYPE, BH_IPV6, false },
+	{ "_4_out_proto", TO_OUTSIDE, BY_PROTOCOL, BH_IPV4, false },
+	{ "_6_out_proto", TO_OUTSIDE, BY_PROTOCOL, BH_IPV6, false },
+	{ "_4_out_any", TO_OUTSIDE, BY_NOTHING, BH_IPV4, false },
+	{ "_6_out_any", TO_OUTSIDE, BY_NOTHING, BH_IPV6, false },
 	{ "_ports", TO_HOST, BY_PORT, BH_NO_FAMILY, false },
 	{ "_icmp", TO_HOST, BY_ICMP_TYPE, BH_IPV4, false },
 	{ "_icmp6", TO_HOST, BY_ICMP_TYPE, BH_IPV6, false },
@@ -88,6 +96,8 @@ static uint8_t whom_of(const struct bh_permit *p)
 		return TO_HOST;
 	case BH_PERMIT_WORLD:
 		return TO_WORLD;
+	case BH_PERMIT_OUTSIDE:
+		return TO_OUTSIDE;
 	case BH_PERMIT_PEER:
 	case BH_PERMIT_PLACE:
 		/* Exact sets hold no ranges. */
@@ -107,6 +117,17 @@ static uint8_t what_of(const struct bh_permit *p)
 	return bh_protocol_has_ports(p->proto) ? BY_PORT : BY_PROTOCOL;
 }
 
+/* By its address. */
+static bool has_address(const struct shape *shape)
+{
+	return shape->whom == TO_PEERS || shape->whom == TO_NETWORKS || shape->whom == TO_OUTSIDE;
+}
+
+static bool is_of_networks(const struct shape *shape)
+{
+	return shape->whom == TO_NETWORKS || shape->whom == TO_OUTSIDE;
+}
+
 static bool belongs(const struct shape *shape, uint8_t rank, const struct bh_permit *p)
 {
 	uint8_t icmp = p->proto == IPPROTO_ICMP ? BH_IPV4 : BH_IPV6;
@@ -115,14 +136,14 @@ static bool belongs(const struct shape *shape, uint8_t rank, const struct bh_per
 		return false;
 	if (shape->what == BY_ICMP_TYPE && shape->family != icmp)
 		return false;
-	if (shape->whom == TO_PEERS || shape->whom == TO_NETWORKS)
+	if (has_address(shape))
 		return p->kind == BH_PERMIT_PLACE || shape->family == p->peer.addr.family;
 	return true;
 }
 
 static bool is_interval(const struct shape *shape)
 {
-	return shape->whom == TO_NETWORKS || (shape->what == BY_PORT && shape->whom != TO_PEERS);
+	return is_of_networks(shape) || (shape->what == BY_PORT && shape->whom != TO_PEERS);
 }
 
 static enum bh_field addr_field(uint8_t family, uint8_t side)
@@ -137,7 +158,7 @@ static struct bh_key key_of(const struct shape *shape, uint8_t side, enum bh_fie
 {
 	struct bh_key key = { 0 };
 
-	if (shape->whom == TO_PEERS || shape->whom == TO_NETWORKS)
+	if (has_address(shape))
 		key.fields[key.count++] = (uint8_t)addr_field(shape->family, side);
 	if (shape->what == BY_ICMP_TYPE)
 		key.fields[key.count++] =
@@ -229,7 +250,7 @@ static void add_box(struct bh_nft_set *set, const struct shape *shape, const str
 {
 	struct bh_key_bytes first = { 0 }, last = { 0 };
 
-	if (shape->whom == TO_NETWORKS) {
+	if (is_of_networks(shape)) {
 		struct bh_addr low = from_number(shape->family, box->first),
 			       high = from_number(shape->family, box->last);
 		bh_key_put_addr(&first, &low);
@@ -337,7 +358,7 @@ static void add_rule(struct bh_nft_chain *to, const struct lookup *l)
 
 	if (l->backwards || l->unopening)
 		bh_rule_not_opening(rule);
-	if (l->shape->whom == TO_WORLD)
+	if (l->shape->whom == TO_WORLD || l->shape->whom == TO_OUTSIDE)
 		match_world(rule, l->side, l->family);
 	bh_rule_in(rule,
 		   key_of(l->shape, l->side, l->backwards ? BH_FIELD_TH_SPORT : BH_FIELD_TH_DPORT),
@@ -356,7 +377,7 @@ static void add_lookup(struct bh_nft_chain *to, const struct lookup *lookup, boo
 	bool both = l.shape->whom == TO_WORLD && l.side == BH_EGRESS && !denied &&
 		    l.shape->family == BH_NO_FAMILY;
 
-	l.family = denied ? (uint8_t)BH_NO_FAMILY : l.shape->family;
+	l.family = denied || l.shape->whom == TO_OUTSIDE ? (uint8_t)BH_NO_FAMILY : l.shape->family;
 	if (both)
 		l.family = BH_IPV4;
 	add_rule(to, &l);

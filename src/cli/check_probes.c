@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Probes against a policy, without a daemon and without a cluster. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,21 @@ struct rules {
 	const struct bh_policy *policy;
 };
 
+/* Of no policies at all everybody would be open. */
+static const struct bh_policy *imported(struct bh_kubernetes_import *import, const char *path,
+					struct bh_error *err)
+{
+	size_t skipped = bh_kubernetes_import_skipped(import);
+
+	if (skipped > 0)
+		fprintf(stderr, "bulkhead: %zu object%s of other kinds left out\n", skipped,
+			skipped == 1 ? "" : "s");
+	if (bh_kubernetes_import_objects(import) > 0)
+		return bh_kubernetes_import_policy(import);
+	bh_error_set(err, -EINVAL, "%s: no NetworkPolicy in it", path);
+	return NULL;
+}
+
 static int read_rules(const char *path, struct rules *rules)
 {
 	struct bh_buffer text = { 0 };
@@ -33,7 +49,7 @@ static int read_rules(const char *path, struct rules *rules)
 			rules->import = bh_kubernetes_import_new();
 			if (bh_kubernetes_import_add(rules->import, text.data, text.length, path,
 						     &err) == 0)
-				rules->policy = bh_kubernetes_import_policy(rules->import);
+				rules->policy = imported(rules->import, path, &err);
 		} else {
 			rules->own = bh_policy_parse(text.data, text.length, path, &err);
 			if (rules->own != NULL)

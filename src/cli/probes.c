@@ -77,6 +77,8 @@ static const char *label(const void *labels, const char *key)
 		return e->peer.name;
 	if (strcmp(key, "bulkhead.instance") == 0)
 		return text_of(e->json, "id");
+	if (strcmp(key, BH_NAMESPACE_KNOWN) == 0)
+		return text_of(e->json, "namespace") != NULL ? "known" : NULL;
 	if (strcmp(key, BH_NAMESPACE) == 0 && text_of(e->json, "namespace") != NULL)
 		return text_of(e->json, "namespace");
 	if (strncmp(key, BH_PORT_LABEL, port) == 0)

@@ -54,6 +54,7 @@ static void warn(struct bh_core *core, int64_t now)
 	}
 }
 
+/* NULL: printed it is too large to be read; then the policy itself has to do. */
 static struct bh_policy *copy_of(const struct bh_policy *policy)
 {
 	char *text = bh_policy_print(policy);
@@ -70,9 +71,11 @@ static void end_rules(struct bh_core *core, int64_t now)
 	for (size_t i = 0; i < core->policy->rule_count; i++)
 		if (ends_by(&core->policy->rules[i], now))
 			tell(core, i, "is over");
-	core->expiry_due = bh_policy_set_time(copy, now);
-	bh_force_retire(core->force, core->policy);
-	core->policy = copy;
+	if (copy != NULL) {
+		bh_force_retire(core->force, core->policy);
+		core->policy = copy;
+	}
+	core->expiry_due = bh_policy_set_time(core->policy, now);
 	bh_core_rules_touch(core);
 }
 

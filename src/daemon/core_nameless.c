@@ -118,7 +118,7 @@ static bool list_names(const struct bh_core *core, const char *workload, struct 
 	for (size_t i = 0; core->policy != NULL && i < core->policy->rule_count; i++) {
 		const struct bh_policy_rule *rule = &core->policy->rules[i];
 
-		if (bh_policy_peers_match(core->policy, &rule->from, &subject))
+		if (!rule->over && bh_policy_peers_match(core->policy, &rule->from, &subject))
 			list_dns(core->policy, &rule->to, &listing);
 	}
 	bool any = bh_map_count(listing.seen) > 0;

@@ -94,8 +94,10 @@ static bool is_ruled(void *user, const struct bh_edge *edge)
 	const struct bh_core *core = user;
 	const struct bh_policy *policy = core->policy;
 	struct bh_question question = question_of(core, edge);
+	struct bh_answer answer;
 
-	for (size_t i = 0; i < policy->rule_count; i++)
+	bh_policy_evaluate(policy, &question, &answer);
+	for (size_t i = 0; answer.verdict == BH_ALLOW && i < policy->rule_count; i++)
 		if (policy->rules[i].edge_count == 0 && bh_policy_rule_allows(policy, i, &question))
 			return true;
 	return false;

@@ -164,7 +164,8 @@ static bool check_chain(const void *data)
 	const struct bh_msg_chain *c = data;
 
 	return TEXT_OK(c->hash) && TEXT_OK(c->workload) && c->side <= BH_INGRESS &&
-	       c->mode <= BH_ENFORCE && c->deny <= BH_DROP;
+	       c->mode <= BH_ENFORCE && c->deny <= BH_DROP && flag_ok(&c->open[0]) &&
+	       flag_ok(&c->open[1]);
 }
 
 static bool check_permit(const void *data)

@@ -300,9 +300,14 @@ static void add_prefix(const struct compiler *c, const struct grant *g,
 {
 	enum left_out out = peer != NULL ? left_out(peer->except, prefix) : NOTHING;
 	bool containers = peer != NULL && peer->containers;
+	/* A denial is whole: nobody undoes a part of it by taking an address. What is outside the
+	 * kernel sees by the interface then. */
+	bool whole = bh_rank_denies(g->rule->rank);
+	const struct bh_addr *start = peer != NULL ? &peer->prefix.addr : &prefix->addr;
+	bool outside = whole && !containers && !bh_addr_is_multicast(start);
 
-	if (out == NOTHING && !has_any(containers ? &c->strangers : &c->held, prefix)) {
-		add_permit(g, BH_PERMIT_PREFIX, prefix);
+	if (out == NOTHING && (whole || !has_any(containers ? &c->strangers : &c->held, prefix))) {
+		add_permit(g, outside ? BH_PERMIT_OUTSIDE : BH_PERMIT_PREFIX, prefix);
 		return;
 	}
 	if (out == ALL || prefix->length == bh_addr_size(prefix->addr.family) * 8)

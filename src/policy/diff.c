@@ -81,8 +81,12 @@ static void put_values(struct bh_buffer *text, const struct bh_policy_label *lab
 
 	memcpy(sorted, label->values, label->value_count * sizeof(*sorted));
 	qsort(sorted, label->value_count, sizeof(*sorted), compare);
-	for (size_t i = 0; i < label->value_count; i++)
-		bh_buffer_printf(text, "%s%s", i > 0 ? ", " : "", sorted[i]);
+	for (size_t i = 0; i < label->value_count; i++) {
+		/* Two lists that differ are not to look alike. */
+		const char *quote = strpbrk(sorted[i], ",\"") != NULL ? "\"" : "";
+
+		bh_buffer_printf(text, "%s%s%s%s", i > 0 ? ", " : "", quote, sorted[i], quote);
+	}
 	free(sorted);
 }
 

@@ -31,6 +31,16 @@ static bool has_labels(const struct bh_policy_workload *w, const struct bh_subje
 	return w->label_count > 0;
 }
 
+static bool is_workload(const struct bh_subject *s)
+{
+	return s->peer->kind == BH_PEER_WORKLOAD;
+}
+
+static bool is_unknown(const struct bh_subject *s)
+{
+	return s->peer->kind == BH_PEER_UNRESOLVED || s->peer->kind == BH_PEER_DEPARTED;
+}
+
 static bool is_called(const char *pattern, const struct bh_subject *s)
 {
 	const char *name = s->dns != NULL ? s->dns : bh_peer_dns(s->peer);
@@ -67,13 +77,38 @@ bool bh_policy_peer_matches(const struct bh_policy *policy, const struct bh_poli
 	return false;
 }
 
+/* Of containers whose address is denied it does not matter whether anybody knows whose they are. */
+static bool is_denied_container(const struct bh_policy_rule *rule,
+				const struct bh_policy_peer *peer, const struct bh_subject *s)
+{
+	return bh_rank_denies(rule->rank) && peer->kind == BH_POLICY_PREFIX && peer->containers &&
+	       is_unknown(s) && bh_policy_prefix_holds(peer, &s->addr);
+}
+
+/* What is sent to many stays within: no denial of what is outside is about it. */
+static bool is_group_within(const struct bh_policy_rule *rule, const struct bh_policy_peer *peer,
+			    const struct bh_subject *s)
+{
+	return bh_rank_denies(rule->rank) && peer->kind == BH_POLICY_PREFIX && !peer->containers &&
+	       s->peer->kind == BH_PEER_MULTICAST && !bh_addr_is_multicast(&peer->prefix.addr);
+}
+
+static bool speaks_of(const struct bh_policy *policy, const struct bh_policy_rule *rule,
+		      const struct bh_policy_peer *peer, const struct bh_subject *s)
+{
+	if (is_group_within(rule, peer, s))
+		return false;
+	return bh_policy_peer_matches(policy, peer, s) || is_denied_container(rule, peer, s);
+}
+
 /* The metadata service hands out credentials: who may call the world may not call it. What is kept
  * from the world is kept from it as well. */
-static bool is_destination(const struct bh_policy *policy, const struct bh_policy_peer *to,
-			   const struct bh_subject *s, bool denies)
+static bool is_destination(const struct bh_policy *policy, const struct bh_policy_rule *rule,
+			   const struct bh_policy_peer *to, const struct bh_subject *s)
 {
-	return (denies || to->kind != BH_POLICY_WORLD || s->peer->kind != BH_PEER_METADATA) &&
-	       bh_policy_peer_matches(policy, to, s);
+	return (bh_rank_denies(rule->rank) || to->kind != BH_POLICY_WORLD ||
+		s->peer->kind != BH_PEER_METADATA) &&
+	       speaks_of(policy, rule, to, s);
 }
 
 /* At its own end a container is spoken of by a workload's entry alone: its chain does not know
@@ -102,20 +137,23 @@ struct view {
 };
 
 static const struct bh_policy_peer *find_source(const struct bh_policy *policy,
-						const struct bh_policy_peers *from,
+						const struct bh_policy_rule *rule,
 						const struct bh_subject *s, bool own_end)
 {
-	for (size_t i = 0; i < from->count; i++)
-		if (may_speak(&from->items[i], own_end) &&
-		    bh_policy_peer_matches(policy, &from->items[i], s))
-			return &from->items[i];
+	for (size_t i = 0; i < rule->from.count; i++)
+		if (may_speak(&rule->from.items[i], own_end) &&
+		    speaks_of(policy, rule, &rule->from.items[i], s))
+			return &rule->from.items[i];
 	return NULL;
 }
 
 bool bh_policy_peers_match(const struct bh_policy *policy, const struct bh_policy_peers *peers,
 			   const struct bh_subject *subject)
 {
-	return find_source(policy, peers, subject, false) != NULL;
+	for (size_t i = 0; i < peers->count; i++)
+		if (bh_policy_peer_matches(policy, &peers->items[i], subject))
+			return true;
+	return false;
 }
 
 static const struct bh_policy_peer *find_destination(const struct bh_policy *policy,
@@ -124,7 +162,7 @@ static const struct bh_policy_peer *find_destination(const struct bh_policy *pol
 {
 	for (size_t i = 0; i < rule->to.count; i++)
 		if (may_speak(&rule->to.items[i], own_end) &&
-		    is_destination(policy, &rule->to.items[i], s, bh_rank_denies(rule->rank)))
+		    is_destination(policy, rule, &rule->to.items[i], s))
 			return &rule->to.items[i];
 	return NULL;
 }
@@ -168,7 +206,7 @@ static bool match_rule(const struct bh_policy *policy, size_t rule, const struct
 	*match = (struct match) { .rule = (int)rule,
 				  .port = find_port(r, v->dst, v->proto, v->port) };
 	if (match->port != NULL)
-		match->from = find_source(policy, &r->from, v->src, at_egress);
+		match->from = find_source(policy, r, v->src, at_egress);
 	if (match->from != NULL)
 		match->to = find_destination(policy, r, v->dst, at_ingress);
 	return match->to != NULL;
@@ -191,16 +229,6 @@ static struct match find_rule(const struct bh_policy *policy, const struct view 
 			break;
 	}
 	return best;
-}
-
-static bool is_workload(const struct bh_subject *s)
-{
-	return s->peer->kind == BH_PEER_WORKLOAD;
-}
-
-static bool is_unknown(const struct bh_subject *s)
-{
-	return s->peer->kind == BH_PEER_UNRESOLVED || s->peer->kind == BH_PEER_DEPARTED;
 }
 
 bool bh_policy_is_open(const struct bh_policy *policy, const struct bh_subject *s,
@@ -410,52 +438,68 @@ static void note_unknown(const struct bh_question *q, struct bh_answer *a)
 		 name);
 }
 
-static bool speaks_of_addresses(const struct bh_policy_peers *peers)
+/* Whether the peer speaks of addresses, one of which the subject may have: nobody knows its. */
+static bool may_be(const struct bh_policy_peer *peer, const struct bh_subject *s)
+{
+	uint8_t kind = s->peer->kind;
+	bool outside = kind == BH_PEER_DNS || kind == BH_PEER_WORLD;
+	bool held = kind == BH_PEER_WORKLOAD && peer->containers;
+
+	return s->addr.family == BH_NO_FAMILY && peer->kind == BH_POLICY_PREFIX &&
+	       (outside || held);
+}
+
+static bool any_may_be(const struct bh_policy_peers *peers, const struct bh_subject *s)
 {
 	for (size_t i = 0; i < peers->count; i++)
-		if (peers->items[i].kind == BH_POLICY_PREFIX)
+		if (may_be(&peers->items[i], s))
 			return true;
 	return false;
 }
 
 /* Whether a rule that speaks of addresses says otherwise, and counts more than the one that
- * decided, if the destination has one of those. */
+ * decided, if an end has one of those; *who: that end. */
 static bool may_be_otherwise(const struct bh_policy *policy, const struct bh_question *q,
-			     const struct bh_answer *a)
+			     const struct bh_answer *a, const struct bh_subject **who)
 {
 	int decided = a->rule >= 0 ? policy->rules[a->rule].rank : -1;
 
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct bh_policy_rule *r = &policy->rules[i];
 
-		if (!r->over && r->rank > decided &&
-		    bh_rank_denies(r->rank) == (a->verdict == BH_ALLOW) &&
-		    speaks_of_addresses(&r->to) && find_port(r, NULL, q->proto, q->port) != NULL &&
-		    find_source(policy, &r->from, &q->src, false) != NULL)
+		if (r->over || r->rank <= decided ||
+		    bh_rank_denies(r->rank) != (a->verdict == BH_ALLOW) ||
+		    find_port(r, NULL, q->proto, q->port) == NULL)
+			continue;
+		bool from = any_may_be(&r->from, &q->src), to = any_may_be(&r->to, &q->dst);
+		*who = to ? &q->dst : &q->src;
+		if ((from || to) && (from || find_source(policy, r, &q->src, false) != NULL) &&
+		    (to || find_destination(policy, r, &q->dst, false) != NULL))
 			return true;
 	}
 	return false;
 }
 
-static void note_unaddressed(const struct bh_question *q, struct bh_answer *a)
+static void note_unaddressed(const struct bh_subject *who, struct bh_answer *a)
 {
 	a->verdict = BH_UNCERTAIN;
 	snprintf(a->reason, sizeof(a->reason),
 		 "the rules speak of addresses, and nobody knows those of %.*s", NAME_SHOWN,
-		 q->dst.peer->name);
+		 bh_peer_text(who->peer));
 }
 
 /* Whether it is one of those that rules may speak of, if only it were known. */
 static bool is_uncertain(const struct bh_policy *policy, const struct bh_question *q,
 			 const struct bh_answer *a)
 {
-	return (is_unknown(&q->src) || is_unknown(&q->dst)) &&
+	return a->rule < 0 && (is_unknown(&q->src) || is_unknown(&q->dst)) &&
 	       (a->verdict == BH_DENY || policy->denies);
 }
 
 void bh_policy_evaluate(const struct bh_policy *policy, const struct bh_question *q,
 			struct bh_answer *a)
 {
+	const struct bh_subject *who;
 	struct ruling ends[2];
 
 	*a = (struct bh_answer) { .verdict = BH_ALLOW, .rule = -1 };
@@ -475,7 +519,6 @@ void bh_policy_evaluate(const struct bh_policy *policy, const struct bh_question
 		allow(policy, ends, a);
 	if (is_uncertain(policy, q, a))
 		note_unknown(q, a);
-	else if (q->dst.peer->kind == BH_PEER_DNS && q->dst.addr.family == BH_NO_FAMILY &&
-		 may_be_otherwise(policy, q, a))
-		note_unaddressed(q, a);
+	else if (may_be_otherwise(policy, q, a, &who))
+		note_unaddressed(who, a);
 }

@@ -410,6 +410,19 @@ static size_t entry_of(struct bh_kubernetes_import *import, const char *name, co
 	return workload;
 }
 
+/* Whatever is asked of a namespace there has to be one, and what it is labelled with has to be
+ * known: what is not known is not absent. */
+static void ask_namespace(struct asked *where)
+{
+	size_t count = where->count;
+
+	for (size_t i = 0; i < count; i++)
+		if (strncmp(where->items[i].key, BH_NAMESPACE_LABEL, strlen(BH_NAMESPACE_LABEL)) ==
+		    0)
+			ask_value(where, BH_NAMESPACE_KNOWN, BH_LABEL_EXISTS, NULL);
+	ask_value(where, BH_NAMESPACE, BH_LABEL_EXISTS, NULL);
+}
+
 /* The entry for pods of the object's namespace (namespaces: NULL), or of those that are selected.
  */
 static int read_pods(const struct reader *r, const struct bh_yaml *pods,
@@ -427,8 +440,8 @@ static int read_pods(const struct reader *r, const struct bh_yaml *pods,
 		bh_buffer_puts(&where.name, r->namespace);
 	if (namespaces == NULL)
 		ask_value(&where, BH_NAMESPACE, BH_LABEL_IN, r->namespace);
-	else if (where.count == 0)
-		ask_value(&where, BH_NAMESPACE, BH_LABEL_EXISTS, NULL);
+	else
+		ask_namespace(&where);
 	if (result == 0 && pods != NULL)
 		result = read_selector(r, pods, "podSelector", false, &who);
 	if (result == 0) {
@@ -705,16 +718,18 @@ static int read_rule(const struct reader *r, const struct bh_yaml *node, size_t 
 	return result;
 }
 
-/* The node's own checks, whatever is isolated. */
-static void let_node_in(const struct reader *r, size_t subject)
+/* A node and its pods reach each other, whatever is isolated. */
+static void let_node(const struct reader *r, size_t subject, bool egress)
 {
 	const struct bh_policy_peer host = { .kind = BH_POLICY_HOST };
 	const struct bh_policy_peer self = { .kind = BH_POLICY_WORKLOAD, .workload = subject };
-	size_t rule = bh_policy_add_rule(r->policy, &host, &self, NULL);
+	size_t rule =
+		bh_policy_add_rule(r->policy, egress ? &self : &host, egress ? &host : &self, NULL);
 
 	bh_policy_add_port(r->policy, rule, BH_ANY_PROTOCOL, 0, 0);
-	bh_policy_set_ends(r->policy, rule, BH_AT_INGRESS);
-	bh_policy_set_note(r->policy, rule, "a node reaches its pods");
+	bh_policy_set_ends(r->policy, rule, egress ? BH_AT_EGRESS : BH_AT_INGRESS);
+	bh_policy_set_note(r->policy, rule,
+			   egress ? "a pod reaches its node" : "a node reaches its pods");
 }
 
 static int read_direction(const struct reader *r, const struct bh_yaml *spec, size_t subject,
@@ -726,22 +741,28 @@ static int read_direction(const struct reader *r, const struct bh_yaml *spec, si
 
 	if (result != 0)
 		return result;
-	if (!egress && r->policy->workloads[subject].defaults[side] == BH_DEFAULT_UNSAID)
-		let_node_in(r, subject);
+	if (r->policy->workloads[subject].defaults[side] == BH_DEFAULT_UNSAID)
+		let_node(r, subject, egress);
 	bh_policy_set_default(r->policy, subject, side, BH_DEFAULT_DENY);
 	for (size_t i = 0; result == 0 && rules != NULL && i < rules->count; i++)
 		result = read_rule(r, &rules->items[i], i + 1, subject, egress);
 	return result;
 }
 
-/* Which directions are isolated. */
+static bool has_rules(const struct bh_yaml *list)
+{
+	return list != NULL && list->kind == BH_YAML_LIST && list->count > 0;
+}
+
+/* Which directions are isolated. Of a list that is empty as of one that is missing: ingress is, and
+ * egress where it has rules. */
 static int read_types(const struct reader *r, const struct bh_yaml *spec, bool types[2])
 {
 	static const char *const words[] = { [BH_EGRESS] = "Egress", [BH_INGRESS] = "Ingress" };
 	const struct bh_yaml *list;
 	int result = get_list(r, spec, "policyTypes", &list);
 
-	types[BH_EGRESS] = list == NULL && get(spec, "egress") != NULL;
+	types[BH_EGRESS] = (list == NULL || list->count == 0) && has_rules(get(spec, "egress"));
 	types[BH_INGRESS] = list == NULL || list->count == 0;
 	for (size_t i = 0; result == 0 && list != NULL && i < list->count; i++) {
 		const struct bh_yaml *item = &list->items[i];
@@ -755,9 +776,6 @@ static int read_types(const struct reader *r, const struct bh_yaml *spec, bool t
 			result = refuse_value(r, item, "policyTypes", "Ingress or Egress",
 					      bh_nearest(text, words, COUNT(words)));
 	}
-	/* As where the list is missing. */
-	if (list != NULL && list->count == 0)
-		types[BH_EGRESS] = get(spec, "egress") != NULL;
 	return result;
 }
 
@@ -801,7 +819,8 @@ static int read_network_policy(struct reader *r, const struct bh_yaml *object)
 
 	if (result != 0)
 		return result;
-	if (strcmp(text_of(object, "apiVersion"), "networking.k8s.io/v1") != 0)
+	if (get(object, "kind") != NULL &&
+	    strcmp(text_of(object, "apiVersion"), "networking.k8s.io/v1") != 0)
 		return refuse(r, object, "a NetworkPolicy of another API",
 			      "apiVersion: networking.k8s.io/v1", NULL);
 	if (strlen(text_of(metadata, "name")) > LONGEST_NAME ||
@@ -840,8 +859,11 @@ static int read_object(struct reader *r, const struct bh_yaml *object)
 	for (size_t i = 0; result == 0 && items != NULL && i < items->count; i++) {
 		const struct bh_yaml *item = &items->items[i];
 
-		/* A list within a list would be no object of theirs. */
-		if (strcmp(text_of(item, "kind"), "NetworkPolicy") == 0)
+		/* As the API answers, a NetworkPolicyList's say neither kind nor apiVersion. A list
+		 * within a list would be no object of theirs. */
+		bool of_list = strcmp(kind, "NetworkPolicyList") == 0 &&
+			       item->kind == BH_YAML_MAP && get(item, "kind") == NULL;
+		if (of_list || strcmp(text_of(item, "kind"), "NetworkPolicy") == 0)
 			result = read_network_policy(r, item);
 		else
 			r->import->skipped++;

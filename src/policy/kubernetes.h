@@ -15,6 +15,8 @@
 
 #define BH_NAMESPACE "io.kubernetes.pod.namespace"
 #define BH_NAMESPACE_LABEL "bulkhead.namespace/"
+/* Is set where the labels of its namespace are known. */
+#define BH_NAMESPACE_KNOWN "bulkhead.namespace-labels"
 
 struct bh_kubernetes_import;
 

@@ -140,7 +140,7 @@ struct bh_policy {
 	bool denies;	      /* some rule does */
 	bool one_sided;	      /* some rule is judged at one end alone */
 	bool has_open;	      /* somebody's default is to allow */
-	bool has_containers;  /* some prefix speaks of containers */
+	bool has_containers;  /* some rule speaks of containers by their addresses */
 	bool names_ports;     /* some port has a name instead of a number */
 	struct bh_map *names; /* bh_policy_name() */
 	struct bh_policy_except **excepts;

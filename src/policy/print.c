@@ -169,36 +169,45 @@ static bool is_value(const struct bh_policy_label *label)
 	return label->test == BH_LABEL_IN && label->value_count == 1;
 }
 
-/* What is asked of the label from this index on; returns the index of the next label's. */
-static size_t put_tests(struct bh_buffer *out, const struct script *script,
-			const struct bh_policy_workload *w, size_t label)
+static bool is_first_of_key(const struct bh_policy_workload *w, size_t label)
 {
-	size_t end = label + 1;
+	for (size_t i = 0; i < label; i++)
+		if (strcmp(w->labels[i].key, w->labels[label].key) == 0)
+			return false;
+	return true;
+}
 
-	while (end < w->label_count && strcmp(w->labels[end].key, w->labels[label].key) == 0)
-		end++;
-	script->put_text(out, w->labels[label].key);
+/* All that is asked of this label, wherever it stands. */
+static void put_tests(struct bh_buffer *out, const struct script *script,
+		      const struct bh_policy_workload *w, size_t label)
+{
+	const char *key = w->labels[label].key;
+	size_t count = 0;
+
+	for (size_t i = label; i < w->label_count; i++)
+		count += strcmp(w->labels[i].key, key) == 0;
+	script->put_text(out, key);
 	bh_buffer_puts(out, ": ");
-	if (end == label + 1 && is_value(&w->labels[label])) {
+	if (count == 1 && is_value(&w->labels[label])) {
 		script->put_text(out, w->labels[label].values[0]);
-		return end;
+		return;
 	}
-	for (size_t i = label; i < end; i++) {
+	for (size_t i = label; i < w->label_count; i++) {
+		if (strcmp(w->labels[i].key, key) != 0)
+			continue;
 		bh_buffer_puts(out, i > label ? ", " : "{");
 		put_test(out, script, &w->labels[i]);
 	}
 	bh_buffer_puts(out, "}");
-	return end;
 }
 
 static const struct script yaml = { put_text, put_comma, "" };
 
-static size_t put_label(struct bh_buffer *out, const struct bh_policy_workload *w, size_t label)
+static void put_label(struct bh_buffer *out, const struct bh_policy_workload *w, size_t label)
 {
 	bh_buffer_puts(out, "    ");
-	label = put_tests(out, &yaml, w, label);
+	put_tests(out, &yaml, w, label);
 	bh_buffer_puts(out, "\n");
-	return label;
 }
 
 static void put_workloads(struct bh_buffer *out, const struct bh_policy *p)
@@ -210,8 +219,9 @@ static void put_workloads(struct bh_buffer *out, const struct bh_policy *p)
 		bh_buffer_puts(out, "  ");
 		put_text(out, w->name);
 		bh_buffer_puts(out, ":\n");
-		for (size_t j = 0; j < w->label_count;)
-			j = put_label(out, w, j);
+		for (size_t j = 0; j < w->label_count; j++)
+			if (is_first_of_key(w, j))
+				put_label(out, w, j);
 	}
 }
 
@@ -464,9 +474,11 @@ static void put_json_workload(struct bh_buffer *out, const struct bh_policy_work
 {
 	bh_buffer_puts(out, "\t\t");
 	put_json(out, w->name);
-	for (size_t i = 0; i < w->label_count;) {
+	for (size_t i = 0; i < w->label_count; i++) {
+		if (!is_first_of_key(w, i))
+			continue;
 		bh_buffer_puts(out, i > 0 ? ", " : ": {");
-		i = put_tests(out, &json, w, i);
+		put_tests(out, &json, w, i);
 	}
 	bh_buffer_puts(out, "}");
 }

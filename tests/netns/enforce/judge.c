@@ -129,14 +129,14 @@ static struct bh_policy *read_policy(const char *path)
 
 static void write_permit(FILE *out, const struct bh_permit *p)
 {
-	static const char *const kinds[] = { "peer", "net", "host", "world" };
+	static const char *const kinds[] = { "peer", "net", "outside", "host", "world" };
 	static const char *const ranks[BH_RANKS] = { "permit", "deny", "platform-permit",
 						     "platform-deny" };
 	char proto[BH_PROTOCOL_TEXT], prefix[BH_PREFIX_TEXT] = "";
 
 	if (p->kind == BH_PERMIT_PLACE)
 		return;
-	if (p->kind <= BH_PERMIT_PREFIX)
+	if (p->kind <= BH_PERMIT_OUTSIDE)
 		bh_prefix_format(&p->peer, prefix);
 	fprintf(out, "%s %s %s %u-%u %s\n", ranks[p->rank], kinds[p->kind],
 		p->proto == BH_ANY_PROTOCOL ? "any" : bh_protocol_format(p->proto, proto),

@@ -46,16 +46,16 @@ static void read_chain(struct bh_ruleset *rules)
 
 static void read_permit(struct bh_ruleset *rules, uint8_t rank)
 {
-	static const char *const kinds[] = { "peer", "net", "host", "world" };
+	static const char *const kinds[] = { "peer", "net", "outside", "host", "world" };
 	const char *kind = need("a kind");
 	unsigned first, last;
 
 	must(rules->chain_count > 0, "a chain before its permissions");
 	struct bh_permit *permit = bh_chain_add_permit(&rules->chains[rules->chain_count - 1]);
 	permit->rank = rank;
-	while (permit->kind < 4 && strcmp(kinds[permit->kind], kind) != 0)
+	while (permit->kind < 5 && strcmp(kinds[permit->kind], kind) != 0)
 		permit->kind++;
-	must(permit->kind < 4, kind);
+	must(permit->kind < 5, kind);
 	const char *proto = need("a protocol");
 	if (strcmp(proto, "any") == 0)
 		permit->proto = BH_ANY_PROTOCOL;
@@ -64,7 +64,7 @@ static void read_permit(struct bh_ruleset *rules, uint8_t rank)
 	int got = sscanf(need("a port"), "%u-%u", &first, &last);
 	permit->port_first = (uint16_t)first;
 	permit->port_last = (uint16_t)(got == 2 ? last : first);
-	if (permit->kind <= BH_PERMIT_PREFIX)
+	if (permit->kind <= BH_PERMIT_OUTSIDE)
 		must(bh_prefix_parse(need("a prefix"), &permit->peer), "a prefix");
 }
 

@@ -114,10 +114,10 @@ static struct bh_policy *parse(const char *text)
 
 static const char *permit_text(const struct bh_permit *p, char out[120])
 {
-	static const char *const kinds[] = { "peer", "net", "host", "world", "place" };
+	static const char *const kinds[] = { "peer", "net", "outside", "host", "world", "place" };
 	char prefix[BH_PREFIX_TEXT] = "-", proto[BH_PROTOCOL_TEXT];
 
-	if (p->kind <= BH_PERMIT_PREFIX)
+	if (p->kind <= BH_PERMIT_OUTSIDE)
 		bh_prefix_format(&p->peer, prefix);
 	snprintf(out, 120, "%s %s %s %u-%u", kinds[p->kind], prefix,
 		 bh_protocol_format(p->proto, proto), p->port_first, p->port_last);
@@ -501,6 +501,32 @@ static void rights_go_by_each_ones_labels(void **state)
 	bh_policy_free(policy);
 }
 
+/* Who takes an address that is denied takes nothing from the denial. */
+static void nobody_undoes_a_denial_by_taking_an_address(void **state)
+{
+	struct bh_policy *policy =
+		parse("bulkhead-policy: 1\nworkloads: {web: {app: web}}\ndefaults: {egress: "
+		      "allow}\nrules:\n"
+		      "  - {from: web, to: [metadata, 10.0.0.0/8], ports: [any], action: deny}\n"
+		      "  - {from: web, to: {cidr: 10.0.0.0/8, containers: true}, ports: [1/tcp], "
+		      "action: deny}\n");
+	struct host *h = new_host(policy);
+
+	(void)state;
+	add_endpoint(h, "web", BH_ENFORCE, "app=web", 0, "10.0.0.1");
+	add_endpoint(h, "evil", BH_LEARN, "", 0, "169.254.169.254");
+	add_endpoint(h, "", BH_LEARN, "", 0, "10.0.0.9");
+	struct bh_ruleset *rules = bh_compile(&h->input);
+	char *text = ruleset_text(rules);
+	assert_non_null(strstr(text, "outside 169.254.169.254/32 255 0-0"));
+	assert_non_null(strstr(text, "outside 10.0.0.0/8 255 0-0"));
+	assert_non_null(strstr(text, "net 10.0.0.0/8 tcp 1-1"));
+	free(text);
+	bh_ruleset_free(rules);
+	free(h);
+	bh_policy_free(policy);
+}
+
 /* --- random policies: the ruleset says what the evaluator says -------------------------------- */
 
 static bool one_in(unsigned n)
@@ -781,6 +807,8 @@ static bool permit_matches(const struct bh_permit *p, uint8_t side, const struct
 		return other->kind != BH_PEER_HOST && bh_addr_equal(&p->peer.addr, &other->addr);
 	case BH_PERMIT_PREFIX:
 		return other->kind != BH_PEER_HOST && bh_prefix_contains(&p->peer, &other->addr);
+	case BH_PERMIT_OUTSIDE:
+		return is_behind_unmanaged(other) && bh_prefix_contains(&p->peer, &other->addr);
 	case BH_PERMIT_HOST:
 		return other->kind == BH_PEER_HOST;
 	case BH_PERMIT_PLACE:
@@ -1165,6 +1193,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_asked_while_all_learn),
 		cmocka_unit_test(prefixes_speak_of_the_outside),
 		cmocka_unit_test(rights_go_by_each_ones_labels),
+		cmocka_unit_test(nobody_undoes_a_denial_by_taking_an_address),
 		cmocka_unit_test(ruleset_and_evaluator_agree),
 		cmocka_unit_test(lists_stand_for_their_pairs),
 		cmocka_unit_test(same_input_same_bytes),
