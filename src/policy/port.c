@@ -90,14 +90,14 @@ static bool parse_name(const char *text, struct bh_policy_port *port)
 	return *text == '\0';
 }
 
-/* "http/tcp": a service's name (RFC 6335), as Kubernetes names ports. */
+/* "http/tcp": a service's name (RFC 6335), as Kubernetes names ports; but for one that begins with
+ * a digit, which nearly always is a slip in a number. */
 static bool parse_service(const char *text, struct bh_policy_port *port)
 {
 	size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-");
-	bool letter = false;
+	bool letter = text[0] >= 'a' && text[0] <= 'z';
 
 	for (size_t i = 0; i < length; i++) {
-		letter = letter || (text[i] >= 'a' && text[i] <= 'z');
 		if (text[i] == '-' && (i == 0 || i + 1 == length || text[i + 1] == '-'))
 			return false;
 	}

@@ -33,9 +33,9 @@ visit() {
 }
 
 step "a container that nobody knows starts after the limit, or does not"
-choose allow 3s
+choose allow 5s
 visit || fail "Podman does not start a container: $(cat "$scratch/said")"
-choose refuse 3s
+choose refuse 8s
 visit && fail "Podman starts a container that was to be refused"
 grep -q "nobody has said yet whose interface" "$scratch/said" ||
 	fail "the hook was not called with the network in place: $(cat "$scratch/said")"

@@ -203,9 +203,11 @@ static void ask(const struct bh_policy *policy, const struct bh_policy_rule *rul
 	meet(policy, destination, &to, &q.dst);
 	bool met = bh_policy_peer_matches(policy, source, &q.src) &&
 		   bh_policy_peer_matches(policy, destination, &q.dst);
+	/* What a port's name stands for nobody here says. */
+	bool named = rule->ports[0].name != NULL;
 	if (!met && is_plain(policy, source) && is_plain(policy, destination))
 		fail("a peer is not whom it says", from.name);
-	if (met)
+	if (met && !named)
 		check_decided(policy, rule, &q);
 	fill_peer(&unknown, BH_PEER_UNRESOLVED, "10.0.0.1");
 	if (source->kind == BH_POLICY_WORKLOAD)

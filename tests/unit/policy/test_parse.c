@@ -517,7 +517,7 @@ static void ports_may_have_names_and_prefixes_containers(void **state)
 {
 	static const char text[] = TWO_WORKLOADS
 		"  - from: {cidr: 10.0.0.0/8, containers: true}\n"
-		"    to: web\n    ports: [http/tcp, 80-90/tcp, 8080-web/udp, a/sctp]\n"
+		"    to: web\n    ports: [http/tcp, 80-90/tcp, web-8080/udp, a/sctp]\n"
 		"  - from: web\n    to: {cidr: 10.0.0.0/8, except: [10.1.0.0/16], containers: "
 		"true}\n"
 		"    ports: [443/tcp]\n";
