@@ -28,10 +28,13 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "address.h"
 #include "desired_parts.h"
+#include "grow.h"
+#include "map.h"
 #include "ruleset.h"
 
 #define PRIORITY_FILTER (-5)
@@ -55,6 +58,7 @@ struct build {
 	struct bh_nft_table *table;
 	const struct bh_ruleset *rules;
 	const struct bh_nft_config *config;
+	struct bh_map *sets; /* by the chains' hash: which sets the workload has */
 };
 
 /* --- sets that every chain uses --------------------------------------------------------------- */
@@ -331,39 +335,52 @@ static void add_back(struct bh_nft_chain *to, const char *back)
 static void add_judgements(const struct build *b, struct bh_nft_chain *to,
 			   const struct bh_chain *chain, bool host)
 {
+	const struct bh_permits_sets *sets = bh_map_get_text(b->sets, chain->hash);
 	uint8_t other = chain->side == BH_EGRESS ? BH_INGRESS : BH_EGRESS;
 	char refuse[BH_NFT_NAME], back[BH_NFT_NAME];
 	struct bh_nft_chain *backwards = add_part(b, chain, host, "_back", back);
 
 	add_end(b, add_part(b, chain, host, "_deny", refuse), chain, host);
-	bh_permits_add_rules(b->table, to, chain, host,
+	bh_permits_add_rules(sets, to, chain, host,
 			     &(struct bh_permits_way) { .refuse = refuse, .otherwise = back });
 	if (!chain->open[chain->side]) {
 		add_back(to, back);
 		add_end(b, to, chain, host);
 	}
-	bh_permits_add_rules(b->table, backwards, chain, host,
+	bh_permits_add_rules(sets, backwards, chain, host,
 			     &(struct bh_permits_way) { .backwards = true, .refuse = refuse });
 	if (!chain->open[other])
 		add_end(b, backwards, chain, host);
 }
 
+/* Of a workload its two chains share a hash. */
+static void add_sets(const struct build *b, const struct bh_chain *chain)
+{
+	struct bh_permits_sets *sets = bh_map_get_text(b->sets, chain->hash);
+
+	if (sets == NULL) {
+		sets = bh_calloc(1, sizeof(*sets));
+		bh_map_put_text(b->sets, chain->hash, sets);
+	}
+	bh_permits_add_sets(b->table, chain, sets);
+}
+
 static void add_workload(const struct build *b, const struct bh_chain *chain, bool host)
 {
+	const struct bh_permits_sets *sets = bh_map_get_text(b->sets, chain->hash);
 	uint8_t other = chain->side == BH_EGRESS ? BH_INGRESS : BH_EGRESS;
 	char name[BH_NFT_NAME];
 	struct bh_nft_chain *to = add_part(b, chain, host, "", name);
 
-	if (chain->mode != BH_LEARN && bh_permits_deny(b->table, chain, host)) {
+	if (chain->mode != BH_LEARN && bh_permits_deny(sets, host)) {
 		add_judgements(b, to, chain, host);
 		return;
 	}
-	bh_permits_add_rules(b->table, to, chain, host, &(struct bh_permits_way) { 0 });
+	bh_permits_add_rules(sets, to, chain, host, &(struct bh_permits_way) { 0 });
 	/* Where nothing is refused, the other orientation does not matter. */
 	if (chain->mode == BH_LEARN || chain->open[chain->side])
 		return;
-	bh_permits_add_rules(b->table, to, chain, host,
-			     &(struct bh_permits_way) { .backwards = true });
+	bh_permits_add_rules(sets, to, chain, host, &(struct bh_permits_way) { .backwards = true });
 	if (chain->open[other])
 		pass_unopening(to);
 	add_end(b, to, chain, host);
@@ -686,7 +703,7 @@ static void add_prerouting(const struct build *b)
 void bh_desire_inet(struct bh_nft_table *table, const struct bh_ruleset *rules,
 		    const struct bh_nft_config *config)
 {
-	struct build b = { table, rules, config };
+	struct build b = { table, rules, config, bh_map_new(free) };
 
 	add_managed(&b);
 	add_constants(&b);
@@ -697,7 +714,7 @@ void bh_desire_inet(struct bh_nft_table *table, const struct bh_ruleset *rules,
 	for (uint8_t side = BH_EGRESS; side <= BH_INGRESS && rules->posture_count > 0; side++)
 		add_posture_map(&b, side);
 	for (size_t i = 0; i < rules->chain_count; i++)
-		bh_permits_add_sets(table, &rules->chains[i]);
+		add_sets(&b, &rules->chains[i]);
 	add_prerouting(&b);
 	add_forward(&b);
 	add_input(&b);
@@ -716,4 +733,5 @@ void bh_desire_inet(struct bh_nft_table *table, const struct bh_ruleset *rules,
 		add_workload(&b, &rules->chains[i], true);
 		add_urgent(&b, &rules->chains[i]);
 	}
+	bh_map_free(b.sets);
 }

@@ -57,10 +57,16 @@ void bh_desired_name(char out[BH_NFT_NAME], uint8_t side, bool host, const char 
 void bh_desired_port_name(const struct bh_port *port, const char *stem, char name[BH_NFT_NAME],
 			  char hash[BH_CHAIN_HASH]);
 
-/* The sets that hold one side's permissions. */
-void bh_permits_add_sets(struct bh_nft_table *table, const struct bh_chain *chain);
-/* Whether any of the workload's sets refuses, of either side. All sets must stand already. */
-bool bh_permits_deny(const struct bh_nft_table *table, const struct bh_chain *chain, bool host);
+/* Which sets a workload has, by side and rank; the bits are those of permits.c. */
+struct bh_permits_sets {
+	uint32_t shapes[2][BH_RANKS];
+};
+
+/* Adds the sets that hold one side's permissions, and notes them. */
+void bh_permits_add_sets(struct bh_nft_table *table, const struct bh_chain *chain,
+			 struct bh_permits_sets *sets);
+/* Whether any of the workload's sets refuses, of either side. */
+bool bh_permits_deny(const struct bh_permits_sets *sets, bool host);
 
 /* In which orientation sets are looked up, and the chains that decide about what they refuse. */
 struct bh_permits_way {
@@ -70,8 +76,8 @@ struct bh_permits_way {
 };
 
 /* The rules that look a workload's sets up, in the chain for forwarded packets or (host) for those
- * from or to this host; what is allowed returns. All sets must stand already. */
-void bh_permits_add_rules(const struct bh_nft_table *table, struct bh_nft_chain *to,
+ * from or to this host; what is allowed returns. sets: of both its sides. */
+void bh_permits_add_rules(const struct bh_permits_sets *sets, struct bh_nft_chain *to,
 			  const struct bh_chain *chain, bool host,
 			  const struct bh_permits_way *way);
 

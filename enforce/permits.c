@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -67,21 +68,15 @@ static const struct shape shapes[] = {
 };
 #define SHAPES (sizeof(shapes) / sizeof(shapes[0]))
 
-/* In whose order they decide, and what their sets are called besides. */
-static const struct {
-	uint8_t rank;
-	const char *suffix;
-} ranks[BH_RANKS] = {
-	{ BH_RANK_PLATFORM_DENY, "_pd" },
-	{ BH_RANK_PLATFORM_ALLOW, "_p" },
-	{ BH_RANK_DENY, "_d" },
-	{ BH_RANK_ALLOW, "" },
-};
+static_assert(SHAPES <= 32, "a workload's sets are the bits of a number");
 
-static bool denies(uint8_t rank)
-{
-	return rank == BH_RANK_DENY || rank == BH_RANK_PLATFORM_DENY;
-}
+/* What the sets are called besides. */
+static const char *const rank_suffixes[BH_RANKS] = {
+	[BH_RANK_ALLOW] = "",
+	[BH_RANK_DENY] = "_d",
+	[BH_RANK_PLATFORM_ALLOW] = "_p",
+	[BH_RANK_PLATFORM_DENY] = "_pd",
+};
 
 /* The cloud's metadata service hands out credentials; who may call the world may not call it. */
 const uint8_t bh_metadata4[4] = { 169, 254, 169, 254 };
@@ -128,17 +123,22 @@ static bool is_of_networks(const struct shape *shape)
 	return shape->whom == TO_NETWORKS || shape->whom == TO_OUTSIDE;
 }
 
-static bool belongs(const struct shape *shape, uint8_t rank, const struct bh_permit *p)
+static bool belongs(const struct shape *shape, const struct bh_permit *p)
 {
 	uint8_t icmp = p->proto == IPPROTO_ICMP ? BH_IPV4 : BH_IPV6;
 
-	if (p->rank != rank || shape->whom != whom_of(p) || shape->what != what_of(p))
+	if (shape->whom != whom_of(p) || shape->what != what_of(p))
 		return false;
 	if (shape->what == BY_ICMP_TYPE && shape->family != icmp)
 		return false;
 	if (has_address(shape))
 		return p->kind == BH_PERMIT_PLACE || shape->family == p->peer.addr.family;
 	return true;
+}
+
+static bool is_filled_by(const struct shape *shape, uint8_t rank, const struct bh_permit *p)
+{
+	return p->rank == rank && p->kind != BH_PERMIT_PLACE && belongs(shape, p);
 }
 
 static bool is_interval(const struct shape *shape)
@@ -233,7 +233,7 @@ static void fill_exact(struct bh_nft_set *set, const struct shape *shape, uint8_
 		const struct bh_permit *p = &chain->permits[i];
 		struct bh_key_bytes key = { 0 };
 
-		if (!belongs(shape, rank, p) || p->kind == BH_PERMIT_PLACE)
+		if (!is_filled_by(shape, rank, p))
 			continue;
 		if (shape->what == BY_NOTHING) {
 			fill_protocols(set);
@@ -268,8 +268,7 @@ static void fill_interval(struct bh_nft_set *set, const struct shape *shape, uin
 	struct bh_boxes boxes = { 0 };
 
 	for (size_t i = 0; i < chain->permit_count; i++) {
-		if (!belongs(shape, rank, &chain->permits[i]) ||
-		    chain->permits[i].kind == BH_PERMIT_PLACE)
+		if (!is_filled_by(shape, rank, &chain->permits[i]))
 			continue;
 		struct bh_box box = box_of(&chain->permits[i]);
 		bh_boxes_add(&boxes, &box);
@@ -281,48 +280,49 @@ static void fill_interval(struct bh_nft_set *set, const struct shape *shape, uin
 	bh_boxes_free(&apart);
 }
 
-static bool is_needed(const struct shape *shape, uint8_t rank, const struct bh_chain *chain)
+static void note_needed(const struct bh_chain *chain, uint32_t needed[BH_RANKS])
 {
-	bool always = shape->always && rank == BH_RANK_ALLOW;
-
-	for (size_t i = 0; i < chain->permit_count && !always; i++)
-		if (belongs(shape, rank, &chain->permits[i]))
-			return true;
-	return always;
+	for (size_t i = 0; i < SHAPES; i++)
+		if (shapes[i].always)
+			needed[BH_RANK_ALLOW] |= 1u << i;
+	for (size_t i = 0; i < chain->permit_count; i++)
+		for (size_t j = 0; j < SHAPES; j++)
+			if (belongs(&shapes[j], &chain->permits[i]))
+				needed[chain->permits[i].rank] |= 1u << j;
 }
 
-static void name_set(char name[BH_NFT_NAME], const struct shape *shape, const char *rank,
-		     uint8_t side, const struct bh_chain *chain)
+static void name_set(char name[BH_NFT_NAME], const struct shape *shape, uint8_t rank, uint8_t side,
+		     const struct bh_chain *chain)
 {
 	char suffix[32];
 
-	snprintf(suffix, sizeof(suffix), "%s%s", rank, shape->suffix);
+	snprintf(suffix, sizeof(suffix), "%s%s", rank_suffixes[rank], shape->suffix);
 	bh_desired_name(name, side, shape->whom == TO_HOST, chain->hash, suffix);
 }
 
-static void add_sets(struct bh_nft_table *table, const struct bh_chain *chain, size_t rank)
+static void add_set(struct bh_nft_table *table, const struct bh_chain *chain, uint8_t rank,
+		    const struct shape *shape)
 {
-	for (size_t i = 0; i < SHAPES; i++) {
-		const struct shape *shape = &shapes[i];
-		char name[BH_NFT_NAME];
+	char name[BH_NFT_NAME];
 
-		if (!is_needed(shape, ranks[rank].rank, chain))
-			continue;
-		name_set(name, shape, ranks[rank].suffix, chain->side, chain);
-		struct bh_nft_set *set =
-			bh_desired_set(table, name, key_of(shape, chain->side, BH_FIELD_TH_DPORT),
-				       BH_SET_COUNTER | (is_interval(shape) ? BH_SET_INTERVAL : 0));
-		if (is_interval(shape))
-			fill_interval(set, shape, ranks[rank].rank, chain);
-		else
-			fill_exact(set, shape, ranks[rank].rank, chain);
-	}
+	name_set(name, shape, rank, chain->side, chain);
+	struct bh_nft_set *set =
+		bh_desired_set(table, name, key_of(shape, chain->side, BH_FIELD_TH_DPORT),
+			       BH_SET_COUNTER | (is_interval(shape) ? BH_SET_INTERVAL : 0));
+	if (is_interval(shape))
+		fill_interval(set, shape, rank, chain);
+	else
+		fill_exact(set, shape, rank, chain);
 }
 
-void bh_permits_add_sets(struct bh_nft_table *table, const struct bh_chain *chain)
+void bh_permits_add_sets(struct bh_nft_table *table, const struct bh_chain *chain,
+			 struct bh_permits_sets *sets)
 {
-	for (size_t i = 0; i < BH_RANKS; i++)
-		add_sets(table, chain, i);
+	note_needed(chain, sets->shapes[chain->side]);
+	for (uint8_t rank = BH_RANKS; rank-- > 0;)
+		for (size_t i = 0; i < SHAPES; i++)
+			if (sets->shapes[chain->side][rank] & 1u << i)
+				add_set(table, chain, rank, &shapes[i]);
 }
 
 /* --- rules ------------------------------------------------------------------------------------ */
@@ -392,13 +392,13 @@ static bool may_be_tcp(const struct shape *shape)
 	return shape->what == BY_PORT || shape->what == BY_NOTHING;
 }
 
-/* The sets of a rank, where they are. */
-static void add_rank(const struct bh_nft_table *table, struct bh_nft_chain *to,
-		     const struct bh_chain *chain, bool host, size_t rank,
+static void add_rank(const struct bh_permits_sets *sets, struct bh_nft_chain *to,
+		     const struct bh_chain *chain, bool host, uint8_t rank,
 		     const struct bh_permits_way *way)
 {
 	uint8_t other = chain->side == BH_EGRESS ? BH_INGRESS : BH_EGRESS;
-	bool denied = denies(ranks[rank].rank);
+	uint8_t side = way->backwards ? other : chain->side;
+	bool denied = bh_rank_denies(rank);
 	char set[BH_NFT_NAME];
 
 	for (size_t i = 0; i < SHAPES; i++) {
@@ -409,12 +409,10 @@ static void add_rank(const struct bh_nft_table *table, struct bh_nft_chain *to,
 				    .backwards = way->backwards,
 				    .target = denied ? way->refuse : NULL };
 
-		if ((shape->whom == TO_HOST) != host || (way->backwards && !may_be_tcp(shape)))
+		if (!(sets->shapes[side][rank] & 1u << i) || (shape->whom == TO_HOST) != host ||
+		    (way->backwards && !may_be_tcp(shape)))
 			continue;
-		name_set(set, shape, ranks[rank].suffix, way->backwards ? other : chain->side,
-			 chain);
-		if (bh_nft_table_set(table, set) == NULL)
-			continue;
+		name_set(set, shape, rank, side, chain);
 		/* It may still be allowed the other way round. */
 		if (denied && way->otherwise != NULL && may_be_tcp(shape)) {
 			l.unopening = true;
@@ -427,26 +425,23 @@ static void add_rank(const struct bh_nft_table *table, struct bh_nft_chain *to,
 	}
 }
 
-void bh_permits_add_rules(const struct bh_nft_table *table, struct bh_nft_chain *to,
+/* The highest rank decides, so it is asked first. */
+void bh_permits_add_rules(const struct bh_permits_sets *sets, struct bh_nft_chain *to,
 			  const struct bh_chain *chain, bool host, const struct bh_permits_way *way)
 {
-	for (size_t i = 0; i < BH_RANKS; i++)
-		add_rank(table, to, chain, host, i, way);
+	for (uint8_t rank = BH_RANKS; rank-- > 0;)
+		add_rank(sets, to, chain, host, rank, way);
 }
 
-bool bh_permits_deny(const struct bh_nft_table *table, const struct bh_chain *chain, bool host)
+bool bh_permits_deny(const struct bh_permits_sets *sets, bool host)
 {
-	char set[BH_NFT_NAME];
+	uint32_t refusing = 0;
 
-	for (size_t i = 0; i < BH_RANKS; i++)
-		for (size_t j = 0; denies(ranks[i].rank) && j < 2 * SHAPES; j++) {
-			const struct shape *shape = &shapes[j / 2];
-
-			name_set(set, shape, ranks[i].suffix, j % 2 == 0 ? BH_EGRESS : BH_INGRESS,
-				 chain);
-			if ((shape->whom == TO_HOST) == host &&
-			    bh_nft_table_set(table, set) != NULL)
-				return true;
-		}
+	for (uint8_t rank = 0; rank < BH_RANKS; rank++)
+		if (bh_rank_denies(rank))
+			refusing |= sets->shapes[BH_EGRESS][rank] | sets->shapes[BH_INGRESS][rank];
+	for (size_t i = 0; i < SHAPES; i++)
+		if ((shapes[i].whom == TO_HOST) == host && (refusing & 1u << i))
+			return true;
 	return false;
 }

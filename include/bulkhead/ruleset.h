@@ -33,6 +33,11 @@ enum bh_rank {
 	BH_RANKS,
 };
 
+static inline bool bh_rank_denies(uint8_t rank)
+{
+	return rank % 2 != 0;
+}
+
 #define BH_ANY_PROTOCOL 255 /* reserved by IANA: no packet has it */
 
 /* One permission of a workload's side, or refusal. proto is IPPROTO_… or BH_ANY_PROTOCOL; ports

@@ -187,10 +187,6 @@ const struct bh_policy_except *bh_policy_except(struct bh_policy *policy,
 						const struct bh_prefix *items, size_t count);
 /* Whether an address is in the prefix, and in none of its exceptions. */
 bool bh_policy_prefix_holds(const struct bh_policy_peer *peer, const struct bh_addr *addr);
-static inline bool bh_rank_denies(uint8_t rank)
-{
-	return rank % 2 != 0;
-}
 static inline bool bh_rank_is_platform(uint8_t rank)
 {
 	return rank >= BH_RANK_PLATFORM_ALLOW;
