@@ -338,7 +338,6 @@ static void add_members(const struct group *group, const struct grant *grant)
 
 		if (grant->chain->side == BH_EGRESS)
 			g.dst = group->members[i];
-
 		for (uint8_t j = 0; j < fact->addr_count; j++) {
 			struct bh_prefix peer = bh_prefix_of(&fact->addrs[j], 128);
 
@@ -739,7 +738,8 @@ struct bh_ruleset *bh_compile(const struct bh_compile_input *input)
 	make_groups(&c, all);
 	index_groups(&c);
 	collect_addresses(&in, false, &c.held);
-	collect_addresses(&in, true, &c.strangers);
+	if (c.policy->has_containers)
+		collect_addresses(&in, true, &c.strangers);
 	add_chains(&c);
 	add_endpoints(&c, all);
 	add_bridges(&c);

@@ -103,19 +103,31 @@ static bool speaks_of(const struct bh_policy *policy, const struct bh_policy_rul
 
 /* The metadata service hands out credentials: who may call the world may not call it. What is kept
  * from the world is kept from it as well. */
-static bool is_destination(const struct bh_policy *policy, const struct bh_policy_rule *rule,
-			   const struct bh_policy_peer *to, const struct bh_subject *s)
+static bool is_kept_back(const struct bh_policy_rule *rule, const struct bh_policy_peer *to,
+			 const struct bh_subject *s)
 {
-	return (bh_rank_denies(rule->rank) || to->kind != BH_POLICY_WORLD ||
-		s->peer->kind != BH_PEER_METADATA) &&
-	       speaks_of(policy, rule, to, s);
+	return !bh_rank_denies(rule->rank) && to->kind == BH_POLICY_WORLD &&
+	       s->peer->kind == BH_PEER_METADATA;
 }
 
-/* At its own end a container is spoken of by a workload's entry alone: its chain does not know
- * which of the replicas' addresses a packet has. */
-static bool may_speak(const struct bh_policy_peer *peer, bool own_end)
+/* The first of one end's peers that speaks of the subject there. own_end: it is judged there. At
+ * its own end a container is spoken of by a workload's entry alone: its chain does not know which
+ * of the replicas' addresses a packet has. */
+static const struct bh_policy_peer *find_peer(const struct bh_policy *policy,
+					      const struct bh_policy_rule *rule,
+					      const struct bh_policy_peers *end,
+					      const struct bh_subject *s, bool own_end)
 {
-	return !own_end || peer->kind == BH_POLICY_WORKLOAD;
+	for (size_t i = 0; i < end->count; i++) {
+		const struct bh_policy_peer *peer = &end->items[i];
+
+		if ((own_end && peer->kind != BH_POLICY_WORKLOAD) ||
+		    (end == &rule->to && is_kept_back(rule, peer, s)))
+			continue;
+		if (speaks_of(policy, rule, peer, s))
+			return peer;
+	}
+	return NULL;
 }
 
 /* A rule, and which of its peers and ports. */
@@ -136,17 +148,6 @@ struct view {
 	uint16_t port;
 };
 
-static const struct bh_policy_peer *find_source(const struct bh_policy *policy,
-						const struct bh_policy_rule *rule,
-						const struct bh_subject *s, bool own_end)
-{
-	for (size_t i = 0; i < rule->from.count; i++)
-		if (may_speak(&rule->from.items[i], own_end) &&
-		    speaks_of(policy, rule, &rule->from.items[i], s))
-			return &rule->from.items[i];
-	return NULL;
-}
-
 bool bh_policy_peers_match(const struct bh_policy *policy, const struct bh_policy_peers *peers,
 			   const struct bh_subject *subject)
 {
@@ -154,17 +155,6 @@ bool bh_policy_peers_match(const struct bh_policy *policy, const struct bh_polic
 		if (bh_policy_peer_matches(policy, &peers->items[i], subject))
 			return true;
 	return false;
-}
-
-static const struct bh_policy_peer *find_destination(const struct bh_policy *policy,
-						     const struct bh_policy_rule *rule,
-						     const struct bh_subject *s, bool own_end)
-{
-	for (size_t i = 0; i < rule->to.count; i++)
-		if (may_speak(&rule->to.items[i], own_end) &&
-		    is_destination(policy, rule, &rule->to.items[i], s))
-			return &rule->to.items[i];
-	return NULL;
 }
 
 uint16_t bh_policy_port_of(const struct bh_policy_port *port, const void *labels,
@@ -206,9 +196,9 @@ static bool match_rule(const struct bh_policy *policy, size_t rule, const struct
 	*match = (struct match) { .rule = (int)rule,
 				  .port = find_port(r, v->dst, v->proto, v->port) };
 	if (match->port != NULL)
-		match->from = find_source(policy, r, v->src, at_egress);
+		match->from = find_peer(policy, r, &r->from, v->src, at_egress);
 	if (match->from != NULL)
-		match->to = find_destination(policy, r, v->dst, at_ingress);
+		match->to = find_peer(policy, r, &r->to, v->dst, at_ingress);
 	return match->to != NULL;
 }
 
@@ -438,21 +428,25 @@ static void note_unknown(const struct bh_question *q, struct bh_answer *a)
 		 name);
 }
 
-/* Whether the peer speaks of addresses, one of which the subject may have: nobody knows its. */
-static bool may_be(const struct bh_policy_peer *peer, const struct bh_subject *s)
+/* Whether it is one that a rule may speak of by its address, which nobody knows. */
+static bool is_unaddressed(const struct bh_policy *policy, const struct bh_subject *s)
 {
 	uint8_t kind = s->peer->kind;
-	bool outside = kind == BH_PEER_DNS || kind == BH_PEER_WORLD;
-	bool held = kind == BH_PEER_WORKLOAD && peer->containers;
 
-	return s->addr.family == BH_NO_FAMILY && peer->kind == BH_POLICY_PREFIX &&
-	       (outside || held);
+	return s->addr.family == BH_NO_FAMILY &&
+	       (kind == BH_PEER_DNS || kind == BH_PEER_WORLD ||
+		(kind == BH_PEER_WORKLOAD && policy->has_containers));
 }
 
-static bool any_may_be(const struct bh_policy_peers *peers, const struct bh_subject *s)
+/* Whether one of the peers speaks of addresses, one of which the subject may have. */
+static bool any_may_be(const struct bh_policy *policy, const struct bh_policy_peers *peers,
+		       const struct bh_subject *s)
 {
-	for (size_t i = 0; i < peers->count; i++)
-		if (may_be(&peers->items[i], s))
+	bool held = s->peer->kind == BH_PEER_WORKLOAD;
+
+	for (size_t i = 0; is_unaddressed(policy, s) && i < peers->count; i++)
+		if (peers->items[i].kind == BH_POLICY_PREFIX &&
+		    (!held || peers->items[i].containers))
 			return true;
 	return false;
 }
@@ -464,6 +458,8 @@ static bool may_be_otherwise(const struct bh_policy *policy, const struct bh_que
 {
 	int decided = a->rule >= 0 ? policy->rules[a->rule].rank : -1;
 
+	if (!is_unaddressed(policy, &q->src) && !is_unaddressed(policy, &q->dst))
+		return false;
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct bh_policy_rule *r = &policy->rules[i];
 
@@ -471,10 +467,12 @@ static bool may_be_otherwise(const struct bh_policy *policy, const struct bh_que
 		    bh_rank_denies(r->rank) != (a->verdict == BH_ALLOW) ||
 		    find_port(r, NULL, q->proto, q->port) == NULL)
 			continue;
-		bool from = any_may_be(&r->from, &q->src), to = any_may_be(&r->to, &q->dst);
+		bool from = any_may_be(policy, &r->from, &q->src),
+		     to = any_may_be(policy, &r->to, &q->dst);
 		*who = to ? &q->dst : &q->src;
-		if ((from || to) && (from || find_source(policy, r, &q->src, false) != NULL) &&
-		    (to || find_destination(policy, r, &q->dst, false) != NULL))
+		if ((from || to) &&
+		    (from || find_peer(policy, r, &r->from, &q->src, false) != NULL) &&
+		    (to || find_peer(policy, r, &r->to, &q->dst, false) != NULL))
 			return true;
 	}
 	return false;

@@ -329,12 +329,6 @@ const char *bh_policy_ends_text(const struct bh_policy_rule *rule)
 	return texts[rule->ends];
 }
 
-bool bh_policy_rule_is_at(const struct bh_policy_rule *rule, enum bh_side side)
-{
-	return rule->ends == BH_AT_BOTH ||
-	       rule->ends == (side == BH_EGRESS ? BH_AT_EGRESS : BH_AT_INGRESS);
-}
-
 void bh_policy_set_note(struct bh_policy *p, size_t rule, const char *note)
 {
 	free(p->rules[rule].note);

@@ -195,7 +195,11 @@ static inline bool bh_rank_is_platform(uint8_t rank)
 const char *bh_policy_rank_text(const struct bh_policy_rule *rule);
 const char *bh_policy_ends_text(const struct bh_policy_rule *rule);
 /* Whether the rule is judged at that end. */
-bool bh_policy_rule_is_at(const struct bh_policy_rule *rule, enum bh_side side);
+static inline bool bh_policy_rule_is_at(const struct bh_policy_rule *rule, enum bh_side side)
+{
+	return rule->ends == BH_AT_BOTH ||
+	       rule->ends == (side == BH_EGRESS ? BH_AT_EGRESS : BH_AT_INGRESS);
+}
 /* Whether it speaks of this destination port; of ICMP: type * 256 + code. */
 bool bh_policy_rule_has_port(const struct bh_policy *policy, size_t rule, uint8_t proto,
 			     uint16_t port);
