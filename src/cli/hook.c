@@ -47,6 +47,7 @@ struct hook {
 	struct bh_hook_state state;
 	uint64_t netns; /* inode */
 	bool heard;	/* the daemon's last answer was to wait: it knows of this hook */
+	char said[256]; /* … and why */
 	char why[512];	/* it is not done yet */
 };
 
@@ -178,7 +179,8 @@ static enum outcome judge(struct hook *h, long status, const struct bh_buffer *a
 	    (strcmp(state, "standing") == 0 || strcmp(state, "none") == 0))
 		outcome = STANDS;
 	else if (status == 200 && state != NULL && strcmp(state, "waiting") == 0) {
-		snprintf(h->why, sizeof(h->why), "%.400s", why != NULL ? why : "it waits");
+		bh_copy_text(h->said, sizeof(h->said), why != NULL ? why : "it waits");
+		bh_copy_text(h->why, sizeof(h->why), h->said);
 		h->heard = true;
 	} else if (status >= 400 && status < 500 && what != NULL) {
 		snprintf(h->why, sizeof(h->why), "%.400s", what);
@@ -189,6 +191,13 @@ static enum outcome judge(struct hook *h, long status, const struct bh_buffer *a
 	}
 	cJSON_Delete(json);
 	return outcome;
+}
+
+/* The last question may be cut short by the limit: what was said before it is the better reason. */
+static void tell_silence(struct hook *h, const char *reason)
+{
+	snprintf(h->why, sizeof(h->why), "the daemon does not answer at %.120s (%.80s)%s%s",
+		 h->call->socket, reason, h->said[0] != '\0' ? "; before, it said: " : "", h->said);
 }
 
 static enum outcome ask(struct hook *h)
@@ -209,9 +218,7 @@ static enum outcome ask(struct hook *h)
 	if (code == CURLE_OK)
 		outcome = judge(h, status, &answer);
 	else
-		snprintf(h->why, sizeof(h->why), "the daemon does not answer at %.200s (%s)",
-			 h->call->socket,
-			 error != 0 ? strerror((int)error) : curl_easy_strerror(code));
+		tell_silence(h, error != 0 ? strerror((int)error) : curl_easy_strerror(code));
 	curl_easy_cleanup(curl);
 	curl_free(id);
 	bh_buffer_free(&url);
