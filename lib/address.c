@@ -171,19 +171,18 @@ bool bh_prefix_contains(const struct bh_prefix *prefix, const struct bh_addr *ad
 		((prefix->addr.bytes[whole] ^ addr->bytes[whole]) & (0xff00 >> rest & 0xff)) == 0);
 }
 
-bool bh_prefix_parse(const char *text, struct bh_prefix *out)
+static bool read_parts(const char *text, struct bh_addr *addr, uint8_t *out)
 {
 	char address[BH_ADDR_TEXT];
 	size_t length = strcspn(text, "/");
-	struct bh_addr addr;
 
 	if (length >= sizeof(address))
 		return false;
 	memcpy(address, text, length);
 	address[length] = '\0';
-	if (!bh_addr_parse(address, &addr))
+	if (!bh_addr_parse(address, addr))
 		return false;
-	unsigned long bits = bh_addr_size(addr.family) * 8;
+	unsigned long bits = bh_addr_size(addr->family) * 8;
 	if (text[length] == '/') {
 		const char *digits = text + length + 1;
 		size_t count = strspn(digits, "0123456789");
@@ -193,7 +192,30 @@ bool bh_prefix_parse(const char *text, struct bh_prefix *out)
 			return false;
 		bits = strtoul(digits, NULL, 10);
 	}
-	struct bh_prefix prefix = bh_prefix_of(&addr, (uint8_t)bits);
+	*out = (uint8_t)bits;
+	return true;
+}
+
+bool bh_prefix_around(const char *text, struct bh_prefix *out)
+{
+	struct bh_addr addr;
+	uint8_t length;
+
+	if (!read_parts(text, &addr, &length))
+		return false;
+	*out = bh_prefix_of(&addr, length);
+	return true;
+}
+
+bool bh_prefix_parse(const char *text, struct bh_prefix *out)
+{
+	struct bh_addr addr;
+	struct bh_prefix prefix;
+	uint8_t length;
+
+	if (!read_parts(text, &addr, &length))
+		return false;
+	prefix = bh_prefix_of(&addr, length);
 	if (!bh_addr_equal(&prefix.addr, &addr))
 		return false;
 	*out = prefix;

@@ -31,6 +31,8 @@ bool bh_addr_is_metadata(const struct bh_addr *addr);
 
 /* "10.0.0.0/8", or a bare address for its full length; host bits must be zero. */
 bool bh_prefix_parse(const char *text, struct bh_prefix *out);
+/* The same with host bits: the prefix around the address. */
+bool bh_prefix_around(const char *text, struct bh_prefix *out);
 char *bh_prefix_format(const struct bh_prefix *prefix, char out[BH_PREFIX_TEXT]);
 bool bh_prefix_contains(const struct bh_prefix *prefix, const struct bh_addr *addr);
 /* The prefix of this length around addr; length is capped at the family's. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "address.h"
+#include "answer.h"
 #include "grow.h"
 #include "kubernetes.h"
 #include "map.h"
@@ -34,16 +35,9 @@ struct bh_probe_endpoints {
 
 /* --- endpoints -------------------------------------------------------------------------------- */
 
-static const char *text_of(const cJSON *object, const char *key)
-{
-	const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
-
-	return cJSON_IsString(item) ? item->valuestring : NULL;
-}
-
 static bool has_protocol(const cJSON *port, const char *wanted)
 {
-	const char *protocol = text_of(port, "protocol");
+	const char *protocol = bh_text(port, "protocol");
 
 	return strcasecmp(protocol != NULL ? protocol : "TCP", wanted) == 0;
 }
@@ -54,9 +48,9 @@ static const char *port_named(struct endpoint *e, const char *name)
 	const cJSON *port;
 	const char *slash = strchr(name, '/');
 
-	cJSON_ArrayForEach (port, cJSON_GetObjectItemCaseSensitive(e->json, "ports")) {
-		const char *called = text_of(port, "name");
-		const cJSON *number = cJSON_GetObjectItemCaseSensitive(port, "port");
+	cJSON_ArrayForEach (port, bh_get(e->json, "ports")) {
+		const char *called = bh_text(port, "name");
+		const cJSON *number = bh_get(port, "port");
 
 		if (called == NULL || slash == NULL || !cJSON_IsNumber(number) ||
 		    strlen(called) != (size_t)(slash - name) ||
@@ -76,17 +70,16 @@ static const char *label(const void *labels, const char *key)
 	if (strcmp(key, "bulkhead.workload") == 0)
 		return e->peer.name;
 	if (strcmp(key, "bulkhead.instance") == 0)
-		return text_of(e->json, "id");
+		return bh_text(e->json, "id");
 	if (strcmp(key, BH_NAMESPACE_KNOWN) == 0)
-		return text_of(e->json, "namespace") != NULL ? "known" : NULL;
-	if (strcmp(key, BH_NAMESPACE) == 0 && text_of(e->json, "namespace") != NULL)
-		return text_of(e->json, "namespace");
+		return bh_text(e->json, "namespace") != NULL ? "known" : NULL;
+	if (strcmp(key, BH_NAMESPACE) == 0 && bh_text(e->json, "namespace") != NULL)
+		return bh_text(e->json, "namespace");
 	if (strncmp(key, BH_PORT_LABEL, port) == 0)
 		return port_named(e, key + port);
 	if (strncmp(key, BH_NAMESPACE_LABEL, namespace) == 0)
-		return text_of(cJSON_GetObjectItemCaseSensitive(e->json, "namespace_labels"),
-			       key + namespace);
-	return text_of(cJSON_GetObjectItemCaseSensitive(e->json, "labels"), key);
+		return bh_text(bh_get(e->json, "namespace_labels"), key + namespace);
+	return bh_text(bh_get(e->json, "labels"), key);
 }
 
 struct reader {
@@ -103,7 +96,7 @@ static int refuse(const struct reader *r, const char *key, const char *expected)
 
 static int check_labels(const struct reader *r, const cJSON *object, const char *key)
 {
-	const cJSON *labels = cJSON_GetObjectItemCaseSensitive(object, key), *item;
+	const cJSON *labels = bh_get(object, key), *item;
 
 	if (labels != NULL && !cJSON_IsObject(labels))
 		return refuse(r, key, "an object of texts");
@@ -117,12 +110,12 @@ static int check_ports(const struct reader *r, const cJSON *object)
 {
 	static const char expected[] =
 		"a list of {\"name\", \"port\" (1 to 65535), \"protocol\" (TCP, UDP or SCTP)}";
-	const cJSON *ports = cJSON_GetObjectItemCaseSensitive(object, "ports"), *port;
+	const cJSON *ports = bh_get(object, "ports"), *port;
 
 	if (ports != NULL && !cJSON_IsArray(ports))
 		return refuse(r, "ports", expected);
 	cJSON_ArrayForEach (port, ports) {
-		const cJSON *number = cJSON_GetObjectItemCaseSensitive(port, "port");
+		const cJSON *number = bh_get(port, "port");
 
 		if (!cJSON_IsNumber(number) || number->valuedouble < 1 ||
 		    number->valuedouble > 65535 ||
@@ -135,7 +128,7 @@ static int check_ports(const struct reader *r, const cJSON *object)
 
 static int read_ips(const struct reader *r, struct bh_probe_endpoints *all, struct endpoint *e)
 {
-	const cJSON *ips = cJSON_GetObjectItemCaseSensitive(e->json, "ips"), *ip;
+	const cJSON *ips = bh_get(e->json, "ips"), *ip;
 
 	if (ips != NULL && !cJSON_IsArray(ips))
 		return refuse(r, "ips", "a list of addresses");
@@ -156,7 +149,7 @@ static int read_ips(const struct reader *r, struct bh_probe_endpoints *all, stru
 
 static int read_endpoint(const struct reader *r, struct bh_probe_endpoints *all, struct endpoint *e)
 {
-	const char *id = text_of(e->json, "id"), *workload = text_of(e->json, "workload");
+	const char *id = bh_text(e->json, "id"), *workload = bh_text(e->json, "workload");
 
 	if (id == NULL || id[0] == '\0')
 		return refuse(r, "id", "a text that no other endpoint has");
@@ -226,7 +219,7 @@ struct end {
 static int read_end(const struct bh_probe_endpoints *all, const cJSON *probe, const char *key,
 		    struct end *end, struct bh_error *err)
 {
-	const char *text = text_of(probe, key);
+	const char *text = bh_text(probe, key);
 
 	*end = (struct end) { 0 };
 	if (text == NULL)
@@ -253,8 +246,8 @@ static int read_end(const struct bh_probe_endpoints *all, const cJSON *probe, co
 
 static int read_port(const cJSON *probe, struct bh_question *q, struct bh_error *err)
 {
-	const char *protocol = text_of(probe, "protocol");
-	const cJSON *port = cJSON_GetObjectItemCaseSensitive(probe, "port");
+	const char *protocol = bh_text(probe, "protocol");
+	const cJSON *port = bh_get(probe, "port");
 	char name[BH_PROTOCOL_TEXT] = "tcp";
 
 	for (size_t i = 0; protocol != NULL && i < sizeof(name); i++) {

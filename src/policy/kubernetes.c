@@ -22,15 +22,16 @@
 #include "map.h"
 #include "nearest.h"
 #include "port.h"
-#include "yaml_tree.h"
+#include "yaml_expect.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define MOST_KEYS 8
 #define LONGEST_KEY 200
+#define MOST_ASKED 1000
 #define LONGEST_NAME 253 /* of objects: a DNS subdomain */
 #define PREFIX "k8s:"
 #define LONGEST_ENTRY                                                                              \
-	200 /* bytes of an entry's name; of a longer one a hash stands for the rest                \
+	200 /* bytes of an entry's name; a hash stands for the rest of a longer one                \
 	     */
 #define EVERYBODY PREFIX "everybody"
 
@@ -42,9 +43,7 @@ struct bh_kubernetes_import {
 
 struct reader {
 	struct bh_kubernetes_import *import;
-	struct bh_policy *policy;
-	const char *file;
-	struct bh_error *err;
+	struct bh_yaml_reader yaml;
 	/* Of the object that is read. */
 	char namespace[256];
 	char name[256];
@@ -55,34 +54,20 @@ struct reader {
 static int refuse(const struct reader *r, const struct bh_yaml *at, const char *found,
 		  const char *expected, const char *near)
 {
-	return bh_error_set(r->err, -EINVAL, "%s:%d:%d: found %s, expected %s%s%s%s", r->file,
-			    at->line, at->column, found, expected,
-			    near != NULL ? "; did you mean " : "", near != NULL ? near : "",
-			    near != NULL ? "?" : "");
+	return bh_yaml_refuse(&r->yaml, at, found, expected, near);
 }
 
 static int refuse_value(const struct reader *r, const struct bh_yaml *value, const char *what,
 			const char *expected, const char *near)
 {
-	char text[80], found[200];
-
-	snprintf(found, sizeof(found), "%s for %.80s", bh_yaml_found(value, text, sizeof(text)),
-		 what);
-	return refuse(r, value, found, expected, near);
-}
-
-static bool is_nothing(const struct bh_yaml *node)
-{
-	return node == NULL || (node->kind == BH_YAML_SCALAR && !node->quoted &&
-				(node->text[0] == '\0' || strcmp(node->text, "~") == 0 ||
-				 strcmp(node->text, "null") == 0));
+	return bh_yaml_refuse_value(&r->yaml, value, what, expected, near);
 }
 
 /* keys: what a map may have; ends with NULL. */
 static int check_map(const struct reader *r, const struct bh_yaml *node, const char *what,
 		     const char *const keys[MOST_KEYS])
 {
-	char found[120], expected[200] = "";
+	char expected[200] = "";
 	size_t count = 0;
 
 	for (; keys[count] != NULL; count++)
@@ -90,18 +75,7 @@ static int check_map(const struct reader *r, const struct bh_yaml *node, const c
 			 count > 0 ? ", " : "", keys[count]);
 	if (node->kind != BH_YAML_MAP)
 		return refuse_value(r, node, what, expected, NULL);
-	for (size_t i = 0; i < node->count; i++) {
-		bool known = false;
-
-		for (size_t j = 0; j < count; j++)
-			known = known || strcmp(node->items[i].key, keys[j]) == 0;
-		if (known)
-			continue;
-		snprintf(found, sizeof(found), "the key \"%.60s\"", node->items[i].key);
-		return refuse(r, &node->items[i], found, expected,
-			      bh_nearest(node->items[i].key, keys, count));
-	}
-	return 0;
+	return bh_yaml_check_keys(&r->yaml, node, keys, count, expected);
 }
 
 /* Its item; NULL where it is missing, or null. */
@@ -109,7 +83,7 @@ static const struct bh_yaml *get(const struct bh_yaml *map, const char *key)
 {
 	const struct bh_yaml *item = bh_yaml_get(map, key);
 
-	return is_nothing(item) ? NULL : item;
+	return item == NULL || bh_yaml_is_nothing(item) ? NULL : item;
 }
 
 /* A list, perhaps an empty one; *node is NULL where there is none. */
@@ -144,17 +118,9 @@ static void free_asked(struct asked *a)
 	bh_buffer_free(&a->name);
 }
 
-static bool has_value(const struct bh_policy_label *label, const char *value)
-{
-	for (size_t i = 0; i < label->value_count; i++)
-		if (strcmp(label->values[i], value) == 0)
-			return true;
-	return false;
-}
-
 static void add_value(struct bh_policy_label *label, const char *value)
 {
-	if (has_value(label, value))
+	if (bh_policy_label_has(label, value))
 		return;
 	label->values = bh_resize(label->values, label->value_count + 1, sizeof(*label->values));
 	label->values[label->value_count++] = bh_strdup(value);
@@ -174,7 +140,7 @@ static void keep_common(struct bh_policy_label *label, const struct bh_policy_la
 	size_t kept = 0;
 
 	for (size_t i = 0; i < label->value_count; i++) {
-		if (has_value(other, label->values[i]))
+		if (bh_policy_label_has(other, label->values[i]))
 			label->values[kept++] = label->values[i];
 		else
 			free(label->values[i]);
@@ -182,11 +148,18 @@ static void keep_common(struct bh_policy_label *label, const struct bh_policy_la
 	label->value_count = kept;
 }
 
+/* Behind what else is asked of the label. */
 static struct bh_policy_label *add_test(struct asked *a, const char *key, uint8_t test)
 {
+	size_t at = a->count;
+
+	for (size_t i = 0; i < a->count; i++)
+		if (strcmp(a->items[i].key, key) == 0)
+			at = i + 1;
 	a->items = bh_grow(a->items, &a->capacity, a->count + 1, sizeof(*a->items));
-	a->items[a->count] = (struct bh_policy_label) { .key = bh_strdup(key), .test = test };
-	return &a->items[a->count++];
+	memmove(&a->items[at + 1], &a->items[at], (a->count++ - at) * sizeof(*a->items));
+	a->items[at] = (struct bh_policy_label) { .key = bh_strdup(key), .test = test };
+	return &a->items[at];
 }
 
 /* All that is asked has to hold. */
@@ -229,6 +202,18 @@ static int check_key(const struct reader *r, const struct bh_yaml *at, const cha
 		      "one of 1 to 200 bytes", NULL);
 }
 
+/* Of labels, expressions or values: each is compared with each. */
+static int check_count(const struct reader *r, const struct bh_yaml *node, const char *what)
+{
+	char found[80], expected[40];
+
+	if (node->count <= MOST_ASKED)
+		return 0;
+	snprintf(found, sizeof(found), "%zu %s", node->count, what);
+	snprintf(expected, sizeof(expected), "at most %d", MOST_ASKED);
+	return refuse(r, node, found, expected, NULL);
+}
+
 /* A namespace has its own name as this label. */
 #define NAME_LABEL "kubernetes.io/metadata.name"
 
@@ -247,6 +232,8 @@ static int read_match_labels(const struct reader *r, const struct bh_yaml *node,
 
 	if (node->kind != BH_YAML_MAP)
 		return refuse_value(r, node, "matchLabels", "a map of labels", NULL);
+	if (check_count(r, node, "labels") != 0)
+		return -EINVAL;
 	for (size_t i = 0; i < node->count; i++) {
 		const struct bh_yaml *item = &node->items[i];
 
@@ -297,6 +284,8 @@ static const struct operator* read_operator(const struct reader *r, const struct
 static int read_values(const struct reader *r, const struct bh_yaml *values,
 		       const struct operator* op, struct asked *a, struct bh_policy_label *wanted)
 {
+	if (check_count(r, values, "values of a label") != 0)
+		return -EINVAL;
 	for (size_t i = 0; i < values->count; i++) {
 		const struct bh_yaml *value = &values->items[i];
 
@@ -362,6 +351,8 @@ static int read_selector(const struct reader *r, const struct bh_yaml *node, con
 		result = read_match_labels(r, labels, of_namespace, a);
 	if (result == 0)
 		result = get_list(r, node, "matchExpressions", &expressions);
+	if (result == 0 && expressions != NULL)
+		result = check_count(r, expressions, "expressions");
 	for (size_t i = 0; result == 0 && expressions != NULL && i < expressions->count; i++)
 		result = read_expression(r, &expressions->items[i], of_namespace, a);
 	return result;
@@ -497,21 +488,10 @@ static void add_everybody(const struct reader *r, bool egress, struct peers *pee
 static int read_prefix(const struct reader *r, const struct bh_yaml *node, const char *what,
 		       struct bh_prefix *prefix)
 {
-	struct bh_prefix loose;
-	char address[BH_ADDR_TEXT] = "";
-	unsigned length;
-
-	if (node->kind == BH_YAML_SCALAR && strchr(node->text, '/') != NULL) {
-		if (bh_prefix_parse(node->text, prefix))
-			return 0;
-		/* Kubernetes takes bits behind the length, and means the network. */
-		if (sscanf(node->text, "%45[^/]/%3u", address, &length) == 2 &&
-		    bh_addr_parse(address, &loose.addr) &&
-		    length <= bh_addr_size(loose.addr.family) * 8) {
-			*prefix = bh_prefix_of(&loose.addr, (uint8_t)length);
-			return 0;
-		}
-	}
+	/* Kubernetes takes bits behind the length, and means the network. */
+	if (node->kind == BH_YAML_SCALAR && strchr(node->text, '/') != NULL &&
+	    bh_prefix_around(node->text, prefix))
+		return 0;
 	return refuse_value(r, node, what, "a prefix such as 10.0.0.0/8", NULL);
 }
 
@@ -532,7 +512,7 @@ static int read_exceptions(const struct reader *r, const struct bh_yaml *list,
 		}
 	}
 	if (result == 0)
-		peer->except = bh_policy_except(r->policy, items, list->count);
+		peer->except = bh_policy_except(r->import->policy, items, list->count);
 	free(items);
 	return result;
 }
@@ -641,7 +621,7 @@ static int add_named_port(const struct reader *r, const struct bh_yaml *node, ui
 	if (!bh_policy_port_parse(text, &port) || port.name == NULL || strlen(node->text) > 15)
 		return refuse_value(r, node, "port", "a number from 1 to 65535, or a port's name",
 				    NULL);
-	bh_policy_add_named_port(r->policy, rule, proto, text);
+	bh_policy_add_named_port(r->import->policy, rule, proto, text);
 	return 0;
 }
 
@@ -673,7 +653,7 @@ static int read_port(const struct reader *r, const struct bh_yaml *node, size_t 
 	if (end != NULL &&
 	    (end->kind != BH_YAML_SCALAR || !read_number(end, &last) || last < first))
 		return refuse_value(r, end, "endPort", "a number that is not below port", NULL);
-	bh_policy_add_port(r->policy, rule, proto, first, last);
+	bh_policy_add_port(r->import->policy, rule, proto, first, last);
 	return 0;
 }
 
@@ -696,21 +676,21 @@ static int read_rule(const struct reader *r, const struct bh_yaml *node, size_t 
 	if (result == 0)
 		result = get_list(r, node, "ports", &ports);
 	if (result == 0) {
-		size_t rule = bh_policy_add_rule(r->policy, egress ? &self : &peers.items[0],
-						 egress ? &peers.items[0] : &self, NULL);
+		size_t rule =
+			bh_policy_add_rule(r->import->policy, egress ? &self : &peers.items[0],
+					   egress ? &peers.items[0] : &self, NULL);
 
 		for (size_t i = 1; i < peers.count; i++)
 			if (egress)
-				bh_policy_add_to(r->policy, rule, &peers.items[i]);
+				bh_policy_add_to(r->import->policy, rule, &peers.items[i]);
 			else
-				bh_policy_add_from(r->policy, rule, &peers.items[i]);
-		bh_policy_set_ends(r->policy, rule, egress ? BH_AT_EGRESS : BH_AT_INGRESS);
+				bh_policy_add_from(r->import->policy, rule, &peers.items[i]);
+		bh_policy_set_ends(r->import->policy, rule, egress ? BH_AT_EGRESS : BH_AT_INGRESS);
 		snprintf(note, sizeof(note), "%s/%s %s %zu", r->namespace, r->name,
 			 egress ? "egress" : "ingress", number);
-		bh_policy_set_note(r->policy, rule, note);
-		r->policy->rules[rule].line = node->line;
+		bh_policy_set_note(r->import->policy, rule, note);
 		if (ports == NULL || ports->count == 0)
-			bh_policy_add_port(r->policy, rule, BH_ANY_PROTOCOL, 0, 0);
+			bh_policy_add_port(r->import->policy, rule, BH_ANY_PROTOCOL, 0, 0);
 		for (size_t i = 0; result == 0 && ports != NULL && i < ports->count; i++)
 			result = read_port(r, &ports->items[i], rule);
 	}
@@ -723,12 +703,12 @@ static void let_node(const struct reader *r, size_t subject, bool egress)
 {
 	const struct bh_policy_peer host = { .kind = BH_POLICY_HOST };
 	const struct bh_policy_peer self = { .kind = BH_POLICY_WORKLOAD, .workload = subject };
-	size_t rule =
-		bh_policy_add_rule(r->policy, egress ? &self : &host, egress ? &host : &self, NULL);
+	size_t rule = bh_policy_add_rule(r->import->policy, egress ? &self : &host,
+					 egress ? &host : &self, NULL);
 
-	bh_policy_add_port(r->policy, rule, BH_ANY_PROTOCOL, 0, 0);
-	bh_policy_set_ends(r->policy, rule, egress ? BH_AT_EGRESS : BH_AT_INGRESS);
-	bh_policy_set_note(r->policy, rule,
+	bh_policy_add_port(r->import->policy, rule, BH_ANY_PROTOCOL, 0, 0);
+	bh_policy_set_ends(r->import->policy, rule, egress ? BH_AT_EGRESS : BH_AT_INGRESS);
+	bh_policy_set_note(r->import->policy, rule,
 			   egress ? "a pod reaches its node" : "a node reaches its pods");
 }
 
@@ -741,9 +721,9 @@ static int read_direction(const struct reader *r, const struct bh_yaml *spec, si
 
 	if (result != 0)
 		return result;
-	if (r->policy->workloads[subject].defaults[side] == BH_DEFAULT_UNSAID)
+	if (r->import->policy->workloads[subject].defaults[side] == BH_DEFAULT_UNSAID)
 		let_node(r, subject, egress);
-	bh_policy_set_default(r->policy, subject, side, BH_DEFAULT_DENY);
+	bh_policy_set_default(r->import->policy, subject, side, BH_DEFAULT_DENY);
 	for (size_t i = 0; result == 0 && rules != NULL && i < rules->count; i++)
 		result = read_rule(r, &rules->items[i], i + 1, subject, egress);
 	return result;
@@ -904,7 +884,7 @@ void bh_kubernetes_import_free(struct bh_kubernetes_import *import)
 int bh_kubernetes_import_add(struct bh_kubernetes_import *import, const char *text, size_t length,
 			     const char *file, struct bh_error *err)
 {
-	struct reader r = { .import = import, .policy = import->policy, .file = file, .err = err };
+	struct reader r = { .import = import, .yaml = { file, err } };
 
 	return bh_yaml_parse_each(text, length, file, take_document, &r, err);
 }

@@ -18,7 +18,7 @@
 #include "port.h"
 #include "ruleset.h"
 #include "timefmt.h"
-#include "yaml_tree.h"
+#include "yaml_expect.h"
 
 #define LARGEST (8u << 20) /* some 25,000 rules with their evidence */
 #define MOST_ALLOWED 1000000
@@ -29,11 +29,10 @@
 
 struct parser {
 	struct bh_policy *policy;
-	const char *file;
+	struct bh_yaml_reader reader;
 	struct bh_comments *comments;
 	struct bh_map *names;  /* of workloads → index + 1 */
 	struct bh_map *groups; /* likewise */
-	struct bh_error *err;
 };
 
 /* What a peer may be besides a workload. */
@@ -49,28 +48,22 @@ static const struct {
 
 /* --- messages --------------------------------------------------------------------------------- */
 
-/* near: what was probably meant, or NULL. */
 static int refuse(const struct parser *p, const struct bh_yaml *at, const char *found,
 		  const char *expected, const char *near)
 {
-	return bh_error_set(p->err, -EINVAL, "%s:%d:%d: found %s, expected %s%s%s%s", p->file,
-			    at->line, at->column, found, expected,
-			    near != NULL ? "; did you mean " : "", near != NULL ? near : "",
-			    near != NULL ? "?" : "");
+	return bh_yaml_refuse(&p->reader, at, found, expected, near);
 }
 
-/* what: the key that the value belongs to. */
 static int refuse_value(const struct parser *p, const struct bh_yaml *value, const char *what,
 			const char *expected, const char *near)
 {
-	char text[80], found[200];
+	return bh_yaml_refuse_value(&p->reader, value, what, expected, near);
+}
 
-	snprintf(found, sizeof(found), "%s for %.80s", bh_yaml_found(value, text, sizeof(text)),
-		 what);
-	if (value->kind != BH_YAML_SCALAR && value->count == 0)
-		snprintf(found, sizeof(found), "an empty %s for %.80s",
-			 value->kind == BH_YAML_LIST ? "list" : "map", what);
-	return refuse(p, value, found, expected, near);
+static int check_keys(const struct parser *p, const struct bh_yaml *map, const char *const *keys,
+		      size_t count, const char *expected)
+{
+	return bh_yaml_check_keys(&p->reader, map, keys, count, expected);
 }
 
 /* A key that is empty or too long to be printed again; what: whose. */
@@ -86,38 +79,12 @@ static int check_length(const struct parser *p, const struct bh_yaml *item, cons
 	return refuse(p, item, found, expected, NULL);
 }
 
-static int check_keys(const struct parser *p, const struct bh_yaml *map, const char *const *keys,
-		      size_t count, const char *expected)
-{
-	char found[80];
-
-	for (size_t i = 0; i < map->count; i++) {
-		const char *key = map->items[i].key;
-		bool known = false;
-
-		for (size_t j = 0; j < count; j++)
-			known = known || strcmp(key, keys[j]) == 0;
-		if (known)
-			continue;
-		snprintf(found, sizeof(found), "the key \"%.60s\"", key);
-		return refuse(p, &map->items[i], found, expected, bh_nearest(key, keys, count));
-	}
-	return 0;
-}
-
 /* --- workloads -------------------------------------------------------------------------------- */
-
-/* YAML's ways to say that there is no value. */
-static bool is_nothing(const struct bh_yaml *node)
-{
-	return !node->quoted && (node->text[0] == '\0' || strcmp(node->text, "~") == 0 ||
-				 strcmp(node->text, "null") == 0);
-}
 
 static int read_value(const struct parser *p, const struct bh_yaml *node, size_t workload,
 		      size_t label)
 {
-	if (node->kind != BH_YAML_SCALAR || is_nothing(node))
+	if (node->kind != BH_YAML_SCALAR || bh_yaml_is_nothing(node))
 		return refuse_value(p, node, p->policy->workloads[workload].labels[label].key,
 				    "a value of the label, quoted where it is empty", NULL);
 	bh_policy_add_value(p->policy, workload, label, node->text);
@@ -183,7 +150,7 @@ static int read_label(const struct parser *p, const struct bh_yaml *label, size_
 		return result;
 	if (label->kind == BH_YAML_MAP)
 		return read_tests(p, label, workload);
-	if (label->kind != BH_YAML_SCALAR || is_nothing(label))
+	if (label->kind != BH_YAML_SCALAR || bh_yaml_is_nothing(label))
 		return refuse_value(p, label, label->key,
 				    "the label's value, quoted where it is empty, or a map such as "
 				    "{in: [a, b]}, {not: a} or {exists: true}",
@@ -238,7 +205,6 @@ static int read_workload(const struct parser *p, const struct bh_yaml *item)
 	if (result != 0)
 		return result;
 	size_t workload = bh_policy_add_workload(p->policy, item->key);
-	p->policy->workloads[workload].line = item->line;
 	bh_map_put_text(p->names, item->key, (void *)(uintptr_t)(workload + 1));
 	return read_labels(p, item, workload);
 }
@@ -257,7 +223,8 @@ static int read_workloads(const struct parser *p, const struct bh_yaml *node)
 
 /* --- peers ------------------------------------------------------------------------------------ */
 
-/* Of a prefix with bits behind its length, the prefix; NULL: it is none. */
+/* Of a prefix with bits behind its length, or a length that there is not, the prefix; NULL: it is
+ * none. */
 static const char *nearest_prefix(const char *text, char near[BH_PREFIX_TEXT])
 {
 	char address[BH_ADDR_TEXT] = "";
@@ -422,27 +389,6 @@ static int read_peer(const struct parser *p, const struct bh_yaml *node, const c
 	return 0;
 }
 
-/* An end of a rule: a peer, or a list of them. Those that could be read are to be freed, whatever
- * the answer is. */
-static int read_peers(const struct parser *p, const struct bh_yaml *node,
-		      struct bh_policy_peers *peers)
-{
-	bool list = node->kind == BH_YAML_LIST;
-	size_t count = list ? node->count : 1;
-	int result = 0;
-
-	if (count == 0)
-		return refuse_value(p, node, node->key,
-				    "a peer such as a workload of this file, "
-				    "or a list of peers",
-				    NULL);
-	peers->items = bh_calloc(count, sizeof(*peers->items));
-	for (; result == 0 && peers->count < count; peers->count++)
-		result = read_peer(p, list ? &node->items[peers->count] : node, node->key,
-				   &peers->items[peers->count]);
-	return result;
-}
-
 /* Itself, or a group's members. */
 static const struct bh_policy_peer *members_of(const struct parser *p,
 					       const struct bh_policy_peer *peer, size_t *count)
@@ -457,9 +403,53 @@ static const struct bh_policy_peer *members_of(const struct parser *p,
 	return members->items;
 }
 
+/* Groups multiply: each of forty could name the one before twice. total: peers so far, a group's
+ * members each. */
+static int check_members(const struct parser *p, const struct bh_yaml *node,
+			 const struct bh_policy_peer *peer, size_t *total)
+{
+	char found[80], expected[40];
+	size_t count;
+
+	members_of(p, peer, &count);
+	*total += count;
+	if (*total <= MOST_ALLOWED)
+		return 0;
+	snprintf(found, sizeof(found), "%zu peers, a group's members each", *total);
+	snprintf(expected, sizeof(expected), "at most %d", MOST_ALLOWED);
+	return refuse(p, node, found, expected, NULL);
+}
+
+/* An end of a rule, or a group: a peer, or a list of them. Those that could be read are to be
+ * freed, whatever the answer is. */
+static int read_peers(const struct parser *p, const struct bh_yaml *node,
+		      struct bh_policy_peers *peers, size_t *total)
+{
+	bool list = node->kind == BH_YAML_LIST;
+	size_t count = list ? node->count : 1;
+	int result = 0;
+
+	if (count == 0)
+		return refuse_value(p, node, node->key,
+				    "a peer such as a workload of this file, "
+				    "or a list of peers",
+				    NULL);
+	peers->items = bh_calloc(count, sizeof(*peers->items));
+	for (; result == 0 && peers->count < count; peers->count++) {
+		const struct bh_yaml *item = list ? &node->items[peers->count] : node;
+		struct bh_policy_peer *peer = &peers->items[peers->count];
+
+		result = read_peer(p, item, node->key, peer);
+		if (result == 0)
+			result = check_members(p, item, peer, total);
+	}
+	return result;
+}
+
 /* --- groups ----------------------------------------------------------------------------------- */
 
-static int read_group(const struct parser *p, const struct bh_yaml *item)
+/* total: of the groups before, see check_members. */
+static int read_group(const struct parser *p, const struct bh_yaml *item, size_t *total)
 {
 	struct bh_policy_peers members = { 0 };
 	char found[80];
@@ -470,11 +460,10 @@ static int read_group(const struct parser *p, const struct bh_yaml *item)
 		result = refuse(p, item, found, "a name that no workload has", NULL);
 	}
 	if (result == 0)
-		result = read_peers(p, item, &members);
+		result = read_peers(p, item, &members, total);
 	if (result == 0) {
 		size_t group = bh_policy_add_group(p->policy, item->key);
 
-		p->policy->groups[group].line = item->line;
 		for (size_t i = 0; i < members.count; i++)
 			bh_policy_add_member(p->policy, group, &members.items[i]);
 		bh_map_put_text(p->groups, item->key, (void *)(uintptr_t)(group + 1));
@@ -485,12 +474,13 @@ static int read_group(const struct parser *p, const struct bh_yaml *item)
 
 static int read_groups(const struct parser *p, const struct bh_yaml *node)
 {
+	size_t total = 0;
 	int result = 0;
 
 	if (node->kind != BH_YAML_MAP)
 		return refuse_value(p, node, "groups", "a map of names, each with its peers", NULL);
 	for (size_t i = 0; result == 0 && i < node->count; i++)
-		result = read_group(p, &node->items[i]);
+		result = read_group(p, &node->items[i], &total);
 	return result;
 }
 
@@ -706,7 +696,7 @@ static int read_expiry(const struct parser *p, const struct bh_yaml *node, size_
 
 static int read_note(const struct parser *p, const struct bh_yaml *node, size_t rule)
 {
-	if (node->kind != BH_YAML_SCALAR || is_nothing(node))
+	if (node->kind != BH_YAML_SCALAR || bh_yaml_is_nothing(node))
 		return refuse_value(p, node, "comment", "a text", NULL);
 	bh_policy_set_note(p->policy, rule, node->text);
 	return 0;
@@ -753,14 +743,15 @@ static int read_rule(const struct parser *p, const struct bh_yaml *node)
 {
 	const struct bh_yaml *parts[PARTS];
 	struct bh_policy_peers from = { 0 }, to = { 0 };
+	size_t sources = 0, destinations = 0;
 	int result = read_parts(p, node, parts);
 
 	if (result == 0)
-		result = read_peers(p, parts[FROM], &from);
+		result = read_peers(p, parts[FROM], &from, &sources);
 	if (result == 0)
 		result = check_sources(p, parts[FROM], &from);
 	if (result == 0)
-		result = read_peers(p, parts[TO], &to);
+		result = read_peers(p, parts[TO], &to, &destinations);
 	if (result == 0)
 		result = check_pairs(p, node, &from, &to);
 	size_t rule = result == 0 ? add_rule(p, node, &from, &to) : 0;
@@ -781,12 +772,13 @@ static int read_rule(const struct parser *p, const struct bh_yaml *node)
 	return result;
 }
 
-/* A prefix falls apart around its exceptions, into as many parts as it has bits at most. */
+/* A prefix falls apart around its exceptions, into as many parts as it has bits at most. Counted no
+ * further than too many, so that no product overflows. */
 static size_t weigh(const struct bh_policy_peers *peers)
 {
 	size_t weight = 0;
 
-	for (size_t i = 0; i < peers->count; i++) {
+	for (size_t i = 0; i < peers->count && weight <= MOST_ALLOWED; i++) {
 		const struct bh_policy_peer *peer = &peers->items[i];
 
 		weight += peer->except == NULL ? 1
@@ -803,7 +795,6 @@ static int check_total(const struct parser *p, const struct bh_yaml *node, size_
 	const struct bh_policy_rule *rule = &p->policy->rules[p->policy->rule_count - 1];
 	char found[120], expected[40];
 
-	/* A file has at most 250,000 items (yaml_tree.c): no product overflows. */
 	size_t pairs = weigh(&rule->from) * weigh(&rule->to);
 	*total += pairs <= MOST_ALLOWED ? pairs * rule->port_count : pairs;
 	if (*total <= MOST_ALLOWED)
@@ -992,11 +983,10 @@ struct bh_policy *bh_policy_parse(const char *text, size_t length, const char *f
 	if (root == NULL)
 		return NULL;
 	struct parser p = { .policy = bh_policy_new(),
-			    .file = file,
+			    .reader = { file, err },
 			    .comments = bh_comments_new(text, length),
 			    .names = bh_map_new(NULL),
-			    .groups = bh_map_new(NULL),
-			    .err = err };
+			    .groups = bh_map_new(NULL) };
 	p.policy->header = bh_comment_at_top(p.comments);
 	int result = read_document(&p, root);
 	bh_map_free(p.names);

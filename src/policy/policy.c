@@ -138,7 +138,7 @@ void bh_policy_add_label(struct bh_policy *p, size_t workload, const char *key, 
 	bh_policy_add_value(p, workload, bh_policy_add_test(p, workload, key, BH_LABEL_IN), value);
 }
 
-static bool has_value(const struct bh_policy_label *l, const char *value)
+bool bh_policy_label_has(const struct bh_policy_label *l, const char *value)
 {
 	for (size_t i = 0; i < l->value_count; i++)
 		if (strcmp(l->values[i], value) == 0)
@@ -150,9 +150,9 @@ bool bh_policy_label_holds(const struct bh_policy_label *l, const char *value)
 {
 	switch (l->test) {
 	case BH_LABEL_IN:
-		return value != NULL && has_value(l, value);
+		return value != NULL && bh_policy_label_has(l, value);
 	case BH_LABEL_NOT_IN:
-		return value == NULL || !has_value(l, value);
+		return value == NULL || !bh_policy_label_has(l, value);
 	case BH_LABEL_EXISTS:
 		return value != NULL;
 	case BH_LABEL_ABSENT:

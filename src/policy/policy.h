@@ -41,7 +41,6 @@ struct bh_policy_workload {
 	struct bh_policy_label *labels; /* all must hold; several may be of one key */
 	size_t label_count;
 	uint8_t defaults[2]; /* enum bh_policy_default, by side */
-	int line;
 };
 
 enum bh_policy_peer_kind {
@@ -97,7 +96,6 @@ struct bh_policy_peers {
 struct bh_policy_group {
 	char *name;
 	struct bh_policy_peers peers;
-	int line;
 };
 
 /* At which end a rule is judged. */
@@ -213,11 +211,13 @@ size_t bh_policy_add_workload(struct bh_policy *policy, const char *name);
 /* The label is to have this value. */
 void bh_policy_add_label(struct bh_policy *policy, size_t workload, const char *key,
 			 const char *value);
-/* Returns the label's index in the workload; values are then added to it. test: enum bh_label_test.
- */
+/* Returns the label's index in the workload; values are then added to it. What is asked of one
+ * label is added one after the other. test: enum bh_label_test. */
 size_t bh_policy_add_test(struct bh_policy *policy, size_t workload, const char *key, uint8_t test);
 void bh_policy_add_value(struct bh_policy *policy, size_t workload, size_t label,
 			 const char *value);
+bool bh_policy_label_has(const struct bh_policy_label *label, const char *value);
+/* value: NULL where the label is not set. */
 bool bh_policy_label_holds(const struct bh_policy_label *label, const char *value);
 /* Members are added with bh_policy_add_member(), one at least, before a rule speaks of the group.
  */

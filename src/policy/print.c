@@ -169,32 +169,29 @@ static bool is_value(const struct bh_policy_label *label)
 	return label->test == BH_LABEL_IN && label->value_count == 1;
 }
 
-static bool is_first_of_key(const struct bh_policy_workload *w, size_t label)
+static bool is_of_key(const struct bh_policy_workload *w, size_t label, const char *key)
 {
-	for (size_t i = 0; i < label; i++)
-		if (strcmp(w->labels[i].key, w->labels[label].key) == 0)
-			return false;
-	return true;
+	return label < w->label_count && strcmp(w->labels[label].key, key) == 0;
 }
 
-/* All that is asked of this label, wherever it stands. */
+static bool is_first_of_key(const struct bh_policy_workload *w, size_t label)
+{
+	return label == 0 || !is_of_key(w, label - 1, w->labels[label].key);
+}
+
+/* All that is asked of this label. */
 static void put_tests(struct bh_buffer *out, const struct script *script,
 		      const struct bh_policy_workload *w, size_t label)
 {
 	const char *key = w->labels[label].key;
-	size_t count = 0;
 
-	for (size_t i = label; i < w->label_count; i++)
-		count += strcmp(w->labels[i].key, key) == 0;
 	script->put_text(out, key);
 	bh_buffer_puts(out, ": ");
-	if (count == 1 && is_value(&w->labels[label])) {
+	if (is_value(&w->labels[label]) && !is_of_key(w, label + 1, key)) {
 		script->put_text(out, w->labels[label].values[0]);
 		return;
 	}
-	for (size_t i = label; i < w->label_count; i++) {
-		if (strcmp(w->labels[i].key, key) != 0)
-			continue;
+	for (size_t i = label; is_of_key(w, i, key); i++) {
 		bh_buffer_puts(out, i > label ? ", " : "{");
 		put_test(out, script, &w->labels[i]);
 	}

@@ -276,7 +276,6 @@ static void every_part_is_read(void **state)
 	assert_string_equal(p->header, "the shop");
 	assert_int_equal(p->deny, BH_DROP);
 	assert_int_equal(p->workload_count, 2);
-	assert_int_equal(p->workloads[0].line, 5);
 	assert_string_equal(p->workloads[0].labels[1].key, "tier");
 	assert_string_equal(p->workloads[0].labels[1].values[0], "1");
 	assert_int_equal(p->rule_count, 3);

@@ -13,7 +13,8 @@ import yaml
 
 # Only who knows the file's own names, addresses and sums can tell; or another YAML parser than this one.
 BEYOND = """anchor cidr-host-bits cidr-workload defaults-unknown-workload denied-name dns-all dns-dot dns-inner-star
-    dns-source expires-long-ago expires-no-day except-all except-beyond except-family except-host-bits except-name exceptions-multiply
+    dns-source expires-long-ago expires-no-day except-all except-beyond except-family except-host-bits except-name
+    exceptions-multiply groups-multiply
     exceptions-too-many far-workload group-before group-like-workload group-name-as-source group-of-itself group-pair
     group-slip group-twice label-exists-yes named-address no-workload pair-without-workload peer-in-list port-255
     port-any-slip port-icmp-type port-range-backwards port-too-large prefix-too-long prefix-with-host-bits
