@@ -10,7 +10,7 @@ build_packages="gcc libc6-dev meson ninja-build pkg-config libpcap-dev libuv1-de
 	libcjson-dev libjsmn-dev libyaml-dev libsqlite3-dev libmicrohttpd-dev libcurl4-gnutls-dev
 	libcap-ng-dev libseccomp-dev libxxhash-dev libpsl-dev libcmocka-dev"
 test_packages="clang libclang-rt-14-dev llvm-14 clang-format codespell shellcheck nftables iptables
-	conntrack docker.io containerd containernetworking-plugins python3-grpcio lxc lxd dnsmasq-base systemd-container podman openssl slirp4netns uidmap catatonit netavark aardvark-dns runc busybox-static jq tcpdump python3 python3-yaml python3-jsonschema curl tshark man-db groff-base zsh util-linux procps"
+	conntrack docker.io containerd containernetworking-plugins python3-grpcio lxc lxd dnsmasq-base systemd-container podman openssl slirp4netns uidmap catatonit netavark aardvark-dns runc busybox-static jq tcpdump python3 python3-yaml python3-jsonschema curl tshark man-db groff-base zsh util-linux procps dbus ufw"
 
 die() {
 	echo "${0##*/}: $*" >&2
@@ -43,6 +43,13 @@ install_missing() {
 	local result=$?
 	[ -n "$made" ] && rm -f $policy
 	[ $result = 0 ] || die "apt-get install failed: ${missing[*]}"
+}
+
+# install_idle PACKAGE SERVICE: what the tests start by themselves is not to come up with the machine.
+install_idle() {
+	dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q '^install ok' && return
+	install_missing "$1"
+	! command -v systemctl >/dev/null || systemctl disable --quiet "$2" 2>/dev/null
 }
 
 # The two unprivileged users, and the operators' group.

@@ -1,0 +1,319 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Legitimate and forbidden traffic, without a pause, while everything happens that happens to a host in
+# production: policies applied, confirmed, left unconfirmed and rolled back, processes killed, the ruleset
+# flushed, the engine and firewalld restarted or reloaded, and starts from nothing. No legitimate connection is
+# refused, and no forbidden packet arrives.
+#
+# With BULKHEAD_FULL 200 rounds, and with BULKHEAD_REPORTS, a folder, it leaves its figures there.
+# shellcheck source=tests/common.sh
+. "$(dirname "$0")/../common.sh"
+# shellcheck source=tests/runtime/engine.sh
+. "$(dirname "$0")/../runtime/engine.sh"
+traffic="$(dirname "$0")/traffic.py"
+needs firewalld firewall-cmd dbus-daemon
+rounds=13 # each kind once
+[ -n "${BULKHEAD_FULL:-}" ] && rounds=200
+
+# --- the host -----------------------------------------------------------------------------------
+
+make_host "chaos-$$"
+write_config "$(
+	cat <<-YAML
+		runtimes: {docker: $scratch/docker.sock}
+		enforcement: {posture: closed}
+	YAML
+)"
+# Engine and firewalld talk over a bus; both write to /etc/firewalld.
+mkdir -p /run/dbus "$scratch/firewalld"
+cp -a /etc/firewalld/. "$scratch/firewalld/"
+mount --bind "$scratch/firewalld" /etc/firewalld || fail "no /etc/firewalld of its own"
+dbus-daemon --system --nofork --nopidfile >"$scratch/dbus.log" 2>&1 &
+at_end "kill $! 2>/dev/null"
+eventually 10 test -S /run/dbus/system_bus_socket || fail "no bus: $(cat "$scratch/dbus.log")"
+start_firewalld() {
+	nsenter --net="/run/netns/$host" firewalld --nofork --nopid >>"$scratch/firewalld.log" 2>&1 &
+	firewalld_pid=$!
+	eventually 20 firewall-cmd --state || fail "firewalld does not run: $(cat "$scratch/firewalld.log")"
+}
+stop_firewalld() {
+	kill "$firewalld_pid" 2>/dev/null
+	wait "$firewalld_pid" 2>/dev/null
+}
+at_end stop_firewalld
+start_firewalld
+
+engine_options=(--live-restore)
+open_engine
+import_image
+d network create --ipv6 --subnet 10.95.0.0/24 --subnet fd95::/64 shop >/dev/null || fail "docker network"
+names=(web db intruder)
+for name in "${names[@]}"; do
+	d create --init --name "$name" --network shop --label "bulkhead.workload=$name" shop:1 sleep 100000 >/dev/null ||
+		fail "container $name"
+done
+nsenter --net="/run/netns/$host" python3 "$traffic" serve 7000 2>>"$scratch/errors" &
+at_end "kill $! 2>/dev/null"
+
+# Of two policies that allow what is legitimate, and deny what is not.
+policy() {
+	cat <<-YAML
+		bulkhead-policy: 1
+		posture: closed
+		workloads:
+		  web: {bulkhead.workload: label:web}
+		  db: {bulkhead.workload: label:db}
+		  intruder: {bulkhead.workload: label:intruder}
+		rules:
+		  - {from: [web, host], to: db, ports: [9999/tcp, 9999/udp]}
+		  - {from: web, to: host, ports: [7000/tcp, 7000/udp]}
+		$1
+	YAML
+}
+policy "" >"$scratch/narrow.yaml"
+policy "  - {from: db, to: web, ports: [1234/tcp]}" >"$scratch/wide.yaml"
+
+# --- traffic ------------------------------------------------------------------------------------
+
+in_container() {
+	local name=$1
+	shift
+	nsenter --net="$(space_of "$name")" "$@"
+}
+address() {
+	d inspect -f "{{(index .NetworkSettings.Networks \"shop\").$2}}" "$1"
+}
+
+# What nobody may send to db is counted where it would arrive.
+count_forbidden() {
+	in_container db nft -f - <<-NFT || fail "no counter at the db"
+		table inet seen {
+			counter forbidden {}
+			chain in {
+				type filter hook input priority -300;
+				ip saddr $(address intruder IPAddress) counter name forbidden
+				ip6 saddr $(address intruder GlobalIPv6Address) meta l4proto { tcp, udp } counter name forbidden
+				meta l4proto { tcp, udp } th dport 8888 counter name forbidden
+			}
+		}
+	NFT
+}
+forbidden() {
+	in_container db nft -j list counter inet seen forbidden | jq '.nftables[] | .counter? // empty | .packets'
+}
+
+talkers=() server=
+space_of() {
+	[ "$1" = host ] && echo "/run/netns/$host" || echo "/proc/$(d inspect -f '{{.State.Pid}}' "$1")/ns/net"
+}
+# talk NAME LOG COMMAND...: in the container, or on the host. nsenter becomes the program: $! is the program itself.
+talk() {
+	nsenter --net="$(space_of "$1")" python3 "$traffic" "${@:3}" >>"$scratch/$2" 2>>"$scratch/errors" &
+	talkers+=($!)
+}
+# The forbidden traffic flows before there are any rules, as after a boot.
+start_forbidden() {
+	local db4 db6
+	db4=$(address db IPAddress) db6=$(address db GlobalIPv6Address)
+	talk intruder intruder.log try "$db4:9999" "[$db6]:9999" "$db4:22" "[$db6]:22"
+	talk web forbidden.log try "$db4:8888" "[$db6]:8888"
+}
+start_legitimate() {
+	local db4 db6
+	db4=$(address db IPAddress) db6=$(address db GlobalIPv6Address)
+	talk db db.log serve 9999 8888
+	server=${talkers[-1]}
+	unset "talkers[-1]"
+	eventually 30 in_container db bash -c ': </dev/tcp/127.0.0.1/9999' || fail "the db does not serve: $(cat "$scratch/errors")"
+	eventually 20 in_container web bash -c ": </dev/tcp/$db4/9999" || fail "web does not reach db at all"
+	eventually 20 in_container web bash -c ": </dev/tcp/$db6/9999" || fail "web does not reach db over IPv6 at all"
+	talk web legitimate.log use "$db4:9999" "[$db6]:9999" 10.95.0.1:7000 "[fd95::1]:7000"
+	talk host legitimate.log use "$db4:9999" "[$db6]:9999"
+}
+# Whoever asks goes before who answers.
+stop_traffic() {
+	local pid
+	for pid in "${talkers[@]}" $server; do
+		kill "$pid" 2>/dev/null
+		wait "$pid" 2>/dev/null
+	done
+	talkers=() server=
+}
+at_end stop_traffic
+
+# total LOG KEY: of the counts that ended in the log.
+total() {
+	grep -h '^{' "$scratch/$1" | jq -s "map(.$2) | add // 0"
+}
+refused() {
+	grep -v -e '^{' -e ': again$' "$scratch/legitimate.log"
+}
+# What had to be sent again because somebody dropped it. bulkhead refuses with an answer; while firewalld reloads, it
+# drops what is new, and while the engine starts, its chains come and go. In theirs: from when to when that was.
+again() {
+	grep ': again$' "$scratch/legitimate.log"
+}
+again_of_ours() {
+	again | awk -v theirs="$scratch/theirs" '
+		BEGIN { while ((getline < theirs) > 0) { from[n] = $1; to[n++] = $2 } }
+		{ for (i = 0; i < n && !($1 >= from[i] && $1 <= to[i]); i++); if (i == n) print }'
+}
+drops_itself() {
+	case $1 in firewalld_reloaded | flush | cold_start | engine_restarted) ;; *) return 1 ;; esac
+}
+
+# --- what happens -------------------------------------------------------------------------------
+
+applied=wide
+other() {
+	[ $applied = wide ] && applied=narrow || applied=wide
+}
+apply() {
+	other
+	bh policy apply "$scratch/$applied.yaml" "$@" >/dev/null || fail "apply $applied $*"
+}
+kill_daemon() {
+	local processes
+	processes="$daemon_pid $(pgrep -P "$daemon_pid" | tr '\n' ' ')"
+	# shellcheck disable=SC2086 # a list
+	kill -KILL $processes
+	wait "$daemon_pid" 2>/dev/null
+	daemon_pid=
+}
+trial() {
+	status_is ".enforcement.trial $1 null"
+}
+
+happens_apply() { apply; }
+happens_confirm() {
+	apply --confirm-within 60s --max-denials 100000
+	bh policy confirm >/dev/null || fail "confirm"
+}
+happens_unconfirmed() {
+	apply --confirm-within 2s --max-denials 100000
+	other
+	eventually 20 trial == || fail "the revision before does not return"
+}
+happens_killed_on_trial() {
+	apply --confirm-within 4s --max-denials 100000
+	other
+	kill_daemon
+	start_daemon
+	eventually 20 trial == || fail "the revision before does not return"
+}
+happens_rollback() {
+	other
+	bh policy rollback >/dev/null || fail "rollback"
+}
+happens_core_killed() { kill -KILL "$(child core)"; }
+happens_capture_killed() { kill -KILL "$(child capture)"; }
+happens_kernel_killed() {
+	kill -KILL "$daemon_pid"
+	wait "$daemon_pid" 2>/dev/null
+	eventually 10 no_children || fail "children outlive their parent"
+	start_daemon
+}
+no_children() {
+	! pgrep -f -- "--child .*$scratch" >/dev/null
+}
+happens_all_killed() {
+	kill_daemon
+	start_daemon
+}
+# firewalld does not reload what is not there any more.
+happens_flush() {
+	on_host nft flush ruleset
+	stop_firewalld
+	start_firewalld
+}
+happens_engine_restarted() {
+	kill "$engine_pid"
+	wait "$engine_pid" 2>/dev/null
+	start_engine || fail "the engine does not start again"
+}
+happens_firewalld_reloaded() { firewall-cmd --reload >/dev/null || fail "firewall-cmd --reload"; }
+# As after a boot: nothing runs, nothing is in the kernel, and the containers come with their first packets.
+happens_cold_start() {
+	local before
+	before=$(forbidden)
+	[ "$before" = 0 ] || fail "$before forbidden packets arrived"
+	stop_traffic
+	d kill "${names[@]}" >/dev/null 2>&1
+	kill "$engine_pid"
+	wait "$engine_pid" 2>/dev/null
+	kill_daemon
+	stop_firewalld
+	on_host nft flush ruleset
+	start_firewalld
+	start_daemon
+	start_engine || fail "the engine does not start"
+	start_containers
+}
+start_containers() {
+	d start "${names[@]}" >/dev/null || fail "the containers do not start"
+	count_forbidden
+	start_forbidden
+	start_legitimate
+}
+
+settled() {
+	status_is '.enforcement.state == "active" and .identity.unidentified == 0'
+}
+
+# --- the rounds ---------------------------------------------------------------------------------
+
+start_daemon
+d start "${names[@]}" >/dev/null || fail "the containers do not start"
+knows 3
+apply
+apply # a revision to go back to
+count_forbidden
+start_forbidden
+some_arrived() {
+	[ "$(forbidden)" -gt 0 ]
+}
+eventually 10 some_arrived || fail "the test is wrong: without rules nothing arrives that is to be forbidden"
+bh mode all enforce --anyway >/dev/null || fail "enforce"
+eventually 20 settled || fail "no rules in the kernel"
+sleep 1
+in_container db nft reset counters >/dev/null
+start_legitimate
+: >"$scratch/theirs"
+mapfile -t kinds < <(compgen -A function happens_ | sed 's/^happens_//')
+declare -A happened
+for round in $(seq "$rounds"); do
+	# Each kind once, in any order; and again.
+	[ $(((round - 1) % ${#kinds[@]})) != 0 ] || mapfile -t order < <(shuf -e "${kinds[@]}")
+	kind=${order[(round - 1) % ${#kinds[@]}]}
+	step "round $round of $rounds: $kind"
+	began=$(date +%s.%N)
+	"happens_$kind"
+	happened[$kind]=$((${happened[$kind]:-0} + 1))
+	eventually 30 settled || fail "after $kind it does not enforce"
+	[ "$(forbidden)" = 0 ] || fail "after $kind $(forbidden) forbidden packets had arrived"
+	[ -z "$(refused)" ] || fail "after $kind: $(refused | head -5)"
+	sleep "0.$((RANDOM % 10))"
+	drops_itself "$kind" && echo "$began $(date +%s.%N)" >>"$scratch/theirs"
+	[ -z "$(again_of_ours)" ] || fail "after $kind: $(again_of_ours)"
+done
+arrived=$(forbidden)
+stop_traffic
+
+connections=$(($(total legitimate.log tcp) + $(total legitimate.log kept)))
+attempts=$(($(total intruder.log attempts) + $(total forbidden.log attempts)))
+[ -s "$scratch/errors" ] && fail "the traffic failed: $(head -5 "$scratch/errors")"
+[ "$(total legitimate.log tcp)" -gt $((rounds * 10)) ] || fail "there were only $connections connections"
+[ "$attempts" -gt $((rounds * 100)) ] || fail "there were only $attempts attempts"
+no_leak
+result="$rounds rounds: $(total legitimate.log tcp) connections opened, $(total legitimate.log udp) datagrams answered and $(total legitimate.log kept) exchanges over
+connections that stayed open, $(total legitimate.log failed) of them refused, $(again | wc -l) sent again because firewalld or Docker, while they
+reloaded, dropped them; $attempts forbidden attempts over TCP and UDP, of which $arrived packets arrived."
+echo "$result"
+if [ -n "${BULKHEAD_REPORTS:-}" ]; then
+	{
+		printf '%s\n\n| what happened | times |\n|---|---|\n' "$result"
+		for kind in "${kinds[@]}"; do
+			echo "| ${kind//_/ } | ${happened[$kind]:-0} |"
+		done
+	} >"$BULKHEAD_REPORTS/chaos.md"
+fi
