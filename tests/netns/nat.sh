@@ -152,7 +152,10 @@ nsenter --net=/run/netns/nat-client python3 -c 'import socket, time
 c = socket.create_connection(("10.81.2.2", 90))
 while c.recv(100): pass' &
 at_end "kill $! 2>/dev/null"
-sleep 1
+connected_to_90() {
+	nsenter --net=/run/netns/nat-client ss -tnH state established dport = :90 | grep -q .
+}
+eventually 10 connected_to_90 || fail "the test is wrong: the client does not connect"
 start_daemon
 # flow JQ: whether there is one that the expression holds of.
 flow() {
