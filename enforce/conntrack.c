@@ -5,6 +5,10 @@
  * afterwards, each entry by its own tuple and id, so that an entry made meanwhile for the same
  * tuple is left alone.
  *
+ * Cutting does the same with entries that somebody read before: the table is walked through once
+ * more, so that ICMP's numbers and the keys of GRE, which a flow's tuple does not have, come from
+ * the kernel's own words.
+ *
  * Keeping: nobody counted the windows of a connection that was not tracked, so its entry takes any
  * sequence number.
  */
@@ -20,6 +24,7 @@
 
 #include "address.h"
 #include "grow.h"
+#include "map.h"
 
 #define TRIES 3
 
@@ -123,6 +128,106 @@ int bh_conntrack_forget(const struct bh_addr *addrs, size_t count, size_t *delet
 	nfct_close(handle);
 	if (result == 0)
 		result = destroyed;
+	return result == 0
+		       ? 0
+		       : bh_error_set(err, result, "connection tracking: %s", strerror(-result));
+}
+
+/* What tells an entry: its number, a hash of where the kernel keeps it and of its tuple, and its
+ * tuple as far as every protocol has one. */
+struct entry_key {
+	struct bh_addr src, dst;
+	uint32_t id;
+	uint8_t proto;
+};
+
+struct cutting {
+	struct bh_map *wanted; /* struct entry_key → struct bh_cut */
+	struct nf_conntrack **found;
+	struct bh_cut **cuts; /* of each that was found */
+	size_t found_count;
+	size_t capacity, cut_capacity;
+};
+
+static void put_key(struct bh_map *map, struct bh_cut *cut)
+{
+	struct entry_key key;
+
+	memset(&key, 0, sizeof(key)); /* its padding, too */
+	key.src = cut->original.src;
+	key.dst = cut->original.dst;
+	key.id = cut->id;
+	key.proto = cut->original.proto;
+	bh_map_put(map, &key, sizeof(key), cut);
+}
+
+static struct bh_cut *find_cut(const struct bh_map *map, const struct nf_conntrack *ct)
+{
+	bool ipv4 = nfct_get_attr_u8(ct, ATTR_ORIG_L3PROTO) == AF_INET;
+	enum bh_family family = ipv4 ? BH_IPV4 : BH_IPV6;
+	const void *src = nfct_get_attr(ct, ipv4 ? ATTR_ORIG_IPV4_SRC : ATTR_ORIG_IPV6_SRC);
+	const void *dst = nfct_get_attr(ct, ipv4 ? ATTR_ORIG_IPV4_DST : ATTR_ORIG_IPV6_DST);
+	struct entry_key key;
+
+	if (src == NULL || dst == NULL)
+		return NULL;
+	memset(&key, 0, sizeof(key));
+	key.src = bh_addr_from_bytes(family, src);
+	key.dst = bh_addr_from_bytes(family, dst);
+	key.id = nfct_get_attr_u32(ct, ATTR_ID);
+	key.proto = nfct_get_attr_u8(ct, ATTR_ORIG_L4PROTO);
+	return bh_map_get(map, &key, sizeof(key));
+}
+
+static int take_wanted(enum nf_conntrack_msg_type type, struct nf_conntrack *ct, void *data)
+{
+	struct cutting *c = data;
+	struct bh_cut *cut = find_cut(c->wanted, ct);
+
+	(void)type;
+	if (cut == NULL)
+		return NFCT_CB_CONTINUE;
+	c->found = bh_grow(c->found, &c->capacity, c->found_count + 1, sizeof(*c->found));
+	c->cuts = bh_grow(c->cuts, &c->cut_capacity, c->found_count + 1, sizeof(*c->cuts));
+	c->cuts[c->found_count] = cut;
+	c->found[c->found_count++] = ct;
+	return NFCT_CB_STOLEN;
+}
+
+/* One that a dump which was begun anew gave twice is gone the second time; the first counts. */
+static void cut_found(struct nfct_handle *handle, struct cutting *c)
+{
+	for (size_t i = 0; i < c->found_count; i++) {
+		int code = nfct_query(handle, NFCT_Q_DESTROY, c->found[i]) == 0 ? 0 : -errno;
+
+		if (c->cuts[i]->code != 0)
+			c->cuts[i]->code = code;
+		nfct_destroy(c->found[i]);
+	}
+	free(c->found);
+	free(c->cuts);
+}
+
+int bh_conntrack_cut(struct bh_cut *cuts, size_t count, struct bh_error *err)
+{
+	struct cutting cutting = { .wanted = bh_map_new(NULL) };
+	struct nfct_handle *handle = nfct_open(CONNTRACK, 0);
+	int result = handle != NULL ? 0 : -errno;
+
+	for (size_t i = 0; i < count; i++)
+		put_key(cutting.wanted, &cuts[i]);
+	if (handle != NULL) {
+		nfct_callback_register(handle, NFCT_T_ALL, take_wanted, &cutting);
+		result = dump(handle, AF_UNSPEC);
+		nfct_callback_unregister(handle);
+	}
+	for (size_t i = 0; i < count; i++)
+		cuts[i].code = result != 0 ? result : -ENOENT;
+	if (handle != NULL) {
+		cut_found(handle, &cutting);
+		nfct_close(handle);
+	}
+	bh_map_free(cutting.wanted);
 	return result == 0
 		       ? 0
 		       : bh_error_set(err, result, "connection tracking: %s", strerror(-result));

@@ -61,7 +61,8 @@ static const struct shape proto_shape = { { [CTA_PROTO_NUM] = 1,
 					    [CTA_PROTO_ICMPV6_CODE] = 1 } };
 static const struct shape protoinfo_shape = { { [CTA_PROTOINFO_TCP] = NESTED } };
 static const struct shape tcp_shape = {
-	{ [CTA_PROTOINFO_TCP_FLAGS_ORIGINAL] = sizeof(struct nf_ct_tcp_flags),
+	{ [CTA_PROTOINFO_TCP_STATE] = 1,
+	  [CTA_PROTOINFO_TCP_FLAGS_ORIGINAL] = sizeof(struct nf_ct_tcp_flags),
 	  [CTA_PROTOINFO_TCP_FLAGS_REPLY] = sizeof(struct nf_ct_tcp_flags) }
 };
 static const struct shape counters_shape = {
@@ -154,9 +155,11 @@ static bool read_tuple(const struct nlattr *nest, struct bh_flow_key *key)
 	key->proto = mnl_attr_get_u8(proto.slots[CTA_PROTO_NUM]);
 	if (key->proto == IPPROTO_ICMP || key->proto == IPPROTO_ICMPV6)
 		return read_icmp(&proto, key);
+	if (!has_ports(key->proto)) /* GRE's key stands where others have ports */
+		return true;
 	key->sport = get_be16(proto.slots[CTA_PROTO_SRC_PORT]);
 	key->dport = get_be16(proto.slots[CTA_PROTO_DST_PORT]);
-	return has_ports(key->proto);
+	return true;
 }
 
 /* The answer's type says nothing that the request's does not, and flows go by the request's. */
@@ -175,17 +178,32 @@ static bool is_liberal(const struct nlattr *flags)
 	return (f->flags & IP_CT_TCP_FLAG_BE_LIBERAL) != 0;
 }
 
-static enum bh_tracked_start read_start(const struct nlattr *nest)
+static enum bh_tracked_start read_start(const struct attributes *tcp)
 {
-	struct attributes info = inside(nest, &protoinfo_shape);
-	struct attributes tcp = inside(info.slots[CTA_PROTOINFO_TCP], &tcp_shape);
-	const struct nlattr *there = tcp.slots[CTA_PROTOINFO_TCP_FLAGS_ORIGINAL];
-	const struct nlattr *back = tcp.slots[CTA_PROTOINFO_TCP_FLAGS_REPLY];
+	const struct nlattr *there = tcp->slots[CTA_PROTOINFO_TCP_FLAGS_ORIGINAL];
+	const struct nlattr *back = tcp->slots[CTA_PROTOINFO_TCP_FLAGS_REPLY];
 
 	if (there == NULL || back == NULL)
 		return BH_TRACKED_START_UNSURE;
 	return is_liberal(there) || is_liberal(back) ? BH_TRACKED_START_MISSED
 						     : BH_TRACKED_START_SEEN;
+}
+
+static bool is_over(const struct attributes *tcp)
+{
+	const struct nlattr *state = tcp->slots[CTA_PROTOINFO_TCP_STATE];
+	uint8_t now = state != NULL ? mnl_attr_get_u8(state) : (uint8_t)TCP_CONNTRACK_NONE;
+
+	return now == TCP_CONNTRACK_TIME_WAIT || now == TCP_CONNTRACK_CLOSE;
+}
+
+static void read_tcp(const struct nlattr *nest, struct bh_tracked *t)
+{
+	struct attributes info = inside(nest, &protoinfo_shape);
+	struct attributes tcp = inside(info.slots[CTA_PROTOINFO_TCP], &tcp_shape);
+
+	t->start = (uint8_t)read_start(&tcp);
+	t->over = is_over(&tcp);
 }
 
 static bool read_counters(const struct nlattr *nest, struct bh_tally *tally)
@@ -229,6 +247,7 @@ static void read_status(uint32_t status, struct bh_tracked *t)
 	t->dst_nat = (status & IPS_DST_NAT) != 0;
 	t->seen_reply = (status & IPS_SEEN_REPLY) != 0;
 	t->assured = (status & IPS_ASSURED) != 0;
+	t->expected = (status & IPS_EXPECTED) != 0;
 }
 
 bool bh_entry_read(const void *bytes, size_t length, struct bh_tracked *out)
@@ -249,7 +268,7 @@ bool bh_entry_read(const void *bytes, size_t length, struct bh_tracked *out)
 	turn_icmp(out);
 	read_status(get_be32(a.slots[CTA_STATUS]), out);
 	if (out->original.proto == IPPROTO_TCP)
-		out->start = (uint8_t)read_start(a.slots[CTA_PROTOINFO]);
+		read_tcp(a.slots[CTA_PROTOINFO], out);
 	bool there = read_counters(a.slots[CTA_COUNTERS_ORIG], &out->tx);
 	out->counted = read_counters(a.slots[CTA_COUNTERS_REPLY], &out->rx) && there;
 	return true;

@@ -32,9 +32,18 @@ struct bh_tracked {
 	bool dst_nat;
 	bool seen_reply;
 	bool assured;
+	bool expected;	    /* it came with another connection, which a helper read of */
+	bool over;	    /* TCP: its end was seen; it is remembered for a while */
 	bool counted;	    /* tx and rx are; without nf_conntrack_acct nobody counts */
 	struct bh_tally tx; /* as the original tuple goes; bytes as the IP layer counts them */
 	struct bh_tally rx;
+};
+
+/* An entry that is to be deleted, alone. */
+struct bh_cut {
+	struct bh_flow_key original;
+	uint32_t id;
+	int32_t code; /* what came of it: 0; −ENOENT: it had ended by itself; another errno */
 };
 
 #endif

@@ -198,10 +198,6 @@ static void what_is_no_entry_is_refused(void **state)
 	assert_false(bh_entry_read(m, m->nlmsg_len, &t)); /* no reply */
 	put_ports(m, CTA_TUPLE_REPLY, IPPROTO_UDP, "10.0.2.3", "10.0.1.2", 2, 1);
 	assert_false(bh_entry_read(m, m->nlmsg_len, &t)); /* of another protocol */
-	m = begin(buffer, IPCTNL_MSG_CT_NEW, 0);
-	put_ports(m, CTA_TUPLE_ORIG, IPPROTO_GRE, "10.0.1.2", "10.0.2.3", 1, 2);
-	put_ports(m, CTA_TUPLE_REPLY, IPPROTO_GRE, "10.0.2.3", "10.0.1.2", 2, 1);
-	assert_false(bh_entry_read(m, m->nlmsg_len, &t));
 	m = begin(buffer, IPCTNL_MSG_CT_GET_STATS, 0);
 	put_published(m);
 	assert_false(bh_entry_read(m, m->nlmsg_len, &t));
@@ -215,6 +211,58 @@ static void what_is_no_entry_is_refused(void **state)
 	assert_false(bh_entry_read(m, whole, &t));
 }
 
+/* GRE's keys stand where others have ports. */
+static void a_protocol_without_ports_has_none(void **state)
+{
+	_Alignas(8) char buffer[1024];
+	struct nlmsghdr *m = begin(buffer, IPCTNL_MSG_CT_NEW, 0);
+	struct bh_tracked t;
+
+	(void)state;
+	put_ports(m, CTA_TUPLE_ORIG, IPPROTO_GRE, "10.0.1.2", "10.0.2.3", 1, 2);
+	put_ports(m, CTA_TUPLE_REPLY, IPPROTO_GRE, "10.0.2.3", "10.0.1.2", 2, 1);
+	assert_true(bh_entry_read(m, m->nlmsg_len, &t));
+	assert_int_equal(t.original.proto, IPPROTO_GRE);
+	assert_int_equal(t.original.sport + t.original.dport + t.reply.sport + t.reply.dport, 0);
+}
+
+static void put_tcp_state(struct nlmsghdr *m, uint8_t tcp_state)
+{
+	struct nlattr *info = mnl_attr_nest_start(m, CTA_PROTOINFO);
+	struct nlattr *tcp = mnl_attr_nest_start(m, CTA_PROTOINFO_TCP);
+
+	mnl_attr_put_u8(m, CTA_PROTOINFO_TCP_STATE, tcp_state);
+	mnl_attr_nest_end(m, tcp);
+	mnl_attr_nest_end(m, info);
+}
+
+static void what_is_over_or_came_with_another_says_so(void **state)
+{
+	static const struct {
+		uint8_t tcp_state;
+		uint32_t status;
+		bool over, expected;
+	} cases[] = { { TCP_CONNTRACK_ESTABLISHED, 0, false, false },
+		      { TCP_CONNTRACK_FIN_WAIT, 0, false, false },
+		      { TCP_CONNTRACK_TIME_WAIT, 0, true, false },
+		      { TCP_CONNTRACK_CLOSE, IPS_EXPECTED, true, true } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		_Alignas(8) char buffer[1024];
+		struct nlmsghdr *m = begin(buffer, IPCTNL_MSG_CT_NEW, 0);
+		struct bh_tracked t;
+
+		put_ports(m, CTA_TUPLE_ORIG, IPPROTO_TCP, "10.0.1.2", "10.0.2.3", 1, 2);
+		put_ports(m, CTA_TUPLE_REPLY, IPPROTO_TCP, "10.0.2.3", "10.0.1.2", 2, 1);
+		put_tcp_state(m, cases[i].tcp_state);
+		mnl_attr_put_u32(m, CTA_STATUS, htonl(cases[i].status));
+		assert_true(bh_entry_read(m, m->nlmsg_len, &t));
+		assert_int_equal(t.over, cases[i].over);
+		assert_int_equal(t.expected, cases[i].expected);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -223,6 +271,8 @@ int main(void)
 		cmocka_unit_test(icmp_goes_by_the_request),
 		cmocka_unit_test(zones_are_left_out),
 		cmocka_unit_test(what_is_no_entry_is_refused),
+		cmocka_unit_test(a_protocol_without_ports_has_none),
+		cmocka_unit_test(what_is_over_or_came_with_another_says_so),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
