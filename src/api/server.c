@@ -38,6 +38,8 @@
 struct exchange {
 	struct bh_buffer body;
 	bool too_large;
+	struct MHD_Connection *connection;
+	TAILQ_ENTRY(exchange) next; /* while its handler waits */
 };
 
 struct stream {
@@ -58,6 +60,7 @@ struct bh_api {
 	const struct bh_api_route *routes;
 	void *user;
 	TAILQ_HEAD(, stream) streams;
+	TAILQ_HEAD(, exchange) waiting;
 };
 
 /* --- replies ---------------------------------------------------------------------------------- */
@@ -340,7 +343,24 @@ static enum MHD_Result answer(struct bh_api *api, struct MHD_Connection *connect
 			    "the body is larger than %zu bytes", api->config.max_body);
 	else
 		route(api, &request, &reply);
-	return send_reply(api, connection, &reply);
+	if (!reply.wait)
+		return send_reply(api, connection, &reply);
+	exchange->connection = connection;
+	TAILQ_INSERT_TAIL(&api->waiting, exchange, next);
+	MHD_suspend_connection(connection);
+	return MHD_YES;
+}
+
+/* One that hung up meanwhile is found out when it is answered. */
+void bh_api_retry(struct bh_api *api)
+{
+	struct exchange *e;
+
+	while ((e = TAILQ_FIRST(&api->waiting)) != NULL) {
+		TAILQ_REMOVE(&api->waiting, e, next);
+		MHD_resume_connection(e->connection);
+		eventfd_write(api->wake_fd, 1);
+	}
 }
 
 static void take_body(const struct bh_api *api, struct exchange *e, const char *data, size_t size)
@@ -423,6 +443,7 @@ struct bh_api *bh_api_new(const struct bh_api_config *config, const struct bh_ap
 	api->user = user;
 	api->poll_fd = api->wake_fd = -1;
 	TAILQ_INIT(&api->streams);
+	TAILQ_INIT(&api->waiting);
 	api->daemon = start(api);
 	if (api->daemon == NULL) {
 		close(config->listen_fd);
@@ -448,6 +469,7 @@ void bh_api_free(struct bh_api *api)
 	/* A suspended connection cannot be closed. */
 	TAILQ_FOREACH (s, &api->streams, next)
 		resume(s);
+	bh_api_retry(api);
 	MHD_stop_daemon(api->daemon);
 	bh_close_fd(&api->wake_fd);
 	bh_close_fd(&api->poll_fd);

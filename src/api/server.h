@@ -35,6 +35,9 @@ struct bh_api_reply {
 	unsigned status;
 	cJSON *json;
 	char *text; /* malloc'd; content type text/plain */
+	/* Instead of anything else: what the answer needs is on its way. The handler is called
+	 * again with the same request once bh_api_retry() was. */
+	bool wait;
 	/* Instead of both: keep the connection open and write lines as they come (events, flows
 	 * with follow=1). Called whenever bh_api_wake() was; appends to *out what is new since its
 	 * last call. stream_state is freed with stream_free when the client leaves. */
@@ -71,6 +74,9 @@ void bh_api_run(struct bh_api *api);
 int64_t bh_api_wait(const struct bh_api *api); /* µs until bh_api_run() is due anyway; −1: never */
 /* Something new for the streams: makes the descriptor readable. May be called by a handler. */
 void bh_api_wake(struct bh_api *api);
+
+/* What requests waited for is there. May not be called by a handler. */
+void bh_api_retry(struct bh_api *api);
 
 /* {"error":{"what":…,"where":…,"do":…}}; every error is of this shape. where and fix may be NULL.
  */

@@ -32,6 +32,7 @@ struct world {
 	unsigned produced;	/* lines ever put there */
 	unsigned handled;
 	unsigned streams_freed;
+	bool ready; /* what a handler waits for */
 };
 
 /* --- handlers --------------------------------------------------------------------------------- */
@@ -115,14 +116,23 @@ static void change(void *user, const struct bh_api_request *request, struct bh_a
 	reply->json = cJSON_CreateObject();
 }
 
+static void answer_later(void *user, const struct bh_api_request *request,
+			 struct bh_api_reply *reply)
+{
+	struct world *w = user;
+
+	w->handled++;
+	if (w->ready)
+		count_body(user, request, reply);
+	else
+		reply->wait = true;
+}
+
 static const struct bh_api_route routes[] = {
-	{ "GET", "/v1/hello", false, say_hello },
-	{ "GET", "/v1/text", false, say_text },
-	{ "POST", "/v1/body", false, count_body },
-	{ "GET", "/v1/refuse", false, refuse },
-	{ "GET", "/v1/follow", false, follow },
-	{ "POST", "/v1/change", true, change },
-	{ 0 },
+	{ "GET", "/v1/hello", false, say_hello },     { "GET", "/v1/text", false, say_text },
+	{ "POST", "/v1/body", false, count_body },    { "GET", "/v1/refuse", false, refuse },
+	{ "GET", "/v1/follow", false, follow },	      { "POST", "/v1/change", true, change },
+	{ "POST", "/v1/later", false, answer_later }, { 0 },
 };
 
 /* --- both ends -------------------------------------------------------------------------------- */
@@ -422,7 +432,7 @@ static void test_unknown_path_lists_what_there_is(void **state)
 	assert_int_equal(ask(*state, GET("/v1/helo"), &json), 404);
 	assert_error(json, "there is no /v1/helo", "/v1/helo",
 		     "GET /v1/hello, GET /v1/text, POST /v1/body, GET /v1/refuse, GET /v1/follow, "
-		     "POST /v1/change");
+		     "POST /v1/change, POST /v1/later");
 	cJSON_Delete(json);
 }
 
@@ -705,6 +715,47 @@ static void test_handler_wakes_streams(void **state)
 	close(fd);
 }
 
+static void test_handler_waits(void **state)
+{
+	struct world *w = *state;
+	struct bh_buffer in = { 0 };
+	char *body;
+	int fd = call(w), gone = call(w);
+
+	send_text(w, fd, POST("/v1/later", "5") "hello");
+	send_text(w, gone, POST("/v1/later", "5") "hello");
+	assert_true(take(w, fd, &in));
+	assert_int_equal(in.length, 0);
+	assert_int_equal(w->handled, 2);
+	close(gone);	      /* nobody is waited for for ever */
+	bh_api_retry(w->api); /* in vain */
+	turn(w);
+	assert_true(take(w, fd, &in));
+	assert_int_equal(in.length, 0);
+	w->ready = true;
+	bh_api_retry(w->api);
+	assert_int_equal(read_answer(w, fd, NULL, &body), 200);
+	assert_non_null(strstr(body, "\"length\":5"));
+	free(body);
+	bh_buffer_free(&in);
+	close(fd);
+	turn(w);
+}
+
+/* The server ends while somebody waits. */
+static void test_waiting_ends_with_the_server(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_world(&w, (gid_t)-1, 16);
+	int fd = call(&w);
+	send_text(&w, fd, POST("/v1/later", "0"));
+	assert_int_equal(w.handled, 1);
+	close_world(&w);
+	close(fd);
+}
+
 /* A reader that was too slow is told how much it missed, and then gets whole lines again. */
 static void test_slow_reader_is_told_what_it_missed(void **state)
 {
@@ -837,6 +888,8 @@ int main(void)
 		TEST(test_stream_ends_with_its_client_in_silence),
 		cmocka_unit_test(test_stream_ends_with_the_server),
 		TEST(test_handler_wakes_streams),
+		TEST(test_handler_waits),
+		cmocka_unit_test(test_waiting_ends_with_the_server),
 		TEST(test_slow_reader_is_told_what_it_missed),
 		TEST(test_reader_that_does_not_read),
 		cmocka_unit_test(test_more_callers_than_places),
