@@ -12,6 +12,12 @@
 		"why", "TEXT", "kept in the history"                                               \
 	}
 
+#define EXISTING                                                                                   \
+	{                                                                                          \
+		"existing", "cut|keep|drain=TIME",                                                 \
+			"open connections that it denies (as configured)"                          \
+	}
+
 /* Of those that learn from recorded flows. */
 #define RECORDED                                                                                   \
 	{ "flows", "JSONL", "as flows --format json prints them; - is standard input" },           \
@@ -148,7 +154,10 @@ const struct bh_command bh_commands[] = {
 	  .most = 1,
 	  .run = bh_diff_run,
 	  .help = "what a file, or the proposal, would change",
-	  .example = "bulkhead policy diff policy.yaml" },
+	  .details = "Also: which open connections it would end, and what it would refuse of the "
+		     "connections that\nwere met lately and are allowed now.",
+	  .example = "bulkhead policy diff policy.yaml --since 30d",
+	  .options = { EXISTING, { "since", "TIME", "of what was met (default 7d)" } } },
 	{ .name = "policy check",
 	  .arguments = "[FILE]",
 	  .most = 1,
@@ -184,10 +193,12 @@ const struct bh_command bh_commands[] = {
 	  .details =
 		  "With --confirm-within it is on trial: unless bulkhead policy confirm comes in "
 		  "time, the last\nrevision that was confirmed returns by itself, even where "
-		  "bulkhead was killed in between.",
+		  "bulkhead was killed in between.\nOpen connections that it denies and the one "
+		  "before did not are ended: cut at once, after a\nTIME (drain), or never (keep).",
 	  .example = "sudo bulkhead policy apply policy.yaml --confirm-within 5m --why \"first "
 		     "version\"",
 	  .options = { WHY,
+		       EXISTING,
 		       { "confirm-within", "TIME", "on trial for so long, such as 5m" },
 		       { "max-denials", "N",
 			 "ends the trial when more is refused that was allowed (default 10)" } } },
@@ -203,7 +214,7 @@ const struct bh_command bh_commands[] = {
 	  .run = bh_rollback_run,
 	  .help = "go back to the revision before, or to a number",
 	  .example = "sudo bulkhead policy rollback --why \"broke the shop\"",
-	  .options = { WHY } },
+	  .options = { WHY, EXISTING } },
 	{ .name = "policy history",
 	  .arguments = "",
 	  .run = bh_history_run,
@@ -226,7 +237,10 @@ const struct bh_command bh_commands[] = {
 		  "then; a policy\n"
 		  "that a person wrote needs no evidence.",
 	  .example = "sudo bulkhead mode compose:shop/db enforce",
-	  .options = { { "anyway", NULL, "though evidence is missing; that is an event" }, WHY } },
+	  .options = { { "anyway", NULL, "though evidence is missing; that is an event" },
+		       WHY,
+		       EXISTING,
+		       { "dry-run", NULL, "change nothing: say which connections would end" } } },
 	{ .name = "explain",
 	  .arguments = "[SRC DST PORT[/PROTO]]",
 	  .most = 3,

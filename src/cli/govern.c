@@ -8,6 +8,7 @@
 #include "client.h"
 #include "command.h"
 #include "json.h"
+#include "meaning.h"
 #include "policy.h"
 #include "table.h"
 #include "timefmt.h"
@@ -202,6 +203,8 @@ static int post_file(const struct bh_call *call, const char *path, const struct 
 	bh_request_add(&request, "why", bh_call_option(call, "why"));
 	bh_request_add(&request, "confirm_within", bh_call_option(call, "confirm-within"));
 	bh_request_add(&request, "max_denials", bh_call_option(call, "max-denials"));
+	bh_request_add(&request, "existing", bh_call_option(call, "existing"));
+	bh_request_add(&request, "since", bh_call_option(call, "since"));
 	int result = bh_client_show(call, &request, view);
 	bh_buffer_free(&text);
 	return result;
@@ -222,6 +225,8 @@ static void print_diff(const struct bh_call *call, const cJSON *answer)
 	}
 	if (cJSON_GetArraySize(bh_get(answer, "lines")) == 0)
 		printf("No difference.\n");
+	bh_meaning_print_open(call, bh_get(answer, "existing"));
+	bh_meaning_print_recorded(call, bh_get(answer, "recorded"));
 }
 
 int bh_diff_run(const struct bh_call *call)
@@ -229,27 +234,6 @@ int bh_diff_run(const struct bh_call *call)
 	static const struct bh_view view = { .print = print_diff };
 
 	return post_file(call, "/v1/policy/diff", &view);
-}
-
-static void print_verdicts(const cJSON *rows, enum bh_color color, const struct bh_call *call)
-{
-	static const char *const titles[] = { "SOURCE", "DESTINATION", "PORT", "REASON",
-					      "CONNECTIONS" };
-	struct bh_table *table = bh_table_new(titles, 5, call->color);
-	const cJSON *row;
-
-	bh_table_numeric(table, 4);
-	bh_table_expendable(table, 4);
-	cJSON_ArrayForEach (row, rows) {
-		char port[BH_PORT_TEXT], count[16];
-		const char *cells[] = { bh_text(row, "src"), bh_text(row, "dst"),
-					bh_answer_port(row, bh_number(row, "port"), port),
-					bh_text(row, "reason"),
-					bh_human(bh_number(row, "connections"), count) };
-
-		bh_table_row(table, color, cells);
-	}
-	bh_table_print(table, "");
 }
 
 static void print_check(const struct bh_call *call, const cJSON *answer)
@@ -262,11 +246,11 @@ static void print_check(const struct bh_call *call, const cJSON *answer)
 	       cJSON_GetArraySize(blocked), cJSON_GetArraySize(uncertain));
 	if (cJSON_GetArraySize(blocked) > 0) {
 		printf("\nWould be refused:\n");
-		print_verdicts(blocked, BH_RED, call);
+		bh_meaning_print_verdicts(blocked, true, call);
 	}
 	if (cJSON_GetArraySize(uncertain) > 0) {
 		printf("\nCannot be judged:\n");
-		print_verdicts(uncertain, BH_YELLOW, call);
+		bh_meaning_print_verdicts(uncertain, false, call);
 	}
 }
 
@@ -308,10 +292,10 @@ static void print_applied(const struct bh_call *call, const cJSON *answer)
 {
 	double changes = bh_number(answer, "changes");
 
-	(void)call;
 	printf("revision %.0f (%.12s) is active; %.0f change%s\n", bh_number(answer, "number"),
 	       bh_word(answer, "revision"), changes, changes == 1 ? "" : "s");
 	bh_trial_print(bh_get(answer, "trial"));
+	bh_meaning_print_open(call, bh_get(answer, "existing"));
 }
 
 static const struct bh_view applied = { .print = print_applied };
@@ -345,6 +329,7 @@ int bh_rollback_run(const struct bh_call *call)
 	struct bh_request request = { .method = "POST", .path = "/v1/policy/rollback", .body = "" };
 
 	bh_request_add(&request, "number", call->arguments[0]);
+	bh_request_add(&request, "existing", bh_call_option(call, "existing"));
 	bh_request_add(&request, "why", bh_call_option(call, "why"));
 	return bh_client_show(call, &request, &applied);
 }
@@ -389,12 +374,12 @@ static void print_modes(const struct bh_call *call, const cJSON *answer)
 {
 	const cJSON *row;
 
-	(void)call;
 	cJSON_ArrayForEach (row, bh_get(answer, "rows"))
 		printf("%s: %s → %s\n", bh_word(row, "workload"), bh_word(row, "was"),
 		       bh_word(row, "mode"));
 	if (cJSON_GetArraySize(bh_get(answer, "rows")) == 0)
 		printf("No workload is known.\n");
+	bh_meaning_print_open(call, bh_get(answer, "existing"));
 }
 
 int bh_mode_run(const struct bh_call *call)
@@ -405,6 +390,8 @@ int bh_mode_run(const struct bh_call *call)
 	bh_request_add(&request, "workload", call->arguments[0]);
 	bh_request_add(&request, "mode", call->arguments[1]);
 	bh_request_add(&request, "anyway", bh_call_option(call, "anyway") != NULL ? "1" : NULL);
+	bh_request_add(&request, "dry_run", bh_call_option(call, "dry-run") != NULL ? "1" : NULL);
+	bh_request_add(&request, "existing", bh_call_option(call, "existing"));
 	bh_request_add(&request, "why", bh_call_option(call, "why"));
 	return bh_client_show(call, &request, &view);
 }

@@ -194,6 +194,20 @@ static void print_expiring(const cJSON *expiring, bool color)
 		       over, over == 1 ? "" : "s", over == 1 ? "s" : "");
 }
 
+static void print_draining(const cJSON *draining)
+{
+	char until[BH_TIME_TEXT];
+	const cJSON *row;
+
+	cJSON_ArrayForEach (row, draining) {
+		double count = bh_number(row, "connections");
+
+		printf("draining     %.0f open connection%s that the rules deny; what is left is "
+		       "cut at %s\n",
+		       count, count == 1 ? "" : "s", bh_clock(bh_number(row, "until"), until));
+	}
+}
+
 static void print_enforcement(const cJSON *enforcement, bool color)
 {
 	char last[BH_TIME_TEXT];
@@ -211,6 +225,7 @@ static void print_enforcement(const cJSON *enforcement, bool color)
 		printf(", no policy yet");
 	printf("%s%s\n", why != NULL ? ": " : "", why != NULL ? why : "");
 	bh_trial_print(bh_get(enforcement, "trial"));
+	print_draining(bh_get(enforcement, "draining"));
 	print_open(bh_get(enforcement, "open"), color);
 	print_expiring(bh_get(enforcement, "expiring"), color);
 	if (bh_number(enforcement, "leaks") > 0)

@@ -41,6 +41,7 @@ enum kind {
 	PORTS,	 /* a list of port numbers */
 	FILTERS, /* a list of the learner's filters */
 	RULES,	 /* about workloads */
+	EXISTING,
 	POSTURES,
 };
 
@@ -109,6 +110,7 @@ static const struct key keys[] = {
 	{ "learning.deploy_audit", SWITCH, AT(deploy_audit), 0, 0, NULL },
 	{ "enforcement.posture", WORD, AT(posture), 0, 0, postures },
 	{ "enforcement.postures", POSTURES, AT(postures), 0, 0, NULL },
+	{ "enforcement.existing", EXISTING, AT(existing), 0, 0, NULL },
 	{ "enforcement.table_protection", WORD, AT(table_protection), 0, 0, protections },
 	{ "enforcement.log_group", NUMBER, AT(log_group), 1, 65535, NULL },
 	{ "events.keep", NUMBER, AT(keep_events), 100, 100000000, NULL },
@@ -267,6 +269,9 @@ static const char *expectation(const struct key *key, char *out, size_t size)
 	case PORTS:
 		snprintf(out, size, "a list of at most %d different ports, 1 to 65535",
 			 BH_SENSITIVE_PORTS);
+		break;
+	case EXISTING:
+		snprintf(out, size, BH_EXISTING_WORDS);
 		break;
 	case RULES:
 		snprintf(out, size, "a list of rules");
@@ -465,6 +470,8 @@ static bool read_value(const struct key *key, const struct bh_yaml *node, char *
 	case BYTES:
 	case DURATION:
 		return read_quantity(key, node->text, (int64_t *)(void *)field);
+	case EXISTING:
+		return bh_existing_parse(node->text, (struct bh_existing *)(void *)field);
 	case SERVER:
 	case NODE:
 		return read_name(key, node->text, field);

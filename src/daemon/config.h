@@ -10,6 +10,7 @@
 
 #include "bulkhead/error.h"
 #include "bulkhead/sensitive.h"
+#include "existing.h"
 #include "grouping.h"
 
 #define BH_CONFIG_TEXT 256
@@ -98,7 +99,8 @@ struct bh_config {
 	struct bh_sensitive sensitive;
 	int64_t posture; /* enum bh_posture */
 	struct bh_config_postures postures;
-	int64_t table_protection; /* enum bh_table_protection */
+	struct bh_existing existing; /* what becomes of connections that rules deny from now on */
+	int64_t table_protection;    /* enum bh_table_protection */
 	int64_t log_group;
 	int64_t keep_events;
 };

@@ -114,6 +114,7 @@ enum bh_enforcement {
 };
 
 struct bh_compile_name;
+struct bh_core_existing;
 struct bh_waiting_answers;
 
 #define BH_LEAVING 16
@@ -210,9 +211,10 @@ struct bh_core {
 	char revision[65];
 	int64_t revision_number;
 	struct bh_core_trial trial;
-	struct bh_map *modes; /* workload → uint8_t *; learn where absent */
-	struct bh_map *kept;  /* workload → what its last instances were like (core_kept.c) */
-	uint8_t enforcement;  /* enum bh_enforcement */
+	struct bh_core_existing *existing; /* open connections that rules begin to refuse */
+	struct bh_map *modes;		   /* workload → uint8_t *; learn where absent */
+	struct bh_map *kept; /* workload → what its last instances were like (core_kept.c) */
+	uint8_t enforcement; /* enum bh_enforcement */
 	char enforcement_why[1024];
 	bool has_governed; /* rules of ours were confirmed since the start */
 	int64_t applied;   /* when the kernel last confirmed */
@@ -299,6 +301,9 @@ bool bh_core_flow_is_judged(const struct bh_live_flow *flow);
  * destination may stand. */
 struct bh_question bh_core_flow_question(const struct bh_core *core,
 					 const struct bh_live_flow *live, struct bh_peer *room);
+/* Both ways, and not refused by us: something was said and taken up. Not what is joined, which is
+ * tracked. */
+bool bh_core_flow_is_open(const struct bh_live_flow *live);
 /* Tells the kernel process which connections are open, so that rules which come now do not end
  * them. */
 void bh_core_flows_keep(const struct bh_core *core);
@@ -568,6 +573,9 @@ void bh_core_rules_result(struct bh_core *core, const struct bh_msg_rules_result
 int bh_core_policy_apply(struct bh_core *core, const char *text, const char *file,
 			 const char *author, const char *why, size_t *changes,
 			 struct bh_error *err);
+/* The revision that a rollback without a number goes to: where a trial would go back to; else the
+ * last one that was confirmed, and that says something else, if there is such a one. −ENOENT. */
+int bh_core_policy_earlier(struct bh_core *core, int64_t *number, struct bh_error *err);
 int bh_core_policy_rollback(struct bh_core *core, int64_t number, const char *author,
 			    const char *why, size_t *changes, struct bh_error *err);
 /* Whether the active policy, which there must be, names it. */
@@ -649,6 +657,8 @@ void bh_core_kept_mark_unsaved(struct bh_core *core);
 cJSON *bh_core_end_json(const struct bh_peer *peer, const struct bh_addr *addr, uint16_t port);
 
 /* core_verdicts.c */
+/* What passes whatever the policy says: address configuration (docs/security.md). */
+bool bh_core_is_dhcp(const struct bh_flow_key *key);
 /* With each report, once both ends are named: raises the alarm where what is denied arrives. */
 void bh_core_verdict_observe(struct bh_core *core, struct bh_live_flow *live);
 /* Of the initiator's direction, and of the way back. */

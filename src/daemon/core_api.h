@@ -49,11 +49,22 @@ bh_core_handler bh_core_handle_flows, bh_core_handle_edges, bh_core_handle_map,
 /* core_api_learning.c */
 bh_core_handler bh_core_handle_readiness, bh_core_handle_review, bh_core_handle_decide;
 
+/* core_api_check.c */
+bh_core_handler bh_core_handle_diff, bh_core_handle_check;
+
 /* core_api_policy.c */
+/* What the caller calls the body: errors name it. */
+const char *bh_core_file_of(const struct bh_api_request *request);
+/* The body's policy; NULL with the reply filled where it is invalid. */
+struct bh_policy *bh_core_parse_body(const struct bh_api_request *request,
+				     struct bh_api_reply *reply);
+/* What becomes of open connections, as the request says, or (*given false) as is configured; false
+ * with the reply filled where it says nothing sensible. */
+bool bh_core_existing_query(const struct bh_core *core, const struct bh_api_request *request,
+			    struct bh_existing *existing, bool *given, struct bh_api_reply *reply);
 bh_core_handler bh_core_handle_proposal, bh_core_handle_active, bh_core_handle_nft,
-	bh_core_handle_history, bh_core_handle_diff, bh_core_handle_check, bh_core_handle_apply,
-	bh_core_handle_rollback, bh_core_handle_confirm, bh_core_handle_mode,
-	bh_core_handle_explain;
+	bh_core_handle_history, bh_core_handle_apply, bh_core_handle_rollback,
+	bh_core_handle_confirm, bh_core_handle_mode, bh_core_handle_explain;
 /* "allow", "deny", "uncertain" */
 const char *bh_core_verdict_name(uint8_t verdict);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core_api.h"
+#include "core_existing.h"
 #include "core_promotion.h"
 #include "core_trial.h"
 #include "nft.h"
@@ -97,30 +98,19 @@ static void refuse_policy(struct bh_api_reply *reply, const struct bh_error *err
 		bh_api_fail(reply, 500, "store", "nothing was changed", "%s", err->text);
 }
 
-static void add_diff_line(void *user, char sign, const char *text)
-{
-	cJSON *line = cJSON_CreateObject();
-
-	cJSON_AddStringToObject(line, "sign", sign == '+' ? "+" : "-");
-	cJSON_AddStringToObject(line, "text", text);
-	cJSON_AddItemToArray(user, line);
-}
-
-/* What the caller calls the body: errors name it. */
-static const char *file_of(const struct bh_api_request *request)
+const char *bh_core_file_of(const struct bh_api_request *request)
 {
 	const char *name = bh_api_query(request, "file");
 
 	return name != NULL ? name : "policy";
 }
 
-/* The body's policy; NULL with the reply filled where it is invalid. */
-static struct bh_policy *parse_body(const struct bh_api_request *request,
-				    struct bh_api_reply *reply)
+struct bh_policy *bh_core_parse_body(const struct bh_api_request *request,
+				     struct bh_api_reply *reply)
 {
 	struct bh_error err = { 0 };
-	struct bh_policy *policy =
-		bh_policy_parse(request->body, request->body_length, file_of(request), &err);
+	struct bh_policy *policy = bh_policy_parse(request->body, request->body_length,
+						   bh_core_file_of(request), &err);
 
 	if (policy == NULL)
 		refuse_policy(reply, &err);
@@ -129,158 +119,17 @@ static struct bh_policy *parse_body(const struct bh_api_request *request,
 	return policy;
 }
 
-void bh_core_handle_diff(void *user, const struct bh_api_request *request,
-			 struct bh_api_reply *reply)
-{
-	struct bh_core *core = user;
-	struct bh_policy *policy =
-		request->body_length > 0 ? parse_body(request, reply) : bh_core_propose(core);
-
-	if (policy == NULL)
-		return;
-	reply->json = cJSON_CreateObject();
-	bh_policy_diff(core->policy, policy, add_diff_line,
-		       cJSON_AddArrayToObject(reply->json, "lines"));
-	bh_policy_free(policy);
-}
-
-struct checker {
-	const struct bh_core *core;
-	const struct bh_policy *policy;
-	size_t checked, allowed;
-	struct bh_map *seen; /* flows alike → their row; the checker itself: allowed */
-	cJSON *uncertain;
-	cJSON *would_block;
-};
-
-static cJSON *add_verdict(cJSON *array, const struct bh_edge *edge, const struct bh_answer *answer)
-{
-	cJSON *row = cJSON_CreateObject();
-	char name[BH_PROTOCOL_TEXT];
-
-	cJSON_AddStringToObject(row, "src", edge->src->name);
-	cJSON_AddStringToObject(row, "dst", edge->dst->name);
-	cJSON_AddStringToObject(row, "proto", bh_protocol_format(edge->proto, name));
-	cJSON_AddNumberToObject(row, "port", edge->port);
-	cJSON_AddNumberToObject(row, "connections", (double)edge->connections);
-	bh_core_add_time(row, "last", edge->last);
-	cJSON_AddStringToObject(row, "verdict", answer->verdict == BH_DENY ? "deny" : "uncertain");
-	bh_core_add_text(row, "side", answer->workload != NULL ? bh_side_name(answer->side) : NULL);
-	bh_core_add_text(row, "workload", answer->workload);
-	cJSON_AddStringToObject(row, "reason", answer->reason);
-	cJSON_AddItemToArray(array, row);
-	return row;
-}
-
-static void count_again(cJSON *row, const struct bh_edge *edge)
-{
-	cJSON *count = cJSON_GetObjectItem(row, "connections"),
-	      *time = cJSON_GetObjectItem(row, "last");
-	double last = (double)edge->last / BH_SECOND;
-
-	cJSON_SetNumberValue(count, count->valuedouble + (double)edge->connections);
-	if (last > time->valuedouble)
-		cJSON_SetNumberValue(time, last);
-}
-
-/* Flows alike, in all that a row shows, are one row. */
-static void judge(struct checker *c, const struct bh_edge *edge, struct bh_question *question)
-{
-	char key[2 * BH_PEER_NAME + 48];
-	struct bh_answer answer;
-
-	bh_policy_evaluate(c->policy, question, &answer);
-	snprintf(key, sizeof(key), "%s\n%s\n%u\n%u\n%u", edge->src->name, edge->dst->name,
-		 edge->proto, edge->port, answer.verdict);
-	void *alike = bh_map_get_text(c->seen, key);
-	if (alike != NULL && alike != c)
-		count_again(alike, edge);
-	if (alike != NULL)
-		return;
-	c->checked++;
-	c->allowed += answer.verdict == BH_ALLOW;
-	bh_map_put_text(
-		c->seen, key,
-		answer.verdict == BH_ALLOW
-			? (void *)c
-			: add_verdict(answer.verdict == BH_DENY ? c->would_block : c->uncertain,
-				      edge, &answer));
-}
-
-static void check_edge(void *user, const struct bh_edge *edge)
-{
-	struct checker *c = user;
-	struct bh_question question = { .proto = edge->proto,
-					.port = edge->port,
-					.sensitive = &c->core->config.sensitive };
-
-	bh_core_peer_subject(c->core, edge->src, &question.src);
-	bh_core_peer_subject(c->core, edge->dst, &question.dst);
-	judge(c, edge, &question);
-}
-
-/* What the ledger does not hold – unanswered, unresolved, of unknown direction – is judged as well:
- * the kernel will not ask whether it was learned. */
-static void check_flow(struct checker *c, const struct bh_live_flow *f)
-{
-	struct bh_peer room;
-	struct bh_question question = bh_core_flow_question(c->core, f, &room);
-	struct bh_edge edge = { .src = f->src,
-				.dst = question.dst.peer,
-				.proto = f->flow.key.proto,
-				.port = f->flow.key.dport,
-				.last = f->flow.last,
-				.connections = 1 };
-
-	judge(c, &edge, &question);
-}
-
-static void check_live_flows(struct checker *c)
-{
-	for (const struct bh_live_flow *f = c->core->oldest; f != NULL; f = f->newer)
-		if (bh_core_flow_is_judged(f) && !f->learned)
-			check_flow(c, f);
-}
-
-void bh_core_handle_check(void *user, const struct bh_api_request *request,
+/* existing: taken over; NULL: it changes nothing of what passes. */
+static void reply_applied(const struct bh_core *core, size_t changes, cJSON *existing,
 			  struct bh_api_reply *reply)
-{
-	struct bh_core *core = user;
-	struct bh_policy *given = NULL;
-	struct checker c = { .core = core, .policy = core->policy };
-
-	if (request->body_length > 0) {
-		given = parse_body(request, reply);
-		if (given == NULL)
-			return;
-		c.policy = given;
-	}
-	if (c.policy == NULL) {
-		bh_api_fail(reply, 404, "policy", "bulkhead policy check FILE",
-			    "no policy is active yet");
-		return;
-	}
-	c.uncertain = cJSON_CreateArray();
-	c.would_block = cJSON_CreateArray();
-	c.seen = bh_map_new(NULL);
-	bh_ledger_each(core->ledger, BH_EDGES, check_edge, &c);
-	check_live_flows(&c);
-	bh_map_free(c.seen);
-	reply->json = cJSON_CreateObject();
-	cJSON_AddNumberToObject(reply->json, "checked", (double)c.checked);
-	cJSON_AddNumberToObject(reply->json, "allowed", (double)c.allowed);
-	cJSON_AddItemToObject(reply->json, "uncertain", c.uncertain);
-	cJSON_AddItemToObject(reply->json, "would_block", c.would_block);
-	bh_policy_free(given);
-}
-
-static void reply_applied(const struct bh_core *core, size_t changes, struct bh_api_reply *reply)
 {
 	reply->json = cJSON_CreateObject();
 	cJSON_AddNumberToObject(reply->json, "number", (double)core->revision_number);
 	cJSON_AddStringToObject(reply->json, "revision", core->revision);
 	cJSON_AddNumberToObject(reply->json, "changes", (double)changes);
 	cJSON_AddItemToObject(reply->json, "trial", bh_core_trial_json(core));
+	cJSON_AddItemToObject(reply->json, "existing",
+			      existing != NULL ? existing : cJSON_CreateNull());
 }
 
 static const char *why_of(const struct bh_api_request *request)
@@ -306,30 +155,55 @@ static bool trial_of(const struct bh_api_request *request, int64_t *within, int6
 	return bh_core_number_query(request, "max_denials", BH_TRIAL_MOST, most, reply);
 }
 
+/* Before anything is changed: the open connections that would end. NULL with the reply filled. */
+static cJSON *preview(const struct bh_core *core, const struct bh_api_request *request,
+		      const struct bh_existing *existing, struct bh_api_reply *reply)
+{
+	struct bh_policy *policy = bh_core_parse_body(request, reply);
+	cJSON *json =
+		policy != NULL ? bh_core_existing_preview(core, policy, NULL, existing) : NULL;
+
+	bh_policy_free(policy);
+	return json;
+}
+
 void bh_core_handle_apply(void *user, const struct bh_api_request *request,
 			  struct bh_api_reply *reply)
 {
 	struct bh_core *core = user;
 	struct bh_error err = { 0 };
+	struct bh_existing existing;
 	size_t changes = 0;
 	int64_t within, most;
+	bool given;
 	int result;
 
-	if (!trial_of(request, &within, &most, reply))
+	if (!trial_of(request, &within, &most, reply) ||
+	    !bh_core_existing_query(core, request, &existing, &given, reply) ||
+	    bh_core_existing_waits(core, reply))
 		return;
+	cJSON *ends = preview(core, request, &existing, reply);
+	if (ends == NULL)
+		return;
+	bh_core_existing_want(core, given ? &existing : NULL);
 	if (within == 0)
-		result = bh_core_policy_apply(core, request->body, file_of(request),
+		result = bh_core_policy_apply(core, request->body, bh_core_file_of(request),
 					      request->author, why_of(request), &changes, &err);
 	else
-		result = bh_core_policy_try(
-			core, request->body, file_of(request), request->author, why_of(request),
-			within, (uint32_t)(most < UINT32_MAX ? most : UINT32_MAX), &changes, &err);
+		result = bh_core_policy_try(core, request->body, bh_core_file_of(request),
+					    request->author, why_of(request), within,
+					    (uint32_t)(most < UINT32_MAX ? most : UINT32_MAX),
+					    &changes, &err);
+	if (result == 0) {
+		reply_applied(core, changes, ends, reply);
+		return;
+	}
+	cJSON_Delete(ends);
+	bh_core_existing_want(core, NULL);
 	if (result == -ENOENT)
 		bh_api_fail(reply, 409, "policy", "bulkhead policy apply FILE", "%s", err.text);
-	else if (result != 0)
-		refuse_policy(reply, &err);
 	else
-		reply_applied(core, changes, reply);
+		refuse_policy(reply, &err);
 }
 
 void bh_core_handle_confirm(void *user, const struct bh_api_request *request,
@@ -344,7 +218,17 @@ void bh_core_handle_confirm(void *user, const struct bh_api_request *request,
 	else if (result != 0)
 		refuse_policy(reply, &err);
 	else
-		reply_applied(core, 0, reply);
+		reply_applied(core, 0, NULL, reply);
+}
+
+static cJSON *preview_rollback(const struct bh_core *core, int64_t number,
+			       const struct bh_existing *existing)
+{
+	struct bh_policy *policy = bh_core_policy_of(core, number, bh_time_now());
+	cJSON *json = bh_core_existing_preview(core, policy, NULL, existing);
+
+	bh_policy_free(policy);
+	return json;
 }
 
 void bh_core_handle_rollback(void *user, const struct bh_api_request *request,
@@ -352,18 +236,32 @@ void bh_core_handle_rollback(void *user, const struct bh_api_request *request,
 {
 	struct bh_core *core = user;
 	struct bh_error err = { 0 };
+	struct bh_existing existing;
+	cJSON *ends = NULL;
 	size_t changes = 0;
 	int64_t number;
+	bool given;
 
-	if (!bh_core_number_query(request, "number", 0, &number, reply))
+	if (!bh_core_number_query(request, "number", 0, &number, reply) ||
+	    !bh_core_existing_query(core, request, &existing, &given, reply) ||
+	    bh_core_existing_waits(core, reply))
 		return;
-	if (bh_core_policy_rollback(core, number, request->author, why_of(request), &changes,
-				    &err) == -ENOENT)
+	if (number != 0 || bh_core_policy_earlier(core, &number, &err) == 0) {
+		ends = preview_rollback(core, number, &existing);
+		bh_core_existing_want(core, given ? &existing : NULL);
+		bh_core_policy_rollback(core, number, request->author, why_of(request), &changes,
+					&err);
+	}
+	if (err.code == 0) {
+		reply_applied(core, changes, ends, reply);
+		return;
+	}
+	cJSON_Delete(ends);
+	bh_core_existing_want(core, NULL);
+	if (err.code == -ENOENT)
 		bh_api_fail(reply, 409, "policy", "bulkhead policy history", "%s", err.text);
-	else if (err.code != 0)
-		refuse_policy(reply, &err);
 	else
-		reply_applied(core, changes, reply);
+		refuse_policy(reply, &err);
 }
 
 /* --- modes and explanations ------------------------------------------------------------------- */
@@ -420,26 +318,45 @@ static void note_anyway(struct bh_core *core, const struct bh_readiness *readine
 			      *why_of(request) != '\0' ? ": " : "", why_of(request));
 }
 
+/* What it is now, and what it becomes. */
+static bool say_one_mode(const struct bh_core *core, const char *workload, uint8_t mode,
+			 cJSON *rows)
+{
+	cJSON *row = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(row, "workload", workload);
+	cJSON_AddStringToObject(row, "mode", bh_mode_name(mode));
+	cJSON_AddStringToObject(row, "was", bh_mode_name(bh_core_mode_set(core, workload)));
+	cJSON_AddItemToArray(rows, row);
+	return true;
+}
+
+static cJSON *preview_modes(const struct bh_core *core, const char *const *names, size_t count,
+			    uint8_t mode, const struct bh_existing *existing)
+{
+	struct bh_map *modes = bh_map_new(NULL);
+
+	for (size_t i = 0; i < count; i++)
+		bh_map_put_text(modes, names[i], &mode);
+	cJSON *json = bh_core_existing_preview(core, core->policy, modes, existing);
+	bh_map_free(modes);
+	return json;
+}
+
 static bool set_one_mode(struct bh_core *core, const struct bh_readiness *readiness,
 			 const char *workload, uint8_t mode, const struct bh_api_request *request,
 			 cJSON *rows, struct bh_api_reply *reply)
 {
-	const char *was = bh_mode_name(bh_core_mode_set(core, workload));
 	struct bh_error err = { 0 };
 
+	say_one_mode(core, workload, mode, rows);
 	if (bh_api_query(request, "anyway") != NULL)
 		note_anyway(core, readiness, workload, mode, request);
-
-	if (bh_core_set_mode(core, workload, mode, request->author, &err) != 0) {
-		refuse_mode(reply, &err);
-		return false;
-	}
-	cJSON *row = cJSON_CreateObject();
-	cJSON_AddStringToObject(row, "workload", workload);
-	cJSON_AddStringToObject(row, "mode", bh_mode_name(mode));
-	cJSON_AddStringToObject(row, "was", was);
-	cJSON_AddItemToArray(rows, row);
-	return true;
+	if (bh_core_set_mode(core, workload, mode, request->author, &err) == 0)
+		return true;
+	bh_core_existing_want(core, NULL);
+	refuse_mode(reply, &err);
+	return false;
 }
 
 void bh_core_handle_mode(void *user, const struct bh_api_request *request,
@@ -448,7 +365,9 @@ void bh_core_handle_mode(void *user, const struct bh_api_request *request,
 	struct bh_core *core = user;
 	const char *workload = bh_api_query(request, "workload"),
 		   *word = bh_api_query(request, "mode");
-	bool anyway = bh_api_query(request, "anyway") != NULL;
+	bool anyway = bh_api_query(request, "anyway") != NULL,
+	     dry = bh_api_query(request, "dry_run") != NULL, given;
+	struct bh_existing existing;
 	uint8_t mode;
 
 	if (workload == NULL || word == NULL || !bh_mode_parse(word, &mode)) {
@@ -461,14 +380,23 @@ void bh_core_handle_mode(void *user, const struct bh_api_request *request,
 		bh_core_unknown_workload(core, workload, "workload", reply);
 		return;
 	}
+	if (!bh_core_existing_query(core, request, &existing, &given, reply) ||
+	    bh_core_existing_waits(core, reply))
+		return;
 	size_t count = 1;
 	const char **present = all ? bh_core_present_workloads(core, &count) : NULL;
 	const char *const *names = all ? present : &workload;
 	cJSON *json = cJSON_CreateObject(), *rows = cJSON_AddArrayToObject(json, "rows");
 	struct bh_readiness *readiness = bh_core_readiness(core);
 	bool done = may_set_modes(core, readiness, names, count, mode, anyway, reply);
+	if (done)
+		cJSON_AddItemToObject(json, "existing",
+				      preview_modes(core, names, count, mode, &existing));
+	if (done && !dry)
+		bh_core_existing_want(core, given ? &existing : NULL);
 	for (size_t i = 0; done && i < count; i++)
-		done = set_one_mode(core, readiness, names[i], mode, request, rows, reply);
+		done = dry ? say_one_mode(core, names[i], mode, rows)
+			   : set_one_mode(core, readiness, names[i], mode, request, rows, reply);
 	bh_readiness_free(readiness);
 	free(present);
 	if (done)

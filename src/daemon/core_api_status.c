@@ -10,6 +10,7 @@
 #include "core_api.h"
 #include "core_posture.h"
 #include "core_promotion.h"
+#include "core_existing.h"
 #include "core_trial.h"
 #include "learned.h"
 #include "ruleset.h"
@@ -67,6 +68,7 @@ static cJSON *enforcement_json(const struct bh_core *core)
 {
 	static const char *const states[] = { "off", "starting", "active", "failed" };
 	cJSON *json = cJSON_CreateObject(), *bridges;
+	char existing[BH_EXISTING_TEXT];
 	bool leaks = core->enforcement == BH_ENFORCEMENT_ACTIVE && bh_core_is_leaking(core);
 
 	cJSON_AddStringToObject(json, "state", leaks ? "leaking" : states[core->enforcement]);
@@ -82,6 +84,9 @@ static cJSON *enforcement_json(const struct bh_core *core)
 	else
 		cJSON_AddNullToObject(json, "number");
 	cJSON_AddItemToObject(json, "trial", bh_core_trial_json(core));
+	cJSON_AddStringToObject(json, "existing",
+				bh_existing_format(&core->config.existing, existing));
+	cJSON_AddItemToObject(json, "draining", bh_core_existing_json(core));
 	cJSON_AddItemToObject(json, "open", open_json(core->rules));
 	cJSON_AddItemToObject(json, "expiring", bh_core_expiry_json(core, bh_time_now()));
 	cJSON_AddStringToObject(json, "tables",

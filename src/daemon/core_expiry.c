@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core_api.h"
+#include "core_existing.h"
 #include "core_force.h"
 
 #define SOON (7 * BH_DAY)
@@ -76,6 +77,7 @@ static void end_rules(struct bh_core *core, int64_t now)
 		core->policy = copy;
 	}
 	core->expiry_due = bh_policy_set_time(core->policy, now);
+	bh_core_existing_touch(core);
 	bh_core_rules_touch(core);
 }
 

@@ -602,8 +602,7 @@ void bh_core_flows_sweep(struct bh_core *core, int64_t now)
 	trim_finished(core);
 }
 
-/* Both ways, and not by us alone: something was said and taken up. What is joined is tracked. */
-static bool is_open(const struct bh_live_flow *live)
+bool bh_core_flow_is_open(const struct bh_live_flow *live)
 {
 	return !live->flow.final && !live->denied && !live->denied_back &&
 	       is_answered(&live->flow) && live->joined == NULL &&
@@ -616,7 +615,7 @@ void bh_core_flows_keep(const struct bh_core *core)
 	size_t count = 0, most = sizeof(keys) / sizeof(keys[0]);
 
 	for (const struct bh_live_flow *live = core->oldest; live != NULL; live = live->newer) {
-		if (!is_open(live))
+		if (!bh_core_flow_is_open(live))
 			continue;
 		keys[count++] = live->flow.key;
 		if (count < most)

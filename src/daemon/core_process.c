@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core.h"
+#include "core_existing.h"
 #include "core_promotion.h"
 #include "core_trial.h"
 #include "grow.h"
@@ -71,6 +72,7 @@ static void on_tick(uv_timer_t *timer)
 	bh_core_answers_tick(core, now);
 	bh_core_trial_tick(core, bh_time_monotonic());
 	bh_core_expiry_tick(core, now);
+	bh_core_existing_tick(core);
 	bh_core_learning_tick(core, now, bh_time_monotonic());
 	if (core->scanned)
 		bh_core_promotion_tick(core, now, bh_time_monotonic());
@@ -216,6 +218,15 @@ static void take_report(struct bh_core *core, const struct bh_message *m)
 	case BH_MSG_FOREIGN:
 		bh_core_foreign(core, m->data);
 		break;
+	case BH_MSG_ENTRIES:
+		bh_core_entries(core, m->data, m->length / sizeof(struct bh_tracked));
+		break;
+	case BH_MSG_ENTRIES_END:
+		bh_core_entries_end(core, m->data);
+		break;
+	case BH_MSG_CUT_OF:
+		bh_core_cut_of(core, m->data, m->length / sizeof(struct bh_cut));
+		break;
 	case BH_MSG_HOOKED:
 		bh_core_hooked(core, m->data);
 		break;
@@ -312,6 +323,8 @@ static int open_state(struct bh_core *core, struct bh_error *err)
 	if (result == 0)
 		result = bh_core_trial_load(core, err);
 	if (result == 0)
+		result = bh_core_existing_load(core, err);
+	if (result == 0)
 		result = bh_core_renamed_load(core, err);
 	if (result == 0)
 		result = bh_core_kept_load(core, err);
@@ -373,6 +386,7 @@ static void start(struct bh_core *core, const struct bh_config *config)
 	core->uplinks = bh_map_new(free);
 	core->renamed = bh_map_new(free);
 	core->force = bh_force_new();
+	bh_core_existing_start(core);
 	core->held = bh_map_new(free);
 	core->windows = bh_windows_new(config->report_interval + REPORT_SLACK);
 	core->leaks = bh_edge_notes_new();

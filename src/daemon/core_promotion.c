@@ -17,6 +17,7 @@
 #include "peer.h"
 #include "promotion.h"
 #include "protocol.h"
+#include "core_existing.h"
 #include "ruleset.h"
 #include "timefmt.h"
 
@@ -367,6 +368,7 @@ static void look_at_deploy(struct bh_core *core, const char *workload, int64_t n
 				    : "%s: stage1 → enforce: the %d windows after its deploy are "
 				      "over",
 			workload, DEPLOY_AUDIT);
+		bh_core_existing_touch(core);
 		bh_core_rules_touch(core);
 	}
 	t->deploy = deploy;

@@ -12,6 +12,7 @@
 #include "address.h"
 #include "compile.h"
 #include "core.h"
+#include "core_existing.h"
 #include "core_posture.h"
 #include "core_promotion.h"
 #include "core_trial.h"
@@ -284,6 +285,7 @@ static void send_rules(struct bh_core *core)
 	bh_force_sent(core->force, rules,
 		      &(struct bh_stance) { core->policy, core->revision, core->revision_number });
 	core->serial_sent++;
+	bh_core_existing_sent(core);
 	core->rules_sent_once = true;
 	if (core->enforcement == BH_ENFORCEMENT_OFF && rules->chain_count > 0)
 		core->enforcement = BH_ENFORCEMENT_STARTING;
@@ -374,6 +376,7 @@ void bh_core_rules_result(struct bh_core *core, const struct bh_msg_rules_result
 	bh_force_confirmed(core->force, core->rules, bh_time_now());
 	bh_core_window_confirmed(core, bh_time_now());
 	note_success(core, result);
+	bh_core_existing_confirmed(core);
 	if (core->rules_dirty)
 		bh_core_rules_touch(core);
 }
@@ -438,6 +441,8 @@ static int store_revision(struct bh_core *core, const char *text, const char *au
 		result = bh_store_add_revision(core->store, &revision, err);
 	if (result == 0)
 		result = bh_store_set_trial(core->store, trial, err);
+	if (result == 0)
+		result = bh_core_existing_save(core, err);
 	return bh_core_store_end(core, result, err);
 }
 
@@ -464,6 +469,7 @@ static int apply(struct bh_core *core, const char *text, const char *file, const
 	core->policy = policy;
 	bh_core_expiry_begin(core);
 	bh_core_trial_begin(core, trial);
+	bh_core_existing_touch(core);
 	bh_core_promotion_policy(core);
 	bh_core_event(core, "policy", "revision %lld (%.12s) applied by %s%s: %zu change%s%s%s",
 		      (long long)core->revision_number, core->revision, author,
@@ -499,9 +505,7 @@ int bh_core_policy_try(struct bh_core *core, const char *text, const char *file,
 	return apply(core, text, file, author, why, &trial, changes, err);
 }
 
-/* To where a trial would go back; else to the last one that was confirmed, and that says something
- * else, if there is such a one. */
-static int earlier_revision(struct bh_core *core, int64_t *number, struct bh_error *err)
+int bh_core_policy_earlier(struct bh_core *core, int64_t *number, struct bh_error *err)
 {
 	*number = core->trial.stored.back;
 	if (*number != 0)
@@ -522,7 +526,7 @@ int bh_core_policy_rollback(struct bh_core *core, int64_t number, const char *au
 	struct bh_revision revision;
 	char reason[sizeof(revision.why)];
 
-	int result = number == 0 ? earlier_revision(core, &number, err) : 0;
+	int result = number == 0 ? bh_core_policy_earlier(core, &number, err) : 0;
 	if (result != 0)
 		return result;
 	result = bh_store_revision(core->store, number, &revision, err);
@@ -635,11 +639,14 @@ int bh_core_set_mode(struct bh_core *core, const char *workload, uint8_t mode, c
 	if (result == 0)
 		result = bh_store_set_mode(core->store, workload, mode, now, author, err);
 	if (result == 0)
+		result = bh_core_existing_save(core, err);
+	if (result == 0)
 		result = bh_core_store_flush(core, err);
 	if (result != 0)
 		return result;
 	core->keep_due = core->keep_due || (was == BH_LEARN && mode != BH_LEARN);
 	load_mode(core, workload, mode, now);
+	bh_core_existing_touch(core);
 	note_audit(core, workload, was, mode, now);
 	if (was != mode)
 		bh_core_event(core, "mode", "%s: %s → %s by %s", workload, bh_mode_name(was),

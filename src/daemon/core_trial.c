@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core_api.h"
+#include "core_existing.h"
 #include "timefmt.h"
 
 static bool is_on_trial(const struct bh_core *core)
@@ -17,21 +18,6 @@ void bh_core_trial_free(struct bh_core *core)
 {
 	bh_policy_free(core->trial.before);
 	core->trial = (struct bh_core_trial) { 0 };
-}
-
-/* NULL: it cannot be read any more; then nobody can say what it allowed. */
-static struct bh_policy *policy_of(struct bh_core *core, int64_t number)
-{
-	struct bh_revision revision;
-
-	if (bh_store_revision(core->store, number, &revision, NULL) != 0)
-		return NULL;
-	struct bh_policy *policy =
-		bh_policy_parse(revision.text, strlen(revision.text), "the stored policy", NULL);
-	free((void *)(uintptr_t)revision.text);
-	if (policy != NULL)
-		bh_policy_set_time(policy, bh_time_now());
-	return policy;
 }
 
 /* The wall clock knows how long it was killed for. Where that was set back meanwhile the trial
@@ -50,7 +36,8 @@ void bh_core_trial_begin(struct bh_core *core, const struct bh_trial *trial)
 		return;
 	core->trial = (struct bh_core_trial) { .stored = *trial,
 					       .due = bh_time_monotonic() + time_left(trial),
-					       .before = policy_of(core, trial->back) };
+					       .before = bh_core_policy_of(core, trial->back,
+									   bh_time_now()) };
 }
 
 int bh_core_trial_load(struct bh_core *core, struct bh_error *err)

@@ -69,8 +69,7 @@ static bool make_subject(const struct bh_core *core, const struct bh_peer *peer,
 	return true;
 }
 
-/* What passes whatever the policy says: address configuration (docs/security.md). */
-static bool is_dhcp(const struct bh_flow_key *key)
+bool bh_core_is_dhcp(const struct bh_flow_key *key)
 {
 	uint16_t low = key->sport < key->dport ? key->sport : key->dport,
 		 high = key->sport < key->dport ? key->dport : key->sport;
@@ -137,7 +136,7 @@ static enum judgement judge(const struct bh_core *core, const struct bh_live_flo
 					.sensitive = &core->config.sensitive };
 
 	if (!bh_core_flow_is_judged(live) || live->spoofed || live->dst->kind != BH_PEER_WORKLOAD ||
-	    is_dhcp(&f->key))
+	    bh_core_is_dhcp(&f->key))
 		return UNCLEAR;
 	if (bh_force_none(core->force, since))
 		return UNOPPOSED;

@@ -27,6 +27,7 @@
 #include "held_note.h"
 #include "hook_notes.h"
 #include "kernel_departed.h"
+#include "kernel_entries.h"
 #include "kernel_lookup.h"
 #include "kernel_relay.h"
 #include "links.h"
@@ -79,6 +80,7 @@ struct kernel {
 	struct bh_bridge_flags *bridges;
 	struct bh_relay *relay;
 	struct bh_lookup *lookup;
+	struct bh_cuts cuts;	  /* entries that core wants to be deleted */
 	struct bh_ruleset *rules; /* in force; NULL: none applied by this process */
 	struct bh_rules_builder builder;
 	struct bh_map *facts; /* ifindex → struct bh_endpoint_fact: what to forget when it goes */
@@ -719,8 +721,10 @@ static void lose_channel(struct child *child)
 {
 	if (child->channel == NULL)
 		return;
-	if (child == &child->kernel->core)
+	if (child == &child->kernel->core) {
 		bh_relay_attach(child->kernel->relay, NULL);
+		bh_cuts_drop(&child->kernel->cuts);
+	}
 	bh_channel_free(child->channel);
 	child->channel = NULL;
 }
@@ -844,6 +848,10 @@ static void on_child_message(void *user, struct bh_channel *channel, const struc
 		tell_foreign(k);
 	else if (child == &k->core && m->type == BH_MSG_TRACKED_GET)
 		bh_lookup_answer(k->lookup, channel, m);
+	else if (child == &k->core && m->type == BH_MSG_ENTRIES_GET)
+		bh_entries_send(k->facts, channel);
+	else if (child == &k->core && (m->type == BH_MSG_CUT || m->type == BH_MSG_CUT_END))
+		bh_cuts_take(&k->cuts, channel, m);
 	else if (child == &k->core && m->type == BH_MSG_HOOK)
 		take_hook(k, m->data);
 	else if (child == &k->core && m->type == BH_MSG_KEEP)

@@ -52,6 +52,12 @@ static bool check_postures(const struct bh_config_postures *list)
 	return ok;
 }
 
+static bool check_existing(const struct bh_existing *e)
+{
+	return e->how >= BH_EXISTING_CUT && e->how < BH_EXISTING_HOWS && e->drain >= 0 &&
+	       e->drain <= BH_DRAIN_LONGEST;
+}
+
 static bool check_config(const void *data)
 {
 	const struct bh_config *c = data;
@@ -67,7 +73,7 @@ static bool check_config(const void *data)
 	       TEXT_OK(c->kubernetes_ca) && flag_ok(&c->netns_ordinals) &&
 	       check_list(&c->uplinks) && check_list(&c->netns_directories) &&
 	       bh_grouping_is_sound(&c->grouping) && check_postures(&c->postures) &&
-	       c->sensitive.count <= BH_SENSITIVE_PORTS;
+	       c->sensitive.count <= BH_SENSITIVE_PORTS && check_existing(&c->existing);
 }
 
 static bool check_endpoint(const void *data)
@@ -258,15 +264,32 @@ static bool check_entry(const struct bh_tracked *t)
 	return check_flow_key(&t->original) && check_flow_key(&t->reply) &&
 	       t->news <= BH_TRACKED_ENDED && t->start <= BH_TRACKED_START_MISSED &&
 	       flag_ok(&t->src_nat) && flag_ok(&t->dst_nat) && flag_ok(&t->seen_reply) &&
-	       flag_ok(&t->assured) && flag_ok(&t->counted);
+	       flag_ok(&t->assured) && flag_ok(&t->expected) && flag_ok(&t->over) &&
+	       flag_ok(&t->counted) && t->original.src.family == t->reply.src.family;
+}
+
+static bool check_bare_entry(const void *data)
+{
+	return check_entry(data);
+}
+
+static bool check_cut(const void *data)
+{
+	const struct bh_cut *c = data;
+
+	return check_flow_key(&c->original) && c->code <= 0;
+}
+
+static bool check_entries_end(const void *data)
+{
+	return ((const struct bh_msg_entries_end *)data)->code <= 0;
 }
 
 static bool check_tracked(const void *data)
 {
 	const struct bh_msg_tracked *t = data;
 
-	return check_flow_key(&t->asked) && flag_ok(&t->found) && check_entry(&t->entry) &&
-	       t->entry.original.src.family == t->entry.reply.src.family;
+	return check_flow_key(&t->asked) && flag_ok(&t->found) && check_entry(&t->entry);
 }
 
 static bool check_accounting(const void *data)
@@ -437,6 +460,13 @@ static const struct {
 				check_accounting },
 	[BH_MSG_HOOK] = { "hook", ONE, sizeof(struct bh_msg_hook), check_hook },
 	[BH_MSG_HOOKED] = { "hooked", ONE, sizeof(struct bh_msg_hooked), check_hooked },
+	[BH_MSG_ENTRIES_GET] = { "entries-get", EMPTY, 0, NULL },
+	[BH_MSG_ENTRIES] = { "entries", ARRAY, sizeof(struct bh_tracked), check_bare_entry },
+	[BH_MSG_ENTRIES_END] = { "entries-end", ONE, sizeof(struct bh_msg_entries_end),
+				 check_entries_end },
+	[BH_MSG_CUT] = { "cut", ARRAY, sizeof(struct bh_cut), check_cut },
+	[BH_MSG_CUT_END] = { "cut-end", EMPTY, 0, NULL },
+	[BH_MSG_CUT_OF] = { "cut-of", ARRAY, sizeof(struct bh_cut), check_cut },
 	[BH_MSG_GIVEN_UP] = { "given-up", ONE, sizeof(struct bh_msg_given_up), check_given_up },
 };
 

@@ -22,7 +22,7 @@
 #include "neighbours.h"
 
 /* Grows whenever a body changes its form. */
-#define BH_MESSAGE_VERSION 12
+#define BH_MESSAGE_VERSION 13
 #define BH_MESSAGE_MAX 65536 /* bytes, header included */
 
 /* The number of the capture process that saw a flow is in the flow's id, above so many bits: ids go
@@ -109,6 +109,16 @@ enum bh_message_type {
 	/* kernel → core: a hook that no core heard gave a container up */
 	BH_MSG_GIVEN_UP, /* struct bh_msg_given_up */
 
+	/* core → kernel, and its answer: what connection tracking has of the endpoints */
+	BH_MSG_ENTRIES_GET, /* nothing */
+	BH_MSG_ENTRIES,	    /* struct bh_tracked[], any number of times, and then … */
+	BH_MSG_ENTRIES_END, /* struct bh_msg_entries_end */
+
+	/* core → kernel, and its answer: entries are deleted */
+	BH_MSG_CUT,	/* struct bh_cut[], any number of times, and then … */
+	BH_MSG_CUT_END, /* nothing: now */
+	BH_MSG_CUT_OF,	/* struct bh_cut[]: what came of them, in the same order */
+
 	BH_MSG_TYPES,
 };
 
@@ -173,6 +183,11 @@ struct bh_msg_given_up {
 	bool refused;			    /* its start was, and did not go on */
 	char container_id[BH_CONTAINER_ID]; /* "": it did not come to know it */
 	char why[256];
+};
+
+struct bh_msg_entries_end {
+	int32_t code;	   /* 0, or a negative errno: that was not all */
+	uint32_t left_out; /* for which there was no room */
 };
 
 struct bh_msg_runtime_get {

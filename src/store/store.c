@@ -17,7 +17,7 @@
 #include "grow.h"
 #include "timefmt.h"
 
-#define SCHEMA_VERSION 9
+#define SCHEMA_VERSION 10
 #define BUSY_SECONDS 2
 /* "bkhd" in the file's header: whose it is, whatever its version. */
 #define APPLICATION_ID "0x626b6864"
@@ -131,6 +131,8 @@ static const char *const schema[SCHEMA_VERSION] = {
 	" most INTEGER NOT NULL, denied INTEGER NOT NULL);"
 	"ALTER TABLE revisions ADD COLUMN confirmed INTEGER NOT NULL DEFAULT 1;"
 	"PRAGMA user_version = 9;",
+	"CREATE TABLE existing (id INTEGER PRIMARY KEY CHECK (id = 0), text TEXT NOT NULL);"
+	"PRAGMA user_version = 10;",
 };
 
 enum statement {
@@ -147,6 +149,8 @@ enum statement {
 	SET_TRIAL,
 	DROP_TRIAL,
 	GET_TRIAL,
+	SET_EXISTING,
+	GET_EXISTING,
 	SET_MODE,
 	LOAD_MODES,
 	SAVE_CONTAINER,
@@ -196,6 +200,8 @@ static const char *const sql[STATEMENTS] = {
 	[SET_TRIAL] = "INSERT OR REPLACE INTO trial VALUES (0,?,?,?,?,?,?)",
 	[DROP_TRIAL] = "DELETE FROM trial",
 	[GET_TRIAL] = "SELECT number, back, deadline, within, most, denied FROM trial",
+	[SET_EXISTING] = "INSERT OR REPLACE INTO existing VALUES (0,?)",
+	[GET_EXISTING] = "SELECT text FROM existing",
 	[SET_MODE] = "INSERT OR REPLACE INTO modes VALUES (?,?,?,?)",
 	[LOAD_MODES] = "SELECT workload, mode, time FROM modes ORDER BY workload",
 	[SAVE_CONTAINER] = "INSERT OR REPLACE INTO containers VALUES (?,?)",
@@ -807,6 +813,31 @@ int bh_store_trial(struct bh_store *s, struct bh_trial *out, struct bh_error *er
 	int result = bh_store_each_row(s, use(s, GET_TRIAL), read_trial, out, err);
 
 	return result == 0 && out->number == 0 ? -ENOENT : result;
+}
+
+/* --- open connections ------------------------------------------------------------------------- */
+
+int bh_store_set_existing(struct bh_store *s, const char *text, struct bh_error *err)
+{
+	sqlite3_stmt *q = use(s, SET_EXISTING);
+
+	bh_store_bind_text(q, 1, text);
+	return bh_store_run_once(s, q, err);
+}
+
+static void read_existing(sqlite3_stmt *q, void *out)
+{
+	const char *text = (const char *)sqlite3_column_text(q, 0);
+
+	*(char **)out = text != NULL ? bh_strdup(text) : NULL;
+}
+
+int bh_store_existing(struct bh_store *s, char **text, struct bh_error *err)
+{
+	*text = NULL;
+	int result = bh_store_each_row(s, use(s, GET_EXISTING), read_existing, text, err);
+
+	return result == 0 && *text == NULL ? -ENOENT : result;
 }
 
 /* --- modes ------------------------------------------------------------------------------------ */

@@ -102,6 +102,12 @@ int bh_store_set_trial(struct bh_store *store, const struct bh_trial *trial, str
 /* −ENOENT: none is. */
 int bh_store_trial(struct bh_store *store, struct bh_trial *out, struct bh_error *err);
 
+/* By which rules open connections were judged, and which of them drain, as text that the caller
+ * understands. */
+int bh_store_set_existing(struct bh_store *store, const char *text, struct bh_error *err);
+/* −ENOENT: there is none; *text is freed by the caller. */
+int bh_store_existing(struct bh_store *store, char **text, struct bh_error *err);
+
 int bh_store_set_mode(struct bh_store *store, const char *workload, uint8_t mode, int64_t time,
 		      const char *author, struct bh_error *err);
 int bh_store_load_modes(struct bh_store *store,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core_fixture.h"
 
+#include "core_existing.h"
 #include "core_promotion.h"
 #include "core_trial.h"
 
@@ -49,6 +50,7 @@ struct bh_core *core_fixture_new(int64_t keep_departed)
 	core->remembered = bh_map_new(free);
 	core->kept = bh_map_new(bh_core_kept_free);
 	core->force = bh_force_new();
+	bh_core_existing_start(core);
 	core->held = bh_map_new(free);
 	core->windows = bh_windows_new(BH_SECOND);
 	core->leaks = bh_edge_notes_new();
@@ -80,6 +82,7 @@ void core_fixture_free(struct bh_core *core)
 	bh_force_retire(core->force, core->policy);
 	bh_core_trial_free(core);
 	bh_force_free(core->force);
+	bh_core_existing_free(core);
 	bh_windows_free(core->windows);
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
 		bh_map_free(maps[i]);

@@ -104,6 +104,34 @@ static void entries_are_checked(void **state)
 	assert_false(tracked_passes(&t));
 }
 
+static void cuts_are_checked(void **state)
+{
+	struct bh_tracked entries[2];
+	struct bh_cut cut;
+	struct bh_msg_entries_end end = { .code = -ETIMEDOUT };
+
+	(void)state;
+	memset(entries, 0, sizeof(entries));
+	memset(&cut, 0, sizeof(cut));
+	assert_true(bh_message_check(BH_MSG_ENTRIES_GET, NULL, 0));
+	assert_true(bh_message_check(BH_MSG_ENTRIES, entries, sizeof(entries)));
+	assert_false(bh_message_check(BH_MSG_ENTRIES, entries, sizeof(entries) - 1));
+	memset(&entries[1].over, 2, 1);
+	assert_false(bh_message_check(BH_MSG_ENTRIES, entries, sizeof(entries)));
+	assert_true(bh_message_check(BH_MSG_ENTRIES_END, &end, sizeof(end)));
+	end.code = 1;
+	assert_false(bh_message_check(BH_MSG_ENTRIES_END, &end, sizeof(end)));
+	assert_true(bh_message_check(BH_MSG_CUT, &cut, sizeof(cut)));
+	assert_true(bh_message_check(BH_MSG_CUT_END, NULL, 0));
+	cut.original.src.family = BH_IPV4; /* of two families */
+	assert_false(bh_message_check(BH_MSG_CUT, &cut, sizeof(cut)));
+	cut.original.dst.family = BH_IPV4;
+	cut.code = -ENOENT;
+	assert_true(bh_message_check(BH_MSG_CUT_OF, &cut, sizeof(cut)));
+	cut.code = 1;
+	assert_false(bh_message_check(BH_MSG_CUT_OF, &cut, sizeof(cut)));
+}
+
 static void rules_about_workloads_are_checked(void **state)
 {
 	static struct bh_config config;
@@ -114,6 +142,11 @@ static void rules_about_workloads_are_checked(void **state)
 	assert_true(bh_grouping_add_rule(&config.grouping, "web"));
 	assert_true(bh_message_check(BH_MSG_CONFIG, &config, sizeof(config)));
 	config.grouping.rules[0].name = BH_GROUPING_TEXT;
+	assert_false(bh_message_check(BH_MSG_CONFIG, &config, sizeof(config)));
+	bh_config_defaults(&config);
+	config.existing.how = BH_EXISTING_HOWS;
+	assert_false(bh_message_check(BH_MSG_CONFIG, &config, sizeof(config)));
+	config.existing = (struct bh_existing) { BH_EXISTING_DRAIN, BH_DRAIN_LONGEST + 1 };
 	assert_false(bh_message_check(BH_MSG_CONFIG, &config, sizeof(config)));
 }
 
@@ -568,6 +601,7 @@ int main(void)
 		cmocka_unit_test(lengths_are_checked),
 		cmocka_unit_test(fields_are_checked),
 		cmocka_unit_test(entries_are_checked),
+		cmocka_unit_test(cuts_are_checked),
 		cmocka_unit_test(rules_about_workloads_are_checked),
 		cmocka_unit_test(hooks_are_checked),
 		cmocka_unit_test(accounting_is_checked),

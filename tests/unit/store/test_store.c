@@ -985,6 +985,7 @@ static void as_the_first_version_left_it(void)
 		"DROP TABLE renamed; DROP TABLE kept; DROP TABLE ledger; DROP TABLE owners;"
 		"DROP TABLE walks; DROP TABLE contacts; DROP TABLE learning; DROP TABLE decisions;"
 		"DROP TABLE answers; DROP TABLE samples; DROP TABLE trial;"
+		"DROP TABLE existing;"
 		"ALTER TABLE revisions DROP COLUMN confirmed;"
 		"CREATE TABLE edges (src_kind INTEGER NOT NULL, src TEXT NOT NULL,"
 		" dst_kind INTEGER NOT NULL, dst TEXT NOT NULL, proto INTEGER NOT NULL,"
@@ -1100,10 +1101,10 @@ static void a_newer_schema_is_refused_and_left_alone(void **state)
 {
 	(void)state;
 	bh_store_close(open_store());
-	execute("PRAGMA user_version = 10");
-	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 10, this one knows 9)");
-	execute("CREATE TABLE later (a); DROP TABLE ledger; PRAGMA user_version = 10");
-	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 10, this one knows 9)");
+	execute("PRAGMA user_version = 11");
+	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 11, this one knows 10)");
+	execute("CREATE TABLE later (a); DROP TABLE ledger; PRAGMA user_version = 11");
+	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 11, this one knows 10)");
 }
 
 static void what_is_no_database_is_refused_and_left_alone(void **state)

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "meaning.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "answer.h"
+#include "existing.h"
+#include "table.h"
+
+#define MOST_SHOWN 20
+
+void bh_meaning_print_verdicts(const cJSON *rows, bool red, const struct bh_call *call)
+{
+	static const char *const titles[] = { "SOURCE", "DESTINATION", "PORT",
+					      "REASON", "LAST",	       "CONNECTIONS" };
+	struct bh_table *table = bh_table_new(titles, 6, call->color);
+	const cJSON *row;
+
+	bh_table_numeric(table, 5);
+	bh_table_expendable(table, 5);
+	bh_table_expendable(table, 4);
+	cJSON_ArrayForEach (row, rows) {
+		char port[BH_PORT_TEXT], count[16], last[BH_TIME_TEXT];
+		const char *cells[] = { bh_text(row, "src"),
+					bh_text(row, "dst"),
+					bh_answer_port(row, bh_number(row, "port"), port),
+					bh_text(row, "reason"),
+					bh_clock(bh_number(row, "last"), last),
+					bh_human(bh_number(row, "connections"), count) };
+
+		bh_table_row(table, red ? BH_RED : BH_YELLOW, cells);
+	}
+	bh_table_print(table, "");
+}
+
+static const char *plural(double count)
+{
+	return count == 1 ? "" : "s";
+}
+
+/* "netns:web", with the address where it has no name. */
+static const char *end_of(const cJSON *row, const char *key)
+{
+	const char *name = bh_text(bh_get(row, key), "workload");
+
+	return name != NULL ? name : bh_text(bh_get(row, key), "ip");
+}
+
+static void print_rows(const cJSON *rows, double count, enum bh_color color,
+		       const struct bh_call *call)
+{
+	static const char *const titles[] = { "SOURCE", "DESTINATION", "PORT",
+					      "SINCE",	"BYTES",       "REASON" };
+	struct bh_table *table = bh_table_new(titles, 6, call->color);
+	const cJSON *row;
+	int shown = 0;
+
+	bh_table_expendable(table, 4);
+	bh_table_expendable(table, 3);
+	cJSON_ArrayForEach (row, rows) {
+		char port[BH_PORT_TEXT], since[BH_TIME_TEXT], bytes[16];
+		bool known = cJSON_IsNumber(bh_get(row, "bytes"));
+		const char *cells[] = { end_of(row, "src"),
+					end_of(row, "dst"),
+					bh_answer_port(row, bh_number(row, "port"), port),
+					bh_clock(bh_number(row, "since"), since),
+					known ? bh_human(bh_number(row, "bytes"), bytes) : NULL,
+					bh_text(row, "reason") };
+
+		if (shown++ >= MOST_SHOWN)
+			break;
+		bh_table_row(table, color, cells);
+	}
+	bh_table_print(table, NULL);
+	if (count > MOST_SHOWN)
+		printf("… and %.0f more (--format json)\n", count - MOST_SHOWN);
+}
+
+/* What becomes of them. */
+static void put_fate(const char *word, char *out, size_t size)
+{
+	struct bh_existing existing;
+	char age[BH_TIME_TEXT];
+
+	if (!bh_existing_parse(word, &existing) || existing.how == BH_EXISTING_CUT)
+		snprintf(out, size, "cut");
+	else if (existing.how == BH_EXISTING_KEEP)
+		snprintf(out, size, "kept until they end");
+	else
+		snprintf(out, size, "cut after %s",
+			 bh_age((double)existing.drain / BH_SECOND, age));
+}
+
+void bh_meaning_print_open(const struct bh_call *call, const cJSON *existing)
+{
+	double ends = bh_number(existing, "count"),
+	       either = bh_number(existing, "either_way_count"),
+	       uncertain = bh_number(existing, "uncertain_count");
+	const char *incomplete = bh_text(existing, "incomplete");
+	char fate[64];
+
+	put_fate(bh_word(existing, "existing"), fate, sizeof(fate));
+	if (ends > 0) {
+		printf("\n%.0f open connection%s that it denies and that passed until now (%s):\n",
+		       ends, plural(ends), fate);
+		print_rows(bh_get(existing, "connections"), ends, BH_RED, call);
+	}
+	if (either > 0) {
+		printf("\n%.0f open connection%s that it does not let open anew, but cannot end: "
+		       "the other end may\nopen what looks the same:\n",
+		       either, plural(either));
+		print_rows(bh_get(existing, "either_way"), either, BH_YELLOW, call);
+	}
+	if (uncertain > 0) {
+		printf("\n%.0f open connection%s that cannot be judged, and are not touched:\n",
+		       uncertain, plural(uncertain));
+		print_rows(bh_get(existing, "uncertain"), uncertain, BH_YELLOW, call);
+	}
+	if (incomplete != NULL)
+		printf("\nOf open connections that is not all: %s.\n", incomplete);
+}
+
+void bh_meaning_print_recorded(const struct bh_call *call, const cJSON *recorded)
+{
+	const cJSON *blocked = bh_get(recorded, "would_block"),
+		    *uncertain = bh_get(recorded, "uncertain");
+	int refused = cJSON_GetArraySize(blocked), doubtful = cJSON_GetArraySize(uncertain);
+	char since[BH_TIME_TEXT];
+
+	printf("\nOf %.0f edges and flows that were met since %s and pass now, %d would be "
+	       "refused, "
+	       "%d cannot be judged.\n",
+	       bh_number(recorded, "checked"), bh_clock(bh_number(recorded, "since"), since),
+	       refused, doubtful);
+	if (refused > 0) {
+		printf("\nWould be refused:\n");
+		bh_meaning_print_verdicts(blocked, true, call);
+	}
+	if (doubtful > 0) {
+		printf("\nCannot be judged:\n");
+		bh_meaning_print_verdicts(uncertain, false, call);
+	}
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One open connection, judged. The rules see its tuple after the translation of destinations and
+ * before that of sources: the original source, and the source of its answers. Its ends are who
+ * holds these addresses now, as they are for the rules. Who opened it connection tracking knows
+ * where it saw the opening, or translated an address; else the flow may tell; and where nobody
+ * does it may be either, and one that either is allowed is not touched.
+ */
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core_api.h"
+#include "core_existing_parts.h"
+#include "grow.h"
+#include "protocol.h"
+#include "ruleset.h"
+
+#define MOST_LISTED 1000
+#define MOST_DOUBTFUL 100
+
+static bool is_translated(const struct bh_tracked *entry)
+{
+	return entry->src_nat || entry->dst_nat;
+}
+
+static const struct bh_live_flow *later(const struct bh_live_flow *a, const struct bh_live_flow *b)
+{
+	if (a == NULL || b == NULL)
+		return a != NULL ? a : b;
+	return a->flow.last >= b->flow.last ? a : b;
+}
+
+static bool opener_is_known(const struct bh_tracked *entry)
+{
+	uint8_t proto = entry->original.proto;
+
+	return is_translated(entry) || proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6 ||
+	       (proto == IPPROTO_TCP && entry->start == BH_TRACKED_START_SEEN);
+}
+
+/* *turned: the flow runs the other way. */
+static const struct bh_live_flow *find_flow(const struct bh_core *core, const struct bh_open *open,
+					    bool *turned)
+{
+	struct bh_newest newest = bh_live_flows_newest(core->flows, &open->key);
+	const struct bh_live_flow *live = later(newest.there, newest.back);
+
+	if (live == NULL)
+		live = bh_live_flows_newest(core->flows, &open->entry->original).there;
+	*turned = live != NULL && live == newest.back;
+	return live;
+}
+
+static void name_source(const struct bh_core *core, struct bh_open *open, int64_t now)
+{
+	const struct bh_instance *instance = NULL;
+	bool spoofed;
+
+	bh_model_peer(core->model, 0, &open->key.src, now, &open->src, &instance, &spoofed);
+	/* Clients from outside are one peer, as they are for flows. */
+	if (open->src.kind == BH_PEER_ADDRESS)
+		open->src = (struct bh_peer) { .kind = BH_PEER_WORLD, .name = "world" };
+	bh_core_peer_subject(core, &open->src, &open->question.src);
+	if (instance != NULL)
+		bh_core_instance_subject(instance, &open->question.src);
+	open->question.src.addr = open->key.src;
+}
+
+static void name_destination(const struct bh_core *core, struct bh_open *open, int64_t now)
+{
+	const struct bh_instance *instance = NULL;
+	bool spoofed;
+
+	bh_model_peer(core->model, 0, &open->key.dst, now, &open->dst, &instance, &spoofed);
+	bh_core_peer_subject(core, &open->dst, &open->question.dst);
+	if (instance != NULL)
+		bh_core_instance_subject(instance, &open->question.dst);
+	open->question.dst.addr = open->key.dst;
+}
+
+bool bh_open_read(const struct bh_core *core, const struct bh_tracked *entry, struct bh_open *open)
+{
+	int64_t now = bh_time_now();
+	bool turned, known = opener_is_known(entry);
+
+	memset(open, 0, sizeof(*open));
+	open->entry = entry;
+	open->key = (struct bh_flow_key) { .src = entry->original.src,
+					   .dst = entry->reply.src,
+					   .sport = entry->original.sport,
+					   .dport = entry->reply.sport,
+					   .proto = entry->original.proto };
+	open->live = find_flow(core, open, &turned);
+	if (!known && open->live != NULL && open->live->flow.direction != BH_DIRECTION_UNKNOWN) {
+		known = true;
+		if (turned)
+			open->key = bh_flow_key_turned(&open->key);
+	}
+	name_source(core, open, now);
+	name_destination(core, open, now);
+	open->question.proto = open->key.proto;
+	open->question.port = open->key.dport;
+	open->question.source_port = open->key.sport;
+	open->question.direction_unknown = !known;
+	open->question.sensitive = &core->config.sensitive;
+	bh_core_name_question(core, &open->question);
+	return !bh_core_is_dhcp(&open->key);
+}
+
+/* --- by a policy and modes -------------------------------------------------------------------- */
+
+static uint8_t mode_in(const struct bh_core *core, const struct bh_view_of *view,
+		       const struct bh_peer *peer)
+{
+	if (peer->kind != BH_PEER_WORKLOAD)
+		return BH_LEARN;
+	if (view->past != NULL) {
+		const struct bh_past_mode *past = bh_map_get_text(view->past->modes, peer->name);
+
+		return past != NULL ? past->mode : (uint8_t)BH_LEARN;
+	}
+	const uint8_t *mode = view->modes != NULL ? bh_map_get_text(view->modes, peer->name) : NULL;
+	return mode != NULL ? *mode : bh_core_mode(core, peer->name);
+}
+
+enum bh_fate bh_open_fate(const struct bh_core *core, struct bh_open *open,
+			  const struct bh_view_of *view, struct bh_answer *answer)
+{
+	open->question.src.mode = mode_in(core, view, &open->src);
+	open->question.dst.mode = mode_in(core, view, &open->dst);
+	enum bh_fate fate = bh_existing_fate(view->policy, &open->question, answer);
+
+	if (fate == BH_FATE_PASSES || !open->entry->expected)
+		return fate;
+	bh_copy_text(answer->reason, sizeof(answer->reason),
+		     "it came with another connection, as a helper of connection tracking says");
+	return BH_FATE_UNCERTAIN;
+}
+
+/* --- as JSON ---------------------------------------------------------------------------------- */
+
+static void add_size(const struct bh_open *open, cJSON *row)
+{
+	const struct bh_tracked *entry = open->entry;
+	const struct bh_flow *flow = open->live != NULL ? &open->live->flow : NULL;
+
+	bh_core_add_time(row, "since", flow != NULL ? flow->first : 0);
+	if (entry->counted)
+		cJSON_AddNumberToObject(row, "bytes", (double)(entry->tx.bytes + entry->rx.bytes));
+	else if (flow != NULL)
+		cJSON_AddNumberToObject(row, "bytes",
+					(double)(flow->tx.sent.bytes + flow->rx.sent.bytes));
+	else
+		cJSON_AddNullToObject(row, "bytes");
+}
+
+static cJSON *open_json(const struct bh_open *open, const struct bh_answer *answer)
+{
+	cJSON *row = cJSON_CreateObject();
+	char proto[BH_PROTOCOL_TEXT];
+
+	cJSON_AddItemToObject(row, "src",
+			      bh_core_end_json(&open->src, &open->key.src, open->key.sport));
+	cJSON_AddItemToObject(row, "dst",
+			      bh_core_end_json(&open->dst, &open->key.dst, open->key.dport));
+	cJSON_AddStringToObject(row, "proto", bh_protocol_format(open->key.proto, proto));
+	cJSON_AddNumberToObject(row, "port", open->key.dport);
+	add_size(open, row);
+	bh_core_add_text(row, "side", answer->workload != NULL ? bh_side_name(answer->side) : NULL);
+	bh_core_add_text(row, "workload", answer->workload);
+	if (answer->rule >= 0)
+		cJSON_AddNumberToObject(row, "rule", answer->rule + 1);
+	else
+		cJSON_AddNullToObject(row, "rule");
+	cJSON_AddStringToObject(row, "reason", answer->reason);
+	return row;
+}
+
+/* A list, and how many there are in all. */
+static void add_to(cJSON *json, const char *key, size_t count, size_t most,
+		   const struct bh_open *open, const struct bh_answer *answer)
+{
+	if (count < most)
+		cJSON_AddItemToArray(cJSON_GetObjectItem(json, key), open_json(open, answer));
+}
+
+static void add_incomplete(const struct bh_core *core, cJSON *json)
+{
+	const struct bh_core_existing *e = core->existing;
+	char text[256] = "";
+
+	if (e->heard == 0)
+		snprintf(text, sizeof(text), "the open connections are not known");
+	else if (e->end.code != 0)
+		snprintf(text, sizeof(text), "connection tracking could not be read: %s",
+			 strerror(-e->end.code));
+	else if (e->end.left_out > 0)
+		snprintf(text, sizeof(text), "%u more open connections were not looked at",
+			 e->end.left_out);
+	bh_core_add_text(json, "incomplete", text);
+}
+
+/* --- what is open ----------------------------------------------------------------------------- */
+
+struct opens {
+	struct bh_tracked *items;
+	size_t count, capacity;
+	struct bh_map *tuples; /* of those that are tracked, both ways */
+};
+
+static void add_open(struct opens *o, const struct bh_tracked *entry)
+{
+	struct bh_tuple there = bh_tuple_of(&entry->original), back = bh_tuple_of(&entry->reply);
+
+	o->items = bh_grow(o->items, &o->capacity, o->count + 1, sizeof(*o->items));
+	o->items[o->count++] = *entry;
+	bh_map_put(o->tuples, &there, sizeof(there), o);
+	bh_map_put(o->tuples, &back, sizeof(back), o);
+}
+
+/* Where everybody learns nobody may track what a bridge carries. It will be entered as it is now,
+ * once somebody ceases to (bh_core_flows_keep()). */
+static void add_untracked(struct opens *o, const struct bh_live_flow *live)
+{
+	struct bh_tuple tuple = bh_tuple_of(&live->flow.key);
+	const struct bh_tracked entry = { .original = live->flow.key,
+					  .reply = bh_flow_key_turned(&live->flow.key),
+					  .seen_reply = true };
+
+	if (bh_core_flow_is_open(live) && bh_map_get(o->tuples, &tuple, sizeof(tuple)) == NULL)
+		add_open(o, &entry);
+}
+
+static struct opens collect(const struct bh_core *core)
+{
+	const struct bh_core_existing *e = core->existing;
+	struct opens o = { .tuples = bh_map_new(NULL) };
+
+	for (size_t i = 0; i < e->entry_count; i++)
+		add_open(&o, &e->entries[i]);
+	for (const struct bh_live_flow *live = core->oldest; live != NULL; live = live->newer)
+		add_untracked(&o, live);
+	bh_map_free(o.tuples);
+	return o;
+}
+
+/* --- preview ---------------------------------------------------------------------------------- */
+
+cJSON *bh_core_existing_preview(const struct bh_core *core, const struct bh_policy *policy,
+				const struct bh_map *modes, const struct bh_existing *existing)
+{
+	struct opens opens = collect(core);
+	const struct bh_view_of before = { .policy = core->policy };
+	const struct bh_view_of then = { .policy = policy, .modes = modes };
+	cJSON *json = cJSON_CreateObject();
+	size_t ends = 0, either = 0, uncertain = 0;
+	char how[BH_EXISTING_TEXT];
+
+	cJSON_AddStringToObject(json, "existing", bh_existing_format(existing, how));
+	cJSON_AddNumberToObject(json, "open", (double)opens.count);
+	cJSON_AddArrayToObject(json, "connections");
+	cJSON_AddArrayToObject(json, "either_way");
+	cJSON_AddArrayToObject(json, "uncertain");
+	for (size_t i = 0; i < opens.count; i++) {
+		struct bh_answer answer, ignored;
+		struct bh_open open;
+
+		if (!bh_open_read(core, &opens.items[i], &open))
+			continue;
+		enum bh_fate now = bh_open_fate(core, &open, &then, &answer);
+		if (now == BH_FATE_PASSES ||
+		    !bh_existing_is_worse(bh_open_fate(core, &open, &before, &ignored), now))
+			continue;
+		if (now == BH_FATE_ENDS)
+			add_to(json, "connections", ends++, MOST_LISTED, &open, &answer);
+		else if (now == BH_FATE_EITHER)
+			add_to(json, "either_way", either++, MOST_DOUBTFUL, &open, &answer);
+		else
+			add_to(json, "uncertain", uncertain++, MOST_DOUBTFUL, &open, &answer);
+	}
+	cJSON_AddNumberToObject(json, "count", (double)ends);
+	cJSON_AddNumberToObject(json, "either_way_count", (double)either);
+	cJSON_AddNumberToObject(json, "uncertain_count", (double)uncertain);
+	add_incomplete(core, json);
+	free(opens.items);
+	return json;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of core_existing share. */
+#ifndef BH_CORE_EXISTING_PARTS_H
+#define BH_CORE_EXISTING_PARTS_H
+
+#include "core_existing.h"
+
+/* What was in force. */
+struct bh_past_force {
+	int64_t number;	      /* of the revision; 0: none */
+	int64_t time;	      /* µs: rules that ended by then say nothing */
+	struct bh_map *modes; /* workload → struct bh_past_mode; learn where absent */
+};
+
+struct bh_past_mode {
+	char workload[BH_PEER_NAME];
+	uint8_t mode;
+};
+
+/* A change after which connections drain or are kept. The last one whose past still allowed a
+ * connection is the one that it is to go by. */
+struct bh_step {
+	struct bh_past_force before;
+	struct bh_existing existing;
+	int64_t until; /* µs, wall clock; DRAIN */
+	int64_t due;   /* the same, monotonic */
+	size_t count;  /* connections, when it was looked at last */
+	bool over;     /* they were to be cut then */
+};
+
+/* Cuts that are alike. */
+struct bh_cut_group {
+	struct bh_peer src, dst;
+	uint8_t proto;
+	uint16_t port;
+	bool drained;
+	size_t count, failed;
+	int32_t code; /* of one that failed */
+	struct bh_answer answer;
+};
+
+struct bh_core_existing {
+	struct bh_past_force settled;
+	struct bh_step *steps; /* oldest first */
+	size_t step_count, step_capacity;
+	struct bh_existing wanted;
+	bool says; /* wanted is what a person said for the latest change */
+	/* Changes of policy and modes, counted: made, on their way, in the kernel, dealt with. */
+	uint64_t made, sent, confirmed, looked;
+	bool due;     /* the connections are to be looked at */
+	bool failing; /* they could not be read; that was said */
+
+	bool asked;
+	uint64_t asked_confirmed; /* what was confirmed then */
+	struct bh_tracked *entries;
+	size_t entry_count, entry_capacity;
+	struct bh_msg_entries_end end;
+	int64_t heard; /* monotonic: when that was all; 0: never */
+
+	struct bh_map *groups;	       /* struct bh_cut_group of what is being cut */
+	struct bh_cut_group **cutting; /* of each entry, in order */
+	size_t cutting_count, cutting_capacity;
+	size_t cut_done;
+	struct bh_past_force now; /* to be settled then */
+};
+
+void bh_past_force_clear(struct bh_past_force *past);
+void bh_past_force_set_mode(struct bh_past_force *past, const char *workload, uint8_t mode);
+
+/* By what an open connection is judged. */
+struct bh_view_of {
+	const struct bh_policy *policy;	  /* NULL: none */
+	const struct bh_past_force *past; /* whose modes count; NULL: those of now … */
+	const struct bh_map *modes;	  /* … but for these (NULL: none) */
+};
+
+/* An open connection as the rules see it; it points into itself. */
+struct bh_open {
+	struct bh_peer src, dst;
+	struct bh_question question;
+	struct bh_flow_key key;
+	const struct bh_tracked *entry;
+	const struct bh_live_flow *live; /* NULL: capture does not know it */
+};
+
+/* False: it always passes, whatever the rules say. */
+bool bh_open_read(const struct bh_core *core, const struct bh_tracked *entry, struct bh_open *open);
+enum bh_fate bh_open_fate(const struct bh_core *core, struct bh_open *open,
+			  const struct bh_view_of *view, struct bh_answer *answer);
+
+#endif

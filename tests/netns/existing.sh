@@ -1,0 +1,332 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Open connections when the policy tightens: cut, drained, kept; and those that it allows are never touched.
+# shellcheck source=tests/common.sh
+. "$(dirname "$0")/../common.sh"
+
+make_host "open-$$"
+write_config "runtimes: {docker: off}"
+add_bridge br0
+add_guest web br0 10.97.0.1/24 fd97::1/64
+add_guest db br0 10.97.0.2/24 fd97::2/64
+# Behind another bridge, by way of the host and of a published port.
+add_bridge br1 10.97.1.254/24 fd97:1::fe/64
+add_guest far br1 10.97.1.1/24 fd97:1::1/64
+ip -n "$host" address add 10.97.0.254/24 dev br0
+ip -n "$host" address add fd97::fe/64 dev br0 nodad
+for guest in web db; do
+	ip -n "$host-$guest" route add default via 10.97.0.254
+	ip -n "$host-$guest" -6 route add default via fd97::fe
+done
+ip -n "$host-far" route add default via 10.97.1.254
+ip -n "$host-far" -6 route add default via fd97:1::fe
+on_host sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+on_host nft -f - <<-'NFT' || fail "nft"
+	table ip test-published {
+		chain named { type nat hook prerouting priority dstnat; ip daddr 10.97.1.254 tcp dport 8080 dnat to 10.97.0.2:5432; }
+	}
+NFT
+
+cat >"$scratch/talk.py" <<'PYTHON'
+"""talk.py serve: echoes by TCP and UDP on 80 and 5432. talk.py FILE tcp|udp ADDRESS PORT: says a number ten times a
+second on one connection, writes to FILE how many were answered, and "ended" once the connection is over. By UDP,
+which has no end, no answer for two seconds is one."""
+import selectors
+import socket
+import sys
+import time
+
+
+def serve():
+    wait = selectors.DefaultSelector()
+    for port in (80, 5432):
+        wait.register(socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True),
+                      selectors.EVENT_READ, "listen")
+        for address, family in (("0.0.0.0", socket.AF_INET), ("::", socket.AF_INET6)):
+            datagrams = socket.socket(family, socket.SOCK_DGRAM)
+            if family == socket.AF_INET6:
+                datagrams.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            datagrams.bind((address, port))
+            wait.register(datagrams, selectors.EVENT_READ, "datagram")
+    while True:
+        for ready, _ in wait.select():
+            if ready.data == "listen":
+                wait.register(ready.fileobj.accept()[0], selectors.EVENT_READ, "stream")
+                continue
+            try:
+                if ready.data == "datagram":
+                    data, sender = ready.fileobj.recvfrom(100)
+                    ready.fileobj.sendto(data, sender)
+                    continue
+                data = ready.fileobj.recv(100)
+                if data:
+                    ready.fileobj.send(data)
+                    continue
+            except OSError:
+                pass
+            if ready.data == "stream":
+                wait.unregister(ready.fileobj)
+                ready.fileobj.close()
+
+
+def talk(path, kind, address, port):
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    talker = socket.socket(family, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
+    talker.settimeout(2)
+    talker.connect((address, port))
+    answered, silent = 0, 0
+    while True:
+        try:
+            talker.send(b"%d\n" % answered)
+            if not talker.recv(100):
+                break
+            answered, silent = answered + 1, 0
+        except (ConnectionError, TimeoutError, OSError):
+            if kind == "tcp":
+                break
+            silent += 1
+            if silent > 3:
+                break
+        with open(path, "w", encoding="ascii") as out:
+            out.write(f"{answered}\n")
+        time.sleep(0.1)
+    with open(path, "w", encoding="ascii") as out:
+        out.write(f"{answered}\nended\n")
+
+
+if sys.argv[1] == "serve":
+    serve()
+else:
+    talk(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))
+PYTHON
+in_guest db python3 "$scratch/talk.py" serve &
+server=$!
+at_end "kill $server 2>/dev/null"
+
+# talk NAME GUEST tcp|udp ADDRESS PORT: a connection that goes on, called NAME; waits for its first answers.
+talkers=()
+talk() {
+	nsenter --net="/run/netns/$host-$2" python3 "$scratch/talk.py" "$scratch/talk-$1" "$3" "$4" "$5" &
+	talkers+=($!)
+	at_end "kill $! 2>/dev/null"
+	eventually 10 answered "$1" 2 || fail "$1 is not answered"
+}
+answered() {
+	[ "$(head -n 1 "$scratch/talk-$1" 2>/dev/null || echo 0)" -ge "$2" ]
+}
+ended() {
+	grep -q ended "$scratch/talk-$1"
+}
+# goes_on NAME...: each of them is answered again, and has not ended.
+goes_on() {
+	local name before
+	for name; do
+		before=$(head -n 1 "$scratch/talk-$name")
+		eventually 10 answered "$name" $((before + 3)) || fail "$name does not go on: $(cat "$scratch/talk-$name")"
+		ended "$name" && fail "$name ended"
+	done
+	return 0
+}
+# all_end NAME...
+all_end() {
+	local name
+	for name; do
+		eventually 20 ended "$name" || fail "$name goes on, which is denied: $(cat "$scratch/talk-$name")"
+	done
+}
+hang_up() {
+	kill "${talkers[@]}" 2>/dev/null
+	wait "${talkers[@]}" 2>/dev/null
+	talkers=()
+	rm -f "$scratch"/talk-*
+}
+# talk_all PORT: by TCP and UDP, IPv4 and IPv6, bridged and routed, and by the published port where it leads there.
+talk_all() {
+	talk "tcp4-$1" web tcp 10.97.0.2 "$1"
+	talk "tcp6-$1" web tcp fd97::2 "$1"
+	talk "udp4-$1" web udp 10.97.0.2 "$1"
+	talk "udp6-$1" web udp fd97::2 "$1"
+	talk "routed4-$1" far tcp 10.97.0.2 "$1"
+	talk "routed6-$1" far tcp fd97::2 "$1"
+	[ "$1" != 5432 ] || talk "published-$1" far tcp 10.97.1.254 8080
+}
+all_of() {
+	local name
+	for name in tcp4 tcp6 udp4 udp6 routed4 routed6; do
+		echo "$name-$1"
+	done
+	[ "$1" != 5432 ] || echo "published-$1"
+}
+# policy PORTS [REST]: web and far may open these of db; REST is put into that rule.
+policy() {
+	cat <<-YAML
+		bulkhead-policy: 1
+		workloads:
+		  web: {bulkhead.workload: "netns:$host-web"}
+		  far: {bulkhead.workload: "netns:$host-far"}
+		  db: {bulkhead.workload: "netns:$host-db"}
+		rules:
+		  - {from: [web, far], to: db, ports: [80/tcp, 80/udp]}
+		  ${1:+- {from: [web, far], to: db, ports: [$1]${2:-}\}}
+	YAML
+}
+both="5432/tcp, 5432/udp"
+policy "" >"$scratch/narrow.yaml"
+policy "$both" >"$scratch/wide.yaml"
+widen() {
+	bh policy apply "$scratch/wide.yaml" --format json >"$scratch/applied" || fail "apply"
+	jq -e '.existing | .count == 0 and .either_way_count == 0' "$scratch/applied" >/dev/null ||
+		fail "what is loosened ends something: $(cat "$scratch/applied")"
+	eventually 10 reach 5432 || fail "5432 is refused, which is allowed"
+}
+reach() {
+	in_guest web timeout 1 bash -c "exec 3<>/dev/tcp/10.97.0.2/$1" 2>/dev/null
+}
+refused() {
+	! reach "$1"
+}
+kill_daemon() {
+	local processes
+	processes="$daemon_pid $(pgrep -P "$daemon_pid" | tr '\n' ' ')"
+	# shellcheck disable=SC2086 # a list
+	kill -KILL $processes
+	wait "$daemon_pid" 2>/dev/null
+	daemon_pid=
+}
+
+start_daemon
+knows 3
+bh policy apply "$scratch/wide.yaml" >/dev/null || fail "apply"
+
+step "from learning to enforcement: what the policy allows lives on, and what it denies is told and ends"
+bh policy apply "$scratch/narrow.yaml" >/dev/null || fail "apply"
+talk_all 80
+talk_all 5432
+sleep 2
+bh mode all enforce --anyway --dry-run --format json >"$scratch/said" || fail "dry run: $(cat "$scratch/said")"
+jq -e '.existing | .count >= 7 and .existing == "cut" and (.connections | all(.port == 5432))' "$scratch/said" >/dev/null ||
+	fail "it does not say what would end: $(cat "$scratch/said")"
+status_is '.modes.enforce == 0' || fail "a dry run changed modes"
+mapfile -t open < <(all_of 5432)
+goes_on "${open[@]}"
+bh mode all enforce --anyway --format json >"$scratch/said" || fail "enforce"
+eventually 10 status_is '.enforcement.state == "active"' || fail "no rules"
+all_end "${open[@]}"
+mapfile -t allowed < <(all_of 80)
+goes_on "${allowed[@]}"
+has_event '.kind == "cut" and .port == 5432 and .how == "cut" and .failed == 0 and .src == "netns:'"$host"'-web" and
+	(.reason | contains("no rule lets"))' || fail "no event tells it"
+hang_up
+
+step "a policy that tightens: the preview names them, and cut ends them"
+widen
+talk_all 80
+talk_all 5432
+sleep 2
+bh policy diff "$scratch/narrow.yaml" --format json >"$scratch/said" || fail "diff"
+jq -e '.existing | .count >= 7 and .uncertain_count == 0 and .incomplete == null and
+	(.connections | all(.port == 5432 and (.reason | length) > 0) and any(.src.workload == "netns:'"$host"'-web") and
+		any(.since != null and .bytes > 0) and any(.proto == "udp"))' "$scratch/said" >/dev/null ||
+	fail "the preview is another: $(cat "$scratch/said")"
+bh policy diff "$scratch/narrow.yaml" | grep -q "open connections that it denies and that passed until now (cut):" ||
+	fail "the table does not tell it: $(bh policy diff "$scratch/narrow.yaml")"
+eventually 10 sh -c "$bulkhead --socket $scratch/run/api.sock policy diff $scratch/narrow.yaml --format json |
+	jq -e '.recorded.would_block | any(.port == 5432 and .connections > 0 and .last != null)'" ||
+	fail "what was recorded is not held against it"
+mapfile -t open < <(all_of 5432)
+goes_on "${open[@]}"
+bh policy apply "$scratch/narrow.yaml" --format json >"$scratch/applied" || fail "apply"
+jq -e '.existing.count >= 7' "$scratch/applied" >/dev/null || fail "apply does not say what it ends: $(cat "$scratch/applied")"
+all_end "${open[@]}"
+goes_on "${allowed[@]}"
+hang_up
+
+step "keep: they go on until they end, also when another policy is applied"
+widen
+talk_all 80
+talk_all 5432
+bh policy apply "$scratch/narrow.yaml" --existing keep >/dev/null || fail "apply"
+eventually 10 refused 5432 || fail "the new policy is not in force"
+goes_on "${open[@]}" "${allowed[@]}"
+policy "81/tcp" >"$scratch/other.yaml"
+bh policy apply "$scratch/other.yaml" --existing cut >/dev/null || fail "apply"
+sleep 2
+goes_on "${open[@]}" "${allowed[@]}"
+has_event '.kind == "cut" and (.text | contains("until they end"))' || fail "no event tells it"
+hang_up
+
+step "drain: they go on for a while, and then they are cut; so it is if bulkhead is killed meanwhile"
+widen
+talk_all 80
+talk_all 5432
+bh policy apply "$scratch/narrow.yaml" --existing drain=15s >/dev/null || fail "apply"
+begun=$SECONDS
+eventually 10 status_is '.enforcement.draining | length == 1 and .[0].connections >= 7' || fail "status does not say what drains"
+bh status | grep -q "^draining .* open connections that the rules deny" || fail "nor does the table"
+kill_daemon
+goes_on "${open[@]}"
+start_daemon
+eventually 10 status_is '.enforcement.draining | length == 1' || fail "it forgot what drains"
+goes_on "${open[@]}"
+[ $((SECONDS - begun)) -lt 15 ] || echo "the machine is too slow to see them drain"
+all_end "${open[@]}"
+[ $((SECONDS - begun)) -ge 14 ] || fail "they were cut before their time"
+goes_on "${allowed[@]}"
+has_event '.kind == "cut" and .how == "drained" and .port == 5432' || fail "no event tells it"
+eventually 10 status_is '.enforcement.draining == []' || fail "it drains still"
+hang_up
+
+step "what drains and is allowed again is not cut"
+widen
+talk_all 5432
+bh policy apply "$scratch/narrow.yaml" --existing drain=8s >/dev/null || fail "apply"
+eventually 10 refused 5432 || fail "the new policy is not in force"
+widen
+sleep 9
+goes_on "${open[@]}"
+
+step "a rollback, and the end of a trial"
+bh policy apply "$scratch/narrow.yaml" --existing keep >/dev/null || fail "apply"
+widen
+bh policy rollback --format json >"$scratch/applied" || fail "rollback"
+jq -e '.existing.count >= 7' "$scratch/applied" >/dev/null || fail "rollback does not say what it ends: $(cat "$scratch/applied")"
+all_end "${open[@]}"
+hang_up
+bh policy apply "$scratch/wide.yaml" --confirm-within 6s >/dev/null || fail "apply"
+eventually 10 reach 5432 || fail "5432 is refused on trial"
+talk tcp4-5432 web tcp 10.97.0.2 5432
+talk udp6-5432 web udp fd97::2 5432
+all_end tcp4-5432 udp6-5432
+hang_up
+
+step "a rule whose time is over"
+policy "$both" ", expires: $(date -u -d '+20 seconds' +%Y-%m-%dT%H:%M:%SZ)" >"$scratch/ends.yaml"
+bh policy apply "$scratch/ends.yaml" >/dev/null || fail "apply"
+eventually 10 reach 5432 || fail "5432 is refused before its time"
+talk tcp4-5432 web tcp 10.97.0.2 5432
+talk udp4-5432 web udp 10.97.0.2 5432
+talk tcp4-80 web tcp 10.97.0.2 80
+all_end tcp4-5432 udp4-5432
+goes_on tcp4-80
+hang_up
+
+step "killed between the new rules and the cut: it is cut by who comes next"
+widen
+talk tcp4-5432 web tcp 10.97.0.2 5432
+talk udp4-5432 web udp 10.97.0.2 5432
+talk tcp4-80 web tcp 10.97.0.2 80
+bh policy apply "$scratch/narrow.yaml" >/dev/null || fail "apply"
+kill_daemon
+start_daemon
+all_end tcp4-5432 udp4-5432
+goes_on tcp4-80
+hang_up
+
+step "what is said wrongly is refused, and nothing changes"
+before=$(bh status --format json | jq .enforcement.number)
+bh policy apply "$scratch/wide.yaml" --existing drain=8d 2>"$scratch/said" && fail "8 days are too long"
+grep -q 'drain=5m is expected' "$scratch/said" || fail "that is not said: $(cat "$scratch/said")"
+bh policy apply "$scratch/wide.yaml" --existing later 2>"$scratch/said" && fail "there is no such word"
+bh policy diff "$scratch/wide.yaml" --since soon 2>"$scratch/said" && fail "that is no time"
+[ "$(bh status --format json | jq .enforcement.number)" = "$before" ] || fail "something changed"
+no_leak

@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Open connections when the rules tighten: what core asks the kernel process, and has it cut. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core_existing.h"
+#include "core_fixture.h"
+#include "grow.h"
+#include "ruleset.h"
+
+#define HEAD                                                                                       \
+	"bulkhead-policy: 1\n"                                                                     \
+	"workloads:\n"                                                                             \
+	"  web: {bulkhead.workload: \"netns:web\"}\n"                                              \
+	"  db: {bulkhead.workload: \"netns:db\"}\n"                                                \
+	"rules:\n"
+
+static const char wide[] = HEAD "  - {from: web, to: db, ports: [80/tcp, 5432/tcp]}\n";
+static const char narrow[] = HEAD "  - {from: web, to: db, ports: [80/tcp]}\n";
+static const char none[] = HEAD "  - {from: db, to: web, ports: [81/tcp]}\n";
+
+#define MOST 16
+
+static struct bh_core *core;
+static struct bh_channel *kernel; /* its end */
+static struct {
+	unsigned asked;
+	uint32_t cut[MOST]; /* ids */
+	size_t cut_count;
+	bool cut_ended;
+} heard;
+
+static void on_message(void *user, struct bh_channel *channel, const struct bh_message *m)
+{
+	const struct bh_cut *cuts = m->data;
+
+	(void)user;
+	(void)channel;
+	heard.asked += m->type == BH_MSG_ENTRIES_GET;
+	heard.cut_ended = heard.cut_ended || m->type == BH_MSG_CUT_END;
+	for (size_t i = 0; m->type == BH_MSG_CUT && i < m->length / sizeof(*cuts); i++)
+		heard.cut[heard.cut_count++] = cuts[i].id;
+}
+
+static void on_closed(void *user, struct bh_channel *channel, const char *why)
+{
+	(void)user;
+	(void)channel;
+	(void)why;
+}
+
+static void turn(void)
+{
+	for (int i = 0; i < 4; i++)
+		uv_run(&core->loop, UV_RUN_NOWAIT);
+}
+
+static void set_mode(const char *workload, uint8_t mode)
+{
+	uint8_t *value = bh_calloc(1, 1);
+
+	*value = mode;
+	bh_map_put_text(core->modes, workload, value);
+}
+
+/* As if compiled: who is treated how. */
+static void set_rules(uint8_t mode)
+{
+	static const char *const names[] = { "netns:web", "netns:db" };
+
+	bh_ruleset_free(core->rules);
+	core->rules = bh_calloc(1, sizeof(*core->rules));
+	core->rules->chains = bh_calloc(2, sizeof(*core->rules->chains));
+	core->rules->chain_count = 2;
+	core->enforcement = BH_ENFORCEMENT_ACTIVE;
+	for (size_t i = 0; i < 2; i++) {
+		bh_copy_text(core->rules->chains[i].workload, 256, names[i]);
+		core->rules->chains[i].mode = mode;
+		set_mode(names[i], mode);
+	}
+}
+
+static int make(void **state)
+{
+	struct bh_channel_handlers handlers = { NULL, on_message, on_closed };
+	int fds[2];
+
+	(void)state;
+	memset(&heard, 0, sizeof(heard));
+	core = core_fixture_with_rules(BH_SECOND);
+	core_fixture_world(core);
+	assert_int_equal(bh_channel_pair(fds), 0);
+	core->kernel = bh_channel_new(&core->loop, fds[0], &handlers, 1 << 20);
+	kernel = bh_channel_new(&core->loop, fds[1], &handlers, 1 << 20);
+	assert_int_equal(bh_core_existing_load(core, NULL), 0);
+	return 0;
+}
+
+static int unmake(void **state)
+{
+	(void)state;
+	bh_channel_free(core->kernel);
+	bh_channel_free(kernel);
+	core->kernel = NULL;
+	bh_ruleset_free(core->rules);
+	core_fixture_free_with_rules(core);
+	return 0;
+}
+
+static struct bh_tracked entry(uint32_t id, const char *src, const char *dst, uint16_t port)
+{
+	struct bh_flow_key key = core_fixture_tuple(src, (uint16_t)(40000 + id), dst, port);
+
+	return (struct bh_tracked) { .original = key,
+				     .reply = bh_flow_key_turned(&key),
+				     .id = id,
+				     .start = BH_TRACKED_START_SEEN,
+				     .seen_reply = true };
+}
+
+static void apply(const char *text)
+{
+	struct bh_error err = { 0 };
+	size_t changes;
+
+	if (bh_core_policy_apply(core, text, "policy.yaml", "ann", "", &changes, &err) != 0)
+		fail_msg("%s", err.text);
+}
+
+static void confirm(void)
+{
+	bh_core_existing_sent(core);
+	bh_core_existing_confirmed(core);
+	turn();
+}
+
+static void answer(const struct bh_tracked *entries, size_t count)
+{
+	struct bh_msg_entries_end end = { 0 };
+
+	bh_core_entries(core, entries, count);
+	bh_core_entries_end(core, &end);
+	turn();
+}
+
+/* The kernel process deletes what it was told to; code: of all of them. */
+static void cut(int32_t code)
+{
+	struct bh_cut cuts[MOST] = { { .code = code } };
+
+	assert_true(heard.cut_ended);
+	for (size_t i = 0; i < MOST; i++)
+		cuts[i].code = code;
+	bh_core_cut_of(core, cuts, heard.cut_count);
+	heard.cut_count = 0;
+	heard.cut_ended = false;
+}
+
+static void assert_cut(uint32_t id)
+{
+	for (size_t i = 0; i < heard.cut_count; i++)
+		if (heard.cut[i] == id)
+			return;
+	fail_msg("%u was not cut", id);
+}
+
+/* The wide policy is in force, and somebody enforces. */
+static void begin_wide(void)
+{
+	apply(wide);
+	set_rules(BH_ENFORCE);
+	confirm();
+	answer(NULL, 0);
+	memset(&heard, 0, sizeof(heard));
+}
+
+static void what_is_denied_now_is_cut_and_nothing_else(void **state)
+{
+	struct bh_tracked entries[] = {
+		entry(1, "10.0.1.2", "10.0.2.3", 5432), entry(2, "10.0.1.2", "10.0.2.3", 80),
+		entry(3, "10.0.1.2", "10.0.2.3", 9999),	   /* denied before */
+		entry(4, "192.0.2.77", "192.0.2.1", 5432), /* nobody's */
+		entry(5, "10.0.1.2", "10.0.2.3", 5432)	   /* read of by a helper */
+	};
+
+	(void)state;
+	entries[4].expected = true;
+	begin_wide();
+	apply(narrow);
+	bh_core_existing_tick(core); /* the rules do not stand yet */
+	turn();
+	assert_int_equal(heard.asked, 0);
+	confirm();
+	assert_int_equal(heard.asked, 1);
+	answer(entries, 5);
+	assert_int_equal(heard.cut_count, 1);
+	assert_cut(1);
+	cut(0);
+	assert_int_equal(core_fixture_told(core, "netns:web → netns:db 5432/tcp: 1 open connection "
+						 "cut: no rule lets netns:web open 5432/tcp"),
+			 1);
+	assert_int_equal(core_fixture_told(core, "1 open connection cannot be judged"), 1);
+	/* And that is done once. */
+	bh_core_existing_tick(core);
+	confirm();
+	assert_int_equal(heard.asked, 1);
+}
+
+static void a_published_port_is_judged_as_the_chains_see_it(void **state)
+{
+	struct bh_tracked e = entry(1, "10.0.1.2", "192.0.2.1", 8080);
+	struct bh_flow_key after = core_fixture_tuple("10.0.1.2", 40001, "10.0.2.3", 5432);
+
+	(void)state;
+	e.reply = bh_flow_key_turned(&after);
+	e.dst_nat = true;
+	begin_wide();
+	apply(narrow);
+	confirm();
+	answer(&e, 1);
+	assert_cut(1);
+}
+
+/* What changed between the question and its answer waits until the kernel has it. */
+static void another_change_meanwhile_is_waited_for(void **state)
+{
+	struct bh_tracked e = entry(1, "10.0.1.2", "10.0.2.3", 5432);
+
+	(void)state;
+	begin_wide();
+	apply(narrow);
+	confirm();
+	apply(wide);
+	answer(&e, 1);
+	assert_int_equal(heard.cut_count, 0);
+	confirm();
+	assert_int_equal(heard.asked, 2);
+	answer(&e, 1);
+	assert_int_equal(heard.cut_count, 0);
+	assert_int_equal(core_fixture_events(core, "cut"), 0);
+}
+
+static void a_mode_tightens_too(void **state)
+{
+	struct bh_tracked e = entry(1, "10.0.1.2", "10.0.2.3", 9999);
+
+	(void)state;
+	apply(wide);
+	set_rules(BH_AUDIT);
+	confirm();
+	answer(&e, 1);
+	assert_int_equal(heard.cut_count, 0);
+	set_rules(BH_ENFORCE);
+	bh_core_existing_touch(core);
+	confirm();
+	answer(&e, 1);
+	assert_cut(1);
+	cut(-ENOENT); /* it ended by itself */
+	assert_int_equal(core_fixture_told(core, "could not be"), 0);
+}
+
+static void what_cannot_be_deleted_is_told(void **state)
+{
+	struct bh_tracked e = entry(1, "10.0.1.2", "10.0.2.3", 5432);
+
+	(void)state;
+	begin_wide();
+	apply(narrow);
+	confirm();
+	answer(&e, 1);
+	cut(-EBUSY);
+	assert_int_equal(core_fixture_told(core, "1 of them could not be, and goes on"), 1);
+}
+
+static void what_cannot_be_read_is_told_and_tried_again(void **state)
+{
+	struct bh_tracked e = entry(1, "10.0.1.2", "10.0.2.3", 5432);
+	struct bh_msg_entries_end failed = { .code = -ETIMEDOUT };
+
+	(void)state;
+	begin_wide();
+	apply(narrow);
+	confirm();
+	for (unsigned i = 0; i < 3; i++) {
+		bh_core_entries_end(core, &failed);
+		bh_core_existing_tick(core);
+		turn();
+		assert_int_equal(heard.asked, 2 + i);
+	}
+	assert_int_equal(core_fixture_told(core, "open connections cannot be looked at"), 1);
+	answer(&e, 1);
+	assert_cut(1);
+}
+
+static void kept_ones_stay_kept(void **state)
+{
+	static const struct bh_existing keep = { BH_EXISTING_KEEP, 0 };
+	struct bh_tracked entries[] = { entry(1, "10.0.1.2", "10.0.2.3", 5432),
+					entry(2, "10.0.1.2", "10.0.2.3", 80) };
+
+	(void)state;
+	begin_wide();
+	bh_core_existing_want(core, &keep);
+	apply(narrow);
+	confirm();
+	answer(entries, 2);
+	assert_int_equal(heard.cut_count, 0);
+	assert_int_equal(core_fixture_told(core, "goes on until it ends"), 1);
+	/* What a person said counted once. */
+	apply(none);
+	confirm();
+	answer(entries, 2);
+	assert_int_equal(heard.cut_count, 1);
+	assert_cut(2);
+}
+
+static size_t draining(void)
+{
+	cJSON *json = bh_core_existing_json(core);
+	size_t count = 0;
+	const cJSON *row;
+
+	cJSON_ArrayForEach (row, json)
+		count += (size_t)cJSON_GetObjectItem(row, "connections")->valuedouble;
+	cJSON_Delete(json);
+	return count;
+}
+
+/* As the next run finds it. */
+static void restart(void)
+{
+	bh_core_existing_free(core);
+	bh_core_existing_start(core);
+	assert_int_equal(bh_core_existing_load(core, NULL), 0);
+}
+
+static void what_drains_is_cut_later_also_by_the_next_run(void **state)
+{
+	static const struct bh_existing drain = { BH_EXISTING_DRAIN, BH_SECOND };
+	struct bh_tracked entries[] = { entry(1, "10.0.1.2", "10.0.2.3", 5432),
+					entry(2, "10.0.1.2", "10.0.2.3", 80) };
+
+	(void)state;
+	begin_wide();
+	bh_core_existing_want(core, &drain);
+	apply(narrow);
+	restart(); /* before anything was looked at: what was said is not forgotten */
+	confirm();
+	answer(entries, 2);
+	assert_int_equal(heard.cut_count, 0);
+	assert_int_equal(draining(), 1);
+	restart();
+	assert_int_equal(draining(), 1);
+	confirm();
+	answer(entries, 2);
+	assert_int_equal(heard.cut_count, 0);
+	/* Another change cuts what is its own. */
+	apply(none);
+	confirm();
+	answer(entries, 2);
+	assert_int_equal(heard.cut_count, 1);
+	assert_cut(2);
+	cut(0);
+	uv_sleep(1100);
+	bh_core_existing_tick(core);
+	turn();
+	answer(entries, 1);
+	assert_int_equal(heard.cut_count, 1);
+	assert_cut(1);
+	cut(0);
+	assert_int_equal(draining(), 0);
+	assert_int_equal(core_fixture_told(core, "the time to drain is over"), 1);
+}
+
+static void what_drains_and_is_allowed_again_goes_on(void **state)
+{
+	static const struct bh_existing drain = { BH_EXISTING_DRAIN, BH_SECOND };
+	struct bh_tracked e = entry(1, "10.0.1.2", "10.0.2.3", 5432);
+
+	(void)state;
+	begin_wide();
+	bh_core_existing_want(core, &drain);
+	apply(narrow);
+	confirm();
+	answer(&e, 1);
+	assert_int_equal(draining(), 1);
+	apply(wide);
+	confirm();
+	answer(&e, 1);
+	assert_int_equal(draining(), 0);
+	assert_int_equal(heard.cut_count, 0);
+}
+
+static double counted(const cJSON *json, const char *key)
+{
+	return cJSON_GetObjectItem(json, key)->valuedouble;
+}
+
+static void the_preview_says_what_would_end(void **state)
+{
+	static const struct bh_existing as_configured = { BH_EXISTING_CUT, 0 };
+	struct bh_tracked entries[] = { entry(1, "10.0.1.2", "10.0.2.3", 5432),
+					entry(2, "10.0.1.2", "10.0.2.3", 80),
+					entry(3, "10.0.1.2", "10.0.2.9", 5432) };
+	struct bh_api_reply reply = { 0 };
+	struct bh_error err = { 0 };
+	struct bh_policy *policy = bh_policy_parse(narrow, strlen(narrow), "policy", &err);
+
+	(void)state;
+	begin_wide();
+	entries[0].counted = true;
+	entries[0].tx.bytes = 5;
+	uv_sleep(1100); /* what was read just now would do */
+	assert_true(bh_core_existing_waits(core, &reply));
+	assert_true(reply.wait);
+	turn();
+	assert_int_equal(heard.asked, 1);
+	answer(entries, 3);
+	assert_false(bh_core_existing_waits(core, &reply));
+	cJSON *json = bh_core_existing_preview(core, policy, NULL, &as_configured);
+	assert_int_equal(counted(json, "count"), 1);
+	assert_int_equal(counted(json, "open"), 3);
+	const cJSON *row = cJSON_GetArrayItem(cJSON_GetObjectItem(json, "connections"), 0);
+	assert_int_equal(counted(row, "port"), 5432);
+	assert_int_equal(counted(row, "bytes"), 5);
+	assert_true(cJSON_IsNull(cJSON_GetObjectItem(row, "since")));
+	assert_true(cJSON_IsNull(cJSON_GetObjectItem(json, "incomplete")));
+	cJSON_Delete(json);
+	assert_int_equal(heard.cut_count, 0);
+	bh_policy_free(policy);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(what_is_denied_now_is_cut_and_nothing_else),
+		TEST(a_published_port_is_judged_as_the_chains_see_it),
+		TEST(another_change_meanwhile_is_waited_for),
+		TEST(a_mode_tightens_too),
+		TEST(what_cannot_be_deleted_is_told),
+		TEST(what_cannot_be_read_is_told_and_tried_again),
+		TEST(kept_ones_stay_kept),
+		TEST(what_drains_is_cut_later_also_by_the_next_run),
+		TEST(what_drains_and_is_allowed_again_goes_on),
+		TEST(the_preview_says_what_would_end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
