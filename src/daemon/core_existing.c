@@ -8,6 +8,7 @@
 
 #include "core_api.h"
 #include "core_existing_parts.h"
+#include "core_posture.h"
 #include "grow.h"
 #include "protocol.h"
 #include "ruleset.h"
@@ -163,6 +164,7 @@ static void take_force(const struct bh_core *core, struct bh_past_force *past)
 	bh_past_force_clear(past);
 	past->number = core->revision_number;
 	past->time = bh_time_now();
+	past->posture = bh_core_posture(core);
 	past->modes = bh_map_new(free);
 	for (size_t i = 0; core->rules != NULL && i < core->rules->chain_count; i++)
 		bh_past_force_set_mode(past, core->rules->chains[i].workload,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core_existing_parts.h"
+#include "core_posture.h"
 #include "grow.h"
 #include "ruleset.h"
 
@@ -32,6 +33,7 @@ static cJSON *past_json(const struct bh_past_force *past)
 
 	cJSON_AddNumberToObject(json, "number", (double)past->number);
 	cJSON_AddNumberToObject(json, "time", (double)past->time);
+	cJSON_AddNumberToObject(json, "posture", past->posture);
 	modes = cJSON_AddObjectToObject(json, "modes");
 	for (size_t position = 0; (m = bh_map_next(past->modes, &position)) != NULL;)
 		if (m->mode != BH_LEARN)
@@ -88,6 +90,7 @@ static void read_past(const cJSON *json, struct bh_past_force *past)
 	past->modes = bh_map_new(free);
 	past->number = number_of(json, "number");
 	past->time = number_of(json, "time");
+	past->posture = (uint8_t)(number_of(json, "posture") % (BH_POSTURE_CLOSED + 1));
 	cJSON_ArrayForEach (mode, cJSON_GetObjectItem(json, "modes")) {
 		uint8_t value;
 
@@ -140,6 +143,7 @@ static int settle_as_it_is(struct bh_core *core, struct bh_error *err)
 
 	e->settled.number = core->revision_number;
 	e->settled.time = bh_time_now();
+	e->settled.posture = bh_core_posture(core);
 	int result = bh_store_load_modes(core->store, add_mode, core, err);
 	return result == 0 ? bh_core_existing_save(core, err) : result;
 }

@@ -13,6 +13,7 @@
 
 #include "core_api.h"
 #include "core_existing_parts.h"
+#include "core_posture.h"
 #include "grow.h"
 #include "protocol.h"
 #include "ruleset.h"
@@ -53,6 +54,15 @@ static const struct bh_live_flow *find_flow(const struct bh_core *core, const st
 	return live;
 }
 
+static const struct bh_instance *stranger_at(const struct bh_core *core, const struct bh_peer *peer,
+					     const struct bh_addr *addr, int64_t now)
+{
+	const struct bh_instance *holder =
+		peer->kind == BH_PEER_UNRESOLVED ? bh_model_holder(core->model, addr, now) : NULL;
+
+	return holder != NULL && holder->workload[0] == '\0' ? holder : NULL;
+}
+
 static void name_source(const struct bh_core *core, struct bh_open *open, int64_t now)
 {
 	const struct bh_instance *instance = NULL;
@@ -66,6 +76,7 @@ static void name_source(const struct bh_core *core, struct bh_open *open, int64_
 	if (instance != NULL)
 		bh_core_instance_subject(instance, &open->question.src);
 	open->question.src.addr = open->key.src;
+	open->strangers[BH_EGRESS] = stranger_at(core, &open->src, &open->key.src, now);
 }
 
 static void name_destination(const struct bh_core *core, struct bh_open *open, int64_t now)
@@ -78,6 +89,7 @@ static void name_destination(const struct bh_core *core, struct bh_open *open, i
 	if (instance != NULL)
 		bh_core_instance_subject(instance, &open->question.dst);
 	open->question.dst.addr = open->key.dst;
+	open->strangers[BH_INGRESS] = stranger_at(core, &open->dst, &open->key.dst, now);
 }
 
 bool bh_open_read(const struct bh_core *core, const struct bh_tracked *entry, struct bh_open *open)
@@ -125,12 +137,57 @@ static uint8_t mode_in(const struct bh_core *core, const struct bh_view_of *view
 	return mode != NULL ? *mode : bh_core_mode(core, peer->name);
 }
 
+/* Where everybody learns there are no rules, and no posture either. */
+static bool has_rules(const struct bh_core *core, const struct bh_view_of *view)
+{
+	const struct bh_past_mode *past;
+	const uint8_t *mode;
+
+	for (size_t position = 0;
+	     view->past != NULL && (past = bh_map_next(view->past->modes, &position)) != NULL;)
+		if (past->mode != BH_LEARN)
+			return true;
+	for (size_t position = 0;
+	     view->modes != NULL && (mode = bh_map_next(view->modes, &position)) != NULL;)
+		if (*mode != BH_LEARN)
+			return true;
+	for (size_t position = 0;
+	     view->past == NULL && (mode = bh_map_next(core->modes, &position)) != NULL;)
+		if (*mode != BH_LEARN)
+			return true;
+	return false;
+}
+
+static bool meets_closed_posture(const struct bh_core *core, const struct bh_open *open,
+				 const struct bh_view_of *view, struct bh_answer *answer)
+{
+	const struct bh_policy *policy = view->policy;
+	uint8_t for_all = view->past != NULL			   ? view->past->posture
+			  : policy != NULL && policy->says_posture ? policy->posture
+								   : (uint8_t)core->config.posture;
+
+	for (uint8_t side = BH_EGRESS; side <= BH_INGRESS; side++) {
+		const struct bh_instance *stranger = open->strangers[side];
+
+		if (stranger == NULL || !has_rules(core, view) ||
+		    bh_core_posture_beside(core, stranger, for_all) != BH_POSTURE_CLOSED)
+			continue;
+		snprintf(answer->reason, sizeof(answer->reason),
+			 "nobody knows whose %.200s is, and the posture is closed", stranger->name);
+		return true;
+	}
+	return false;
+}
+
 enum bh_fate bh_open_fate(const struct bh_core *core, struct bh_open *open,
 			  const struct bh_view_of *view, struct bh_answer *answer)
 {
 	open->question.src.mode = mode_in(core, view, &open->src);
 	open->question.dst.mode = mode_in(core, view, &open->dst);
 	enum bh_fate fate = bh_existing_fate(view->policy, &open->question, answer);
+
+	if (fate != BH_FATE_ENDS && meets_closed_posture(core, open, view, answer))
+		fate = BH_FATE_ENDS;
 
 	if (fate == BH_FATE_PASSES || !open->entry->expected)
 		return fate;

@@ -9,6 +9,7 @@
 struct bh_past_force {
 	int64_t number;	      /* of the revision; 0: none */
 	int64_t time;	      /* µs: rules that ended by then say nothing */
+	uint8_t posture;      /* the one for all */
 	struct bh_map *modes; /* workload → struct bh_past_mode; learn where absent */
 };
 
@@ -81,6 +82,8 @@ struct bh_open {
 	struct bh_flow_key key;
 	const struct bh_tracked *entry;
 	const struct bh_live_flow *live; /* NULL: capture does not know it */
+	/* Ends that are endpoints, and nobody's: a posture meets them. NULL: others. */
+	const struct bh_instance *strangers[2];
 };
 
 /* False: it always passes, whatever the rules say. */

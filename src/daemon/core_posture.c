@@ -39,7 +39,7 @@ uint8_t bh_core_posture(const struct bh_core *core)
 								  : (uint8_t)core->config.posture;
 }
 
-static uint8_t decide(const struct bh_core *core, const struct names *names)
+static uint8_t decide_beside(const struct bh_core *core, const struct names *names, uint8_t for_all)
 {
 	const struct bh_config *config = &core->config;
 
@@ -47,7 +47,12 @@ static uint8_t decide(const struct bh_core *core, const struct names *names)
 		for (size_t n = 0; n < names->count; n++)
 			if (fnmatch(config->postures.items[i].match, names->items[n], 0) == 0)
 				return config->postures.items[i].posture;
-	return bh_core_posture(core);
+	return for_all;
+}
+
+static uint8_t decide(const struct bh_core *core, const struct names *names)
+{
+	return decide_beside(core, names, bh_core_posture(core));
 }
 
 static void add_link_name(struct names *names, bool bridge, const char *ifname)
@@ -67,11 +72,17 @@ static struct names stranger_names(const struct bh_endpoint_fact *fact, const ch
 	return names;
 }
 
-uint8_t bh_core_posture_of(const struct bh_core *core, const struct bh_instance *stranger)
+uint8_t bh_core_posture_beside(const struct bh_core *core, const struct bh_instance *stranger,
+			       uint8_t for_all)
 {
 	struct names names = stranger_names(&stranger->fact, stranger->name);
 
-	return decide(core, &names);
+	return decide_beside(core, &names, for_all);
+}
+
+uint8_t bh_core_posture_of(const struct bh_core *core, const struct bh_instance *stranger)
+{
+	return bh_core_posture_beside(core, stranger, bh_core_posture(core));
 }
 
 uint8_t bh_core_posture_of_link(const struct bh_core *core, bool bridge, const char *ifname)

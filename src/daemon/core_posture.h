@@ -33,6 +33,9 @@ void bh_core_postures(const struct bh_core *core, const struct bh_announced *ann
 /* Of a present endpoint without a workload; of whatever comes from a bridge, or from a routed
  * interface, and has no address that is known. */
 uint8_t bh_core_posture_of(const struct bh_core *core, const struct bh_instance *stranger);
+/* The same where the one for all were another. */
+uint8_t bh_core_posture_beside(const struct bh_core *core, const struct bh_instance *stranger,
+			       uint8_t for_all);
 uint8_t bh_core_posture_of_link(const struct bh_core *core, bool bridge, const char *ifname);
 
 #endif

@@ -141,7 +141,7 @@ eventually 5 refused web api 80 || fail "it holds beyond its time"
 is refused web api 80 "no rule lets"
 has_event '.kind == "policy" and (.text | test("rule 8 is over: front → api .*until it is over"))' || fail "no event tells it"
 bh policy show | grep -q "# over  # rule 8" || fail "the policy does not show it"
-bh policy show >"$scratch/shown.yaml" && bh policy diff "$scratch/shown.yaml" | grep -q "[+-]" && fail "what is shown is another"
+bh policy show >"$scratch/shown.yaml" && bh policy diff "$scratch/shown.yaml" | grep -q "^[+-] " && fail "what is shown is another"
 status_is '.enforcement.expiring[0].over' || fail "status does not say it"
 is passes job api 443
 no_leak

@@ -9,6 +9,7 @@
  *   r WAS NOW                                 a workload that goes by another name
  *   k TEXT                                    what a governed workload, label:web, was like
  *   a WORKLOAD NAME ADDRESS UNTIL USED        what a name stands for
+ *   e TEXT                                    by what open connections were judged
  *
  * Then one attachment of the past is there still and another one is new, the rest has gone;
  * somebody asks who it was, and what is known is saved.
@@ -18,6 +19,7 @@
 #include <string.h>
 
 #include "../../unit/daemon/core_fixture.h"
+#include "core_existing.h"
 #include "core_history.h"
 #include "grow.h"
 
@@ -88,6 +90,9 @@ static void add_row(struct bh_core *core, char *line)
 	case 'k':
 		bh_store_save_kept(core->store, KEPT, line, NULL);
 		break;
+	case 'e':
+		bh_store_set_existing(core->store, line, NULL);
+		break;
 	case 'a':
 		add_answer(core, line);
 		break;
@@ -114,7 +119,7 @@ static void load(struct bh_core *core)
 
 	if (bh_core_renamed_load(core, &err) != 0 || bh_core_history_load(core, &err) != 0 ||
 	    bh_core_recall(core, &err) != 0 || bh_core_kept_load(core, &err) != 0 ||
-	    bh_core_answers_load(core, &err) != 0)
+	    bh_core_answers_load(core, &err) != 0 || bh_core_existing_load(core, &err) != 0)
 		abort();
 }
 
@@ -202,6 +207,8 @@ static void forget_model(struct bh_core *core)
 	core->kept = bh_map_new(bh_core_kept_free);
 	bh_core_answers_free(core);
 	bh_core_answers_start(core);
+	bh_core_existing_free(core);
+	bh_core_existing_start(core);
 }
 
 /* What was saved is taken up once more. */
@@ -211,7 +218,7 @@ static void come_back(struct bh_core *core)
 	bh_core_kept_mark_unsaved(core);
 	bh_answers_mark_dirty(core->answers);
 	if (bh_core_history_save(core, NULL) != 0 || bh_core_kept_save(core, NULL) != 0 ||
-	    bh_core_answers_save(core, NULL) != 0)
+	    bh_core_answers_save(core, NULL) != 0 || bh_core_existing_save(core, NULL) != 0)
 		abort();
 	forget_model(core);
 	load(core);
@@ -248,6 +255,7 @@ static void empty_store(struct bh_core *core)
 	bh_store_load_renamed(core->store, drop_renamed, core->store, &err);
 	bh_store_load_answers(core->store, drop_answer, core->store, &err);
 	bh_store_save_kept(core->store, KEPT, "", &err);
+	bh_store_set_existing(core->store, "", &err);
 	bh_store_trim_events(core->store, 0, &err);
 	bh_core_store_flush(core, &err);
 	if (err.code != 0)

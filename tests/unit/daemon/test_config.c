@@ -65,6 +65,8 @@ static void documented_file_is_the_defaults(void **state)
 	assert_memory_equal(&read.sensitive, &defaults.sensitive, sizeof(read.sensitive));
 	SAME_NUMBER(posture);
 	SAME_NUMBER(postures.count);
+	SAME_NUMBER(existing.how);
+	SAME_NUMBER(existing.drain);
 	SAME_NUMBER(table_protection);
 	SAME_NUMBER(log_group);
 	SAME_NUMBER(keep_events);
@@ -84,7 +86,8 @@ static void values_are_read(void **state)
 			       "interfaces:\n  uplinks: [ext0]\n"
 			       "runtimes: {docker: off, kubernetes: \"https://[fd00::1]:6443\",\n"
 			       "  kubernetes_node: worker-1.example}\n"
-			       "enforcement: {posture: closed, table_protection: plain}\n"
+			       "enforcement: {posture: closed, table_protection: plain, existing: "
+			       "drain=2h}\n"
 			       "identity: {netns_ordinals: false, receive_buffer: 64KiB}\n"
 			       "learning: {sensitive_ports: [65535, 1]}\n",
 			       &err),
@@ -105,6 +108,8 @@ static void values_are_read(void **state)
 	assert_string_equal(c.kubernetes_node, "worker-1.example");
 	assert_int_equal(c.posture, 2);
 	assert_int_equal(c.table_protection, BH_TABLE_PLAIN);
+	assert_int_equal(c.existing.how, BH_EXISTING_DRAIN);
+	assert_int_equal(c.existing.drain, 7200 * BH_SECOND);
 	assert_false(c.netns_ordinals);
 	assert_int_equal(c.receive_buffer, 64 << 10);
 	assert_int_equal(parse(&c, "learning: {sensitive_ports: []}", &err), 0);
@@ -259,6 +264,8 @@ static const struct {
 				    "number from 1 to 16, or auto" },
 	{ "capture: {workers: 0}", "test.yaml:1:11: capture.workers: found \"0\", expected a "
 				   "number from 1 to 16, or auto" },
+	{ "enforcement: {existing: drain}",
+	  "test.yaml:1:15: enforcement.existing: found \"drain\", expected " BH_EXISTING_WORDS },
 	{ "capture: [1]", "test.yaml:1:1: capture: found a list, expected a map of its keys" },
 	{ "capture: {ring: 3}",
 	  "test.yaml:1:11: capture.ring: found \"3\", expected a size from 1MiB "

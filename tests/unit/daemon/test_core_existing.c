@@ -398,6 +398,36 @@ static void what_drains_and_is_allowed_again_goes_on(void **state)
 	assert_int_equal(heard.cut_count, 0);
 }
 
+/* Whom nobody knows no rule is about, but for the posture. */
+static void a_posture_that_closes_cuts_strangers(void **state)
+{
+	static const char closed[] = HEAD "  - {from: web, to: db, ports: [80/tcp, 5432/tcp]}\n"
+					  "posture: closed\n";
+	struct bh_tracked entries[] = { entry(1, "10.0.2.9", "10.0.2.3", 5432),
+					entry(2, "10.0.1.2", "10.0.2.3", 5432) };
+	struct bh_endpoint_fact fact = { .ifindex = 9, .netns_inode = 9, .addr_count = 1 };
+
+	(void)state;
+	fact.addrs[0] = core_fixture_addr("10.0.2.9");
+	bh_copy_text(fact.ifname, sizeof(fact.ifname), "veth9");
+	bh_copy_text(fact.container_id, sizeof(fact.container_id), "2b1c0a8f3d52");
+	fact.runtime = BH_RUNTIME_DOCKER;
+	fact.since = CORE_FIXTURE_NOW;
+	bh_model_endpoint(core->model, &fact, CORE_FIXTURE_NOW);
+	apply(wide);
+	set_rules(BH_AUDIT);
+	confirm();
+	answer(entries, 2);
+	assert_int_equal(heard.cut_count, 0);
+	apply(closed);
+	confirm();
+	answer(entries, 2);
+	assert_int_equal(heard.cut_count, 1);
+	assert_cut(1);
+	cut(0);
+	assert_int_equal(core_fixture_told(core, "and the posture is closed"), 1);
+}
+
 static double counted(const cJSON *json, const char *key)
 {
 	return cJSON_GetObjectItem(json, key)->valuedouble;
@@ -451,6 +481,7 @@ int main(void)
 		TEST(kept_ones_stay_kept),
 		TEST(what_drains_is_cut_later_also_by_the_next_run),
 		TEST(what_drains_and_is_allowed_again_goes_on),
+		TEST(a_posture_that_closes_cuts_strangers),
 		TEST(the_preview_says_what_would_end),
 	};
 
