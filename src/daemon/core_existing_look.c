@@ -137,6 +137,30 @@ static uint8_t mode_in(const struct bh_core *core, const struct bh_view_of *view
 	return mode != NULL ? *mode : bh_core_mode(core, peer->name);
 }
 
+/* Rules by name let everything through to an address that any of its names allows. */
+static enum bh_fate fate_by_names(const struct bh_core *core, struct bh_open *open,
+				  const struct bh_policy *policy, struct bh_answer *answer)
+{
+	enum bh_fate mildest = bh_existing_fate(policy, &open->question, answer);
+	const char *latest = open->question.dst.dns;
+
+	for (size_t later = 1; latest != NULL && mildest != BH_FATE_PASSES; later++) {
+		struct bh_answer other;
+
+		open->question.dst.dns =
+			bh_answers_other_name(core->answers, open->src.name, &open->key.dst, later);
+		if (open->question.dst.dns == NULL)
+			break;
+		enum bh_fate fate = bh_existing_fate(policy, &open->question, &other);
+		if (fate >= mildest)
+			continue;
+		mildest = fate;
+		*answer = other;
+	}
+	open->question.dst.dns = latest;
+	return mildest;
+}
+
 /* Where everybody learns there are no rules, and no posture either. */
 static bool has_rules(const struct bh_core *core, const struct bh_view_of *view)
 {
@@ -184,7 +208,7 @@ enum bh_fate bh_open_fate(const struct bh_core *core, struct bh_open *open,
 {
 	open->question.src.mode = mode_in(core, view, &open->src);
 	open->question.dst.mode = mode_in(core, view, &open->dst);
-	enum bh_fate fate = bh_existing_fate(view->policy, &open->question, answer);
+	enum bh_fate fate = fate_by_names(core, open, view->policy, answer);
 
 	if (fate != BH_FATE_ENDS && meets_closed_posture(core, open, view, answer))
 		fate = BH_FATE_ENDS;

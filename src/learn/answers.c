@@ -499,6 +499,20 @@ const char *bh_answers_name(const struct bh_answers *a, const char *workload,
 	return NULL;
 }
 
+const char *bh_answers_other_name(const struct bh_answers *a, const char *workload,
+				  const struct bh_addr *addr, size_t later)
+{
+	const struct bh_answer_use *place = find_place(a, workload, addr);
+	const struct pair *pair;
+
+	if (place == NULL)
+		return NULL;
+	TAILQ_FOREACH_REVERSE(pair, &place->pairs, pairs, of_place)
+	if (later-- == 0)
+		return pair->group->name;
+	return NULL;
+}
+
 bool bh_answers_knows(const struct bh_answers *a, const char *workload)
 {
 	return bh_map_get_text(a->owners, workload) != NULL;

@@ -44,6 +44,10 @@ uint64_t bh_answers_refused(const struct bh_answers *answers);
  * const. */
 const char *bh_answers_name(const struct bh_answers *answers, const char *workload,
 			    const struct bh_addr *addr, int64_t time);
+/* What else it calls it: the name that it was told before `later` others; NULL: there are no more.
+ */
+const char *bh_answers_other_name(const struct bh_answers *answers, const char *workload,
+				  const struct bh_addr *addr, size_t later);
 /* Whether the workload was told anything. */
 bool bh_answers_knows(const struct bh_answers *answers, const char *workload);
 

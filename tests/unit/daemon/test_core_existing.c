@@ -428,6 +428,37 @@ static void a_posture_that_closes_cuts_strangers(void **state)
 	assert_int_equal(core_fixture_told(core, "and the posture is closed"), 1);
 }
 
+/* An address that several names share is open as long as one of them is allowed. */
+static void one_name_of_an_address_suffices(void **state)
+{
+	static const char both[] =
+		HEAD "  - {from: web, to: [dns:a.example, dns:b.example], ports: [443/tcp]}\n";
+	static const char first[] = HEAD "  - {from: web, to: dns:a.example, ports: [443/tcp]}\n";
+	static const char *const told[] = { "a.example", "b.example" };
+	struct bh_tracked e = entry(1, "10.0.1.2", "203.0.113.9", 443);
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++)
+		bh_answers_note(core->answers,
+				&(struct bh_answer_row) { .workload = "netns:web",
+							  .name = told[i],
+							  .addr = e.original.dst,
+							  .until = bh_time_now() + BH_DAY,
+							  .used = bh_time_now() + (int64_t)i });
+	apply(both);
+	set_rules(BH_ENFORCE);
+	confirm();
+	answer(NULL, 0);
+	apply(first);
+	confirm();
+	answer(&e, 1);
+	assert_int_equal(heard.cut_count, 0);
+	apply(none);
+	confirm();
+	answer(&e, 1);
+	assert_cut(1);
+}
+
 static double counted(const cJSON *json, const char *key)
 {
 	return cJSON_GetObjectItem(json, key)->valuedouble;
@@ -482,6 +513,7 @@ int main(void)
 		TEST(what_drains_is_cut_later_also_by_the_next_run),
 		TEST(what_drains_and_is_allowed_again_goes_on),
 		TEST(a_posture_that_closes_cuts_strangers),
+		TEST(one_name_of_an_address_suffices),
 		TEST(the_preview_says_what_would_end),
 	};
 
