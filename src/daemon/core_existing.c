@@ -157,6 +157,7 @@ struct look {
 	struct look_step *steps; /* the latest one last */
 	size_t count;
 	bool changed; /* the last of them is new */
+	struct bh_map *passing;
 };
 
 static void take_force(const struct bh_core *core, struct bh_past_force *past)
@@ -257,9 +258,7 @@ static bool look_at(struct look *look, const struct bh_tracked *entry)
 	struct bh_answer answer;
 	struct bh_open open;
 
-	if (!bh_open_read(look->core, entry, &open))
-		return false;
-	enum bh_fate fate = bh_open_fate(look->core, &open, &now, &answer);
+	enum bh_fate fate = bh_open_judge(look->core, entry, &now, look->passing, &open, &answer);
 	struct look_step *s = fate != BH_FATE_PASSES ? step_for(look, &open, fate) : NULL;
 	if (s == NULL)
 		return false;
@@ -514,12 +513,13 @@ static void end_look(struct look *look)
 	}
 	e->looked = e->confirmed;
 	free(look->steps);
+	bh_map_free(look->passing);
 }
 
 static void look(struct bh_core *core)
 {
 	struct bh_core_existing *e = core->existing;
-	struct look look = { .core = core };
+	struct look look = { .core = core, .passing = bh_map_new(NULL) };
 	size_t count;
 
 	e->due = false;

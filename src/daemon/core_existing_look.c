@@ -92,9 +92,9 @@ static void name_destination(const struct bh_core *core, struct bh_open *open, i
 	open->strangers[BH_INGRESS] = stranger_at(core, &open->dst, &open->key.dst, now);
 }
 
-bool bh_open_read(const struct bh_core *core, const struct bh_tracked *entry, struct bh_open *open)
+/* False: it always passes, whatever the rules say. */
+static bool orient(const struct bh_core *core, const struct bh_tracked *entry, struct bh_open *open)
 {
-	int64_t now = bh_time_now();
 	bool turned, known = opener_is_known(entry);
 
 	memset(open, 0, sizeof(*open));
@@ -110,15 +110,21 @@ bool bh_open_read(const struct bh_core *core, const struct bh_tracked *entry, st
 		if (turned)
 			open->key = bh_flow_key_turned(&open->key);
 	}
+	open->question.direction_unknown = !known;
+	return !bh_core_is_dhcp(&open->key);
+}
+
+static void ask_about(const struct bh_core *core, struct bh_open *open)
+{
+	int64_t now = bh_time_now();
+
 	name_source(core, open, now);
 	name_destination(core, open, now);
 	open->question.proto = open->key.proto;
 	open->question.port = open->key.dport;
 	open->question.source_port = open->key.sport;
-	open->question.direction_unknown = !known;
 	open->question.sensitive = &core->config.sensitive;
 	bh_core_name_question(core, &open->question);
-	return !bh_core_is_dhcp(&open->key);
 }
 
 /* --- by a policy and modes -------------------------------------------------------------------- */
@@ -218,6 +224,32 @@ enum bh_fate bh_open_fate(const struct bh_core *core, struct bh_open *open,
 	bh_copy_text(answer->reason, sizeof(answer->reason),
 		     "it came with another connection, as a helper of connection tracking says");
 	return BH_FATE_UNCERTAIN;
+}
+
+/* Connections that differ in the port of who opened them are judged alike. */
+static struct bh_tuple alike(const struct bh_open *open)
+{
+	struct bh_flow_key key = open->key;
+
+	if (!open->question.direction_unknown)
+		key.sport = 0;
+	return bh_tuple_of(&key);
+}
+
+enum bh_fate bh_open_judge(const struct bh_core *core, const struct bh_tracked *entry,
+			   const struct bh_view_of *view, struct bh_map *passing,
+			   struct bh_open *open, struct bh_answer *answer)
+{
+	if (!orient(core, entry, open))
+		return BH_FATE_PASSES;
+	struct bh_tuple tuple = alike(open);
+	if (bh_map_get(passing, &tuple, sizeof(tuple)) != NULL)
+		return BH_FATE_PASSES;
+	ask_about(core, open);
+	enum bh_fate fate = bh_open_fate(core, open, view, answer);
+	if (fate == BH_FATE_PASSES)
+		bh_map_put(passing, &tuple, sizeof(tuple), passing);
+	return fate;
 }
 
 /* --- as JSON ---------------------------------------------------------------------------------- */
@@ -333,6 +365,7 @@ cJSON *bh_core_existing_preview(const struct bh_core *core, const struct bh_poli
 				const struct bh_map *modes, const struct bh_existing *existing)
 {
 	struct opens opens = collect(core);
+	struct bh_map *passing = bh_map_new(NULL);
 	const struct bh_view_of before = { .policy = core->policy };
 	const struct bh_view_of then = { .policy = policy, .modes = modes };
 	cJSON *json = cJSON_CreateObject();
@@ -348,9 +381,8 @@ cJSON *bh_core_existing_preview(const struct bh_core *core, const struct bh_poli
 		struct bh_answer answer, ignored;
 		struct bh_open open;
 
-		if (!bh_open_read(core, &opens.items[i], &open))
-			continue;
-		enum bh_fate now = bh_open_fate(core, &open, &then, &answer);
+		enum bh_fate now =
+			bh_open_judge(core, &opens.items[i], &then, passing, &open, &answer);
 		if (now == BH_FATE_PASSES ||
 		    !bh_existing_is_worse(bh_open_fate(core, &open, &before, &ignored), now))
 			continue;
@@ -366,5 +398,6 @@ cJSON *bh_core_existing_preview(const struct bh_core *core, const struct bh_poli
 	cJSON_AddNumberToObject(json, "uncertain_count", (double)uncertain);
 	add_incomplete(core, json);
 	free(opens.items);
+	bh_map_free(passing);
 	return json;
 }

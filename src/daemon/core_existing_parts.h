@@ -86,8 +86,12 @@ struct bh_open {
 	const struct bh_instance *strangers[2];
 };
 
-/* False: it always passes, whatever the rules say. */
-bool bh_open_read(const struct bh_core *core, const struct bh_tracked *entry, struct bh_open *open);
+/* *open as the rules see the entry, and its fate by the view. passing: bh_map_new(NULL), of this
+ * view alone: what is known to pass, and is not asked about again. */
+enum bh_fate bh_open_judge(const struct bh_core *core, const struct bh_tracked *entry,
+			   const struct bh_view_of *view, struct bh_map *passing,
+			   struct bh_open *open, struct bh_answer *answer);
+/* The same of one that did not pass, by another view. */
 enum bh_fate bh_open_fate(const struct bh_core *core, struct bh_open *open,
 			  const struct bh_view_of *view, struct bh_answer *answer);
 

@@ -39,34 +39,38 @@ import time
 
 def serve():
     wait = selectors.DefaultSelector()
+
+    def watch(endpoint, kind):
+        endpoint.setblocking(False)
+        wait.register(endpoint, selectors.EVENT_READ, kind)
+
     for port in (80, 5432):
-        wait.register(socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True),
-                      selectors.EVENT_READ, "listen")
+        watch(socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True), "listen")
         for address, family in (("0.0.0.0", socket.AF_INET), ("::", socket.AF_INET6)):
             datagrams = socket.socket(family, socket.SOCK_DGRAM)
             if family == socket.AF_INET6:
                 datagrams.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             datagrams.bind((address, port))
-            wait.register(datagrams, selectors.EVENT_READ, "datagram")
+            watch(datagrams, "datagram")
     while True:
         for ready, _ in wait.select():
-            if ready.data == "listen":
-                wait.register(ready.fileobj.accept()[0], selectors.EVENT_READ, "stream")
-                continue
             try:
-                if ready.data == "datagram":
+                if ready.data == "listen":
+                    watch(ready.fileobj.accept()[0], "stream")
+                elif ready.data == "datagram":
                     data, sender = ready.fileobj.recvfrom(100)
                     ready.fileobj.sendto(data, sender)
-                    continue
-                data = ready.fileobj.recv(100)
-                if data:
+                else:
+                    data = ready.fileobj.recv(100)
+                    if not data:
+                        raise ConnectionError
                     ready.fileobj.send(data)
-                    continue
-            except OSError:
+            except BlockingIOError:
                 pass
-            if ready.data == "stream":
-                wait.unregister(ready.fileobj)
-                ready.fileobj.close()
+            except OSError:
+                if ready.data == "stream":
+                    wait.unregister(ready.fileobj)
+                    ready.fileobj.close()
 
 
 def talk(path, kind, address, port):
@@ -109,7 +113,7 @@ talk() {
 	nsenter --net="/run/netns/$host-$2" python3 "$scratch/talk.py" "$scratch/talk-$1" "$3" "$4" "$5" &
 	talkers+=($!)
 	at_end "kill $! 2>/dev/null"
-	eventually 10 answered "$1" 2 || fail "$1 is not answered"
+	eventually 20 answered "$1" 2 || fail "$1 is not answered: $(cat "$scratch/talk-$1"; on_host conntrack -L 2>/dev/null | grep 10.97)"
 }
 answered() {
 	[ "$(head -n 1 "$scratch/talk-$1" 2>/dev/null || echo 0)" -ge "$2" ]
