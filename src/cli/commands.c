@@ -14,8 +14,7 @@
 
 #define EXISTING                                                                                   \
 	{                                                                                          \
-		"existing", "cut|keep|drain=TIME",                                                 \
-			"open connections that it denies (as configured)"                          \
+		"existing", "HOW", "open connections that it denies: cut, keep or drain=TIME"      \
 	}
 
 /* Of those that learn from recorded flows. */

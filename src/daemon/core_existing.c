@@ -100,6 +100,8 @@ void bh_core_entries(struct bh_core *core, const struct bh_tracked *entries, siz
 {
 	struct bh_core_existing *e = core->existing;
 
+	if (count == 0)
+		return;
 	e->entries = bh_grow(e->entries, &e->entry_capacity, e->entry_count + count,
 			     sizeof(*e->entries));
 	memcpy(e->entries + e->entry_count, entries, count * sizeof(*entries));

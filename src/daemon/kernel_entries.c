@@ -142,10 +142,10 @@ void bh_cuts_take(struct bh_cuts *cuts, struct bh_channel *core, const struct bh
 {
 	size_t count = message->length / sizeof(struct bh_cut);
 
-	if (message->type == BH_MSG_CUT_END) {
+	if (message->type == BH_MSG_CUT_END)
 		cut(cuts, core);
+	if (count == 0)
 		return;
-	}
 	cuts->items =
 		bh_grow(cuts->items, &cuts->capacity, cuts->count + count, sizeof(struct bh_cut));
 	memcpy(cuts->items + cuts->count, message->data, count * sizeof(struct bh_cut));

@@ -135,7 +135,7 @@ goes_on() {
 all_end() {
 	local name
 	for name; do
-		eventually 20 ended "$name" || fail "$name goes on, which is denied: $(cat "$scratch/talk-$name")"
+		eventually 45 ended "$name" || fail "$name goes on, which is denied: $(cat "$scratch/talk-$name")"
 	done
 }
 hang_up() {
@@ -296,7 +296,7 @@ bh policy rollback --format json >"$scratch/applied" || fail "rollback"
 jq -e '.existing.count >= 7' "$scratch/applied" >/dev/null || fail "rollback does not say what it ends: $(cat "$scratch/applied")"
 all_end "${open[@]}"
 hang_up
-bh policy apply "$scratch/wide.yaml" --confirm-within 6s >/dev/null || fail "apply"
+bh policy apply "$scratch/wide.yaml" --confirm-within 25s >/dev/null || fail "apply"
 eventually 10 reach 5432 || fail "5432 is refused on trial"
 talk tcp4-5432 web tcp 10.97.0.2 5432
 talk udp6-5432 web udp fd97::2 5432
@@ -304,7 +304,7 @@ all_end tcp4-5432 udp6-5432
 hang_up
 
 step "a rule whose time is over"
-policy "$both" ", expires: $(date -u -d '+20 seconds' +%Y-%m-%dT%H:%M:%SZ)" >"$scratch/ends.yaml"
+policy "$both" ", expires: $(date -u -d '+30 seconds' +%Y-%m-%dT%H:%M:%SZ)" >"$scratch/ends.yaml"
 bh policy apply "$scratch/ends.yaml" >/dev/null || fail "apply"
 eventually 10 reach 5432 || fail "5432 is refused before its time"
 talk tcp4-5432 web tcp 10.97.0.2 5432
