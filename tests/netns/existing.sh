@@ -342,10 +342,10 @@ goes_on tcp4-80
 hang_up
 
 step "what is said wrongly is refused, and nothing changes"
-before=$(bh status --format json | jq .enforcement.number)
+number=$(bh status --format json | jq .enforcement.number)
 bh policy apply "$scratch/wide.yaml" --existing drain=8d 2>"$scratch/said" && fail "8 days are too long"
 grep -q 'drain=5m is expected' "$scratch/said" || fail "that is not said: $(cat "$scratch/said")"
 bh policy apply "$scratch/wide.yaml" --existing later 2>"$scratch/said" && fail "there is no such word"
 bh policy diff "$scratch/wide.yaml" --since soon 2>"$scratch/said" && fail "that is no time"
-[ "$(bh status --format json | jq .enforcement.number)" = "$before" ] || fail "something changed"
+[ "$(bh status --format json | jq .enforcement.number)" = "$number" ] || fail "something changed"
 no_leak
