@@ -101,6 +101,10 @@ static void a_name_counts_from_when_it_was_told(void **state)
 	told(a, "web", "pay.example", "203.0.113.1", 7);
 	assert_null(bh_answers_name(a, "web", &addr, 3 * BH_SECOND - 1));
 	assert_string_equal(bh_answers_name(a, "web", &addr, 3 * BH_SECOND), "pay.example");
+	assert_string_equal(bh_answers_other_name(a, "web", &addr, 0), "pay.example");
+	assert_string_equal(bh_answers_other_name(a, "web", &addr, 1), "cdn.example");
+	assert_null(bh_answers_other_name(a, "web", &addr, 2));
+	assert_null(bh_answers_other_name(a, "db", &addr, 0));
 	bh_answers_restore(a, &before);
 	assert_string_equal(bh_answers_name(a, "web", &addr, 0), "old.example");
 	bh_answers_free(a);
