@@ -40,6 +40,8 @@ static inline bool bh_rank_denies(uint8_t rank)
 
 #define BH_ANY_PROTOCOL 255 /* reserved by IANA: no packet has it */
 
+#define BH_CHAIN_HASH 17 /* 16 hexadecimal digits of the workload's name, hashed */
+
 /* One permission of a workload's side, or refusal. proto is IPPROTO_… or BH_ANY_PROTOCOL; ports
  * apply to TCP, UDP and SCTP; for ICMP and ICMPv6 both ports hold the type; else they are 0. */
 struct bh_permit {
@@ -49,9 +51,23 @@ struct bh_permit {
 	uint16_t port_first; /* host order; first == last: one port */
 	uint16_t port_last;
 	struct bh_prefix peer; /* PEER: full length; PREFIX: any; else zero */
+	uint32_t rule;	       /* of the policy, that says so; the same may be there by several */
 };
 
-#define BH_CHAIN_HASH 17 /* 16 hexadecimal digits of the workload's name, hashed */
+/* What the kernel counted of one element of a workload's sets: new connections (by their packets)
+ * that it let through, or refused. */
+struct bh_use {
+	uint64_t packets;
+	char hash[BH_CHAIN_HASH]; /* the chain's, and its side */
+	uint8_t side;		  /* enum bh_side */
+	uint8_t rank;		  /* enum bh_rank */
+	uint8_t kind;		  /* enum bh_permit_kind; PREFIX for all that go by address alone */
+	uint8_t proto;		  /* or BH_ANY_PROTOCOL */
+	struct bh_addr first; /* PREFIX, OUTSIDE: from this address to that; else of no family */
+	struct bh_addr last;
+	uint16_t port_first; /* as a permit's */
+	uint16_t port_last;
+};
 
 /* One workload, in one direction. */
 struct bh_chain {

@@ -232,7 +232,7 @@ struct grant {
 	const struct bh_compile_endpoint *dst;
 };
 
-static void add_permit(const struct grant *g, enum bh_permit_kind kind,
+static void add_permit(const struct compiler *c, const struct grant *g, enum bh_permit_kind kind,
 		       const struct bh_prefix *peer)
 {
 	for (size_t i = 0; i < g->rule->port_count; i++) {
@@ -250,6 +250,7 @@ static void add_permit(const struct grant *g, enum bh_permit_kind kind,
 		permit->proto = port->proto;
 		permit->port_first = port->name != NULL ? named : port->first;
 		permit->port_last = port->name != NULL ? named : port->last;
+		permit->rule = (uint32_t)(g->rule - c->policy->rules);
 		if (peer != NULL)
 			permit->peer = *peer;
 	}
@@ -307,7 +308,7 @@ static void add_prefix(const struct compiler *c, const struct grant *g,
 	bool outside = whole && !containers && !bh_addr_is_multicast(start);
 
 	if (out == NOTHING && (whole || !has_any(containers ? &c->strangers : &c->held, prefix))) {
-		add_permit(g, outside ? BH_PERMIT_OUTSIDE : BH_PERMIT_PREFIX, prefix);
+		add_permit(c, g, outside ? BH_PERMIT_OUTSIDE : BH_PERMIT_PREFIX, prefix);
 		return;
 	}
 	if (out == ALL || prefix->length == bh_addr_size(prefix->addr.family) * 8)
@@ -329,7 +330,8 @@ static void add_prefixes(const struct compiler *c, const struct grant *g, const 
 }
 
 /* At egress each member says what named ports are to it. */
-static void add_members(const struct group *group, const struct grant *grant)
+static void add_members(const struct compiler *c, const struct group *group,
+			const struct grant *grant)
 {
 	struct grant g = *grant;
 
@@ -341,7 +343,7 @@ static void add_members(const struct group *group, const struct grant *grant)
 		for (uint8_t j = 0; j < fact->addr_count; j++) {
 			struct bh_prefix peer = bh_prefix_of(&fact->addrs[j], 128);
 
-			add_permit(&g, BH_PERMIT_PEER, &peer);
+			add_permit(c, &g, BH_PERMIT_PEER, &peer);
 		}
 	}
 }
@@ -393,7 +395,7 @@ static void add_named(const struct compiler *c, const struct grant *g, const cha
 
 		if (bh_dns_pattern_matches(pattern, in->names[i].name)) {
 			if (!has_any(&c->held, &peer))
-				add_permit(g, BH_PERMIT_PEER, &peer);
+				add_permit(c, g, BH_PERMIT_PEER, &peer);
 		} else if (exact) {
 			break;
 		}
@@ -422,7 +424,7 @@ static void add_held(const struct compiler *c, const struct grant *grant,
 
 			g.dst = e;
 			if (bh_policy_prefix_holds(peer, &e->fact->addrs[j]))
-				add_permit(&g, BH_PERMIT_PEER, &held);
+				add_permit(c, &g, BH_PERMIT_PEER, &held);
 		}
 	}
 }
@@ -439,15 +441,15 @@ static void add_peer(const struct compiler *c, const struct grant *g,
 		const struct list *groups = &c->groups_of[peer->workload];
 
 		for (size_t i = 0; i < groups->count; i++)
-			add_members(&c->groups[groups->items[i]], g);
+			add_members(c, &c->groups[groups->items[i]], g);
 		add_places(g);
 		break;
 	}
 	case BH_POLICY_HOST:
-		add_permit(g, BH_PERMIT_HOST, NULL);
+		add_permit(c, g, BH_PERMIT_HOST, NULL);
 		break;
 	case BH_POLICY_WORLD:
-		add_permit(g, BH_PERMIT_WORLD, NULL);
+		add_permit(c, g, BH_PERMIT_WORLD, NULL);
 		break;
 	case BH_POLICY_PREFIX:
 		add_prefix(c, g, &peer->prefix, peer);
@@ -514,7 +516,9 @@ static int compare_permits(const void *a, const void *b)
 		order = x->proto - y->proto;
 	if (order == 0)
 		order = x->port_first - y->port_first;
-	return order != 0 ? order : x->port_last - y->port_last;
+	if (order == 0)
+		order = x->port_last - y->port_last;
+	return order != 0 ? order : (x->rule > y->rule) - (x->rule < y->rule);
 }
 
 static void sort_permits(struct bh_chain *chain)

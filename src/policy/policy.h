@@ -168,6 +168,11 @@ char *bh_policy_print_json(const struct bh_policy *policy);
  * hexadecimal digits. */
 void bh_policy_revision(const struct bh_policy *policy, char out[65]);
 
+/* The name of one rule: a hash of what it says – labels, addresses, ports, rank, ends –, whatever
+ * its workloads and groups are called, until when it holds, and what came from where; 32
+ * hexadecimal digits. */
+void bh_policy_rule_id(const struct bh_policy *policy, size_t rule, char out[33]);
+
 /* One line a rule: "web, cron → api  8080/tcp", "platform deny web → db  any  at ingress  until
  * 2026-12-31"; out holds what fits. */
 void bh_policy_rule_text(const struct bh_policy *policy, size_t rule, char *out, size_t size);

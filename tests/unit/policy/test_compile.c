@@ -124,6 +124,17 @@ static const char *permit_text(const struct bh_permit *p, char out[120])
 	return out;
 }
 
+/* Several rules may say the same. */
+static bool is_repeated(const struct bh_chain *c, size_t permit)
+{
+	char text[120], before[120];
+
+	return permit > 0 &&
+	       strcmp(permit_text(&c->permits[permit], text),
+		      permit_text(&c->permits[permit - 1], before)) == 0 &&
+	       c->permits[permit].rank == c->permits[permit - 1].rank;
+}
+
 /* The whole ruleset as text, so that a test can say what it expects. */
 static char *ruleset_text(const struct bh_ruleset *r)
 {
@@ -136,7 +147,8 @@ static char *ruleset_text(const struct bh_ruleset *r)
 		bh_buffer_printf(&out, "chain %s %s %s %s\n", c->workload, bh_side_name(c->side),
 				 bh_mode_name(c->mode), c->deny == BH_DROP ? "drop" : "reject");
 		for (size_t j = 0; j < c->permit_count; j++)
-			bh_buffer_printf(&out, "  %s\n", permit_text(&c->permits[j], text));
+			if (!is_repeated(c, j))
+				bh_buffer_printf(&out, "  %s\n", permit_text(&c->permits[j], text));
 	}
 	for (size_t i = 0; i < r->binding_count; i++)
 		bh_buffer_printf(&out, "bind %s %s %u %u\n", r->bindings[i].l3_ifname,
