@@ -68,6 +68,22 @@ void bh_permits_add_sets(struct bh_nft_table *table, const struct bh_chain *chai
 /* Whether any of the workload's sets refuses, of either side. */
 bool bh_permits_deny(const struct bh_permits_sets *sets, bool host);
 
+/* What a set's elements stand for. */
+struct bh_permits_place {
+	struct bh_use use; /* what all of them have in common */
+	uint8_t what;	   /* permits.c: what the key says behind the address */
+	uint8_t family;	   /* of the address in the key; BH_NO_FAMILY: there is none */
+};
+
+/* From the set's name. False: it holds nobody's permissions. */
+bool bh_permits_recognise(const char *set, struct bh_permits_place *place);
+/* Bytes of the set's keys. */
+size_t bh_permits_key_length(const struct bh_permits_place *place);
+/* What an element stands for. key: the set's key_length bytes; end: as many, of the range's end;
+ * may be the key. */
+void bh_permits_read(const struct bh_permits_place *place, const uint8_t *key, const uint8_t *end,
+		     struct bh_use *use);
+
 /* In which orientation sets are looked up, and the chains that decide about what they refuse. */
 struct bh_permits_way {
 	bool backwards;	    /* as if who receives the segment had opened the connection */

@@ -184,6 +184,50 @@ int bh_nft_verify(struct bh_nft *nft, struct bh_error *err)
 	return result;
 }
 
+/* --- counters --------------------------------------------------------------------------------- */
+
+struct reading {
+	const struct bh_nft_set *set;
+	struct bh_uses *uses;
+};
+
+static int read_elements(const struct nlmsghdr *message, void *user)
+{
+	const struct reading *reading = user;
+
+	bh_uses_read(message, reading->set, reading->uses);
+	return 0;
+}
+
+static int read_set(struct bh_nft *nft, const struct bh_nft_set *set, struct bh_uses *uses)
+{
+	struct reading reading = { set, uses };
+	size_t before = uses->count;
+	int result = -EINTR;
+
+	for (int tries = 0; result == -EINTR && tries < TRIES; tries++) {
+		uses->count = before;
+		result = bh_nft_ask_elements(nft->netlink, nft->applied->tables[0].family,
+					     set->name, read_elements, &reading);
+	}
+	return result;
+}
+
+int bh_nft_uses(struct bh_nft *nft, struct bh_uses *uses, struct bh_error *err)
+{
+	const struct bh_nft_table *table = nft->applied != NULL ? &nft->applied->tables[0] : NULL;
+
+	for (size_t i = 0; table != NULL && i < table->set_count; i++) {
+		const struct bh_nft_set *set = table->sets[i];
+		int result = bh_uses_can_read(set) ? read_set(nft, set, uses) : 0;
+
+		if (result != 0)
+			return bh_error_set(err, result, "reading the counters of %s: %s",
+					    set->name, strerror(-result));
+	}
+	return 0;
+}
+
 bool bh_nft_present(void)
 {
 	struct bh_netlink *nl = bh_netlink_open(NULL);

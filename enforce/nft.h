@@ -11,6 +11,7 @@
 
 #include "bulkhead/error.h"
 #include "bulkhead/ruleset.h"
+#include "uses.h"
 
 struct bh_nft;
 
@@ -41,6 +42,10 @@ int bh_nft_apply(struct bh_nft *nft, const struct bh_ruleset *want, struct bh_nf
 /* Reads the tables and compares them with what was last applied: 0 equal, 1 different (*err says
  * where, and the next apply puts it right), negative errno. */
 int bh_nft_verify(struct bh_nft *nft, struct bh_error *err);
+
+/* Reads the counters of the elements that were last applied, and adds those that are not 0: what
+ * was allowed, or refused, since the element was made. 0, or negative errno and *err. */
+int bh_nft_uses(struct bh_nft *nft, struct bh_uses *uses, struct bh_error *err);
 
 /* Whether our tables are in the kernel, whoever made them. */
 bool bh_nft_present(void);

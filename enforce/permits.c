@@ -445,3 +445,90 @@ bool bh_permits_deny(const struct bh_permits_sets *sets, bool host)
 			return true;
 	return false;
 }
+
+/* --- elements, read again --------------------------------------------------------------------- */
+
+static uint8_t kind_of(const struct shape *shape)
+{
+	static const uint8_t kinds[] = { [TO_PEERS] = BH_PERMIT_PREFIX,
+					 [TO_NETWORKS] = BH_PERMIT_PREFIX,
+					 [TO_OUTSIDE] = BH_PERMIT_OUTSIDE,
+					 [TO_HOST] = BH_PERMIT_HOST,
+					 [TO_WORLD] = BH_PERMIT_WORLD };
+
+	return kinds[shape->whom];
+}
+
+/* "_pd_4_net": a rank's suffix and a shape's. */
+static const struct shape *find_shape(const char *suffix, uint8_t *rank)
+{
+	for (*rank = 0; *rank < BH_RANKS; (*rank)++) {
+		size_t length = strlen(rank_suffixes[*rank]);
+
+		for (size_t i = 0; i < SHAPES; i++)
+			if (strncmp(suffix, rank_suffixes[*rank], length) == 0 &&
+			    strcmp(suffix + length, shapes[i].suffix) == 0)
+				return &shapes[i];
+	}
+	return NULL;
+}
+
+bool bh_permits_recognise(const char *set, struct bh_permits_place *place)
+{
+	const char *hash = strchr(set, '_');
+	const struct shape *shape;
+	char name[BH_NFT_NAME];
+	uint8_t rank;
+
+	if (hash == NULL || strlen(hash) < BH_CHAIN_HASH)
+		return false;
+	shape = find_shape(hash + BH_CHAIN_HASH, &rank);
+	if (shape == NULL)
+		return false;
+	struct bh_chain chain = { .side = set[0] == 'e' ? BH_EGRESS : BH_INGRESS };
+	memcpy(chain.hash, hash + 1, BH_CHAIN_HASH - 1);
+	name_set(name, shape, rank, chain.side, &chain);
+	*place = (struct bh_permits_place) {
+		.use = { .side = chain.side, .rank = rank, .kind = kind_of(shape) },
+		.what = shape->what,
+		.family = has_address(shape) ? shape->family : (uint8_t)BH_NO_FAMILY
+	};
+	memcpy(place->use.hash, chain.hash, BH_CHAIN_HASH);
+	if (shape->what == BY_ICMP_TYPE)
+		place->use.proto = shape->family == BH_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+	return strcmp(name, set) == 0;
+}
+
+size_t bh_permits_key_length(const struct bh_permits_place *place)
+{
+	/* A part is filled up to four bytes where it is not the only one. */
+	if (place->family == BH_NO_FAMILY && place->what != BY_PORT)
+		return 1;
+	return bh_addr_size(place->family) + (place->what == BY_PORT ? 8 : 4);
+}
+
+static uint16_t read_port(const uint8_t *rest, uint8_t what)
+{
+	return what == BY_ICMP_TYPE ? rest[0] : (uint16_t)(rest[4] << 8 | rest[5]);
+}
+
+void bh_permits_read(const struct bh_permits_place *place, const uint8_t *key, const uint8_t *end,
+		     struct bh_use *use)
+{
+	size_t length = bh_addr_size(place->family);
+
+	*use = place->use;
+	use->first.family = use->last.family = place->family;
+	memcpy(use->first.bytes, key, length);
+	memcpy(use->last.bytes, end, length);
+	key += length;
+	end += length;
+	/* A range of protocols is that of all; one of them that any protocol's element counted is
+	 * that one. */
+	if (place->what != BY_ICMP_TYPE)
+		use->proto = key[0] == end[0] ? key[0] : BH_ANY_PROTOCOL;
+	if (place->what == BY_PORT || place->what == BY_ICMP_TYPE) {
+		use->port_first = read_port(key, place->what);
+		use->port_last = read_port(end, place->what);
+	}
+}

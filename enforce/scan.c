@@ -179,8 +179,7 @@ static int take_set(const struct nlmsghdr *nlh, void *user)
 	return result;
 }
 
-/* The value inside NFTA_SET_ELEM_KEY or _KEY_END, where it has the set's length. */
-static const uint8_t *element_value(const struct nlattr *nest, const struct bh_nft_set *set)
+const uint8_t *bh_nft_scan_value(const struct nlattr *nest, const struct bh_nft_set *set)
 {
 	const struct nlattr *attr;
 
@@ -226,10 +225,10 @@ static int take_element(const struct nlattr *element, struct bh_nft_set *set)
 	{
 		switch (mnl_attr_get_type(attr)) {
 		case NFTA_SET_ELEM_KEY:
-			key = element_value(attr, set);
+			key = bh_nft_scan_value(attr, set);
 			break;
 		case NFTA_SET_ELEM_KEY_END:
-			end = element_value(attr, set);
+			end = bh_nft_scan_value(attr, set);
 			break;
 		case NFTA_SET_ELEM_DATA:
 			target = element_target(attr);
@@ -262,18 +261,23 @@ static int take_elements(const struct nlmsghdr *nlh, void *user)
 	return bh_nft_scan_elements(nlh, ((struct scan *)user)->set);
 }
 
-static int scan_elements(struct scan *scan)
+int bh_nft_ask_elements(struct bh_netlink *nl, uint8_t family, const char *set,
+			int (*take)(const struct nlmsghdr *nlh, void *user), void *user)
 {
 	char buffer[512] __attribute__((aligned(8)));
+	struct nlmsghdr *nlh = bh_netlink_request(buffer, NFT_MSG_GETSETELEM, family, NLM_F_DUMP);
 
+	mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_TABLE, BH_NFT_TABLE);
+	mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_SET, set);
+	return bh_netlink_ask(nl, nlh, take, user);
+}
+
+static int scan_elements(struct scan *scan)
+{
 	for (size_t i = 0; i < scan->table->set_count; i++) {
-		struct nlmsghdr *nlh = bh_netlink_request(buffer, NFT_MSG_GETSETELEM,
-							  scan->table->family, NLM_F_DUMP);
-
 		scan->set = scan->table->sets[i];
-		mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_TABLE, BH_NFT_TABLE);
-		mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_SET, scan->set->name);
-		int result = bh_netlink_ask(scan->nl, nlh, take_elements, scan);
+		int result = bh_nft_ask_elements(scan->nl, scan->table->family, scan->set->name,
+						 take_elements, scan);
 		if (result != 0)
 			return result;
 		bh_nft_set_sort(scan->set);

@@ -7,6 +7,8 @@
 #include "model.h"
 #include "netlink.h"
 
+struct nlattr;
+
 /* The caller frees *state. *generation: the ruleset's, as it was before and after. 0 or negative
  * errno. */
 int bh_nft_scan(struct bh_netlink *nl, struct bh_nft_state **state, uint32_t *generation,
@@ -18,5 +20,14 @@ int bh_nft_scan_tables(struct bh_netlink *nl, struct bh_nft_state *state);
 /* The elements of one message (NFT_MSG_NEWSETELEM) into the set; -EINVAL where they do not fit its
  * layout. */
 int bh_nft_scan_elements(const struct nlmsghdr *message, struct bh_nft_set *set);
+
+/* The value inside NFTA_SET_ELEM_KEY or _KEY_END; NULL where it has another length than the set's.
+ */
+const uint8_t *bh_nft_scan_value(const struct nlattr *nest, const struct bh_nft_set *set);
+
+/* Asks for a set's elements; take() gets each message with some of them. 0 or negative errno;
+ * -EINTR: it changed meanwhile. */
+int bh_nft_ask_elements(struct bh_netlink *nl, uint8_t family, const char *set,
+			int (*take)(const struct nlmsghdr *nlh, void *user), void *user);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Set elements as a netlink message brings them, into a map and into a set of intervals. */
+/* Set elements as a netlink message brings them, into a map and into a set of intervals;
+ * and what their counters say. */
 #include <libmnl/libmnl.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 
 #include "model.h"
 #include "scan.h"
+#include "uses.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -26,6 +28,25 @@ static void scan(const struct nlmsghdr *nlh, struct bh_nft_table *table, const c
 			abort();
 }
 
+/* Counters, of a set that is as long as its name says. */
+static void count(const struct nlmsghdr *nlh, struct bh_nft_table *table, const char *name,
+		  size_t key_length)
+{
+	struct bh_nft_set *set = bh_nft_table_add_set(table, name);
+	struct bh_uses uses = { 0 };
+
+	set->key_length = key_length;
+	set->counter = true;
+	bh_nft_set_layout(set);
+	if (!bh_uses_can_read(set))
+		abort();
+	bh_uses_read(nlh, set, &uses);
+	for (size_t i = 0; i < uses.count; i++)
+		if (uses.items[i].packets == 0)
+			abort();
+	free(uses.items);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	size_t length = NLMSG_HDRLEN + sizeof(struct nfgenmsg) + size;
@@ -40,6 +61,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memcpy((char *)nlh + NLMSG_HDRLEN + sizeof(struct nfgenmsg), data, size);
 	scan(nlh, &state->tables[0], "map", true);
 	scan(nlh, &state->tables[0], "intervals", false);
+	count(nlh, &state->tables[0], "e_0123456789abcdef_4", 12);
+	count(nlh, &state->tables[0], "i_0123456789abcdef_pd_6_net_any", 20);
 	bh_nft_state_free(state);
 	free(nlh);
 	return 0;

@@ -18,6 +18,7 @@
 #include "nft.h"
 #include "ruleset.h"
 #include "ruleset_file.h"
+#include "timefmt.h"
 
 static const struct bh_nft_config *config(bool owner)
 {
@@ -47,6 +48,25 @@ static void apply(struct bh_nft *nft, const char *path)
 	bh_ruleset_free(rules);
 }
 
+/* What was counted, by one reading, and how long that took. */
+static void tell_uses(struct bh_nft *nft)
+{
+	struct bh_uses uses = { 0 };
+	struct bh_error err = { 0 };
+	int64_t begun = bh_time_monotonic();
+	int result = bh_nft_uses(nft, &uses, &err);
+	int64_t took = bh_time_monotonic() - begun;
+	uint64_t packets = 0;
+	char text[256];
+
+	for (size_t i = 0; i < uses.count; i++)
+		packets += uses.items[i].packets;
+	snprintf(text, sizeof(text), "elements=%zu packets=%llu us=%lld", uses.count,
+		 (unsigned long long)packets, (long long)took);
+	answer(result, result == 0 ? text : err.text);
+	free(uses.items);
+}
+
 /* Tables are kept, changed and checked from here on. */
 static int serve(bool owner)
 {
@@ -62,6 +82,8 @@ static int serve(bool owner)
 		line[strcspn(line, "\n")] = '\0';
 		if (strncmp(line, "apply ", 6) == 0) {
 			apply(nft, line + 6);
+		} else if (strcmp(line, "uses") == 0) {
+			tell_uses(nft);
 		} else if (strcmp(line, "verify") == 0) {
 			err = (struct bh_error) { 0 };
 			int result = bh_nft_verify(nft, &err);

@@ -1108,6 +1108,25 @@ def test_a_containers_start_changes_elements_only(w):
         del listener, other
 
 
+def test_counters_tell_what_was_used(w):
+    ranges = ["net tcp 6000-6009 10.0.0.0/8", "world udp 53", "net any 0 fd00::/8"]
+    with Test(w, shop(w, egress=everywhere(w.b, "tcp 5000") + ranges)) as t:
+        listener = w.b.listen(5000)
+        expect("at first", t.enforcer.uses(), {"elements": 0, "packets": 0})
+        for _ in range(3):
+            assert w.a.reaches(w.b.ip, 5000)
+        # Three connections, each let out and let in.
+        expect("IPv4", t.enforcer.uses(), {"elements": 2, "packets": 6})
+        assert w.a.reaches(w.b.ip6, 5000)
+        expect("IPv6", t.enforcer.uses(), {"elements": 4, "packets": 8})
+        expect("refused", w.a.connect(w.b.ip6, 5001), "refused")
+        # It was let out, by the network.
+        expect("a network", t.enforcer.uses()["elements"], 5)
+        t.enforcer.apply(shop(w))
+        expect("what stays has counted on", t.enforcer.uses(), {"elements": 4, "packets": 8})
+        del listener
+
+
 def test_steps_into_and_out_of_stage_1(w):
     with Test(w, shop(w, mode="audit")) as t:
         listener = w.b.listen(5001)

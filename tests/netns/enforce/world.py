@@ -192,6 +192,11 @@ class Enforcer:
     def verify(self):
         return self.ask("verify")
 
+    def uses(self):
+        code, text = self.ask("uses")
+        assert code == 0, f"uses: {code} {text}"
+        return {key: int(value) for key, value in re.findall(r"(elements|packets)=(\d+)", text)}
+
     def kill(self):
         self.process.kill()
         self.process.wait()
