@@ -111,6 +111,7 @@ int bh_apply_run(const struct bh_call *call);
 int bh_confirm_run(const struct bh_call *call);
 int bh_rollback_run(const struct bh_call *call);
 int bh_history_run(const struct bh_call *call);
+int bh_unused_run(const struct bh_call *call); /* unused.c */
 int bh_mode_run(const struct bh_call *call);
 int bh_explain_run(const struct bh_call *call);
 

@@ -145,7 +145,9 @@ const struct bh_command bh_commands[] = {
 	  .arguments = "[NUMBER]",
 	  .most = 1,
 	  .run = bh_show_run,
-	  .help = "the active policy, its rules numbered, or the one of that number",
+	  .help = "the active policy, its rules numbered and when each was last used, or the one "
+		  "of "
+		  "that number",
 	  .example = "bulkhead policy show --nft",
 	  .options = { { "nft", NULL, "the rules in force, in nft's language" } } },
 	{ .name = "policy diff",
@@ -219,6 +221,19 @@ const struct bh_command bh_commands[] = {
 	  .run = bh_history_run,
 	  .help = "every revision, who applied it, and why",
 	  .example = "bulkhead policy history" },
+	{ .name = "policy unused",
+	  .arguments = "",
+	  .run = bh_unused_run,
+	  .help = "rules that nobody used, and those of which nobody can say; status 1 where any "
+		  "was "
+		  "not",
+	  .details = "Used: a connection that was seen, or that the kernel counted, was decided by "
+		     "the rule. Those\nof which no source was there are told apart, and do not "
+		     "count.",
+	  .example = "bulkhead policy unused --since 30d",
+	  .options = { { "since", "TIME",
+			 "a day, RFC 3339, or how long ago; else since it is "
+			 "watched" } } },
 	{ .name = "mode",
 	  .arguments = "WORKLOAD|all learn|audit|stage1|enforce",
 	  .least = 2,

@@ -12,6 +12,7 @@
 #include "policy.h"
 #include "table.h"
 #include "timefmt.h"
+#include "unused.h"
 
 /* --- documents -------------------------------------------------------------------------------- */
 
@@ -80,27 +81,57 @@ static size_t without_spaces(const char *line, size_t length)
 	return length;
 }
 
-/* "# rule 12" at the end of a line, or "# over  # rule 12", with the space before it: where it
- * begins; else the end. */
+/* Where "# rule " with a number begins, that nothing or ", " and more follows, on a line that ends
+ * there; else the end. */
+static size_t find_number(const char *line, size_t length)
+{
+	static const char word[] = "# rule ";
+
+	for (size_t at = length; at-- > 0;) {
+		if (length - at < sizeof(word) || memcmp(line + at, word, sizeof(word) - 1) != 0)
+			continue;
+		size_t end = at + sizeof(word) - 1, digits = end;
+
+		while (end < length && line[end] >= '0' && line[end] <= '9')
+			end++;
+		if (end > digits && (end == length || line[end] == ','))
+			return at;
+	}
+	return length;
+}
+
+/* "# rule 12, not used since …" at the end of a line, or "# over  # rule 12", with the space before
+ * it: where it begins; else the end. */
 static size_t without_number(const char *line, size_t length)
 {
-	static const char word[] = "# rule ", over[] = "# over";
-	size_t at = length;
+	static const char over[] = "# over";
+	size_t at = find_number(line, length);
 
-	while (at > 0 && line[at - 1] >= '0' && line[at - 1] <= '9')
-		at--;
-	if (at == length || at < sizeof(word) - 1 ||
-	    memcmp(line + at - (sizeof(word) - 1), word, sizeof(word) - 1) != 0)
+	if (at == length)
 		return length;
-	at = without_spaces(line, at - (sizeof(word) - 1));
+	at = without_spaces(line, at);
 	if (at >= sizeof(over) - 1 &&
 	    memcmp(line + at - (sizeof(over) - 1), over, sizeof(over) - 1) == 0)
 		at = without_spaces(line, at - (sizeof(over) - 1));
 	return at;
 }
 
-/* The text with the number of each rule behind the line that it begins in. */
-static char *numbered(const char *text, const struct bh_policy *policy)
+static void put_number(struct bh_buffer *out, const struct bh_policy *policy, size_t rule,
+		       const cJSON *uses)
+{
+	char use[BH_USE_TEXT];
+
+	bh_buffer_printf(out, "%s  # rule %zu", policy->rules[rule].over ? "  # over" : "",
+			 rule + 1);
+	if (uses != NULL)
+		bh_buffer_printf(
+			out, ", %s",
+			bh_use_text(cJSON_GetArrayItem(bh_get(uses, "rules"), (int)rule), use));
+}
+
+/* The text with the number of each rule behind the line that it begins in, and when it was used.
+ * uses: the daemon's answer, or NULL. */
+static char *numbered(const char *text, const struct bh_policy *policy, const cJSON *uses)
 {
 	struct bh_buffer out = { 0 };
 	size_t rule = 0;
@@ -113,8 +144,7 @@ static char *numbered(const char *text, const struct bh_policy *policy)
 			rule++;
 		bh_buffer_append(&out, text, kept);
 		if (rule < policy->rule_count && policy->rules[rule].line == number)
-			bh_buffer_printf(&out, "%s  # rule %zu",
-					 policy->rules[rule].over ? "  # over" : "", rule + 1);
+			put_number(&out, policy, rule, uses);
 		text += length;
 		if (*text == '\n') {
 			bh_buffer_puts(&out, "\n");
@@ -148,10 +178,12 @@ static int print_numbered(const struct bh_call *call, char *text)
 					   : bh_policy_parse(text, strlen(text), "policy", &err);
 	if (policy != NULL)
 		bh_policy_set_time(policy, bh_time_now());
-	char *better = policy != NULL ? numbered(text, policy) : NULL;
+	cJSON *uses = policy != NULL ? bh_uses_ask(call, policy) : NULL;
+	char *better = policy != NULL ? numbered(text, policy, uses) : NULL;
 	int result =
 		print_policy(call, better != NULL && says_the_same(policy, better) ? better : text);
 
+	cJSON_Delete(uses);
 	free(better);
 	bh_policy_free(policy);
 	return result;

@@ -64,8 +64,10 @@ struct bh_live_flow {
 	bool opposed;	  /* as it began and did not arrive, our rules denied it … */
 	bool unopposed;	  /* … or did not; neither: nobody can say */
 	bool leaked;	  /* it arrived all the same */
-	int64_t missing;  /* µs: of its last packet, as long as none has arrived */
-	int64_t before;	  /* of the flow before it on this tuple, either way; 0: none known */
+	int used_rule; /* of the active policy: that decides about it (core_uses.c); −1: none … */
+	uint32_t use_epoch; /* … as was found then; 0: nobody asked yet */
+	int64_t missing;    /* µs: of its last packet, as long as none has arrived */
+	int64_t before;	    /* of the flow before it on this tuple, either way; 0: none known */
 	bool spoofed;
 	bool link_control; /* neighbour discovery and the like: no traffic of the application */
 	uint64_t sequence; /* of its last report, for streams */
@@ -115,6 +117,7 @@ enum bh_enforcement {
 
 struct bh_compile_name;
 struct bh_core_existing;
+struct bh_rule_uses;
 struct bh_waiting_answers;
 
 #define BH_LEAVING 16
@@ -212,6 +215,7 @@ struct bh_core {
 	int64_t revision_number;
 	struct bh_core_trial trial;
 	struct bh_core_existing *existing; /* open connections that rules begin to refuse */
+	struct bh_rule_uses *uses;	   /* of the active policy's rules (core_uses.h) */
 	struct bh_map *modes;		   /* workload → uint8_t *; learn where absent */
 	struct bh_map *kept; /* workload → what its last instances were like (core_kept.c) */
 	uint8_t enforcement; /* enum bh_enforcement */

@@ -64,7 +64,7 @@ bool bh_core_existing_query(const struct bh_core *core, const struct bh_api_requ
 			    struct bh_existing *existing, bool *given, struct bh_api_reply *reply);
 bh_core_handler bh_core_handle_proposal, bh_core_handle_active, bh_core_handle_nft,
 	bh_core_handle_history, bh_core_handle_apply, bh_core_handle_rollback,
-	bh_core_handle_confirm, bh_core_handle_mode, bh_core_handle_explain;
+	bh_core_handle_confirm, bh_core_handle_mode, bh_core_handle_explain, bh_core_handle_uses;
 /* "allow", "deny", "uncertain" */
 const char *bh_core_verdict_name(uint8_t verdict);
 

@@ -9,6 +9,7 @@
 #include "core_existing.h"
 #include "core_promotion.h"
 #include "core_trial.h"
+#include "core_uses.h"
 #include "nft.h"
 #include "protocol.h"
 #include "query.h"
@@ -130,6 +131,30 @@ static void reply_applied(const struct bh_core *core, size_t changes, cJSON *exi
 	cJSON_AddItemToObject(reply->json, "trial", bh_core_trial_json(core));
 	cJSON_AddItemToObject(reply->json, "existing",
 			      existing != NULL ? existing : cJSON_CreateNull());
+}
+
+static bool has_policy(const struct bh_core *core, struct bh_api_reply *reply)
+{
+	if (core->policy == NULL)
+		bh_api_fail(
+			reply, 404, "policy",
+			"bulkhead policy propose > policy.yaml; bulkhead policy apply policy.yaml",
+			"no policy is active yet: everything passes");
+	return core->policy != NULL;
+}
+
+void bh_core_handle_uses(void *user, const struct bh_api_request *request,
+			 struct bh_api_reply *reply)
+{
+	const char *since = bh_api_query(request, "since");
+	int64_t time = 0;
+
+	if (since != NULL && (!bh_time_parse(since, &time) || time <= 0))
+		bh_api_fail(reply, 400, "since",
+			    "RFC 3339 (2026-11-24T12:30:00Z), a day, or seconds since the epoch",
+			    "%.60s is no time", since);
+	else if (has_policy(user, reply))
+		reply->json = bh_core_uses_json(user, time);
 }
 
 static const char *why_of(const struct bh_api_request *request)
@@ -426,16 +451,6 @@ static void answer_json(const struct bh_core *core, const struct bh_answer *answ
 	bh_core_add_text(json, "workload", answer->workload);
 	bh_core_add_text(json, "rule", rule);
 	cJSON_AddStringToObject(json, "reason", answer->reason);
-}
-
-static bool has_policy(const struct bh_core *core, struct bh_api_reply *reply)
-{
-	if (core->policy == NULL)
-		bh_api_fail(
-			reply, 404, "policy",
-			"bulkhead policy propose > policy.yaml; bulkhead policy apply policy.yaml",
-			"no policy is active yet: everything passes");
-	return core->policy != NULL;
 }
 
 static void explain_access(const struct bh_core *core, const struct bh_api_request *request,

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core.h"
+#include "core_uses.h"
 #include "grow.h"
 #include "log.h"
 #include "timefmt.h"
@@ -120,6 +120,8 @@ static void save_all(struct bh_core *core)
 		saver.result = bh_core_kept_save(core, &saver.err);
 	if (saver.result == 0)
 		saver.result = bh_core_answers_save(core, &saver.err);
+	if (saver.result == 0)
+		saver.result = bh_core_uses_save(core, &saver.err);
 	if (saver.result == 0 && core->store_dirty)
 		saver.result =
 			bh_store_trim_events(core->store, core->config.keep_events, &saver.err);
@@ -138,6 +140,7 @@ static void save_anew(struct bh_core *core)
 	bh_model_mark_dirty(core->model);
 	bh_core_kept_mark_unsaved(core);
 	bh_answers_mark_dirty(core->answers);
+	bh_core_uses_mark_unsaved(core);
 	core->store_why[0] = '\0';
 	bh_core_event(core, "loss",
 		      "the store takes what it is given again; the events of the meantime, and "

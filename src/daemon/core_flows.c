@@ -12,7 +12,7 @@
 #include <xxhash.h>
 
 #include "address.h"
-#include "core.h"
+#include "core_uses.h"
 #include "grow.h"
 #include "log.h"
 #include "peer.h"
@@ -415,8 +415,10 @@ static void adopt(struct bh_core *core, struct bh_live_flow *live, const struct 
 
 static void teach(struct bh_core *core, struct bh_live_flow *live)
 {
-	if (bh_core_flow_is_judged(live) && (!live->unnamed || live->flow.final) &&
-	    !bh_core_count_waits(core, live))
+	if (!bh_core_flow_is_judged(live) || (live->unnamed && !live->flow.final))
+		return;
+	bh_core_use_flow(core, live);
+	if (!bh_core_count_waits(core, live))
 		learn(core, live);
 }
 

@@ -16,6 +16,7 @@
 #include "core_existing.h"
 #include "core_promotion.h"
 #include "core_trial.h"
+#include "core_uses.h"
 #include "grow.h"
 #include "log.h"
 #include "privileges.h"
@@ -74,6 +75,7 @@ static void on_tick(uv_timer_t *timer)
 	bh_core_expiry_tick(core, now);
 	bh_core_existing_tick(core);
 	bh_core_learning_tick(core, now, bh_time_monotonic());
+	bh_core_uses_tick(core, now, bh_time_monotonic());
 	if (core->scanned)
 		bh_core_promotion_tick(core, now, bh_time_monotonic());
 	if (core->rules_dirty)
@@ -233,6 +235,12 @@ static void take_report(struct bh_core *core, const struct bh_message *m)
 	case BH_MSG_GIVEN_UP:
 		bh_core_hook_gave_up(core, m->data);
 		break;
+	case BH_MSG_USES:
+		bh_core_uses_take(core, m->data, m->length / sizeof(struct bh_use));
+		break;
+	case BH_MSG_USES_END:
+		bh_core_uses_end(core, *(const int32_t *)m->data);
+		break;
 	case BH_MSG_RULES_RESULT:
 		bh_core_rules_result(core, m->data);
 		break;
@@ -321,6 +329,8 @@ static int open_state(struct bh_core *core, struct bh_error *err)
 	if (result == 0)
 		result = bh_core_rules_load(core, err);
 	if (result == 0)
+		result = bh_core_uses_load(core, err);
+	if (result == 0)
 		result = bh_core_trial_load(core, err);
 	if (result == 0)
 		result = bh_core_existing_load(core, err);
@@ -382,6 +392,7 @@ static void start(struct bh_core *core, const struct bh_config *config)
 	core->neighbourhood = bh_neighbourhood_new();
 	core->modes = bh_map_new(free);
 	core->kept = bh_map_new(bh_core_kept_free);
+	core->uses = bh_rule_uses_new();
 	core->remembered = bh_map_new(free);
 	core->uplinks = bh_map_new(free);
 	core->renamed = bh_map_new(free);

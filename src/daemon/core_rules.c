@@ -16,6 +16,7 @@
 #include "core_posture.h"
 #include "core_promotion.h"
 #include "core_trial.h"
+#include "core_uses.h"
 #include "grow.h"
 #include "log.h"
 #include "peer.h"
@@ -471,6 +472,7 @@ static int apply(struct bh_core *core, const char *text, const char *file, const
 	bh_core_trial_begin(core, trial);
 	bh_core_existing_touch(core);
 	bh_core_promotion_policy(core);
+	bh_core_uses_policy(core);
 	bh_core_event(core, "policy", "revision %lld (%.12s) applied by %s%s: %zu change%s%s%s",
 		      (long long)core->revision_number, core->revision, author,
 		      trial != NULL ? ", on trial" : "", *changes, *changes == 1 ? "" : "s",

@@ -672,6 +672,24 @@ static void tell_foreign(struct kernel *k)
 	tell(&k->core, BH_MSG_FOREIGN, &foreign, sizeof(foreign));
 }
 
+static void tell_uses(struct kernel *k)
+{
+	struct bh_uses uses = { 0 };
+	struct bh_error err = { 0 };
+	size_t room = BH_CHANNEL_ROOM(sizeof(*uses.items));
+	int32_t result = bh_nft_uses(k->nft, &uses, &err);
+
+	if (result != 0)
+		bh_log(BH_LOG_WARNING, "%s", err.text);
+	for (size_t at = 0; at < uses.count; at += room) {
+		size_t some = uses.count - at < room ? uses.count - at : room;
+
+		tell(&k->core, BH_MSG_USES, uses.items + at, some * sizeof(*uses.items));
+	}
+	tell(&k->core, BH_MSG_USES_END, &result, sizeof(result));
+	free(uses.items);
+}
+
 /* A container's start waits for the answer. What rtnetlink has ready is read first: the links that
  * the engine made are in it. */
 static void take_hook(struct kernel *k, const struct bh_msg_hook *hook)
@@ -846,6 +864,8 @@ static void on_child_message(void *user, struct bh_channel *channel, const struc
 		tell_listeners(k, m->data);
 	else if (child == &k->core && m->type == BH_MSG_FOREIGN_GET)
 		tell_foreign(k);
+	else if (child == &k->core && m->type == BH_MSG_USES_GET)
+		tell_uses(k);
 	else if (child == &k->core && m->type == BH_MSG_TRACKED_GET)
 		bh_lookup_answer(k->lookup, channel, m);
 	else if (child == &k->core && m->type == BH_MSG_ENTRIES_GET)

@@ -182,6 +182,15 @@ static bool check_permit(const void *data)
 	       addr_ok(&p->peer.addr) && p->peer.length <= 128;
 }
 
+static bool check_use(const void *data)
+{
+	const struct bh_use *u = data;
+
+	return TEXT_OK(u->hash) && u->side <= BH_INGRESS && u->rank < BH_RANKS &&
+	       u->kind <= BH_PERMIT_PLACE && u->port_first <= u->port_last && addr_ok(&u->first) &&
+	       addr_ok(&u->last) && u->first.family == u->last.family;
+}
+
 static bool check_binding(const void *data)
 {
 	const struct bh_binding *b = data;
@@ -467,6 +476,9 @@ static const struct {
 	[BH_MSG_CUT] = { "cut", ARRAY, sizeof(struct bh_cut), check_cut },
 	[BH_MSG_CUT_END] = { "cut-end", EMPTY, 0, NULL },
 	[BH_MSG_CUT_OF] = { "cut-of", ARRAY, sizeof(struct bh_cut), check_cut },
+	[BH_MSG_USES_GET] = { "uses-get", EMPTY, 0, NULL },
+	[BH_MSG_USES] = { "uses", ARRAY, sizeof(struct bh_use), check_use },
+	[BH_MSG_USES_END] = { "uses-end", ONE, sizeof(int32_t), NULL },
 	[BH_MSG_GIVEN_UP] = { "given-up", ONE, sizeof(struct bh_msg_given_up), check_given_up },
 };
 

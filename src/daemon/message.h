@@ -118,6 +118,10 @@ enum bh_message_type {
 	BH_MSG_CUT,	/* struct bh_cut[], any number of times, and then … */
 	BH_MSG_CUT_END, /* nothing: now */
 	BH_MSG_CUT_OF,	/* struct bh_cut[]: what came of them, in the same order */
+	/* core → kernel, and its answer: what the elements' counters say */
+	BH_MSG_USES_GET, /* nothing */
+	BH_MSG_USES,	 /* struct bh_use[] */
+	BH_MSG_USES_END, /* int32_t: 0, or negative errno, and what came is not all */
 
 	BH_MSG_TYPES,
 };

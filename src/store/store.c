@@ -17,7 +17,7 @@
 #include "grow.h"
 #include "timefmt.h"
 
-#define SCHEMA_VERSION 10
+#define SCHEMA_VERSION 11
 #define BUSY_SECONDS 2
 /* "bkhd" in the file's header: whose it is, whatever its version. */
 #define APPLICATION_ID "0x626b6864"
@@ -133,6 +133,10 @@ static const char *const schema[SCHEMA_VERSION] = {
 	"PRAGMA user_version = 9;",
 	"CREATE TABLE existing (id INTEGER PRIMARY KEY CHECK (id = 0), text TEXT NOT NULL);"
 	"PRAGMA user_version = 10;",
+	"CREATE TABLE uses (rule TEXT PRIMARY KEY, since INTEGER NOT NULL, seen INTEGER NOT NULL,"
+	" watched INTEGER NOT NULL, used INTEGER NOT NULL, told_by INTEGER NOT NULL,"
+	" shared INTEGER NOT NULL, packets INTEGER NOT NULL, kept INTEGER NOT NULL) WITHOUT ROWID;"
+	"PRAGMA user_version = 11;",
 };
 
 enum statement {
@@ -175,6 +179,9 @@ enum statement {
 	SAVE_ANSWER,
 	DROP_ANSWER,
 	LOAD_ANSWERS,
+	SAVE_USE,
+	LOAD_USES,
+	TRIM_USES,
 	ADD_EVENT,
 	TRIM_EVENTS,
 	EVENTS_AFTER,
@@ -241,6 +248,9 @@ static const char *const sql[STATEMENTS] = {
 	[SAVE_ANSWER] = "INSERT OR REPLACE INTO answers VALUES (?,?,?,?,?)",
 	[DROP_ANSWER] = "DELETE FROM answers WHERE workload = ? AND name = ? AND addr = ?",
 	[LOAD_ANSWERS] = "SELECT workload, name, addr, until, used FROM answers ORDER BY used",
+	[SAVE_USE] = "INSERT OR REPLACE INTO uses VALUES (?,?,?,?,?,?,?,?,?)",
+	[LOAD_USES] = "SELECT * FROM uses",
+	[TRIM_USES] = "DELETE FROM uses WHERE kept < ?",
 	[ADD_EVENT] = "INSERT INTO events (time, kind, json) VALUES (?,?,?)",
 	[TRIM_EVENTS] = "DELETE FROM events WHERE number <= (SELECT max(number) FROM events) - ?",
 	[EVENTS_AFTER] = "SELECT number, json FROM events WHERE number > ? ORDER BY number LIMIT ?",
@@ -1105,6 +1115,54 @@ int bh_store_load_kept(struct bh_store *s,
 	struct container_context context = { row, user };
 
 	return bh_store_each_row(s, use(s, LOAD_KEPT), read_container, &context, err);
+}
+
+/* --- uses of rules ---------------------------------------------------------------------------- */
+
+int bh_store_save_use(struct bh_store *s, const struct bh_stored_use *row, struct bh_error *err)
+{
+	const int64_t numbers[] = { row->since,	  row->seen,   row->watched,	      row->used,
+				    row->told_by, row->shared, (int64_t)row->packets, row->kept };
+	sqlite3_stmt *q = use(s, SAVE_USE);
+
+	bh_store_bind_text(q, 1, row->rule);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		sqlite3_bind_int64(q, (int)i + 2, numbers[i]);
+	return bh_store_run_once(s, q, err);
+}
+
+struct uses_context {
+	void (*row)(void *user, const struct bh_stored_use *use);
+	void *user;
+};
+
+static void read_use(sqlite3_stmt *q, void *context)
+{
+	const struct uses_context *c = context;
+	struct bh_stored_use use = { .since = sqlite3_column_int64(q, 1),
+				     .seen = sqlite3_column_int64(q, 2),
+				     .watched = sqlite3_column_int64(q, 3),
+				     .used = sqlite3_column_int64(q, 4),
+				     .told_by = (uint8_t)sqlite3_column_int64(q, 5),
+				     .shared = sqlite3_column_int64(q, 6) != 0,
+				     .packets = (uint64_t)sqlite3_column_int64(q, 7),
+				     .kept = sqlite3_column_int64(q, 8) };
+
+	bh_copy_text(use.rule, sizeof(use.rule), (const char *)sqlite3_column_text(q, 0));
+	c->row(c->user, &use);
+}
+
+int bh_store_load_uses(struct bh_store *s, int64_t oldest,
+		       void (*row)(void *user, const struct bh_stored_use *use), void *user,
+		       struct bh_error *err)
+{
+	struct uses_context context = { row, user };
+	sqlite3_stmt *q = use(s, TRIM_USES);
+
+	sqlite3_bind_int64(q, 1, oldest);
+	int result = bh_store_run_once(s, q, err);
+	return result != 0 ? result
+			   : bh_store_each_row(s, use(s, LOAD_USES), read_use, &context, err);
 }
 
 /* --- answers ---------------------------------------------------------------------------------- */

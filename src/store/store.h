@@ -195,6 +195,25 @@ int bh_store_load_answers(struct bh_store *store,
 			  void (*row)(void *user, const struct bh_stored_answer *answer),
 			  void *user, struct bh_error *err);
 
+/* When a rule was used last, by what it says (bh_policy_rule_id()); times in µs. */
+struct bh_stored_use {
+	char rule[33];
+	int64_t since; /* it is watched */
+	int64_t seen;  /* when somebody whom it would let open something was last there; 0: never */
+	int64_t watched;  /* for how long, all in all, while somebody was */
+	int64_t used;	  /* 0: never, as far as is known */
+	uint8_t told_by;  /* the caller's: by what that is known */
+	bool shared;	  /* … which other rules have, too */
+	uint64_t packets; /* what the kernel had counted of it when it was read last */
+	int64_t kept;	  /* when it was last in the active policy */
+};
+int bh_store_save_use(struct bh_store *store, const struct bh_stored_use *row,
+		      struct bh_error *err);
+/* Forgets those that were in no policy since `oldest` first. */
+int bh_store_load_uses(struct bh_store *store, int64_t oldest,
+		       void (*row)(void *user, const struct bh_stored_use *use), void *user,
+		       struct bh_error *err);
+
 /* Events as the JSON they are shown as; numbered from 1 without gaps. Only the newest `keep` stay.
  */
 int bh_store_add_event(struct bh_store *store, int64_t time, const char *kind, const char *json,

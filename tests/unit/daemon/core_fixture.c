@@ -4,6 +4,7 @@
 #include "core_existing.h"
 #include "core_promotion.h"
 #include "core_trial.h"
+#include "core_uses.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
@@ -49,6 +50,7 @@ struct bh_core *core_fixture_new(int64_t keep_departed)
 	core->renamed = bh_map_new(free);
 	core->remembered = bh_map_new(free);
 	core->kept = bh_map_new(bh_core_kept_free);
+	core->uses = bh_rule_uses_new();
 	core->force = bh_force_new();
 	bh_core_existing_start(core);
 	core->held = bh_map_new(free);
@@ -78,6 +80,7 @@ void core_fixture_free(struct bh_core *core)
 		free(live->sni);
 	}
 	bh_live_flows_free(core->flows);
+	bh_rule_uses_free(core->uses);
 	bh_peers_free(core->peers);
 	bh_force_retire(core->force, core->policy);
 	bh_core_trial_free(core);

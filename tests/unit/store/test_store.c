@@ -979,13 +979,42 @@ static void answers_come_back_in_order_of_use(void **state)
 	bh_store_close(store);
 }
 
+static void take_use(void *user, const struct bh_stored_use *use)
+{
+	bh_buffer_printf(user, "%s %lld %lld %lld %lld %u %d %llu %lld\n", use->rule,
+			 (long long)use->since, (long long)use->seen, (long long)use->watched,
+			 (long long)use->used, use->told_by, use->shared,
+			 (unsigned long long)use->packets, (long long)use->kept);
+}
+
+static void uses_of_rules_survive_until_they_are_old(void **state)
+{
+	static const struct bh_stored_use uses[] = {
+		{ "aa", 1, 2, 3, 4, 2, true, 5, 600 },
+		{ "bb", 7, 0, 0, 0, 0, false, 0, 499 },
+		{ "aa", 1, 3, 4, 5, 1, false, 6, 700 },
+	};
+	struct bh_store *store = open_store();
+	struct bh_buffer rows = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++)
+		assert_int_equal(bh_store_save_use(store, &uses[i], NULL), 0);
+	bh_store_close(store);
+	store = open_store();
+	assert_int_equal(bh_store_load_uses(store, 500, take_use, &rows, NULL), 0);
+	assert_string_equal(rows.data, "aa 1 3 4 5 1 0 6 700\n");
+	bh_buffer_free(&rows);
+	bh_store_close(store);
+}
+
 static void as_the_first_version_left_it(void)
 {
 	execute("DROP TABLE called; DROP TABLE instances; DROP TABLE holders; DROP TABLE watched;"
 		"DROP TABLE renamed; DROP TABLE kept; DROP TABLE ledger; DROP TABLE owners;"
 		"DROP TABLE walks; DROP TABLE contacts; DROP TABLE learning; DROP TABLE decisions;"
 		"DROP TABLE answers; DROP TABLE samples; DROP TABLE trial;"
-		"DROP TABLE existing;"
+		"DROP TABLE existing; DROP TABLE uses;"
 		"ALTER TABLE revisions DROP COLUMN confirmed;"
 		"CREATE TABLE edges (src_kind INTEGER NOT NULL, src TEXT NOT NULL,"
 		" dst_kind INTEGER NOT NULL, dst TEXT NOT NULL, proto INTEGER NOT NULL,"
@@ -1474,6 +1503,7 @@ int main(void)
 		TEST(what_peers_were_called_comes_back),
 		TEST(answers_come_back_in_order_of_use),
 		TEST(of_an_edge_two_flows_are_kept),
+		TEST(uses_of_rules_survive_until_they_are_old),
 		TEST(an_older_schema_is_brought_up_to_date),
 		TEST(modes_keep_their_meaning_in_a_newer_schema),
 		TEST(a_newer_schema_is_refused_and_left_alone),
