@@ -107,6 +107,7 @@ int bh_diff_run(const struct bh_call *call);
 int bh_check_run(const struct bh_call *call);
 int bh_probes_run(const struct bh_call *call); /* check_probes.c */
 int bh_import_run(const struct bh_call *call); /* kubernetes.c */
+int bh_export_run(const struct bh_call *call); /* likewise */
 int bh_apply_run(const struct bh_call *call);
 int bh_confirm_run(const struct bh_call *call);
 int bh_rollback_run(const struct bh_call *call);

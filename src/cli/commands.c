@@ -185,6 +185,19 @@ const struct bh_command bh_commands[] = {
 		     "and not applied.",
 	  .example = "bulkhead policy import --kubernetes policies.yaml > policy.yaml",
 	  .options = { { "kubernetes", NULL, "the files are manifests" } } },
+	{ .name = "policy export",
+	  .arguments = "[FILE]",
+	  .most = 1,
+	  .run = bh_export_run,
+	  .help = "a policy as Kubernetes' NetworkPolicy objects",
+	  .details =
+		  "The active policy, or the file's: YAML, or a List with --format json. What "
+		  "Kubernetes cannot say is\ntold rule by rule, and nothing is written then, with "
+		  "status 1, unless with --partly.",
+	  .example = "bulkhead policy export --kubernetes policy.yaml > objects.yaml",
+	  .options = { { "kubernetes", NULL, "as NetworkPolicy objects" },
+		       { "partly", NULL,
+			 "what can be said, which allows less than the policy, never more" } } },
 	{ .name = "policy apply",
 	  .arguments = "FILE",
 	  .least = 1,

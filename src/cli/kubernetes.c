@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Kubernetes' network policies as a policy of ours. */
+/* Kubernetes' network policies as a policy of ours, and the other way round. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "answer.h"
 #include "client.h"
 #include "command.h"
+#include "json.h"
 #include "kubernetes.h"
+#include "kubernetes_export.h"
+#include "policy.h"
+#include "timefmt.h"
 
 static int add_file(struct bh_kubernetes_import *import, const char *path)
 {
@@ -77,5 +82,110 @@ int bh_import_run(const struct bh_call *call)
 	if (result == BH_EXIT_DONE)
 		result = print(call, import);
 	bh_kubernetes_import_free(import);
+	return result;
+}
+
+/* --- export ----------------------------------------------------------------------------------- */
+
+/* The file's text, or the active policy's. */
+static int read_policy(const struct bh_call *call, const char *file, struct bh_buffer *text)
+{
+	struct bh_request request = { .path = "/v1/policy/active" };
+
+	if (file == NULL)
+		return bh_client_text(call, &request, text);
+	return bh_read_file(file, text) ? BH_EXIT_DONE : BH_EXIT_UNREACHABLE;
+}
+
+/* Objects refuse from the moment they are there; here it takes a mode. */
+static int warn_of_modes(const struct bh_call *call)
+{
+	struct bh_request request = { .path = "/v1/status" };
+	struct bh_buffer text = { 0 };
+	int result = bh_client_text(call, &request, &text);
+	cJSON *status =
+		result == BH_EXIT_DONE ? cJSON_ParseWithLength(text.data, text.length) : NULL;
+	const cJSON *modes = bh_get(status, "modes");
+	double lenient =
+		bh_number(modes, "learn") + bh_number(modes, "audit") + bh_number(modes, "stage1");
+
+	if (lenient > 0)
+		bh_complain(BH_EXIT_DONE,
+			    "modes are not exported: %.0f workload%s not enforced here, and "
+			    "objects refuse from the moment that they are applied",
+			    lenient, lenient == 1 ? " is" : "s are");
+	cJSON_Delete(status);
+	bh_buffer_free(&text);
+	return result;
+}
+
+static void tell(const struct bh_kubernetes_export *export, const char *file)
+{
+	for (size_t i = 0; i < bh_kubernetes_export_unsaid_count(export); i++) {
+		struct bh_kubernetes_unsaid unsaid = bh_kubernetes_export_unsaid(export, i);
+		char *text = bh_kubernetes_unsaid_text(&unsaid, file);
+
+		bh_complain(BH_EXIT_NO, "%s", text);
+		free(text);
+	}
+	for (size_t i = 0; i < bh_kubernetes_export_note_count(export); i++)
+		bh_complain(BH_EXIT_DONE, "%s", bh_kubernetes_export_note(export, i));
+}
+
+static int print_export(const struct bh_call *call, const struct bh_kubernetes_export *export,
+			const char *file)
+{
+	size_t unsaid = bh_kubernetes_export_unsaid_count(export);
+	bool partly = bh_call_option(call, "partly") != NULL;
+
+	if (unsaid > 0 && !bh_kubernetes_export_errs_safely(export))
+		return bh_complain(BH_EXIT_NO, "nothing is written: without that the objects would "
+					       "allow more than the policy");
+	if (unsaid > 0 && !partly)
+		return bh_complain(BH_EXIT_NO,
+				   "nothing is written: --partly writes the rest, which "
+				   "allows less than the policy and never more");
+	char *text = call->json ? bh_kubernetes_export_print_json(export)
+				: bh_kubernetes_export_print(export, file);
+	bh_print_document(text, "");
+	free(text);
+	return BH_EXIT_DONE;
+}
+
+static int export_text(const struct bh_call *call, const struct bh_buffer *text, const char *file)
+{
+	struct bh_error err = { 0 };
+	struct bh_policy *policy =
+		bh_policy_parse(text->data, text->length, file != NULL ? file : "policy", &err);
+
+	if (policy == NULL && file != NULL)
+		return bh_complain(BH_EXIT_NO, "%s", err.text);
+	if (policy == NULL)
+		return bh_complain(BH_EXIT_UNREACHABLE, "what the daemon sent is no policy: %s",
+				   err.text);
+	bh_policy_set_time(policy, bh_time_now());
+	struct bh_kubernetes_export *export = bh_kubernetes_export_new(policy);
+	tell(export, file);
+	int result = print_export(call, export, file);
+	bh_kubernetes_export_free(export);
+	bh_policy_free(policy);
+	return result;
+}
+
+int bh_export_run(const struct bh_call *call)
+{
+	const char *file = call->argument_count > 0 ? call->arguments[0] : NULL;
+	struct bh_buffer text = { 0 };
+	int result;
+
+	if (bh_call_option(call, "kubernetes") == NULL)
+		return bh_complain(BH_EXIT_USAGE,
+				   "what is it to be exported as? --kubernetes [FILE]");
+	result = read_policy(call, file, &text);
+	if (result == BH_EXIT_DONE && file == NULL)
+		result = warn_of_modes(call);
+	if (result == BH_EXIT_DONE)
+		result = export_text(call, &text, file);
+	bh_buffer_free(&text);
 	return result;
 }

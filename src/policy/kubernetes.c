@@ -22,6 +22,7 @@
 #include "map.h"
 #include "nearest.h"
 #include "port.h"
+#include "selector.h"
 #include "yaml_expect.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -100,97 +101,14 @@ static int get_list(const struct reader *r, const struct bh_yaml *map, const cha
 
 /* What an entry asks of labels, and what it is called by. */
 struct asked {
-	struct bh_policy_label *items; /* of one key and one kind of test one */
-	size_t count, capacity;
-	bool nobody; /* it contradicts itself */
+	struct bh_selector labels;
 	struct bh_buffer name;
 };
 
 static void free_asked(struct asked *a)
 {
-	for (size_t i = 0; i < a->count; i++) {
-		for (size_t j = 0; j < a->items[i].value_count; j++)
-			free(a->items[i].values[j]);
-		free(a->items[i].values);
-		free(a->items[i].key);
-	}
-	free(a->items);
+	bh_selector_free(&a->labels);
 	bh_buffer_free(&a->name);
-}
-
-static void add_value(struct bh_policy_label *label, const char *value)
-{
-	if (bh_policy_label_has(label, value))
-		return;
-	label->values = bh_resize(label->values, label->value_count + 1, sizeof(*label->values));
-	label->values[label->value_count++] = bh_strdup(value);
-}
-
-static struct bh_policy_label *find_test(const struct asked *a, const char *key, uint8_t test)
-{
-	for (size_t i = 0; i < a->count; i++)
-		if (strcmp(a->items[i].key, key) == 0 && a->items[i].test == test)
-			return &a->items[i];
-	return NULL;
-}
-
-/* Of values what both have. */
-static void keep_common(struct bh_policy_label *label, const struct bh_policy_label *other)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < label->value_count; i++) {
-		if (bh_policy_label_has(other, label->values[i]))
-			label->values[kept++] = label->values[i];
-		else
-			free(label->values[i]);
-	}
-	label->value_count = kept;
-}
-
-/* Behind what else is asked of the label. */
-static struct bh_policy_label *add_test(struct asked *a, const char *key, uint8_t test)
-{
-	size_t at = a->count;
-
-	for (size_t i = 0; i < a->count; i++)
-		if (strcmp(a->items[i].key, key) == 0)
-			at = i + 1;
-	a->items = bh_grow(a->items, &a->capacity, a->count + 1, sizeof(*a->items));
-	memmove(&a->items[at + 1], &a->items[at], (a->count++ - at) * sizeof(*a->items));
-	a->items[at] = (struct bh_policy_label) { .key = bh_strdup(key), .test = test };
-	return &a->items[at];
-}
-
-/* All that is asked has to hold. */
-static void ask(struct asked *a, const struct bh_policy_label *wanted)
-{
-	struct bh_policy_label *known = find_test(a, wanted->key, wanted->test);
-	uint8_t opposite = wanted->test == BH_LABEL_EXISTS   ? BH_LABEL_ABSENT
-			   : wanted->test == BH_LABEL_ABSENT ? BH_LABEL_EXISTS
-							     : UINT8_MAX;
-
-	a->nobody = a->nobody || find_test(a, wanted->key, opposite) != NULL;
-	if (known != NULL && wanted->test == BH_LABEL_IN) {
-		keep_common(known, wanted);
-		a->nobody = a->nobody || known->value_count == 0;
-		return;
-	}
-	if (known == NULL)
-		known = add_test(a, wanted->key, wanted->test);
-	for (size_t i = 0; i < wanted->value_count; i++)
-		add_value(known, wanted->values[i]);
-}
-
-static void ask_value(struct asked *a, const char *key, uint8_t test, const char *value)
-{
-	char *values[] = { (char *)(uintptr_t)value };
-	struct bh_policy_label wanted = { .key = (char *)(uintptr_t)key,
-					  .test = test,
-					  .values = values,
-					  .value_count = value != NULL ? 1 : 0 };
-
-	ask(a, &wanted);
 }
 
 /* As long as the API lets them be, and as a policy has room for. */
@@ -214,12 +132,9 @@ static int check_count(const struct reader *r, const struct bh_yaml *node, const
 	return refuse(r, node, found, expected, NULL);
 }
 
-/* A namespace has its own name as this label. */
-#define NAME_LABEL "kubernetes.io/metadata.name"
-
 static const char *label_key(bool of_namespace, const char *key, char out[600])
 {
-	if (of_namespace && strcmp(key, NAME_LABEL) == 0)
+	if (of_namespace && strcmp(key, BH_NAMESPACE_NAME_LABEL) == 0)
 		return BH_NAMESPACE;
 	snprintf(out, 600, "%s%.512s", of_namespace ? BH_NAMESPACE_LABEL : "", key);
 	return out;
@@ -241,7 +156,8 @@ static int read_match_labels(const struct reader *r, const struct bh_yaml *node,
 			return refuse_value(r, item, item->key, "the label's value", NULL);
 		if (check_key(r, item, item->key) != 0)
 			return -EINVAL;
-		ask_value(a, label_key(of_namespace, item->key, key), BH_LABEL_IN, item->text);
+		bh_selector_ask_value(&a->labels, label_key(of_namespace, item->key, key),
+				      BH_LABEL_IN, item->text);
 		bh_buffer_printf(&a->name, "%s%s=%s", a->name.length > 0 ? "," : "", item->key,
 				 item->text);
 	}
@@ -281,18 +197,20 @@ static const struct operator* read_operator(const struct reader *r, const struct
 	return NULL;
 }
 
+/* To be freed by the caller, whatever the answer is. */
 static int read_values(const struct reader *r, const struct bh_yaml *values,
 		       const struct operator* op, struct asked *a, struct bh_policy_label *wanted)
 {
 	if (check_count(r, values, "values of a label") != 0)
 		return -EINVAL;
+	wanted->values = bh_calloc(values->count, sizeof(*wanted->values));
 	for (size_t i = 0; i < values->count; i++) {
 		const struct bh_yaml *value = &values->items[i];
 
 		if (value->kind != BH_YAML_SCALAR)
 			return refuse_value(r, value, "values", "a label's value", NULL);
 		bh_buffer_printf(&a->name, "%s%s", i > 0 ? " " : op->shown, value->text);
-		add_value(wanted, value->text);
+		wanted->values[wanted->value_count++] = value->text;
 	}
 	return 0;
 }
@@ -331,9 +249,7 @@ static int read_expression(const struct reader *r, const struct bh_yaml *node, b
 	if (op->has_values)
 		result = read_values(r, values, op, a, &wanted);
 	if (result == 0)
-		ask(a, &wanted);
-	for (size_t i = 0; i < wanted.value_count; i++)
-		free(wanted.values[i]);
+		bh_selector_ask(&a->labels, &wanted);
 	free(wanted.values);
 	return result;
 }
@@ -375,7 +291,8 @@ static void shorten(struct bh_buffer *name)
 	bh_buffer_puts(name, hash);
 }
 
-static size_t entry_of(struct bh_kubernetes_import *import, const char *name, const struct asked *a)
+static size_t entry_of(struct bh_kubernetes_import *import, const char *name,
+		       const struct bh_selector *a)
 {
 	uintptr_t known = (uintptr_t)bh_map_get_text(import->entries, name);
 
@@ -403,15 +320,15 @@ static size_t entry_of(struct bh_kubernetes_import *import, const char *name, co
 
 /* Whatever is asked of a namespace there has to be one, and what it is labelled with has to be
  * known: what is not known is not absent. */
-static void ask_namespace(struct asked *where)
+static void ask_namespace(struct bh_selector *where)
 {
 	size_t count = where->count;
 
 	for (size_t i = 0; i < count; i++)
 		if (strncmp(where->items[i].key, BH_NAMESPACE_LABEL, strlen(BH_NAMESPACE_LABEL)) ==
 		    0)
-			ask_value(where, BH_NAMESPACE_KNOWN, BH_LABEL_EXISTS, NULL);
-	ask_value(where, BH_NAMESPACE, BH_LABEL_EXISTS, NULL);
+			bh_selector_ask_value(where, BH_NAMESPACE_KNOWN, BH_LABEL_EXISTS, NULL);
+	bh_selector_ask_value(where, BH_NAMESPACE, BH_LABEL_EXISTS, NULL);
 }
 
 /* The entry for pods of the object's namespace (namespaces: NULL), or of those that are selected.
@@ -430,9 +347,9 @@ static int read_pods(const struct reader *r, const struct bh_yaml *pods,
 	else
 		bh_buffer_puts(&where.name, r->namespace);
 	if (namespaces == NULL)
-		ask_value(&where, BH_NAMESPACE, BH_LABEL_IN, r->namespace);
+		bh_selector_ask_value(&where.labels, BH_NAMESPACE, BH_LABEL_IN, r->namespace);
 	else
-		ask_namespace(&where);
+		ask_namespace(&where.labels);
 	if (result == 0 && pods != NULL)
 		result = read_selector(r, pods, "podSelector", false, &who);
 	if (result == 0) {
@@ -441,10 +358,8 @@ static int read_pods(const struct reader *r, const struct bh_yaml *pods,
 				 namespaces != NULL ? ")" : "",
 				 who.name.length > 0 ? who.name.data : "*");
 		shorten(&name);
-		for (size_t i = 0; i < who.count; i++)
-			ask(&where, &who.items[i]);
-		where.nobody = where.nobody || who.nobody;
-		*workload = entry_of(r->import, name.data, &where);
+		bh_selector_ask_all(&where.labels, &who.labels);
+		*workload = entry_of(r->import, name.data, &where.labels);
 	}
 	bh_buffer_free(&name);
 	free_asked(&where);
@@ -471,12 +386,12 @@ static void add_everybody(const struct reader *r, bool egress, struct peers *pee
 {
 	static const uint8_t others[] = { BH_POLICY_HOST, BH_POLICY_WORLD, BH_POLICY_METADATA,
 					  BH_POLICY_MULTICAST };
-	struct asked anyone = { 0 };
+	struct bh_selector anyone = { 0 };
 	struct bh_policy_peer peer = { .kind = BH_POLICY_WORKLOAD };
 
-	ask_value(&anyone, "bulkhead.workload", BH_LABEL_EXISTS, NULL);
+	bh_selector_ask_value(&anyone, BH_WORKLOAD_LABEL, BH_LABEL_EXISTS, NULL);
 	peer.workload = entry_of(r->import, EVERYBODY, &anyone);
-	free_asked(&anyone);
+	bh_selector_free(&anyone);
 	add_peer(peers, &peer);
 	/* Of the world the metadata service is a part where it sends. */
 	for (size_t i = 0; i < (egress ? COUNT(others) : 2); i++) {

@@ -13,6 +13,10 @@
 
 #include "policy.h"
 
+/* Of every workload this is set. */
+#define BH_WORKLOAD_LABEL "bulkhead.workload"
+/* A namespace has its own name as this label of Kubernetes'. */
+#define BH_NAMESPACE_NAME_LABEL "kubernetes.io/metadata.name"
 #define BH_NAMESPACE "io.kubernetes.pod.namespace"
 #define BH_NAMESPACE_LABEL "bulkhead.namespace/"
 /* Is set where the labels of its namespace are known. */

@@ -102,7 +102,7 @@ static void put_comment_line(struct bh_buffer *out, const char *text, const char
 	bh_buffer_puts(out, "\n");
 }
 
-static void put_comment(struct bh_buffer *out, const char *indent, const char *comment)
+void bh_policy_put_comment(struct bh_buffer *out, const char *indent, const char *comment)
 {
 	for (;;) {
 		const char *end = strchrnul(comment, '\n');
@@ -378,7 +378,7 @@ static void put_rule(struct bh_buffer *out, const struct bh_policy *p,
 	char port[BH_POLICY_PORT_TEXT], expiry[BH_EXPIRY_TEXT];
 
 	if (!bare && r->comment != NULL)
-		put_comment(out, "  ", r->comment);
+		bh_policy_put_comment(out, "  ", r->comment);
 	bh_buffer_puts(out, "  - from: ");
 	put_peers(out, &yaml, p, &r->from);
 	bh_buffer_puts(out, "\n    to: ");
@@ -411,7 +411,7 @@ static char *print(const struct bh_policy *p, bool bare)
 	struct bh_buffer out = { 0 };
 
 	if (!bare && p->header != NULL)
-		put_comment(&out, "", p->header);
+		bh_policy_put_comment(&out, "", p->header);
 	bh_buffer_printf(&out, "bulkhead-policy: 1\ndeny: %s\n",
 			 p->deny == BH_DROP ? "drop" : "reject");
 	if (p->says_posture)

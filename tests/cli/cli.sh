@@ -128,7 +128,7 @@ says "--filters-off goes with --flows"
 step "without a daemon the status is 3, and it is said how to start one"
 nowhere=$scratch/nowhere.sock
 for words in status coverage doctor workloads flows edges map "policy propose" "policy show" \
-	"policy show --nft" "policy diff" "policy check" "policy history" "policy rollback" \
+	"policy show --nft" "policy diff" "policy check" "policy history" "policy rollback" "policy export --kubernetes" \
 	"mode all learn" "explain a b 80" "explain --rule 1" readiness review "review accept all" events "flows --follow" "events --follow"; do
 	for format in table json; do
 		# shellcheck disable=SC2086
@@ -176,7 +176,7 @@ completes() {
 	[ "$got" = "$expected" ] || fail "bulkhead $*: completes \"$got\", not \"$expected\""
 }
 completes "policy" po
-completes "propose show diff check import apply confirm rollback history" policy ""
+completes "propose show diff check import export apply confirm rollback history" policy ""
 completes "apply" policy ap
 completes "propose" help policy p
 completes "learn audit stage1 enforce" mode web ""
@@ -539,6 +539,21 @@ jq -e '.defaults.workloads["k8s:x/pod=a"].ingress == "deny"' <<<"$out" >/dev/nul
 runs 1 policy import --kubernetes "$scratch/endpoints.json"
 runs 2 policy import "$scratch/netpol.yaml"
 runs 3 policy import --kubernetes "$scratch/none"
+runs 0 policy export --kubernetes "$scratch/imported.yaml"
+prints "kind: NetworkPolicy"
+prints "    # rule 2: x/p ingress 1"
+runs 0 policy export --kubernetes "$scratch/imported.yaml" --format json
+jq -e '.kind == "List" and .items[0].spec.ingress[0].ports[0].port == "http"' <<<"$out" >/dev/null || fail "as JSON: $out"
+sed 's|ports: \[http/tcp\]|ports: [http/tcp, icmp/8]|' "$scratch/imported.yaml" >"$scratch/pings.yaml"
+runs 1 policy export --kubernetes "$scratch/pings.yaml"
+says "pings.yaml:$(grep -n '^  - from' "$scratch/pings.yaml" | sed -n '2s/:.*//p'): rule 2: icmp/8: "
+says "nothing is written: --partly writes the rest"
+[ -z "$out" ] || fail "it writes $out"
+runs 0 policy export --kubernetes "$scratch/pings.yaml" --partly
+prints "# Not the whole policy: these objects allow less than it does, never more. They do not say:"
+runs 1 policy export --kubernetes "$scratch/netpol.yaml"
+runs 2 policy export "$scratch/imported.yaml"
+runs 3 policy export --kubernetes "$scratch/none"
 
 step "what a stand-in answers"
 policy=$(cat "$source/config/policies/shop.yaml")
@@ -588,6 +603,7 @@ runs 0 readiness web
 prints $'audit: reached\n\nstage1: not yet\n  - it snows'
 runs 3 policy show --format json
 says "what the daemon sent is no policy"
+runs 3 policy export --kubernetes
 runs 0 policy show --nft --format json
 [ "$(jq -r .nft "$scratch/out")" = "$(printf 'table inet bulkhead {\n\tcomment "x\\y"\n}')" ] || fail "$out"
 runs 3 status
@@ -663,6 +679,18 @@ prints "web-1 (container:web-1), "
 prints ": image base, ports 80/tcp"
 prints '      - match: {bulkhead.name: "web-*"}'
 prints "nothing in common that a rule could match"
+
+step "the active policy as objects of Kubernetes'"
+jq -n --arg policy $'bulkhead-policy: 1\nworkloads:\n  a: {io.kubernetes.pod.namespace: x}\nrules:\n  - {from: a, to: world, ports: [1/tcp]}\n' \
+	'{"/v1/policy/active": [200, $policy], "/v1/status": [200, ({modes: {learn: 1, audit: 2, enforce: 9}} | tojson)]}' \
+	>"$scratch/answers.json" || fail "jq"
+answers export
+runs 1 --socket "$scratch/sock-export" policy export --kubernetes
+says "modes are not exported: 3 workloads are not enforced here, and objects refuse"
+says "bulkhead: rule 1: world: "
+prints_nothing
+runs 0 --socket "$scratch/sock-export" policy export --kubernetes --partly
+prints "  name: default-deny"
 
 step "rules have numbers, and lead to their edges"
 # shows NAME POLICY EXPECTED: what policy show makes of it.
