@@ -39,6 +39,12 @@ def expected(lines, source, target, port):
     return "allow" if source == target or "host" in (source, target) else verdict
 
 
+def lines_of(path):
+    """What is said beside a case's policies."""
+    with open(path[:-5] + ".txt", encoding="utf-8") as file:
+        return [line.strip() for line in file if line.strip() and not line.startswith("#")]
+
+
 def probes_of(endpoints, lines):
     names = [e["id"] for e in endpoints]
     for source in names + [OUTSIDE, "host"]:
@@ -50,9 +56,7 @@ def probes_of(endpoints, lines):
 
 
 def check(bulkhead, scratch, path, endpoints):
-    with open(path[:-5] + ".txt", encoding="utf-8") as file:
-        lines = [line.strip() for line in file if line.strip() and not line.startswith("#")]
-    probes = list(probes_of(endpoints, lines))
+    probes = list(probes_of(endpoints, lines_of(path)))
     with open(os.path.join(scratch, "probes.json"), "w", encoding="utf-8") as file:
         json.dump(probes, file)
     imported = subprocess.run([bulkhead, "policy", "import", "--kubernetes", path], capture_output=True, text=True)

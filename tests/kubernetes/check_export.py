@@ -14,7 +14,8 @@ import subprocess
 import sys
 import tempfile
 
-from check import OUTSIDE, PORTS, pods, probes_of
+import yaml
+from check import OUTSIDE, PORTS, lines_of, pods, probes_of
 
 ELSEWHERE = (OUTSIDE, "198.51.100.1", "169.254.169.254", "224.0.0.5")
 
@@ -61,20 +62,22 @@ def said(exported):
 
 
 def check_round_trip(tool, path, endpoints):
-    lines = [line.strip() for line in read(path[:-5] + ".txt").splitlines() if line.strip() and line[0] != "#"]
-    probes = list(probes_of(endpoints, lines))
+    probes = list(probes_of(endpoints, lines_of(path)))
     tool.write("probes.json", json.dumps(probes))
-    own, wrong = tool.imported(path), 0
+    own, wrong, texts = tool.imported(path), 0, []
     for form in ("table", "json"):
         exported = tool.export(own, "--format", form)
         assert (exported.returncode, exported.stderr) == (0, ""), f"{path}: {exported.stderr}"
         assert tool.export(own, "--format", form).stdout == exported.stdout, path
+        texts.append(exported.stdout)
         answers = tool.ask(tool.write("objects.yaml", exported.stdout))
         assert len(answers) == len(probes)
         bad = [a for a in answers if a["verdict"] != a["expect"]]
         for a in bad[:5]:
             print(f"{path}, exported: {json.dumps(a)}")
         wrong += len(bad)
+    # As another reader of YAML has it.
+    assert list(yaml.safe_load_all(texts[0])) == json.loads(texts[1])["items"], path
     again = tool.export(tool.imported(os.path.join(tool.scratch, "objects.yaml")), "--format", "json")
     if said(again.stdout) != said(exported.stdout):
         print(f"{path}: exported, imported and exported again it is not the same")
@@ -103,6 +106,8 @@ def check_exported(tool, folder):
         wrong += differs(path, "status", f"{result.returncode}\n", "0\n")
         wrong += differs(path, "output", result.stdout, golden(path, ".objects"))
         wrong += differs(path, "errors", result.stderr, golden(path, ".txt") or "")
+        items = json.loads(tool.export(os.path.basename(path), "--format", "json", cwd=folder).stdout)["items"]
+        assert [item for item in yaml.safe_load_all(result.stdout) if item] == items, path
     print(f"{len(paths)} policies exported, {wrong} differences")
     assert len(paths) >= 5
     return wrong

@@ -8,6 +8,7 @@
  *   sensitive PORT…
  *   bridge INTERFACE
  *   endpoint INTERFACE bridged|routed learn|audit|stage1|enforce WORKLOAD|- MAC ADDRESS…
+ *   label KEY VALUE        of the endpoint above; "bulkhead.workload" it has anyway
  * RULES: where the compiled ruleset goes, as ruleset_file.h has it. PROBES, and the answers:
  *   INTERFACE|host|outside ADDRESS INTERFACE|host|outside ADDRESS PROTOCOL PORT
  *   allow|deny|uncertain BLOCKED AUDITED REASON
@@ -23,13 +24,21 @@
 #include "ruleset.h"
 
 #define MOST 16
+#define MOST_LABELS 24
 #define BRIDGE 1 /* its ifindex */
+
+struct labels {
+	const char *workload;
+	size_t count;
+	char keys[MOST_LABELS][80], values[MOST_LABELS][40];
+};
 
 struct host {
 	struct bh_compile_input input;
 	struct bh_endpoint_fact facts[MOST];
 	struct bh_compile_endpoint endpoints[MOST];
 	char workloads[MOST][64];
+	struct labels labels[MOST];
 	struct bh_bridge bridge;
 	struct bh_sensitive sensitive;
 };
@@ -52,7 +61,24 @@ static const char *word(void)
 
 static const char *label(const void *labels, const char *key)
 {
-	return strcmp(key, "app") == 0 ? labels : NULL;
+	const struct labels *l = labels;
+
+	if (strcmp(key, "bulkhead.workload") == 0)
+		return l->workload;
+	for (size_t i = 0; i < l->count; i++)
+		if (strcmp(l->keys[i], key) == 0)
+			return l->values[i];
+	return NULL;
+}
+
+static void read_label(struct host *h)
+{
+	must(h->input.endpoint_count > 0, "a label before any endpoint");
+	struct labels *l = &h->labels[h->input.endpoint_count - 1];
+
+	must(l->count < MOST_LABELS, "too many labels");
+	must(bh_copy_text(l->keys[l->count], sizeof(l->keys[0]), word()), "too long a label");
+	must(bh_copy_text(l->values[l->count++], sizeof(l->values[0]), word()), "too long a value");
 }
 
 static void read_endpoint(struct host *h)
@@ -75,7 +101,8 @@ static void read_endpoint(struct host *h)
 	while ((text = strtok(NULL, " \n")) != NULL)
 		must(bh_addr_parse(text, &fact->addrs[fact->addr_count++]), text);
 	e->fact = fact;
-	e->workload = e->labels = h->workloads[i];
+	e->workload = h->labels[i].workload = h->workloads[i];
+	e->labels = &h->labels[i];
 	e->label = label;
 }
 
@@ -90,6 +117,8 @@ static void read_line(struct host *h, char *line)
 			h->sensitive.ports[h->sensitive.count++] = (uint16_t)atoi(port);
 	} else if (strcmp(what, "bridge") == 0) {
 		bh_copy_text(h->bridge.ifname, sizeof(h->bridge.ifname), word());
+	} else if (strcmp(what, "label") == 0) {
+		read_label(h);
 	} else {
 		read_endpoint(h);
 	}

@@ -79,6 +79,7 @@ def endpoints_of(w, rng):
         how = "routed" if box is w.r else "bridged"
         mode = "learn" if name == "-" else rng.choice(MODES)
         lines.append(f"endpoint {box.port} {how} {mode} {name} {box.mac} {box.ip} {box.ip6} {box.ll}")
+        lines.append(f"label app {name}")
     return "\n".join(lines) + "\n"
 
 
