@@ -10,6 +10,7 @@ import glob
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -146,7 +147,7 @@ ENTRIES = {
 }
 WITHOUT_NAMESPACE = ("pods", "notx", "nsy", "all", "c")  # nobody can be closed by these: kept rare
 PREFIXES = ("{cidr: 10.0.1.0/24, containers: true}", "{cidr: 0.0.0.0/0, except: [10.0.2.0/24], containers: true}",
-            "{cidr: '::/0', containers: true}", "203.0.113.0/24", "10.0.0.0/8")
+            "{cidr: '::/0', containers: true}", "203.0.113.0/24", "10.0.0.0/8", "10.0.1.0/24")
 SAYABLE = ("80/tcp", "81/udp", "80-81/sctp", "serve-80-tcp/tcp", "serve-81-udp/udp", "1-65535/tcp", "any")
 
 
@@ -159,12 +160,13 @@ def random_rule(rng, strange):
     own = some(rng, ENTRIES)
     others = some(rng, list(ENTRIES) + list(PREFIXES[:3]))
     if rng.random() < 0.25:
-        others = ["all", "host", "world", "metadata", "multicast"] if egress else ["all", "host", "world"]
+        rest = ["metadata", "multicast"] if rng.random() < 0.7 else ["metadata"]
+        others = ["all", "host", "world"] + (rest if egress else [])
     ports, more = some(rng, SAYABLE), ""
     if strange:
-        others += some(rng, PREFIXES[3:] + ("world", "host") + (("metadata", "multicast") if egress else ()), 1)
+        others += some(rng, PREFIXES[3:] * 2 + ("world", "host") + (("metadata", "multicast") if egress else ()), 1)
         ports += some(rng, ("icmp/8", "gre", "80/tcp"), 1)
-        more = rng.choice(("", ", action: deny", ", action: deny", ", tier: platform", ", expires: 2999-12-31"))
+        more = rng.choice(("", "", "", ", action: deny", ", action: deny", ", tier: platform", ", expires: 2999-12-31"))
     elif rng.random() < 0.3:
         others.append("host")
         ports = ["any"]
@@ -191,6 +193,9 @@ def random_policy(rng):
     lines += random_defaults(rng, rng.random() < 0.5)
     strange = rng.choice((0, 0, 0.2, 0.5))
     rules = [random_rule(rng, rng.random() < strange) for _ in range(rng.randint(1, 4))]
+    if strange and "action" not in rules[0] and "tier" not in rules[0]:
+        # Something of what is allowed is denied.
+        rules.append(re.sub(r"ports: \[.*?\]", f"ports: [{rng.choice(SAYABLE)}]", rules[0])[:-1] + ", action: deny}")
     return "\n".join(lines + ["rules:"] + rules) + "\n"
 
 
