@@ -1130,9 +1130,9 @@ static void a_newer_schema_is_refused_and_left_alone(void **state)
 {
 	(void)state;
 	bh_store_close(open_store());
-	execute("PRAGMA user_version = 11");
+	execute("PRAGMA user_version = 12");
 	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 11, this one knows 10)");
-	execute("CREATE TABLE later (a); DROP TABLE ledger; PRAGMA user_version = 11");
+	execute("CREATE TABLE later (a); DROP TABLE ledger; PRAGMA user_version = 12");
 	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 11, this one knows 10)");
 }
 
