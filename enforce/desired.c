@@ -270,23 +270,47 @@ static void finish(struct bh_nft_table *table, const struct bh_nft_config *confi
 {
 	table->present = true;
 	table->flags = config->owner ? NFT_TABLE_F_OWNER | BH_NFT_F_PERSIST : 0;
-	for (size_t i = 0; i < table->set_count; i++)
+	for (size_t i = 0; i < table->set_count; i++) {
 		bh_nft_set_sort(table->sets[i]);
-	for (size_t i = 0; i < table->chain_count; i++)
-		bh_chain_sign(table->family, table->chains[i]);
+		bh_map_free(table->sets[i]->keys);
+		table->sets[i]->keys = NULL;
+	}
+}
+
+struct bh_nft_state *bh_nft_desire_part(const struct bh_ruleset *rules,
+					const struct bh_desired_scope *scope,
+					const struct bh_nft_config *config, struct bh_error *err)
+{
+	if (check(rules, err) != 0)
+		return NULL;
+	struct bh_nft_state *state = bh_nft_state_new();
+	bh_desire_inet(&state->tables[0], rules, scope, config);
+	bh_desire_bridge(&state->tables[1], rules, scope, config);
+	for (size_t i = 0; i < BH_NFT_TABLES; i++)
+		finish(&state->tables[i], config);
+	return state;
+}
+
+void bh_nft_state_sign(struct bh_nft_state *state, const struct bh_nft_state *have)
+{
+	for (size_t i = 0; i < BH_NFT_TABLES; i++) {
+		const struct bh_nft_table *table = &state->tables[i];
+
+		for (size_t j = 0; j < table->chain_count; j++)
+			if (bh_nft_table_chain(&have->tables[i], table->chains[j]->name) != NULL)
+				bh_chain_sign(table->family, table->chains[j]);
+	}
 }
 
 struct bh_nft_state *bh_nft_desire(const struct bh_ruleset *rules,
 				   const struct bh_nft_config *config, struct bh_error *err)
 {
-	if (check(rules, err) != 0)
-		return NULL;
-	struct bh_nft_state *state = bh_nft_state_new();
+	const struct bh_desired_scope all = { .frame = true,
+					      .routed = bh_desired_is_routed(rules),
+					      .whole = rules->chain_count,
+					      .ports = rules->chain_count };
+
 	if (rules->chain_count == 0)
-		return state;
-	bh_desire_inet(&state->tables[0], rules, config);
-	bh_desire_bridge(&state->tables[1], rules, config);
-	for (size_t i = 0; i < BH_NFT_TABLES; i++)
-		finish(&state->tables[i], config);
-	return state;
+		return check(rules, err) == 0 ? bh_nft_state_new() : NULL;
+	return bh_nft_desire_part(rules, &all, config, err);
 }

@@ -9,9 +9,31 @@
 #include "model.h"
 #include "nft.h"
 
+/* What is wanted of a ruleset. */
+struct bh_desired_scope {
+	bool frame;   /* what stands whoever the workloads are: base chains, constants, postures */
+	bool routed;  /* the sets of routed veths that are checked, though there be none */
+	size_t whole; /* so many chains with all their rules */
+	size_t ports; /* so many with those for their workloads' ports; of all others, elements */
+};
+
 /* A ruleset without chains wants both tables gone. NULL and *err where the ruleset contradicts
  * itself; it comes from another process. The caller frees the result. */
 struct bh_nft_state *bh_nft_desire(const struct bh_ruleset *rules,
 				   const struct bh_nft_config *config, struct bh_error *err);
+
+/* The same for a part, and its rules are not spelt out (bh_nft_rule.signature is NULL). Here a
+ * ruleset without chains wants the tables, too. */
+struct bh_nft_state *bh_nft_desire_part(const struct bh_ruleset *rules,
+					const struct bh_desired_scope *scope,
+					const struct bh_nft_config *config, struct bh_error *err);
+/* Spells out the rules of those chains that `have` has, too. */
+void bh_nft_state_sign(struct bh_nft_state *state, const struct bh_nft_state *have);
+
+/* Whether senders on routed veths are checked; whether stage 1's ports are asked for. */
+bool bh_desired_is_routed(const struct bh_ruleset *rules);
+bool bh_desired_is_urgent(const struct bh_ruleset *rules);
+/* Whether it goes into the sets that every workload has. */
+bool bh_permit_is_common(const struct bh_permit *permit);
 
 #endif

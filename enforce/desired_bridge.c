@@ -46,6 +46,7 @@ static const uint8_t early_types[] = { 131, 132, 133, 143 };
 struct build {
 	struct bh_nft_table *table;
 	const struct bh_ruleset *rules;
+	const struct bh_desired_scope *scope;
 	const struct bh_nft_config *config;
 };
 
@@ -357,7 +358,7 @@ static void add_ports(const struct build *b)
 	for (size_t i = 0; i < b->rules->port_count; i++)
 		if (b->rules->ports[i].bridged)
 			add_port(b, &b->rules->ports[i]);
-	for (size_t i = 0; i < b->rules->chain_count; i++)
+	for (size_t i = 0; i < b->scope->ports; i++)
 		add_absent(b, &b->rules->chains[i]);
 	/* The strictest owners first: who comes first keeps the element. */
 	for (int mode = BH_ENFORCE; mode >= BH_LEARN; mode--)
@@ -366,24 +367,31 @@ static void add_ports(const struct build *b)
 				own(b, &b->rules->ports[i]);
 }
 
-void bh_desire_bridge(struct bh_nft_table *table, const struct bh_ruleset *rules,
-		      const struct bh_nft_config *config)
+static void add_frame(const struct build *b)
 {
-	struct build b = { table, rules, config };
-
-	add_sets(&b);
+	struct bh_nft_table *table = b->table;
 	struct bh_nft_chain *prerouting =
 		bh_desired_base(table, "prerouting", NF_BR_PRE_ROUTING, PRIORITY);
 	bh_rule_vmap(bh_nft_chain_add_rule(prerouting), BH_KEY(BH_FIELD_IIFNAME), "ports");
 	bh_rule_goto(bh_nft_chain_add_rule(prerouting), "strangers");
 	struct bh_nft_chain *forward = bh_desired_base(table, "forward", NF_BR_FORWARD, PRIORITY);
 	bh_rule_vmap(bh_nft_chain_add_rule(forward), BH_KEY(BH_FIELD_OIFNAME), "receivers");
-	add_check(&b);
-	add_nd_advert(&b);
-	add_nd_solicit(&b);
-	add_learning(&b);
-	add_strangers(&b);
-	end_with_spoof(&b, bh_nft_table_add_chain(table, "stranger"), true, BH_EGRESS, "-");
-	end_with_spoof(&b, bh_nft_table_add_chain(table, "stranger_audit"), false, BH_EGRESS, "-");
+	add_check(b);
+	add_nd_advert(b);
+	add_nd_solicit(b);
+	add_learning(b);
+	add_strangers(b);
+	end_with_spoof(b, bh_nft_table_add_chain(table, "stranger"), true, BH_EGRESS, "-");
+	end_with_spoof(b, bh_nft_table_add_chain(table, "stranger_audit"), false, BH_EGRESS, "-");
+}
+
+void bh_desire_bridge(struct bh_nft_table *table, const struct bh_ruleset *rules,
+		      const struct bh_desired_scope *scope, const struct bh_nft_config *config)
+{
+	struct build b = { table, rules, scope, config };
+
+	add_sets(&b);
+	if (scope->frame)
+		add_frame(&b);
 	add_ports(&b);
 }

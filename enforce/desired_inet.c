@@ -57,6 +57,7 @@ static const uint16_t dhcp_answers[][2] = { { 67, 68 }, { 547, 546 } };
 struct build {
 	struct bh_nft_table *table;
 	const struct bh_ruleset *rules;
+	const struct bh_desired_scope *scope;
 	const struct bh_nft_config *config;
 	struct bh_map *sets; /* by the chains' hash: which sets the workload has */
 };
@@ -681,13 +682,17 @@ static void add_routed_port(const struct build *b, const struct bh_port *port)
 	bh_desired_add_first(bh_nft_table_set(b->table, "routed"), &key, name);
 }
 
+bool bh_desired_is_routed(const struct bh_ruleset *rules)
+{
+	for (size_t i = 0; i < rules->port_count; i++)
+		if (is_checked(&rules->ports[i]))
+			return true;
+	return false;
+}
+
 static void add_prerouting(const struct build *b)
 {
-	bool any = false;
-
-	for (size_t i = 0; i < b->rules->port_count; i++)
-		any = any || is_checked(&b->rules->ports[i]);
-	if (!any)
+	if (!b->scope->routed)
 		return;
 	bh_desired_set(b->table, "routed", BH_KEY(BH_FIELD_IIFNAME), BH_SET_MAP);
 	bh_desired_set(b->table, "routed4", BH_KEY(BH_FIELD_IIFNAME, BH_FIELD_IP_SADDR), 0);
@@ -700,13 +705,29 @@ static void add_prerouting(const struct build *b)
 			add_routed_port(b, &b->rules->ports[i]);
 }
 
-void bh_desire_inet(struct bh_nft_table *table, const struct bh_ruleset *rules,
-		    const struct bh_nft_config *config)
+static void add_frame(const struct build *b)
 {
-	struct build b = { table, rules, config, bh_map_new(free) };
+	add_constants(b);
+	add_forward(b);
+	add_input(b);
+	add_output(b);
+	add_egress(b);
+	add_ingress(b);
+	add_stranger(b, "stranger", true);
+	add_stranger(b, "stranger_audit", false);
+	for (uint8_t side = BH_EGRESS; side <= BH_INGRESS; side++) {
+		add_posture(b, side);
+		if (b->rules->posture_count > 0)
+			add_posture_chains(b, side);
+	}
+}
+
+void bh_desire_inet(struct bh_nft_table *table, const struct bh_ruleset *rules,
+		    const struct bh_desired_scope *scope, const struct bh_nft_config *config)
+{
+	struct build b = { table, rules, scope, config, bh_map_new(free) };
 
 	add_managed(&b);
-	add_constants(&b);
 	add_owners(&b);
 	add_published(&b);
 	for (size_t i = 0; i < 4; i++)
@@ -716,19 +737,9 @@ void bh_desire_inet(struct bh_nft_table *table, const struct bh_ruleset *rules,
 	for (size_t i = 0; i < rules->chain_count; i++)
 		add_sets(&b, &rules->chains[i]);
 	add_prerouting(&b);
-	add_forward(&b);
-	add_input(&b);
-	add_output(&b);
-	add_egress(&b);
-	add_ingress(&b);
-	add_stranger(&b, "stranger", true);
-	add_stranger(&b, "stranger_audit", false);
-	for (uint8_t side = BH_EGRESS; side <= BH_INGRESS; side++) {
-		add_posture(&b, side);
-		if (rules->posture_count > 0)
-			add_posture_chains(&b, side);
-	}
-	for (size_t i = 0; i < rules->chain_count; i++) {
+	if (scope->frame)
+		add_frame(&b);
+	for (size_t i = 0; i < scope->whole; i++) {
 		add_workload(&b, &rules->chains[i], false);
 		add_workload(&b, &rules->chains[i], true);
 		add_urgent(&b, &rules->chains[i]);

@@ -106,8 +106,8 @@ void bh_urgent_add_rules(struct bh_nft_chain *to, const struct bh_chain *chain, 
 			 const char *refuse);
 
 void bh_desire_inet(struct bh_nft_table *table, const struct bh_ruleset *rules,
-		    const struct bh_nft_config *config);
+		    const struct bh_desired_scope *scope, const struct bh_nft_config *config);
 void bh_desire_bridge(struct bh_nft_table *table, const struct bh_ruleset *rules,
-		      const struct bh_nft_config *config);
+		      const struct bh_desired_scope *scope, const struct bh_nft_config *config);
 
 #endif

@@ -86,12 +86,22 @@ static void diff_elements(struct bh_diff *diff, const struct bh_nft_table *table
 
 /* --- chains and sets -------------------------------------------------------------------------- */
 
+/* By what the kernel would have of them, where that is spelt out. */
+static bool same_rule(const struct bh_nft_rule *a, const struct bh_nft_rule *b)
+{
+	if (a->signature != NULL && b->signature != NULL)
+		return strcmp(a->signature, b->signature) == 0;
+	return a->count == b->count &&
+	       (a->count == 0 ||
+		memcmp(a->statements, b->statements, a->count * sizeof(*a->statements)) == 0);
+}
+
 static bool same_rules(const struct bh_nft_chain *a, const struct bh_nft_chain *b)
 {
 	if (a->rule_count != b->rule_count)
 		return false;
 	for (size_t i = 0; i < a->rule_count; i++)
-		if (strcmp(a->rules[i].signature, b->rules[i].signature) != 0)
+		if (!same_rule(&a->rules[i], &b->rules[i]))
 			return false;
 	return true;
 }

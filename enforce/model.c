@@ -173,8 +173,7 @@ void bh_nft_set_sort(struct bh_nft_set *set)
 
 struct bh_nft_rule *bh_nft_chain_add_rule(struct bh_nft_chain *chain)
 {
-	chain->rules = bh_grow(chain->rules, &chain->rule_capacity, chain->rule_count + 1,
-			       sizeof(*chain->rules));
+	chain->rules = bh_resize(chain->rules, chain->rule_count + 1, sizeof(*chain->rules));
 	struct bh_nft_rule *rule = &chain->rules[chain->rule_count++];
 
 	memset(rule, 0, sizeof(*rule));

@@ -42,19 +42,21 @@ struct bh_statement {
 	bool inverted;
 	uint8_t field_count;
 	uint8_t fields[BH_NFT_FIELDS]; /* enum bh_field */
-	uint8_t value[16];
-	uint32_t bits;		/* PREFIX: its length; CT_STATE: NF_CT_STATE_…; LOG: the group */
-	int32_t verdict;	/* NF_ACCEPT, NF_DROP, NFT_RETURN, NFT_JUMP, NFT_GOTO */
-	char name[BH_NFT_NAME]; /* set, chain, or log prefix */
+	uint32_t bits;	 /* PREFIX: its length; CT_STATE: NF_CT_STATE_…; LOG: the group */
+	int32_t verdict; /* NF_ACCEPT, NF_DROP, NFT_RETURN, NFT_JUMP, NFT_GOTO */
+	union {
+		uint8_t value[16];	/* EQUAL, PREFIX */
+		char name[BH_NFT_NAME]; /* others: set, chain, or log prefix */
+	};
 };
 
 /* signature: the rule as the kernel's own expressions, spelt out; two rules are the same exactly
- * when these are. Rules that were read from the kernel have no statements. */
+ * when these are. Rules that were read from the kernel have no statements, and those that are to be
+ * compared with others that do no signature. */
 struct bh_nft_rule {
 	char *signature;
 	struct bh_statement *statements;
 	size_t count;
-	size_t capacity;
 };
 
 struct bh_nft_chain {
@@ -65,7 +67,6 @@ struct bh_nft_chain {
 	int32_t priority;
 	struct bh_nft_rule *rules;
 	size_t rule_count;
-	size_t rule_capacity;
 };
 
 struct bh_nft_set {

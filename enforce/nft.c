@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The kernel's tables equal what was last applied. Where this socket owns them nobody else can have
- * changed them, and what was applied is what is there: the next difference is taken from memory.
+ * changed them, and what was applied is what is there: the next difference is that of the two
+ * rulesets, and takes as long as what differs (reduce.c).
  * Everywhere else – at the first apply, for plain tables, after an error – the kernel is read
  * first, and the transaction names the generation that was read, so that it fails rather than
  * builds on something that has changed since.
@@ -23,6 +24,7 @@
 #include "diff.h"
 #include "grow.h"
 #include "netlink.h"
+#include "reduce.h"
 #include "scan.h"
 #include "text.h"
 
@@ -34,8 +36,8 @@
 struct bh_nft {
 	struct bh_nft_config config;
 	struct bh_netlink *netlink;
-	struct bh_nft_state *applied; /* NULL: nothing yet */
-	bool certain;		      /* applied is what the kernel has, and only we change it */
+	const struct bh_ruleset *applied; /* the caller's; NULL: nothing yet */
+	bool certain; /* applied is what the kernel has, and only we change it */
 };
 
 struct bh_nft *bh_nft_open(const struct bh_nft_config *config, struct bh_error *err)
@@ -56,7 +58,6 @@ void bh_nft_close(struct bh_nft *nft)
 	if (nft == NULL)
 		return;
 	bh_netlink_close(nft->netlink);
-	bh_nft_state_free(nft->applied);
 	free(nft);
 }
 
@@ -99,7 +100,7 @@ static int change_from(struct bh_nft *nft, const struct bh_nft_state *have, uint
 	return result;
 }
 
-static int change_scanned(struct bh_nft *nft, const struct bh_nft_state *want,
+static int change_scanned(struct bh_nft *nft, struct bh_nft_state *want,
 			  struct bh_nft_change *change, struct bh_error *err)
 {
 	struct bh_nft_state *have = NULL;
@@ -108,51 +109,78 @@ static int change_scanned(struct bh_nft *nft, const struct bh_nft_state *want,
 
 	if (result == 0)
 		result = check_owner(nft, have, err);
-	if (result == 0)
+	if (result == 0) {
+		bh_nft_state_sign(want, have);
 		result = change_from(nft, have, generation, want, change, err);
+	}
 	bh_nft_state_free(have);
 	return result;
 }
 
-static int change_kernel(struct bh_nft *nft, const struct bh_nft_state *want,
-			 struct bh_nft_change *change, struct bh_error *err)
+/* From what the kernel is asked for. */
+static int change_unknown(struct bh_nft *nft, const struct bh_ruleset *rules,
+			  struct bh_nft_change *change, struct bh_error *err)
 {
-	int result = -ERESTART;
+	struct bh_nft_state *want = bh_nft_desire(rules, &nft->config, err);
+	int result = want == NULL ? -EINVAL : -ERESTART;
 
-	if (nft->certain) {
-		result = change_from(nft, nft->applied, 0, want, change, err);
-		nft->certain = false;
-	}
-	/* Also where memory turned out to be wrong: then the kernel is asked. */
-	for (int tries = 0; result != 0 && tries < TRIES; tries++) {
+	for (int tries = 0; result == -ERESTART && tries < TRIES; tries++) {
 		result = change_scanned(nft, want, change, err);
-		if (result != -ERESTART && result != -EAGAIN)
-			break;
+		if (result == -EAGAIN)
+			result = -ERESTART;
 	}
+	bh_nft_state_free(want);
+	return result;
+}
+
+static int change_part(struct bh_nft *nft, const struct bh_reduced *part,
+		       struct bh_nft_change *change, struct bh_error *err)
+{
+	struct bh_nft_state *have =
+		bh_nft_desire_part(part->old, &part->old_scope, &nft->config, err);
+	struct bh_nft_state *want =
+		bh_nft_desire_part(part->new, &part->new_scope, &nft->config, err);
+	int result = have == NULL || want == NULL ? -EINVAL
+						  : change_from(nft, have, 0, want, change, err);
+
+	bh_nft_state_free(have);
+	bh_nft_state_free(want);
+	return result;
+}
+
+/* From what was applied, as long as nobody else can have changed it. */
+static int change_known(struct bh_nft *nft, const struct bh_ruleset *rules,
+			struct bh_nft_change *change, struct bh_error *err)
+{
+	struct bh_reduced part;
+
+	if (!nft->certain || !bh_reduce(nft->applied, rules, &part))
+		return -ERESTART;
+	int result = change_part(nft, &part, change, err);
+	bh_reduced_free(&part);
 	return result;
 }
 
 int bh_nft_apply(struct bh_nft *nft, const struct bh_ruleset *rules, struct bh_nft_change *change,
 		 struct bh_error *err)
 {
-	struct bh_error why = { 0 };
 	struct bh_nft_change ignored;
-	struct bh_nft_state *want = bh_nft_desire(rules, &nft->config, err);
+	int result;
 
-	if (want == NULL)
-		return -EINVAL;
 	if (change == NULL)
 		change = &ignored;
 	*change = (struct bh_nft_change) { 0 };
-	int result = change_kernel(nft, want, change, &why);
+	result = change_known(nft, rules, change, NULL);
+	nft->certain = false;
+	/* Also where memory turned out to be wrong: then the kernel is asked. */
+	if (result != 0)
+		result = change_unknown(nft, rules, change, err);
 	if (result != 0) {
 		*change = (struct bh_nft_change) { 0 };
-		bh_nft_state_free(want);
-		return bh_error_set(err, result, "%s", why.text);
+		return result;
 	}
-	bh_nft_state_free(nft->applied);
-	nft->applied = want;
-	nft->certain = nft->config.owner && want->tables[0].present;
+	nft->applied = rules;
+	nft->certain = nft->config.owner && rules->chain_count > 0;
 	return 0;
 }
 
@@ -160,14 +188,19 @@ int bh_nft_apply(struct bh_nft *nft, const struct bh_ruleset *rules, struct bh_n
 
 int bh_nft_verify(struct bh_nft *nft, struct bh_error *err)
 {
-	struct bh_nft_state *have = NULL, *nothing = bh_nft_state_new();
+	struct bh_nft_state *have = NULL, *want;
 	struct bh_diff diff = { 0 };
 	uint32_t generation;
 	char where[256];
 	int result = bh_nft_scan(nft->netlink, &have, &generation, err);
 
+	want = nft->applied != NULL ? bh_nft_desire(nft->applied, &nft->config, err)
+				    : bh_nft_state_new();
+	if (result == 0 && want == NULL)
+		result = -EINVAL;
 	if (result == 0) {
-		bh_nft_diff(have, nft->applied != NULL ? nft->applied : nothing, &diff);
+		bh_nft_state_sign(want, have);
+		bh_nft_diff(have, want, &diff);
 		result = diff.count > 0;
 	}
 	if (result == 1) {
@@ -180,7 +213,7 @@ int bh_nft_verify(struct bh_nft *nft, struct bh_error *err)
 	}
 	bh_diff_free(&diff);
 	bh_nft_state_free(have);
-	bh_nft_state_free(nothing);
+	bh_nft_state_free(want);
 	return result;
 }
 

@@ -35,7 +35,8 @@ void bh_nft_close(struct bh_nft *nft); /* the tables stay */
 /* Makes the kernel equal to want, in one transaction. The first call reads what is there and adopts
  * it, so nothing that stays the same is touched, counters and all. Retries where the generation
  * changed underneath. 0, or negative errno and *err; then the kernel is as it was. change may be
- * NULL. */
+ * NULL. What was applied is kept by reference: it must stay as it is until another was applied or
+ * nft is closed. */
 int bh_nft_apply(struct bh_nft *nft, const struct bh_ruleset *want, struct bh_nft_change *change,
 		 struct bh_error *err);
 

@@ -315,6 +315,15 @@ static void add_set(struct bh_nft_table *table, const struct bh_chain *chain, ui
 		fill_exact(set, shape, rank, chain);
 }
 
+bool bh_permit_is_common(const struct bh_permit *permit)
+{
+	for (size_t i = 0; i < SHAPES; i++)
+		if (shapes[i].always && permit->rank == BH_RANK_ALLOW &&
+		    belongs(&shapes[i], permit))
+			return true;
+	return false;
+}
+
 void bh_permits_add_sets(struct bh_nft_table *table, const struct bh_chain *chain,
 			 struct bh_permits_sets *sets)
 {

@@ -30,8 +30,8 @@
 
 static struct bh_statement *add(struct bh_nft_rule *rule, enum bh_statement_kind kind)
 {
-	rule->statements = bh_grow(rule->statements, &rule->capacity, rule->count + 1,
-				   sizeof(*rule->statements));
+	/* No room in advance: rules are short, and there can be a hundred thousand of them. */
+	rule->statements = bh_resize(rule->statements, rule->count + 1, sizeof(*rule->statements));
 	struct bh_statement *s = &rule->statements[rule->count++];
 
 	memset(s, 0, sizeof(*s));

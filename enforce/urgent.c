@@ -22,7 +22,7 @@ static const uint8_t multicast4[4] = { 224 };
 static const uint8_t multicast6[16] = { 0xff };
 static const uint32_t broadcast = RTN_BROADCAST;
 
-static bool is_needed(const struct bh_ruleset *rules)
+bool bh_desired_is_urgent(const struct bh_ruleset *rules)
 {
 	for (size_t i = 0; i < rules->chain_count; i++)
 		if (rules->chains[i].mode == BH_STAGE1)
@@ -32,7 +32,7 @@ static bool is_needed(const struct bh_ruleset *rules)
 
 void bh_urgent_add_set(struct bh_nft_table *table, const struct bh_ruleset *rules)
 {
-	if (!is_needed(rules))
+	if (!bh_desired_is_urgent(rules))
 		return;
 	struct bh_nft_set *set =
 		bh_desired_set(table, SET, BH_KEY(BH_FIELD_L4PROTO, BH_FIELD_TH_DPORT), 0);

@@ -34,7 +34,8 @@ static void answer(int code, const char *text)
 	fflush(stdout);
 }
 
-static void apply(struct bh_nft *nft, const char *path)
+/* *applied: what the kernel has, which lives until it has something else. */
+static void apply(struct bh_nft *nft, const char *path, struct bh_ruleset **applied)
 {
 	struct bh_ruleset *rules = read_ruleset(path);
 	struct bh_nft_change change = { 0 };
@@ -45,7 +46,9 @@ static void apply(struct bh_nft *nft, const char *path)
 	snprintf(text, sizeof(text), "chains=%zu sets=%zu elements=%zu adopted=%d", change.chains,
 		 change.sets, change.elements, change.adopted);
 	answer(result, result == 0 ? text : err.text);
-	bh_ruleset_free(rules);
+	bh_ruleset_free(result == 0 ? *applied : rules);
+	if (result == 0)
+		*applied = rules;
 }
 
 /* What was counted, by one reading, and how long that took. */
@@ -72,6 +75,7 @@ static int serve(bool owner)
 {
 	struct bh_error err = { 0 };
 	struct bh_nft *nft = bh_nft_open(config(owner), &err);
+	struct bh_ruleset *applied = NULL;
 	char line[512];
 
 	if (nft == NULL) {
@@ -81,7 +85,7 @@ static int serve(bool owner)
 	while (fgets(line, sizeof(line), stdin) != NULL) {
 		line[strcspn(line, "\n")] = '\0';
 		if (strncmp(line, "apply ", 6) == 0) {
-			apply(nft, line + 6);
+			apply(nft, line + 6, &applied);
 		} else if (strcmp(line, "uses") == 0) {
 			tell_uses(nft);
 		} else if (strcmp(line, "verify") == 0) {
@@ -91,6 +95,7 @@ static int serve(bool owner)
 		}
 	}
 	bh_nft_close(nft);
+	bh_ruleset_free(applied);
 	return 0;
 }
 

@@ -90,6 +90,7 @@ struct bh_nft_state *desire(struct bh_ruleset *rules)
 	struct bh_nft_state *state = bh_nft_desire(rules, &config, NULL);
 
 	assert_non_null(state);
+	bh_nft_state_sign(state, state);
 	bh_ruleset_free(rules);
 	return state;
 }

@@ -1131,9 +1131,9 @@ static void a_newer_schema_is_refused_and_left_alone(void **state)
 	(void)state;
 	bh_store_close(open_store());
 	execute("PRAGMA user_version = 12");
-	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 11, this one knows 10)");
+	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 12, this one knows 11)");
 	execute("CREATE TABLE later (a); DROP TABLE ledger; PRAGMA user_version = 12");
-	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 11, this one knows 10)");
+	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 12, this one knows 11)");
 }
 
 static void what_is_no_database_is_refused_and_left_alone(void **state)
