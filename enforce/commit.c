@@ -379,7 +379,7 @@ int bh_nft_commit(struct bh_netlink *nl, const struct bh_diff *diff, uint32_t ge
 
 	if (diff->count == 0)
 		return 0;
-	c.buffer = bh_calloc(1, BH_NETLINK_MESSAGE);
+	c.buffer = bh_resize(NULL, BH_NETLINK_MESSAGE, 1);
 	bh_batch_begin(&c.batch, generation);
 	for (c.at = 0; c.at < diff->count; c.at++)
 		write_step(&c, &diff->steps[c.at]);

@@ -130,11 +130,21 @@ void bh_desired_final(struct bh_nft_chain *chain, int32_t verdict)
 	bh_rule_verdict(rule, verdict);
 }
 
+/* Names are made by the thousand: snprintf() was a third of a small change. */
+void bh_desired_lengthen(char name[BH_NFT_NAME], const char *suffix)
+{
+	size_t length = strlen(name);
+
+	bh_copy_text(name + length, BH_NFT_NAME - length, suffix);
+}
+
 void bh_desired_name(char out[BH_NFT_NAME], uint8_t side, bool host, const char *hash,
 		     const char *suffix)
 {
-	snprintf(out, BH_NFT_NAME, "%s%s_%s%s", side == BH_EGRESS ? "e" : "i", host ? "h" : "",
-		 hash, suffix);
+	bh_copy_text(out, BH_NFT_NAME,
+		     side == BH_EGRESS ? (host ? "eh_" : "e_") : (host ? "ih_" : "i_"));
+	bh_desired_lengthen(out, hash);
+	bh_desired_lengthen(out, suffix);
 }
 
 void bh_desired_port_name(const struct bh_port *port, const char *stem, char name[BH_NFT_NAME],

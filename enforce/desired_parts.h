@@ -51,6 +51,8 @@ void bh_desired_final(struct bh_nft_chain *chain, int32_t verdict);
 /* "e_0123…", "ih_0123…_ports": what belongs to a workload's side. */
 void bh_desired_name(char out[BH_NFT_NAME], uint8_t side, bool host, const char *hash,
 		     const char *suffix);
+/* Appends what still fits. */
+void bh_desired_lengthen(char name[BH_NFT_NAME], const char *suffix);
 
 /* A chain for the ports of a workload, one a mode (stem "p": "p_0123…", in audit "pa_…"), and the
  * hash in its log prefix: "-" where no workload claims the port. */

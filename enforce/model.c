@@ -58,20 +58,28 @@ const char *bh_nft_family_name(uint8_t family)
 	return family == NFPROTO_BRIDGE ? "bridge" : "inet";
 }
 
+/* The key under which by_name has an object; its length. */
+static size_t key_of(char kind, const char *name, char key[BH_NFT_NAME + 1])
+{
+	size_t length = strnlen(name, BH_NFT_NAME);
+
+	key[0] = kind;
+	memcpy(key + 1, name, length);
+	return length + 1;
+}
+
 static void index_name(struct bh_nft_table *table, char kind, const char *name, void *object)
 {
 	char key[BH_NFT_NAME + 1];
 
-	snprintf(key, sizeof(key), "%c%s", kind, name);
-	bh_map_put_text(table->by_name, key, object);
+	bh_map_put(table->by_name, key, key_of(kind, name, key), object);
 }
 
 static void *find_name(const struct bh_nft_table *table, char kind, const char *name)
 {
 	char key[BH_NFT_NAME + 1];
 
-	snprintf(key, sizeof(key), "%c%s", kind, name);
-	return bh_map_get_text(table->by_name, key);
+	return bh_map_get(table->by_name, key, key_of(kind, name, key));
 }
 
 struct bh_nft_chain *bh_nft_table_add_chain(struct bh_nft_table *table, const char *name)

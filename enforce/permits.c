@@ -294,10 +294,8 @@ static void note_needed(const struct bh_chain *chain, uint32_t needed[BH_RANKS])
 static void name_set(char name[BH_NFT_NAME], const struct shape *shape, uint8_t rank, uint8_t side,
 		     const struct bh_chain *chain)
 {
-	char suffix[32];
-
-	snprintf(suffix, sizeof(suffix), "%s%s", rank_suffixes[rank], shape->suffix);
-	bh_desired_name(name, side, shape->whom == TO_HOST, chain->hash, suffix);
+	bh_desired_name(name, side, shape->whom == TO_HOST, chain->hash, rank_suffixes[rank]);
+	bh_desired_lengthen(name, shape->suffix);
 }
 
 static void add_set(struct bh_nft_table *table, const struct bh_chain *chain, uint8_t rank,

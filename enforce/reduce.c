@@ -141,11 +141,15 @@ static void pair_all(struct half *a, struct half *b)
 
 /* --- what differs ----------------------------------------------------------------------------- */
 
+static bool same_items(const struct bh_permit *a, const struct bh_permit *b, size_t count)
+{
+	return count == 0 || memcmp(a, b, count * sizeof(*a)) == 0;
+}
+
 static bool same_permits(const struct bh_chain *a, const struct bh_chain *b)
 {
 	return a->permit_count == b->permit_count &&
-	       (a->permit_count == 0 ||
-		memcmp(a->permits, b->permits, a->permit_count * sizeof(*a->permits)) == 0);
+	       same_items(a->permits, b->permits, a->permit_count);
 }
 
 static bool same_head(const struct bh_chain *a, const struct bh_chain *b)
@@ -162,22 +166,50 @@ static bool has_permit(const struct bh_chain *chain, const struct bh_permit *per
 	return false;
 }
 
+/* How many both begin with, of `least`. By halves: whole blocks are compared faster. */
+static size_t common_head(const struct bh_permit *a, const struct bh_permit *b, size_t least)
+{
+	size_t sure = 0;
+
+	while (sure < least) {
+		size_t half = (least - sure + 1) / 2;
+
+		if (same_items(a + sure, b + sure, half))
+			sure += half;
+		else
+			least = sure + half - 1;
+	}
+	return sure;
+}
+
+static size_t common_tail(const struct bh_permit *a_end, const struct bh_permit *b_end,
+			  size_t least)
+{
+	size_t sure = 0;
+
+	while (sure < least) {
+		size_t half = (least - sure + 1) / 2, both = sure + half;
+
+		if (same_items(a_end - both, b_end - both, half))
+			sure = both;
+		else
+			least = both - 1;
+	}
+	return sure;
+}
+
 /* The first and the last of a's permissions, from `first` up to `end`, that may be others than b's:
  * what both begin and end with is left out. */
 static void trim(const struct bh_chain *a, const struct bh_chain *b, size_t *first, size_t *end)
 {
 	size_t least = a->permit_count < b->permit_count ? a->permit_count : b->permit_count;
-	size_t head = 0, tail = 0;
 
-	while (head < least &&
-	       memcmp(&a->permits[head], &b->permits[head], sizeof(*a->permits)) == 0)
-		head++;
-	while (tail < least - head &&
-	       memcmp(&a->permits[a->permit_count - 1 - tail],
-		      &b->permits[b->permit_count - 1 - tail], sizeof(*a->permits)) == 0)
-		tail++;
-	*first = head;
-	*end = a->permit_count - tail;
+	*first = *end = 0;
+	if (a->permit_count == 0)
+		return;
+	*first = common_head(a->permits, b->permits, least);
+	*end = a->permit_count - common_tail(a->permits + a->permit_count,
+					     b->permits + b->permit_count, least - *first);
 }
 
 /* Whether all that a has and b has not goes into sets that every workload has. */
