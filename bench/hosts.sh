@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2154,SC2034,SC2317
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Sourced by bench/live.sh and bench/turns.sh, once `here` and what scripts/packages.sh has are there: a
+# Sourced by bench/live.sh, bench/turns.sh and bench/rules.sh, once `here` and what scripts/packages.sh has are there: a
 # client, a server and between them a host with a bridge, in namespaces without a way out; the monitors
 # that run on such a host; and how they are measured.
 
@@ -231,9 +231,11 @@ value_of() {
 	sed -n "s/.*\"$1\":\([0-9.]*\).*/\1/p" "$scratch/load"
 }
 
-load() {
-	on "$client" "$build/bench/load" "$1" "$server_address" "${@:2}" >"$scratch/load" ||
-		die "the load $1 failed"
+# Median of the ratios in standard input, and the ranks around it that hold the true one in 95 % (of ten or more).
+bounds() {
+	sort -n | awk '{ v[NR] = $1 } END {
+		low = int((NR - 1.96 * sqrt(NR)) / 2); low = low < 1 ? 1 : low; high = NR + 1 - low
+		printf " %10.3f (%.3f–%.3f)", (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2, v[low], v[high] }'
 }
 
 # median FILE

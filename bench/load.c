@@ -13,7 +13,8 @@
  *     stream    COUNT small TCP packets, by a few connections that stand, RATE a second
  *
  * Prints one JSON object: what was done, in how many seconds, how many of it a second, the CPU
- * seconds of this process, and of round trips the median and the 99th percentile in µs.
+ * seconds of this process, and of connections and round trips the median and the 99th percentile in
+ * µs.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -245,19 +246,6 @@ static void ask(int fd)
 		fail("a round trip");
 }
 
-static void connections(const char *text, uint64_t count)
-{
-	for (; count > 0; count--) {
-		int fd = connect_to(SOCK_STREAM, text, ONCE_TCP);
-		char end;
-
-		ask(fd);
-		if (read(fd, &end, 1) != 0)
-			fail("the end of a connection");
-		close(fd);
-	}
-}
-
 static int by_size(const void *a, const void *b)
 {
 	float x = *(const float *)a, y = *(const float *)b;
@@ -265,24 +253,47 @@ static int by_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void round_trips(int fd, uint64_t count)
+/* So many times, one after the other, and how long they took. */
+static void repeat(void (*once)(const void *about), const void *about, uint64_t count)
 {
-	const struct timeval patience = { .tv_sec = 5 };
-	float *usec = calloc(count, sizeof(*usec));
+	float *usec = calloc(count + 1, sizeof(*usec));
 
 	if (usec == NULL)
 		fail("memory");
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	for (uint64_t i = 0; i < count; i++) {
 		double start = now();
 
-		ask(fd);
+		once(about);
 		usec[i] = (float)((now() - start) * 1e6);
 	}
 	qsort(usec, count, sizeof(*usec), by_size);
 	printf("\"p50_usec\":%.2f,\"p99_usec\":%.2f,", (double)usec[count / 2],
 	       (double)usec[count * 99 / 100]);
 	free(usec);
+}
+
+static void connect_once(const void *address)
+{
+	int fd = connect_to(SOCK_STREAM, address, ONCE_TCP);
+	char end;
+
+	ask(fd);
+	if (read(fd, &end, 1) != 0)
+		fail("the end of a connection");
+	close(fd);
+}
+
+static void ask_once(const void *fd)
+{
+	ask(*(const int *)fd);
+}
+
+static void round_trips(int fd, uint64_t count)
+{
+	const struct timeval patience = { .tv_sec = 5 };
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	repeat(ask_once, &fd, count);
 	close(fd);
 }
 
@@ -371,7 +382,7 @@ static int run(const char *mode, const char *text, uint64_t count, uint64_t rate
 	if (strcmp(mode, "bulk") == 0)
 		bulk(text, count);
 	else if (strcmp(mode, "connect") == 0)
-		connections(text, count);
+		repeat(connect_once, text, count);
 	else if (strcmp(mode, "tcp") == 0)
 		round_trips(connect_to(SOCK_STREAM, text, ECHO_TCP), count);
 	else if (strcmp(mode, "udp") == 0)

@@ -105,13 +105,6 @@ of() {
 	awk -v tool="$1" -v load="$2" '$1 == tool && $2 == load { print $4 }' "$top/turns"
 }
 
-# Median of the ratios in standard input, and the ranks around it that hold the true one in 95 %.
-bounds() {
-	sort -n | awk '{ v[NR] = $1 } END {
-		low = int((NR - 1.96 * sqrt(NR)) / 2); high = NR + 1 - low
-		printf " %10.3f (%.3f–%.3f)", (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2, v[low], v[high] }'
-}
-
 print_table() {
 	local tool load first=${tools%% *}
 
