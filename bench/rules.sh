@@ -11,7 +11,8 @@
 #   legacy     the same for iptables as it was
 #   ipset      one rule of iptables-legacy, and an element for each pair of the edges' replicas
 # In each of the ROUNDS (30) every host opens some connections, in an order that changes; the ratios are taken
-# round by round. docs/performance.md says what the columns are. Needs root; what is missing is installed.
+# round by round, of rates and of the processor time that client and server need for a connection: on virtual links
+# the path's is theirs, and it wavers less where others use the machine. docs/performance.md says what the columns are. Needs root; what is missing is installed.
 # --quick: whether it works at all.
 set -u
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -25,6 +26,7 @@ usage() {
 }
 
 rounds=30 edges="10 1000 10000 100000" kinds="bulkhead nft iptables legacy ipset" connections=500 built=
+declare -A servers
 while [ $# -gt 0 ]; do
 	case $1 in
 	--quick)
@@ -95,6 +97,7 @@ prepare_host() {
 	[ -t 2 ] && printf '\r\033[K%s of %s edges' "$1" "$2" >&2
 	use_host "$1$2"
 	make_host
+	servers[$1$2]=$server_pid
 	name_ends
 	install_rules "$1" "$2"
 	# A rule that lets nothing through would be the fastest of all; one that is not asked, too.
@@ -112,16 +115,34 @@ must_refuse() {
 
 # --- measuring ----------------------------------------------------------------------------------
 
-# Lines of KIND EDGES ROUND RATE P99.
+# Nanoseconds that the server and its children have run.
+served() {
+	local pid
+	for pid in "$1" $(cat "/proc/$1/task/$1/children"); do
+		cat "/proc/$pid/schedstat"
+	done | awk '{ sum += $1 } END { printf "%.0f\n", sum }'
+}
+
+# turn HOST: connections a second, the 99th percentile, and microseconds of processor time a connection.
+turn() {
+	local before after
+
+	use_host "$1"
+	before=$(served "${servers[$1]}")
+	load connect "$connections"
+	after=$(served "${servers[$1]}")
+	echo "$(value_of rate) $(value_of p99_usec)" "$(awk -v s=$((after - before)) -v c="$(value_of cpu_seconds)" \
+		-v n="$connections" 'BEGIN { print (s / 1e3 + c * 1e6) / n }')"
+}
+
+# Lines of KIND EDGES ROUND and what a turn says.
 measure_all() {
 	local round kind count
 
 	for ((round = 1; round <= rounds; round++)); do
 		[ -t 2 ] && printf '\r\033[Kround %d of %d' "$round" "$rounds" >&2
 		while read -r kind count; do
-			use_host "$kind$count"
-			load connect "$connections"
-			echo "$kind $count $round $(value_of rate) $(value_of p99_usec)"
+			echo "$kind $count $round $(turn "$kind$count")"
 		done < <(printf '%s\n' "${hosts[@]}" | shuf)
 	done >"$top/turns"
 	[ -t 2 ] && printf '\r\033[K' >&2
@@ -136,15 +157,19 @@ middle() {
 	sort -n | awk '{ v[NR] = $1 } END { printf "%.1f", (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2 }'
 }
 
+# against KIND EDGES COLUMN OTHER-KIND OTHER-EDGES
+against() {
+	paste <(of "$1" "$2" "$3") <(of "$4" "$5" "$3") | awk '{ print $1 / $2 }' | bounds
+}
+
 # row KIND EDGES
 row() {
 	local first=${edges%% *}
 
-	printf '| %s | %s | %.0f |' "$1" "$2" "$(of "$1" "$2" 4 | middle)"
-	printf '%s |' "$(paste <(of "$1" "$2" 4) <(of accept 0 4) | awk '{ print $1 / $2 }' | bounds)"
 	[ "$1" != accept ] || first=0
-	printf '%s |' "$(paste <(of "$1" "$2" 4) <(of "$1" "$first" 4) | awk '{ print $1 / $2 }' | bounds)"
-	printf ' %s | %s |\n' "$(of "$1" "$2" 5 | middle)" \
+	printf '| %s | %s | %.0f |%s | %s |%s |%s | %.0f | %.0f |\n' "$1" "$2" "$(of "$1" "$2" 4 | middle)" \
+		"$(against "$1" "$2" 4 accept 0)" "$(of "$1" "$2" 6 | middle)" "$(against "$1" "$2" 6 accept 0)" \
+		"$(against "$1" "$2" 6 "$1" "$first")" "$(of "$1" "$2" 5 | middle)" \
 		"$(paste <(of "$1" "$2" 5) <(of accept 0 5) | awk '{ print $1 - $2 }' | middle)"
 }
 
@@ -155,8 +180,8 @@ print_table() {
 		"Linux $(uname -r), load $(cut -d' ' -f1 /proc/loadavg); medians of $rounds rounds of $connections" \
 		"connections (95 % of the median)"
 	echo
-	echo "| rules | edges | connections/s | × accept | × ${edges%% *} edges | p99, µs | added to p99, µs |"
-	echo "|---|---|---|---|---|---|---|"
+	echo "| rules | edges | connections/s | × accept | CPU µs | × accept | × ${edges%% *} edges | p99, µs | added to p99, µs |"
+	echo "|---|---|---|---|---|---|---|---|---|"
 	for each in "${hosts[@]}"; do
 		# shellcheck disable=SC2086 # a kind and a number
 		row $each

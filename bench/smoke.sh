@@ -29,7 +29,7 @@ expect 7 "^\| [a-z]+ \| [^|]+ (\| $number ){2}\|$"
 
 output=$(bench/rules.sh --quick --build "$1") || exit 1
 bounds="$number \($number–$number\)"
-expect 11 "^\| [a-z]+ \| [0-9]+ \| [0-9]+ \| +$bounds \| +$bounds \| $number \| $number \|$"
+expect 11 "^\| [a-z]+ \| [0-9]+ \| [0-9]+ \| +$bounds \| $number \| +$bounds \| +$bounds \| $number \| $number \|$"
 expect 1 "^\| accept \| 0 "
 for kind in bulkhead nft iptables legacy ipset; do
 	expect 2 "^\| $kind \| 10"
