@@ -232,7 +232,8 @@ static int read_elements(const struct nlmsghdr *message, void *user)
 	return 0;
 }
 
-static int read_set(struct bh_nft *nft, const struct bh_nft_set *set, struct bh_uses *uses)
+static int read_set(struct bh_nft *nft, uint8_t family, const struct bh_nft_set *set,
+		    struct bh_uses *uses)
 {
 	struct reading reading = { set, uses };
 	size_t before = uses->count;
@@ -240,25 +241,32 @@ static int read_set(struct bh_nft *nft, const struct bh_nft_set *set, struct bh_
 
 	for (int tries = 0; result == -EINTR && tries < TRIES; tries++) {
 		uses->count = before;
-		result = bh_nft_ask_elements(nft->netlink, nft->applied->tables[0].family,
-					     set->name, read_elements, &reading);
+		result = bh_nft_ask_elements(nft->netlink, family, set->name, read_elements,
+					     &reading);
 	}
 	return result;
 }
 
 int bh_nft_uses(struct bh_nft *nft, struct bh_uses *uses, struct bh_error *err)
 {
-	const struct bh_nft_table *table = nft->applied != NULL ? &nft->applied->tables[0] : NULL;
-
-	for (size_t i = 0; table != NULL && i < table->set_count; i++) {
+	if (nft->applied == NULL)
+		return 0;
+	struct bh_nft_state *state = bh_nft_desire(nft->applied, &nft->config, err);
+	if (state == NULL)
+		return -EINVAL;
+	const struct bh_nft_table *table = &state->tables[0];
+	int result = 0;
+	for (size_t i = 0; result == 0 && i < table->set_count; i++) {
 		const struct bh_nft_set *set = table->sets[i];
-		int result = bh_uses_can_read(set) ? read_set(nft, set, uses) : 0;
 
+		if (bh_uses_can_read(set))
+			result = read_set(nft, table->family, set, uses);
 		if (result != 0)
-			return bh_error_set(err, result, "reading the counters of %s: %s",
-					    set->name, strerror(-result));
+			bh_error_set(err, result, "reading the counters of %s: %s", set->name,
+				     strerror(-result));
 	}
-	return 0;
+	bh_nft_state_free(state);
+	return result;
 }
 
 bool bh_nft_present(void)
