@@ -214,8 +214,9 @@ static int check_bindings(const struct bh_ruleset *rules, struct bh_error *err)
 	for (size_t i = 0; i < rules->binding_count; i++) {
 		const struct bh_binding *b = &rules->bindings[i];
 
-		if (!is_ifname(b->l3_ifname) || !is_addr(&b->addr) ||
-		    b->egress >= rules->chain_count || b->ingress >= rules->chain_count ||
+		if (!is_ifname(b->l3_ifname) || !(b->ifname[0] == '\0' || is_ifname(b->ifname)) ||
+		    !is_addr(&b->addr) || b->egress >= rules->chain_count ||
+		    b->ingress >= rules->chain_count ||
 		    rules->chains[b->egress].side != BH_EGRESS ||
 		    rules->chains[b->ingress].side != BH_INGRESS)
 			return bh_error_set(err, -EINVAL, "ruleset: binding %zu makes no sense", i);
@@ -237,6 +238,9 @@ static int check_ports(const struct bh_ruleset *rules, struct bh_error *err)
 	for (size_t i = 0; i < rules->bridge_count; i++)
 		if (!is_ifname(rules->bridges[i].ifname))
 			return bh_error_set(err, -EINVAL, "ruleset: bridge %zu makes no sense", i);
+	for (size_t i = 0; i < rules->member_count; i++)
+		if (!is_ifname(rules->members[i].ifname) || !is_ifname(rules->members[i].bridge))
+			return bh_error_set(err, -EINVAL, "ruleset: member %zu makes no sense", i);
 	return 0;
 }
 
@@ -296,6 +300,8 @@ struct bh_nft_state *bh_nft_desire_part(const struct bh_ruleset *rules,
 	struct bh_nft_state *state = bh_nft_state_new();
 	bh_desire_inet(&state->tables[0], rules, scope, config);
 	bh_desire_bridge(&state->tables[1], rules, scope, config);
+	if (rules->stateless)
+		bh_desire_stateless(&state->tables[1], rules, scope, config);
 	for (size_t i = 0; i < BH_NFT_TABLES; i++)
 		finish(&state->tables[i], config);
 	return state;

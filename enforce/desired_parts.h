@@ -59,9 +59,20 @@ void bh_desired_lengthen(char name[BH_NFT_NAME], const char *suffix);
 void bh_desired_port_name(const struct bh_port *port, const char *stem, char name[BH_NFT_NAME],
 			  char hash[BH_CHAIN_HASH]);
 
+/* One of the two tables, while it is filled with who may talk to whom. */
+struct bh_traffic {
+	struct bh_nft_table *table;
+	const struct bh_ruleset *rules;
+	const struct bh_desired_scope *scope;
+	const struct bh_nft_config *config;
+	bool stateless;	     /* table bridge: nothing is tracked, and interfaces are its ports */
+	struct bh_map *sets; /* by the chains' hash: struct bh_permits_sets */
+};
+
 /* Which sets a workload has, by side and rank; the bits are those of permits.c. */
 struct bh_permits_sets {
-	uint32_t shapes[2][BH_RANKS];
+	bool stateless;
+	uint64_t shapes[2][BH_RANKS];
 };
 
 /* Adds the sets that hold one side's permissions, and notes them. */
@@ -88,7 +99,8 @@ void bh_permits_read(const struct bh_permits_place *place, const uint8_t *key, c
 
 /* In which orientation sets are looked up, and the chains that decide about what they refuse. */
 struct bh_permits_way {
-	bool backwards;	    /* as if who receives the segment had opened the connection */
+	bool backwards;	    /* as if who receives the segment had opened the connection; stateless:
+			     * only what may be so comes here */
 	const char *refuse; /* NULL: nothing is refused here, refusals return as permissions do */
 	const char *otherwise; /* for segments that open nothing; NULL: none */
 };
@@ -104,12 +116,15 @@ extern const uint8_t bh_metadata4[4], bh_metadata6[16];
 /* The set of stage 1's ports, where any chain is in stage 1. */
 void bh_urgent_add_set(struct bh_nft_table *table, const struct bh_ruleset *rules);
 /* In stage 1, behind the permissions: what is urgent goes to chain `refuse`. host: as above. */
-void bh_urgent_add_rules(struct bh_nft_chain *to, const struct bh_chain *chain, bool host,
-			 const char *refuse);
+void bh_urgent_add_rules(const struct bh_traffic *t, struct bh_nft_chain *to,
+			 const struct bh_chain *chain, bool host, const char *refuse);
 
 void bh_desire_inet(struct bh_nft_table *table, const struct bh_ruleset *rules,
 		    const struct bh_desired_scope *scope, const struct bh_nft_config *config);
 void bh_desire_bridge(struct bh_nft_table *table, const struct bh_ruleset *rules,
 		      const struct bh_desired_scope *scope, const struct bh_nft_config *config);
+/* In table bridge, behind the other: who may talk to whom on one bridge. */
+void bh_desire_stateless(struct bh_nft_table *table, const struct bh_ruleset *rules,
+			 const struct bh_desired_scope *scope, const struct bh_nft_config *config);
 
 #endif

@@ -21,6 +21,7 @@ enum {
 	TYPE_ICMP_TYPE = 14,
 	TYPE_TCP_FLAG = 15,
 	TYPE_ICMP6_TYPE = 29,
+	TYPE_PKTTYPE = 31,
 	TYPE_FIB_ADDR = 38,
 	TYPE_IFNAME = 41,
 };
@@ -39,6 +40,8 @@ static const struct bh_field_info fields[BH_FIELDS] = {
 			       NFT_META_L4PROTO },
 	[BH_FIELD_FIB_DADDR_TYPE] = { "fib daddr type", "fib_addrtype", TYPE_FIB_ADDR, 4,
 				      BH_SOURCE_FIB },
+	[BH_FIELD_PKTTYPE] = { "meta pkttype", "pkt_type", TYPE_PKTTYPE, 1, BH_SOURCE_META,
+			       NFT_META_PKTTYPE },
 	[BH_FIELD_ETHER_SADDR] = { "ether saddr", "ether_addr", TYPE_ETHERADDR, 6,
 				   BH_SOURCE_PAYLOAD, LINK, 6, PROTOCOL_ETHERNET, ETHERNET_SADDR },
 	[BH_FIELD_ETHER_TYPE] = { "ether type", "ether_type", TYPE_ETHERTYPE, 2, BH_SOURCE_PAYLOAD,
@@ -83,6 +86,16 @@ static const struct bh_field_info fields[BH_FIELDS] = {
 				0,
 				0,
 				{ ETHERTYPE_IP, 0 } },
+	[BH_FIELD_IP_FRAGMENT] = { "ip frag-off",
+				   NULL,
+				   TYPE_INTEGER,
+				   2,
+				   BH_SOURCE_PAYLOAD,
+				   NETWORK,
+				   6,
+				   0,
+				   0,
+				   { ETHERTYPE_IP, 0 } },
 	[BH_FIELD_IP_TTL] = { "ip ttl",
 			      NULL,
 			      TYPE_INTEGER,
@@ -167,6 +180,8 @@ static const struct bh_field_info fields[BH_FIELDS] = {
 				 0,
 				 0,
 				 { 0, IPPROTO_TCP } },
+	[BH_FIELD_SCTP_CHUNK] = { "@th,96,8", NULL, TYPE_INTEGER, 1, BH_SOURCE_PAYLOAD, TRANSPORT,
+				  12, PROTOCOL_RAW },
 	[BH_FIELD_ICMP_TYPE] = { "icmp type",
 				 "icmp_type",
 				 TYPE_ICMP_TYPE,
@@ -261,6 +276,9 @@ void bh_field_print(struct bh_buffer *out, enum bh_field field, const uint8_t *v
 		break;
 	case TYPE_FIB_ADDR:
 		bh_buffer_puts(out, fib_type(value));
+		break;
+	case TYPE_PKTTYPE:
+		bh_buffer_puts(out, *value == 1 ? "broadcast" : "multicast"); /* PACKET_… */
 		break;
 	case TYPE_ETHERTYPE:
 		print_hex(out, value, info->length);

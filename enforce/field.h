@@ -15,12 +15,14 @@ enum bh_field {
 	BH_FIELD_OIFNAME,
 	BH_FIELD_L4PROTO,
 	BH_FIELD_FIB_DADDR_TYPE,
+	BH_FIELD_PKTTYPE, /* by the link-layer address */
 	BH_FIELD_ETHER_SADDR,
 	BH_FIELD_ETHER_TYPE,
 	BH_FIELD_ARP_SADDR_ETHER,
 	BH_FIELD_ARP_SADDR_IP,
 	BH_FIELD_IP_SADDR,
 	BH_FIELD_IP_DADDR,
+	BH_FIELD_IP_FRAGMENT, /* flags and offset */
 	BH_FIELD_IP_TTL,
 	BH_FIELD_IP6_SADDR,
 	BH_FIELD_IP6_DADDR,
@@ -31,6 +33,7 @@ enum bh_field {
 	BH_FIELD_UDP_SPORT,
 	BH_FIELD_UDP_DPORT,
 	BH_FIELD_TCP_FLAGS,
+	BH_FIELD_SCTP_CHUNK, /* the first one's type; after l4proto was looked at */
 	BH_FIELD_ICMP_TYPE,
 	BH_FIELD_ICMPV6_TYPE,
 	/* Neighbour discovery, which nft 1.0.6 has no words for: the target address, the head (type

@@ -29,6 +29,7 @@ enum bh_statement_kind {
 	BH_STATEMENT_VMAP,	  /* concatenated fields → verdict */
 	BH_STATEMENT_CT_STATE,	  /* any of the states in bits */
 	BH_STATEMENT_NOT_OPENING, /* a TCP segment, and not a connection's first: SYN without ACK */
+	BH_STATEMENT_LATER_FRAGMENT, /* of the address family in bits */
 	BH_STATEMENT_COUNTER,
 	BH_STATEMENT_LIMIT,
 	BH_STATEMENT_LOG,
@@ -42,7 +43,8 @@ struct bh_statement {
 	bool inverted;
 	uint8_t field_count;
 	uint8_t fields[BH_NFT_FIELDS]; /* enum bh_field */
-	uint32_t bits;	 /* PREFIX: its length; CT_STATE: NF_CT_STATE_…; LOG: the group */
+	uint32_t bits;	 /* PREFIX: its length; CT_STATE: NF_CT_STATE_…; LOG: the group;
+			  * LATER_FRAGMENT: the family */
 	int32_t verdict; /* NF_ACCEPT, NF_DROP, NFT_RETURN, NFT_JUMP, NFT_GOTO */
 	union {
 		uint8_t value[16];	/* EQUAL, PREFIX */

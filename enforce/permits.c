@@ -22,7 +22,16 @@
 #include "protocol.h"
 
 enum whom { TO_PEERS, TO_NETWORKS, TO_OUTSIDE, TO_HOST, TO_WORLD };
-enum what { BY_PORT, BY_ICMP_TYPE, BY_PROTOCOL, BY_NOTHING };
+enum what {
+	BY_PORT,
+	BY_ICMP_TYPE,
+	BY_PROTOCOL,
+	BY_NOTHING,
+	/* Where nothing is tracked: */
+	BY_ICMP_ANSWER, /* the type that answers the permitted one */
+	BY_PAIR, /* what has no ports and belongs to some packet that is permitted: by the address
+		    alone */
+};
 
 struct shape {
 	const char *suffix;
@@ -65,10 +74,19 @@ static const struct shape shapes[] = {
 	{ "_world_icmp6", TO_WORLD, BY_ICMP_TYPE, BH_IPV6, false },
 	{ "_world_proto", TO_WORLD, BY_PROTOCOL, BH_NO_FAMILY, false },
 	{ "_world_any", TO_WORLD, BY_NOTHING, BH_NO_FAMILY, false },
+	{ "_4_answer", TO_PEERS, BY_ICMP_ANSWER, BH_IPV4, false },
+	{ "_6_answer", TO_PEERS, BY_ICMP_ANSWER, BH_IPV6, false },
+	{ "_4_net_answer", TO_NETWORKS, BY_ICMP_ANSWER, BH_IPV4, false },
+	{ "_6_net_answer", TO_NETWORKS, BY_ICMP_ANSWER, BH_IPV6, false },
+	{ "_4_pair", TO_PEERS, BY_PAIR, BH_IPV4, true },
+	{ "_6_pair", TO_PEERS, BY_PAIR, BH_IPV6, true },
+	{ "_4_net_pair", TO_NETWORKS, BY_PAIR, BH_IPV4, false },
+	{ "_6_net_pair", TO_NETWORKS, BY_PAIR, BH_IPV6, false },
 };
 #define SHAPES (sizeof(shapes) / sizeof(shapes[0]))
+#define BIT(shape) ((uint64_t)1 << (shape))
 
-static_assert(SHAPES <= 32, "a workload's sets are the bits of a number");
+static_assert(SHAPES <= 64, "a workload's sets are the bits of a number");
 
 /* What the sets are called besides. */
 static const char *const rank_suffixes[BH_RANKS] = {
@@ -112,6 +130,30 @@ static uint8_t what_of(const struct bh_permit *p)
 	return bh_protocol_has_ports(p->proto) ? BY_PORT : BY_PROTOCOL;
 }
 
+/* Within one bridge there is no host and no world. Only where nothing is tracked does anything have
+ * to be told by less than it says itself. */
+static bool exists(const struct shape *shape, bool stateless)
+{
+	if (stateless)
+		return shape->whom == TO_PEERS || shape->whom == TO_NETWORKS;
+	return shape->what != BY_ICMP_ANSWER && shape->what != BY_PAIR;
+}
+
+/* The type that answers it; UINT8_MAX: none does. */
+static uint8_t icmp_answer(const struct bh_permit *p)
+{
+	static const uint8_t answers[][3] = { { IPPROTO_ICMP, 8, 0 },
+					      { IPPROTO_ICMP, 13, 14 },
+					      { IPPROTO_ICMP, 15, 16 },
+					      { IPPROTO_ICMP, 17, 18 },
+					      { IPPROTO_ICMPV6, 128, 129 } };
+
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
+		if (answers[i][0] == p->proto && answers[i][1] == p->port_first)
+			return answers[i][2];
+	return UINT8_MAX;
+}
+
 /* By its address. */
 static bool has_address(const struct shape *shape)
 {
@@ -123,17 +165,43 @@ static bool is_of_networks(const struct shape *shape)
 	return shape->whom == TO_NETWORKS || shape->whom == TO_OUTSIDE;
 }
 
+/* Endpoints' pairs have room always, and need no place kept. What permits everything permits what
+ * has no ports, too. */
+static bool is_pair(const struct shape *shape, const struct bh_permit *p)
+{
+	uint8_t kind = shape->whom == TO_PEERS ? BH_PERMIT_PEER : BH_PERMIT_PREFIX;
+
+	return p->kind == kind && !bh_rank_denies(p->rank) && p->proto != BH_ANY_PROTOCOL &&
+	       shape->family == p->peer.addr.family;
+}
+
 static bool belongs(const struct shape *shape, const struct bh_permit *p)
 {
 	uint8_t icmp = p->proto == IPPROTO_ICMP ? BH_IPV4 : BH_IPV6;
+	bool answer = shape->what == BY_ICMP_ANSWER;
 
-	if (shape->whom != whom_of(p) || shape->what != what_of(p))
+	if (shape->what == BY_PAIR)
+		return is_pair(shape, p);
+	if (shape->whom != whom_of(p) || (answer ? BY_ICMP_TYPE : shape->what) != what_of(p))
 		return false;
-	if (shape->what == BY_ICMP_TYPE && shape->family != icmp)
+	if ((shape->what == BY_ICMP_TYPE || answer) && shape->family != icmp)
+		return false;
+	if (answer && icmp_answer(p) == UINT8_MAX)
 		return false;
 	if (has_address(shape))
 		return p->kind == BH_PERMIT_PLACE || shape->family == p->peer.addr.family;
 	return true;
+}
+
+static bool is_icmp(const struct shape *shape)
+{
+	return shape->what == BY_ICMP_TYPE || shape->what == BY_ICMP_ANSWER;
+}
+
+/* Whatever the protocol, the port, the type. */
+static bool is_of_all(const struct shape *shape)
+{
+	return shape->what == BY_NOTHING || shape->what == BY_PAIR;
 }
 
 static bool is_filled_by(const struct shape *shape, uint8_t rank, const struct bh_permit *p)
@@ -160,7 +228,10 @@ static struct bh_key key_of(const struct shape *shape, uint8_t side, enum bh_fie
 
 	if (has_address(shape))
 		key.fields[key.count++] = (uint8_t)addr_field(shape->family, side);
-	if (shape->what == BY_ICMP_TYPE)
+	/* Ranges are kept of several fields only. */
+	if (shape->what == BY_PAIR && shape->whom == TO_PEERS)
+		return key;
+	if (is_icmp(shape))
 		key.fields[key.count++] =
 			shape->family == BH_IPV4 ? BH_FIELD_ICMP_TYPE : BH_FIELD_ICMPV6_TYPE;
 	else
@@ -206,7 +277,7 @@ static struct bh_box box_of(const struct bh_permit *p)
 static void put_rest(struct bh_key_bytes *key, const struct shape *shape, uint8_t proto,
 		     uint16_t port)
 {
-	if (shape->what == BY_ICMP_TYPE)
+	if (is_icmp(shape))
 		bh_key_put_u8(key, (uint8_t)port);
 	else
 		bh_key_put_u8(key, proto);
@@ -226,6 +297,14 @@ static void fill_protocols(struct bh_nft_set *set)
 	}
 }
 
+/* The port or ICMP type that is looked for. */
+static uint16_t what_is_asked(const struct shape *shape, const struct bh_permit *p)
+{
+	if (shape->what == BY_PAIR)
+		return 0;
+	return shape->what == BY_ICMP_ANSWER ? icmp_answer(p) : p->port_first;
+}
+
 static void fill_exact(struct bh_nft_set *set, const struct shape *shape, uint8_t rank,
 		       const struct bh_chain *chain)
 {
@@ -241,7 +320,8 @@ static void fill_exact(struct bh_nft_set *set, const struct shape *shape, uint8_
 		}
 		if (shape->whom == TO_PEERS)
 			bh_key_put_addr(&key, &p->peer.addr);
-		put_rest(&key, shape, p->proto, p->port_first);
+		if (shape->what != BY_PAIR)
+			put_rest(&key, shape, p->proto, what_is_asked(shape, p));
 		bh_nft_set_add(set, key.bytes, NULL, NULL);
 	}
 }
@@ -256,7 +336,7 @@ static void add_box(struct bh_nft_set *set, const struct shape *shape, const str
 		bh_key_put_addr(&first, &low);
 		bh_key_put_addr(&last, &high);
 	}
-	bool any = shape->what == BY_NOTHING;
+	bool any = is_of_all(shape);
 	put_rest(&first, shape, any ? 0 : box->proto, box->port_first);
 	put_rest(&last, shape, any ? UINT8_MAX : box->proto, box->port_last);
 	bh_nft_set_add(set, first.bytes, last.bytes, NULL);
@@ -271,6 +351,10 @@ static void fill_interval(struct bh_nft_set *set, const struct shape *shape, uin
 		if (!is_filled_by(shape, rank, &chain->permits[i]))
 			continue;
 		struct bh_box box = box_of(&chain->permits[i]);
+		if (shape->what == BY_PAIR)
+			box.proto = 0;
+		if (shape->what == BY_PAIR || shape->what == BY_ICMP_ANSWER)
+			box.port_first = box.port_last = what_is_asked(shape, &chain->permits[i]);
 		bh_boxes_add(&boxes, &box);
 	}
 	struct bh_boxes apart = bh_boxes_split(&boxes);
@@ -280,15 +364,16 @@ static void fill_interval(struct bh_nft_set *set, const struct shape *shape, uin
 	bh_boxes_free(&apart);
 }
 
-static void note_needed(const struct bh_chain *chain, uint32_t needed[BH_RANKS])
+static void note_needed(const struct bh_chain *chain, bool stateless, uint64_t needed[BH_RANKS])
 {
 	for (size_t i = 0; i < SHAPES; i++)
-		if (shapes[i].always)
-			needed[BH_RANK_ALLOW] |= 1u << i;
+		if (shapes[i].always && exists(&shapes[i], stateless))
+			needed[BH_RANK_ALLOW] |= BIT(i);
 	for (size_t i = 0; i < chain->permit_count; i++)
 		for (size_t j = 0; j < SHAPES; j++)
-			if (belongs(&shapes[j], &chain->permits[i]))
-				needed[chain->permits[i].rank] |= 1u << j;
+			if (exists(&shapes[j], stateless) &&
+			    belongs(&shapes[j], &chain->permits[i]))
+				needed[chain->permits[i].rank] |= BIT(j);
 }
 
 static void name_set(char name[BH_NFT_NAME], const struct shape *shape, uint8_t rank, uint8_t side,
@@ -296,6 +381,12 @@ static void name_set(char name[BH_NFT_NAME], const struct shape *shape, uint8_t 
 {
 	bh_desired_name(name, side, shape->whom == TO_HOST, chain->hash, rank_suffixes[rank]);
 	bh_desired_lengthen(name, shape->suffix);
+}
+
+/* What permits it is counted where it opens something. */
+static bool is_counted(const struct shape *shape)
+{
+	return shape->what != BY_ICMP_ANSWER && shape->what != BY_PAIR;
 }
 
 static void add_set(struct bh_nft_table *table, const struct bh_chain *chain, uint8_t rank,
@@ -306,7 +397,8 @@ static void add_set(struct bh_nft_table *table, const struct bh_chain *chain, ui
 	name_set(name, shape, rank, chain->side, chain);
 	struct bh_nft_set *set =
 		bh_desired_set(table, name, key_of(shape, chain->side, BH_FIELD_TH_DPORT),
-			       BH_SET_COUNTER | (is_interval(shape) ? BH_SET_INTERVAL : 0));
+			       (is_counted(shape) ? BH_SET_COUNTER : 0) |
+				       (is_interval(shape) ? BH_SET_INTERVAL : 0));
 	if (is_interval(shape))
 		fill_interval(set, shape, rank, chain);
 	else
@@ -325,10 +417,10 @@ bool bh_permit_is_common(const struct bh_permit *permit)
 void bh_permits_add_sets(struct bh_nft_table *table, const struct bh_chain *chain,
 			 struct bh_permits_sets *sets)
 {
-	note_needed(chain, sets->shapes[chain->side]);
+	note_needed(chain, sets->stateless, sets->shapes[chain->side]);
 	for (uint8_t rank = BH_RANKS; rank-- > 0;)
 		for (size_t i = 0; i < SHAPES; i++)
-			if (sets->shapes[chain->side][rank] & 1u << i)
+			if (sets->shapes[chain->side][rank] & BIT(i))
 				add_set(table, chain, rank, &shapes[i]);
 }
 
@@ -354,8 +446,8 @@ struct lookup {
 	const char *set;
 	uint8_t side;
 	uint8_t family;	    /* of the world's packets: the metadata service is left out; else any */
-	bool backwards;	    /* the other way round: of segments that open nothing */
-	bool unopening;	    /* of those alone */
+	bool backwards;	    /* the other way round */
+	bool unopening;	    /* of segments that open nothing alone */
 	const char *target; /* chain to go to; NULL: allowed */
 };
 
@@ -363,7 +455,7 @@ static void add_rule(struct bh_nft_chain *to, const struct lookup *l)
 {
 	struct bh_nft_rule *rule = bh_nft_chain_add_rule(to);
 
-	if (l->backwards || l->unopening)
+	if (l->unopening)
 		bh_rule_not_opening(rule);
 	if (l->shape->whom == TO_WORLD || l->shape->whom == TO_OUTSIDE)
 		match_world(rule, l->side, l->family);
@@ -399,6 +491,32 @@ static bool may_be_tcp(const struct shape *shape)
 	return shape->what == BY_PORT || shape->what == BY_NOTHING;
 }
 
+/* In one orientation an ICMP question is looked for, in the other its answer. */
+static bool is_looked_up(const struct shape *shape, const struct bh_permits_way *way,
+			 bool stateless)
+{
+	if (!way->backwards)
+		return shape->what != BY_ICMP_ANSWER;
+	return stateless ? shape->what != BY_ICMP_TYPE : may_be_tcp(shape);
+}
+
+/* What has no ports of its own, or another packet's. */
+static void add_pair(struct bh_nft_chain *to, const struct lookup *l)
+{
+	bool four = l->shape->family == BH_IPV4;
+	struct bh_key key = key_of(l->shape, l->side, BH_FIELD_TH_DPORT);
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(to);
+
+	bh_rule_later_fragment(rule, l->shape->family);
+	bh_rule_in(rule, key, l->set);
+	bh_rule_verdict(rule, NFT_RETURN);
+	rule = bh_nft_chain_add_rule(to);
+	bh_rule_in(rule, BH_KEY(four ? BH_FIELD_ICMP_TYPE : BH_FIELD_ICMPV6_TYPE),
+		   four ? "icmp_errors" : "icmp6_errors");
+	bh_rule_in(rule, key, l->set);
+	bh_rule_verdict(rule, NFT_RETURN);
+}
+
 static void add_rank(const struct bh_permits_sets *sets, struct bh_nft_chain *to,
 		     const struct bh_chain *chain, bool host, uint8_t rank,
 		     const struct bh_permits_way *way)
@@ -414,12 +532,18 @@ static void add_rank(const struct bh_permits_sets *sets, struct bh_nft_chain *to
 				    .set = set,
 				    .side = chain->side,
 				    .backwards = way->backwards,
+				    .unopening = way->backwards && !sets->stateless,
 				    .target = denied ? way->refuse : NULL };
 
-		if (!(sets->shapes[side][rank] & 1u << i) || (shape->whom == TO_HOST) != host ||
-		    (way->backwards && !may_be_tcp(shape)))
+		if (!(sets->shapes[side][rank] & BIT(i)) || (shape->whom == TO_HOST) != host ||
+		    !is_looked_up(shape, way, sets->stateless))
 			continue;
 		name_set(set, shape, rank, side, chain);
+		if (shape->what == BY_PAIR) {
+			if (chain->mode != BH_LEARN)
+				add_pair(to, &l);
+			continue;
+		}
 		/* It may still be allowed the other way round. */
 		if (denied && way->otherwise != NULL && may_be_tcp(shape)) {
 			l.unopening = true;
@@ -442,13 +566,13 @@ void bh_permits_add_rules(const struct bh_permits_sets *sets, struct bh_nft_chai
 
 bool bh_permits_deny(const struct bh_permits_sets *sets, bool host)
 {
-	uint32_t refusing = 0;
+	uint64_t refusing = 0;
 
 	for (uint8_t rank = 0; rank < BH_RANKS; rank++)
 		if (bh_rank_denies(rank))
 			refusing |= sets->shapes[BH_EGRESS][rank] | sets->shapes[BH_INGRESS][rank];
 	for (size_t i = 0; i < SHAPES; i++)
-		if ((shapes[i].whom == TO_HOST) == host && (refusing & 1u << i))
+		if ((shapes[i].whom == TO_HOST) == host && (refusing & BIT(i)))
 			return true;
 	return false;
 }

@@ -477,10 +477,11 @@ static bool makes_sense(const struct bh_ruleset *rules)
 	return rules->chain_count > 0;
 }
 
+/* What is judged on bridges, by who else is a member there, is not taken apart. */
 static bool is_comparable(const struct bh_ruleset *a, const struct bh_ruleset *b)
 {
-	return makes_sense(a) && makes_sense(b) && a->posture == b->posture &&
-	       a->sensitive.count == b->sensitive.count &&
+	return makes_sense(a) && makes_sense(b) && !a->stateless && !b->stateless &&
+	       a->posture == b->posture && a->sensitive.count == b->sensitive.count &&
 	       memcmp(a->sensitive.ports, b->sensitive.ports, sizeof(a->sensitive.ports)) == 0 &&
 	       (a->posture_count > 0) == (b->posture_count > 0) &&
 	       bh_desired_is_routed(a) == bh_desired_is_routed(b) &&

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bulkhead/address.h"
 #include "grow.h"
 
 #define LIMIT_RATE 100 /* a second */
@@ -118,6 +119,11 @@ void bh_rule_ct_state(struct bh_nft_rule *rule, uint32_t states)
 void bh_rule_not_opening(struct bh_nft_rule *rule)
 {
 	add(rule, BH_STATEMENT_NOT_OPENING);
+}
+
+void bh_rule_later_fragment(struct bh_nft_rule *rule, uint8_t family)
+{
+	add(rule, BH_STATEMENT_LATER_FRAGMENT)->bits = family;
 }
 
 void bh_rule_counter(struct bh_nft_rule *rule)
@@ -348,6 +354,30 @@ static void build_not_opening(struct builder *b)
 	compare(b, NFT_CMP_NEQ, &syn, 1);
 }
 
+/* Where the fragment begins in the whole packet, other than at its start. */
+static void build_later_fragment(struct builder *b, const struct bh_statement *s)
+{
+	static const uint8_t offset4[] = { 0x1f, 0xff }, offset6[] = { 0xff, 0xf8 };
+	static const uint8_t zero[2];
+	bool four = s->bits == BH_IPV4;
+
+	require_network(b, four ? ETHERTYPE_IP : ETHERTYPE_IPV6);
+	if (four) {
+		load_payload(b, bh_field_info(BH_FIELD_IP_FRAGMENT), NFT_REG_1);
+	} else {
+		struct nftnl_expr *e = expression(b, "exthdr");
+
+		nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_DREG, NFT_REG_1);
+		nftnl_expr_set_u8(e, NFTNL_EXPR_EXTHDR_TYPE, IPPROTO_FRAGMENT);
+		nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_OFFSET, 2);
+		nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_LEN, sizeof(zero));
+		nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_OP, NFT_EXTHDR_OP_IPV6);
+		nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_FLAGS, 0);
+	}
+	mask(b, four ? offset4 : offset6, sizeof(zero));
+	compare(b, NFT_CMP_NEQ, zero, sizeof(zero));
+}
+
 static void build_limit(struct builder *b)
 {
 	struct nftnl_expr *e = expression(b, "limit");
@@ -405,6 +435,9 @@ static void build(struct builder *b, const struct bh_statement *s)
 		break;
 	case BH_STATEMENT_NOT_OPENING:
 		build_not_opening(b);
+		break;
+	case BH_STATEMENT_LATER_FRAGMENT:
+		build_later_fragment(b, s);
 		break;
 	case BH_STATEMENT_COUNTER:
 		expression(b, "counter");

@@ -40,6 +40,8 @@ void bh_rule_vmap(struct bh_nft_rule *rule, struct bh_key key, const char *map);
 #define BH_CT_RELATED 0x4u
 void bh_rule_ct_state(struct bh_nft_rule *rule, uint32_t states);
 void bh_rule_not_opening(struct bh_nft_rule *rule);
+/* A fragment, and not the first: what has no ports. family: BH_IPV4 or BH_IPV6. */
+void bh_rule_later_fragment(struct bh_nft_rule *rule, uint8_t family);
 void bh_rule_counter(struct bh_nft_rule *rule);
 /* A limit and a log statement: at most 100 messages a second reach the group from this rule. */
 void bh_rule_log(struct bh_nft_rule *rule, const char *prefix, uint16_t group);

@@ -73,6 +73,10 @@ static void print_statement(struct bh_buffer *out, const struct bh_statement *s)
 	case BH_STATEMENT_NOT_OPENING:
 		bh_buffer_puts(out, "tcp flags & (syn | ack) != syn");
 		break;
+	case BH_STATEMENT_LATER_FRAGMENT:
+		bh_buffer_puts(out, s->bits == BH_IPV4 ? "ip frag-off & 8191 != 0"
+						       : "frag frag-off != 0");
+		break;
 	case BH_STATEMENT_COUNTER:
 		bh_buffer_puts(out, "counter");
 		break;

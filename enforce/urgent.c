@@ -47,7 +47,7 @@ void bh_urgent_add_set(struct bh_nft_table *table, const struct bh_ruleset *rule
 	}
 }
 
-static void refuse_ports(struct bh_nft_chain *to, const char *refuse)
+static void refuse_ports(const struct bh_traffic *t, struct bh_nft_chain *to, const char *refuse)
 {
 	struct bh_nft_rule *rule = bh_nft_chain_add_rule(to);
 
@@ -56,6 +56,12 @@ static void refuse_ports(struct bh_nft_chain *to, const char *refuse)
 	rule = bh_nft_chain_add_rule(to);
 	bh_rule_not_opening(rule);
 	bh_rule_in(rule, BH_KEY(BH_FIELD_L4PROTO, BH_FIELD_TH_SPORT), SET);
+	bh_rule_goto(rule, refuse);
+	if (!t->stateless)
+		return;
+	/* So may any datagram. */
+	rule = bh_nft_chain_add_rule(to);
+	bh_rule_in(rule, BH_KEY(BH_FIELD_L4PROTO, BH_FIELD_UDP_SPORT), SET);
 	bh_rule_goto(rule, refuse);
 }
 
@@ -92,14 +98,14 @@ static void refuse_from_outside(struct bh_nft_chain *to, const char *refuse)
 	bh_rule_goto(rule, refuse);
 }
 
-void bh_urgent_add_rules(struct bh_nft_chain *to, const struct bh_chain *chain, bool host,
-			 const char *refuse)
+void bh_urgent_add_rules(const struct bh_traffic *t, struct bh_nft_chain *to,
+			 const struct bh_chain *chain, bool host, const char *refuse)
 {
-	refuse_ports(to, refuse);
+	refuse_ports(t, to, refuse);
 	if (chain->side == BH_EGRESS)
 		refuse_metadata(to, refuse);
-	/* This host is not outside. */
-	if (host)
+	/* This host is not outside, nor is who shares a bridge. */
+	if (host || t->stateless)
 		return;
 	if (chain->side == BH_EGRESS)
 		refuse_to_outside(to, refuse);

@@ -38,6 +38,7 @@ void bh_ruleset_free(struct bh_ruleset *rules)
 	free(rules->bindings);
 	free(rules->ports);
 	free(rules->bridges);
+	free(rules->members);
 	free(rules->postures);
 	free(rules);
 }
@@ -73,10 +74,20 @@ struct bh_bridge *bh_ruleset_add_bridge(struct bh_ruleset *r)
 	return add_item(&r->bridges, &r->bridge_count, &r->bridge_capacity, sizeof(*r->bridges));
 }
 
+struct bh_bridge_member *bh_ruleset_add_member(struct bh_ruleset *r)
+{
+	return add_item(&r->members, &r->member_count, &r->member_capacity, sizeof(*r->members));
+}
+
 struct bh_address_posture *bh_ruleset_add_posture(struct bh_ruleset *r)
 {
 	return add_item(&r->postures, &r->posture_count, &r->posture_capacity,
 			sizeof(*r->postures));
+}
+
+bool bh_binding_is_bridged(const struct bh_binding *binding)
+{
+	return binding->ifname[0] != '\0' && strcmp(binding->ifname, binding->l3_ifname) != 0;
 }
 
 void bh_chain_hash(const char *workload, char out[BH_CHAIN_HASH])

@@ -14,7 +14,11 @@ struct bh_permit *bh_chain_add_permit(struct bh_chain *chain);
 struct bh_binding *bh_ruleset_add_binding(struct bh_ruleset *rules);
 struct bh_port *bh_ruleset_add_port(struct bh_ruleset *rules, size_t addr_count);
 struct bh_bridge *bh_ruleset_add_bridge(struct bh_ruleset *rules);
+struct bh_bridge_member *bh_ruleset_add_member(struct bh_ruleset *rules);
 struct bh_address_posture *bh_ruleset_add_posture(struct bh_ruleset *rules);
+
+/* Whether it is a bridge's port that the address is behind. */
+bool bh_binding_is_bridged(const struct bh_binding *binding);
 
 /* The hash that stands for a workload's name in chain names and log prefixes. */
 void bh_chain_hash(const char *workload, char out[BH_CHAIN_HASH]);

@@ -85,6 +85,8 @@ struct bh_chain {
 /* One address of an endpoint, and the chains it is judged by (indices into chains). */
 struct bh_binding {
 	char l3_ifname[BH_IFNAME];
+	char ifname[BH_IFNAME]; /* its own port where l3_ifname is a bridge, else the same; "": it
+				   has none */
 	struct bh_addr addr;
 	uint32_t egress;
 	uint32_t ingress;
@@ -104,8 +106,13 @@ struct bh_port {
 struct bh_bridge {
 	char ifname[BH_IFNAME];
 	uint32_t ifindex;
-	bool filtered; /* true: hand its frames to the inet hooks (not every workload there learns)
-			*/
+	bool filtered; /* its frames are judged: not every workload there learns */
+};
+
+/* Any port of a managed bridge, a container's or not. */
+struct bh_bridge_member {
+	char ifname[BH_IFNAME];
+	char bridge[BH_IFNAME];
 };
 
 /* What meets whoever sends from there, or is sent to there, and has no binding: instead of the
@@ -121,6 +128,9 @@ struct bh_ruleset {
 	char revision[65]; /* the policy revision it was compiled from */
 	uint8_t posture;   /* enum bh_posture */
 	bool blank; /* by who governs nobody, and never did: it replaces nothing that stands */
+	/* What stays on one bridge is judged without connection tracking, in the bridge's own hook;
+	 * false: filtered bridges hand their frames to the inet hooks. */
+	bool stateless;
 	struct bh_sensitive sensitive; /* the ports that stage 1 refuses */
 	struct bh_chain *chains;
 	size_t chain_count;
@@ -134,6 +144,9 @@ struct bh_ruleset {
 	struct bh_bridge *bridges;
 	size_t bridge_count;
 	size_t bridge_capacity;
+	struct bh_bridge_member *members; /* where stateless */
+	size_t member_count;
+	size_t member_capacity;
 	struct bh_address_posture *postures; /* none, or every managed interface's and some more */
 	size_t posture_count;
 	size_t posture_capacity;

@@ -162,7 +162,7 @@ static bool check_rules_begin(const void *data)
 	const struct bh_msg_rules_begin *b = data;
 
 	return TEXT_OK(b->revision) && b->posture <= BH_POSTURE_CLOSED && flag_ok(&b->blank) &&
-	       b->sensitive.count <= BH_SENSITIVE_PORTS;
+	       flag_ok(&b->stateless) && b->sensitive.count <= BH_SENSITIVE_PORTS;
 }
 
 static bool check_chain(const void *data)
@@ -195,7 +195,14 @@ static bool check_binding(const void *data)
 {
 	const struct bh_binding *b = data;
 
-	return TEXT_OK(b->l3_ifname) && addr_ok(&b->addr);
+	return TEXT_OK(b->l3_ifname) && TEXT_OK(b->ifname) && addr_ok(&b->addr);
+}
+
+static bool check_member(const void *data)
+{
+	const struct bh_bridge_member *m = data;
+
+	return TEXT_OK(m->ifname) && TEXT_OK(m->bridge);
 }
 
 static bool check_bridge(const void *data)
@@ -452,6 +459,8 @@ static const struct {
 				    check_binding },
 	[BH_MSG_RULES_PORT] = { "rules-port", OPEN, sizeof(struct bh_msg_port), NULL },
 	[BH_MSG_RULES_BRIDGES] = { "rules-bridges", ARRAY, sizeof(struct bh_bridge), check_bridge },
+	[BH_MSG_RULES_MEMBERS] = { "rules-members", ARRAY, sizeof(struct bh_bridge_member),
+				   check_member },
 	[BH_MSG_RULES_POSTURES] = { "rules-postures", ARRAY, sizeof(struct bh_address_posture),
 				    check_posture },
 	[BH_MSG_RULES_COMMIT] = { "rules-commit", ONE, sizeof(uint64_t), NULL },

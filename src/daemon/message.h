@@ -73,6 +73,7 @@ enum bh_message_type {
 	BH_MSG_RULES_BINDINGS, /* struct bh_binding[] */
 	BH_MSG_RULES_PORT,     /* struct bh_msg_port, then struct bh_addr[] */
 	BH_MSG_RULES_BRIDGES,  /* struct bh_bridge[] */
+	BH_MSG_RULES_MEMBERS,  /* struct bh_bridge_member[] */
 	BH_MSG_RULES_COMMIT,   /* uint64_t serial */
 	BH_MSG_KEEP,	       /* struct bh_flow_key[]: established, whatever the rules will be */
 	BH_MSG_READY,	       /* the API answers */
@@ -216,6 +217,7 @@ struct bh_msg_rules_begin {
 	char revision[65];
 	uint8_t posture;
 	bool blank;
+	bool stateless;
 	struct bh_sensitive sensitive;
 };
 

@@ -55,6 +55,7 @@ int bh_rules_send(struct bh_channel *channel, const struct bh_ruleset *rules, ui
 {
 	struct bh_msg_rules_begin begin = { .posture = rules->posture,
 					    .blank = rules->blank,
+					    .stateless = rules->stateless,
 					    .sensitive = rules->sensitive };
 
 	memcpy(begin.revision, rules->revision, sizeof(begin.revision));
@@ -71,6 +72,9 @@ int bh_rules_send(struct bh_channel *channel, const struct bh_ruleset *rules, ui
 		result = send_array(channel, BH_MSG_RULES_BRIDGES, rules->bridges,
 				    rules->bridge_count, sizeof(*rules->bridges));
 	if (result == 0)
+		result = send_array(channel, BH_MSG_RULES_MEMBERS, rules->members,
+				    rules->member_count, sizeof(*rules->members));
+	if (result == 0)
 		result = send_array(channel, BH_MSG_RULES_POSTURES, rules->postures,
 				    rules->posture_count, sizeof(*rules->postures));
 	if (result == 0)
@@ -86,6 +90,7 @@ static void begin(struct bh_rules_builder *builder, const struct bh_msg_rules_be
 	memcpy(builder->rules->revision, head->revision, sizeof(head->revision));
 	builder->rules->posture = head->posture;
 	builder->rules->blank = head->blank;
+	builder->rules->stateless = head->stateless;
 	builder->rules->sensitive = head->sensitive;
 }
 
@@ -146,6 +151,11 @@ static bool take_part(struct bh_ruleset *rules, const struct bh_message *m)
 		return take_bindings(rules, m->data, m->length / sizeof(struct bh_binding));
 	case BH_MSG_RULES_PORT:
 		take_port(rules, m->data, m->length);
+		return true;
+	case BH_MSG_RULES_MEMBERS:
+		for (size_t i = 0; i < m->length / sizeof(struct bh_bridge_member); i++)
+			*bh_ruleset_add_member(rules) =
+				((const struct bh_bridge_member *)m->data)[i];
 		return true;
 	case BH_MSG_RULES_BRIDGES:
 		for (size_t i = 0; i < m->length / sizeof(struct bh_bridge); i++)

@@ -594,6 +594,7 @@ static void add_bindings(struct compiler *c, const struct bh_endpoint_fact *fact
 		struct bh_binding *b = bh_ruleset_add_binding(c->rules);
 
 		memcpy(b->l3_ifname, fact->l3_ifname, sizeof(b->l3_ifname));
+		memcpy(b->ifname, fact->ifname, sizeof(b->ifname));
 		b->addr = fact->addrs[i];
 		b->egress = 2 * group;
 		b->ingress = 2 * group + 1;
@@ -700,6 +701,33 @@ static void add_bridges(struct compiler *c)
 		      compare_bridges);
 }
 
+static int compare_members(const void *a, const void *b)
+{
+	const struct bh_bridge_member *x = a, *y = b;
+
+	return strcmp(x->ifname, y->ifname);
+}
+
+static void add_bridge_members(struct compiler *c)
+{
+	for (size_t i = 0; i < c->rules->bridge_count; i++) {
+		const struct bh_bridge *bridge = &c->rules->bridges[i];
+
+		for (size_t j = 0; j < c->input->member_count; j++) {
+			const struct bh_compile_member *in = &c->input->members[j];
+
+			if (in->bridge != bridge->ifindex)
+				continue;
+			struct bh_bridge_member *m = bh_ruleset_add_member(c->rules);
+			bh_copy_text(m->ifname, sizeof(m->ifname), in->ifname);
+			bh_copy_text(m->bridge, sizeof(m->bridge), bridge->ifname);
+		}
+	}
+	if (c->rules->member_count > 0)
+		qsort(c->rules->members, c->rules->member_count, sizeof(struct bh_bridge_member),
+		      compare_members);
+}
+
 static bool is_needed(const struct bh_compile_input *in)
 {
 	if (in->policy == NULL)
@@ -732,6 +760,7 @@ struct bh_ruleset *bh_compile(const struct bh_compile_input *input)
 	struct compiler c = { .input = &in, .policy = in.policy, .rules = bh_ruleset_new() };
 
 	c.rules->posture = in.posture;
+	c.rules->stateless = in.stateless;
 	c.rules->sensitive = in.sensitive != NULL ? *in.sensitive : bh_sensitive_default;
 	if (!is_needed(&in))
 		return c.rules;
@@ -747,6 +776,8 @@ struct bh_ruleset *bh_compile(const struct bh_compile_input *input)
 	add_chains(&c);
 	add_endpoints(&c, all);
 	add_bridges(&c);
+	if (in.stateless)
+		add_bridge_members(&c);
 	add_postures(&c);
 	free_compiler(&c);
 	free(all);

@@ -29,6 +29,12 @@ struct bh_compile_name {
 	struct bh_addr addr;
 };
 
+/* A bridge's port, whoever is behind it. */
+struct bh_compile_member {
+	const char *ifname;
+	uint32_t bridge; /* its ifindex */
+};
+
 struct bh_compile_input {
 	const struct bh_policy *policy; /* NULL: none yet; then every workload is in learn */
 	const struct bh_compile_endpoint *endpoints;
@@ -40,6 +46,9 @@ struct bh_compile_input {
 	 * any posture there is not open: endpoints are expected there. */
 	const struct bh_bridge *bridges;
 	size_t bridge_count;
+	bool stateless; /* what stays on one bridge is judged there, without connection tracking */
+	const struct bh_compile_member *members; /* every bridge's ports; where stateless */
+	size_t member_count;
 	uint8_t posture;
 	const struct bh_address_posture *postures; /* instead, where one is given */
 	size_t posture_count;

@@ -5,14 +5,16 @@
  *   judge ENDPOINTS POLICY RULES < PROBES
  *
  * ENDPOINTS: what there is, one item a line:
+ *   stateless                 (what stays on the bridge is judged there)
  *   sensitive PORT…
  *   bridge INTERFACE
  *   endpoint INTERFACE bridged|routed learn|audit|stage1|enforce WORKLOAD|- MAC ADDRESS…
  *   label KEY VALUE        of the endpoint above; "bulkhead.workload" it has anyway
  * RULES: where the compiled ruleset goes, as ruleset_file.h has it. PROBES, and the answers:
- *   INTERFACE|host|outside ADDRESS INTERFACE|host|outside ADDRESS PROTOCOL PORT
+ *   INTERFACE|host|outside ADDRESS INTERFACE|host|outside ADDRESS PROTOCOL PORT SOURCE-PORT
  *   allow|deny|uncertain BLOCKED AUDITED REASON
  */
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +42,7 @@ struct host {
 	char workloads[MOST][64];
 	struct labels labels[MOST];
 	struct bh_bridge bridge;
+	struct bh_compile_member members[MOST];
 	struct bh_sensitive sensitive;
 };
 
@@ -100,6 +103,9 @@ static void read_endpoint(struct host *h)
 	must(bh_mac_parse(word(), &fact->mac), "a MAC");
 	while ((text = strtok(NULL, " \n")) != NULL)
 		must(bh_addr_parse(text, &fact->addrs[fact->addr_count++]), text);
+	if (fact->master_ifindex == BRIDGE)
+		h->members[h->input.member_count++] =
+			(struct bh_compile_member) { fact->ifname, BRIDGE };
 	e->fact = fact;
 	e->workload = h->labels[i].workload = h->workloads[i];
 	e->labels = &h->labels[i];
@@ -115,6 +121,8 @@ static void read_line(struct host *h, char *line)
 	if (strcmp(what, "sensitive") == 0) {
 		while ((port = strtok(NULL, " \n")) != NULL)
 			h->sensitive.ports[h->sensitive.count++] = (uint16_t)atoi(port);
+	} else if (strcmp(what, "stateless") == 0) {
+		h->input.stateless = true;
 	} else if (strcmp(what, "bridge") == 0) {
 		bh_copy_text(h->bridge.ifname, sizeof(h->bridge.ifname), word());
 	} else if (strcmp(what, "label") == 0) {
@@ -135,6 +143,7 @@ static void read_endpoints(struct host *h, const char *path)
 	fclose(file);
 	h->bridge.ifindex = BRIDGE;
 	h->input.endpoints = h->endpoints;
+	h->input.members = h->members;
 	h->input.bridges = &h->bridge;
 	h->input.bridge_count = 1;
 	h->input.sensitive = &h->sensitive;
@@ -207,9 +216,14 @@ static void write_ruleset(const struct bh_ruleset *rules, const char *path)
 	for (size_t i = 0; i < rules->chain_count; i++)
 		write_chain(out, &rules->chains[i]);
 	for (size_t i = 0; i < rules->binding_count; i++)
-		fprintf(out, "bind %s %s %s\n", rules->bindings[i].l3_ifname,
+		fprintf(out, "bind %s %s %s %s\n", rules->bindings[i].l3_ifname,
 			bh_addr_format(&rules->bindings[i].addr, addr),
-			rules->chains[rules->bindings[i].egress].workload);
+			rules->chains[rules->bindings[i].egress].workload,
+			rules->bindings[i].ifname);
+	if (rules->stateless)
+		fputs("stateless\n", out);
+	for (size_t i = 0; i < rules->member_count; i++)
+		fprintf(out, "member %s %s\n", rules->members[i].ifname, rules->members[i].bridge);
 	for (size_t i = 0; i < rules->port_count; i++)
 		write_port(out, &rules->ports[i]);
 	for (size_t i = 0; i < rules->bridge_count; i++)
@@ -244,6 +258,14 @@ static void read_end(const struct host *h, const char *name, const char *addr, s
 	}
 }
 
+static bool is_bridged(const struct host *h, const char *name)
+{
+	for (size_t i = 0; i < h->input.endpoint_count; i++)
+		if (strcmp(h->facts[i].ifname, name) == 0)
+			return h->facts[i].master_ifindex == BRIDGE;
+	return false;
+}
+
 static void answer(const struct host *h, char *line)
 {
 	static const char *const verdicts[] = { "allow", "deny", "uncertain" };
@@ -254,10 +276,15 @@ static void answer(const struct host *h, char *line)
 
 	must(name != NULL, "an empty probe");
 	read_end(h, name, word(), &src, &q.src);
+	bool within = h->input.stateless && is_bridged(h, name);
 	name = word();
+	within = within && is_bridged(h, name);
 	read_end(h, name, word(), &dst, &q.dst);
 	must(bh_protocol_parse(word(), &q.proto), "a protocol");
 	q.port = (uint16_t)atoi(word());
+	q.source_port = (uint16_t)atoi(word());
+	/* Nobody remembers who sent the first datagram. */
+	q.direction_unknown = within && q.proto == IPPROTO_UDP;
 	bh_policy_evaluate(h->input.policy, &q, &a);
 	printf("%s %d %d %s\n", verdicts[a.verdict], a.blocked, a.audited, a.reason);
 }

@@ -87,6 +87,9 @@ static void read_binding(struct bh_ruleset *rules)
 	const char *workload = need("a workload");
 	binding->egress = find_chain(rules, workload, BH_EGRESS);
 	binding->ingress = find_chain(rules, workload, BH_INGRESS);
+	const char *port = word();
+	bh_copy_text(binding->ifname, sizeof(binding->ifname),
+		     port != NULL ? port : binding->l3_ifname);
 }
 
 static void read_port(struct bh_ruleset *rules)
@@ -103,6 +106,14 @@ static void read_port(struct bh_ruleset *rules)
 	must(bh_mac_parse(need("a MAC"), &port->mac), "a MAC");
 	while ((text = word()) != NULL && port->addr_count < 16)
 		must(bh_addr_parse(text, &port->addrs[port->addr_count++]), text);
+}
+
+static void read_member(struct bh_ruleset *rules)
+{
+	struct bh_bridge_member *member = bh_ruleset_add_member(rules);
+
+	bh_copy_text(member->ifname, sizeof(member->ifname), need("an interface"));
+	bh_copy_text(member->bridge, sizeof(member->bridge), need("a bridge"));
 }
 
 static void read_posture(struct bh_ruleset *rules)
@@ -137,6 +148,10 @@ static void read_line(struct bh_ruleset *rules, char *line)
 		rank++;
 	if (strcmp(what, "posture") == 0)
 		must(bh_posture_parse(need("a posture"), &rules->posture), "a posture");
+	else if (strcmp(what, "stateless") == 0)
+		rules->stateless = true;
+	else if (strcmp(what, "member") == 0)
+		read_member(rules);
 	else if (strcmp(what, "sensitive") == 0)
 		read_sensitive(rules);
 	else if (strcmp(what, "posture-of") == 0)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Random policies, modes and packets: the kernel does what the evaluator says, end by end and family by
-family. Usage: test_property.py DRIVER JUDGE [POLICIES [FIRST-SEED]]"""
+family. Usage: test_property.py DRIVER JUDGE [POLICIES [FIRST-SEED]] [--stateless]
+
+--stateless: what stays on the bridge is judged by the bridge table, without connection tracking."""
 import os
 import random
 import selectors
@@ -71,10 +73,11 @@ def random_policy(rng):
     return "\n".join(lines + (["rules:"] + rules if rules else ["rules: []"])) + "\n"
 
 
-def endpoints_of(w, rng):
+def endpoints_of(w, rng, stateless):
     """Each box on a veth of ours is one; s is there, and nobody knows whose it is: it only receives,
     since what it sends meets the posture and the search for impostors before any policy."""
-    lines = ["sensitive " + " ".join(map(str, SENSITIVE)), "bridge br0"]
+    lines = ["stateless"] if stateless else []
+    lines += ["sensitive " + " ".join(map(str, SENSITIVE)), "bridge br0"]
     for box, name in zip((w.a, w.b, w.c, w.r, w.s), WORKLOADS + ("-",)):
         how = "routed" if box is w.r else "bridged"
         mode = "learn" if name == "-" else rng.choice(MODES)
@@ -101,7 +104,7 @@ class Probe:
     def line(self, w):
         ends = [f"{'host' if b is w.host else 'outside' if b is w.w else b.port} {self.address(b)}"
                 for b in (self.src, self.dst)]
-        return f"{ends[0]} {ends[1]} {self.proto} {self.port}"
+        return f"{ends[0]} {ends[1]} {self.proto} {self.port} {self.source_port}"
 
     def send(self):
         self.socket = self.src.socket(socket.AF_INET6 if self.six else socket.AF_INET,
@@ -190,9 +193,9 @@ class Tally(dict):
         self[what] = self.get(what, 0) + 1
 
 
-def try_policy(w, program, seed, listeners, log, enforcer, tally, next_port):
+def try_policy(w, program, seed, listeners, log, enforcer, tally, next_port, stateless):
     rng = random.Random(seed)
-    policy, endpoints = random_policy(rng), endpoints_of(w, rng)
+    policy, endpoints = random_policy(rng), endpoints_of(w, rng, stateless)
     probes = [Probe(w, rng, next_port + i) for i in range(PROBES)]
     rules, answers = judge(w, program, endpoints, policy, probes)
     enforcer.apply(rules)
@@ -214,14 +217,14 @@ def try_policy(w, program, seed, listeners, log, enforcer, tally, next_port):
     return len(wrong)
 
 
-def run_all(w, program, policies, first):
-    w.filter(True)
+def run_all(w, program, policies, first, stateless):
+    w.filter(not stateless)
     enforcer, log, listeners, tally = Enforcer(w), Log(w), Listeners(w), Tally()
     wrong = 0
     try:
         for i in range(policies):
             next_port = 10000 + i * PROBES % 22000
-            wrong += try_policy(w, program, first + i, listeners, log, enforcer, tally, next_port)
+            wrong += try_policy(w, program, first + i, listeners, log, enforcer, tally, next_port, stateless)
             w.host.sh("conntrack -F 2>/dev/null; true")
     finally:
         listeners.close()
@@ -240,15 +243,17 @@ def main():
     if missing := missing_here():
         print(f"SKIPPED: {missing}")
         return 77
-    policies = int(sys.argv[3]) if len(sys.argv) > 3 else 40
-    first = int(sys.argv[4]) if len(sys.argv) > 4 else 1
-    world = World(os.path.abspath(sys.argv[1]), f"prop{os.getpid()}")
+    words = [word for word in sys.argv[1:] if word != "--stateless"]
+    stateless = len(words) < len(sys.argv) - 1
+    policies = int(words[2]) if len(words) > 2 else 40
+    first = int(words[3]) if len(words) > 3 else 1
+    world = World(os.path.abspath(words[0]), f"prop{os.getpid()}")
     try:
         world.build()
         world.settle()
         for box in (world.r, world.w):
             assert box.ping(world.a.ip) and box.ping(world.a.ip6), f"{box.name} does not reach a"
-        return 1 if run_all(world, os.path.abspath(sys.argv[2]), policies, first) else 0
+        return 1 if run_all(world, os.path.abspath(words[1]), policies, first, stateless) else 0
     finally:
         world.destroy()
 

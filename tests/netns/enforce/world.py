@@ -122,6 +122,7 @@ class Box:
         except ConnectionRefusedError:
             return "refused"
         except TimeoutError:
+            s.close()  # it would try again while something else is tested
             return "silent"
         except OSError as e:
             if e.errno in (errno.EHOSTUNREACH, errno.EACCES, errno.ENETUNREACH):
@@ -237,8 +238,9 @@ class Log:
 
 
 class World:
-    def __init__(self, driver, prefix):
-        self.driver, self.prefix = driver, prefix
+    def __init__(self, driver, prefix, stateless=False):
+        """stateless: what stays on the bridge is judged by the bridge table alone."""
+        self.driver, self.prefix, self.stateless = driver, prefix, stateless
         self.sockets = []
         self.scratch = tempfile.TemporaryDirectory()
         self.host = Box(self, "h", 254)
@@ -285,15 +287,28 @@ class World:
         flag = 1 if on else 0
         self.host.sh(f"ip link set br0 type bridge nf_call_iptables {flag} nf_call_ip6tables {flag}")
 
+    def place(self, line):
+        """A binding, and the port that its address is behind."""
+        words = line.split()
+        if words[:2] == ["bind", "br0"]:
+            words += [box.port for box in self.boxes if words[2] in (box.ip, box.ip6, box.ll)]
+        return " ".join(words)
+
     def write_rules(self, rules):
         path = os.path.join(self.scratch.name, "rules")
+        if self.stateless:
+            members = [f"member {box.port} br0" for box in (self.a, self.b, self.c, self.s)]
+            rules = "\n".join(["stateless", *members, *map(self.place, rules.splitlines())]) + "\n"
         with open(path, "w") as file:
             file.write(rules)
         return path
 
     def close_sockets(self):
         while self.sockets:
-            self.sockets.pop().close()
+            s = self.sockets.pop()
+            if s.fileno() >= 0 and s.type == socket.SOCK_STREAM:  # at once: what is left of it would be judged in the next test
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            s.close()
 
     def settle(self):
         """Both ends know each other's MAC, so that no resolution is mistaken for silence."""

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * table bridge bulkhead, its second half: who may talk to whom on one bridge, where the ruleset
+ * says that this is judged without connection tracking. What this host routes, sends or receives
+ * never comes here; table inet judges it.
+ *
+ *   forward, behind the check of addresses
+ *           ─► jump egress ─► (sender's port, source) ─► goto e_HASH: may it send this?
+ *           ─► jump ingress ─► (receiver's port, destination) ─► goto i_HASH: may it receive this?
+ *
+ * as in table inet, and by the same permissions; but every frame is judged, not the first of a
+ * connection alone (desired_workload.c). An end is known by its own port and not by the bridge.
+ *
+ * A rule here does not see which bridge a port belongs to (not every kernel tells it), so the
+ * members of managed bridges are listed. Who is so new that he is not yet among them meets the
+ * posture all the same, as soon as the other end is a member; two such newcomers do not.
+ */
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter_bridge.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "desired_traffic.h"
+#include "map.h"
+#include "ruleset.h"
+
+#define PRIORITY (-390) /* behind the check of addresses, before br_netfilter */
+#define BROADCAST 1	/* PACKET_BROADCAST, PACKET_MULTICAST */
+#define MULTICAST 2
+
+static const uint8_t tcp = IPPROTO_TCP;
+static const uint16_t judged[] = { 0x0800, 0x86dd };
+
+/* --- sets ------------------------------------------------------------------------------------- */
+
+static void add_judged(const struct bh_traffic *t)
+{
+	struct bh_nft_set *set = bh_desired_set(t->table, "judged", BH_KEY(BH_FIELD_ETHER_TYPE), 0);
+
+	for (size_t i = 0; i < sizeof(judged) / sizeof(judged[0]); i++) {
+		struct bh_key_bytes key = { 0 };
+
+		bh_key_put_u16(&key, judged[i]);
+		bh_nft_set_add(set, key.bytes, NULL, NULL);
+	}
+}
+
+/* (port, address) → chain, from the bindings. */
+static void add_maps(const struct bh_traffic *t, uint8_t side)
+{
+	bool out = side == BH_EGRESS;
+	enum bh_field ifname = out ? BH_FIELD_IIFNAME : BH_FIELD_OIFNAME;
+	struct bh_nft_set *maps[] = {
+		bh_desired_set(t->table, out ? "egress4" : "ingress4",
+			       BH_KEY(ifname, out ? BH_FIELD_IP_SADDR : BH_FIELD_IP_DADDR),
+			       BH_SET_MAP),
+		bh_desired_set(t->table, out ? "egress6" : "ingress6",
+			       BH_KEY(ifname, out ? BH_FIELD_IP6_SADDR : BH_FIELD_IP6_DADDR),
+			       BH_SET_MAP),
+	};
+
+	for (size_t i = 0; i < t->rules->binding_count; i++) {
+		const struct bh_binding *binding = &t->rules->bindings[i];
+		uint32_t chain = out ? binding->egress : binding->ingress;
+		struct bh_key_bytes key = { 0 };
+		char target[BH_NFT_NAME];
+
+		if (!bh_binding_is_bridged(binding))
+			continue;
+		bh_desired_name(target, side, false, t->rules->chains[chain].hash, "");
+		bh_key_put_ifname(&key, binding->ifname);
+		bh_key_put_addr(&key, &binding->addr);
+		bh_desired_add_first(maps[binding->addr.family == BH_IPV6], &key, target);
+	}
+}
+
+/* Addresses of which it is known behind which port they are. */
+static void add_bound(const struct bh_traffic *t)
+{
+	struct bh_nft_set *bound[] = {
+		bh_desired_set(t->table, "bound4", BH_KEY(BH_FIELD_IP_DADDR), 0),
+		bh_desired_set(t->table, "bound6", BH_KEY(BH_FIELD_IP6_DADDR), 0),
+	};
+
+	for (size_t i = 0; i < t->rules->binding_count; i++) {
+		const struct bh_binding *binding = &t->rules->bindings[i];
+		struct bh_key_bytes key = { 0 };
+
+		if (!bh_binding_is_bridged(binding))
+			continue;
+		bh_key_put_addr(&key, &binding->addr);
+		bh_desired_add_first(bound[binding->addr.family == BH_IPV6], &key, NULL);
+	}
+}
+
+/* By the interface as a whole. */
+static uint8_t posture_of(const struct bh_ruleset *rules, const char *bridge)
+{
+	for (size_t i = 0; i < rules->posture_count; i++)
+		if (rules->postures[i].addr.family == BH_NO_FAMILY &&
+		    strcmp(rules->postures[i].l3_ifname, bridge) == 0)
+			return rules->postures[i].posture;
+	return rules->posture;
+}
+
+/* Ports of managed bridges, and where postures differ the chain of their bridge's. */
+static void add_members(const struct bh_traffic *t)
+{
+	struct bh_nft_set *members =
+		bh_desired_set(t->table, "members", BH_KEY(BH_FIELD_IIFNAME), 0);
+	struct bh_nft_set *postures[2] = { 0 };
+
+	if (t->rules->posture_count > 0) {
+		postures[BH_EGRESS] = bh_desired_set(t->table, "postures_egress",
+						     BH_KEY(BH_FIELD_IIFNAME), BH_SET_MAP);
+		postures[BH_INGRESS] = bh_desired_set(t->table, "postures_ingress",
+						      BH_KEY(BH_FIELD_OIFNAME), BH_SET_MAP);
+	}
+	for (size_t i = 0; i < t->rules->member_count; i++) {
+		const struct bh_bridge_member *member = &t->rules->members[i];
+		uint8_t posture = posture_of(t->rules, member->bridge);
+		struct bh_key_bytes key = { 0 };
+
+		bh_key_put_ifname(&key, member->ifname);
+		bh_desired_add_first(members, &key, NULL);
+		for (uint8_t side = BH_EGRESS; postures[0] != NULL && side <= BH_INGRESS; side++)
+			bh_desired_add_first(postures[side], &key,
+					     bh_traffic_posture_chain(posture, side));
+	}
+}
+
+/* Addresses with a posture of their own. Of one that has several, on several bridges, the strictest
+ * holds: the bridge is not told. */
+static void add_address_postures(const struct bh_traffic *t, uint8_t side)
+{
+	bool out = side == BH_EGRESS;
+	struct bh_nft_set *maps[] = {
+		bh_desired_set(t->table, out ? "address_egress4" : "address_ingress4",
+			       BH_KEY(out ? BH_FIELD_IP_SADDR : BH_FIELD_IP_DADDR), BH_SET_MAP),
+		bh_desired_set(t->table, out ? "address_egress6" : "address_ingress6",
+			       BH_KEY(out ? BH_FIELD_IP6_SADDR : BH_FIELD_IP6_DADDR), BH_SET_MAP),
+	};
+
+	for (int posture = BH_POSTURE_CLOSED; posture >= BH_POSTURE_OPEN; posture--)
+		for (size_t i = 0; i < t->rules->posture_count; i++) {
+			const struct bh_address_posture *p = &t->rules->postures[i];
+			struct bh_key_bytes key = { 0 };
+
+			if (p->addr.family == BH_NO_FAMILY || p->posture != posture)
+				continue;
+			bh_key_put_addr(&key, &p->addr);
+			bh_desired_add_first(maps[p->addr.family == BH_IPV6], &key,
+					     bh_traffic_posture_chain(p->posture, side));
+		}
+}
+
+/* --- chains ----------------------------------------------------------------------------------- */
+
+static void pass_foreign_bridges(struct bh_nft_chain *chain)
+{
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
+
+	bh_rule_not_in(rule, BH_KEY(BH_FIELD_IIFNAME), "members");
+	bh_rule_not_in(rule, BH_KEY(BH_FIELD_OIFNAME), "members");
+	bh_rule_verdict(rule, NFT_RETURN);
+}
+
+static void meet_address_posture(const struct bh_traffic *t, struct bh_nft_chain *chain,
+				 uint8_t side)
+{
+	bool out = side == BH_EGRESS;
+
+	if (t->rules->posture_count > 0) {
+		bh_rule_vmap(bh_nft_chain_add_rule(chain),
+			     BH_KEY(out ? BH_FIELD_IP_SADDR : BH_FIELD_IP_DADDR),
+			     out ? "address_egress4" : "address_ingress4");
+		bh_rule_vmap(bh_nft_chain_add_rule(chain),
+			     BH_KEY(out ? BH_FIELD_IP6_SADDR : BH_FIELD_IP6_DADDR),
+			     out ? "address_egress6" : "address_ingress6");
+	}
+	bh_traffic_meet_posture(chain, side);
+}
+
+static void add_egress(const struct bh_traffic *t)
+{
+	struct bh_nft_chain *chain = bh_nft_table_add_chain(t->table, "egress");
+
+	bh_traffic_look_up_workload(chain, BH_EGRESS, "egress4", "egress6");
+	pass_foreign_bridges(chain);
+	bh_traffic_accept_dhcp(chain, "dhcp_answers");
+	meet_address_posture(t, chain, BH_EGRESS);
+}
+
+static void return_many(struct bh_nft_chain *chain, uint8_t type)
+{
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
+
+	bh_rule_equal(rule, BH_FIELD_PKTTYPE, &type);
+	bh_rule_verdict(rule, NFT_RETURN);
+}
+
+static void add_ingress(const struct bh_traffic *t)
+{
+	struct bh_nft_chain *chain = bh_nft_table_add_chain(t->table, "ingress");
+
+	bh_traffic_look_up_workload(chain, BH_INGRESS, "ingress4", "ingress6");
+	/* Whoever sends to many has been judged as a sender. */
+	bh_traffic_divert_groups(chain, NULL, NFT_RETURN);
+	return_many(chain, BROADCAST);
+	return_many(chain, MULTICAST);
+	pass_foreign_bridges(chain);
+	meet_address_posture(t, chain, BH_INGRESS);
+}
+
+/* Nearly everything is TCP, and none of what passes always. */
+static void add_forward(const struct bh_traffic *t)
+{
+	struct bh_nft_chain *chain = bh_desired_base(t->table, "traffic", NF_BR_FORWARD, PRIORITY);
+	struct bh_nft_chain *judge = bh_nft_table_add_chain(t->table, "judge");
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
+
+	bh_rule_not_in(rule, BH_KEY(BH_FIELD_ETHER_TYPE), "judged");
+	bh_rule_verdict(rule, NF_ACCEPT);
+	rule = bh_nft_chain_add_rule(chain);
+	bh_rule_equal(rule, BH_FIELD_L4PROTO, &tcp);
+	bh_rule_goto(rule, "judge");
+	bh_traffic_accept_basics(chain, "nd_hosts");
+	bh_traffic_accept_dhcp_to_all(chain);
+	bh_rule_goto(bh_nft_chain_add_rule(chain), "judge");
+	bh_rule_jump(bh_nft_chain_add_rule(judge), "egress");
+	bh_rule_jump(bh_nft_chain_add_rule(judge), "ingress");
+}
+
+void bh_desire_stateless(struct bh_nft_table *table, const struct bh_ruleset *rules,
+			 const struct bh_desired_scope *scope, const struct bh_nft_config *config)
+{
+	struct bh_traffic t = { .table = table,
+				.rules = rules,
+				.scope = scope,
+				.config = config,
+				.stateless = true,
+				.sets = bh_map_new(free) };
+
+	add_judged(&t);
+	bh_traffic_add_constants(&t);
+	add_bound(&t);
+	add_members(&t);
+	for (uint8_t side = BH_EGRESS; side <= BH_INGRESS; side++) {
+		add_maps(&t, side);
+		if (rules->posture_count > 0)
+			add_address_postures(&t, side);
+	}
+	bh_traffic_add_sets(&t);
+	add_forward(&t);
+	add_egress(&t);
+	add_ingress(&t);
+	bh_traffic_add_postures(&t);
+	bh_traffic_add_workloads(&t);
+	bh_map_free(t.sets);
+}
