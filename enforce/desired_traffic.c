@@ -155,6 +155,23 @@ static void pass_over_copies(struct bh_nft_chain *chain, int32_t verdict)
 	bh_rule_verdict(rule, verdict);
 }
 
+static void pass_answers(struct bh_nft_chain *chain)
+{
+	static const struct {
+		enum bh_field type;
+		const char *set;
+	} icmp[] = { { BH_FIELD_ICMP_TYPE, "icmp_backs" },
+		     { BH_FIELD_ICMPV6_TYPE, "icmp6_backs" } };
+
+	bh_traffic_pass_unopening(chain);
+	for (size_t i = 0; i < 2; i++) {
+		struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
+
+		bh_rule_in(rule, BH_KEY(icmp[i].type), icmp[i].set);
+		bh_rule_verdict(rule, NFT_RETURN);
+	}
+}
+
 static void apply_posture(const struct bh_traffic *t, struct bh_nft_chain *chain, uint8_t posture,
 			  uint8_t side)
 {
@@ -165,7 +182,7 @@ static void apply_posture(const struct bh_traffic *t, struct bh_nft_chain *chain
 		pass_over_copies(chain, closed ? NF_DROP : NFT_RETURN);
 	/* What is tracked comes here when it is opened. */
 	if (t->stateless && !closed)
-		bh_traffic_pass_unopening(chain);
+		pass_answers(chain);
 	bh_desired_log(chain, t->config, closed ? "POSTURE" : "POSTUREAUDIT", side, "-");
 	/* Dropped, not refused: who it is becomes known within milliseconds, and a connection that
 	 * tries again then succeeds. */

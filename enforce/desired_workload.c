@@ -103,7 +103,7 @@ static void add_urgent(const struct bh_traffic *t, const struct bh_chain *chain)
 }
 
 /* The same, of what opens nothing. A connection is reported when it is opened, and not segment by
- * segment; of datagrams nobody knows (src/daemon/core_reported.h). */
+ * segment; of datagrams nobody knows (src/daemon/core_reported.c). */
 static void add_end_back(const struct bh_traffic *t, struct bh_nft_chain *to,
 			 const struct bh_chain *chain)
 {

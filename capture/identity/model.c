@@ -955,6 +955,7 @@ void bh_model_link(struct bh_model *m, const struct bh_host_link *link)
 		bh_map_put(m->links, &link->ifindex, sizeof(link->ifindex), known);
 		m->generation += link->bridge;
 	}
+	m->generation += known->fact.master_ifindex != link->master_ifindex;
 	known->fact = *link;
 	known->scan = m->scan;
 }
@@ -965,7 +966,7 @@ void bh_model_link_gone(struct bh_model *m, uint32_t ifindex)
 
 	if (known == NULL)
 		return;
-	m->generation += known->fact.bridge;
+	m->generation += known->fact.bridge || known->fact.master_ifindex != 0;
 	bh_map_remove(m->links, &ifindex, sizeof(ifindex));
 }
 

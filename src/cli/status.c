@@ -208,6 +208,21 @@ static void print_draining(const cJSON *draining)
 	}
 }
 
+/* What a stateless bridge does otherwise than the policy reads. */
+static void print_bridge(const cJSON *enforcement)
+{
+	const cJSON *row, *open = bh_get(enforcement, "open");
+	bool any = false;
+
+	if (strcmp(bh_word(enforcement, "bridge"), "stateless") != 0 ||
+	    cJSON_GetArraySize(bh_get(enforcement, "bridges")) == 0)
+		return;
+	cJSON_ArrayForEach (row, open)
+		any = any || cJSON_IsTrue(bh_get(row, "egress"));
+	printf("bridge       stateless: what is refused on one bridge gets no answer%s\n",
+	       any ? "; UDP reaches there whoever is open for egress" : "");
+}
+
 static void print_enforcement(const cJSON *enforcement, bool color)
 {
 	char last[BH_TIME_TEXT];
@@ -226,6 +241,7 @@ static void print_enforcement(const cJSON *enforcement, bool color)
 	printf("%s%s\n", why != NULL ? ": " : "", why != NULL ? why : "");
 	bh_trial_print(bh_get(enforcement, "trial"));
 	print_draining(bh_get(enforcement, "draining"));
+	print_bridge(enforcement);
 	print_open(bh_get(enforcement, "open"), color);
 	print_expiring(bh_get(enforcement, "expiring"), color);
 	if (bh_number(enforcement, "leaks") > 0)

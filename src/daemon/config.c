@@ -57,6 +57,7 @@ static const char *const log_levels[] = { "error", "warning", "info", "debug", N
 static const char *const capture_modes[] = { "full", "control", NULL };
 static const char *const postures[] = { "open", "audit", "closed", NULL };
 static const char *const promotions[] = { "confirm", "auto", NULL };
+static const char *const bridge_paths[] = { "stateful", "stateless", NULL };
 static const char *const protections[] = { "plain", "owner", NULL };
 
 #define AT(field) offsetof(struct bh_config, field)
@@ -112,6 +113,7 @@ static const struct key keys[] = {
 	{ "enforcement.postures", POSTURES, AT(postures), 0, 0, NULL },
 	{ "enforcement.existing", EXISTING, AT(existing), 0, 0, NULL },
 	{ "enforcement.table_protection", WORD, AT(table_protection), 0, 0, protections },
+	{ "enforcement.bridge", WORD, AT(bridge), 0, 0, bridge_paths },
 	{ "enforcement.log_group", NUMBER, AT(log_group), 1, 65535, NULL },
 	{ "events.keep", NUMBER, AT(keep_events), 100, 100000000, NULL },
 };

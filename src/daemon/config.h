@@ -39,6 +39,12 @@ enum bh_table_protection {
 	BH_TABLE_OWNER,
 };
 
+/* How what stays on one bridge is judged (docs/security.md). */
+enum bh_bridge_path {
+	BH_BRIDGE_STATEFUL,  /* by table inet: the bridge hands its frames to netfilter */
+	BH_BRIDGE_STATELESS, /* by table bridge, without connection tracking */
+};
+
 enum bh_promotion_mode {
 	BH_PROMOTE_CONFIRMED, /* by a person */
 	BH_PROMOTE_ALONE,
@@ -101,6 +107,7 @@ struct bh_config {
 	struct bh_config_postures postures;
 	struct bh_existing existing; /* what becomes of connections that rules deny from now on */
 	int64_t table_protection;    /* enum bh_table_protection */
+	int64_t bridge;		     /* enum bh_bridge_path */
 	int64_t log_group;
 	int64_t keep_events;
 };

@@ -192,8 +192,9 @@ struct bh_core {
 	struct bh_counts *counts;   /* what connection tracking counts; NULL: capture does */
 	struct bh_msg_accounting accounting; /* … unless it does not */
 	bool accounting_known;
-	struct bh_map *spoofs;	/* what was said of them lately (talk_limit.h) */
-	struct bh_map *denials; /* of tuples that no flow has met yet (core_denials.c) */
+	struct bh_map *spoofs;	 /* what was said of them lately (talk_limit.h) */
+	struct bh_map *reported; /* exchanges that were told of (core_reported.c) */
+	struct bh_map *denials;	 /* of tuples that no flow has met yet (core_denials.c) */
 	struct bh_leaving leaving;
 	struct bh_map *senders;			/* what was said of their MACs (core_senders.c) */
 	struct bh_neighbourhood *neighbourhood; /* who claims which address */
@@ -672,10 +673,23 @@ enum bh_flow_verdict bh_core_flow_verdict_back(const struct bh_core *core,
 					       const struct bh_live_flow *live);
 /* now: monotonic. */
 void bh_core_leaks_tick(struct bh_core *core, int64_t now);
+/* Whether what stays on one bridge is judged there, without connection tracking. */
+bool bh_core_is_stateless(const struct bh_core *core);
+/* Whether packets like this one are judged in both orientations, because nobody remembers who
+ * opened their exchange: between two ends on one bridge where that is stateless, and but for
+ * protocols whose openings can be told. */
+bool bh_core_is_untracked(const struct bh_core *core, const struct bh_flow_key *key, int64_t time);
 /* It goes from one network of this host to another. */
 bool bh_core_flow_is_routed(const struct bh_core *core, const struct bh_live_flow *live);
 /* Within the last minute something was delivered that our rules deny. */
 bool bh_core_is_leaking(const struct bh_core *core);
+
+/* core_reported.c */
+/* Whether the same exchange was told of a while ago, or is told of now: of what is not tracked the
+ * kernel reports each datagram, both ways. What was refused is told each time. */
+bool bh_core_was_reported(struct bh_core *core, const struct bh_denial *denial);
+/* now: µs */
+void bh_core_reported_tick(struct bh_core *core, int64_t now);
 
 /* core_undelivered.c */
 /* A flow of which nothing has arrived, and none of our rules stands in its way. */

@@ -92,6 +92,8 @@ static cJSON *enforcement_json(const struct bh_core *core)
 	cJSON_AddStringToObject(json, "tables",
 				core->config.table_protection == BH_TABLE_OWNER ? "owner"
 										: "plain");
+	cJSON_AddStringToObject(json, "bridge",
+				bh_core_is_stateless(core) ? "stateless" : "stateful");
 	bh_core_add_time(json, "applied", core->applied);
 	cJSON_AddStringToObject(json, "posture", bh_posture_name(bh_core_posture(core)));
 	cJSON_AddItemToObject(json, "postures", postures_json(&core->config.postures));

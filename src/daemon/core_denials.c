@@ -89,6 +89,9 @@ static void question_of(const struct bh_core *core, const struct bh_denial *d,
 {
 	*question = (struct bh_question) { .proto = d->key.proto,
 					   .port = d->key.dport,
+					   .direction_unknown =
+						   bh_core_is_untracked(core, &d->key, d->time),
+					   .source_port = d->key.sport,
 					   .sensitive = &core->config.sensitive };
 	bh_core_peer_subject(core, src, &question->src);
 	bh_core_peer_subject(core, dst, &question->dst);
@@ -237,7 +240,7 @@ void bh_core_denial(struct bh_core *core, const struct bh_denial *d)
 
 	if (d->dropped && d->key.src.family != BH_NO_FAMILY)
 		mark_flow(core, d);
-	if (was_told(&core->leaving, d))
+	if (was_told(&core->leaving, d) || bh_core_was_reported(core, d))
 		return;
 	name_peer(core, d->in_ifindex, &d->key.src, d->time, &src);
 	name_peer(core, d->out_ifindex, &d->key.dst, d->time, &dst);

@@ -55,6 +55,7 @@ static void on_tick(uv_timer_t *timer)
 	bh_core_flows_tick(core);
 	bh_core_late_tick(core);
 	bh_core_denials_tick(core, now);
+	bh_core_reported_tick(core, now);
 	bh_core_spoofs_tick(core, bh_time_monotonic());
 	bh_core_neighbours_tick(core, bh_time_monotonic());
 	bh_core_senders_tick(core, now);
@@ -381,6 +382,7 @@ static void start(struct bh_core *core, const struct bh_config *config)
 	core->flows = bh_live_flows_new();
 	core->peers = bh_peers_new();
 	core->denials = bh_map_new(free);
+	core->reported = bh_map_new(free);
 	core->listeners = bh_map_new(free);
 	bh_core_pods_start(core);
 	bh_core_tracking_start(core);

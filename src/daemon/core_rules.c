@@ -158,6 +158,23 @@ static struct bh_bridge *collect_bridges(const struct bh_core *core,
 	return bridges;
 }
 
+static struct bh_compile_member *collect_members(const struct bh_core *core, size_t *count)
+{
+	struct bh_compile_member *members = NULL;
+	const struct bh_host_link *link;
+	size_t capacity = 0;
+
+	*count = 0;
+	for (size_t position = 0; (link = bh_model_next_link(core->model, &position)) != NULL;) {
+		if (link->master_ifindex == 0)
+			continue;
+		members = bh_grow(members, &capacity, *count + 1, sizeof(*members));
+		members[(*count)++] =
+			(struct bh_compile_member) { link->ifname, link->master_ifindex };
+	}
+	return members;
+}
+
 /* fact: NULL where the workload has no instance just now. */
 static struct bh_compile_endpoint compile_endpoint(const struct bh_core *core,
 						   const struct bh_instance *instance,
@@ -189,6 +206,7 @@ static struct bh_ruleset *compile(struct bh_core *core)
 	struct bh_compile_endpoint *endpoints = NULL;
 	struct bh_compile_input input = { .policy = core->policy,
 					  .posture = bh_core_posture(core),
+					  .stateless = bh_core_is_stateless(core),
 					  .sensitive = &core->config.sensitive };
 	const struct bh_instance *instance;
 	struct bh_postures postures;
@@ -220,15 +238,19 @@ static struct bh_ruleset *compile(struct bh_core *core)
 	input.postures = postures.items;
 	input.posture_count = postures.count;
 	struct bh_bridge *bridges = collect_bridges(core, &announced, &input.bridge_count);
+	struct bh_compile_member *members =
+		input.stateless ? collect_members(core, &input.member_count) : NULL;
 	struct bh_compile_name *names = bh_core_answers_compile(core, &input.name_count);
 	input.names = names;
 	input.endpoints = endpoints;
 	input.bridges = bridges;
+	input.members = members;
 	struct bh_ruleset *rules = bh_compile(&input);
 	bh_copy_text(rules->revision, sizeof(rules->revision), core->revision);
 	free(names);
 	free(endpoints);
 	free(bridges);
+	free(members);
 	free(postures.items);
 	free(announced.items);
 	return rules;

@@ -78,6 +78,20 @@ bool bh_core_is_dhcp(const struct bh_flow_key *key)
 	       ((low == 67 && high == 68) || (low == 546 && high == 547));
 }
 
+/* Of connection tracking it is known what an error belongs to; on a stateless bridge it passes
+ * between any two who may have to do with each other. */
+static bool is_untracked_error(const struct bh_core *core, const struct bh_flow_key *key)
+{
+	uint8_t type = (uint8_t)(key->dport >> 8);
+
+	if (!bh_core_is_stateless(core))
+		return false;
+	if (key->proto == IPPROTO_ICMPV6)
+		return type < 128;
+	return key->proto == IPPROTO_ICMP &&
+	       (type == 3 || type == 4 || type == 5 || type == 11 || type == 12);
+}
+
 /* What a judgement rests on. */
 struct basis {
 	char reason[512];
@@ -123,20 +137,38 @@ static enum judgement ask(const struct bh_core *core, const struct bh_question *
 	return opposed ? OPPOSED : UNOPPOSED;
 }
 
+bool bh_core_is_stateless(const struct bh_core *core)
+{
+	return core->config.bridge == BH_BRIDGE_STATELESS;
+}
+
+bool bh_core_is_untracked(const struct bh_core *core, const struct bh_flow_key *key, int64_t time)
+{
+	if (!bh_core_is_stateless(core) || key->proto == IPPROTO_TCP ||
+	    key->proto == IPPROTO_ICMP || key->proto == IPPROTO_ICMPV6)
+		return false;
+	const struct bh_instance *src = bh_model_holder(core->model, &key->src, time);
+	const struct bh_instance *dst = bh_model_holder(core->model, &key->dst, time);
+
+	return src != NULL && dst != NULL && strcmp(src->fact.l3_ifname, dst->fact.l3_ifname) == 0;
+}
+
 /* What the rules in the kernel, since that time, made of a flow as it opened. */
 static enum judgement judge(const struct bh_core *core, const struct bh_live_flow *live,
 			    int64_t since, struct basis *basis)
 {
 	const struct bh_flow *f = &live->flow;
 	bool opened = f->direction == BH_DIRECTION_SYN;
-	struct bh_question question = { .proto = f->key.proto,
-					.port = f->key.dport,
-					.direction_unknown = !opened,
-					.source_port = f->key.sport,
-					.sensitive = &core->config.sensitive };
+	struct bh_question question = {
+		.proto = f->key.proto,
+		.port = f->key.dport,
+		.direction_unknown = !opened || bh_core_is_untracked(core, &f->key, f->first),
+		.source_port = f->key.sport,
+		.sensitive = &core->config.sensitive
+	};
 
 	if (!bh_core_flow_is_judged(live) || live->spoofed || live->dst->kind != BH_PEER_WORKLOAD ||
-	    bh_core_is_dhcp(&f->key))
+	    bh_core_is_dhcp(&f->key) || is_untracked_error(core, &f->key))
 		return UNCLEAR;
 	if (bh_force_none(core->force, since))
 		return UNOPPOSED;

@@ -590,20 +590,29 @@ static bool leave(const struct bh_ruleset *rules, struct bh_msg_rules_result *re
 	return result->left;
 }
 
+/* A bridge whose own table judges hands nothing over. */
+static int set_flags(struct kernel *k, const struct bh_ruleset *rules, struct bh_error *err)
+{
+	return bh_bridge_flags_set(k->bridges, rules->bridges,
+				   rules->stateless ? 0 : rules->bridge_count, err);
+}
+
 static int apply(struct kernel *k, struct bh_ruleset *rules, struct bh_msg_rules_result *result)
 {
 	struct bh_nft_change change = { 0 };
 	struct bh_error err = { 0 };
 	/* Rules before traffic: a bridge never meets a table that is not there. The other way round
-	 * when the last rule goes: traffic leaves before the table does. */
+	 * when the last rule goes: traffic leaves before the table does. And where an earlier run
+	 * left its tables, which may have judged on the bridge what these do not any more: the
+	 * traffic comes to table inet first. */
 	bool last = rules->chain_count == 0;
-	int code = last ? bh_bridge_flags_set(k->bridges, rules->bridges, rules->bridge_count, &err)
-			: 0;
+	bool changes_hands = k->rules == NULL && !rules->stateless && bh_nft_present();
+	int code = last || changes_hands ? set_flags(k, rules, &err) : 0;
 
 	if (code == 0)
 		code = bh_nft_apply(k->nft, rules, &change, &err);
 	if (code == 0 && !last)
-		code = bh_bridge_flags_set(k->bridges, rules->bridges, rules->bridge_count, &err);
+		code = set_flags(k, rules, &err);
 	result->code = code;
 	result->adopted = change.adopted;
 	result->chains = (uint32_t)change.chains;

@@ -40,6 +40,7 @@ struct bh_core *core_fixture_new(int64_t keep_departed)
 	core->flows = bh_live_flows_new();
 	core->peers = bh_peers_new();
 	core->denials = bh_map_new(free);
+	core->reported = bh_map_new(free);
 	core->listeners = bh_map_new(free);
 	bh_core_tracking_start(core);
 	core->proxies = bh_proxies_new();

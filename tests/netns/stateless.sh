@@ -1,0 +1,198 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# enforcement.bridge: stateless: what stays on one bridge is judged there, without connection tracking; the same is
+# let through and refused, what differs is as docs/security.md says, and one can go back.
+# shellcheck source=tests/common.sh
+. "$(dirname "$0")/../common.sh"
+
+make_host "stateless-$$"
+configure() {
+	write_config "runtimes: {docker: off}
+enforcement: {table_protection: plain, bridge: $1}"
+	# As soon as a flow is forgotten, the next datagram opens one.
+	sed -i 's/report_interval: 1s/report_interval: 1s, idle_timeout: 1s/' "$scratch/bulkhead.yaml"
+}
+configure stateless
+# Of an exchange over UDP that may have been allowed, connection tracking is to forget soon.
+on_host sysctl -qw net.netfilter.nf_conntrack_udp_timeout_stream=2 \
+	net.netfilter.nf_conntrack_udp_timeout=2 || skip "no connection tracking here"
+add_bridge br0 10.99.0.254/24 # without, nothing here could answer anybody
+add_guest web br0 10.99.0.1/24 fd99::1/64
+add_guest api br0 10.99.0.2/24 fd99::2/64
+add_guest db br0 10.99.0.3/24 fd99::3/64
+# serve GUEST: 80/tcp holds what connects; 53/udp answers.
+serve() {
+	nsenter --net="/run/netns/$host-$1" python3 -c 'if True:
+		import socket, selectors
+		wait = selectors.DefaultSelector()
+		tcp = socket.create_server(("::", 80), family=socket.AF_INET6, dualstack_ipv6=True)
+		udp = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+		udp.bind(("::", 53))
+		wait.register(tcp, selectors.EVENT_READ)
+		wait.register(udp, selectors.EVENT_READ)
+		held = []
+		while True:
+			for ready, _ in wait.select():
+				if ready.fileobj is tcp:
+					held.append(tcp.accept()[0])
+				else:
+					data, sender = udp.recvfrom(100)
+					udp.sendto(data, sender)' &
+	at_end "kill $! 2>/dev/null"
+}
+serve api
+serve db
+start_daemon
+knows 3
+
+# reach tcp|udp ADDRESS [GUEST]: from web, or that guest; whether it is answered.
+reach() {
+	in_guest "${3:-web}" python3 -c 'if True:
+		import socket, sys
+		proto, address = sys.argv[1:]
+		family = socket.AF_INET6 if ":" in address else socket.AF_INET
+		with socket.socket(family, socket.SOCK_STREAM if proto == "tcp" else socket.SOCK_DGRAM) as s:
+			s.settimeout(1)
+			s.connect((address, 80 if proto == "tcp" else 53))
+			if proto == "udp":
+				s.send(b"?")
+				s.recv(1)' "$1" "$2" 2>/dev/null
+}
+# bridge_hands_over 0|1: whether br0's frames go to netfilter.
+bridge_hands_over() {
+	ip -n "$host" -d link show br0 | grep -q "nf_call_iptables $1"
+}
+policy() { # PORTS
+	cat >"$scratch/policy.yaml" <<-YAML
+		bulkhead-policy: 1
+		workloads:
+		  web: {bulkhead.workload: "netns:$host-web"}
+		  api: {bulkhead.workload: "netns:$host-api"}
+		  db: {bulkhead.workload: "netns:$host-db"}
+		rules:
+		  - {from: web, to: api, ports: $1}
+	YAML
+	bh policy apply "$scratch/policy.yaml" >/dev/null || fail "apply"
+}
+
+step "audit: an exchange that would be refused passes, and is told of once, as it was opened"
+policy '[80/tcp, 53/udp]'
+bh mode all audit --anyway >/dev/null || fail "audit"
+eventually 10 status_is '.enforcement.state == "active"' || fail "no rules"
+status_is '.enforcement.bridge == "stateless" and (.enforcement.bridges | all(.filtered))' || fail "status does not say it"
+bh status | grep -q '^bridge  *stateless' || fail "status does not say it in words"
+bridge_hands_over 0 || fail "the bridge hands its frames to netfilter"
+for address in 10.99.0.3 fd99::3; do
+	for proto in tcp udp; do
+		reach $proto $address || fail "$proto to $address does not pass in audit"
+		eventually 5 has_event ".kind == \"would-deny\" and .proto == \"$proto\" and .dst.ip == \"$address\"" ||
+			fail "$proto to $address is not told"
+	done
+done
+sleep 1
+has_event '.kind == "would-deny" and (.src.workload // "" | endswith("-db"))' &&
+	fail "an answer is told as if db had opened something"
+[ "$(bh events --format json | jq -s 'map(select(.kind == "would-deny" and .dst.ip == "10.99.0.3" and
+	.proto == "udp")) | length')" = 1 ] || fail "one exchange is told more than once"
+
+step "enforce: what is allowed goes there and back, what is not is refused, told, and no leak"
+bh mode all enforce --anyway >/dev/null || fail "enforce"
+eventually 10 status_is '.enforcement.state == "active"' || fail "no rules"
+sleep 0.5
+for address in 10.99.0.2 fd99::2; do
+	reach tcp $address || fail "api does not answer"
+	reach udp $address || fail "api does not answer"
+done
+for address in 10.99.0.3 fd99::3; do
+	for proto in tcp udp; do
+		reach $proto $address && fail "db answers, though it is denied"
+		eventually 5 has_event ".kind == \"denied\" and .proto == \"$proto\" and .dst.ip == \"$address\" and
+			.src.workload == \"netns:$host-web\" and .dst.workload == \"netns:$host-db\" and .dropped" ||
+			fail "the denial of $proto to $address is not told"
+	done
+done
+bridge_hands_over 0 || fail "the bridge hands its frames to netfilter"
+no_leak
+
+step "what nobody can tell from an answer passes, and is called neither a leak nor denied"
+sleep 5 # longer than anything is remembered
+unasked() { # SOURCE-PORT
+	rm -f "$scratch/listens"
+	in_guest web python3 -c 'if True:
+		import socket, sys
+		s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		s.bind(("", 161))
+		s.settimeout(10)
+		open(sys.argv[1], "w").write("yes")
+		s.recv(10)' "$scratch/listens" 2>/dev/null &
+	local listener=$!
+	eventually 10 test -e "$scratch/listens" || fail "web does not listen"
+	# Beside the server that has the port already.
+	nsenter --net="/run/netns/$host-api" python3 -c 'if True:
+		import socket, struct, sys
+		head = struct.pack("!HHHH", int(sys.argv[1]), 161, 16, 0)
+		with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP) as s:
+			s.sendto(head + b"unasked!", ("10.99.0.1", 0))' "$1"
+	wait $listener
+}
+unasked 53 || fail "what may be an answer does not pass: the documents are wrong"
+unasked 54 && fail "what is no answer passes"
+eventually 5 has_event '.kind == "denied" and .dst.port == 161 and .src.port == 54' || fail "its denial is not told"
+sleep 2
+has_event '.kind == "denied" and .src.port == 53 and .dst.port == 161' && fail "it is told as denied"
+no_leak
+
+step "tightening ends connections at once"
+nsenter --net="/run/netns/$host-web" python3 -c 'if True:
+	import socket, sys, time
+	s = socket.create_connection(("10.99.0.2", 80), 2)
+	open(sys.argv[1], "w").write("open")
+	while True:
+		s.send(b"x")
+		time.sleep(0.2)' "$scratch/held" 2>/dev/null &
+at_end "kill $! 2>/dev/null"
+eventually 5 test -e "$scratch/held" || fail "no connection"
+policy '[53/udp]'
+eventually 5 has_event '.kind == "denied" and .dst.ip == "10.99.0.2" and .proto == "tcp"' || fail "the connection goes on"
+policy '[80/tcp, 53/udp]'
+
+step "a container that comes is judged as soon as it is known"
+add_guest late br0 10.99.0.4/24
+knows 4
+reach tcp 10.99.0.2 late && fail "whom no rule names gets through"
+reach tcp 10.99.0.2 || fail "api does not answer any more"
+
+step "a hole behind bulkhead's back is told"
+on_host nft insert rule bridge bulkhead traffic accept || fail "no hole could be made"
+for proto in tcp udp; do
+	reach $proto 10.99.0.3 || fail "the hole is none for $proto"
+	eventually 5 has_event ".kind == \"leak\" and .proto == \"$proto\" and .dst.ip == \"10.99.0.3\"" ||
+		fail "the leak of $proto is not told"
+done
+status_is '.enforcement.state == "leaking"' || fail "status calls it active"
+
+step "back to the other way: nothing is let through meanwhile, refusals answer, and no rule is left on the bridge"
+stop_daemon
+on_host nft list chain bridge bulkhead traffic >/dev/null || fail "the rules did not stand without the daemon"
+configure stateful
+start_daemon
+eventually 15 bridge_hands_over 1 || fail "the bridge does not hand its frames over"
+eventually 10 status_is '.enforcement.state == "active" and .enforcement.bridge == "stateful"' || fail "no rules"
+on_host nft list chain bridge bulkhead traffic >/dev/null 2>&1 && fail "what judged on the bridge is still there"
+in_guest web python3 -c 'if True:
+	import socket
+	try:
+		socket.create_connection(("10.99.0.3", 80), 2)
+	except ConnectionRefusedError:
+		raise SystemExit(0)
+	raise SystemExit(1)' 2>/dev/null || fail "a refusal does not answer"
+reach tcp 10.99.0.2 || fail "api does not answer"
+
+step "and there again"
+stop_daemon
+configure stateless
+start_daemon
+eventually 15 bridge_hands_over 0 || fail "the bridge still hands its frames over"
+eventually 10 status_is '.enforcement.state == "active"' || fail "no rules"
+reach tcp 10.99.0.3 && fail "db answers"
+reach tcp 10.99.0.2 || fail "api does not answer"
