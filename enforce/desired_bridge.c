@@ -15,6 +15,8 @@
  * or not, may claim an address that belongs to such a workload, or towards one that belongs to any
  * container.
  *
+ * (Who may talk to whom, where that is judged on the bridge: desired_stateless.c.)
+ *
  * The table stands before the bridge learns the sender's MAC, before NAT and before br_netfilter.
  * A VLAN tag is visible here even when the kernel has taken it off the frame, because the
  * link-layer header is read as it was sent; the packet's metadata would look through it.

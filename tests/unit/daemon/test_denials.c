@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <netinet/in.h>
+
 #include "core_fixture.h"
 
 static struct bh_core *core;
@@ -65,11 +67,58 @@ static void what_only_one_end_denies_is_told_of_that_end(void **state)
 	assert_int_equal(core_fixture_events(core, "denied"), 1);
 }
 
+/* A datagram between the two, to db or (back) from it. */
+static void datagram(uint8_t kind, bool back, int64_t after)
+{
+	struct bh_denial d = { .kind = kind,
+			       .side = BH_EGRESS,
+			       .dropped = kind == BH_DENIED,
+			       .time = CORE_FIXTURE_NOW + after,
+			       .key = back ? core_fixture_tuple("10.0.2.3", 53, "10.0.1.2", 40000)
+					   : core_fixture_tuple("10.0.1.2", 40000, "10.0.2.3",
+								53) };
+
+	d.key.proto = IPPROTO_UDP;
+	bh_core_denial(core, &d);
+}
+
+static void of_what_nobody_tracks_an_exchange_is_told_once(void **state)
+{
+	(void)state;
+	core->config.bridge = BH_BRIDGE_STATELESS;
+	datagram(BH_WOULD_DENY, false, 0);
+	datagram(BH_WOULD_DENY, true, BH_SECOND);
+	datagram(BH_WOULD_DENY, false, 100 * BH_SECOND);
+	datagram(BH_WOULD_DENY, true, 200 * BH_SECOND);
+	assert_int_equal(core_fixture_events(core, "would-deny"), 1);
+	/* Silent for long, it is another one. */
+	datagram(BH_WOULD_DENY, false, 400 * BH_SECOND);
+	assert_int_equal(core_fixture_events(core, "would-deny"), 2);
+	bh_core_reported_tick(core, CORE_FIXTURE_NOW + 600 * BH_SECOND);
+	assert_int_equal(bh_map_count(core->reported), 0);
+	/* What is refused is told each time. */
+	datagram(BH_DENIED, false, 600 * BH_SECOND);
+	datagram(BH_DENIED, false, 601 * BH_SECOND);
+	assert_int_equal(core_fixture_events(core, "denied"), 2);
+}
+
+static void what_is_tracked_is_told_datagram_by_datagram(void **state)
+{
+	(void)state;
+	datagram(BH_WOULD_DENY, false, 0);
+	datagram(BH_WOULD_DENY, false, BH_SECOND);
+	assert_int_equal(core_fixture_events(core, "would-deny"), 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_packet_that_both_ends_let_pass_is_told_once,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(of_what_nobody_tracks_an_exchange_is_told_once,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_tracked_is_told_datagram_by_datagram, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(what_only_one_end_denies_is_told_of_that_end, setup,
 						teardown),
 	};
