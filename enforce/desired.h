@@ -33,7 +33,7 @@ void bh_nft_state_sign(struct bh_nft_state *state, const struct bh_nft_state *ha
 /* Whether senders on routed veths are checked; whether stage 1's ports are asked for. */
 bool bh_desired_is_routed(const struct bh_ruleset *rules);
 bool bh_desired_is_urgent(const struct bh_ruleset *rules);
-/* Whether it goes into the sets that every workload has. */
+/* Whether it goes into the sets that every workload has, where connections are tracked. */
 bool bh_permit_is_common(const struct bh_permit *permit);
 
 #endif

@@ -408,8 +408,8 @@ static void add_set(struct bh_nft_table *table, const struct bh_chain *chain, ui
 bool bh_permit_is_common(const struct bh_permit *permit)
 {
 	for (size_t i = 0; i < SHAPES; i++)
-		if (shapes[i].always && permit->rank == BH_RANK_ALLOW &&
-		    belongs(&shapes[i], permit))
+		if (shapes[i].always && exists(&shapes[i], false) &&
+		    permit->rank == BH_RANK_ALLOW && belongs(&shapes[i], permit))
 			return true;
 	return false;
 }
