@@ -247,6 +247,20 @@ static int read_set(struct bh_nft *nft, uint8_t family, const struct bh_nft_set 
 	return result;
 }
 
+static int read_table(struct bh_nft *nft, const struct bh_nft_table *table, struct bh_uses *uses,
+		      struct bh_error *err)
+{
+	for (size_t i = 0; i < table->set_count; i++) {
+		const struct bh_nft_set *set = table->sets[i];
+		int result = bh_uses_can_read(set) ? read_set(nft, table->family, set, uses) : 0;
+
+		if (result != 0)
+			return bh_error_set(err, result, "reading the counters of %s: %s",
+					    set->name, strerror(-result));
+	}
+	return 0;
+}
+
 int bh_nft_uses(struct bh_nft *nft, struct bh_uses *uses, struct bh_error *err)
 {
 	if (nft->applied == NULL)
@@ -254,17 +268,9 @@ int bh_nft_uses(struct bh_nft *nft, struct bh_uses *uses, struct bh_error *err)
 	struct bh_nft_state *state = bh_nft_desire(nft->applied, &nft->config, err);
 	if (state == NULL)
 		return -EINVAL;
-	const struct bh_nft_table *table = &state->tables[0];
 	int result = 0;
-	for (size_t i = 0; result == 0 && i < table->set_count; i++) {
-		const struct bh_nft_set *set = table->sets[i];
-
-		if (bh_uses_can_read(set))
-			result = read_set(nft, table->family, set, uses);
-		if (result != 0)
-			bh_error_set(err, result, "reading the counters of %s: %s", set->name,
-				     strerror(-result));
-	}
+	for (size_t i = 0; result == 0 && i < BH_NFT_TABLES; i++)
+		result = read_table(nft, &state->tables[i], uses, err);
 	bh_nft_state_free(state);
 	return result;
 }
