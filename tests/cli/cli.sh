@@ -176,7 +176,7 @@ completes() {
 	[ "$got" = "$expected" ] || fail "bulkhead $*: completes \"$got\", not \"$expected\""
 }
 completes "policy" po
-completes "propose show diff check import export apply confirm rollback history" policy ""
+completes "propose show diff check import export apply confirm rollback history unused" policy ""
 completes "apply" policy ap
 completes "propose" help policy p
 completes "learn audit stage1 enforce" mode web ""
