@@ -81,7 +81,7 @@ compare() {
 		if not 0 <= behind <= late + len(kills):
 		    sys.exit(f"80: {a['connections']} connections of {b['connections']}, and {late} of them were late")
 		unfinished = set(ours) - set(theirs)
-		if unfinished or compared < 10 * len(kills):
+		if unfinished or compared < 5 * len(kills):
 		    sys.exit(f"only disturbed: {unfinished}; compared: {compared}")
 		print(f"{len(kills)} kills: {compared} edges were the same, {lost} of the last {latest * 1000:.0f} ms before one are lost, "
 		      f"and {behind} of {b['connections']} connections of an edge that was known")
