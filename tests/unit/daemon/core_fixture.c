@@ -64,11 +64,12 @@ struct bh_core *core_fixture_new(int64_t keep_departed)
 
 void core_fixture_free(struct bh_core *core)
 {
-	struct bh_map *maps[] = { core->denials, core->listeners, core->spoofs,
-				  core->senders, core->modes,	  core->kept,
-				  core->leaks,	 core->attempts,  core->undelivered,
-				  core->joins,	 core->renamed,	  core->remembered,
-				  core->held,	 core->present,	  core->treatments };
+	struct bh_map *maps[] = { core->denials,     core->reported, core->listeners,
+				  core->spoofs,	     core->senders,  core->modes,
+				  core->kept,	     core->leaks,    core->attempts,
+				  core->undelivered, core->joins,    core->renamed,
+				  core->remembered,  core->held,     core->present,
+				  core->treatments };
 	struct bh_live_flow *next;
 
 	for (struct bh_live_flow *live = core->oldest; live != NULL; live = next) {
