@@ -108,7 +108,8 @@ else:
         name, kind, address, port = spec.split(",")
         threading.Thread(target=talk, args=(f"{sys.argv[1]}-{name}", kind, address, int(port))).start()
 PYTHON
-in_guest db python3 "$scratch/talk.py" serve &
+# nsenter becomes the program: $! is the server itself.
+nsenter --net="/run/netns/$host-db" python3 "$scratch/talk.py" serve &
 server=$!
 at_end "kill $server 2>/dev/null"
 
