@@ -204,8 +204,9 @@ static void trim(const struct bh_chain *a, const struct bh_chain *b, size_t *fir
 {
 	size_t least = a->permit_count < b->permit_count ? a->permit_count : b->permit_count;
 
-	*first = *end = 0;
-	if (a->permit_count == 0)
+	*first = 0;
+	*end = a->permit_count;
+	if (least == 0)
 		return;
 	*first = common_head(a->permits, b->permits, least);
 	*end = a->permit_count - common_tail(a->permits + a->permit_count,
