@@ -179,7 +179,9 @@ static int take_set(const struct nlmsghdr *nlh, void *user)
 	return result;
 }
 
-const uint8_t *bh_nft_scan_value(const struct nlattr *nest, const struct bh_nft_set *set)
+/* The value inside NFTA_SET_ELEM_KEY or _KEY_END; NULL where it has another length than the set's.
+ */
+static const uint8_t *scan_value(const struct nlattr *nest, const struct bh_nft_set *set)
 {
 	const struct nlattr *attr;
 
@@ -215,29 +217,39 @@ static const char *element_target(const struct nlattr *nest)
 	return goes ? chain : NULL;
 }
 
-static int take_element(const struct nlattr *element, struct bh_nft_set *set)
+void bh_nft_scan_element(const struct nlattr *element, const struct bh_nft_set *set,
+			 struct bh_scanned_element *out)
 {
-	const uint8_t *key = NULL, *end = NULL;
-	const char *target = NULL;
 	const struct nlattr *attr;
 
+	*out = (struct bh_scanned_element) { 0 };
 	mnl_attr_for_each_nested(attr, element)
 	{
 		switch (mnl_attr_get_type(attr)) {
 		case NFTA_SET_ELEM_KEY:
-			key = bh_nft_scan_value(attr, set);
+			out->key = scan_value(attr, set);
 			break;
 		case NFTA_SET_ELEM_KEY_END:
-			end = bh_nft_scan_value(attr, set);
+			out->end = scan_value(attr, set);
 			break;
 		case NFTA_SET_ELEM_DATA:
-			target = element_target(attr);
+			out->target = element_target(attr);
+			break;
+		case NFTA_SET_ELEM_EXPR:
+			out->expression = attr;
 			break;
 		}
 	}
-	if (key == NULL)
+}
+
+static int take_element(const struct nlattr *element, struct bh_nft_set *set)
+{
+	struct bh_scanned_element parts;
+
+	bh_nft_scan_element(element, set, &parts);
+	if (parts.key == NULL)
 		return -EINVAL;
-	bh_nft_set_add(set, key, end, target);
+	bh_nft_set_add(set, parts.key, parts.end, parts.target);
 	return 0;
 }
 

@@ -21,9 +21,15 @@ int bh_nft_scan_tables(struct bh_netlink *nl, struct bh_nft_state *state);
  * layout. */
 int bh_nft_scan_elements(const struct nlmsghdr *message, struct bh_nft_set *set);
 
-/* The value inside NFTA_SET_ELEM_KEY or _KEY_END; NULL where it has another length than the set's.
- */
-const uint8_t *bh_nft_scan_value(const struct nlattr *nest, const struct bh_nft_set *set);
+/* An element's parts, inside the message; NULL: it has none. key, end: as long as the set's keys;
+ * target: the chain that it goes to; expression: NFTA_SET_ELEM_EXPR. */
+struct bh_scanned_element {
+	const uint8_t *key, *end;
+	const char *target;
+	const struct nlattr *expression;
+};
+void bh_nft_scan_element(const struct nlattr *element, const struct bh_nft_set *set,
+			 struct bh_scanned_element *out);
 
 /* Asks for a set's elements; take() gets each message with some of them. 0 or negative errno;
  * -EINTR: it changed meanwhile. */

@@ -38,29 +38,16 @@ static uint64_t packets_of(const struct nlattr *expression)
 static void read_element(const struct nlattr *element, const struct bh_nft_set *set,
 			 const struct bh_permits_place *place, struct bh_uses *uses)
 {
-	const uint8_t *key = NULL, *end = NULL;
-	const struct nlattr *attr;
-	uint64_t packets = 0;
+	struct bh_scanned_element parts;
+	uint64_t packets;
 
-	mnl_attr_for_each_nested(attr, element)
-	{
-		switch (mnl_attr_get_type(attr)) {
-		case NFTA_SET_ELEM_KEY:
-			key = bh_nft_scan_value(attr, set);
-			break;
-		case NFTA_SET_ELEM_KEY_END:
-			end = bh_nft_scan_value(attr, set);
-			break;
-		case NFTA_SET_ELEM_EXPR:
-			packets = packets_of(attr);
-			break;
-		}
-	}
-	if (key == NULL || packets == 0)
+	bh_nft_scan_element(element, set, &parts);
+	packets = parts.expression != NULL ? packets_of(parts.expression) : 0;
+	if (parts.key == NULL || packets == 0)
 		return;
 	uses->items = bh_grow(uses->items, &uses->capacity, uses->count + 1, sizeof(*uses->items));
 	struct bh_use *use = &uses->items[uses->count++];
-	bh_permits_read(place, key, end != NULL ? end : key, use);
+	bh_permits_read(place, parts.key, parts.end != NULL ? parts.end : parts.key, use);
 	use->packets = packets;
 }
 

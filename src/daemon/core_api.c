@@ -29,6 +29,18 @@ void bh_core_add_text(cJSON *object, const char *key, const char *text)
 		cJSON_AddNullToObject(object, key);
 }
 
+void bh_core_add_answer(cJSON *object, const struct bh_answer *answer)
+{
+	bh_core_add_text(object, "side",
+			 answer->workload != NULL ? bh_side_name(answer->side) : NULL);
+	bh_core_add_text(object, "workload", answer->workload);
+	if (answer->rule >= 0)
+		cJSON_AddNumberToObject(object, "rule", answer->rule + 1);
+	else
+		cJSON_AddNullToObject(object, "rule");
+	cJSON_AddStringToObject(object, "reason", answer->reason);
+}
+
 bool bh_core_number_query(const struct bh_api_request *request, const char *key, int64_t otherwise,
 			  int64_t *number, struct bh_api_reply *reply)
 {

@@ -9,6 +9,8 @@
 void bh_core_add_time(cJSON *object, const char *key, int64_t time);
 /* null where text is NULL or "". */
 void bh_core_add_text(cJSON *object, const char *key, const char *text);
+/* "side", "workload", "rule" (its number, from 1, or null) and "reason" of what is not allowed. */
+void bh_core_add_answer(cJSON *object, const struct bh_answer *answer);
 /* A number among the parameters, `otherwise` where it is not there; false with the reply filled
  * where it is none. */
 bool bh_core_number_query(const struct bh_api_request *request, const char *key, int64_t otherwise,

@@ -46,13 +46,7 @@ static cJSON *add_verdict(cJSON *array, const struct bh_edge *edge, const struct
 	bh_core_add_time(row, "first", edge->first);
 	bh_core_add_time(row, "last", edge->last);
 	cJSON_AddStringToObject(row, "verdict", answer->verdict == BH_DENY ? "deny" : "uncertain");
-	bh_core_add_text(row, "side", answer->workload != NULL ? bh_side_name(answer->side) : NULL);
-	bh_core_add_text(row, "workload", answer->workload);
-	if (answer->rule >= 0)
-		cJSON_AddNumberToObject(row, "rule", answer->rule + 1);
-	else
-		cJSON_AddNullToObject(row, "rule");
-	cJSON_AddStringToObject(row, "reason", answer->reason);
+	bh_core_add_answer(row, answer);
 	cJSON_AddItemToArray(array, row);
 	return row;
 }

@@ -281,13 +281,7 @@ static cJSON *open_json(const struct bh_open *open, const struct bh_answer *answ
 	cJSON_AddStringToObject(row, "proto", bh_protocol_format(open->key.proto, proto));
 	cJSON_AddNumberToObject(row, "port", open->key.dport);
 	add_size(open, row);
-	bh_core_add_text(row, "side", answer->workload != NULL ? bh_side_name(answer->side) : NULL);
-	bh_core_add_text(row, "workload", answer->workload);
-	if (answer->rule >= 0)
-		cJSON_AddNumberToObject(row, "rule", answer->rule + 1);
-	else
-		cJSON_AddNullToObject(row, "rule");
-	cJSON_AddStringToObject(row, "reason", answer->reason);
+	bh_core_add_answer(row, answer);
 	return row;
 }
 

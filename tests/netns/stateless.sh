@@ -4,6 +4,8 @@
 # let through and refused, what differs is as docs/security.md says, and one can go back.
 # shellcheck source=tests/common.sh
 . "$(dirname "$0")/../common.sh"
+# shellcheck source=tests/netns/services.sh
+. "$(dirname "$0")/services.sh"
 
 make_host "stateless-$$"
 configure() {
@@ -13,51 +15,16 @@ enforcement: {table_protection: plain, bridge: $1}"
 	sed -i 's/report_interval: 1s/report_interval: 1s, idle_timeout: 1s/' "$scratch/bulkhead.yaml"
 }
 configure stateless
-# Of an exchange over UDP that may have been allowed, connection tracking is to forget soon.
-on_host sysctl -qw net.netfilter.nf_conntrack_udp_timeout_stream=2 \
-	net.netfilter.nf_conntrack_udp_timeout=2 || skip "no connection tracking here"
+forget_datagrams_soon
 add_bridge br0 10.99.0.254/24 # without, nothing here could answer anybody
 add_guest web br0 10.99.0.1/24 fd99::1/64
 add_guest api br0 10.99.0.2/24 fd99::2/64
 add_guest db br0 10.99.0.3/24 fd99::3/64
-# serve GUEST: 80/tcp holds what connects; 53/udp answers.
-serve() {
-	nsenter --net="/run/netns/$host-$1" python3 -c 'if True:
-		import socket, selectors
-		wait = selectors.DefaultSelector()
-		tcp = socket.create_server(("::", 80), family=socket.AF_INET6, dualstack_ipv6=True)
-		udp = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-		udp.bind(("::", 53))
-		wait.register(tcp, selectors.EVENT_READ)
-		wait.register(udp, selectors.EVENT_READ)
-		held = []
-		while True:
-			for ready, _ in wait.select():
-				if ready.fileobj is tcp:
-					held.append(tcp.accept()[0])
-				else:
-					data, sender = udp.recvfrom(100)
-					udp.sendto(data, sender)' &
-	at_end "kill $! 2>/dev/null"
-}
 serve api
 serve db
 start_daemon
 knows 3
 
-# reach tcp|udp ADDRESS [GUEST]: from web, or that guest; whether it is answered.
-reach() {
-	in_guest "${3:-web}" python3 -c 'if True:
-		import socket, sys
-		proto, address = sys.argv[1:]
-		family = socket.AF_INET6 if ":" in address else socket.AF_INET
-		with socket.socket(family, socket.SOCK_STREAM if proto == "tcp" else socket.SOCK_DGRAM) as s:
-			s.settimeout(1)
-			s.connect((address, 80 if proto == "tcp" else 53))
-			if proto == "udp":
-				s.send(b"?")
-				s.recv(1)' "$1" "$2" 2>/dev/null
-}
 # bridge_hands_over 0|1: whether br0's frames go to netfilter.
 bridge_hands_over() {
 	ip -n "$host" -d link show br0 | grep -q "nf_call_iptables $1"
