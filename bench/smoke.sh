@@ -5,7 +5,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 [ "$(id -u)" = 0 ] || {
-	echo "needs root"
+	echo "SKIPPED: needs root"
 	exit 77
 }
 

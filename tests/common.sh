@@ -237,6 +237,16 @@ stop_daemon() {
 	daemon_pid=
 }
 
+# kill_daemon: all of its processes at once, as it is.
+kill_daemon() {
+	local processes
+	processes="$daemon_pid $(pgrep -P "$daemon_pid" | tr '\n' ' ')"
+	# shellcheck disable=SC2086 # a list
+	kill -KILL $processes
+	wait "$daemon_pid" 2>/dev/null
+	daemon_pid=
+}
+
 # bh ARGUMENT...: the command line, talking to this test's daemon.
 bh() {
 	"$bulkhead" --socket "$scratch/run/api.sock" "$@"

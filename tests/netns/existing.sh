@@ -212,14 +212,6 @@ reach() {
 refused() {
 	! reach "$1"
 }
-kill_daemon() {
-	local processes
-	processes="$daemon_pid $(pgrep -P "$daemon_pid" | tr '\n' ' ')"
-	# shellcheck disable=SC2086 # a list
-	kill -KILL $processes
-	wait "$daemon_pid" 2>/dev/null
-	daemon_pid=
-}
 
 start_daemon
 knows 3

@@ -60,14 +60,6 @@ goes_in_time() {
 number() {
 	bh status --format json | jq .enforcement.number
 }
-kill_daemon() {
-	local processes
-	processes="$daemon_pid $(pgrep -P "$daemon_pid" | tr '\n' ' ')"
-	# shellcheck disable=SC2086 # a list
-	kill -KILL $processes
-	wait "$daemon_pid" 2>/dev/null
-	daemon_pid=
-}
 
 policy 80/tcp >"$scratch/narrow.yaml"
 policy "80/tcp, 5432/tcp" >"$scratch/wide.yaml"

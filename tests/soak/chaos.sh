@@ -173,14 +173,6 @@ apply() {
 	other
 	bh policy apply "$scratch/$applied.yaml" "$@" >/dev/null || fail "apply $applied $*"
 }
-kill_daemon() {
-	local processes
-	processes="$daemon_pid $(pgrep -P "$daemon_pid" | tr '\n' ' ')"
-	# shellcheck disable=SC2086 # a list
-	kill -KILL $processes
-	wait "$daemon_pid" 2>/dev/null
-	daemon_pid=
-}
 trial() {
 	status_is ".enforcement.trial $1 null"
 }

@@ -111,7 +111,7 @@ class Test:
         expect("removal", run(f"nsenter --net=/run/netns/{self.w.host.netns} {self.w.driver} remove"
                               ).split()[0], "0")
         self.w.close_sockets()  # no rule keeps them from ending
-        self.w.host.sh("conntrack -F 2>/dev/null; ip neigh flush all; true")
+        self.w.host.sh("conntrack -F && ip neigh flush all")
 
 
 def nft(w, command, check=True):
@@ -872,7 +872,7 @@ def test_stateless_flooded_copies_are_no_news(w):
             server = w.b.udp(53)
             client = w.a.udp()
             w.a.sh(f"ip neigh replace {w.b.ip} lladdr {w.b.mac} dev eth0 nud permanent")
-            w.host.sh(f"bridge fdb del {w.b.mac} dev {w.b.port} master 2>/dev/null; true")
+            w.host.sh(f"ip link set {w.b.port} type bridge_slave fdb_flush")
             t.log.take()
             client.sendto(b"?", (w.b.ip, 53))
             expect("arrives", server.recv(10), b"?")
@@ -1250,7 +1250,7 @@ def test_host_connections_survive(w):
     near, far = open_connection(w.host, w.b, w.b.ip, 7002)
     into, out_of = open_connection(w.a, w.host, w.host.ip, 7000)
     with Test(w, shop(w, egress=["host tcp 7000"], ingress=["host tcp 7002"])) as t:
-        w.host.sh("conntrack -F 2>/dev/null || true")
+        w.host.sh("conntrack -F")
         exchange(far, near)
         exchange(out_of, into)
         expect("log", t.log.take(), [])
