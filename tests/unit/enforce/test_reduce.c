@@ -90,6 +90,7 @@ static void change(struct world *w)
 {
 	unsigned workload = random_below(WORKLOADS), side = random_below(2),
 		 permit = random_below(PERMITS), posture = random_below(POSTURES);
+	struct bh_permit *permits;
 
 	switch (random_below(12)) {
 	case 0:
@@ -114,7 +115,11 @@ static void change(struct world *w)
 		w->containers[random_below(CONTAINERS)] = any_container();
 		break;
 	default:
-		w->workloads[workload].permits[side][permit] = any_permit();
+		permits = w->workloads[workload].permits[side];
+		/* Another rule may say the same. */
+		permits[permit] =
+			random_below(3) == 0 && permits[0].proto != 0 ? permits[0] : any_permit();
+		permits[permit].rule = random_below(3);
 		w->workloads[workload].granted[side][permit] = random_below(2);
 	}
 }
