@@ -200,6 +200,9 @@ static void select_by(struct bh_kubernetes_selected *s, struct bh_selector *labe
 		given += strcmp(asked.items[i].key, BH_WORKLOAD_LABEL) == 0 &&
 			 asked.items[i].test == BH_LABEL_EXISTS;
 	}
+	/* In Kubernetes' words two labels may be one. */
+	s->nobody = s->nobody || bh_selector_is_empty(&s->pods) ||
+		    bh_selector_is_empty(&s->namespaces);
 	s->everybody = given == asked.count;
 }
 

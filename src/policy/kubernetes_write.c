@@ -29,6 +29,21 @@ static void put_indent(struct writer *w, size_t depth)
 		bh_buffer_puts(&w->out, w->json ? "\t" : "  ");
 }
 
+/* What every reader of YAML takes for a text, and for this one. Quoted nothing has to be escaped:
+ * labels, names and prefixes are made of letters, digits and a few others. */
+static bool is_plain(const char *text)
+{
+	static const char *const words[] = { "true", "false", "null", "yes", "no",
+					     "on",   "off",   "y",    "n" };
+
+	if (!((text[0] >= 'a' && text[0] <= 'z') || (text[0] >= 'A' && text[0] <= 'Z')))
+		return false;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcasecmp(words[i], text) == 0)
+			return false;
+	return strchr(text, ':') == NULL;
+}
+
 /* Up to the value; key: NULL in a list. */
 static void begin(struct writer *w, const char *key)
 {
@@ -49,8 +64,9 @@ static void begin(struct writer *w, const char *key)
 		put_indent(w, w->depth);
 	}
 	w->dash = false;
+	/* Labels may be called as if they were none: 1_0, on. */
 	if (key != NULL)
-		bh_buffer_printf(&w->out, "%s:", key);
+		bh_buffer_printf(&w->out, is_plain(key) ? "%s:" : "\"%s\":", key);
 }
 
 /* A map, or a list ("["), that has something in it. */
@@ -87,21 +103,6 @@ static void put(struct writer *w, const char *key, const char *value)
 		bh_buffer_printf(&w->out, "%s%s\n", key != NULL ? " " : "", value);
 	else
 		bh_buffer_puts(&w->out, value);
-}
-
-/* What every reader of YAML takes for a text, and for this one. Quoted nothing has to be escaped:
- * labels, names and prefixes are made of letters, digits and a few others. */
-static bool is_plain(const char *text)
-{
-	static const char *const words[] = { "true", "false", "null", "yes", "no",
-					     "on",   "off",   "y",    "n" };
-
-	if (!((text[0] >= 'a' && text[0] <= 'z') || (text[0] >= 'A' && text[0] <= 'Z')))
-		return false;
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (strcasecmp(words[i], text) == 0)
-			return false;
-	return strchr(text, ':') == NULL;
 }
 
 static void put_text(struct writer *w, const char *key, const char *text)
