@@ -202,6 +202,8 @@ static void print_draining(const cJSON *draining)
 	cJSON_ArrayForEach (row, draining) {
 		double count = bh_number(row, "connections");
 
+		if (count == 0)
+			continue; /* others of the change could not be judged */
 		printf("draining     %.0f open connection%s that the rules deny; what is left is "
 		       "cut at %s\n",
 		       count, count == 1 ? "" : "s", bh_clock(bh_number(row, "until"), until));

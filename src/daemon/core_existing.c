@@ -40,11 +40,20 @@ void bh_core_existing_free(struct bh_core *core)
 	core->existing = NULL;
 }
 
+/* Changes that follow each other closely are looked at together: who was to be kept by one of them
+ * is not cut by the other. */
 void bh_core_existing_want(struct bh_core *core, const struct bh_existing *existing)
 {
-	core->existing->says = existing != NULL;
-	if (existing != NULL)
-		core->existing->wanted = *existing;
+	struct bh_core_existing *e = core->existing;
+	const struct bh_existing *next = existing != NULL ? existing : &core->config.existing;
+
+	if (e->made != e->looked) {
+		e->wanted = bh_existing_milder(e->says ? &e->wanted : &core->config.existing, next);
+		e->says = true;
+		return;
+	}
+	e->says = existing != NULL;
+	e->wanted = *next;
 }
 
 void bh_core_existing_touch(struct bh_core *core)
@@ -287,7 +296,7 @@ static void tell_change(struct bh_core *core, const struct look_step *s)
 {
 	char until[BH_TIME_TEXT];
 
-	if (s->count > 0 && s->step->existing.how == BH_EXISTING_DRAIN)
+	if (s->count > 0 && s->step->existing.how == BH_EXISTING_DRAIN && !s->cuts)
 		bh_core_event(core, "cut",
 			      "%zu open connection%s that the rules deny now will be cut at %s",
 			      s->count, plural(s->count), bh_time_format(s->step->until, until));
@@ -378,7 +387,8 @@ static void tell_cuts(struct bh_core *core)
 /* What is kept matters as long as something of an older change drains: it is none of that. */
 static bool is_done(const struct bh_step *step, bool first)
 {
-	return step->over || step->count == 0 || (step->existing.how == BH_EXISTING_KEEP && first);
+	return step->over || step->count + step->unsure == 0 ||
+	       (step->existing.how == BH_EXISTING_KEEP && first);
 }
 
 static void drop_done(struct bh_core_existing *e)
@@ -422,10 +432,10 @@ void bh_core_existing_tick(struct bh_core *core)
 
 	if (e->groups != NULL)
 		return;
-	bool over = mark_over(e);
-	e->due = e->due || over;
+	bool over = mark_over(e), off = core->enforcement == BH_ENFORCEMENT_OFF;
+	e->due = e->due || (over && !off);
 	/* While everybody learns nothing is refused any more. */
-	if (over && core->enforcement == BH_ENFORCEMENT_OFF)
+	if (over && off)
 		write_down(core);
 	else if (e->due && rules_stand(e))
 		ask(core);
@@ -505,14 +515,21 @@ static void end_look(struct look *look)
 {
 	struct bh_core_existing *e = look->core->existing;
 
+	bool any = false;
+
 	for (size_t i = 0; i < look->count; i++) {
-		look->steps[i].step->count = look->steps[i].count;
-		bh_policy_free(look->steps[i].policy);
+		struct look_step *s = &look->steps[i];
+		bool news = s->cuts || (look->changed && i == look->count - 1);
+
+		s->step->count = s->count;
+		s->step->unsure = s->either + s->uncertain + e->end.left_out;
+		if (news)
+			tell_change(look->core, s);
+		any = any || news;
+		bh_policy_free(s->policy);
 	}
-	if (look->changed) {
-		tell_change(look->core, &look->steps[look->count - 1]);
+	if (any)
 		tell_unread(look->core);
-	}
 	e->looked = e->confirmed;
 	free(look->steps);
 	bh_map_free(look->passing);

@@ -50,6 +50,7 @@ static cJSON *step_json(const struct bh_step *step)
 	cJSON_AddStringToObject(json, "existing", bh_existing_format(&step->existing, text));
 	cJSON_AddNumberToObject(json, "until", (double)step->until);
 	cJSON_AddNumberToObject(json, "count", (double)step->count);
+	cJSON_AddNumberToObject(json, "unsure", (double)step->unsure);
 	return json;
 }
 
@@ -59,7 +60,9 @@ int bh_core_existing_save(struct bh_core *core, struct bh_error *err)
 	cJSON *json = cJSON_CreateObject(), *steps;
 	char text[BH_EXISTING_TEXT];
 
-	cJSON_AddItemToObject(json, "settled", past_json(&e->settled));
+	/* While cuts are under way, their step has what was before them. */
+	cJSON_AddItemToObject(json, "settled",
+			      past_json(e->now.modes != NULL ? &e->now : &e->settled));
 	steps = cJSON_AddArrayToObject(json, "steps");
 	for (size_t i = 0; i < e->step_count; i++)
 		cJSON_AddItemToArray(steps, step_json(&e->steps[i]));
@@ -120,7 +123,8 @@ static void set_due(struct bh_step *step)
 static void read_step(struct bh_core_existing *e, const cJSON *json)
 {
 	struct bh_step step = { .until = number_of(json, "until"),
-				.count = (size_t)number_of(json, "count") };
+				.count = (size_t)number_of(json, "count"),
+				.unsure = (size_t)number_of(json, "unsure") };
 
 	if (!read_existing(json, "existing", &step.existing))
 		return;

@@ -14,6 +14,7 @@
 #include "core_api.h"
 #include "core_existing_parts.h"
 #include "core_posture.h"
+#include "core_promotion.h"
 #include "grow.h"
 #include "protocol.h"
 #include "ruleset.h"
@@ -140,6 +141,8 @@ static uint8_t mode_in(const struct bh_core *core, const struct bh_view_of *view
 		return past != NULL ? past->mode : (uint8_t)BH_LEARN;
 	}
 	const uint8_t *mode = view->modes != NULL ? bh_map_get_text(view->modes, peer->name) : NULL;
+	if (mode != NULL && *mode == BH_ENFORCE && bh_core_is_relaxed(core, peer->name))
+		return BH_STAGE1;
 	return mode != NULL ? *mode : bh_core_mode(core, peer->name);
 }
 
@@ -202,6 +205,7 @@ static bool meets_closed_posture(const struct bh_core *core, const struct bh_ope
 		if (stranger == NULL || !has_rules(core, view) ||
 		    bh_core_posture_beside(core, stranger, for_all) != BH_POSTURE_CLOSED)
 			continue;
+		*answer = (struct bh_answer) { .verdict = BH_DENY, .rule = -1 };
 		snprintf(answer->reason, sizeof(answer->reason),
 			 "nobody knows whose %.200s is, and the posture is closed", stranger->name);
 		return true;

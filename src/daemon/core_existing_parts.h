@@ -26,6 +26,7 @@ struct bh_step {
 	int64_t until; /* µs, wall clock; DRAIN */
 	int64_t due;   /* the same, monotonic */
 	size_t count;  /* connections, when it was looked at last */
+	size_t unsure; /* others, which could not be judged then, or were not read */
 	bool over;     /* they were to be cut then */
 };
 

@@ -49,9 +49,9 @@ struct bh_rule_uses {
 	struct counts before;  /* the last reading, sorted */
 	struct counts now;     /* the one that comes in */
 	bool has_before;
-	bool asked, spoiled;	       /* a reading is under way; it is not to be used */
-	int64_t read;		       /* µs: the last one; 0: none yet */
-	int64_t due, ticked, save_due; /* monotonic */
+	bool asked, spoiled; /* a reading is under way; it is not to be used */
+	int64_t read;	     /* µs: the last one; 0: none yet */
+	int64_t due, ticked, save_due, forget_due; /* monotonic */
 };
 
 /* A question's answer: a rule's index. */
@@ -226,7 +226,8 @@ static void put_end(struct bh_buffer *key, const struct bh_core *core, const str
 		bh_buffer_append(key, addr, sizeof(*addr));
 }
 
-/* All that the answer rests on. */
+/* What the answer rests on, but for names that others of the workload asked for: those show where
+ * answers are forgotten. */
 static XXH128_hash_t key_of(const struct bh_core *core, const struct bh_live_flow *live)
 {
 	const struct bh_flow_key *key = &live->flow.key;
@@ -429,7 +430,9 @@ static void take_use(struct bh_core *core, const struct bh_map *chains, const st
 		each_rule(chain, use, BH_PERMIT_PEER, add_taker, takers);
 	for (size_t i = 0; i < takers->count; i++) {
 		takers->records[i]->packets += use->packets;
-		if (u->has_before && has_counted(u, &count))
+		/* What was counted before there was the rule was another one's. */
+		if (u->has_before && has_counted(u, &count) &&
+		    takers->records[i]->stored.since <= u->read)
 			note_use(takers->records[i], bh_time_now(), BY_COUNTER, takers->count > 1);
 	}
 }
@@ -569,7 +572,8 @@ static void note_watch(struct bh_core *core, int64_t now, int64_t elapsed)
 
 	look_who_is_here(core);
 	for (size_t i = 0; i < u->rule_count; i++) {
-		if (!u->source_is_here[i])
+		/* Rules that say the same share a record. */
+		if (!u->source_is_here[i] || u->rules[i]->stored.seen == now)
 			continue;
 		u->rules[i]->stored.seen = now;
 		u->rules[i]->stored.watched += elapsed;
@@ -596,9 +600,12 @@ void bh_core_uses_tick(struct bh_core *core, int64_t now, int64_t monotonic)
 		u->save_due = monotonic + SAVE_ALL;
 		mark_rules_unsaved(u, now);
 	}
+	if (monotonic >= u->forget_due) {
+		u->forget_due = monotonic + BH_USES_INTERVAL;
+		forget_answers(u);
+	}
 	if (monotonic < u->due)
 		return;
-	forget_answers(u);
 	/* What is there first is what all that follows is compared with. */
 	u->due = monotonic + (read_counters(core) ? BH_USES_INTERVAL : FIRST_READING);
 }

@@ -93,7 +93,7 @@ static struct bh_map *addresses_of(const struct bh_map *facts)
 	return addrs;
 }
 
-void bh_entries_send(const struct bh_map *facts, struct bh_channel *core)
+int bh_entries_send(const struct bh_map *facts, struct bh_channel *core)
 {
 	struct listing *l = bh_calloc(1, sizeof(*l));
 	struct bh_tracker_config dumps_alone = { 0 };
@@ -108,10 +108,11 @@ void bh_entries_send(const struct bh_map *facts, struct bh_channel *core)
 		l->end.code = code;
 	flush(l);
 	bh_tracker_close(tracker);
-	if (bh_channel_send(core, BH_MSG_ENTRIES_END, &l->end, sizeof(l->end), NULL, 0, -1) != 0)
-		bh_log(BH_LOG_WARNING, "core does not take the tracked connections");
+	int result =
+		bh_channel_send(core, BH_MSG_ENTRIES_END, &l->end, sizeof(l->end), NULL, 0, -1);
 	bh_map_free(l->addrs);
 	free(l);
+	return result;
 }
 
 /* --- deleting --------------------------------------------------------------------------------- */
@@ -122,32 +123,35 @@ void bh_cuts_drop(struct bh_cuts *cuts)
 	*cuts = (struct bh_cuts) { 0 };
 }
 
-static void cut(struct bh_cuts *cuts, struct bh_channel *core)
+static int cut(struct bh_cuts *cuts, struct bh_channel *core)
 {
+	int result = 0;
 	const size_t most = BH_CHANNEL_ROOM(sizeof(struct bh_cut));
 	struct bh_error err = { 0 };
 
 	if (bh_conntrack_cut(cuts->items, cuts->count, &err) != 0)
 		bh_log(BH_LOG_WARNING, "connections that are denied go on: %s", err.text);
-	for (size_t at = 0; at < cuts->count; at += most) {
+	for (size_t at = 0; result == 0 && at < cuts->count; at += most) {
 		size_t count = cuts->count - at < most ? cuts->count - at : most;
 
-		bh_channel_send(core, BH_MSG_CUT_OF, cuts->items + at,
-				count * sizeof(struct bh_cut), NULL, 0, -1);
+		result = bh_channel_send(core, BH_MSG_CUT_OF, cuts->items + at,
+					 count * sizeof(struct bh_cut), NULL, 0, -1);
 	}
 	bh_cuts_drop(cuts);
+	return result;
 }
 
-void bh_cuts_take(struct bh_cuts *cuts, struct bh_channel *core, const struct bh_message *message)
+int bh_cuts_take(struct bh_cuts *cuts, struct bh_channel *core, const struct bh_message *message)
 {
 	size_t count = message->length / sizeof(struct bh_cut);
 
 	if (message->type == BH_MSG_CUT_END)
-		cut(cuts, core);
+		return cut(cuts, core);
 	if (count == 0)
-		return;
+		return 0;
 	cuts->items =
 		bh_grow(cuts->items, &cuts->capacity, cuts->count + count, sizeof(struct bh_cut));
 	memcpy(cuts->items + cuts->count, message->data, count * sizeof(struct bh_cut));
 	cuts->count += count;
+	return 0;
 }

@@ -8,8 +8,9 @@
 #include "map.h"
 
 /* Answers BH_MSG_ENTRIES_GET: entries that the rules call established and that have an address of
- * one of the endpoints, before or after translation. facts: struct bh_endpoint_fact. */
-void bh_entries_send(const struct bh_map *facts, struct bh_channel *core);
+ * one of the endpoints, before or after translation. facts: struct bh_endpoint_fact. 0, or negative
+ * errno: core does not take the answer, and would wait for it for ever. */
+int bh_entries_send(const struct bh_map *facts, struct bh_channel *core);
 
 /* What core named so far. */
 struct bh_cuts {
@@ -17,8 +18,8 @@ struct bh_cuts {
 	size_t count, capacity;
 };
 
-/* BH_MSG_CUT or BH_MSG_CUT_END. */
-void bh_cuts_take(struct bh_cuts *cuts, struct bh_channel *core, const struct bh_message *message);
+/* BH_MSG_CUT or BH_MSG_CUT_END. As above. */
+int bh_cuts_take(struct bh_cuts *cuts, struct bh_channel *core, const struct bh_message *message);
 /* Forgets them: whoever named them is gone. */
 void bh_cuts_drop(struct bh_cuts *cuts);
 

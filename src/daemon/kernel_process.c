@@ -112,18 +112,22 @@ struct kernel {
 /* --- telling the children --------------------------------------------------------------------- */
 
 /* A child that misses a fact is wrong from then on. One that let so much pile up hangs: its
- * successor is told everything anew. */
-static void tell(struct child *child, uint16_t type, const void *data, size_t length)
+ * successor is told everything anew. sent: 0, or negative errno. */
+static void check_taken(struct child *child, uint16_t type, int sent)
 {
-	if (child->channel == NULL || child->hangs)
-		return;
-	int sent = bh_channel_send(child->channel, type, data, length, NULL, 0, -1);
 	if (sent == 0)
 		return;
 	bh_log(BH_LOG_WARNING, "%s does not take its messages (%s: %s); it is ended", child->name,
 	       bh_message_name(type), strerror(-sent));
 	child->hangs = true;
 	uv_process_kill(&child->process, SIGKILL);
+}
+
+static void tell(struct child *child, uint16_t type, const void *data, size_t length)
+{
+	if (child->channel != NULL && !child->hangs)
+		check_taken(child, type,
+			    bh_channel_send(child->channel, type, data, length, NULL, 0, -1));
 }
 
 static void tell_workers(struct kernel *k, uint16_t type, const void *data, size_t length)
@@ -878,9 +882,9 @@ static void on_child_message(void *user, struct bh_channel *channel, const struc
 	else if (child == &k->core && m->type == BH_MSG_TRACKED_GET)
 		bh_lookup_answer(k->lookup, channel, m);
 	else if (child == &k->core && m->type == BH_MSG_ENTRIES_GET)
-		bh_entries_send(k->facts, channel);
+		check_taken(child, BH_MSG_ENTRIES_END, bh_entries_send(k->facts, channel));
 	else if (child == &k->core && (m->type == BH_MSG_CUT || m->type == BH_MSG_CUT_END))
-		bh_cuts_take(&k->cuts, channel, m);
+		check_taken(child, BH_MSG_CUT_OF, bh_cuts_take(&k->cuts, channel, m));
 	else if (child == &k->core && m->type == BH_MSG_HOOK)
 		take_hook(k, m->data);
 	else if (child == &k->core && m->type == BH_MSG_KEEP)

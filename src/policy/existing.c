@@ -25,6 +25,13 @@ bool bh_existing_parse(const char *text, struct bh_existing *out)
 	return true;
 }
 
+struct bh_existing bh_existing_milder(const struct bh_existing *a, const struct bh_existing *b)
+{
+	bool first = a->how != b->how ? a->how > b->how : a->drain >= b->drain;
+
+	return first ? *a : *b;
+}
+
 char *bh_existing_format(const struct bh_existing *e, char out[BH_EXISTING_TEXT])
 {
 	if (e->how == BH_EXISTING_DRAIN)

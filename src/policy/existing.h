@@ -25,6 +25,9 @@ struct bh_existing {
 bool bh_existing_parse(const char *text, struct bh_existing *out);
 #define BH_EXISTING_WORDS "cut, keep, or drain=TIME with a time from 1s to 7d, such as drain=5m"
 
+/* The one that leaves connections more time. */
+struct bh_existing bh_existing_milder(const struct bh_existing *a, const struct bh_existing *b);
+
 #define BH_EXISTING_TEXT 32
 /* Parses to the same; returns out. */
 char *bh_existing_format(const struct bh_existing *existing, char out[BH_EXISTING_TEXT]);

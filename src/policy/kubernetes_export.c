@@ -201,8 +201,8 @@ static void select_by(struct bh_kubernetes_selected *s, struct bh_selector *labe
 			 asked.items[i].test == BH_LABEL_EXISTS;
 	}
 	/* In Kubernetes' words two labels may be one. */
-	s->nobody = s->nobody || bh_selector_is_empty(&s->pods) ||
-		    bh_selector_is_empty(&s->namespaces);
+	s->nobody =
+		s->nobody || bh_selector_is_empty(&s->pods) || bh_selector_is_empty(&s->namespaces);
 	s->everybody = given == asked.count;
 }
 

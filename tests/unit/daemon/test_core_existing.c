@@ -398,6 +398,75 @@ static void what_drains_and_is_allowed_again_goes_on(void **state)
 	assert_int_equal(heard.cut_count, 0);
 }
 
+/* The second one says nothing, and would be cut by what is configured. */
+static void changes_that_are_looked_at_together_keep_what_either_keeps(void **state)
+{
+	static const struct bh_existing keep = { BH_EXISTING_KEEP, 0 };
+	struct bh_tracked entries[] = { entry(1, "10.0.1.2", "10.0.2.3", 5432),
+					entry(2, "10.0.1.2", "10.0.2.3", 80) };
+
+	(void)state;
+	begin_wide();
+	bh_core_existing_want(core, &keep);
+	apply(narrow);
+	bh_core_existing_want(core, NULL);
+	apply(none);
+	confirm();
+	answer(entries, 2);
+	assert_int_equal(heard.cut_count, 0);
+	assert_int_equal(
+		core_fixture_told(core, "2 open connections that the rules deny now go on"), 1);
+}
+
+static void killed_while_it_cuts_it_leaves_what_drains(void **state)
+{
+	static const struct bh_existing drain = { BH_EXISTING_DRAIN, BH_DAY };
+	struct bh_tracked entries[] = { entry(1, "10.0.1.2", "10.0.2.3", 5432),
+					entry(2, "10.0.1.2", "10.0.2.3", 80) };
+
+	(void)state;
+	begin_wide();
+	bh_core_existing_want(core, &drain);
+	apply(narrow);
+	confirm();
+	answer(entries, 2);
+	bh_core_existing_want(core, NULL);
+	apply(none);
+	confirm();
+	answer(entries, 2);
+	assert_int_equal(heard.cut_count, 1);
+	assert_cut(2);
+	apply(none); /* which writes down how things are */
+	heard.cut_count = 0;
+	restart();
+	confirm();
+	answer(entries, 2);
+	assert_int_equal(heard.cut_count, 1);
+	assert_cut(2);
+	assert_int_equal(draining(), 1);
+}
+
+static void what_could_not_be_judged_drains_as_well(void **state)
+{
+	static const struct bh_existing drain = { BH_EXISTING_DRAIN, BH_SECOND };
+	struct bh_tracked e = entry(1, "10.0.1.2", "10.0.2.3", 5432);
+
+	(void)state;
+	e.expected = true;
+	begin_wide();
+	bh_core_existing_want(core, &drain);
+	apply(narrow);
+	confirm();
+	answer(&e, 1);
+	assert_int_equal(draining(), 0);
+	uv_sleep(1100);
+	bh_core_existing_tick(core);
+	turn();
+	e.expected = false;
+	answer(&e, 1);
+	assert_cut(1);
+}
+
 /* Whom nobody knows no rule is about, but for the posture. */
 static void a_posture_that_closes_cuts_strangers(void **state)
 {
@@ -512,6 +581,9 @@ int main(void)
 		TEST(kept_ones_stay_kept),
 		TEST(what_drains_is_cut_later_also_by_the_next_run),
 		TEST(what_drains_and_is_allowed_again_goes_on),
+		TEST(changes_that_are_looked_at_together_keep_what_either_keeps),
+		TEST(killed_while_it_cuts_it_leaves_what_drains),
+		TEST(what_could_not_be_judged_drains_as_well),
 		TEST(a_posture_that_closes_cuts_strangers),
 		TEST(one_name_of_an_address_suffices),
 		TEST(the_preview_says_what_would_end),
