@@ -15,10 +15,10 @@
  * members of managed bridges are listed. Who is so new that he is not yet among them meets the
  * posture all the same, as soon as the other end is a member; two such newcomers do not.
  */
+#include <netinet/in.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter_bridge.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -189,15 +189,24 @@ static void apply_posture(const struct bh_traffic *t, struct bh_nft_chain *chain
 	bh_desired_final(chain, closed ? NF_DROP : NFT_RETURN);
 }
 
+/* By the interface of the sender (by: BH_EGRESS) or of the receiver. */
+static void look_up_posture(struct bh_nft_chain *chain, uint8_t side, uint8_t by)
+{
+	bh_rule_vmap(bh_nft_chain_add_rule(chain),
+		     BH_KEY(by == BH_EGRESS ? BH_FIELD_IIFNAME : BH_FIELD_OIFNAME),
+		     side == BH_EGRESS ? "postures_egress" : "postures_ingress");
+}
+
 static void add_posture(const struct bh_traffic *t, uint8_t side)
 {
 	struct bh_nft_chain *chain = bh_nft_table_add_chain(
 		t->table, side == BH_EGRESS ? "posture_egress" : "posture_ingress");
 
 	if (t->rules->posture_count > 0)
-		bh_rule_vmap(bh_nft_chain_add_rule(chain),
-			     BH_KEY(side == BH_EGRESS ? BH_FIELD_IIFNAME : BH_FIELD_OIFNAME),
-			     side == BH_EGRESS ? "postures_egress" : "postures_ingress");
+		look_up_posture(chain, side, side);
+	/* Of a port that is not listed yet the other end says on which bridge it is. */
+	if (t->rules->posture_count > 0 && t->stateless)
+		look_up_posture(chain, side, side == BH_EGRESS ? BH_INGRESS : BH_EGRESS);
 	apply_posture(t, chain, t->rules->posture, side);
 }
 

@@ -955,7 +955,8 @@ void bh_model_link(struct bh_model *m, const struct bh_host_link *link)
 		bh_map_put(m->links, &link->ifindex, sizeof(link->ifindex), known);
 		m->generation += link->bridge;
 	}
-	m->generation += known->fact.master_ifindex != link->master_ifindex;
+	m->generation += known->fact.master_ifindex != link->master_ifindex ||
+			 strcmp(known->fact.ifname, link->ifname) != 0;
 	known->fact = *link;
 	known->scan = m->scan;
 }

@@ -220,9 +220,10 @@ static void print_bridge(const cJSON *enforcement)
 	    cJSON_GetArraySize(bh_get(enforcement, "bridges")) == 0)
 		return;
 	cJSON_ArrayForEach (row, open)
-		any = any || cJSON_IsTrue(bh_get(row, "egress"));
+		any = any || cJSON_IsTrue(bh_get(row, "egress")) ||
+		      cJSON_IsTrue(bh_get(row, "ingress"));
 	printf("bridge       stateless: what is refused on one bridge gets no answer%s\n",
-	       any ? "; UDP reaches there whoever is open for egress" : "");
+	       any ? "; UDP passes there to and from whoever is open, denials or not" : "");
 }
 
 static void print_enforcement(const cJSON *enforcement, bool color)

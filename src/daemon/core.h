@@ -677,7 +677,7 @@ void bh_core_leaks_tick(struct bh_core *core, int64_t now);
 bool bh_core_is_stateless(const struct bh_core *core);
 /* Whether packets like this one are judged in both orientations, because nobody remembers who
  * opened their exchange: between two ends on one bridge where that is stateless, and but for
- * protocols whose openings can be told. */
+ * TCP and ICMP. */
 bool bh_core_is_untracked(const struct bh_core *core, const struct bh_flow_key *key, int64_t time);
 /* It goes from one network of this host to another. */
 bool bh_core_flow_is_routed(const struct bh_core *core, const struct bh_live_flow *live);

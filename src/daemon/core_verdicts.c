@@ -142,15 +142,21 @@ bool bh_core_is_stateless(const struct bh_core *core)
 	return core->config.bridge == BH_BRIDGE_STATELESS;
 }
 
+static bool is_on_one_network(const struct bh_core *core, const struct bh_flow_key *key,
+			      int64_t time)
+{
+	const struct bh_instance *src = bh_model_holder(core->model, &key->src, time);
+	const struct bh_instance *dst = bh_model_holder(core->model, &key->dst, time);
+
+	return src != NULL && dst != NULL && strcmp(src->fact.l3_ifname, dst->fact.l3_ifname) == 0;
+}
+
 bool bh_core_is_untracked(const struct bh_core *core, const struct bh_flow_key *key, int64_t time)
 {
 	if (!bh_core_is_stateless(core) || key->proto == IPPROTO_TCP ||
 	    key->proto == IPPROTO_ICMP || key->proto == IPPROTO_ICMPV6)
 		return false;
-	const struct bh_instance *src = bh_model_holder(core->model, &key->src, time);
-	const struct bh_instance *dst = bh_model_holder(core->model, &key->dst, time);
-
-	return src != NULL && dst != NULL && strcmp(src->fact.l3_ifname, dst->fact.l3_ifname) == 0;
+	return is_on_one_network(core, key, time);
 }
 
 /* What the rules in the kernel, since that time, made of a flow as it opened. */
@@ -361,11 +367,7 @@ void bh_core_verdict_observe(struct bh_core *core, struct bh_live_flow *live)
 
 bool bh_core_flow_is_routed(const struct bh_core *core, const struct bh_live_flow *live)
 {
-	const struct bh_flow *f = &live->flow;
-	const struct bh_instance *src = bh_model_holder(core->model, &f->key.src, f->first);
-	const struct bh_instance *dst = bh_model_holder(core->model, &f->key.dst, f->first);
-
-	return src == NULL || dst == NULL || strcmp(src->fact.l3_ifname, dst->fact.l3_ifname) != 0;
+	return !is_on_one_network(core, &live->flow.key, live->flow.first);
 }
 
 /*

@@ -882,16 +882,18 @@ def test_stateless_flooded_copies_are_no_news(w):
 
 def test_stateless_newcomers_meet_the_posture(w):
     """Somebody whose port is so new that no rule has its name, and who speaks to a member."""
-    rules = "\n".join(line for line in shop(w, ingress=["net tcp 5000 0.0.0.0/0"], posture="closed").splitlines())
-    with Test(w, rules) as t:
-        listener = w.b.listen(5000)
-        w.host.sh(f"ip link set {w.s.port} down; ip link set {w.s.port} name vnew; ip link set vnew up")
-        try:
-            expect("s", w.s.connect(w.b.ip, 5000), "silent")
-            expect("log", t.log.prefixes(), {"bh:POSTURE:e:-"})
-        finally:
-            w.host.sh(f"ip link set vnew down; ip link set vnew name {w.s.port}; ip link set {w.s.port} up")
-        del listener
+    ingress = ["net tcp 5000 0.0.0.0/0"]
+    own = shop(w, ingress=ingress, posture="open") + "posture-of br0 closed\n"
+    for rules in (shop(w, ingress=ingress, posture="closed"), own):
+        with Test(w, rules) as t:
+            listener = w.b.listen(5000)
+            w.host.sh(f"ip link set {w.s.port} down; ip link set {w.s.port} name vnew; ip link set vnew up")
+            try:
+                expect("s", w.s.connect(w.b.ip, 5000), "silent")
+                expect("log", t.log.prefixes(), {"bh:POSTURE:e:-"})
+            finally:
+                w.host.sh(f"ip link set vnew down; ip link set vnew name {w.s.port}; ip link set {w.s.port} up")
+            del listener
 
 
 def test_stateless_leaves_other_bridges_alone(w):
