@@ -122,6 +122,14 @@ void bh_desired_log(struct bh_nft_chain *chain, const struct bh_nft_config *conf
 	bh_rule_log(bh_nft_chain_add_rule(chain), prefix, config->log_group);
 }
 
+void bh_desired_divert_unopening(struct bh_nft_chain *chain, const char *other)
+{
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
+
+	bh_rule_not_opening(rule);
+	bh_rule_goto(rule, other);
+}
+
 void bh_desired_final(struct bh_nft_chain *chain, int32_t verdict)
 {
 	struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);

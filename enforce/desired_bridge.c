@@ -40,7 +40,12 @@
 
 static const uint8_t unspecified[16];
 static const uint8_t broadcast4[] = { 255, 255, 255, 255 };
-static const uint16_t ethertypes[] = { 0x0800, 0x0806, 0x86dd };
+#define ETHERTYPE_IP 0x0800
+#define ETHERTYPE_ARP 0x0806
+#define ETHERTYPE_IP6 0x86dd
+static const uint16_t ethertypes[] = { ETHERTYPE_IP, ETHERTYPE_ARP, ETHERTYPE_IP6 };
+/* Neighbour discovery is none of these. */
+static const uint8_t ported[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP };
 static const uint8_t router_types[] = { 134, 137 }; /* advertisement, redirect */
 /* What a container says before it has an address: router solicitation, MLD. */
 static const uint8_t early_types[] = { 131, 132, 133, 143 };
@@ -53,9 +58,14 @@ struct build {
 };
 
 #define KEY_MAC BH_KEY(BH_FIELD_IIFNAME, BH_FIELD_ETHER_SADDR)
-#define KEY_IP BH_KEY(BH_FIELD_IIFNAME, BH_FIELD_ETHER_SADDR, BH_FIELD_IP_SADDR)
-#define KEY_IP6 BH_KEY(BH_FIELD_IIFNAME, BH_FIELD_ETHER_SADDR, BH_FIELD_IP6_SADDR)
-#define KEY_ARP BH_KEY(BH_FIELD_IIFNAME, BH_FIELD_ARP_SADDR_ETHER, BH_FIELD_ARP_SADDR_IP)
+/* With the EtherType, so that one lookup says of a packet that it is untagged and its sender's. */
+#define KEY_IP                                                                                     \
+	BH_KEY(BH_FIELD_IIFNAME, BH_FIELD_ETHER_SADDR, BH_FIELD_ETHER_TYPE, BH_FIELD_IP_SADDR)
+#define KEY_IP6                                                                                    \
+	BH_KEY(BH_FIELD_IIFNAME, BH_FIELD_ETHER_SADDR, BH_FIELD_ETHER_TYPE, BH_FIELD_IP6_SADDR)
+#define KEY_ARP                                                                                    \
+	BH_KEY(BH_FIELD_IIFNAME, BH_FIELD_ARP_SADDR_ETHER, BH_FIELD_ETHER_TYPE,                    \
+	       BH_FIELD_ARP_SADDR_IP)
 #define KEY_ND_TARGET BH_KEY(BH_FIELD_IIFNAME, BH_FIELD_ETHER_SADDR, BH_FIELD_ND_TARGET)
 #define KEY_ND_LLADDR BH_KEY(BH_FIELD_IIFNAME, BH_FIELD_ND_LLADDR)
 
@@ -75,6 +85,7 @@ static void add_sets(const struct build *b)
 	bh_desired_numbers(t, "nd_router", BH_FIELD_ICMPV6_TYPE, router_types,
 			   sizeof(router_types));
 	bh_desired_numbers(t, "nd_early", BH_FIELD_ICMPV6_TYPE, early_types, sizeof(early_types));
+	bh_desired_numbers(t, "ported", BH_FIELD_L4PROTO, ported, sizeof(ported));
 	bh_desired_set(t, "ports", BH_KEY(BH_FIELD_IIFNAME), BH_SET_MAP);
 	bh_desired_set(t, "receivers", BH_KEY(BH_FIELD_OIFNAME), BH_SET_MAP);
 	bh_desired_set(t, "containers", BH_KEY(BH_FIELD_IIFNAME), 0);
@@ -96,6 +107,17 @@ static void put(const struct build *b, const char *set, const struct bh_key_byte
 	bh_desired_add_first(bh_nft_table_set(b->table, set), key, target);
 }
 
+/* port: interface and MAC. */
+static void bind_address(const struct build *b, const char *set, const struct bh_key_bytes *port,
+			 uint16_t ethertype, const struct bh_addr *addr)
+{
+	struct bh_key_bytes key = *port;
+
+	bh_key_put_u16(&key, ethertype);
+	bh_key_put_addr(&key, addr);
+	put(b, set, &key, NULL);
+}
+
 static void bind_port(const struct build *b, const struct bh_port *port, const char *chain)
 {
 	struct bh_key_bytes key = { 0 };
@@ -107,15 +129,17 @@ static void bind_port(const struct build *b, const struct bh_port *port, const c
 	put(b, "macs", &key, NULL);
 	put(b, "nd_lladdrs", &key, NULL);
 	for (size_t i = 0; i < port->addr_count; i++) {
-		struct bh_key_bytes bound = key;
+		const struct bh_addr *addr = &port->addrs[i];
 
-		bh_key_put_addr(&bound, &port->addrs[i]);
-		if (port->addrs[i].family == BH_IPV4) {
-			put(b, "bind4", &bound, NULL);
-		} else {
-			put(b, "bind6", &bound, NULL);
-			put(b, "nd_targets", &bound, NULL);
+		if (addr->family == BH_IPV4) {
+			bind_address(b, "bind4", &key, ETHERTYPE_IP, addr);
+			bind_address(b, "bind4", &key, ETHERTYPE_ARP, addr);
+			continue;
 		}
+		struct bh_key_bytes target = key;
+		bind_address(b, "bind6", &key, ETHERTYPE_IP6, addr);
+		bh_key_put_addr(&target, addr);
+		put(b, "nd_targets", &target, NULL);
 	}
 }
 
@@ -202,12 +226,23 @@ static void goto_on_type(struct bh_nft_chain *chain, uint8_t type, const char *t
 	bh_rule_goto(rule, to);
 }
 
+/* Nearly everything; what the checks behind it would come to, in one lookup. */
+static void accept_bound(struct bh_nft_chain *chain)
+{
+	struct bh_nft_rule *rule;
+
+	rule_in(chain, KEY_IP, "bind4", NF_ACCEPT);
+	rule = bh_nft_chain_add_rule(chain);
+	bh_rule_in(rule, BH_KEY(BH_FIELD_L4PROTO), "ported");
+	bh_rule_in(rule, KEY_IP6, "bind6");
+	bh_rule_verdict(rule, NF_ACCEPT);
+}
+
 /* Accepts what its sender may send, and returns with the rest. */
 static void add_check(const struct build *b)
 {
 	struct bh_nft_chain *chain = bh_nft_table_add_chain(b->table, "check");
 
-	rule_in(chain, KEY_IP, "bind4", NF_ACCEPT);
 	rule_in(chain, KEY_ARP, "bind4", NF_ACCEPT);
 	rule_in(chain, BH_KEY(BH_FIELD_ICMPV6_TYPE), "nd_router", NFT_RETURN);
 	goto_on_type(chain, ND_ADVERT, "nd_advert");
@@ -268,7 +303,6 @@ static void add_learning(const struct build *b)
 	bh_rule_in(rule, KEY_ND_TARGET, "nd_targets");
 	bh_rule_verdict(rule, NF_ACCEPT);
 	goto_on_type(chain, ND_ADVERT, "strangers");
-	rule_in(chain, KEY_IP, "bind4", NF_ACCEPT);
 	rule_in(chain, KEY_ARP, "bind4", NF_ACCEPT);
 	rule_in(chain, KEY_IP6, "bind6", NF_ACCEPT);
 	divert_protected(chain, NULL, NULL);
@@ -374,9 +408,11 @@ static void add_frame(const struct build *b)
 	struct bh_nft_table *table = b->table;
 	struct bh_nft_chain *prerouting =
 		bh_desired_base(table, "prerouting", NF_BR_PRE_ROUTING, PRIORITY);
+	accept_bound(prerouting);
 	bh_rule_vmap(bh_nft_chain_add_rule(prerouting), BH_KEY(BH_FIELD_IIFNAME), "ports");
 	bh_rule_goto(bh_nft_chain_add_rule(prerouting), "strangers");
 	struct bh_nft_chain *forward = bh_desired_base(table, "forward", NF_BR_FORWARD, PRIORITY);
+	accept_bound(forward);
 	bh_rule_vmap(bh_nft_chain_add_rule(forward), BH_KEY(BH_FIELD_OIFNAME), "receivers");
 	add_check(b);
 	add_nd_advert(b);

@@ -45,6 +45,8 @@ struct bh_nft_chain *bh_desired_chain(struct bh_nft_table *table, const char *na
 /* Log rule: "bh:KIND:side:hash". */
 void bh_desired_log(struct bh_nft_chain *chain, const struct bh_nft_config *config,
 		    const char *kind, uint8_t side, const char *hash);
+/* TCP segments that open nothing go to chain `other`. */
+void bh_desired_divert_unopening(struct bh_nft_chain *chain, const char *other);
 /* Counts what reaches it, and gives the verdict. */
 void bh_desired_final(struct bh_nft_chain *chain, int32_t verdict);
 
@@ -103,6 +105,8 @@ struct bh_permits_way {
 			     * only what may be so comes here */
 	const char *refuse; /* NULL: nothing is refused here, refusals return as permissions do */
 	const char *otherwise; /* for segments that open nothing; NULL: none */
+	const char *unopening; /* stateless: the same where no permission speaks of them; nothing
+				* behind it does. NULL: they go on */
 };
 
 /* The rules that look a workload's sets up, in the chain for forwarded packets or (host) for those

@@ -219,13 +219,17 @@ static void add_forward(const struct bh_traffic *t)
 {
 	struct bh_nft_chain *chain = bh_desired_base(t->table, "traffic", NF_BR_FORWARD, PRIORITY);
 	struct bh_nft_chain *judge = bh_nft_table_add_chain(t->table, "judge");
-	struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
+	struct bh_nft_rule *rule;
 
+	for (size_t i = 0; i < sizeof(judged) / sizeof(judged[0]); i++) {
+		rule = bh_nft_chain_add_rule(chain);
+		bh_rule_number(rule, BH_FIELD_ETHER_TYPE, judged[i]);
+		bh_rule_equal(rule, BH_FIELD_L4PROTO, &tcp);
+		bh_rule_goto(rule, "judge");
+	}
+	rule = bh_nft_chain_add_rule(chain);
 	bh_rule_not_in(rule, BH_KEY(BH_FIELD_ETHER_TYPE), "judged");
 	bh_rule_verdict(rule, NF_ACCEPT);
-	rule = bh_nft_chain_add_rule(chain);
-	bh_rule_equal(rule, BH_FIELD_L4PROTO, &tcp);
-	bh_rule_goto(rule, "judge");
 	bh_traffic_accept_basics(chain, "nd_hosts");
 	bh_traffic_accept_dhcp_to_all(chain);
 	bh_rule_goto(bh_nft_chain_add_rule(chain), "judge");

@@ -129,14 +129,6 @@ static struct bh_nft_chain *add_part(const struct bh_traffic *t, const struct bh
 	return bh_desired_chain(t->table, name, chain->workload);
 }
 
-static void add_back(struct bh_nft_chain *to, const char *back)
-{
-	struct bh_nft_rule *rule = bh_nft_chain_add_rule(to);
-
-	bh_rule_not_opening(rule);
-	bh_rule_goto(rule, back);
-}
-
 /* Where rules refuse, each orientation is judged whole: what one refuses the other may allow. */
 static void add_judgements(const struct bh_traffic *t, struct bh_nft_chain *to,
 			   const struct bh_chain *chain, bool host)
@@ -150,7 +142,7 @@ static void add_judgements(const struct bh_traffic *t, struct bh_nft_chain *to,
 	bh_permits_add_rules(sets, to, chain, host,
 			     &(struct bh_permits_way) { .refuse = refuse, .otherwise = back });
 	if (!chain->open[chain->side]) {
-		add_back(to, back);
+		bh_desired_divert_unopening(to, back);
 		add_end(t, to, chain, host);
 	}
 	bh_permits_add_rules(sets, backwards, chain, host,
@@ -175,7 +167,7 @@ static void go_back(struct bh_nft_chain *to, const char *back)
 {
 	struct bh_nft_rule *rule;
 
-	add_back(to, back);
+	bh_desired_divert_unopening(to, back);
 	rule = bh_nft_chain_add_rule(to);
 	bh_rule_not_in(rule, BH_KEY(BH_FIELD_L4PROTO), "openers");
 	bh_rule_goto(rule, back);
@@ -206,8 +198,11 @@ static void add_untracked(const struct bh_traffic *t, const struct bh_chain *cha
 	}
 	struct bh_nft_chain *rest = add_part(t, chain, false, "_not", not_so);
 	struct bh_nft_chain *backwards = add_part(t, chain, false, "_back", back);
-	bh_permits_add_rules(sets, to, chain, false, &(struct bh_permits_way) { .refuse = not_so });
-	if (!chain->open[chain->side])
+	bool open = chain->open[chain->side];
+	bh_permits_add_rules(
+		sets, to, chain, false,
+		&(struct bh_permits_way) { .refuse = not_so, .unopening = open ? NULL : back });
+	if (!open)
 		bh_rule_goto(bh_nft_chain_add_rule(to), not_so);
 	go_back(rest, back);
 	add_end(t, rest, chain, false);

@@ -524,6 +524,7 @@ static void add_rank(const struct bh_permits_sets *sets, struct bh_nft_chain *to
 	uint8_t other = chain->side == BH_EGRESS ? BH_INGRESS : BH_EGRESS;
 	uint8_t side = way->backwards ? other : chain->side;
 	bool denied = bh_rank_denies(rank);
+	bool diverts = rank == BH_RANK_ALLOW && way->unopening != NULL;
 	char set[BH_NFT_NAME];
 
 	for (size_t i = 0; i < SHAPES; i++) {
@@ -540,6 +541,10 @@ static void add_rank(const struct bh_permits_sets *sets, struct bh_nft_chain *to
 			continue;
 		name_set(set, shape, rank, side, chain);
 		if (shape->what == BY_PAIR) {
+			/* Most segments open nothing, and are spared the rest. */
+			if (diverts)
+				bh_desired_divert_unopening(to, way->unopening);
+			diverts = false;
 			if (chain->mode != BH_LEARN)
 				add_pair(to, &l);
 			continue;

@@ -1389,10 +1389,10 @@ def test_a_containers_start_changes_elements_only(w):
                      more=chains("job") + bindings(w.c, "db") + port(w.c, "db"))
         change = t.enforcer.apply(rules)
         expect("chains, sets", (change["chains"], change["sets"]), (0, 0))
-        # 3 permissions; 4 maps × 3 addresses; port thrice, MAC twice; 3 bindings, 2 targets; 5 owned,
+        # 3 permissions; 4 maps × 3 addresses; port thrice, MAC twice; 3 bindings and ARP's, 2 targets; 5 owned,
         # and 2 of them elsewhere; 2 where published ports lead.
         # Stateless: 3 permissions, 3 pairs, 2 maps × 3 addresses and these as bound, besides.
-        expect("elements", change["elements"], 49 if w.stateless else 34)
+        expect("elements", change["elements"], 50 if w.stateless else 35)
         expect("objects", handles(w), before)
         assert counters(w, name)[f"{w.b.ip} . tcp . 5000"] >= permitted
         other = w.c.listen(5000)

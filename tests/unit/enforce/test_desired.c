@@ -72,7 +72,7 @@ static void test_addresses_lead_to_their_workloads_chains(void **state)
 	assert_line(text, "\"br0\" . 10.0.0.1 : goto e_%s", "web");
 	assert_line(text, "\"br0\" . fd00::2 : goto i_%s", "db");
 	assert_line(text, "\"br0\" . 10.0.0.2 : goto eh_%s", "db");
-	assert_line(text, "\"va\" . 02:00:00:00:00:01 . 10.0.0.1", "");
+	assert_line(text, "\"va\" . 02:00:00:00:00:01 . 0x0800 . 10.0.0.1", "");
 	assert_line(text, "10.0.0.2 . 6 . 5432", "");
 	free(text);
 }

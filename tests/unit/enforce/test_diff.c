@@ -103,13 +103,13 @@ static void test_a_new_endpoint_is_elements_only(void **state)
 	add_port(more, "vc", true, BH_ENFORCE, "db", "02:00:00:00:00:03", "10.0.0.3");
 	struct pair p = diff_of(desire(two_workloads(BH_ENFORCE)), desire(more));
 	assert_int_equal(count(&p.diff, BH_STEP_ADD_ELEMENTS), p.diff.count);
-	/* Permission; five maps; port thrice; MAC twice; binding; owned, in both tables. */
-	assert_int_equal(p.diff.change.elements, 14);
+	/* Permission; five maps; port thrice; MAC twice; binding, and of ARP; owned, in both tables. */
+	assert_int_equal(p.diff.change.elements, 15);
 	assert_int_equal(p.diff.change.chains, 0);
 	assert_int_equal(p.diff.change.sets, 0);
 	struct pair back = diff_of(p.want, p.have);
 	assert_int_equal(count(&back.diff, BH_STEP_DELETE_ELEMENTS), back.diff.count);
-	assert_int_equal(back.diff.change.elements, 14);
+	assert_int_equal(back.diff.change.elements, 15);
 	bh_diff_free(&back.diff);
 	done(&p);
 }
