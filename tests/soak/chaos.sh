@@ -5,13 +5,15 @@
 # flushed, the engine and firewalld restarted or reloaded, and starts from nothing. No legitimate connection is
 # refused, and no forbidden packet arrives.
 #
-# With BULKHEAD_FULL 200 rounds, and with BULKHEAD_REPORTS, a folder, it leaves its figures there.
+# chaos.sh stateful|stateless: how what stays on one bridge is judged. With BULKHEAD_FULL 200 rounds, and with
+# BULKHEAD_REPORTS, a folder, it leaves its figures there.
 # shellcheck source=tests/common.sh
 . "$(dirname "$0")/../common.sh"
 # shellcheck source=tests/runtime/engine.sh
 . "$(dirname "$0")/../runtime/engine.sh"
 traffic="$(dirname "$0")/traffic.py"
 needs firewalld firewall-cmd dbus-daemon
+bridge=${1:?stateful or stateless}
 rounds=13 # each kind once
 [ -n "${BULKHEAD_FULL:-}" ] && rounds=200
 
@@ -21,7 +23,7 @@ make_host "chaos-$$"
 write_config "$(
 	cat <<-YAML
 		runtimes: {docker: $scratch/docker.sock}
-		enforcement: {posture: closed}
+		enforcement: {posture: closed, bridge: $bridge}
 	YAML
 )"
 # Engine and firewalld talk over a bus; both write to /etc/firewalld.
@@ -265,7 +267,7 @@ start_forbidden
 some_arrived() {
 	[ "$(forbidden)" -gt 0 ]
 }
-eventually 10 some_arrived || fail "the test is wrong: without rules nothing arrives that is to be forbidden"
+eventually 30 some_arrived || fail "the test is wrong: without rules nothing arrives that is to be forbidden"
 bh mode all enforce --anyway >/dev/null || fail "enforce"
 eventually 20 settled || fail "no rules in the kernel"
 sleep 1
@@ -308,5 +310,5 @@ if [ -n "${BULKHEAD_REPORTS:-}" ]; then
 		for kind in "${kinds[@]}"; do
 			echo "| ${kind//_/ } | ${happened[$kind]:-0} |"
 		done
-	} >"$BULKHEAD_REPORTS/chaos.md"
+	} >"$BULKHEAD_REPORTS/chaos-$bridge.md"
 fi
