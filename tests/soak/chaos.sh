@@ -150,12 +150,12 @@ total() {
 # Through bulkhead frames between two ports of a bridge meet firewalld's and Docker's chains, too. While those are
 # reloaded they drop what is new, or say that it is prohibited. In theirs: from when to when that was.
 disturbed() {
-	grep -e ': again$' -e 'Errno 113' -e ': timed out$' "$scratch/legitimate.log"
+	grep -e ': again$' -e 'Errno 113' -e 'Errno 13]' -e ': timed out$' "$scratch/legitimate.log"
 }
 refused() {
 	grep -v '^{' "$scratch/legitimate.log" | awk -v theirs="$scratch/theirs" '
 		BEGIN { while ((getline < theirs) > 0) { from[n] = $1; to[n++] = $2 } }
-		/: again$|: timed out$|Errno 113/ { for (i = 0; i < n; i++) if ($1 >= from[i] && $1 <= to[i]) next }
+		/: again$|: timed out$|Errno 113|Errno 13]/ { for (i = 0; i < n; i++) if ($1 >= from[i] && $1 <= to[i]) next }
 		{ print }'
 	# It tells whom it refuses.
 	bh events --format json --limit 2000 | jq -r 'select(.kind == "denied" and (.text |
