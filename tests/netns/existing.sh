@@ -3,6 +3,8 @@
 # Open connections when the policy tightens: cut, drained, kept; and those that it allows are never touched.
 # shellcheck source=tests/common.sh
 . "$(dirname "$0")/../common.sh"
+# shellcheck source=tests/netns/talk.sh
+. "$(dirname "$0")/talk.sh"
 
 make_host "open-$$"
 write_config "runtimes: {docker: off}"
@@ -26,141 +28,8 @@ on_host nft -f - <<-'NFT' || fail "nft"
 		chain named { type nat hook prerouting priority dstnat; ip daddr 10.97.1.254 tcp dport 8080 dnat to 10.97.0.2:5432; }
 	}
 NFT
+serve_talk db 80 5432
 
-cat >"$scratch/talk.py" <<'PYTHON'
-"""talk.py serve: echoes by TCP and UDP on 80 and 5432. talk.py PREFIX NAME,tcp|udp,ADDRESS,PORT...: says a number five
-times a second on each connection, writes to PREFIX-NAME how many were answered, and "ended" once it is over. By UDP, which
-has no end, four numbers in a row without an answer are one."""
-import selectors
-import socket
-import sys
-import threading
-import time
-
-
-def serve():
-    wait = selectors.DefaultSelector()
-
-    def watch(endpoint, kind):
-        endpoint.setblocking(False)
-        wait.register(endpoint, selectors.EVENT_READ, kind)
-
-    for port in (80, 5432):
-        watch(socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True), "listen")
-        for address, family in (("0.0.0.0", socket.AF_INET), ("::", socket.AF_INET6)):
-            datagrams = socket.socket(family, socket.SOCK_DGRAM)
-            if family == socket.AF_INET6:
-                datagrams.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            datagrams.bind((address, port))
-            watch(datagrams, "datagram")
-    while True:
-        for ready, _ in wait.select():
-            try:
-                if ready.data == "listen":
-                    watch(ready.fileobj.accept()[0], "stream")
-                elif ready.data == "datagram":
-                    data, sender = ready.fileobj.recvfrom(100)
-                    ready.fileobj.sendto(data, sender)
-                else:
-                    data = ready.fileobj.recv(100)
-                    if not data:
-                        raise ConnectionError
-                    ready.fileobj.send(data)
-            except BlockingIOError:
-                pass
-            except OSError:
-                if ready.data == "stream":
-                    wait.unregister(ready.fileobj)
-                    ready.fileobj.close()
-
-
-def talk(path, kind, address, port):
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    talker = socket.socket(family, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
-    talker.settimeout(2)
-    answered, silent = 0, 0
-    try:
-        talker.connect((address, port))
-        while silent < 4:
-            time.sleep(0.2)
-            try:
-                talker.send(b"%d\n" % answered)
-                if not talker.recv(100):
-                    break
-            except OSError:
-                if kind == "tcp":
-                    break
-                silent += 1
-                continue
-            answered, silent = answered + 1, 0
-            with open(path, "w", encoding="ascii") as out:
-                out.write(f"{answered}\n")
-    except OSError:
-        pass
-    with open(path, "w", encoding="ascii") as out:
-        out.write(f"{answered}\nended\n")
-
-
-if sys.argv[1] == "serve":
-    serve()
-else:
-    for spec in sys.argv[2:]:
-        name, kind, address, port = spec.split(",")
-        threading.Thread(target=talk, args=(f"{sys.argv[1]}-{name}", kind, address, int(port))).start()
-PYTHON
-# nsenter becomes the program: $! is the server itself.
-nsenter --net="/run/netns/$host-db" python3 "$scratch/talk.py" serve &
-server=$!
-at_end "kill $server 2>/dev/null"
-
-# talk GUEST NAME,tcp|udp,ADDRESS,PORT...: connections that go on.
-talkers=()
-talk() {
-	local guest=$1
-	shift
-	nsenter --net="/run/netns/$host-$guest" python3 "$scratch/talk.py" "$scratch/talk" "$@" &
-	talkers+=($!)
-	at_end "kill $! 2>/dev/null"
-}
-# speak NAME...: waits for the first answers of each.
-speak() {
-	local name
-	for name; do
-		eventually 30 answered "$name" 2 || fail "$name is not answered: $(cat "$scratch/talk-$name")"
-	done
-}
-answered() {
-	[ "$(head -n 1 "$scratch/talk-$1" 2>/dev/null || echo 0)" -ge "$2" ]
-}
-ended() {
-	grep -q ended "$scratch/talk-$1"
-}
-# goes_on NAME...: each of them is answered again, and has not ended.
-goes_on() {
-	local name
-	local -A before
-	for name; do
-		before[$name]=$(head -n 1 "$scratch/talk-$name")
-	done
-	for name; do
-		eventually 20 answered "$name" $((before[$name] + 3)) || fail "$name does not go on: $(cat "$scratch/talk-$name")"
-		ended "$name" && fail "$name ended"
-	done
-	return 0
-}
-# all_end NAME...
-all_end() {
-	local name
-	for name; do
-		eventually 70 ended "$name" || fail "$name goes on, which is denied: $(cat "$scratch/talk-$name")"
-	done
-}
-hang_up() {
-	kill "${talkers[@]}" 2>/dev/null
-	wait "${talkers[@]}" 2>/dev/null
-	talkers=()
-	rm -f "$scratch"/talk-*
-}
 # talk_all PORT...: by TCP and UDP, IPv4 and IPv6, bridged and routed, and by the published port where it leads there.
 talk_all() {
 	local port names near=() far=()
