@@ -24,6 +24,15 @@ struct bh_addr bh_addr_from_bytes(enum bh_family family, const void *bytes)
 	return addr;
 }
 
+struct bh_addr bh_addr_unmapped(const struct bh_addr *addr)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	if (addr->family != BH_IPV6 || memcmp(addr->bytes, mapped, sizeof(mapped)) != 0)
+		return *addr;
+	return bh_addr_from_bytes(BH_IPV4, addr->bytes + sizeof(mapped));
+}
+
 bool bh_addr_parse(const char *text, struct bh_addr *out)
 {
 	struct bh_addr addr = { .family = strchr(text, ':') != NULL ? BH_IPV6 : BH_IPV4 };

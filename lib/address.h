@@ -11,6 +11,8 @@ size_t bh_addr_size(uint8_t family);
 /* bytes: 4 or 16 of them, network order. */
 struct bh_addr bh_addr_from_bytes(enum bh_family family, const void *bytes);
 bool bh_addr_parse(const char *text, struct bh_addr *out);
+/* Of an IPv4 address that is written as an IPv6 one (::ffff:192.0.2.1) that; any other as it is. */
+struct bh_addr bh_addr_unmapped(const struct bh_addr *addr);
 /* RFC 5952 for IPv6; "-" where there is no address; returns out. */
 char *bh_addr_format(const struct bh_addr *addr, char out[BH_ADDR_TEXT]);
 /* The same, but returns where the text ends. */
