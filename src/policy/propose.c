@@ -137,8 +137,8 @@ static size_t find_workload(const struct proposal *p, const char *name)
 	return (uintptr_t)bh_map_get_text(p->numbers, name) - 1;
 }
 
-static struct bh_policy_peer peer_of(const struct proposal *p, const struct bh_peer *peer,
-				     bool source)
+struct bh_policy_peer bh_propose_peer(struct bh_policy *policy, const struct bh_peer *peer,
+				      size_t workload, bool source)
 {
 	struct bh_policy_peer out = { .kind = BH_POLICY_WORLD };
 	struct bh_addr addr;
@@ -146,7 +146,7 @@ static struct bh_policy_peer peer_of(const struct proposal *p, const struct bh_p
 	switch (peer->kind) {
 	case BH_PEER_WORKLOAD:
 		out.kind = BH_POLICY_WORKLOAD;
-		out.workload = find_workload(p, peer->name);
+		out.workload = workload;
 		break;
 	case BH_PEER_HOST:
 		out.kind = BH_POLICY_HOST;
@@ -166,10 +166,16 @@ static struct bh_policy_peer peer_of(const struct proposal *p, const struct bh_p
 		break;
 	case BH_PEER_DNS:
 		out.kind = BH_POLICY_DNS;
-		out.name = bh_policy_name(p->policy, bh_peer_dns(peer));
+		out.name = bh_policy_name(policy, bh_peer_dns(peer));
 		break;
 	}
 	return out;
+}
+
+static struct bh_policy_peer peer_of(const struct proposal *p, const struct bh_peer *peer,
+				     bool source)
+{
+	return bh_propose_peer(p->policy, peer, find_workload(p, peer->name), source);
 }
 
 static struct bh_item item_of(const struct proposal *p, const struct bh_edge *e)

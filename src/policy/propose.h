@@ -47,4 +47,9 @@ struct bh_propose_input {
  * The caller frees it. */
 struct bh_policy *bh_propose(const struct bh_propose_input *input);
 
+/* How a rule of the policy would speak of the peer, who is vouched for; workload: its index there,
+ * where it is one; source: a client's address becomes the world. */
+struct bh_policy_peer bh_propose_peer(struct bh_policy *policy, const struct bh_peer *peer,
+				      size_t workload, bool source);
+
 #endif
