@@ -6,6 +6,7 @@
 
 #include "core_api.h"
 #include "core_existing.h"
+#include "core_guard.h"
 #include "protocol.h"
 #include "ruleset.h"
 #include "timefmt.h"
@@ -234,13 +235,17 @@ void bh_core_handle_diff(void *user, const struct bh_api_request *request,
 		return;
 	struct bh_policy *policy = request->body_length > 0 ? bh_core_parse_body(request, reply)
 							    : bh_core_propose(core);
-	if (policy == NULL)
+	cJSON *guard = policy != NULL ? bh_core_guard(core, request, policy, NULL, reply) : NULL;
+	if (guard == NULL) {
+		bh_policy_free(policy);
 		return;
+	}
 	reply->json = cJSON_CreateObject();
 	bh_policy_diff(core->policy, policy, add_diff_line,
 		       cJSON_AddArrayToObject(reply->json, "lines"));
 	cJSON_AddItemToObject(reply->json, "existing",
 			      bh_core_existing_preview(core, policy, NULL, &existing));
+	cJSON_AddItemToObject(reply->json, "guard", guard);
 	cJSON_AddItemToObject(reply->json, "recorded", recorded_json(core, policy, since));
 	bh_policy_free(policy);
 }

@@ -7,6 +7,7 @@
 
 #include "core_api.h"
 #include "core_existing.h"
+#include "core_guard.h"
 #include "core_promotion.h"
 #include "core_trial.h"
 #include "core_uses.h"
@@ -120,8 +121,27 @@ struct bh_policy *bh_core_parse_body(const struct bh_api_request *request,
 	return policy;
 }
 
-/* existing: taken over; NULL: it changes nothing of what passes. */
-static void reply_applied(const struct bh_core *core, size_t changes, cJSON *existing,
+/* What a change does: to open connections, and to what has to go on. */
+struct meaning {
+	cJSON *existing, *guard;
+};
+
+static void meaning_free(struct meaning *meaning)
+{
+	cJSON_Delete(meaning->existing);
+	cJSON_Delete(meaning->guard);
+}
+
+/* meaning: taken over; NULL: it changes nothing of what passes. */
+static void add_meaning(const struct meaning *meaning, cJSON *json)
+{
+	cJSON_AddItemToObject(json, "existing",
+			      meaning != NULL ? meaning->existing : cJSON_CreateNull());
+	cJSON_AddItemToObject(json, "guard", meaning != NULL ? meaning->guard : cJSON_CreateNull());
+}
+
+/* The same. */
+static void reply_applied(const struct bh_core *core, size_t changes, const struct meaning *meaning,
 			  struct bh_api_reply *reply)
 {
 	reply->json = cJSON_CreateObject();
@@ -129,8 +149,7 @@ static void reply_applied(const struct bh_core *core, size_t changes, cJSON *exi
 	cJSON_AddStringToObject(reply->json, "revision", core->revision);
 	cJSON_AddNumberToObject(reply->json, "changes", (double)changes);
 	cJSON_AddItemToObject(reply->json, "trial", bh_core_trial_json(core));
-	cJSON_AddItemToObject(reply->json, "existing",
-			      existing != NULL ? existing : cJSON_CreateNull());
+	add_meaning(meaning, reply->json);
 }
 
 static bool has_policy(const struct bh_core *core, struct bh_api_reply *reply)
@@ -180,16 +199,57 @@ static bool trial_of(const struct bh_api_request *request, int64_t *within, int6
 	return bh_core_number_query(request, "max_denials", BH_TRIAL_MOST, most, reply);
 }
 
-/* Before anything is changed: the open connections that would end. NULL with the reply filled. */
-static cJSON *preview(const struct bh_core *core, const struct bh_api_request *request,
-		      const struct bh_existing *existing, struct bh_api_reply *reply)
+/* Before anything is changed. False with the reply filled. policy: NULL: none. */
+static bool preview(const struct bh_core *core, const struct bh_api_request *request,
+		    const struct bh_policy *policy, const struct bh_map *modes,
+		    const struct bh_existing *existing, struct meaning *meaning,
+		    struct bh_api_reply *reply)
+{
+	meaning->existing = NULL;
+	meaning->guard = bh_core_guard(core, request, policy, modes, reply);
+	if (meaning->guard != NULL)
+		meaning->existing = bh_core_existing_preview(core, policy, modes, existing);
+	return meaning->guard != NULL;
+}
+
+/* The document that is about to be applied. */
+static bool preview_body(const struct bh_core *core, const struct bh_api_request *request,
+			 const struct bh_existing *existing, size_t *changes,
+			 struct meaning *meaning, struct bh_api_reply *reply)
 {
 	struct bh_policy *policy = bh_core_parse_body(request, reply);
-	cJSON *json =
-		policy != NULL ? bh_core_existing_preview(core, policy, NULL, existing) : NULL;
+	bool done =
+		policy != NULL && preview(core, request, policy, NULL, existing, meaning, reply);
 
+	if (done)
+		*changes = bh_policy_diff(core->policy, policy, NULL, NULL);
 	bh_policy_free(policy);
-	return json;
+	return done;
+}
+
+static bool is_dry(const struct bh_api_request *request)
+{
+	return bh_api_query(request, "dry_run") != NULL;
+}
+
+/* What apply would say. meaning: taken over. */
+static void reply_dry(size_t changes, const struct meaning *meaning, struct bh_api_reply *reply)
+{
+	reply->json = cJSON_CreateObject();
+	cJSON_AddBoolToObject(reply->json, "dry_run", true);
+	cJSON_AddNumberToObject(reply->json, "changes", (double)changes);
+	add_meaning(meaning, reply->json);
+}
+
+static int apply_body(struct bh_core *core, const struct bh_api_request *request, const char *why,
+		      int64_t within, int64_t most, size_t *changes, struct bh_error *err)
+{
+	if (within == 0)
+		return bh_core_policy_apply(core, request->body, bh_core_file_of(request),
+					    request->author, why, changes, err);
+	return bh_core_policy_try(core, request->body, bh_core_file_of(request), request->author,
+				  why, within, (uint32_t)(most < UINT32_MAX ? most : UINT32_MAX),
+				  changes, err);
 }
 
 void bh_core_handle_apply(void *user, const struct bh_api_request *request,
@@ -198,32 +258,35 @@ void bh_core_handle_apply(void *user, const struct bh_api_request *request,
 	struct bh_core *core = user;
 	struct bh_error err = { 0 };
 	struct bh_existing existing;
+	struct meaning meaning;
+	char why[BH_GUARD_WHY];
 	size_t changes = 0;
 	int64_t within, most;
 	bool given;
-	int result;
 
 	if (!trial_of(request, &within, &most, reply) ||
 	    !bh_core_existing_query(core, request, &existing, &given, reply) ||
-	    bh_core_existing_waits(core, reply))
+	    bh_core_existing_waits(core, reply) ||
+	    !preview_body(core, request, &existing, &changes, &meaning, reply))
 		return;
-	cJSON *ends = preview(core, request, &existing, reply);
-	if (ends == NULL)
-		return;
-	bh_core_existing_want(core, given ? &existing : NULL);
-	if (within == 0)
-		result = bh_core_policy_apply(core, request->body, bh_core_file_of(request),
-					      request->author, why_of(request), &changes, &err);
-	else
-		result = bh_core_policy_try(core, request->body, bh_core_file_of(request),
-					    request->author, why_of(request), within,
-					    (uint32_t)(most < UINT32_MAX ? most : UINT32_MAX),
-					    &changes, &err);
-	if (result == 0) {
-		reply_applied(core, changes, ends, reply);
+	if (is_dry(request)) {
+		reply_dry(changes, &meaning, reply);
 		return;
 	}
-	cJSON_Delete(ends);
+	if (!bh_core_guard_lets(meaning.guard, reply)) {
+		meaning_free(&meaning);
+		return;
+	}
+	bh_core_existing_want(core, given ? &existing : NULL);
+	int result =
+		apply_body(core, request, bh_core_guard_why(meaning.guard, why_of(request), why),
+			   within, most, &changes, &err);
+	if (result == 0) {
+		bh_core_guard_overridden(core, meaning.guard, request);
+		reply_applied(core, changes, &meaning, reply);
+		return;
+	}
+	meaning_free(&meaning);
 	bh_core_existing_want(core, NULL);
 	if (result == -ENOENT)
 		bh_api_fail(reply, 409, "policy", "bulkhead policy apply FILE", "%s", err.text);
@@ -246,14 +309,23 @@ void bh_core_handle_confirm(void *user, const struct bh_api_request *request,
 		reply_applied(core, 0, NULL, reply);
 }
 
-static cJSON *preview_rollback(const struct bh_core *core, int64_t number,
-			       const struct bh_existing *existing)
+static bool preview_rollback(const struct bh_core *core, const struct bh_api_request *request,
+			     int64_t number, const struct bh_existing *existing,
+			     struct meaning *meaning, struct bh_api_reply *reply)
 {
 	struct bh_policy *policy = bh_core_policy_of(core, number, bh_time_now());
-	cJSON *json = bh_core_existing_preview(core, policy, NULL, existing);
+	bool done = preview(core, request, policy, NULL, existing, meaning, reply);
 
 	bh_policy_free(policy);
-	return json;
+	return done;
+}
+
+static void refuse_rollback(struct bh_api_reply *reply, const struct bh_error *err)
+{
+	if (err->code == -ENOENT)
+		bh_api_fail(reply, 409, "policy", "bulkhead policy history", "%s", err->text);
+	else
+		refuse_policy(reply, err);
 }
 
 void bh_core_handle_rollback(void *user, const struct bh_api_request *request,
@@ -262,7 +334,8 @@ void bh_core_handle_rollback(void *user, const struct bh_api_request *request,
 	struct bh_core *core = user;
 	struct bh_error err = { 0 };
 	struct bh_existing existing;
-	cJSON *ends = NULL;
+	struct meaning meaning;
+	char why[BH_GUARD_WHY];
 	size_t changes = 0;
 	int64_t number;
 	bool given;
@@ -271,22 +344,27 @@ void bh_core_handle_rollback(void *user, const struct bh_api_request *request,
 	    !bh_core_existing_query(core, request, &existing, &given, reply) ||
 	    bh_core_existing_waits(core, reply))
 		return;
-	if (number != 0 || bh_core_policy_earlier(core, &number, &err) == 0) {
-		ends = preview_rollback(core, number, &existing);
-		bh_core_existing_want(core, given ? &existing : NULL);
-		bh_core_policy_rollback(core, number, request->author, why_of(request), &changes,
-					&err);
-	}
-	if (err.code == 0) {
-		reply_applied(core, changes, ends, reply);
+	if (number == 0 && bh_core_policy_earlier(core, &number, &err) != 0) {
+		refuse_rollback(reply, &err);
 		return;
 	}
-	cJSON_Delete(ends);
+	if (!preview_rollback(core, request, number, &existing, &meaning, reply))
+		return;
+	if (!bh_core_guard_lets(meaning.guard, reply)) {
+		meaning_free(&meaning);
+		return;
+	}
+	bh_core_existing_want(core, given ? &existing : NULL);
+	if (bh_core_policy_rollback(core, number, request->author,
+				    bh_core_guard_why(meaning.guard, why_of(request), why),
+				    &changes, &err) == 0) {
+		bh_core_guard_overridden(core, meaning.guard, request);
+		reply_applied(core, changes, &meaning, reply);
+		return;
+	}
+	meaning_free(&meaning);
 	bh_core_existing_want(core, NULL);
-	if (err.code == -ENOENT)
-		bh_api_fail(reply, 409, "policy", "bulkhead policy history", "%s", err.text);
-	else
-		refuse_policy(reply, &err);
+	refuse_rollback(reply, &err);
 }
 
 /* --- modes and explanations ------------------------------------------------------------------- */
@@ -356,16 +434,18 @@ static bool say_one_mode(const struct bh_core *core, const char *workload, uint8
 	return true;
 }
 
-static cJSON *preview_modes(const struct bh_core *core, const char *const *names, size_t count,
-			    uint8_t mode, const struct bh_existing *existing)
+static bool preview_modes(const struct bh_core *core, const struct bh_api_request *request,
+			  const char *const *names, size_t count, uint8_t mode,
+			  const struct bh_existing *existing, struct meaning *meaning,
+			  struct bh_api_reply *reply)
 {
 	struct bh_map *modes = bh_map_new(NULL);
 
 	for (size_t i = 0; i < count; i++)
 		bh_map_put_text(modes, names[i], &mode);
-	cJSON *json = bh_core_existing_preview(core, core->policy, modes, existing);
+	bool done = preview(core, request, core->policy, modes, existing, meaning, reply);
 	bh_map_free(modes);
-	return json;
+	return done;
 }
 
 static bool set_one_mode(struct bh_core *core, const struct bh_readiness *readiness,
@@ -384,15 +464,32 @@ static bool set_one_mode(struct bh_core *core, const struct bh_readiness *readin
 	return false;
 }
 
+/* What stands against it is told all at once. False: meaning is freed. */
+static bool lets_modes(const struct bh_core *core, const struct bh_readiness *readiness,
+		       const char *const *names, size_t count, uint8_t mode,
+		       const struct bh_api_request *request, struct meaning *meaning,
+		       struct bh_api_reply *reply)
+{
+	bool anyway = bh_api_query(request, "anyway") != NULL,
+	     ready = may_set_modes(core, readiness, names, count, mode, anyway, reply);
+
+	if (!ready)
+		bh_core_guard_add_to(meaning->guard, reply);
+	else if (is_dry(request) || bh_core_guard_lets(meaning->guard, reply))
+		return true;
+	meaning_free(meaning);
+	return false;
+}
+
 void bh_core_handle_mode(void *user, const struct bh_api_request *request,
 			 struct bh_api_reply *reply)
 {
 	struct bh_core *core = user;
 	const char *workload = bh_api_query(request, "workload"),
 		   *word = bh_api_query(request, "mode");
-	bool anyway = bh_api_query(request, "anyway") != NULL,
-	     dry = bh_api_query(request, "dry_run") != NULL, given;
+	bool dry = is_dry(request), given;
 	struct bh_existing existing;
+	struct meaning meaning;
 	uint8_t mode;
 
 	if (workload == NULL || word == NULL || !bh_mode_parse(word, &mode)) {
@@ -413,15 +510,17 @@ void bh_core_handle_mode(void *user, const struct bh_api_request *request,
 	const char *const *names = all ? present : &workload;
 	cJSON *json = cJSON_CreateObject(), *rows = cJSON_AddArrayToObject(json, "rows");
 	struct bh_readiness *readiness = bh_core_readiness(core);
-	bool done = may_set_modes(core, readiness, names, count, mode, anyway, reply);
+	bool done = preview_modes(core, request, names, count, mode, &existing, &meaning, reply) &&
+		    lets_modes(core, readiness, names, count, mode, request, &meaning, reply);
 	if (done)
-		cJSON_AddItemToObject(json, "existing",
-				      preview_modes(core, names, count, mode, &existing));
+		add_meaning(&meaning, json);
 	if (done && !dry)
 		bh_core_existing_want(core, given ? &existing : NULL);
 	for (size_t i = 0; done && i < count; i++)
 		done = dry ? say_one_mode(core, names[i], mode, rows)
 			   : set_one_mode(core, readiness, names[i], mode, request, rows, reply);
+	if (done && !dry)
+		bh_core_guard_overridden(core, meaning.guard, request);
 	bh_readiness_free(readiness);
 	free(present);
 	if (done)

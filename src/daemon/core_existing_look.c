@@ -130,8 +130,8 @@ static void ask_about(const struct bh_core *core, struct bh_open *open)
 
 /* --- by a policy and modes -------------------------------------------------------------------- */
 
-static uint8_t mode_in(const struct bh_core *core, const struct bh_view_of *view,
-		       const struct bh_peer *peer)
+uint8_t bh_view_mode(const struct bh_core *core, const struct bh_view_of *view,
+		     const struct bh_peer *peer)
 {
 	if (peer->kind != BH_PEER_WORKLOAD)
 		return BH_LEARN;
@@ -216,8 +216,8 @@ static bool meets_closed_posture(const struct bh_core *core, const struct bh_ope
 enum bh_fate bh_open_fate(const struct bh_core *core, struct bh_open *open,
 			  const struct bh_view_of *view, struct bh_answer *answer)
 {
-	open->question.src.mode = mode_in(core, view, &open->src);
-	open->question.dst.mode = mode_in(core, view, &open->dst);
+	open->question.src.mode = bh_view_mode(core, view, &open->src);
+	open->question.dst.mode = bh_view_mode(core, view, &open->dst);
 	enum bh_fate fate = fate_by_names(core, open, view->policy, answer);
 
 	if (fate != BH_FATE_ENDS && meets_closed_posture(core, open, view, answer))
@@ -344,7 +344,7 @@ static void add_untracked(struct opens *o, const struct bh_live_flow *live)
 		add_open(o, &entry);
 }
 
-static struct opens collect(const struct bh_core *core)
+struct bh_tracked *bh_open_connections(const struct bh_core *core, size_t *count)
 {
 	const struct bh_core_existing *e = core->existing;
 	struct opens o = { .tuples = bh_map_new(NULL) };
@@ -354,7 +354,8 @@ static struct opens collect(const struct bh_core *core)
 	for (const struct bh_live_flow *live = core->oldest; live != NULL; live = live->newer)
 		add_untracked(&o, live);
 	bh_map_free(o.tuples);
-	return o;
+	*count = o.count;
+	return o.items;
 }
 
 /* --- preview ---------------------------------------------------------------------------------- */
@@ -362,7 +363,8 @@ static struct opens collect(const struct bh_core *core)
 cJSON *bh_core_existing_preview(const struct bh_core *core, const struct bh_policy *policy,
 				const struct bh_map *modes, const struct bh_existing *existing)
 {
-	struct opens opens = collect(core);
+	size_t count;
+	struct bh_tracked *opens = bh_open_connections(core, &count);
 	struct bh_map *passing = bh_map_new(NULL);
 	const struct bh_view_of before = { .policy = core->policy };
 	const struct bh_view_of then = { .policy = policy, .modes = modes };
@@ -371,16 +373,15 @@ cJSON *bh_core_existing_preview(const struct bh_core *core, const struct bh_poli
 	char how[BH_EXISTING_TEXT];
 
 	cJSON_AddStringToObject(json, "existing", bh_existing_format(existing, how));
-	cJSON_AddNumberToObject(json, "open", (double)opens.count);
+	cJSON_AddNumberToObject(json, "open", (double)count);
 	cJSON_AddArrayToObject(json, "connections");
 	cJSON_AddArrayToObject(json, "either_way");
 	cJSON_AddArrayToObject(json, "uncertain");
-	for (size_t i = 0; i < opens.count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		struct bh_answer answer, ignored;
 		struct bh_open open;
 
-		enum bh_fate now =
-			bh_open_judge(core, &opens.items[i], &then, passing, &open, &answer);
+		enum bh_fate now = bh_open_judge(core, &opens[i], &then, passing, &open, &answer);
 		if (now == BH_FATE_PASSES ||
 		    !bh_existing_is_worse(bh_open_fate(core, &open, &before, &ignored), now))
 			continue;
@@ -395,7 +396,7 @@ cJSON *bh_core_existing_preview(const struct bh_core *core, const struct bh_poli
 	cJSON_AddNumberToObject(json, "either_way_count", (double)either);
 	cJSON_AddNumberToObject(json, "uncertain_count", (double)uncertain);
 	add_incomplete(core, json);
-	free(opens.items);
+	free(opens);
 	bh_map_free(passing);
 	return json;
 }

@@ -87,6 +87,13 @@ struct bh_open {
 	const struct bh_instance *strangers[2];
 };
 
+/* How the view has it that the peer is treated; learn, where it is no workload. */
+uint8_t bh_view_mode(const struct bh_core *core, const struct bh_view_of *view,
+		     const struct bh_peer *peer);
+/* Every connection that is open, by connection tracking, and where nobody tracks by capture; *count
+ * of them. To be freed. */
+struct bh_tracked *bh_open_connections(const struct bh_core *core, size_t *count);
+
 /* *open as the rules see the entry, and its fate by the view. passing: bh_map_new(NULL), of this
  * view alone: what is known to pass, and is not asked about again. */
 enum bh_fate bh_open_judge(const struct bh_core *core, const struct bh_tracked *entry,

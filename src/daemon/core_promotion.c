@@ -18,6 +18,7 @@
 #include "promotion.h"
 #include "protocol.h"
 #include "core_existing.h"
+#include "core_guard.h"
 #include "ruleset.h"
 #include "timefmt.h"
 
@@ -383,7 +384,11 @@ static void promote(struct bh_core *core, const struct treatment *t, const char 
 	struct bh_error err = { 0 };
 	bool said = t->ready >= mode;
 
-	if (bh_core_set_mode(core, workload, mode, "bulkhead (automatically)", &err) != 0 && !said)
+	int result = bh_core_guard_mode(core, workload, mode, &err);
+
+	if (result == 0)
+		result = bh_core_set_mode(core, workload, mode, "bulkhead (automatically)", &err);
+	if (result != 0 && !said)
 		bh_core_event(core, "mode", "%s cannot be put into %s: %s", workload,
 			      bh_mode_name(mode), err.text);
 }

@@ -440,13 +440,6 @@ int bh_core_rules_load(struct bh_core *core, struct bh_error *err)
 	return core->policy != NULL ? 0 : -EINVAL;
 }
 
-static void ignore_line(void *user, char sign, const char *text)
-{
-	(void)user;
-	(void)sign;
-	(void)text;
-}
-
 /* With it that it is on trial, or that none is any more. */
 static int store_revision(struct bh_core *core, const char *text, const char *author,
 			  const char *why, const struct bh_trial *trial, struct bh_error *err)
@@ -478,7 +471,7 @@ static int apply(struct bh_core *core, const char *text, const char *file, const
 
 	if (policy == NULL)
 		return -EINVAL;
-	*changes = bh_policy_diff(core->policy, policy, ignore_line, NULL);
+	*changes = bh_policy_diff(core->policy, policy, NULL, NULL);
 	memcpy(before, core->revision, sizeof(before));
 	bh_policy_revision(policy, core->revision);
 	int result = store_revision(core, text, author, why, trial, err);

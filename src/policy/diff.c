@@ -174,11 +174,10 @@ size_t bh_policy_diff(const struct bh_policy *from, const struct bh_policy *to,
 			    : j == after.count ? -1
 					       : strcmp(before.items[i], after.items[j]);
 
-		if (order != 0) {
+		if (order != 0 && line != NULL)
 			line(user, order < 0 ? '-' : '+',
 			     order < 0 ? before.items[i] : after.items[j]);
-			count++;
-		}
+		count += order != 0;
 		i += order <= 0;
 		j += order >= 0;
 	}

@@ -257,8 +257,8 @@ int64_t bh_policy_set_time(struct bh_policy *policy, int64_t now);
 char *bh_policy_expiry_text(int64_t expires, char out[BH_EXPIRY_TEXT]);
 
 /* What differs: calls line('+' or '-', text) for workloads and rules (pairs and ports compared one
- * by one) that only `to` or only `from` has, in a stable order; returns how many. Either may be
- * NULL: empty. */
+ * by one) that only `to` or only `from` has, in a stable order; returns how many. line may be NULL.
+ * Either may be NULL: empty. */
 size_t bh_policy_diff(const struct bh_policy *from, const struct bh_policy *to,
 		      void (*line)(void *user, char sign, const char *text), void *user);
 

@@ -230,6 +230,33 @@ static void who_could_not_be_promoted_is_later(void **state)
 	assert_int_equal(bh_core_mode(core, "netns:web"), BH_STAGE1);
 }
 
+/* Nobody is there to say that it is meant. */
+static void who_would_lose_its_name_server_stays(void **state)
+{
+	static const struct bh_peer names = { BH_PEER_ADDRESS, "198.51.100.53" };
+	const struct bh_edge asked = {
+		.src = &web, .dst = &names, .proto = IPPROTO_TCP, .port = 53
+	};
+	struct bh_core *core = *state;
+	int64_t now = bh_time_now() - 20 * DAY;
+	const struct bh_decision accepted = { .accepted = true, .time = now };
+
+	core->config.promotion = BH_PROMOTE_ALONE;
+	apply(core, learned);
+	bh_ledger_decide(core->ledger, &asked, &accepted); /* and nobody wrote the rule */
+	for (int day = 0; day < 12; day++) {
+		const struct bh_contact c = contact_of(&web, &names, 53, now);
+
+		bh_ledger_observe(core->ledger, &c);
+		now = pass(core, now, 1);
+	}
+	assert_int_equal(bh_core_mode(core, "netns:web"), BH_AUDIT);
+	assert_int_equal(core_fixture_told(core,
+					   "netns:web cannot be put into stage1: it would cut "
+					   "off what has to go on and works now: dns: "),
+			 1);
+}
+
 static void deploy(struct bh_core *core, int64_t time)
 {
 	bh_ledger_deployed(core->ledger, &web, time);
@@ -548,6 +575,7 @@ int main(void)
 		TEST(it_is_said_who_is_ready),
 		TEST(who_may_alone_is_promoted),
 		TEST(who_could_not_be_promoted_is_later),
+		TEST(who_would_lose_its_name_server_stays),
 		TEST(after_a_deploy_it_is_stage_1_for_two_windows),
 		TEST(what_waits_is_of_the_two_windows),
 		TEST(a_person_may_not_want_that),
