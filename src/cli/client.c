@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "answer.h"
+#include "meaning.h"
 
 #define CONNECT_SECONDS 10L
 #define ANSWER_SECONDS 120L
@@ -113,6 +114,7 @@ static int refused(long status, const char *text)
 		bh_complain(0, "the daemon answers with status %ld", status);
 	else
 		bh_complain(0, "%s%s%s", what, fix != NULL ? "\n  → " : "", fix != NULL ? fix : "");
+	bh_meaning_print_guard(stderr, bh_get(error, "guard"));
 	cJSON_Delete(json);
 	return status == 400 ? BH_EXIT_USAGE : status >= 500 ? BH_EXIT_UNREACHABLE : BH_EXIT_NO;
 }

@@ -12,6 +12,11 @@
 		"why", "TEXT", "kept in the history"                                               \
 	}
 
+#define ANYWAY                                                                                     \
+	{                                                                                          \
+		"anyway", NULL, "though it cuts off what has to go on; that is an event"           \
+	}
+
 #define EXISTING                                                                                   \
 	{                                                                                          \
 		"existing", "HOW", "open connections that it denies: cut, keep or drain=TIME"      \
@@ -156,7 +161,8 @@ const struct bh_command bh_commands[] = {
 	  .run = bh_diff_run,
 	  .help = "what a file, or the proposal, would change",
 	  .details = "Also: which open connections it would end, and what it would refuse of the "
-		     "connections that\nwere met lately and are allowed now.",
+		     "connections that\nwere met lately and are allowed now; and what the guard "
+		     "would refuse it for.",
 	  .example = "bulkhead policy diff policy.yaml --since 30d",
 	  .options = { EXISTING, { "since", "TIME", "of what was met (default 7d)" } } },
 	{ .name = "policy check",
@@ -208,14 +214,21 @@ const struct bh_command bh_commands[] = {
 		  "With --confirm-within it is on trial: unless bulkhead policy confirm comes in "
 		  "time, the last\nrevision that was confirmed returns by itself, even where "
 		  "bulkhead was killed in between.\nOpen connections that it denies and the one "
-		  "before did not are ended: cut at once, after a\nTIME (drain), or never (keep).",
+		  "before did not are ended: cut at once, after a\nTIME (drain), or never (keep).\n"
+		  "It is refused where your own connection, workloads' name servers, this host's "
+		  "recurring connections\nto containers or published ports work now and would not, "
+		  "unless with --anyway.",
 	  .example = "sudo bulkhead policy apply policy.yaml --confirm-within 5m --why \"first "
 		     "version\"",
 	  .options = { WHY,
 		       EXISTING,
 		       { "confirm-within", "TIME", "on trial for so long, such as 5m" },
 		       { "max-denials", "N",
-			 "ends the trial when more is refused that was allowed (default 10)" } } },
+			 "ends the trial when more is refused that was allowed (default 10)" },
+		       ANYWAY,
+		       { "dry-run", NULL,
+			 "change nothing: say what would end and be cut off; status 1 where it "
+			 "would be refused" } } },
 	{ .name = "policy confirm",
 	  .arguments = "",
 	  .run = bh_confirm_run,
@@ -228,7 +241,7 @@ const struct bh_command bh_commands[] = {
 	  .run = bh_rollback_run,
 	  .help = "go back to the revision before, or to a number",
 	  .example = "sudo bulkhead policy rollback --why \"broke the shop\"",
-	  .options = { WHY, EXISTING } },
+	  .options = { WHY, EXISTING, ANYWAY } },
 	{ .name = "policy history",
 	  .arguments = "",
 	  .run = bh_history_run,
@@ -262,12 +275,20 @@ const struct bh_command bh_commands[] = {
 		  "is refused; the rest is as in audit.  enforce: all of it is refused.\n"
 		  "Where the policy was proposed, bulkhead readiness says what is missing until "
 		  "then; a policy\n"
-		  "that a person wrote needs no evidence.",
+		  "that a person wrote needs no evidence. Nor is anything refused that has to go "
+		  "on: "
+		  "your own\nconnection, name servers, this host's recurring connections, "
+		  "published "
+		  "ports.",
 	  .example = "sudo bulkhead mode compose:shop/db enforce",
-	  .options = { { "anyway", NULL, "though evidence is missing; that is an event" },
+	  .options = { { "anyway", NULL,
+			 "though evidence is missing, or it cuts off what has to go on; that is an "
+			 "event" },
 		       WHY,
 		       EXISTING,
-		       { "dry-run", NULL, "change nothing: say which connections would end" } } },
+		       { "dry-run", NULL,
+			 "change nothing: say what would end and be cut off; status 1 where it "
+			 "would be refused" } } },
 	{ .name = "explain",
 	  .arguments = "[SRC DST PORT[/PROTO]]",
 	  .most = 3,

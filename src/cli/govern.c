@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "answer.h"
+#include "caller.h"
 #include "client.h"
 #include "command.h"
 #include "json.h"
@@ -217,6 +218,20 @@ static int read_document(const char *file, struct bh_buffer *text)
 	return result;
 }
 
+/* Whose session is not to be cut off, and that it may be all the same. */
+static void add_guard(const struct bh_call *call, struct bh_request *request)
+{
+	char session[BH_SESSION_TEXT];
+
+	bh_request_add(request, "session", bh_caller_session(session));
+	bh_request_add(request, "anyway", bh_call_option(call, "anyway") != NULL ? "1" : NULL);
+}
+
+static void add_dry_run(const struct bh_call *call, struct bh_request *request)
+{
+	bh_request_add(request, "dry_run", bh_call_option(call, "dry-run") != NULL ? "1" : NULL);
+}
+
 /* POSTs the file named by the first argument, or nothing. */
 static int post_file(const struct bh_call *call, const char *path, const struct bh_view *view)
 {
@@ -237,6 +252,8 @@ static int post_file(const struct bh_call *call, const char *path, const struct 
 	bh_request_add(&request, "max_denials", bh_call_option(call, "max-denials"));
 	bh_request_add(&request, "existing", bh_call_option(call, "existing"));
 	bh_request_add(&request, "since", bh_call_option(call, "since"));
+	add_guard(call, &request);
+	add_dry_run(call, &request);
 	int result = bh_client_show(call, &request, view);
 	bh_buffer_free(&text);
 	return result;
@@ -259,6 +276,7 @@ static void print_diff(const struct bh_call *call, const cJSON *answer)
 		printf("No difference.\n");
 	bh_meaning_print_open(call, bh_get(answer, "existing"));
 	bh_meaning_print_recorded(call, bh_get(answer, "recorded"));
+	bh_meaning_print_guard(stdout, bh_get(answer, "guard"));
 }
 
 int bh_diff_run(const struct bh_call *call)
@@ -324,13 +342,25 @@ static void print_applied(const struct bh_call *call, const cJSON *answer)
 {
 	double changes = bh_number(answer, "changes");
 
-	printf("revision %.0f (%.12s) is active; %.0f change%s\n", bh_number(answer, "number"),
-	       bh_word(answer, "revision"), changes, changes == 1 ? "" : "s");
+	if (cJSON_IsTrue(bh_get(answer, "dry_run")))
+		printf("nothing is applied: it would be %.0f change%s\n", changes,
+		       changes == 1 ? "" : "s");
+	else
+		printf("revision %.0f (%.12s) is active; %.0f change%s\n",
+		       bh_number(answer, "number"), bh_word(answer, "revision"), changes,
+		       changes == 1 ? "" : "s");
 	bh_trial_print(bh_get(answer, "trial"));
 	bh_meaning_print_open(call, bh_get(answer, "existing"));
+	bh_meaning_print_guard(stdout, bh_get(answer, "guard"));
 }
 
-static const struct bh_view applied = { .print = print_applied };
+/* Of a dry run the answer is what would become of it. */
+static int judge_guard(const cJSON *answer)
+{
+	return cJSON_IsTrue(bh_get(bh_get(answer, "guard"), "refused")) ? BH_EXIT_NO : BH_EXIT_DONE;
+}
+
+static const struct bh_view applied = { .print = print_applied, .judge = judge_guard };
 
 int bh_apply_run(const struct bh_call *call)
 {
@@ -363,6 +393,7 @@ int bh_rollback_run(const struct bh_call *call)
 	bh_request_add(&request, "number", call->arguments[0]);
 	bh_request_add(&request, "existing", bh_call_option(call, "existing"));
 	bh_request_add(&request, "why", bh_call_option(call, "why"));
+	add_guard(call, &request);
 	return bh_client_show(call, &request, &applied);
 }
 
@@ -412,18 +443,19 @@ static void print_modes(const struct bh_call *call, const cJSON *answer)
 	if (cJSON_GetArraySize(bh_get(answer, "rows")) == 0)
 		printf("No workload is known.\n");
 	bh_meaning_print_open(call, bh_get(answer, "existing"));
+	bh_meaning_print_guard(stdout, bh_get(answer, "guard"));
 }
 
 int bh_mode_run(const struct bh_call *call)
 {
-	static const struct bh_view view = { .print = print_modes };
+	static const struct bh_view view = { .print = print_modes, .judge = judge_guard };
 	struct bh_request request = { .method = "POST", .path = "/v1/mode", .body = "" };
 
 	bh_request_add(&request, "workload", call->arguments[0]);
 	bh_request_add(&request, "mode", call->arguments[1]);
-	bh_request_add(&request, "anyway", bh_call_option(call, "anyway") != NULL ? "1" : NULL);
-	bh_request_add(&request, "dry_run", bh_call_option(call, "dry-run") != NULL ? "1" : NULL);
 	bh_request_add(&request, "existing", bh_call_option(call, "existing"));
 	bh_request_add(&request, "why", bh_call_option(call, "why"));
+	add_guard(call, &request);
+	add_dry_run(call, &request);
 	return bh_client_show(call, &request, &view);
 }

@@ -143,3 +143,36 @@ void bh_meaning_print_recorded(const struct bh_call *call, const cJSON *recorded
 		bh_meaning_print_verdicts(uncertain, false, call);
 	}
 }
+
+static void print_finding(FILE *out, const cJSON *row)
+{
+	const char *rule = bh_text(row, "add_rule");
+	char port[BH_PORT_TEXT], last[BH_TIME_TEXT];
+	const cJSON *entry;
+
+	fprintf(out, "  %s: %s → %s %s", bh_word(row, "kind"), bh_word(row, "src"),
+		bh_word(row, "dst"), bh_answer_port(row, bh_number(row, "port"), port));
+	if (bh_number(row, "last") > 0)
+		fprintf(out, ", last met %s", bh_clock(bh_number(row, "last"), last));
+	fprintf(out, "\n    %s\n", bh_word(row, "reason"));
+	cJSON_ArrayForEach (entry, bh_get(row, "add_workloads"))
+		if (cJSON_IsString(entry))
+			fprintf(out, "    below workloads:  %s\n", entry->valuestring);
+	if (rule != NULL)
+		fprintf(out, "    below rules:      %s\n", rule);
+}
+
+void bh_meaning_print_guard(FILE *out, const cJSON *guard)
+{
+	const char *unseen = bh_text(bh_get(guard, "session"), "text");
+	const cJSON *row;
+
+	if (cJSON_GetArraySize(bh_get(guard, "findings")) > 0)
+		fprintf(out, cJSON_IsTrue(bh_get(guard, "overridden"))
+				     ? "\nCut off, anyway:\n"
+				     : "\nIt would cut off what has to go on and works now:\n");
+	cJSON_ArrayForEach (row, bh_get(guard, "findings"))
+		print_finding(out, row);
+	if (unseen != NULL)
+		fprintf(out, "\nbulkhead %s.\n", unseen);
+}

@@ -737,6 +737,39 @@ says "or --rule NUMBER alone"
 runs 2 explain a b
 runs 2 explain
 
+step "what has to go on, and would be cut off"
+jq -n '{refused: true, overridden: false, session: {state: "unknown", text: "cannot see where you are connected from: x"},
+	findings: [{kind: "dns", src: "web", dst: "'"$evil"'", proto: "udp", port: 53, connections: 7, last: 1.5,
+			reason: "no rule lets web", add_rule: "- {from: web, to: names, ports: [53/udp]}",
+			add_workloads: ["names: {app: names}", 7]},
+		{kind: "health-check", add_rule: null}, 9]} as $guard | {
+	"/v1/mode": [409, ({error: {what: "it would cut off", do: "add a rule", guard: $guard}} | tojson)],
+	"/v1/policy/apply": [200, ({dry_run: true, changes: 1, guard: $guard} | tojson)],
+	"/v1/policy/rollback": [200, ({number: 3, changes: 2, guard: ($guard | .refused = false | .overridden = true)} | tojson)]}' \
+	>"$scratch/answers.json" || fail "jq"
+answers guard
+runs 1 --socket "$scratch/sock-guard" mode all enforce
+prints_nothing
+says "bulkhead: it would cut off
+  → add a rule"
+says "It would cut off what has to go on and works now:
+  dns: web → "
+says "    no rule lets web
+    below workloads:  names: {app: names}
+    below rules:      - {from: web, to: names, ports: [53/udp]}
+  health-check: - → - -"
+says "bulkhead cannot see where you are connected from: x."
+[[ $err != *$'\033'* ]] || fail "mode: a name reaches the terminal"
+runs 1 --socket "$scratch/sock-guard" policy apply "$source/config/policies/shop.yaml" --dry-run
+prints "nothing is applied: it would be 1 change
+"
+prints "below rules:      - {from: web, to: names, ports: [53/udp]}"
+runs 1 --socket "$scratch/sock-guard" policy apply "$source/config/policies/shop.yaml" --dry-run --format json
+prints_json '.guard.refused'
+runs 0 --socket "$scratch/sock-guard" policy rollback --anyway
+prints "revision 3 "
+prints "Cut off, anyway:"
+
 exec 9>&-
 wait
 stand_in=
