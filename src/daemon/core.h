@@ -679,6 +679,10 @@ bool bh_core_is_stateless(const struct bh_core *core);
  * opened their exchange: between two ends on one bridge where that is stateless, and but for
  * TCP and ICMP. */
 bool bh_core_is_untracked(const struct bh_core *core, const struct bh_flow_key *key, int64_t time);
+/* The interface of the network that both ends, containers of this host, share at that time; NULL:
+ * they do not. */
+const char *bh_core_shared_network(const struct bh_core *core, const struct bh_flow_key *key,
+				   int64_t time);
 /* It goes from one network of this host to another. */
 bool bh_core_flow_is_routed(const struct bh_core *core, const struct bh_live_flow *live);
 /* Within the last minute something was delivered that our rules deny. */

@@ -313,51 +313,6 @@ static void add_incomplete(const struct bh_core *core, cJSON *json)
 	bh_core_add_text(json, "incomplete", text);
 }
 
-/* --- what is open ----------------------------------------------------------------------------- */
-
-struct opens {
-	struct bh_tracked *items;
-	size_t count, capacity;
-	struct bh_map *tuples; /* of those that are tracked, both ways */
-};
-
-static void add_open(struct opens *o, const struct bh_tracked *entry)
-{
-	struct bh_tuple there = bh_tuple_of(&entry->original), back = bh_tuple_of(&entry->reply);
-
-	o->items = bh_grow(o->items, &o->capacity, o->count + 1, sizeof(*o->items));
-	o->items[o->count++] = *entry;
-	bh_map_put(o->tuples, &there, sizeof(there), o);
-	bh_map_put(o->tuples, &back, sizeof(back), o);
-}
-
-/* Where everybody learns nobody may track what a bridge carries. It will be entered as it is now,
- * once somebody ceases to (bh_core_flows_keep()). */
-static void add_untracked(struct opens *o, const struct bh_live_flow *live)
-{
-	struct bh_tuple tuple = bh_tuple_of(&live->flow.key);
-	const struct bh_tracked entry = { .original = live->flow.key,
-					  .reply = bh_flow_key_turned(&live->flow.key),
-					  .seen_reply = true };
-
-	if (bh_core_flow_is_open(live) && bh_map_get(o->tuples, &tuple, sizeof(tuple)) == NULL)
-		add_open(o, &entry);
-}
-
-struct bh_tracked *bh_open_connections(const struct bh_core *core, size_t *count)
-{
-	const struct bh_core_existing *e = core->existing;
-	struct opens o = { .tuples = bh_map_new(NULL) };
-
-	for (size_t i = 0; i < e->entry_count; i++)
-		add_open(&o, &e->entries[i]);
-	for (const struct bh_live_flow *live = core->oldest; live != NULL; live = live->newer)
-		add_untracked(&o, live);
-	bh_map_free(o.tuples);
-	*count = o.count;
-	return o.items;
-}
-
 /* --- preview ---------------------------------------------------------------------------------- */
 
 cJSON *bh_core_existing_preview(const struct bh_core *core, const struct bh_policy *policy,

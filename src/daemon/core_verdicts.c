@@ -142,13 +142,21 @@ bool bh_core_is_stateless(const struct bh_core *core)
 	return core->config.bridge == BH_BRIDGE_STATELESS;
 }
 
-static bool is_on_one_network(const struct bh_core *core, const struct bh_flow_key *key,
-			      int64_t time)
+const char *bh_core_shared_network(const struct bh_core *core, const struct bh_flow_key *key,
+				   int64_t time)
 {
 	const struct bh_instance *src = bh_model_holder(core->model, &key->src, time);
 	const struct bh_instance *dst = bh_model_holder(core->model, &key->dst, time);
 
-	return src != NULL && dst != NULL && strcmp(src->fact.l3_ifname, dst->fact.l3_ifname) == 0;
+	return src != NULL && dst != NULL && strcmp(src->fact.l3_ifname, dst->fact.l3_ifname) == 0
+		       ? src->fact.l3_ifname
+		       : NULL;
+}
+
+static bool is_on_one_network(const struct bh_core *core, const struct bh_flow_key *key,
+			      int64_t time)
+{
+	return bh_core_shared_network(core, key, time) != NULL;
 }
 
 bool bh_core_is_untracked(const struct bh_core *core, const struct bh_flow_key *key, int64_t time)

@@ -203,6 +203,20 @@ all_end tcp4-5432 udp4-5432
 goes_on tcp4-80
 hang_up
 
+step "an exchange that connection tracking has forgotten, and capture has not, is not open"
+widen
+on_host sysctl -qw net.netfilter.nf_conntrack_udp_timeout=2 net.netfilter.nf_conntrack_udp_timeout_stream=2
+talk web udp4-5432,udp,10.97.0.2,5432 udp6-5432,udp,fd97::2,5432
+speak udp4-5432 udp6-5432
+bh policy diff "$scratch/narrow.yaml" --format json | jq -e '.existing.count == 2' >/dev/null || fail "they are not open"
+hang_up
+sleep 9
+bh policy diff "$scratch/narrow.yaml" --format json >"$scratch/said" || fail "diff"
+jq -e '.existing | .count == 0 and .incomplete == null' "$scratch/said" >/dev/null ||
+	fail "they are open still: $(jq -c .existing "$scratch/said")"
+bh flows --format json | jq -e -s 'any(.[]; .proto == "udp" and .dst.port == 5432 and .state == "answered")' >/dev/null ||
+	fail "capture forgot them, too"
+
 step "what is said wrongly is refused, and nothing changes"
 number=$(bh status --format json | jq .enforcement.number)
 bh policy apply "$scratch/wide.yaml" --existing drain=8d 2>"$scratch/said" && fail "8 days are too long"

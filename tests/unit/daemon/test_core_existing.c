@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core_existing.h"
+#include "core_existing_parts.h"
 #include "core_fixture.h"
 #include "grow.h"
 #include "ruleset.h"
@@ -567,6 +567,65 @@ static void the_preview_says_what_would_end(void **state)
 	bh_policy_free(policy);
 }
 
+static struct bh_flow exchange(int64_t last)
+{
+	struct bh_flow f = { .id = 1,
+			     .key = core_fixture_tuple("10.0.1.2", 4000, "10.0.2.3", 53),
+			     .first = last,
+			     .last = last,
+			     .src_ifindex = 7,
+			     .dst_ifindex = 8,
+			     .state = BH_FLOW_ANSWERED,
+			     .direction = BH_DIRECTION_SYN,
+			     .answered = true };
+
+	f.key.proto = IPPROTO_UDP;
+	f.tx.sent.packets = f.rx.sent.packets = f.tx.delivered.packets = f.rx.delivered.packets = 1;
+	return f;
+}
+
+/* How many are open: those that connection tracking has, and the exchange where it may be. */
+static size_t open_beside(const struct bh_tracked *entries, size_t n, uint32_t left_out)
+{
+	const struct bh_msg_entries_end end = { .left_out = left_out };
+	size_t count;
+
+	bh_core_existing_waits(core, &(struct bh_api_reply) { 0 });
+	core->existing->entry_count = 0;
+	bh_core_entries(core, entries, n);
+	bh_core_entries_end(core, &end);
+	free(bh_open_connections(core, &count));
+	return count;
+}
+
+/* Capture remembers it, and connection tracking, which has others of that way, does not. */
+static void an_exchange_that_was_forgotten_is_not_open(void **state)
+{
+	struct bh_tracked other = entry(1, "10.0.1.2", "10.0.2.3", 80), translated = other,
+			  elsewhere = entry(2, "10.0.1.2", "203.0.113.9", 80);
+	struct bh_flow f = exchange(bh_time_now() - 40 * BH_SECOND);
+
+	(void)state;
+	translated.dst_nat = true;
+	bh_core_flows(core, &f, 1);
+	assert_int_equal(open_beside(NULL, 0, 0), 1); /* nobody tracks anything */
+	assert_int_equal(open_beside(&other, 1, 0), 1);
+	assert_int_equal(open_beside(&other, 1, 7), 2); /* it may be among those left out */
+	assert_int_equal(open_beside(&translated, 1, 0), 2);
+	assert_int_equal(open_beside(&elsewhere, 1, 0), 2);
+	/* Where rules of ours stand they have it tracked. */
+	set_rules(BH_ENFORCE);
+	assert_int_equal(open_beside(NULL, 0, 0), 1);
+	*bh_ruleset_add_bridge(core->rules) = (struct bh_bridge) { .filtered = true };
+	assert_int_equal(open_beside(NULL, 0, 0), 0);
+	core->config.bridge = BH_BRIDGE_STATELESS;
+	assert_int_equal(open_beside(NULL, 0, 0), 1);
+	core->config.bridge = BH_BRIDGE_STATEFUL;
+	f.last = bh_time_now();
+	bh_core_flows(core, &f, 1);
+	assert_int_equal(open_beside(NULL, 0, 0), 1); /* it may have come just now */
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
 
 int main(void)
@@ -587,6 +646,7 @@ int main(void)
 		TEST(a_posture_that_closes_cuts_strangers),
 		TEST(one_name_of_an_address_suffices),
 		TEST(the_preview_says_what_would_end),
+		TEST(an_exchange_that_was_forgotten_is_not_open),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
