@@ -220,6 +220,20 @@ static void divert_many(struct bh_nft_chain *chain, const char *to, int32_t verd
 	bh_traffic_end_rule(rule, to, verdict);
 }
 
+/* At the metadata service's address whoever answers is that service, be it a proxy on this host:
+ * what is addressed so, or comes from there, is judged as what is beyond this host. */
+static void divert_metadata(struct bh_nft_chain *chain, uint8_t side)
+{
+	bool out = side == BH_EGRESS;
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
+
+	bh_rule_equal(rule, out ? BH_FIELD_IP_DADDR : BH_FIELD_IP_SADDR, bh_metadata4);
+	bh_rule_goto(rule, out ? "egress" : "ingress");
+	rule = bh_nft_chain_add_rule(chain);
+	bh_rule_equal(rule, out ? BH_FIELD_IP6_DADDR : BH_FIELD_IP6_SADDR, bh_metadata6);
+	bh_rule_goto(rule, out ? "egress" : "ingress");
+}
+
 /* For what no binding has answered to. */
 static void catch_impostors(struct bh_nft_chain *chain)
 {
@@ -286,6 +300,7 @@ static void add_input(const struct bh_traffic *t)
 	pass_unmanaged(chain, BH_FIELD_IIFNAME, NF_ACCEPT);
 	/* The host is one of many receivers; that it may be sent to is the sender's egress. */
 	divert_many(chain, "egress", 0);
+	divert_metadata(chain, BH_EGRESS);
 	bh_traffic_look_up_workload(chain, BH_EGRESS, "host_egress4", "host_egress6");
 	bh_traffic_meet_posture(chain, BH_EGRESS);
 }
@@ -299,6 +314,7 @@ static void add_output(const struct bh_traffic *t)
 	bh_traffic_accept_basics(chain, "nd_gateway");
 	bh_traffic_accept_dhcp(chain, "dhcp_questions");
 	bh_traffic_accept_dhcp(chain, "dhcp_answers");
+	divert_metadata(chain, BH_INGRESS);
 	bh_traffic_look_up_workload(chain, BH_INGRESS, "host_ingress4", "host_ingress6");
 	bh_rule_vmap(bh_nft_chain_add_rule(chain), BH_KEY(BH_FIELD_IP_DADDR), "published4");
 	bh_rule_vmap(bh_nft_chain_add_rule(chain), BH_KEY(BH_FIELD_IP6_DADDR), "published6");

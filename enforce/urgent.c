@@ -102,10 +102,13 @@ void bh_urgent_add_rules(const struct bh_traffic *t, struct bh_nft_chain *to,
 			 const struct bh_chain *chain, bool host, const char *refuse)
 {
 	refuse_ports(t, to, refuse);
+	/* This host is not outside: what it answers as the metadata service never comes here. */
+	if (host)
+		return;
 	if (chain->side == BH_EGRESS)
 		refuse_metadata(to, refuse);
-	/* This host is not outside, nor is who shares a bridge. */
-	if (host || t->stateless)
+	/* Nor is who shares a bridge. */
+	if (t->stateless)
 		return;
 	if (chain->side == BH_EGRESS)
 		refuse_to_outside(to, refuse);

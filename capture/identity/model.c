@@ -1270,10 +1270,11 @@ static void name_stranger(const struct bh_model *m, const struct bh_addr *addr,
 	char text[BH_ADDR_TEXT];
 
 	bh_addr_format(addr, text);
-	if (is_host_addr(m, addr))
-		set_peer(peer, BH_PEER_HOST, "host");
-	else if (bh_addr_is_metadata(addr))
+	/* Whoever answers there, be it a proxy on this host, hands out credentials. */
+	if (bh_addr_is_metadata(addr))
 		set_peer(peer, BH_PEER_METADATA, "metadata");
+	else if (is_host_addr(m, addr))
+		set_peer(peer, BH_PEER_HOST, "host");
 	else if (bh_addr_is_multicast(addr) || is_subnet_broadcast(m, addr))
 		set_peer(peer, BH_PEER_MULTICAST, "multicast");
 	else if (bh_addr_is_unspecified(addr) || is_unowned(m, addr))

@@ -264,6 +264,28 @@ def test_stage_1_and_this_host(w):
         del listeners
 
 
+def test_the_metadata_service_on_this_host(w):
+    """Whoever may open everything of this host may not open that; who may open that alone does."""
+    addresses = {"169.254.169.254": "net tcp 5000-5000 169.254.169.254/32",
+                 "fd00:ec2::254": "net tcp 5000-5000 fd00:ec2::254/128"}
+    w.host.sh("ip addr add 169.254.169.254/32 dev lo; ip addr add fd00:ec2::254/128 dev lo nodad")
+    everything = ["host any 0", "world any 0"]
+    for egress, answers in ((everything, False), (list(addresses.values()), True),
+                            (everything + [f"deny {p}" for p in addresses.values()], False)):
+        with Test(w, shop(w, egress=egress).replace("permit deny ", "deny ")) as t:
+            listeners = [w.host.listen(5000), w.host.listen(5001)]
+            for address in addresses:
+                expect(f"{address} with {egress}", w.a.reaches(address, 5000), answers)
+                expect("log", t.log.prefixes(), set() if answers else {prefix(w, "DENY", "e", "web")})
+                expect(f"{address}, another port", w.a.connect(address, 5001), "refused")
+                t.log.take()
+            for address in (w.host.ip, w.host.ip6):
+                expect(f"{address} with {egress}", w.a.reaches(address, 5000), not answers)
+                t.log.take()
+            del listeners
+    w.host.sh("ip addr del 169.254.169.254/32 dev lo; ip addr del fd00:ec2::254/128 dev lo")
+
+
 def test_stage_1_takes_a_group_for_its_port(w):
     """What is sent to many is not outside, though in the input hook no interface leads on."""
     with Test(w, stage1(w)) as t:

@@ -119,11 +119,20 @@ static void test_stage_1_refuses_the_urgent(void **state)
 		"\t\toifname != @managed ip6 daddr != ff00::/8 goto e_%1$s_urgent\n"
 		"\t\tlimit rate 100/second burst 200 packets log prefix \"bh:AUDIT:e:%1$s\"",
 		"db");
-	/* This host is not outside. */
+	/* This host is not outside, but for the metadata service's address. */
 	assert_line(text,
-		    "\t\tip6 daddr fd00:ec2::254 goto e_%1$s_urgent\n"
+		    "\t\ttcp flags & (syn | ack) != syn meta l4proto . th sport @sensitive goto "
+		    "e_%1$s_urgent\n"
 		    "\t\tlimit rate 100/second burst 200 packets log prefix \"bh:AUDIT:e:%1$s\"",
 		    "db");
+	assert_line(text,
+		    "\t\tip daddr 169.254.169.254 goto egress\n\t\tip6 daddr fd00:ec2::254 goto "
+		    "egress\n\t\tiifname . ip saddr vmap @host_egress4\n",
+		    "");
+	assert_line(text,
+		    "\t\tip saddr 169.254.169.254 goto ingress\n\t\tip6 saddr fd00:ec2::254 goto "
+		    "ingress\n\t\toifname . ip daddr vmap @host_ingress4\n",
+		    "");
 	assert_line(text, "\t\tiifname != @managed goto i_%1$s_urgent\n\t\tlimit", "web");
 	assert_line(text, "\"bh:DENY:e:%s\" group 7\n\t\tmeta l4proto 6 counter reject", "db");
 	assert_line(text, "\"bh:DENY:i:%s\" group 7\n\t\tcounter drop\n", "web");

@@ -378,6 +378,11 @@ static void strangers_are_told_apart(void **state)
 	expect(m, 0, "10.0.0.1", 150, BH_PEER_HOST, "host");
 	expect(m, 0, "127.0.0.1", 150, BH_PEER_HOST, "host");
 	expect(m, 0, "169.254.169.254", 150, BH_PEER_METADATA, "metadata");
+	const struct bh_host_addr proxy = { .ifindex = 1,
+					    .prefix_length = 32,
+					    .addr = addr("169.254.169.254") };
+	bh_model_host_addr(m, &proxy); /* this host answers in its place */
+	expect(m, 0, "169.254.169.254", 150, BH_PEER_METADATA, "metadata");
 	expect(m, 0, "10.0.0.255", 150, BH_PEER_MULTICAST, "multicast");
 	expect(m, 0, "ff02::fb", 150, BH_PEER_MULTICAST, "multicast");
 	expect(m, 0, "10.0.0.77", 150, BH_PEER_UNRESOLVED, "10.0.0.77"); /* ours, and nobody's */
