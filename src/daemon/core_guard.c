@@ -2,20 +2,16 @@
 #include "core_guard.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "address.h"
 #include "core_api.h"
-#include "core_existing_parts.h"
+#include "core_guard_parts.h"
 #include "grow.h"
-#include "guard.h"
 #include "peer.h"
 #include "protocol.h"
 #include "ruleset.h"
-#include "session.h"
 #include "timefmt.h"
 
 #define MOST_SAID 5   /* findings in a sentence … */
@@ -23,21 +19,14 @@
 /* What was not met for so long before its workload was met last is a thing of the past. */
 #define LATELY (7 * BH_DAY)
 
-struct guard {
-	const struct bh_core *core;
-	struct bh_view_of before, after;
-	cJSON *findings;
-	struct bh_map *said; /* findings alike → their row */
-};
-
-static void begin(struct guard *g, const struct bh_core *core, const struct bh_policy *policy,
+static void begin(struct bh_guarded *g, const struct bh_core *core, const struct bh_policy *policy,
 		  const struct bh_map *modes)
 {
-	*g = (struct guard) { .core = core,
-			      .before = { .policy = core->policy },
-			      .after = { .policy = policy, .modes = modes },
-			      .findings = cJSON_CreateArray(),
-			      .said = bh_map_new(NULL) };
+	*g = (struct bh_guarded) { .core = core,
+				   .before = { .policy = core->policy },
+				   .after = { .policy = policy, .modes = modes },
+				   .findings = cJSON_CreateArray(),
+				   .said = bh_map_new(NULL) };
 }
 
 static bool any_refuses(const struct bh_map *modes)
@@ -51,7 +40,7 @@ static bool any_refuses(const struct bh_map *modes)
 }
 
 /* Whether anything may be refused afterwards. */
-static bool may_refuse(const struct guard *g)
+static bool may_refuse(const struct bh_guarded *g)
 {
 	return g->after.policy != NULL &&
 	       (any_refuses(g->after.modes) || any_refuses(g->core->modes));
@@ -59,7 +48,7 @@ static bool may_refuse(const struct guard *g)
 
 /* --- findings --------------------------------------------------------------------------------- */
 
-static bool selects(const struct guard *g, size_t entry, const char *workload)
+static bool selects(const struct bh_guarded *g, size_t entry, const char *workload)
 {
 	const struct bh_policy_peer peer = { .kind = BH_POLICY_WORKLOAD, .workload = entry };
 	struct bh_peer who = bh_peer_workload(workload);
@@ -69,7 +58,7 @@ static bool selects(const struct guard *g, size_t entry, const char *workload)
 	return bh_policy_peer_matches(g->after.policy, &peer, &subject);
 }
 
-static bool selects_others(const struct guard *g, size_t entry, const char *workload)
+static bool selects_others(const struct bh_guarded *g, size_t entry, const char *workload)
 {
 	const char *other;
 
@@ -80,7 +69,7 @@ static bool selects_others(const struct guard *g, size_t entry, const char *work
 }
 
 /* The policy's word for the workload, and for nobody else who is there. */
-static size_t entry_of(const struct guard *g, const struct bh_peer *peer)
+static size_t entry_of(const struct bh_guarded *g, const struct bh_peer *peer)
 {
 	size_t count = peer->kind == BH_PEER_WORKLOAD ? g->after.policy->workload_count : 0;
 
@@ -90,7 +79,7 @@ static size_t entry_of(const struct guard *g, const struct bh_peer *peer)
 	return BH_NO_ENTRY;
 }
 
-static void add_remedy(cJSON *row, const struct bh_remedy *remedy)
+void bh_guard_add_remedy(cJSON *row, const struct bh_remedy *remedy)
 {
 	bh_core_add_text(row, "add_rule", remedy->rule);
 	cJSON *workloads = cJSON_AddArrayToObject(row, "add_workloads");
@@ -99,9 +88,9 @@ static void add_remedy(cJSON *row, const struct bh_remedy *remedy)
 			cJSON_AddItemToArray(workloads, cJSON_CreateString(remedy->entries[side]));
 }
 
-/* Findings alike are one; connections: how many it stands for. Returns the row where it is new. */
-static cJSON *add_row(struct guard *g, enum bh_vital vital, const struct bh_question *question,
-		      const struct bh_answer *answer, double connections, int64_t last)
+cJSON *bh_guard_add_row(struct bh_guarded *g, enum bh_vital vital,
+			const struct bh_question *question, const struct bh_answer *answer,
+			double connections, int64_t last)
 {
 	const char *src = bh_peer_text(question->src.peer), *dst = bh_peer_text(question->dst.peer);
 	char key[2 * BH_PEER_NAME + 48], proto[BH_PROTOCOL_TEXT];
@@ -129,10 +118,11 @@ static cJSON *add_row(struct guard *g, enum bh_vital vital, const struct bh_ques
 	return row;
 }
 
-static void add_finding(struct guard *g, enum bh_vital vital, const struct bh_question *question,
-			const struct bh_answer *answer, double connections, int64_t last)
+void bh_guard_add_finding(struct bh_guarded *g, enum bh_vital vital,
+			  const struct bh_question *question, const struct bh_answer *answer,
+			  double connections, int64_t last)
 {
-	cJSON *row = add_row(g, vital, question, answer, connections, last);
+	cJSON *row = bh_guard_add_row(g, vital, question, answer, connections, last);
 	struct bh_remedy remedy;
 
 	if (row == NULL)
@@ -140,7 +130,7 @@ static void add_finding(struct guard *g, enum bh_vital vital, const struct bh_qu
 	const size_t entries[2] = { [BH_EGRESS] = entry_of(g, question->src.peer),
 				    [BH_INGRESS] = entry_of(g, question->dst.peer) };
 	bh_guard_remedy(g->after.policy, question, answer, entries, &remedy);
-	add_remedy(row, &remedy);
+	bh_guard_add_remedy(row, &remedy);
 	bh_remedy_free(&remedy);
 }
 
@@ -242,7 +232,7 @@ static bool is_past(const struct paths *p, const struct path *path, const struct
 	return path->last < *newest - LATELY;
 }
 
-static void judge_path(struct guard *g, const struct paths *p, const struct path *path)
+static void judge_path(struct bh_guarded *g, const struct paths *p, const struct path *path)
 {
 	const struct bh_core *core = g->core;
 	const struct bh_edge edge = { .src = &path->src,
@@ -268,10 +258,11 @@ static void judge_path(struct guard *g, const struct paths *p, const struct path
 	bh_core_peer_subject(core, &path->dst, &question.dst);
 	bh_core_name_question(core, &question);
 	if (bh_guard_cuts(&before, &after, &question, &answer))
-		add_finding(g, vital, &question, &answer, (double)path->answered, path->last);
+		bh_guard_add_finding(g, vital, &question, &answer, (double)path->answered,
+				     path->last);
 }
 
-static void judge_paths(struct guard *g)
+static void judge_paths(struct bh_guarded *g)
 {
 	struct paths p = { g->core, bh_map_new(free), bh_map_new(free) };
 	const struct path *path;
@@ -285,218 +276,6 @@ static void judge_paths(struct guard *g)
 	bh_map_free(p.newest);
 }
 
-/* --- the operator's session ------------------------------------------------------------------- */
-
-/* Who calls, as the request says. */
-struct caller {
-	bool console;
-	bool known;
-	struct bh_flow_key key; /* as the server of the session sees it */
-};
-
-static bool read_caller(const struct bh_api_request *request, struct caller *caller,
-			struct bh_api_reply *reply)
-{
-	const char *text = bh_api_query(request, "session");
-
-	*caller = (struct caller) { .console = text != NULL && strcmp(text, "console") == 0 };
-	if (text == NULL || caller->console)
-		return true;
-	caller->known = bh_session_parse(text, &caller->key);
-	if (!caller->known)
-		bh_api_fail(reply, 400, "session",
-			    "\"console\", or what sshd says in SSH_CONNECTION: the client's "
-			    "address and port, the server's address and port",
-			    "%.120s is no session", text);
-	return caller->known;
-}
-
-/* The session's entry by the server's side of it, where translated addresses are undone. Untracked,
- * or picked up mid-stream the wrong way round, it is as the server has it. Who opened it is known
- * in any case. */
-static struct bh_tracked session_entry(const struct bh_flow_key *key,
-				       const struct bh_tracked *opens, size_t count)
-{
-	struct bh_flow_key back = bh_flow_key_turned(key);
-	struct bh_tracked entry = { .original = *key, .reply = back, .seen_reply = true };
-
-	for (size_t i = 0; i < count; i++)
-		if (opens[i].original.proto == IPPROTO_TCP &&
-		    bh_flow_key_equal(&opens[i].reply, &back))
-			entry = opens[i];
-	entry.start = BH_TRACKED_START_SEEN;
-	return entry;
-}
-
-/* Whether it is cut off, or cannot be opened again, by what is to be; *open and *answer say how. */
-static bool is_lost(const struct guard *g, const struct bh_tracked *entry, struct bh_open *open,
-		    struct bh_answer *answer)
-{
-	struct bh_map *passing = bh_map_new(NULL);
-	struct bh_answer ignored;
-
-	enum bh_fate fate = bh_open_judge(g->core, entry, &g->after, passing, open, answer);
-	bool lost = fate != BH_FATE_PASSES &&
-		    bh_existing_is_worse(bh_open_fate(g->core, open, &g->before, &ignored), fate);
-	bh_map_free(passing);
-	return lost;
-}
-
-/* own: it is the session itself, and no other one with which it may come. */
-static bool judge_open(struct guard *g, const struct bh_tracked *entry, bool own)
-{
-	struct bh_answer answer;
-	struct bh_open open;
-
-	if (!is_lost(g, entry, &open, &answer))
-		return false;
-	/* Of many clients outside each is one of the world. */
-	if (!own)
-		open.question.src.addr = (struct bh_addr) { 0 };
-	add_finding(g, BH_VITAL_SESSION, &open.question, &answer, 1,
-		    open.live != NULL ? open.live->flow.last : 0);
-	return true;
-}
-
-/* Containers by which the session comes, the nearest first. */
-struct way {
-	const struct bh_instance **stops;
-	size_t count, capacity;
-};
-
-static const struct bh_instance *holder_of(const struct bh_core *core, const struct bh_addr *addr)
-{
-	return bh_model_holder(core->model, addr, bh_time_now());
-}
-
-/* Whoever sends it: who holds the address, or (a tunnel that translates nothing) out of whom it
- * comes. */
-static const struct bh_instance *sender_of(const struct bh_core *core,
-					   const struct bh_tracked *entry)
-{
-	const struct bh_instance *holder = holder_of(core, &entry->original.src);
-	const struct bh_live_flow *live = bh_live_flows_newest(core->flows, &entry->original).there;
-
-	if (holder != NULL || live == NULL || live->flow.src_ifindex == 0)
-		return holder;
-	return bh_model_at(core->model, live->flow.src_ifindex, bh_time_now());
-}
-
-/* What a container sends as somebody else meets no rule: it is dropped where its mode refuses. */
-static bool judge_disguise(struct guard *g, const struct bh_tracked *entry,
-			   const struct bh_instance *sender)
-{
-	struct bh_peer who = bh_peer_workload(sender->workload), dst;
-	struct bh_answer answer = { .verdict = BH_DENY, .rule = -1, .workload = sender->workload };
-	const struct bh_question question = { .src = { .peer = &who },
-					      .dst = { .peer = &dst },
-					      .proto = IPPROTO_TCP,
-					      .port = entry->reply.sport };
-	char address[BH_ADDR_TEXT];
-	bool spoofed;
-
-	if (bh_model_held(sender, &entry->original.src, bh_time_now()) ||
-	    !bh_mode_refuses(bh_view_mode(g->core, &g->after, &who)) ||
-	    bh_mode_refuses(bh_view_mode(g->core, &g->before, &who)))
-		return false;
-	bh_model_peer(g->core->model, 0, &entry->reply.src, bh_time_now(), &dst, NULL, &spoofed);
-	snprintf(
-		answer.reason, sizeof(answer.reason),
-		"it comes out of %.200s as %s, which that does not hold: no rule lets it pass, but "
-		"a translation to its own address (masquerading) does",
-		sender->workload, bh_addr_format(&entry->original.src, address));
-	cJSON *row = add_row(g, BH_VITAL_SESSION, &question, &answer, 1, 0);
-	if (row != NULL)
-		add_remedy(row, &(struct bh_remedy) { 0 });
-	return true;
-}
-
-static void add_stop(struct way *way, const struct bh_instance *instance)
-{
-	for (size_t i = 0; i < way->count; i++)
-		if (way->stops[i] == instance)
-			return;
-	if (instance == NULL)
-		return;
-	way->stops = bh_grow(way->stops, &way->capacity, way->count + 1, sizeof(*way->stops));
-	way->stops[way->count++] = instance;
-}
-
-/* A jump host, a proxy, a tunnel: which of the connections to it carries the session nobody can
- * tell, so each of them counts, and so does whoever opened it. */
-static bool judge_stop(struct guard *g, struct way *way, const struct bh_instance *stop,
-		       const struct bh_tracked *opens, size_t count)
-{
-	bool lost = false;
-
-	for (size_t i = 0; i < count; i++) {
-		const struct bh_tracked *entry = &opens[i];
-
-		if (!entry->seen_reply || entry->over ||
-		    holder_of(g->core, &entry->reply.src) != stop ||
-		    holder_of(g->core, &entry->original.src) == stop)
-			continue;
-		add_stop(way, holder_of(g->core, &entry->original.src));
-		lost = judge_open(g, entry, false) || lost;
-	}
-	return lost;
-}
-
-static bool judge_way(struct guard *g, const struct bh_tracked *entry,
-		      const struct bh_tracked *opens, size_t count)
-{
-	struct way way = { 0 };
-	const struct bh_instance *sender = sender_of(g->core, entry);
-	bool lost = judge_open(g, entry, true);
-
-	if (sender != NULL)
-		lost = judge_disguise(g, entry, sender) || lost;
-	add_stop(&way, sender);
-	for (size_t i = 0; i < way.count; i++)
-		lost = judge_stop(g, &way, way.stops[i], opens, count) || lost;
-	free(way.stops);
-	return lost;
-}
-
-static cJSON *session_said(const char *state, const char *text)
-{
-	cJSON *json = cJSON_CreateObject();
-
-	cJSON_AddStringToObject(json, "state", state);
-	bh_core_add_text(json, "text", text);
-	return json;
-}
-
-static void add_end(const struct bh_core *core, cJSON *json, const char *key,
-		    const struct bh_addr *addr, uint16_t port)
-{
-	struct bh_peer peer;
-	bool spoofed;
-
-	bh_model_peer(core->model, 0, addr, bh_time_now(), &peer, NULL, &spoofed);
-	cJSON_AddItemToObject(json, key, bh_core_end_json(&peer, addr, port));
-}
-
-static cJSON *judge_session(struct guard *g, const struct caller *caller)
-{
-	size_t count;
-
-	if (caller->console)
-		return session_said("console", NULL);
-	if (!caller->known)
-		return session_said("unknown",
-				    "cannot see where you are connected from: whether it "
-				    "cuts you off nobody can say");
-	struct bh_tracked *opens = bh_open_connections(g->core, &count);
-	const struct bh_tracked entry = session_entry(&caller->key, opens, count);
-	cJSON *json =
-		session_said(judge_way(g, &entry, opens, count) ? "refused" : "unaffected", NULL);
-	add_end(g->core, json, "src", &entry.original.src, entry.original.sport);
-	add_end(g->core, json, "dst", &entry.reply.src, entry.reply.sport);
-	free(opens);
-	return json;
-}
-
 /* --- the whole -------------------------------------------------------------------------------- */
 
 cJSON *bh_core_guard(const struct bh_core *core, const struct bh_api_request *request,
@@ -504,14 +283,14 @@ cJSON *bh_core_guard(const struct bh_core *core, const struct bh_api_request *re
 		     struct bh_api_reply *reply)
 {
 	cJSON *json = cJSON_CreateObject(), *session = cJSON_CreateNull();
-	struct caller caller;
-	struct guard g;
+	struct bh_guard_caller caller;
+	struct bh_guarded g;
 
 	begin(&g, core, policy, modes);
-	bool sensible = read_caller(request, &caller, reply);
+	bool sensible = bh_guard_read_caller(request, &caller, reply);
 	if (sensible && may_refuse(&g)) {
 		cJSON_Delete(session);
-		session = judge_session(&g, &caller);
+		session = bh_guard_session(&g, &caller);
 		judge_paths(&g);
 	}
 	bool any = cJSON_GetArraySize(g.findings) > 0,
@@ -627,7 +406,7 @@ int bh_core_guard_mode(const struct bh_core *core, const char *workload, uint8_t
 {
 	struct bh_map *modes = bh_map_new(NULL);
 	char words[SENTENCE - 100];
-	struct guard g;
+	struct bh_guarded g;
 	int result = 0;
 
 	bh_map_put_text(modes, workload, &mode);
