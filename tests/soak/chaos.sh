@@ -49,6 +49,7 @@ engine_options=(--live-restore)
 open_engine
 import_image
 d network create --ipv6 --subnet 10.95.0.0/24 --subnet fd95::/64 shop >/dev/null || fail "docker network"
+shop=br-$(d network inspect -f '{{.Id}}' shop | cut -c1-12)
 names=(web db intruder)
 for name in "${names[@]}"; do
 	d create --init --name "$name" --network shop --label "bulkhead.workload=$name" shop:1 sleep 100000 >/dev/null ||
@@ -251,6 +252,12 @@ start_containers() {
 	start_legitimate
 }
 
+# Docker puts its bridges into its zone again when firewalld says that it has reloaded; until then nobody reaches
+# the host from them.
+admitted() {
+	firewall-cmd --zone=docker --query-interface="$shop" >/dev/null
+}
+
 settled() {
 	status_is '.enforcement.state == "active" and .identity.unidentified == 0'
 }
@@ -285,6 +292,7 @@ for round in $(seq "$rounds"); do
 	"happens_$kind"
 	happened[$kind]=$((${happened[$kind]:-0} + 1))
 	eventually 30 settled || fail "after $kind it does not enforce"
+	eventually 30 admitted || fail "after $kind Docker's bridge is in no zone of firewalld's"
 	[ "$(forbidden)" = 0 ] || fail "after $kind $(forbidden) forbidden packets had arrived"
 	sleep "0.$((RANDOM % 10))"
 	! drops_itself "$kind" || echo "$began $(date +%s.%N)" >>"$scratch/theirs"
