@@ -446,10 +446,9 @@ static void rename_instance(struct bh_model *m, struct instance *i, const struct
 {
 	struct bh_designation former = { .until = now };
 
-	if (strcmp(was->workload, i->shown.workload) != 0)
-		m->generation++;
-	else if (strcmp(was->name, i->shown.name) == 0)
+	if (strcmp(was->workload, i->shown.workload) == 0 && strcmp(was->name, i->shown.name) == 0)
 		return;
+	m->generation++;
 	mark_dirty(m, i);
 	if (!is_renaming(was, &i->shown))
 		return;

@@ -447,7 +447,8 @@ static void a_new_name_holds_from_then_on(void **state)
 	strcpy(c->name, "old_web");
 	bh_model_container(m, c, 200);
 	assert_int_equal(renamings.count, 1);
-	assert_true(bh_model_generation(m) == before);
+	assert_true(bh_model_generation(m) > before); /* who is in a share goes by names */
+	before = bh_model_generation(m);
 	const struct bh_instance *i = bh_model_at(m, 7, 200);
 	bh_instance_called(i, 199, &name, &workload);
 	assert_string_equal(name, "shop_web_1");
