@@ -26,12 +26,14 @@ struct list {
 	size_t count, capacity;
 };
 
-/* Endpoints of one workload that the policy does not tell apart. They nearly always are all of it;
- * where labels differ between replicas, each kind gets the rights of its own labels. */
+/* Endpoints of one workload that the policy does not tell apart, in one mode. They nearly always
+ * are all of it; where labels differ between replicas, each kind gets the rights of its own labels.
+ */
 struct group {
 	const char *workload;
 	char hash[BH_CHAIN_HASH];
 	uint8_t mode;
+	bool apart;		 /* of the share that is treated otherwise */
 	struct list selected_by; /* the policy's workloads that these endpoints are */
 	char *ports;		 /* what the policy's named ports are to them, as text */
 	const struct bh_compile_endpoint **members;
@@ -106,12 +108,13 @@ static struct list select_workloads(const struct bh_policy *policy,
 	return selected;
 }
 
-/* The workload's first group goes by its name alone, others by what tells them apart as well. */
+/* The workload's first group goes by its name alone, others by what tells them apart as well. Those
+ * of a share say so: who is in it comes and goes, and the chains stay what they are. */
 static void name_chain(const struct bh_policy *policy, struct group *g, bool first)
 {
 	struct bh_buffer text = { 0 };
 
-	bh_buffer_puts(&text, g->workload);
+	bh_buffer_printf(&text, "%s%s", g->workload, g->apart ? "\nshare" : "");
 	for (size_t i = 0; !first && i < g->selected_by.count; i++)
 		bh_buffer_printf(&text, "\n%s", policy->workloads[g->selected_by.items[i]].name);
 	if (!first)
@@ -143,9 +146,13 @@ static struct group *group_for(struct compiler *c, const struct bh_compile_endpo
 {
 	struct list selected = select_workloads(c->policy, e);
 	char *ports = named_ports(c->policy, e);
-	size_t i = c->group_count;
+	bool first = true;
 
-	for (; i > 0 && strcmp(c->groups[i - 1].workload, e->workload) == 0; i--) {
+	for (size_t i = c->group_count;
+	     i > 0 && strcmp(c->groups[i - 1].workload, e->workload) == 0; i--) {
+		if (c->groups[i - 1].apart != e->apart)
+			continue;
+		first = false;
 		if (same_list(&c->groups[i - 1].selected_by, &selected) &&
 		    strcmp(c->groups[i - 1].ports, ports) == 0) {
 			free(selected.items);
@@ -154,10 +161,12 @@ static struct group *group_for(struct compiler *c, const struct bh_compile_endpo
 		}
 	}
 	struct group *g = &c->groups[c->group_count];
-	*g = (struct group) {
-		.workload = e->workload, .mode = e->mode, .selected_by = selected, .ports = ports
-	};
-	name_chain(c->policy, g, i == c->group_count);
+	*g = (struct group) { .workload = e->workload,
+			      .mode = e->mode,
+			      .apart = e->apart,
+			      .selected_by = selected,
+			      .ports = ports };
+	name_chain(c->policy, g, first);
 	c->group_count++;
 	return g;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Policy and present endpoints → bh_ruleset. The evaluator decides which rule stands for whom; this
  * only spells the answer out per address. Replicas of one workload whose labels the policy tells
- * apart get chains of their own, with the same workload's name and another hash. */
+ * apart, or that are treated otherwise than the rest, get chains of their own, with the same
+ * workload's name and another hash. */
 #ifndef BH_COMPILE_H
 #define BH_COMPILE_H
 
@@ -18,6 +19,8 @@ struct bh_compile_endpoint {
 	const char *workload; /* "": unidentified; it gets a port, but no binding, and meets the
 				 posture */
 	uint8_t mode;
+	bool apart; /* one of a share of the workload that is treated otherwise than the rest: these
+		       have chains of their own */
 	const void *labels;
 	const char *(*label)(const void *labels, const char *key);
 };

@@ -10,6 +10,7 @@
  *   bridge INTERFACE
  *   endpoint INTERFACE bridged|routed learn|audit|stage1|enforce WORKLOAD|- MAC ADDRESS…
  *   label KEY VALUE        of the endpoint above; "bulkhead.workload" it has anyway
+ *   apart                  the endpoint above is of a share of its workload
  * RULES: where the compiled ruleset goes, as ruleset_file.h has it. PROBES, and the answers:
  *   INTERFACE|host|outside ADDRESS INTERFACE|host|outside ADDRESS PROTOCOL PORT SOURCE-PORT
  *   allow|deny|uncertain BLOCKED AUDITED REASON
@@ -84,6 +85,12 @@ static void read_label(struct host *h)
 	must(bh_copy_text(l->values[l->count++], sizeof(l->values[0]), word()), "too long a value");
 }
 
+static void read_apart(struct host *h)
+{
+	must(h->input.endpoint_count > 0, "apart before any endpoint");
+	h->endpoints[h->input.endpoint_count - 1].apart = true;
+}
+
 static void read_endpoint(struct host *h)
 {
 	size_t i = h->input.endpoint_count++;
@@ -127,6 +134,8 @@ static void read_line(struct host *h, char *line)
 		bh_copy_text(h->bridge.ifname, sizeof(h->bridge.ifname), word());
 	} else if (strcmp(what, "label") == 0) {
 		read_label(h);
+	} else if (strcmp(what, "apart") == 0) {
+		read_apart(h);
 	} else {
 		read_endpoint(h);
 	}
@@ -181,9 +190,18 @@ static void write_permit(FILE *out, const struct bh_permit *p)
 		p->port_first, p->port_last, prefix);
 }
 
+/* A workload may have several. */
+static const char *chain_name(const struct bh_chain *chain)
+{
+	static char name[sizeof(chain->workload) + BH_CHAIN_HASH];
+
+	snprintf(name, sizeof(name), "%s.%s", chain->workload, chain->hash);
+	return name;
+}
+
 static void write_chain(FILE *out, const struct bh_chain *chain)
 {
-	fprintf(out, "chain %s %s %s %s%s%s\n", chain->workload, bh_side_name(chain->side),
+	fprintf(out, "chain %s %s %s %s%s%s\n", chain_name(chain), bh_side_name(chain->side),
 		bh_mode_name(chain->mode), chain->deny == BH_DROP ? "drop" : "reject",
 		chain->open[BH_EGRESS] ? " open-egress" : "",
 		chain->open[BH_INGRESS] ? " open-ingress" : "");
@@ -218,7 +236,7 @@ static void write_ruleset(const struct bh_ruleset *rules, const char *path)
 	for (size_t i = 0; i < rules->binding_count; i++)
 		fprintf(out, "bind %s %s %s %s\n", rules->bindings[i].l3_ifname,
 			bh_addr_format(&rules->bindings[i].addr, addr),
-			rules->chains[rules->bindings[i].egress].workload,
+			chain_name(&rules->chains[rules->bindings[i].egress]),
 			rules->bindings[i].ifname);
 	if (rules->stateless)
 		fputs("stateless\n", out);

@@ -1480,6 +1480,37 @@ def test_a_mode_change_rewrites_that_workloads_chains(w):
         del listener
 
 
+def shares(w, share, rest):
+    """Two replicas of web, one of them in a share that is enforced, while the other is audited; both may open
+    5000/tcp of db, which learns."""
+    permits = everywhere(w.b, "tcp 5000")
+    lines = ["posture open", "bridge br0"] + chains("db", mode="learn")
+    lines += chains("web", egress=permits, mode="audit") + chains("web-share", egress=permits)
+    lines += bindings(share, "web-share") + bindings(rest, "web") + bindings(w.b, "db")
+    lines += port(share, "web") + port(rest, "web", "audit") + port(w.b, "db", "learn")
+    return "\n".join(lines) + "\n"
+
+
+def test_a_share_of_a_workload_is_treated_otherwise_than_the_rest(w):
+    with Test(w, shares(w, w.a, w.c)) as t:
+        listeners = [w.b.listen(5000), w.b.listen(5001)]
+        told = {prefix(w, "DENY", "e", "web-share"), prefix(w, "AUDIT", "e", "web")}
+        before = handles(w)
+        for share, rest in ((w.a, w.c), (w.c, w.a)):
+            change = t.enforcer.apply(shares(w, share, rest))
+            expect("chains, sets", (change["chains"], change["sets"]), (0, 0))
+            expect("objects", handles(w), before)
+            expect("verify", t.enforcer.verify(), (0, ""))
+            for address in (w.b.ip, w.b.ip6, w.b.ll):
+                t.log.take()
+                assert share.reaches(address, 5000) and rest.reaches(address, 5000), f"{address} 5000 is allowed"
+                expect("log", t.log.take(), [])
+                expect(f"{address} 5001", share.connect(address, 5001), "refused")
+                assert rest.reaches(address, 5001), f"{address} 5001 passes in audit"
+                expect("log", t.log.prefixes(), told)
+        del listeners
+
+
 def test_conflicting_bindings_are_taken_once(w):
     # Two workloads claim one address: the first holds it, and the transaction stands.
     with Test(w, shop(w, more=job(w) + [f"bind br0 {w.a.ip} job"])) as t:

@@ -73,16 +73,28 @@ def random_policy(rng):
     return "\n".join(lines + (["rules:"] + rules if rules else ["rules: []"])) + "\n"
 
 
+def replicas_of(w, rng):
+    """Box → its workload, and whether it is in a share of that. Half the time c is a replica of what a is, in a
+    share; r may be one, too, in either part."""
+    replicas = {box: (name, False) for box, name in zip((w.a, w.b, w.c, w.r, w.s), WORKLOADS + ("-",))}
+    if rng.random() < 0.5:
+        replicas[w.c] = ("web", True)
+        replicas[w.r] = rng.choice((replicas[w.r], ("web", False), ("web", True)))
+    return replicas
+
+
 def endpoints_of(w, rng, stateless):
     """Each box on a veth of ours is one; s is there, and nobody knows whose it is: it only receives,
     since what it sends meets the posture and the search for impostors before any policy."""
     lines = ["stateless"] if stateless else []
     lines += ["sensitive " + " ".join(map(str, SENSITIVE)), "bridge br0"]
-    for box, name in zip((w.a, w.b, w.c, w.r, w.s), WORKLOADS + ("-",)):
+    modes = {("-", False): "learn"}
+    for box, (name, apart) in replicas_of(w, rng).items():
         how = "routed" if box is w.r else "bridged"
-        mode = "learn" if name == "-" else rng.choice(MODES)
+        mode = modes.setdefault((name, apart), rng.choice(MODES))
         lines.append(f"endpoint {box.port} {how} {mode} {name} {box.mac} {box.ip} {box.ip6} {box.ll}")
         lines.append(f"label app {name}")
+        lines += ["apart"] if apart else []
     return "\n".join(lines) + "\n"
 
 

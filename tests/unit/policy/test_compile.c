@@ -707,16 +707,19 @@ static struct bh_policy *random_policy(void)
 	return policy;
 }
 
-/* Addresses are all different; labels mostly follow the workload, but not always. */
+/* Addresses are all different; labels mostly follow the workload, but not always. Some of a
+ * workload are a share of it, in a mode of their own. */
 static struct host *random_host(const struct bh_policy *policy)
 {
 	static const struct bh_sensitive sensitive = { .count = 2, .ports = { 2, 5 } };
 	struct host *h = new_host(policy);
-	uint8_t modes[6];
+	uint8_t modes[6], shares[6];
 
 	h->input.sensitive = &sensitive;
 	for (unsigned i = 0; i < 6; i++)
 		modes[i] = (uint8_t)random_below(BH_MODES);
+	for (unsigned i = 0; i < 6; i++)
+		shares[i] = (uint8_t)random_below(BH_MODES);
 	for (unsigned i = 0, count = 2 + random_below(8); i < count; i++) {
 		unsigned workload = random_below(6), bits = one_in(4) ? random_below(8) : workload;
 		char name[8], labels[64], addr[32];
@@ -729,6 +732,9 @@ static struct host *random_host(const struct bh_policy *policy)
 		size_t e = add_endpoint(h, one_in(8) ? "" : name, modes[workload], labels, 0, addr);
 		snprintf(addr, sizeof(addr), "fd00::%x", i);
 		add_address(h, e, addr);
+		h->endpoints[e].apart = one_in(4);
+		if (h->endpoints[e].apart)
+			h->endpoints[e].mode = shares[workload];
 	}
 	return h;
 }
@@ -1193,6 +1199,83 @@ static void names_are_the_addresses_that_a_workload_was_given(void **state)
 	bh_policy_free(policy);
 }
 
+static const struct bh_chain *egress_at(const struct bh_ruleset *rules, const char *ifname)
+{
+	for (size_t i = 0; i < rules->binding_count; i++)
+		if (strcmp(rules->bindings[i].l3_ifname, ifname) == 0)
+			return &rules->chains[rules->bindings[i].egress];
+	fail_msg("%s is not bound", ifname);
+	return NULL;
+}
+
+/* Who is in the share changes no name: neither of its chains nor of the others'. */
+static void a_share_has_chains_of_its_own(void **state)
+{
+	struct bh_policy *policy = parse("bulkhead-policy: 1\n"
+					 "workloads: {web: {app: web}, db: {app: db}}\n"
+					 "rules:\n"
+					 "  - {from: web, to: db, ports: [80/tcp]}\n");
+	struct host *h = new_host(policy);
+	char share[BH_CHAIN_HASH], rest[BH_CHAIN_HASH];
+
+	(void)state;
+	add_endpoint(h, "web", BH_ENFORCE, "app=web", 0, "10.0.0.1");
+	add_endpoint(h, "web", BH_AUDIT, "app=web", 0, "10.0.0.2");
+	add_endpoint(h, "web", BH_AUDIT, "app=web", 0, "10.0.0.3");
+	h->endpoints[0].apart = true;
+	struct bh_ruleset *rules = bh_compile(&h->input);
+	assert_int_equal(rules->chain_count, 4);
+	assert_int_equal(egress_at(rules, "veth0")->mode, BH_ENFORCE);
+	assert_int_equal(egress_at(rules, "veth1")->mode, BH_AUDIT);
+	assert_ptr_equal(egress_at(rules, "veth1"), egress_at(rules, "veth2"));
+	assert_string_equal(egress_at(rules, "veth0")->workload, "web");
+	strcpy(share, egress_at(rules, "veth0")->hash);
+	strcpy(rest, egress_at(rules, "veth1")->hash);
+	assert_string_not_equal(share, rest);
+	for (size_t i = 0; i < rules->port_count; i++)
+		assert_int_equal(rules->ports[i].mode, i == 0 ? BH_ENFORCE : BH_AUDIT);
+	bh_ruleset_free(rules);
+
+	h->endpoints[0] = h->endpoints[1];
+	h->endpoints[0].fact = &h->facts[0];
+	h->endpoints[2].apart = true;
+	h->endpoints[2].mode = BH_ENFORCE;
+	rules = bh_compile(&h->input);
+	assert_string_equal(egress_at(rules, "veth2")->hash, share);
+	assert_string_equal(egress_at(rules, "veth0")->hash, rest);
+	bh_ruleset_free(rules);
+	free(h);
+	bh_policy_free(policy);
+}
+
+static void a_permission_knows_its_rules(void **state)
+{
+	struct bh_policy *policy =
+		parse("bulkhead-policy: 1\n"
+		      "workloads: {web: {app: web}, db: {app: db}}\n"
+		      "rules:\n"
+		      "  - {from: web, to: host, ports: [53/udp]}\n"
+		      "  - {from: web, to: db, ports: [80/tcp]}\n"
+		      "  - {from: [web, db], to: db, ports: [80/tcp, 81/tcp]}\n");
+	struct host *h = new_host(policy);
+
+	(void)state;
+	add_endpoint(h, "web", BH_ENFORCE, "app=web", 0, "10.0.0.1");
+	add_endpoint(h, "db", BH_ENFORCE, "app=db", 0, "10.0.0.2");
+	struct bh_ruleset *rules = bh_compile(&h->input);
+	const struct bh_chain *chain = egress_at(rules, "veth0");
+	assert_int_equal(chain->permit_count, 4);
+	assert_int_equal(chain->permits[0].rule, 1);
+	assert_int_equal(chain->permits[1].rule, 2);
+	assert_int_equal(chain->permits[1].port_first, 80);
+	assert_int_equal(chain->permits[2].rule, 2);
+	assert_int_equal(chain->permits[3].kind, BH_PERMIT_HOST);
+	assert_int_equal(chain->permits[3].rule, 0);
+	bh_ruleset_free(rules);
+	free(h);
+	bh_policy_free(policy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1208,6 +1291,8 @@ int main(void)
 		cmocka_unit_test(nobody_undoes_a_denial_by_taking_an_address),
 		cmocka_unit_test(ruleset_and_evaluator_agree),
 		cmocka_unit_test(lists_stand_for_their_pairs),
+		cmocka_unit_test(a_share_has_chains_of_its_own),
+		cmocka_unit_test(a_permission_knows_its_rules),
 		cmocka_unit_test(same_input_same_bytes),
 		cmocka_unit_test(large_policies_compile),
 	};
