@@ -17,7 +17,7 @@
 #include "grow.h"
 #include "timefmt.h"
 
-#define SCHEMA_VERSION 11
+#define SCHEMA_VERSION 12
 #define BUSY_SECONDS 2
 /* "bkhd" in the file's header: whose it is, whatever its version. */
 #define APPLICATION_ID "0x626b6864"
@@ -137,6 +137,9 @@ static const char *const schema[SCHEMA_VERSION] = {
 	" watched INTEGER NOT NULL, used INTEGER NOT NULL, told_by INTEGER NOT NULL,"
 	" shared INTEGER NOT NULL, packets INTEGER NOT NULL, kept INTEGER NOT NULL) WITHOUT ROWID;"
 	"PRAGMA user_version = 11;",
+	"CREATE TABLE shares (workload TEXT PRIMARY KEY, percent INTEGER NOT NULL,"
+	" value INTEGER NOT NULL, rest INTEGER NOT NULL) WITHOUT ROWID;"
+	"PRAGMA user_version = 12;",
 };
 
 enum statement {
@@ -157,6 +160,9 @@ enum statement {
 	GET_EXISTING,
 	SET_MODE,
 	LOAD_MODES,
+	SET_SHARE,
+	DROP_SHARE,
+	LOAD_SHARES,
 	SAVE_CONTAINER,
 	DROP_CONTAINER,
 	LOAD_CONTAINERS,
@@ -211,6 +217,9 @@ static const char *const sql[STATEMENTS] = {
 	[GET_EXISTING] = "SELECT text FROM existing",
 	[SET_MODE] = "INSERT OR REPLACE INTO modes VALUES (?,?,?,?)",
 	[LOAD_MODES] = "SELECT workload, mode, time FROM modes ORDER BY workload",
+	[SET_SHARE] = "INSERT OR REPLACE INTO shares VALUES (?,?,?,?)",
+	[DROP_SHARE] = "DELETE FROM shares WHERE workload = ?",
+	[LOAD_SHARES] = "SELECT * FROM shares",
 	[SAVE_CONTAINER] = "INSERT OR REPLACE INTO containers VALUES (?,?)",
 	[DROP_CONTAINER] = "DELETE FROM containers WHERE id = ?",
 	[LOAD_CONTAINERS] = "SELECT id, text FROM containers",
@@ -886,6 +895,50 @@ int bh_store_load_modes(struct bh_store *s,
 	struct mode_context context = { row, user };
 
 	return bh_store_each_row(s, use(s, LOAD_MODES), read_mode, &context, err);
+}
+
+int bh_store_set_share(struct bh_store *s, const char *workload, const struct bh_share *share,
+		       struct bh_error *err)
+{
+	sqlite3_stmt *q = use(s, share != NULL ? SET_SHARE : DROP_SHARE);
+
+	bh_store_bind_text(q, 1, workload);
+	if (share != NULL) {
+		sqlite3_bind_int(q, 2, share->percent);
+		sqlite3_bind_int64(q, 3, share->value);
+		sqlite3_bind_int(q, 4, share->rest);
+	}
+	return bh_store_run_once(s, q, err);
+}
+
+struct share_context {
+	void (*row)(void *user, const char *workload, const struct bh_share *share);
+	void *user;
+};
+
+static void read_share(sqlite3_stmt *q, void *context)
+{
+	const struct share_context *c = context;
+	const char *workload = (const char *)sqlite3_column_text(q, 0);
+	int64_t value = sqlite3_column_int64(q, 2);
+	int rest = sqlite3_column_int(q, 3);
+	struct bh_share share = { .percent = sqlite3_column_int(q, 1) != 0,
+				  .value = (uint32_t)value,
+				  .rest = (uint8_t)rest };
+
+	if (workload != NULL && value > 0 && value <= UINT32_MAX && rest >= BH_LEARN &&
+	    rest < BH_MODES)
+		c->row(c->user, workload, &share);
+}
+
+int bh_store_load_shares(struct bh_store *s,
+			 void (*row)(void *user, const char *workload,
+				     const struct bh_share *share),
+			 void *user, struct bh_error *err)
+{
+	struct share_context context = { row, user };
+
+	return bh_store_each_row(s, use(s, LOAD_SHARES), read_share, &context, err);
 }
 
 /* --- containers ------------------------------------------------------------------------------- */

@@ -115,6 +115,20 @@ int bh_store_load_modes(struct bh_store *store,
 			void (*row)(void *user, const char *workload, uint8_t mode, int64_t time),
 			void *user, struct bh_error *err);
 
+/* So many of a workload's instances are in its mode, and the others in another one. */
+struct bh_share {
+	bool percent;	/* value is a hundredth of those that are there; else a number of them */
+	uint32_t value; /* 1 at least */
+	uint8_t rest;	/* enum bh_mode: of the others */
+};
+/* NULL: all of them are in its mode. */
+int bh_store_set_share(struct bh_store *store, const char *workload, const struct bh_share *share,
+		       struct bh_error *err);
+int bh_store_load_shares(struct bh_store *store,
+			 void (*row)(void *user, const char *workload,
+				     const struct bh_share *share),
+			 void *user, struct bh_error *err);
+
 /* Containers as text that the caller understands, by id. */
 int bh_store_save_container(struct bh_store *store, const char *id, const char *text,
 			    struct bh_error *err);

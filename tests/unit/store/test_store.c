@@ -1014,7 +1014,7 @@ static void as_the_first_version_left_it(void)
 		"DROP TABLE renamed; DROP TABLE kept; DROP TABLE ledger; DROP TABLE owners;"
 		"DROP TABLE walks; DROP TABLE contacts; DROP TABLE learning; DROP TABLE decisions;"
 		"DROP TABLE answers; DROP TABLE samples; DROP TABLE trial;"
-		"DROP TABLE existing; DROP TABLE uses;"
+		"DROP TABLE existing; DROP TABLE uses; DROP TABLE shares;"
 		"ALTER TABLE revisions DROP COLUMN confirmed;"
 		"CREATE TABLE edges (src_kind INTEGER NOT NULL, src TEXT NOT NULL,"
 		" dst_kind INTEGER NOT NULL, dst TEXT NOT NULL, proto INTEGER NOT NULL,"
@@ -1130,10 +1130,10 @@ static void a_newer_schema_is_refused_and_left_alone(void **state)
 {
 	(void)state;
 	bh_store_close(open_store());
-	execute("PRAGMA user_version = 12");
-	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 12, this one knows 11)");
-	execute("CREATE TABLE later (a); DROP TABLE ledger; PRAGMA user_version = 12");
-	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 12, this one knows 11)");
+	execute("PRAGMA user_version = 13");
+	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 13, this one knows 12)");
+	execute("CREATE TABLE later (a); DROP TABLE ledger; PRAGMA user_version = 13");
+	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 13, this one knows 12)");
 }
 
 static void what_is_no_database_is_refused_and_left_alone(void **state)
