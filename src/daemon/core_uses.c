@@ -24,7 +24,8 @@ struct record {
 	bool active;
 	bool loaded; /* of an earlier run, and its counters were not read since */
 	bool unsaved;
-	uint64_t packets; /* as far as the reading has come */
+	uint64_t packets; /* as far as the reading has come; … */
+	bool shares;	  /* … some of them of elements that other rules have, too */
 };
 
 /* What an element had counted, by a hash of what it stands for. */
@@ -430,6 +431,7 @@ static void take_use(struct bh_core *core, const struct bh_map *chains, const st
 		each_rule(chain, use, BH_PERMIT_PEER, add_taker, takers);
 	for (size_t i = 0; i < takers->count; i++) {
 		takers->records[i]->packets += use->packets;
+		takers->records[i]->shares = takers->records[i]->shares || takers->count > 1;
 		/* What was counted before there was the rule was another one's. */
 		if (u->has_before && has_counted(u, &count) &&
 		    takers->records[i]->stored.since <= u->read)
@@ -460,14 +462,14 @@ void bh_core_uses_take(struct bh_core *core, const struct bh_use *uses, size_t c
 }
 
 /* Between two runs nobody compared: what had counted more than it had when the one before read it
- * last was used meanwhile. */
+ * last was used meanwhile; by which element is not known. */
 static void settle(struct bh_rule_uses *u, int64_t now)
 {
 	for (size_t i = 0; i < u->rule_count; i++) {
 		struct record *record = u->rules[i];
 
 		if (!u->has_before && record->loaded && record->packets > record->stored.packets)
-			note_use(record, now, BY_COUNTER, false);
+			note_use(record, now, BY_COUNTER, record->shares);
 		record->unsaved = record->unsaved || record->stored.packets != record->packets;
 		record->stored.packets = record->packets;
 		record->loaded = false;
@@ -503,8 +505,10 @@ static bool read_counters(struct bh_core *core)
 	if (core->kernel == NULL || core->enforcement != BH_ENFORCEMENT_ACTIVE ||
 	    !is_of_policy(core))
 		return false;
-	for (size_t i = 0; i < u->rule_count; i++)
+	for (size_t i = 0; i < u->rule_count; i++) {
 		u->rules[i]->packets = 0;
+		u->rules[i]->shares = false;
+	}
 	u->now.count = 0;
 	u->spoiled = false;
 	u->asked = bh_channel_send(core->kernel, BH_MSG_USES_GET, NULL, 0, NULL, 0, -1) == 0;

@@ -132,7 +132,7 @@ jq -e -n --slurpfile b "$scratch/before" --slurpfile a "$scratch/after" '
 
 step "what was counted while nobody watched"
 last=$(jq '.[0].last_used' "$scratch/before")
-eventually 75 rule 1 ".last_used > $last and .told_by == \"counter\"" || fail "$(bh policy unused --format json)"
+eventually 75 rule 1 ".last_used > $last and .told_by == \"counter\" and .shared" || fail "$(bh policy unused --format json)"
 
 step "since a time"
 sleep 4

@@ -291,7 +291,7 @@ static void it_outlives_the_daemon_with_what_was_counted_meanwhile(void **state)
 	uses[1].packets++;
 	read_counters(100 * BH_SECOND, uses, 2);
 	assert_string_equal(use_of(0, 0), "unused -");
-	assert_string_equal(use_of(1, 0), "used counter");
+	assert_string_equal(use_of(1, 0), "used counter shared"); /* perhaps */
 }
 
 int main(void)
