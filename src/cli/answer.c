@@ -9,6 +9,8 @@
 #include "table.h"
 #include "utf8.h"
 
+#define MOST_CHOSEN 20 /* replicas of a share that are named one by one */
+
 /* --- text ------------------------------------------------------------------------------------- */
 
 static bool is_treacherous(uint32_t c)
@@ -144,4 +146,49 @@ char *bh_age(double seconds, char out[BH_TIME_TEXT])
 	else
 		snprintf(out, BH_TIME_TEXT, "%.0f days", seconds / 86400);
 	return out;
+}
+
+char *bh_mode_text(const char *mode, const cJSON *share, char out[BH_MODE_TEXT])
+{
+	bool percent = cJSON_IsNumber(bh_get(share, "percent"));
+	double asked = bh_number(share, percent ? "percent" : "replicas");
+	char more[32] = "";
+
+	if (percent || asked != bh_number(share, "on"))
+		snprintf(more, sizeof(more), "%.0f%s, ", asked, percent ? "%" : "");
+	if (cJSON_IsObject(share))
+		snprintf(out, BH_MODE_TEXT, "%s on %s%.0f of %.0f", mode, more,
+			 bh_number(share, "on"), bh_number(share, "of"));
+	else
+		snprintf(out, BH_MODE_TEXT, "%s", mode);
+	return out;
+}
+
+static void print_chosen(const cJSON *names)
+{
+	const cJSON *name;
+	int count = 0, all = cJSON_GetArraySize(names);
+
+	cJSON_ArrayForEach (name, names) {
+		if (count == MOST_CHOSEN)
+			break;
+		printf("%s%s", count++ == 0 ? " (" : ", ",
+		       cJSON_IsString(name) ? name->valuestring : "?");
+	}
+	if (all > count)
+		printf(" and %d more", all - count);
+	if (all > 0)
+		putchar(')');
+}
+
+void bh_share_print(const char *indent, const cJSON *share)
+{
+	char text[BH_MODE_TEXT];
+
+	if (!cJSON_IsObject(share))
+		return;
+	printf("%s%s: %s", indent, bh_word(share, "workload"),
+	       bh_mode_text(bh_word(share, "mode"), share, text));
+	print_chosen(bh_get(share, "instances"));
+	printf(", %s the others\n", bh_word(share, "rest"));
 }

@@ -30,6 +30,14 @@ char *bh_clock(double seconds, char out[BH_TIME_TEXT]);
 /* "2 h". */
 char *bh_age(double seconds, char out[BH_TIME_TEXT]);
 
+/* "enforce on 1 of 4": a mode, and of how many of the workload's instances it is; before that what
+ * was asked for, where that is another thing: "enforce on 25%, 1 of 4". share: null where it is of
+ * all. Returns out. */
+#define BH_MODE_TEXT 64
+char *bh_mode_text(const char *mode, const cJSON *share, char out[BH_MODE_TEXT]);
+/* "compose:shop/web: enforce on 1 of 4 (web-2), audit the others"; nothing where it is null. */
+void bh_share_print(const char *indent, const cJSON *share);
+
 /* Replaces, in place, what a terminal obeys, shows elsewhere than it stands, or not at all (control
  * characters, bidirectional overrides, spaces of no width, broken UTF-8) by '?'. keep: control
  * characters that stay, "" or "\n\t". */

@@ -279,16 +279,20 @@ const struct bh_command bh_commands[] = {
 		  "on: "
 		  "your own\nconnection, name servers, this host's recurring connections, "
 		  "published "
-		  "ports.",
-	  .example = "sudo bulkhead mode compose:shop/db enforce",
-	  .options = { { "anyway", NULL,
+		  "ports.\n"
+		  "With --replicas or --share (stage1, enforce) that many of its instances are in "
+		  "the mode, and\nthe others stay in the milder one before; without, all of them.",
+	  .example = "sudo bulkhead mode compose:shop/db enforce --replicas 1",
+	  .options = { { "replicas", "N", "of so many of its instances alone" },
+		       { "share", "PERCENT", "of such a share of them, such as 25%" },
+		       { "anyway", NULL,
 			 "though evidence is missing, or it cuts off what has to go on; that is an "
 			 "event" },
 		       WHY,
 		       EXISTING,
 		       { "dry-run", NULL,
-			 "change nothing: say what would end and be cut off; status 1 where it "
-			 "would be refused" } } },
+			 "change nothing: say who is chosen, and what would end and be cut off; "
+			 "status 1 where it would be refused" } } },
 	{ .name = "explain",
 	  .arguments = "[SRC DST PORT[/PROTO]]",
 	  .most = 3,

@@ -28,6 +28,9 @@ static void print_explanation(const struct bh_call *call, const cJSON *answer)
 		       cJSON_IsTrue(bh_get(answer, "blocked"))	 ? "refuses it"
 		       : cJSON_IsTrue(bh_get(answer, "audited")) ? "reports it, and it passes"
 								 : "is learning: it passes");
+	bh_share_print("  ", bh_get(answer, "src_share"));
+	if (strcmp(bh_word(answer, "src"), bh_word(answer, "dst")) != 0)
+		bh_share_print("  ", bh_get(answer, "dst_share"));
 }
 
 static int judge_explanation(const cJSON *answer)

@@ -436,21 +436,45 @@ int bh_history_run(const struct bh_call *call)
 static void print_modes(const struct bh_call *call, const cJSON *answer)
 {
 	const cJSON *row;
+	char was[BH_MODE_TEXT], mode[BH_MODE_TEXT];
 
-	cJSON_ArrayForEach (row, bh_get(answer, "rows"))
-		printf("%s: %s → %s\n", bh_word(row, "workload"), bh_word(row, "was"),
-		       bh_word(row, "mode"));
+	cJSON_ArrayForEach (row, bh_get(answer, "rows")) {
+		const cJSON *share = bh_get(row, "share");
+
+		printf("%s: %s → %s\n", bh_word(row, "workload"),
+		       bh_mode_text(bh_word(row, "was"), bh_get(row, "share_was"), was),
+		       bh_mode_text(bh_word(row, "mode"), share, mode));
+		bh_share_print("  ", share);
+	}
 	if (cJSON_GetArraySize(bh_get(answer, "rows")) == 0)
 		printf("No workload is known.\n");
 	bh_meaning_print_open(call, bh_get(answer, "existing"));
 	bh_meaning_print_guard(stdout, bh_get(answer, "guard"));
 }
 
+/* "25%" without its sign, which may be missing. */
+static bool read_percent(const char *text, char out[16])
+{
+	size_t length = strspn(text, "0123456789");
+
+	snprintf(out, 16, "%.*s", (int)length, text);
+	return length > 0 && length <= 3 &&
+	       (text[length] == '\0' || strcmp(text + length, "%") == 0);
+}
+
 int bh_mode_run(const struct bh_call *call)
 {
 	static const struct bh_view view = { .print = print_modes, .judge = judge_guard };
 	struct bh_request request = { .method = "POST", .path = "/v1/mode", .body = "" };
+	const char *share = bh_call_option(call, "share");
+	char percent[16];
 
+	if (share != NULL && !read_percent(share, percent))
+		return bh_complain(BH_EXIT_USAGE,
+				   "--share %s: a share such as 25%% expected, from 1%% to 100%%",
+				   share);
+	bh_request_add(&request, "share", share != NULL ? percent : NULL);
+	bh_request_add(&request, "replicas", bh_call_option(call, "replicas"));
 	bh_request_add(&request, "workload", call->arguments[0]);
 	bh_request_add(&request, "mode", call->arguments[1]);
 	bh_request_add(&request, "existing", bh_call_option(call, "existing"));

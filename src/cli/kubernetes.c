@@ -97,6 +97,18 @@ static int read_policy(const struct bh_call *call, const char *file, struct bh_b
 	return bh_read_file(file, text) ? BH_EXIT_DONE : BH_EXIT_UNREACHABLE;
 }
 
+/* Workloads of which some instances are not enforced. */
+static double count_lenient(const cJSON *status)
+{
+	const cJSON *modes = bh_get(status, "modes"), *share;
+	double lenient =
+		bh_number(modes, "learn") + bh_number(modes, "audit") + bh_number(modes, "stage1");
+
+	cJSON_ArrayForEach (share, bh_get(status, "shares"))
+		lenient += strcmp(bh_word(share, "mode"), "enforce") == 0;
+	return lenient;
+}
+
 /* Objects refuse from the moment they are there; here it takes a mode. */
 static int warn_of_modes(const struct bh_call *call)
 {
@@ -105,9 +117,7 @@ static int warn_of_modes(const struct bh_call *call)
 	int result = bh_client_text(call, &request, &text);
 	cJSON *status =
 		result == BH_EXIT_DONE ? cJSON_ParseWithLength(text.data, text.length) : NULL;
-	const cJSON *modes = bh_get(status, "modes");
-	double lenient =
-		bh_number(modes, "learn") + bh_number(modes, "audit") + bh_number(modes, "stage1");
+	double lenient = count_lenient(status);
 
 	if (lenient > 0)
 		bh_complain(BH_EXIT_DONE,

@@ -118,8 +118,10 @@ static void print_tree(const cJSON *map, bool color)
 
 	cJSON_ArrayForEach (node, bh_get(map, "nodes")) {
 		const char *id = bh_word(node, "id"), *mode = bh_text(node, "mode");
+		char text[BH_MODE_TEXT];
 
-		printf("%s%s%s%s\n", id, mode != NULL ? "  (" : "", mode != NULL ? mode : "",
+		printf("%s%s%s%s\n", id, mode != NULL ? "  (" : "",
+		       mode != NULL ? bh_mode_text(mode, bh_get(node, "share"), text) : "",
 		       mode != NULL ? ")" : "");
 		cJSON_ArrayForEach (edge, bh_get(map, "edges"))
 			if (strcmp(bh_word(edge, "src"), id) == 0)

@@ -275,7 +275,8 @@ static void print_unknown(const cJSON *unknown, bool color)
 
 static void print_status(const struct bh_call *call, const cJSON *status)
 {
-	const cJSON *learning = bh_get(status, "learning"), *modes = bh_get(status, "modes");
+	const cJSON *learning = bh_get(status, "learning"), *modes = bh_get(status, "modes"),
+		    *share;
 	char age[BH_TIME_TEXT];
 
 	printf("bulkhead %s on %s, up %s\n\n", bh_word(status, "version"), bh_word(status, "host"),
@@ -291,6 +292,8 @@ static void print_status(const struct bh_call *call, const cJSON *status)
 	printf("modes        %.0f learn, %.0f audit, %.0f stage1, %.0f enforce\n",
 	       bh_number(modes, "learn"), bh_number(modes, "audit"), bh_number(modes, "stage1"),
 	       bh_number(modes, "enforce"));
+	cJSON_ArrayForEach (share, bh_get(status, "shares"))
+		bh_share_print("             ", share);
 	print_enforcement(bh_get(status, "enforcement"), call->color);
 	print_unknown(bh_get(status, "unknown"), call->color);
 }
@@ -405,7 +408,7 @@ static void add_instances(struct bh_table *table, const cJSON *row, struct bh_bu
 		join_texts(bh_get(instance, "addresses"), "", addresses);
 		join_texts(bh_get(instance, "listens"), "?", ports);
 		const char *cells[] = { workload != NULL ? workload : "(unidentified)",
-					bh_text(row, "mode"),
+					bh_text(instance, "mode"),
 					bh_text(instance, "name"),
 					bh_text(instance, "ifname"),
 					addresses->data,

@@ -118,6 +118,7 @@ enum bh_enforcement {
 struct bh_compile_name;
 struct bh_core_existing;
 struct bh_rule_uses;
+struct bh_shares;
 struct bh_waiting_answers;
 
 #define BH_LEAVING 16
@@ -218,6 +219,7 @@ struct bh_core {
 	struct bh_core_existing *existing; /* open connections that rules begin to refuse */
 	struct bh_rule_uses *uses;	   /* of the active policy's rules (core_uses.h) */
 	struct bh_map *modes;		   /* workload → uint8_t *; learn where absent */
+	struct bh_shares *shares;	   /* workloads of which a part is in that mode */
 	struct bh_map *kept; /* workload → what its last instances were like (core_kept.c) */
 	uint8_t enforcement; /* enum bh_enforcement */
 	char enforcement_why[1024];
@@ -588,8 +590,9 @@ bool bh_core_is_selected(const struct bh_core *core, const char *workload);
 /* −EPERM and why, where the workload may not be treated so. */
 int bh_core_mode_allowed(const struct bh_core *core, const char *workload, uint8_t mode,
 			 struct bh_error *err);
-int bh_core_set_mode(struct bh_core *core, const char *workload, uint8_t mode, const char *author,
-		     struct bh_error *err);
+/* share: NULL: all of its instances. */
+int bh_core_set_mode(struct bh_core *core, const char *workload, uint8_t mode,
+		     const struct bh_share *share, const char *author, struct bh_error *err);
 struct bh_policy *bh_core_propose(struct bh_core *core);
 
 /* Who a name or address stands for, as the evaluator wants it. name: a workload, "host", "world",
@@ -600,6 +603,9 @@ bool bh_core_subject(const struct bh_core *core, const char *name, struct bh_pee
 /* The same for a peer that is known already. */
 void bh_core_peer_subject(const struct bh_core *core, const struct bh_peer *peer,
 			  struct bh_subject *subject);
+/* The same by the instance that held the address then: its labels, and its own mode. */
+void bh_core_address_subject(const struct bh_core *core, const struct bh_peer *peer,
+			     const struct bh_addr *addr, int64_t time, struct bh_subject *subject);
 /* The subject goes by this instance's labels. */
 void bh_core_instance_subject(const struct bh_instance *instance, struct bh_subject *subject);
 bool bh_core_workload_exists(const struct bh_core *core, const char *workload);

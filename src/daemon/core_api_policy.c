@@ -9,6 +9,7 @@
 #include "core_existing.h"
 #include "core_guard.h"
 #include "core_promotion.h"
+#include "core_share.h"
 #include "core_trial.h"
 #include "core_uses.h"
 #include "nft.h"
@@ -16,6 +17,8 @@
 #include "query.h"
 #include "ruleset.h"
 #include "timefmt.h"
+
+#define MOST_REPLICAS 1000000
 
 /* --- policy ----------------------------------------------------------------------------------- */
 
@@ -201,14 +204,14 @@ static bool trial_of(const struct bh_api_request *request, int64_t *within, int6
 
 /* Before anything is changed. False with the reply filled. policy: NULL: none. */
 static bool preview(const struct bh_core *core, const struct bh_api_request *request,
-		    const struct bh_policy *policy, const struct bh_map *modes,
+		    const struct bh_policy *policy, const struct bh_treatment *then,
 		    const struct bh_existing *existing, struct meaning *meaning,
 		    struct bh_api_reply *reply)
 {
 	meaning->existing = NULL;
-	meaning->guard = bh_core_guard(core, request, policy, modes, reply);
+	meaning->guard = bh_core_guard(core, request, policy, then, reply);
 	if (meaning->guard != NULL)
-		meaning->existing = bh_core_existing_preview(core, policy, modes, existing);
+		meaning->existing = bh_core_existing_preview(core, policy, then, existing);
 	return meaning->guard != NULL;
 }
 
@@ -381,15 +384,25 @@ static void refuse_mode(struct bh_api_reply *reply, const struct bh_error *err)
 		bh_api_fail(reply, 500, "store", NULL, "%s", err->text);
 }
 
+/* A change of modes: of all these workloads, to one mode, with what their shares are then. */
+struct change {
+	const char *const *names;
+	size_t count;
+	uint8_t mode;
+	struct bh_shares *shares;
+};
+
 /* What a person has to decide first, and what evidence is missing: all at once. */
 static void check_mode(const struct bh_core *core, const struct bh_readiness *readiness,
-		       const char *workload, uint8_t mode, bool anyway, struct bh_error *err)
+		       const struct change *change, const char *workload, bool anyway,
+		       struct bh_error *err)
 {
 	struct bh_error decision = { 0 }, evidence = { 0 };
 
-	bh_core_mode_allowed(core, workload, mode, &decision);
+	bh_core_mode_allowed(core, workload, change->mode, &decision);
 	if (!anyway)
-		bh_core_promotion_check(core, readiness, workload, mode, &evidence);
+		bh_core_promotion_check(core, readiness, workload, change->mode,
+					bh_shares_get(change->shares, workload), &evidence);
 	if (decision.code != 0 && evidence.code != 0)
 		bh_error_set(err, decision.code, "%s. Besides, %s", decision.text, evidence.text);
 	else
@@ -398,13 +411,12 @@ static void check_mode(const struct bh_core *core, const struct bh_readiness *re
 
 /* All or none. */
 static bool may_set_modes(const struct bh_core *core, const struct bh_readiness *readiness,
-			  const char *const *names, size_t count, uint8_t mode, bool anyway,
-			  struct bh_api_reply *reply)
+			  const struct change *change, bool anyway, struct bh_api_reply *reply)
 {
 	struct bh_error err = { 0 };
 
-	for (size_t i = 0; err.code == 0 && i < count; i++)
-		check_mode(core, readiness, names[i], mode, anyway, &err);
+	for (size_t i = 0; err.code == 0 && i < change->count; i++)
+		check_mode(core, readiness, change, change->names[i], anyway, &err);
 	if (err.code != 0)
 		refuse_mode(reply, &err);
 	return err.code == 0;
@@ -412,52 +424,57 @@ static bool may_set_modes(const struct bh_core *core, const struct bh_readiness 
 
 /* What was missing is part of the record. */
 static void note_anyway(struct bh_core *core, const struct bh_readiness *readiness,
-			const char *workload, uint8_t mode, const struct bh_api_request *request)
+			const struct change *change, const char *workload,
+			const struct bh_api_request *request)
 {
 	struct bh_error err = { 0 };
 
-	if (bh_core_promotion_check(core, readiness, workload, mode, &err) != 0)
+	if (bh_core_promotion_check(core, readiness, workload, change->mode,
+				    bh_shares_get(change->shares, workload), &err) != 0)
 		bh_core_event(core, "mode", "%s; %s does it anyway%s%s", err.text, request->author,
 			      *why_of(request) != '\0' ? ": " : "", why_of(request));
 }
 
 /* What it is now, and what it becomes. */
-static bool say_one_mode(const struct bh_core *core, const char *workload, uint8_t mode,
-			 cJSON *rows)
+static void say_one_mode(const struct bh_core *core, const struct change *change,
+			 const char *workload, cJSON *rows)
 {
 	cJSON *row = cJSON_CreateObject();
 
 	cJSON_AddStringToObject(row, "workload", workload);
-	cJSON_AddStringToObject(row, "mode", bh_mode_name(mode));
+	cJSON_AddStringToObject(row, "mode", bh_mode_name(change->mode));
+	cJSON_AddItemToObject(row, "share",
+			      bh_shares_json(change->shares, core->model, workload, change->mode));
 	cJSON_AddStringToObject(row, "was", bh_mode_name(bh_core_mode_set(core, workload)));
+	cJSON_AddItemToObject(row, "share_was", bh_core_share_json(core, workload));
 	cJSON_AddItemToArray(rows, row);
-	return true;
 }
 
 static bool preview_modes(const struct bh_core *core, const struct bh_api_request *request,
-			  const char *const *names, size_t count, uint8_t mode,
-			  const struct bh_existing *existing, struct meaning *meaning,
-			  struct bh_api_reply *reply)
+			  const struct change *change, const struct bh_existing *existing,
+			  struct meaning *meaning, struct bh_api_reply *reply)
 {
 	struct bh_map *modes = bh_map_new(NULL);
+	const struct bh_treatment then = { modes, change->shares };
+	uint8_t mode = change->mode;
 
-	for (size_t i = 0; i < count; i++)
-		bh_map_put_text(modes, names[i], &mode);
-	bool done = preview(core, request, core->policy, modes, existing, meaning, reply);
+	for (size_t i = 0; i < change->count; i++)
+		bh_map_put_text(modes, change->names[i], &mode);
+	bool done = preview(core, request, core->policy, &then, existing, meaning, reply);
 	bh_map_free(modes);
 	return done;
 }
 
 static bool set_one_mode(struct bh_core *core, const struct bh_readiness *readiness,
-			 const char *workload, uint8_t mode, const struct bh_api_request *request,
-			 cJSON *rows, struct bh_api_reply *reply)
+			 const struct change *change, const char *workload,
+			 const struct bh_api_request *request, struct bh_api_reply *reply)
 {
+	const struct bh_share *share = bh_shares_get(change->shares, workload);
 	struct bh_error err = { 0 };
 
-	say_one_mode(core, workload, mode, rows);
 	if (bh_api_query(request, "anyway") != NULL)
-		note_anyway(core, readiness, workload, mode, request);
-	if (bh_core_set_mode(core, workload, mode, request->author, &err) == 0)
+		note_anyway(core, readiness, change, workload, request);
+	if (bh_core_set_mode(core, workload, change->mode, share, request->author, &err) == 0)
 		return true;
 	bh_core_existing_want(core, NULL);
 	refuse_mode(reply, &err);
@@ -466,12 +483,11 @@ static bool set_one_mode(struct bh_core *core, const struct bh_readiness *readin
 
 /* What stands against it is told all at once. False: meaning is freed. */
 static bool lets_modes(const struct bh_core *core, const struct bh_readiness *readiness,
-		       const char *const *names, size_t count, uint8_t mode,
-		       const struct bh_api_request *request, struct meaning *meaning,
-		       struct bh_api_reply *reply)
+		       const struct change *change, const struct bh_api_request *request,
+		       struct meaning *meaning, struct bh_api_reply *reply)
 {
 	bool anyway = bh_api_query(request, "anyway") != NULL,
-	     ready = may_set_modes(core, readiness, names, count, mode, anyway, reply);
+	     ready = may_set_modes(core, readiness, change, anyway, reply);
 
 	if (!ready)
 		bh_core_guard_add_to(meaning->guard, reply);
@@ -481,22 +497,112 @@ static bool lets_modes(const struct bh_core *core, const struct bh_readiness *re
 	return false;
 }
 
+static bool is_within(const char *text, int64_t most, uint32_t *value)
+{
+	int64_t number;
+
+	if (!bh_query_number(text, &number) || number < 1 || number > most)
+		return false;
+	*value = (uint32_t)number;
+	return true;
+}
+
+/* How many of the instances: "replicas", or "share" in percent. value 0: all of them. */
+static bool share_of(const struct bh_api_request *request, uint8_t mode, struct bh_share *share,
+		     struct bh_api_reply *reply)
+{
+	static const char fix[] = "bulkhead mode WORKLOAD enforce --replicas 1, or --share 25%";
+	const char *replicas = bh_api_query(request, "replicas"),
+		   *percent = bh_api_query(request, "share");
+	const char *why = NULL;
+
+	*share = (struct bh_share) { .percent = percent != NULL };
+	if (replicas == NULL && percent == NULL)
+		return true;
+	if (replicas != NULL && percent != NULL)
+		why = "a number of replicas or a share is expected, not both";
+	else if (!bh_mode_refuses(mode))
+		why = "a part of a workload can be in stage1 or enforce: in the milder modes "
+		      "nothing is refused";
+	else if (replicas != NULL && !is_within(replicas, MOST_REPLICAS, &share->value))
+		why = "replicas takes a number from 1 on";
+	else if (percent != NULL && !is_within(percent, 100, &share->value))
+		why = "a share is a whole number of percent from 1 to 100";
+	if (why != NULL)
+		bh_api_fail(reply, 400, percent != NULL ? "share" : "replicas", fix, "%s", why);
+	if (share->percent && share->value == 100)
+		share->value = 0;
+	return why == NULL;
+}
+
+/* The others stay as they are; who learns is audited, and who is treated as strictly is audited
+ * again. */
+static uint8_t rest_of(const struct bh_core *core, const char *workload, uint8_t mode)
+{
+	uint8_t floor = bh_core_mode_floor(core, workload);
+
+	return floor > BH_AUDIT && floor < mode ? floor : (uint8_t)BH_AUDIT;
+}
+
+static struct bh_shares *shares_then(const struct bh_core *core, const struct change *change,
+				     const struct bh_share *wanted)
+{
+	struct bh_shares *shares = bh_shares_copy(core->shares);
+
+	for (size_t i = 0; i < change->count; i++) {
+		struct bh_share share = *wanted;
+
+		share.rest = rest_of(core, change->names[i], change->mode);
+		bh_shares_set(shares, change->names[i], share.value > 0 ? &share : NULL);
+	}
+	return shares;
+}
+
+static void change_modes(struct bh_core *core, const struct change *change,
+			 const struct bh_existing *existing, bool given,
+			 const struct bh_api_request *request, struct bh_api_reply *reply)
+{
+	cJSON *json = cJSON_CreateObject(), *rows = cJSON_AddArrayToObject(json, "rows");
+	struct bh_readiness *readiness = bh_core_readiness(core);
+	struct meaning meaning;
+
+	bool done = preview_modes(core, request, change, existing, &meaning, reply) &&
+		    lets_modes(core, readiness, change, request, &meaning, reply);
+	for (size_t i = 0; done && i < change->count; i++)
+		say_one_mode(core, change, change->names[i], rows);
+	if (done)
+		add_meaning(&meaning, json);
+	if (done && !is_dry(request))
+		bh_core_existing_want(core, given ? existing : NULL);
+	for (size_t i = 0; done && !is_dry(request) && i < change->count; i++)
+		done = set_one_mode(core, readiness, change, change->names[i], request, reply);
+	if (done && !is_dry(request))
+		bh_core_guard_overridden(core, meaning.guard, request);
+	bh_readiness_free(readiness);
+	if (done)
+		reply->json = json;
+	else
+		cJSON_Delete(json);
+}
+
 void bh_core_handle_mode(void *user, const struct bh_api_request *request,
 			 struct bh_api_reply *reply)
 {
 	struct bh_core *core = user;
 	const char *workload = bh_api_query(request, "workload"),
 		   *word = bh_api_query(request, "mode");
-	bool dry = is_dry(request), given;
+	struct change change = { .names = &workload, .count = 1 };
 	struct bh_existing existing;
-	struct meaning meaning;
-	uint8_t mode;
+	struct bh_share share;
+	bool given;
 
-	if (workload == NULL || word == NULL || !bh_mode_parse(word, &mode)) {
+	if (workload == NULL || word == NULL || !bh_mode_parse(word, &change.mode)) {
 		bh_api_fail(reply, 400, "mode", "bulkhead mode WORKLOAD learn|audit|stage1|enforce",
 			    "a workload and one of learn, audit, stage1, enforce are needed");
 		return;
 	}
+	if (!share_of(request, change.mode, &share, reply))
+		return;
 	bool all = strcmp(workload, "all") == 0;
 	if (!all && !bh_core_workload_exists(core, workload)) {
 		bh_core_unknown_workload(core, workload, "workload", reply);
@@ -505,28 +611,12 @@ void bh_core_handle_mode(void *user, const struct bh_api_request *request,
 	if (!bh_core_existing_query(core, request, &existing, &given, reply) ||
 	    bh_core_existing_waits(core, reply))
 		return;
-	size_t count = 1;
-	const char **present = all ? bh_core_present_workloads(core, &count) : NULL;
-	const char *const *names = all ? present : &workload;
-	cJSON *json = cJSON_CreateObject(), *rows = cJSON_AddArrayToObject(json, "rows");
-	struct bh_readiness *readiness = bh_core_readiness(core);
-	bool done = preview_modes(core, request, names, count, mode, &existing, &meaning, reply) &&
-		    lets_modes(core, readiness, names, count, mode, request, &meaning, reply);
-	if (done)
-		add_meaning(&meaning, json);
-	if (done && !dry)
-		bh_core_existing_want(core, given ? &existing : NULL);
-	for (size_t i = 0; done && i < count; i++)
-		done = dry ? say_one_mode(core, names[i], mode, rows)
-			   : set_one_mode(core, readiness, names[i], mode, request, rows, reply);
-	if (done && !dry)
-		bh_core_guard_overridden(core, meaning.guard, request);
-	bh_readiness_free(readiness);
+	const char **present = all ? bh_core_present_workloads(core, &change.count) : NULL;
+	change.names = all ? present : change.names;
+	change.shares = shares_then(core, &change, &share);
+	change_modes(core, &change, &existing, given, request, reply);
+	bh_shares_free(change.shares);
 	free(present);
-	if (done)
-		reply->json = json;
-	else
-		cJSON_Delete(json);
 }
 
 const char *bh_core_verdict_name(uint8_t verdict)
@@ -550,6 +640,14 @@ static void answer_json(const struct bh_core *core, const struct bh_answer *answ
 	bh_core_add_text(json, "workload", answer->workload);
 	bh_core_add_text(json, "rule", rule);
 	cJSON_AddStringToObject(json, "reason", answer->reason);
+}
+
+/* Of which of its replicas the mode holds, where it is not of all. */
+static cJSON *end_share(const struct bh_core *core, const struct bh_subject *subject)
+{
+	return subject->peer->kind == BH_PEER_WORKLOAD
+		       ? bh_core_share_json(core, subject->peer->name)
+		       : cJSON_CreateNull();
 }
 
 static void explain_access(const struct bh_core *core, const struct bh_api_request *request,
@@ -585,6 +683,8 @@ static void explain_access(const struct bh_core *core, const struct bh_api_reque
 	cJSON_AddStringToObject(reply->json, "dst", to.name);
 	cJSON_AddStringToObject(reply->json, "port", port);
 	answer_json(core, &answer, reply->json);
+	cJSON_AddItemToObject(reply->json, "src_share", end_share(core, &question.src));
+	cJSON_AddItemToObject(reply->json, "dst_share", end_share(core, &question.dst));
 }
 
 void bh_core_handle_explain(void *user, const struct bh_api_request *request,

@@ -8,6 +8,7 @@
 
 #include "address.h"
 #include "core_api.h"
+#include "core_share.h"
 #include "core_posture.h"
 #include "core_promotion.h"
 #include "core_existing.h"
@@ -503,6 +504,7 @@ void bh_core_handle_status(void *user, const struct bh_api_request *request,
 	cJSON_AddNumberToObject(learning, "windows", bh_ledger_windows(core->ledger));
 	cJSON_AddItemToObject(learning, "unlearned", bh_json_unlearned(core->ledger));
 	cJSON_AddItemToObject(json, "modes", modes_json(core));
+	cJSON_AddItemToObject(json, "shares", bh_core_shares_json(core));
 	cJSON_AddItemToObject(json, "loss", bh_core_loss_json(core));
 	cJSON_AddItemToObject(json, "unknown", bh_core_unknown(core));
 	reply->json = json;
@@ -612,6 +614,7 @@ static cJSON *instance_json(const struct bh_core *core, const struct bh_instance
 	char text[BH_ADDR_TEXT];
 
 	cJSON_AddStringToObject(json, "name", instance->name);
+	cJSON_AddStringToObject(json, "mode", bh_mode_name(bh_core_instance_mode(core, instance)));
 	cJSON_AddStringToObject(json, "ifname", instance->fact.ifname);
 	addresses = cJSON_AddArrayToObject(json, "addresses");
 	for (uint8_t i = 0; i < instance->fact.addr_count; i++)
@@ -662,6 +665,7 @@ static cJSON *workload_row(const struct workload_rows *w, const struct bh_instan
 	bh_core_add_text(row, "workload", instance->workload);
 	cJSON_AddStringToObject(row, "mode",
 				bh_mode_name(bh_core_mode(w->core, instance->workload)));
+	cJSON_AddItemToObject(row, "share", bh_core_share_json(w->core, instance->workload));
 	bh_core_add_text(row, "why", instance->why);
 	cJSON_AddArrayToObject(row, "instances");
 	cJSON_AddArrayToObject(row, "departed");

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core_api.h"
+#include "core_share.h"
 #include "grow.h"
 #include "log.h"
 #include "peer.h"
@@ -239,6 +240,9 @@ static void add_node(struct map_writer *w, const struct bh_peer *peer)
 	cJSON_AddStringToObject(node, "kind", peer_kind_name(peer->kind));
 	bh_core_add_text(node, "mode",
 			 workload ? bh_mode_name(bh_core_mode(w->core, peer->name)) : NULL);
+	cJSON_AddItemToObject(node, "share",
+			      workload ? bh_core_share_json(w->core, peer->name)
+				       : cJSON_CreateNull());
 	cJSON_AddNumberToObject(node, "instances",
 				workload ? (double)present_instances(w->core, peer->name) : 0);
 	cJSON_AddItemToArray(w->nodes, node);

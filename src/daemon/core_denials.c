@@ -5,9 +5,12 @@
 #include <string.h>
 
 #include "address.h"
+#include "core_api.h"
+#include "core_share.h"
 #include "core_trial.h"
 #include "grow.h"
 #include "protocol.h"
+#include "ruleset.h"
 #include "timefmt.h"
 
 #define NOTE_LIFETIME (10 * BH_SECOND)
@@ -93,10 +96,8 @@ static void question_of(const struct bh_core *core, const struct bh_denial *d,
 						   bh_core_is_untracked(core, &d->key, d->time),
 					   .source_port = d->key.sport,
 					   .sensitive = &core->config.sensitive };
-	bh_core_peer_subject(core, src, &question->src);
-	bh_core_peer_subject(core, dst, &question->dst);
-	question->src.addr = d->key.src;
-	question->dst.addr = d->key.dst;
+	bh_core_address_subject(core, src, &d->key.src, d->time, &question->src);
+	bh_core_address_subject(core, dst, &d->key.dst, d->time, &question->dst);
 	bh_core_name_question(core, question);
 }
 
@@ -167,6 +168,36 @@ static const char *slandered(const struct bh_core *core, const struct bh_denial 
 	return bh_core_owner(core, &d->key.src, d->time, sender);
 }
 
+/* The replica whose chain spoke; NULL: not known. */
+static const struct bh_instance *replica_of(const struct bh_core *core, const struct bh_denial *d,
+					    const char *workload)
+{
+	const struct bh_addr *own = d->side == BH_EGRESS ? &d->key.src : &d->key.dst;
+	const struct bh_instance *instance = d->kind == BH_DENIED || d->kind == BH_WOULD_DENY
+						     ? bh_model_holder(core->model, own, d->time)
+						     : NULL;
+
+	return instance != NULL && workload != NULL && strcmp(instance->workload, workload) == 0
+		       ? instance
+		       : NULL;
+}
+
+/* Where not all of the workload are treated alike: which one it was. One that is gone is in no
+ * share any more, and nobody knows whether it was. */
+static void name_replica(const struct bh_core *core, const struct bh_instance *replica,
+			 char *reason, size_t size)
+{
+	char share[BH_SHARE_TEXT];
+	size_t length = strlen(reason);
+
+	if (replica == NULL || replica->until != 0 ||
+	    bh_core_share(core, replica->workload) == NULL)
+		return;
+	snprintf(reason + length, size - length, "; %s is in %s (%s: %s)", replica->name,
+		 bh_mode_name(bh_core_instance_mode(core, replica)), replica->workload,
+		 bh_core_share_text(core, replica->workload, share));
+}
+
 static cJSON *denial_json(const struct bh_core *core, const struct bh_denial *d,
 			  const struct bh_peer *src, const struct bh_peer *dst,
 			  const char *workload, const char *reason)
@@ -187,6 +218,8 @@ static cJSON *denial_json(const struct bh_core *core, const struct bh_denial *d,
 		cJSON_AddItemToObject(json, "sender", bh_core_text_json(liar(core, d, workload)));
 		cJSON_AddItemToObject(json, "other", bh_core_text_json(slandered(core, d)));
 	}
+	const struct bh_instance *replica = replica_of(core, d, workload);
+	bh_core_add_text(json, "replica", replica != NULL ? replica->name : NULL);
 	cJSON_AddBoolToObject(json, "dropped", d->dropped);
 	cJSON_AddStringToObject(json, "reason", reason);
 	return json;
@@ -236,7 +269,7 @@ void bh_core_denial(struct bh_core *core, const struct bh_denial *d)
 {
 	const char *workload = chain_workload(core, d->hash);
 	struct bh_peer src, dst;
-	char reason[512], text[1400];
+	char reason[1024], text[1900];
 
 	if (d->dropped && d->key.src.family != BH_NO_FAMILY)
 		mark_flow(core, d);
@@ -245,6 +278,7 @@ void bh_core_denial(struct bh_core *core, const struct bh_denial *d)
 	name_peer(core, d->in_ifindex, &d->key.src, d->time, &src);
 	name_peer(core, d->out_ifindex, &d->key.dst, d->time, &dst);
 	explain(core, d, &src, &dst, reason, sizeof(reason));
+	name_replica(core, replica_of(core, d, workload), reason, sizeof(reason));
 	denial_text(core, d, &src, &dst, workload, reason, text, sizeof(text));
 	bh_core_event_json(core, event_kind(d), text,
 			   denial_json(core, d, &src, &dst, workload, reason));

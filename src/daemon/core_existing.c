@@ -9,6 +9,7 @@
 #include "core_api.h"
 #include "core_existing_parts.h"
 #include "core_posture.h"
+#include "core_share.h"
 #include "grow.h"
 #include "protocol.h"
 #include "ruleset.h"
@@ -171,16 +172,40 @@ struct look {
 	struct bh_map *passing;
 };
 
+/* Who comes is treated as those that are in no share, also where there are none just now. */
+static void take_chain(const struct bh_core *core, struct bh_past_force *past,
+		       const struct bh_chain *chain)
+{
+	bh_past_force_set_mode(past, chain->workload, "",
+			       bh_shares_mildest(core->shares, chain->workload, chain->mode));
+}
+
+/* As it stands in the kernel. */
+static void take_instance(const struct bh_core *core, struct bh_past_force *past,
+			  const struct bh_instance *instance)
+{
+	struct bh_bound bound;
+
+	if (bh_core_share(core, instance->workload) != NULL &&
+	    bh_force_port(core->force, instance->fact.ifname, &bound) &&
+	    strcmp(bound.workload, instance->workload) == 0 &&
+	    bound.mode > bh_past_force_mode(past, instance->workload, ""))
+		bh_past_force_set_mode(past, instance->workload, instance->name, bound.mode);
+}
+
 static void take_force(const struct bh_core *core, struct bh_past_force *past)
 {
+	const struct bh_instance *instance;
+
 	bh_past_force_clear(past);
 	past->number = core->revision_number;
 	past->time = bh_time_now();
 	past->posture = bh_core_posture(core);
 	past->modes = bh_map_new(free);
 	for (size_t i = 0; core->rules != NULL && i < core->rules->chain_count; i++)
-		bh_past_force_set_mode(past, core->rules->chains[i].workload,
-				       core->rules->chains[i].mode);
+		take_chain(core, past, &core->rules->chains[i]);
+	for (size_t position = 0; (instance = bh_model_next(core->model, &position)) != NULL;)
+		take_instance(core, past, instance);
 }
 
 /* What was settled becomes what was before the change. */

@@ -8,9 +8,10 @@
  * is what cannot be judged for certain.
  *
  * What was in force before is written down: a revision's number, a time for the rules that end, and
- * modes. It is replaced only when all that follows from the change is done, so that whoever is
- * killed in between goes on with it, and so do connections that drain: they are not listed, but
- * known by what was in force when they were still allowed.
+ * modes, of single instances where these are treated more strictly than the others. It is replaced
+ * only when all that follows from the change is done, so that whoever is killed in between goes on
+ * with it, and so do connections that drain: they are not listed, but known by what was in force
+ * when they were still allowed.
  */
 #ifndef BH_CORE_EXISTING_H
 #define BH_CORE_EXISTING_H
@@ -41,11 +42,16 @@ void bh_core_cut_of(struct bh_core *core, const struct bh_cut *cuts, size_t coun
 
 /* Whether the entries are still on their way; the reply says so then. */
 bool bh_core_existing_waits(struct bh_core *core, struct bh_api_reply *reply);
-/* Which open connections would end if this policy came into force (NULL: none), with these modes
- * (workload → uint8_t *; NULL, and for whom it says nothing: as they are). After
- * bh_core_existing_waits(). */
+/* How workloads would be treated. */
+struct bh_treatment {
+	const struct bh_map *modes; /* workload → uint8_t *; as it is where absent */
+	struct bh_shares *shares;
+};
+/* Which open connections would end if this policy came into force (NULL: none), and these were
+ * treated so (NULL: as they are). After bh_core_existing_waits(). */
 cJSON *bh_core_existing_preview(const struct bh_core *core, const struct bh_policy *policy,
-				const struct bh_map *modes, const struct bh_existing *existing);
+				const struct bh_treatment *treatment,
+				const struct bh_existing *existing);
 
 /* What drains, for status. */
 cJSON *bh_core_existing_json(const struct bh_core *core);

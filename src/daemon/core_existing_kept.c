@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What was in force, and what drains, as it is written down: one JSON text. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,28 +16,64 @@ void bh_past_force_clear(struct bh_past_force *past)
 	*past = (struct bh_past_force) { .modes = NULL };
 }
 
-void bh_past_force_set_mode(struct bh_past_force *past, const char *workload, uint8_t mode)
+#define MODE_KEY (2 * BH_PEER_NAME)
+
+static char *mode_key(const char *workload, const char *instance, char out[MODE_KEY])
+{
+	snprintf(out, MODE_KEY, "%s\n%s", workload, instance);
+	return out;
+}
+
+void bh_past_force_set_mode(struct bh_past_force *past, const char *workload, const char *instance,
+			    uint8_t mode)
 {
 	struct bh_past_mode *m = bh_calloc(1, sizeof(*m));
+	char key[MODE_KEY];
 
 	bh_copy_text(m->workload, sizeof(m->workload), workload);
+	bh_copy_text(m->instance, sizeof(m->instance), instance);
 	m->mode = mode;
-	bh_map_put_text(past->modes, m->workload, m);
+	bh_map_put_text(past->modes, mode_key(m->workload, m->instance, key), m);
+}
+
+uint8_t bh_past_force_mode(const struct bh_past_force *past, const char *workload,
+			   const char *instance)
+{
+	char key[MODE_KEY];
+	const struct bh_past_mode *m =
+		bh_map_get_text(past->modes, mode_key(workload, instance, key));
+
+	if (m == NULL)
+		m = bh_map_get_text(past->modes, mode_key(workload, "", key));
+	return m != NULL ? m->mode : (uint8_t)BH_LEARN;
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
+static void add_apart(cJSON *list, const struct bh_past_mode *m)
+{
+	cJSON *json = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(json, "workload", m->workload);
+	cJSON_AddStringToObject(json, "instance", m->instance);
+	cJSON_AddStringToObject(json, "mode", bh_mode_name(m->mode));
+	cJSON_AddItemToArray(list, json);
+}
+
 static cJSON *past_json(const struct bh_past_force *past)
 {
-	cJSON *json = cJSON_CreateObject(), *modes;
+	cJSON *json = cJSON_CreateObject(), *modes, *apart;
 	const struct bh_past_mode *m;
 
 	cJSON_AddNumberToObject(json, "number", (double)past->number);
 	cJSON_AddNumberToObject(json, "time", (double)past->time);
 	cJSON_AddNumberToObject(json, "posture", past->posture);
 	modes = cJSON_AddObjectToObject(json, "modes");
+	apart = cJSON_AddArrayToObject(json, "apart");
 	for (size_t position = 0; (m = bh_map_next(past->modes, &position)) != NULL;)
-		if (m->mode != BH_LEARN)
+		if (m->instance[0] != '\0')
+			add_apart(apart, m);
+		else if (m->mode != BH_LEARN)
 			cJSON_AddStringToObject(modes, m->workload, bh_mode_name(m->mode));
 	return json;
 }
@@ -86,9 +123,21 @@ static int64_t number_of(const cJSON *json, const char *key)
 	return sound ? (int64_t)item->valuedouble : 0;
 }
 
+static void read_apart(const cJSON *json, struct bh_past_force *past)
+{
+	const cJSON *workload = cJSON_GetObjectItem(json, "workload"),
+		    *instance = cJSON_GetObjectItem(json, "instance"),
+		    *mode = cJSON_GetObjectItem(json, "mode");
+	uint8_t value;
+
+	if (cJSON_IsString(workload) && cJSON_IsString(instance) && cJSON_IsString(mode) &&
+	    bh_mode_parse(mode->valuestring, &value))
+		bh_past_force_set_mode(past, workload->valuestring, instance->valuestring, value);
+}
+
 static void read_past(const cJSON *json, struct bh_past_force *past)
 {
-	const cJSON *mode;
+	const cJSON *mode, *apart;
 
 	past->modes = bh_map_new(free);
 	past->number = number_of(json, "number");
@@ -98,8 +147,10 @@ static void read_past(const cJSON *json, struct bh_past_force *past)
 		uint8_t value;
 
 		if (cJSON_IsString(mode) && bh_mode_parse(mode->valuestring, &value))
-			bh_past_force_set_mode(past, mode->string, value);
+			bh_past_force_set_mode(past, mode->string, "", value);
 	}
+	cJSON_ArrayForEach (apart, cJSON_GetObjectItem(json, "apart"))
+		read_apart(apart, past);
 }
 
 static bool read_existing(const cJSON *json, const char *key, struct bh_existing *out)
@@ -137,7 +188,7 @@ static void read_step(struct bh_core_existing *e, const cJSON *json)
 static void add_mode(void *user, const char *workload, uint8_t mode, int64_t time)
 {
 	(void)time;
-	bh_past_force_set_mode(&((struct bh_core *)user)->existing->settled, workload, mode);
+	bh_past_force_set_mode(&((struct bh_core *)user)->existing->settled, workload, "", mode);
 }
 
 /* An earlier version let everything go on, and wrote nothing down. */

@@ -15,6 +15,7 @@
 #include "core_existing_parts.h"
 #include "core_posture.h"
 #include "core_promotion.h"
+#include "core_share.h"
 #include "grow.h"
 #include "protocol.h"
 #include "ruleset.h"
@@ -77,6 +78,7 @@ static void name_source(const struct bh_core *core, struct bh_open *open, int64_
 	if (instance != NULL)
 		bh_core_instance_subject(instance, &open->question.src);
 	open->question.src.addr = open->key.src;
+	open->instances[BH_EGRESS] = instance;
 	open->strangers[BH_EGRESS] = stranger_at(core, &open->src, &open->key.src, now);
 }
 
@@ -90,6 +92,7 @@ static void name_destination(const struct bh_core *core, struct bh_open *open, i
 	if (instance != NULL)
 		bh_core_instance_subject(instance, &open->question.dst);
 	open->question.dst.addr = open->key.dst;
+	open->instances[BH_INGRESS] = instance;
 	open->strangers[BH_INGRESS] = stranger_at(core, &open->dst, &open->key.dst, now);
 }
 
@@ -130,20 +133,37 @@ static void ask_about(const struct bh_core *core, struct bh_open *open)
 
 /* --- by a policy and modes -------------------------------------------------------------------- */
 
-uint8_t bh_view_mode(const struct bh_core *core, const struct bh_view_of *view,
-		     const struct bh_peer *peer)
+/* What the workload's mode is or would be; not of all of its instances, perhaps. */
+static uint8_t workload_mode(const struct bh_core *core, const struct bh_treatment *then,
+			     const char *workload)
 {
+	const uint8_t *mode = then != NULL ? bh_map_get_text(then->modes, workload) : NULL;
+
+	if (mode != NULL && *mode == BH_ENFORCE && bh_core_is_relaxed(core, workload))
+		return BH_STAGE1;
+	return mode != NULL ? *mode : bh_core_mode(core, workload);
+}
+
+uint8_t bh_view_mode(const struct bh_core *core, const struct bh_view_of *view,
+		     const struct bh_peer *peer, const struct bh_instance *instance)
+{
+	struct bh_shares *shares = view->then != NULL ? view->then->shares : core->shares;
+
 	if (peer->kind != BH_PEER_WORKLOAD)
 		return BH_LEARN;
-	if (view->past != NULL) {
-		const struct bh_past_mode *past = bh_map_get_text(view->past->modes, peer->name);
+	if (view->past != NULL)
+		return bh_past_force_mode(view->past, peer->name,
+					  instance != NULL ? instance->name : "");
+	uint8_t mode = workload_mode(core, view->then, peer->name);
+	return instance != NULL ? bh_shares_mode(shares, core->model, instance, mode)
+				: bh_shares_mildest(shares, peer->name, mode);
+}
 
-		return past != NULL ? past->mode : (uint8_t)BH_LEARN;
-	}
-	const uint8_t *mode = view->modes != NULL ? bh_map_get_text(view->modes, peer->name) : NULL;
-	if (mode != NULL && *mode == BH_ENFORCE && bh_core_is_relaxed(core, peer->name))
-		return BH_STAGE1;
-	return mode != NULL ? *mode : bh_core_mode(core, peer->name);
+uint8_t bh_view_strictest(const struct bh_core *core, const struct bh_view_of *view,
+			  const struct bh_peer *peer)
+{
+	return peer->kind == BH_PEER_WORKLOAD ? workload_mode(core, view->then, peer->name)
+					      : (uint8_t)BH_LEARN;
 }
 
 /* Rules by name let everything through to an address that any of its names allows. */
@@ -181,7 +201,7 @@ static bool has_rules(const struct bh_core *core, const struct bh_view_of *view)
 		if (past->mode != BH_LEARN)
 			return true;
 	for (size_t position = 0;
-	     view->modes != NULL && (mode = bh_map_next(view->modes, &position)) != NULL;)
+	     view->then != NULL && (mode = bh_map_next(view->then->modes, &position)) != NULL;)
 		if (*mode != BH_LEARN)
 			return true;
 	for (size_t position = 0;
@@ -216,8 +236,8 @@ static bool meets_closed_posture(const struct bh_core *core, const struct bh_ope
 enum bh_fate bh_open_fate(const struct bh_core *core, struct bh_open *open,
 			  const struct bh_view_of *view, struct bh_answer *answer)
 {
-	open->question.src.mode = bh_view_mode(core, view, &open->src);
-	open->question.dst.mode = bh_view_mode(core, view, &open->dst);
+	open->question.src.mode = bh_view_mode(core, view, &open->src, open->instances[BH_EGRESS]);
+	open->question.dst.mode = bh_view_mode(core, view, &open->dst, open->instances[BH_INGRESS]);
 	enum bh_fate fate = fate_by_names(core, open, view->policy, answer);
 
 	if (fate != BH_FATE_ENDS && meets_closed_posture(core, open, view, answer))
@@ -316,13 +336,14 @@ static void add_incomplete(const struct bh_core *core, cJSON *json)
 /* --- preview ---------------------------------------------------------------------------------- */
 
 cJSON *bh_core_existing_preview(const struct bh_core *core, const struct bh_policy *policy,
-				const struct bh_map *modes, const struct bh_existing *existing)
+				const struct bh_treatment *treatment,
+				const struct bh_existing *existing)
 {
 	size_t count;
 	struct bh_tracked *opens = bh_open_connections(core, &count);
 	struct bh_map *passing = bh_map_new(NULL);
 	const struct bh_view_of before = { .policy = core->policy };
-	const struct bh_view_of then = { .policy = policy, .modes = modes };
+	const struct bh_view_of then = { .policy = policy, .then = treatment };
 	cJSON *json = cJSON_CreateObject();
 	size_t ends = 0, either = 0, uncertain = 0;
 	char how[BH_EXISTING_TEXT];

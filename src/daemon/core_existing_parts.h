@@ -10,11 +10,13 @@ struct bh_past_force {
 	int64_t number;	      /* of the revision; 0: none */
 	int64_t time;	      /* µs: rules that ended by then say nothing */
 	uint8_t posture;      /* the one for all */
-	struct bh_map *modes; /* workload → struct bh_past_mode; learn where absent */
+	struct bh_map *modes; /* struct bh_past_mode; learn where absent */
 };
 
+/* Of a workload, or of one of its instances that was treated more strictly than the others. */
 struct bh_past_mode {
 	char workload[BH_PEER_NAME];
+	char instance[BH_PEER_NAME]; /* its name; "": of all the others */
 	uint8_t mode;
 };
 
@@ -67,13 +69,18 @@ struct bh_core_existing {
 };
 
 void bh_past_force_clear(struct bh_past_force *past);
-void bh_past_force_set_mode(struct bh_past_force *past, const char *workload, uint8_t mode);
+/* instance: "": of the workload. */
+void bh_past_force_set_mode(struct bh_past_force *past, const char *workload, const char *instance,
+			    uint8_t mode);
+/* How that instance was treated; one that is not known by name as the mildest of its workload. */
+uint8_t bh_past_force_mode(const struct bh_past_force *past, const char *workload,
+			   const char *instance);
 
 /* By what an open connection is judged. */
 struct bh_view_of {
 	const struct bh_policy *policy;	  /* NULL: none */
-	const struct bh_past_force *past; /* whose modes count; NULL: those of now … */
-	const struct bh_map *modes;	  /* … but for these (NULL: none) */
+	const struct bh_past_force *past; /* whose modes count; NULL: those of now, … */
+	const struct bh_treatment *then;  /* … but for these (NULL: none) */
 };
 
 /* An open connection as the rules see it; it points into itself. */
@@ -83,13 +90,19 @@ struct bh_open {
 	struct bh_flow_key key;
 	const struct bh_tracked *entry;
 	const struct bh_live_flow *live; /* NULL: capture does not know it */
+	/* Its ends that are a workload's, by enum bh_side. NULL: others. */
+	const struct bh_instance *instances[2];
 	/* Ends that are endpoints, and nobody's: a posture meets them. NULL: others. */
 	const struct bh_instance *strangers[2];
 };
 
-/* How the view has it that the peer is treated; learn, where it is no workload. */
+/* How the view has it that the peer is treated; learn, where it is no workload. instance: NULL: one
+ * of them, nobody knows which; it is treated as the mildest. */
 uint8_t bh_view_mode(const struct bh_core *core, const struct bh_view_of *view,
-		     const struct bh_peer *peer);
+		     const struct bh_peer *peer, const struct bh_instance *instance);
+/* The strictest treatment that any of its instances meets, by a view that is not of the past. */
+uint8_t bh_view_strictest(const struct bh_core *core, const struct bh_view_of *view,
+			  const struct bh_peer *peer);
 /* Every connection that is open, by connection tracking, and where nobody tracks by capture; *count
  * of them. To be freed. */
 struct bh_tracked *bh_open_connections(const struct bh_core *core, size_t *count);

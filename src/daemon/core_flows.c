@@ -239,10 +239,9 @@ struct bh_question bh_core_flow_question(const struct bh_core *core,
 					.direction_unknown =
 						live->flow.direction == BH_DIRECTION_UNKNOWN };
 
-	bh_core_peer_subject(core, live->src, &question.src);
-	bh_core_peer_subject(core, bh_core_destination(core, live, room), &question.dst);
-	question.src.addr = key->src;
-	question.dst.addr = key->dst;
+	bh_core_address_subject(core, live->src, &key->src, live->flow.first, &question.src);
+	bh_core_address_subject(core, bh_core_destination(core, live, room), &key->dst,
+				live->flow.first, &question.dst);
 	bh_core_name_question(core, &question);
 	return question;
 }

@@ -8,6 +8,7 @@
 
 #include "core_api.h"
 #include "core_guard_parts.h"
+#include "core_share.h"
 #include "grow.h"
 #include "peer.h"
 #include "protocol.h"
@@ -20,11 +21,11 @@
 #define LATELY (7 * BH_DAY)
 
 static void begin(struct bh_guarded *g, const struct bh_core *core, const struct bh_policy *policy,
-		  const struct bh_map *modes)
+		  const struct bh_treatment *then)
 {
 	*g = (struct bh_guarded) { .core = core,
 				   .before = { .policy = core->policy },
-				   .after = { .policy = policy, .modes = modes },
+				   .after = { .policy = policy, .then = then },
 				   .findings = cJSON_CreateArray(),
 				   .said = bh_map_new(NULL) };
 }
@@ -33,7 +34,7 @@ static bool any_refuses(const struct bh_map *modes)
 {
 	const uint8_t *mode;
 
-	for (size_t position = 0; modes != NULL && (mode = bh_map_next(modes, &position)) != NULL;)
+	for (size_t position = 0; (mode = bh_map_next(modes, &position)) != NULL;)
 		if (bh_mode_refuses(*mode))
 			return true;
 	return false;
@@ -43,7 +44,8 @@ static bool any_refuses(const struct bh_map *modes)
 static bool may_refuse(const struct bh_guarded *g)
 {
 	return g->after.policy != NULL &&
-	       (any_refuses(g->after.modes) || any_refuses(g->core->modes));
+	       ((g->after.then != NULL && any_refuses(g->after.then->modes)) ||
+		any_refuses(g->core->modes));
 }
 
 /* --- findings --------------------------------------------------------------------------------- */
@@ -232,6 +234,31 @@ static bool is_past(const struct paths *p, const struct path *path, const struct
 	return path->last < *newest - LATELY;
 }
 
+static struct bh_guard_view path_view(const struct bh_guarded *g, const struct bh_view_of *view,
+				      const struct path *path, bool strictest)
+{
+	struct bh_guard_view meets = { .policy = view->policy };
+
+	for (uint8_t side = BH_EGRESS; side <= BH_INGRESS; side++) {
+		const struct bh_peer *peer = side == BH_EGRESS ? &path->src : &path->dst;
+
+		meets.modes[side] = strictest ? bh_view_strictest(g->core, view, peer)
+					      : bh_view_mode(g->core, view, peer, NULL);
+	}
+	return meets;
+}
+
+/* Whether it is cut at those of the ends' instances that are treated as the strictest, or as the
+ * mildest: which of them it met nobody knows. */
+static bool is_cut(const struct bh_guarded *g, const struct path *path, bool strictest,
+		   const struct bh_question *question, struct bh_answer *answer)
+{
+	const struct bh_guard_view before = path_view(g, &g->before, path, strictest),
+				   after = path_view(g, &g->after, path, strictest);
+
+	return bh_guard_cuts(&before, &after, question, answer);
+}
+
 static void judge_path(struct bh_guarded *g, const struct paths *p, const struct path *path)
 {
 	const struct bh_core *core = g->core;
@@ -240,12 +267,6 @@ static void judge_path(struct bh_guarded *g, const struct paths *p, const struct
 				      .proto = path->proto,
 				      .port = path->port,
 				      .answered = path->answered };
-	const struct bh_guard_view before = { g->before.policy,
-					      { bh_view_mode(core, &g->before, &path->src),
-						bh_view_mode(core, &g->before, &path->dst) } };
-	const struct bh_guard_view after = { g->after.policy,
-					     { bh_view_mode(core, &g->after, &path->src),
-					       bh_view_mode(core, &g->after, &path->dst) } };
 	struct bh_question question = { .proto = path->proto,
 					.port = path->port,
 					.sensitive = &core->config.sensitive };
@@ -257,7 +278,7 @@ static void judge_path(struct bh_guarded *g, const struct paths *p, const struct
 	bh_core_peer_subject(core, &path->src, &question.src);
 	bh_core_peer_subject(core, &path->dst, &question.dst);
 	bh_core_name_question(core, &question);
-	if (bh_guard_cuts(&before, &after, &question, &answer))
+	if (is_cut(g, path, true, &question, &answer) || is_cut(g, path, false, &question, &answer))
 		bh_guard_add_finding(g, vital, &question, &answer, (double)path->answered,
 				     path->last);
 }
@@ -279,14 +300,14 @@ static void judge_paths(struct bh_guarded *g)
 /* --- the whole -------------------------------------------------------------------------------- */
 
 cJSON *bh_core_guard(const struct bh_core *core, const struct bh_api_request *request,
-		     const struct bh_policy *policy, const struct bh_map *modes,
+		     const struct bh_policy *policy, const struct bh_treatment *then,
 		     struct bh_api_reply *reply)
 {
 	cJSON *json = cJSON_CreateObject(), *session = cJSON_CreateNull();
 	struct bh_guard_caller caller;
 	struct bh_guarded g;
 
-	begin(&g, core, policy, modes);
+	begin(&g, core, policy, then);
 	bool sensible = bh_guard_read_caller(request, &caller, reply);
 	if (sensible && may_refuse(&g)) {
 		cJSON_Delete(session);
@@ -405,12 +426,14 @@ int bh_core_guard_mode(const struct bh_core *core, const char *workload, uint8_t
 		       struct bh_error *err)
 {
 	struct bh_map *modes = bh_map_new(NULL);
+	const struct bh_treatment then = { modes, bh_shares_copy(core->shares) };
 	char words[SENTENCE - 100];
 	struct bh_guarded g;
 	int result = 0;
 
 	bh_map_put_text(modes, workload, &mode);
-	begin(&g, core, core->policy, modes);
+	bh_shares_set(then.shares, workload, NULL);
+	begin(&g, core, core->policy, &then);
 	if (may_refuse(&g))
 		judge_paths(&g);
 	if (cJSON_GetArraySize(g.findings) > 0)
@@ -419,6 +442,7 @@ int bh_core_guard_mode(const struct bh_core *core, const char *workload, uint8_t
 				      findings_text(g.findings, words, sizeof(words)));
 	cJSON_Delete(g.findings);
 	bh_map_free(g.said);
+	bh_shares_free(then.shares);
 	bh_map_free(modes);
 	return result;
 }

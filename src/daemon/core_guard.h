@@ -10,14 +10,14 @@
 #ifndef BH_CORE_GUARD_H
 #define BH_CORE_GUARD_H
 
-#include "core.h"
+#include "core_existing.h"
 
-/* What a change to this policy (NULL: none) and these modes (workload → uint8_t *; NULL, and for
- * whom it says nothing: as they are) would cut off, as docs/api.md has GUARD. Whose session it is
+/* What a change to this policy (NULL: none) and this treatment (NULL: as it is) would cut off, as
+ * docs/api.md has GUARD. Whose session it is
  * the request says. After bh_core_existing_waits(). NULL with the reply filled where it says
  * nothing sensible. */
 cJSON *bh_core_guard(const struct bh_core *core, const struct bh_api_request *request,
-		     const struct bh_policy *policy, const struct bh_map *modes,
+		     const struct bh_policy *policy, const struct bh_treatment *then,
 		     struct bh_api_reply *reply);
 
 /* Whether the change may be made; else the reply says why not, and what to add. */
@@ -33,8 +33,8 @@ void bh_core_guard_overridden(struct bh_core *core, const cJSON *guard,
 #define BH_GUARD_WHY 512
 char *bh_core_guard_why(const cJSON *guard, const char *why, char out[BH_GUARD_WHY]);
 
-/* The same without a person, whose session it could be: 0, or −EBUSY and what the mode would cut
- * off. */
+/* The same of the mode, of all the workload's instances, without a person whose session it could
+ * be: 0, or −EBUSY and what it would cut off. */
 int bh_core_guard_mode(const struct bh_core *core, const char *workload, uint8_t mode,
 		       struct bh_error *err);
 

@@ -122,8 +122,8 @@ static bool judge_disguise(struct bh_guarded *g, const struct bh_tracked *entry,
 	bool spoofed;
 
 	if (bh_model_held(sender, &entry->original.src, bh_time_now()) ||
-	    !bh_mode_refuses(bh_view_mode(g->core, &g->after, &who)) ||
-	    bh_mode_refuses(bh_view_mode(g->core, &g->before, &who)))
+	    !bh_mode_refuses(bh_view_mode(g->core, &g->after, &who, sender)) ||
+	    bh_mode_refuses(bh_view_mode(g->core, &g->before, &who, sender)))
 		return false;
 	bh_model_peer(g->core->model, 0, &entry->reply.src, bh_time_now(), &dst, NULL, &spoofed);
 	snprintf(

@@ -15,6 +15,7 @@
 #include "core.h"
 #include "core_existing.h"
 #include "core_promotion.h"
+#include "core_share.h"
 #include "core_trial.h"
 #include "core_uses.h"
 #include "grow.h"
@@ -395,6 +396,7 @@ static void start(struct bh_core *core, const struct bh_config *config)
 	core->modes = bh_map_new(free);
 	core->kept = bh_map_new(bh_core_kept_free);
 	core->uses = bh_rule_uses_new();
+	core->shares = bh_shares_new();
 	core->remembered = bh_map_new(free);
 	core->uplinks = bh_map_new(free);
 	core->renamed = bh_map_new(free);

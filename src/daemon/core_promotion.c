@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core_share.h"
 #include "filters.h"
 #include "grow.h"
 #include "ledger_keep.h"
@@ -241,7 +242,7 @@ void bh_core_standing(void *user, const char *workload, uint8_t *mode, struct bh
 	struct bh_peer who = bh_peer_workload(workload);
 	const struct treatment *t = bh_map_get_text(core->treatments, workload);
 
-	*mode = bh_core_mode_set(core, workload);
+	*mode = bh_core_mode_floor(core, workload);
 	standing->audited = bh_ledger_audited(core->ledger, &who);
 	/* Who was audited before that was kept, or when it could not be, is at least since then. */
 	if (standing->audited == 0 && *mode != BH_LEARN && t != NULL)
@@ -284,12 +285,14 @@ static uint32_t lacks(const struct bh_core *core, const struct bh_readiness *r,
 }
 
 int bh_core_promotion_check(const struct bh_core *core, const struct bh_readiness *readiness,
-			    const char *workload, uint8_t mode, struct bh_error *err)
+			    const char *workload, uint8_t mode, const struct bh_share *share,
+			    struct bh_error *err)
 {
 	struct bh_buffer words = { 0 };
 	int result = 0;
 
-	if (mode <= bh_core_mode_set(core, workload) || !rests_on_learning(core, workload))
+	if (!bh_core_share_is_stricter(core, workload, mode, share) ||
+	    !rests_on_learning(core, workload))
 		return 0;
 	if (lacks(core, readiness, workload, mode, &words) != 0)
 		result = bh_error_set(err, -EAGAIN, "%s is not ready for %s: %s", workload,
@@ -387,7 +390,8 @@ static void promote(struct bh_core *core, const struct treatment *t, const char 
 	int result = bh_core_guard_mode(core, workload, mode, &err);
 
 	if (result == 0)
-		result = bh_core_set_mode(core, workload, mode, "bulkhead (automatically)", &err);
+		result = bh_core_set_mode(core, workload, mode, NULL, "bulkhead (automatically)",
+					  &err);
 	if (result != 0 && !said)
 		bh_core_event(core, "mode", "%s cannot be put into %s: %s", workload,
 			      bh_mode_name(mode), err.text);
@@ -398,7 +402,9 @@ static void look_at_readiness(struct bh_core *core, const struct bh_readiness *r
 {
 	struct treatment *t = treatment_of(core, workload);
 	uint8_t mode = bh_core_mode_set(core, workload), next = (uint8_t)(mode + 1);
-	bool alone = core->config.promotion == BH_PROMOTE_ALONE;
+	/* Who is taken step by step by a person goes no further by itself. */
+	bool alone =
+		core->config.promotion == BH_PROMOTE_ALONE && bh_core_share(core, workload) == NULL;
 
 	if (mode >= BH_ENFORCE || (t->ready >= next && !alone) ||
 	    !rests_on_learning(core, workload) || lacks(core, r, workload, next, NULL) != 0)
@@ -561,5 +567,5 @@ bool bh_core_demote(struct bh_core *core, const char *workload, int64_t now)
 		      "%s was denied %u edges within %d windows that a person found legitimate: it "
 		      "is audited again",
 		      workload, a.count, APPROVALS_WITHIN);
-	return bh_core_set_mode(core, workload, BH_AUDIT, "bulkhead", &err) == 0;
+	return bh_core_set_mode(core, workload, BH_AUDIT, NULL, "bulkhead", &err) == 0;
 }

@@ -34,10 +34,11 @@ void bh_core_nameless_mark(const struct bh_core *core, struct bh_readiness *read
 /* For struct bh_readiness_view, with the core as its user. */
 void bh_core_standing(void *user, const char *workload, uint8_t *mode,
 		      struct bh_standing *standing);
-/* 0; or −EAGAIN and what is missing, where the policy rests on what was learned. To a milder mode
- * one may always. */
+/* 0; or −EAGAIN and what is missing, where the policy rests on what was learned. To what is
+ * stricter for nobody one may always. share: of which of the workload's instances; NULL: of all. */
 int bh_core_promotion_check(const struct bh_core *core, const struct bh_readiness *readiness,
-			    const char *workload, uint8_t mode, struct bh_error *err);
+			    const char *workload, uint8_t mode, const struct bh_share *share,
+			    struct bh_error *err);
 /* Whose denial it was, or would be: the source's, if that refuses anything, else the destination's.
  * NULL: nobody's. */
 const char *bh_core_refuser(const struct bh_core *core, const struct bh_edge *edge);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core.h"
+#include "core_share.h"
 #include "grow.h"
 #include "ruleset.h"
 
@@ -133,6 +134,7 @@ static void say(const struct bh_core *core, const struct renamed *renamed, cJSON
 	struct bh_buffer text = { 0 };
 	uint8_t mode = bh_core_mode(core, was);
 	size_t entries = entries_of(core, was);
+	char share[BH_SHARE_TEXT];
 
 	bh_buffer_printf(&text, "nothing is called %s any more (it is %s now): ", was, now);
 	if (mode != BH_LEARN)
@@ -144,8 +146,8 @@ static void say(const struct bh_core *core, const struct renamed *renamed, cJSON
 	if (entries > 0)
 		bh_buffer_printf(&text, "apply a policy that names %s, ", now);
 	if (mode != BH_LEARN)
-		bh_buffer_printf(&text, "bulkhead mode %s %s, bulkhead mode %s learn, ", now,
-				 bh_mode_name(mode), was);
+		bh_buffer_printf(&text, "bulkhead mode %s %s%s, bulkhead mode %s learn, ", now,
+				 bh_mode_name(mode), bh_core_share_option(core, was, share), was);
 	text.data[text.length - 2] = '\0';
 	cJSON_AddItemToArray(list, cJSON_CreateString(text.data));
 	bh_buffer_free(&text);

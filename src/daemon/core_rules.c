@@ -15,6 +15,7 @@
 #include "core_existing.h"
 #include "core_posture.h"
 #include "core_promotion.h"
+#include "core_share.h"
 #include "core_trial.h"
 #include "core_uses.h"
 #include "grow.h"
@@ -92,6 +93,20 @@ void bh_core_peer_subject(const struct bh_core *core, const struct bh_peer *peer
 	subject->mode = bh_core_mode(core, peer->name);
 }
 
+void bh_core_address_subject(const struct bh_core *core, const struct bh_peer *peer,
+			     const struct bh_addr *addr, int64_t time, struct bh_subject *subject)
+{
+	const struct bh_instance *instance = bh_model_holder(core->model, addr, time);
+
+	bh_core_peer_subject(core, peer, subject);
+	subject->addr = *addr;
+	if (peer->kind != BH_PEER_WORKLOAD || instance == NULL ||
+	    strcmp(instance->workload, peer->name) != 0)
+		return;
+	bh_core_instance_subject(instance, subject);
+	subject->mode = bh_core_instance_mode(core, instance);
+}
+
 void bh_core_instance_subject(const struct bh_instance *instance, struct bh_subject *subject)
 {
 	subject->labels = instance;
@@ -113,8 +128,7 @@ bool bh_core_subject(const struct bh_core *core, const char *name, struct bh_pee
 	*peer = (struct bh_peer) { 0 };
 	if (bh_addr_parse(name, &addr)) {
 		bh_model_peer(core->model, 0, &addr, bh_time_now(), peer, NULL, &spoofed);
-		bh_core_peer_subject(core, peer, subject);
-		subject->addr = addr;
+		bh_core_address_subject(core, peer, &addr, bh_time_now(), subject);
 		return true;
 	}
 	bh_copy_text(peer->name, sizeof(peer->name), name);
@@ -187,7 +201,9 @@ static struct bh_compile_endpoint compile_endpoint(const struct bh_core *core,
 	return (struct bh_compile_endpoint) { .fact = fact,
 					      .granted = granted,
 					      .workload = instance->workload,
-					      .mode = bh_core_mode(core, instance->workload),
+					      .mode = bh_core_instance_mode(core, instance),
+					      .apart = bh_shares_include(core->shares, core->model,
+									 instance),
 					      .labels = instance,
 					      .label = instance_label };
 }
@@ -285,6 +301,7 @@ static void send_rules(struct bh_core *core)
 	/* A new version's first connection is to meet the rules of its deploy. */
 	bh_core_learning_look(core, bh_time_now());
 	bh_core_promotion_look(core, bh_time_now());
+	bh_core_shares_look(core);
 	struct bh_ruleset *rules = compile(core);
 
 	rules->blank = !core->has_governed && !governs(core);
@@ -424,6 +441,8 @@ int bh_core_rules_load(struct bh_core *core, struct bh_error *err)
 	struct bh_revision revision;
 	int result = bh_store_load_modes(core->store, load_mode, core, err);
 
+	if (result == 0)
+		result = bh_core_shares_load(core, err);
 	if (result != 0)
 		return result;
 	result = bh_store_revision(core->store, 0, &revision, err);
@@ -644,10 +663,11 @@ static void note_audit(struct bh_core *core, const char *workload, uint8_t was, 
 		bh_ledger_set_audited(core->ledger, &who, now);
 }
 
-int bh_core_set_mode(struct bh_core *core, const char *workload, uint8_t mode, const char *author,
-		     struct bh_error *err)
+int bh_core_set_mode(struct bh_core *core, const char *workload, uint8_t mode,
+		     const struct bh_share *share, const char *author, struct bh_error *err)
 {
 	uint8_t was = bh_core_mode_set(core, workload);
+	char before[BH_SHARE_TEXT], after[BH_SHARE_TEXT];
 	int64_t now = bh_time_now();
 
 	if (bh_core_mode_allowed(core, workload, mode, err) != 0)
@@ -656,18 +676,22 @@ int bh_core_set_mode(struct bh_core *core, const char *workload, uint8_t mode, c
 	if (result == 0)
 		result = bh_store_set_mode(core->store, workload, mode, now, author, err);
 	if (result == 0)
+		result = bh_store_set_share(core->store, workload, share, err);
+	if (result == 0)
 		result = bh_core_existing_save(core, err);
 	if (result == 0)
 		result = bh_core_store_flush(core, err);
 	if (result != 0)
 		return result;
 	core->keep_due = core->keep_due || (was == BH_LEARN && mode != BH_LEARN);
+	bh_core_share_text(core, workload, before);
 	load_mode(core, workload, mode, now);
+	bh_shares_set(core->shares, workload, share);
 	bh_core_existing_touch(core);
 	note_audit(core, workload, was, mode, now);
-	if (was != mode)
-		bh_core_event(core, "mode", "%s: %s → %s by %s", workload, bh_mode_name(was),
-			      bh_mode_name(mode), author);
+	bh_core_share_text(core, workload, after);
+	if (strcmp(before, after) != 0)
+		bh_core_event(core, "mode", "%s: %s → %s by %s", workload, before, after, author);
 	bh_core_rules_touch(core);
 	return 0;
 }

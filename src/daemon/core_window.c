@@ -5,6 +5,7 @@
 
 #include "address.h"
 #include "core_api.h"
+#include "core_share.h"
 #include "ruleset.h"
 #include "timefmt.h"
 
@@ -49,7 +50,7 @@ void bh_core_window_look(struct bh_core *core)
 static bool is_its_own(const struct bh_core *core, const struct bh_instance *who,
 		       const struct bh_bound *bound)
 {
-	return bound->mode == bh_core_mode(core, who->workload) &&
+	return bound->mode == bh_core_instance_mode(core, who) &&
 	       strcmp(bound->workload, who->workload) == 0;
 }
 

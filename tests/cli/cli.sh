@@ -116,6 +116,10 @@ for filter in F1 denied; do
 	runs 2 learn --flows x --filters-off "F7,$filter"
 	says "--filters-off $filter: what was never answered"
 done
+for share in "" x 25x 1000 25%% -1; do
+	runs 2 mode web enforce --share "$share"
+	says "a share such as 25% expected"
+done
 runs 2 learn --flows x --out -
 says "a file of its own"
 runs 2 learn --flows x --policy -
@@ -679,6 +683,37 @@ prints "web-1 (container:web-1), "
 prints ": image base, ports 80/tcp"
 prints '      - match: {bulkhead.name: "web-*"}'
 prints "nothing in common that a rule could match"
+
+step "a share of a workload"
+jq -n '{workload: "web", mode: "enforce", replicas: null, percent: 25, rest: "audit", on: 1, of: 4, instances: ["'"$evil"'web-2"]} as $share |
+	($share + {replicas: 22, percent: null, on: 22, of: 30, instances: [range(22) | "web-\(.)"]}) as $wide |
+	{"/v1/mode": [200, ({rows: [{workload: "web", mode: "enforce", share: $wide, was: "enforce", share_was: $share}]} | tojson)],
+	"/v1/status": [200, ({shares: [$share, 7, {}], modes: {enforce: 3}} | tojson)],
+	"/v1/policy/active": [200, "bulkhead-policy: 1\nworkloads:\n  a: {io.kubernetes.pod.namespace: x}\nrules: []\n"],
+	"/v1/map": [200, ({nodes: [{id: "web", kind: "workload", mode: "enforce", share: $share}]} | tojson)],
+	"/v1/explain": [200, ({src: "web", dst: "db", verdict: "deny", reason: "no rule", src_share: $share, dst_share: null} | tojson)],
+	"/v1/workloads": [200, ({rows: [{workload: "web", mode: "enforce", share: $share,
+		instances: [{name: "web-1", mode: "audit"}, {name: "web-2", mode: "enforce"}]}]} | tojson)]}' \
+	>"$scratch/answers.json" || fail "jq"
+answers share
+runs 0 --socket "$scratch/sock-share" mode web enforce --replicas 22
+prints "web: enforce on 25%, 1 of 4 → enforce on 22 of 30"
+prints "  web: enforce on 22 of 30 (web-0, web-1, "
+prints "web-19 and 2 more), audit the others"
+runs 0 --socket "$scratch/sock-share" mode web enforce --share 25 --format json
+prints_json '.rows[0].share.on == 22'
+runs 0 --socket "$scratch/sock-share" status
+[[ $out != *$'\033'* ]] || fail "status: a name reaches the terminal"
+prints "web: enforce on 25%, 1 of 4 ("
+prints "web-2), audit the others"
+runs 0 --socket "$scratch/sock-share" map
+prints "web  (enforce on 25%, 1 of 4)"
+runs 1 --socket "$scratch/sock-share" explain web db 80
+prints "web: enforce on 25%, 1 of 4 ("
+runs 0 --socket "$scratch/sock-share" workloads
+grep -q "audit  *web-1" <<<"$out" && grep -q "enforce  *web-2" <<<"$out" || fail "workloads: $out"
+runs 0 --socket "$scratch/sock-share" policy export --kubernetes
+says "modes are not exported: 1 workload is not enforced here"
 
 step "the active policy as objects of Kubernetes'"
 jq -n --arg policy $'bulkhead-policy: 1\nworkloads:\n  a: {io.kubernetes.pod.namespace: x}\nrules:\n  - {from: a, to: world, ports: [1/tcp]}\n' \

@@ -3,6 +3,7 @@
 
 #include "core_existing.h"
 #include "core_promotion.h"
+#include "core_share.h"
 #include "core_trial.h"
 #include "core_uses.h"
 
@@ -52,6 +53,7 @@ struct bh_core *core_fixture_new(int64_t keep_departed)
 	core->remembered = bh_map_new(free);
 	core->kept = bh_map_new(bh_core_kept_free);
 	core->uses = bh_rule_uses_new();
+	core->shares = bh_shares_new();
 	core->force = bh_force_new();
 	bh_core_existing_start(core);
 	core->held = bh_map_new(free);
@@ -83,6 +85,7 @@ void core_fixture_free(struct bh_core *core)
 	}
 	bh_live_flows_free(core->flows);
 	bh_rule_uses_free(core->uses);
+	bh_shares_free(core->shares);
 	bh_peers_free(core->peers);
 	bh_force_retire(core->force, core->policy);
 	bh_core_trial_free(core);

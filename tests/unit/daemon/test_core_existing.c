@@ -7,11 +7,13 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core_existing_parts.h"
 #include "core_fixture.h"
+#include "core_share.h"
 #include "grow.h"
 #include "ruleset.h"
 
@@ -626,6 +628,202 @@ static void an_exchange_that_was_forgotten_is_not_open(void **state)
 	assert_int_equal(open_beside(NULL, 0, 0), 1); /* it may have come just now */
 }
 
+/* --- of single replicas ----------------------------------------------------------------------- */
+
+#define REPLICAS 3
+
+/* "web-1", "web-2" … of workload netns:web, and db. */
+static void come_replicas(void)
+{
+	const struct bh_model_config model = { .keep_departed = BH_SECOND, .netns_ordinals = true };
+	char name[16], address[16];
+
+	bh_model_free(core->model);
+	core->model = bh_model_new(&model);
+	core_fixture_endpoint(core, 8, "db", "10.0.2.3");
+	for (uint32_t i = 1; i <= REPLICAS; i++) {
+		snprintf(name, sizeof(name), "web-%u", i);
+		snprintf(address, sizeof(address), "10.0.1.%u", i);
+		core_fixture_endpoint(core, 10 + i, name, address);
+	}
+}
+
+/* Of a connection to the port that each replica opened: the replica's number, with this added. */
+static void open_of_each(struct bh_tracked entries[REPLICAS], uint32_t add, uint16_t port)
+{
+	char address[16];
+
+	for (uint32_t i = 1; i <= REPLICAS; i++) {
+		snprintf(address, sizeof(address), "10.0.1.%u", i);
+		entries[i - 1] = entry(add + i, address, "10.0.2.3", port);
+	}
+}
+
+static struct bh_share replicas(uint32_t count)
+{
+	return (struct bh_share) { .value = count, .rest = BH_AUDIT };
+}
+
+/* Chains and ports as if they were compiled, confirmed by the kernel. */
+static void stand(void)
+{
+	const struct bh_instance *instance;
+
+	bh_ruleset_free(core->rules);
+	core->rules = bh_ruleset_new();
+	core->enforcement = BH_ENFORCEMENT_ACTIVE;
+	for (size_t position = 0; (instance = bh_model_next(core->model, &position)) != NULL;) {
+		struct bh_chain *chain = bh_ruleset_add_chain(core->rules);
+		struct bh_port *port = bh_ruleset_add_port(core->rules, 0);
+
+		bh_copy_text(chain->workload, sizeof(chain->workload), instance->workload);
+		bh_copy_text(port->workload, sizeof(port->workload), instance->workload);
+		memcpy(port->ifname, instance->fact.ifname, sizeof(port->ifname));
+		chain->mode = port->mode = bh_core_instance_mode(core, instance);
+	}
+	bh_force_confirmed(core->force, core->rules, bh_time_now());
+	confirm();
+}
+
+/* So many of the replicas are enforced, and the others audited; 0: all are audited. */
+static void enforce(uint32_t count)
+{
+	const struct bh_share share = replicas(count);
+
+	set_mode("netns:web", count > 0 ? BH_ENFORCE : BH_AUDIT);
+	bh_shares_set(core->shares, "netns:web", count > 0 ? &share : NULL);
+	bh_core_existing_touch(core);
+	bh_core_shares_look(core);
+	stand();
+}
+
+/* Numbers of those that are, as bits. */
+static unsigned enforced(void)
+{
+	const struct bh_instance *instance;
+	unsigned bits = 0;
+
+	for (size_t position = 0; (instance = bh_model_next(core->model, &position)) != NULL;)
+		if (bh_core_instance_mode(core, instance) == BH_ENFORCE)
+			bits |= 1u << (instance->fact.ifindex - 10);
+	return bits;
+}
+
+/* What is cut of them, as bits. */
+static unsigned cut_of(const struct bh_tracked *entries, size_t count)
+{
+	unsigned bits = 0;
+
+	answer(entries, count);
+	for (size_t i = 0; i < heard.cut_count; i++)
+		bits |= 1u << heard.cut[i];
+	if (heard.cut_count > 0)
+		cut(0);
+	return bits;
+}
+
+static void a_share_that_grows_cuts_where_it_grows(void **state)
+{
+	struct bh_tracked entries[2 * REPLICAS];
+
+	(void)state;
+	come_replicas();
+	open_of_each(entries, 0, 5432);
+	open_of_each(entries + REPLICAS, 20, 80);
+	apply(narrow);
+	enforce(0);
+	assert_int_equal(cut_of(entries, 2 * REPLICAS), 0);
+	enforce(1);
+	unsigned first = enforced();
+	assert_int_equal(cut_of(entries, 2 * REPLICAS), first);
+	restart();
+	confirm();
+	assert_int_equal(cut_of(entries, 2 * REPLICAS), 0);
+	enforce(2);
+	assert_int_equal(enforced() & first, first);
+	assert_int_equal(cut_of(entries, 2 * REPLICAS), enforced() & ~first);
+	/* One that goes is followed by the last. */
+	unsigned both = enforced();
+	bh_model_endpoint_gone(core->model, 10 + (uint32_t)__builtin_ctz(first), bh_time_now());
+	bh_core_shares_look(core);
+	stand();
+	assert_int_equal(cut_of(entries, 2 * REPLICAS), enforced() & ~both);
+	assert_int_equal(enforced() & both, both & ~first);
+}
+
+/* Who is in the share is known, also where there are no others whose mode would say so. */
+static void who_was_not_there_yet_was_none_of_the_share(void **state)
+{
+	struct bh_tracked e = entry(4, "10.0.1.4", "10.0.2.3", 5432);
+
+	(void)state;
+	come_replicas();
+	apply(narrow);
+	enforce(REPLICAS);
+	assert_int_equal(cut_of(NULL, 0), 0);
+	core_fixture_endpoint(core, 14, "web-4", "10.0.1.4");
+	bh_core_shares_look(core);
+	stand();
+	bh_model_endpoint_gone(core->model, 11, bh_time_now());
+	bh_core_shares_look(core);
+	stand();
+	assert_int_equal(enforced(), 1u << 2 | 1u << 3 | 1u << 4);
+	assert_int_equal(cut_of(&e, 1), 1u << 4);
+}
+
+static void kept_ones_stay_kept_where_a_share_grows(void **state)
+{
+	static const struct bh_existing keep = { BH_EXISTING_KEEP, 0 };
+	struct bh_tracked entries[REPLICAS];
+
+	(void)state;
+	come_replicas();
+	open_of_each(entries, 0, 5432);
+	apply(narrow);
+	enforce(0);
+	assert_int_equal(cut_of(entries, REPLICAS), 0);
+	bh_core_existing_want(core, &keep);
+	enforce(1);
+	unsigned first = enforced();
+	assert_int_equal(cut_of(entries, REPLICAS), 0);
+	enforce(2);
+	assert_int_equal(cut_of(entries, REPLICAS), enforced() & ~first);
+}
+
+static void the_preview_is_of_the_chosen_ones(void **state)
+{
+	static const struct bh_existing as_configured = { BH_EXISTING_CUT, 0 };
+	const struct bh_share one = replicas(1);
+	struct bh_tracked entries[REPLICAS];
+	uint8_t mode = BH_ENFORCE;
+
+	(void)state;
+	come_replicas();
+	open_of_each(entries, 0, 5432);
+	apply(narrow);
+	enforce(0);
+	answer(entries, REPLICAS);
+	struct bh_map *modes = bh_map_new(NULL);
+	const struct bh_treatment then = { modes, bh_shares_copy(core->shares) };
+	bh_map_put_text(modes, "netns:web", &mode);
+	bh_shares_set(then.shares, "netns:web", &one);
+	cJSON *json = bh_core_existing_preview(core, core->policy, &then, &as_configured);
+	cJSON *share = bh_shares_json(then.shares, core->model, "netns:web", mode);
+	assert_int_equal(counted(json, "open"), REPLICAS);
+	assert_int_equal(counted(json, "count"), 1);
+	const cJSON *row = cJSON_GetArrayItem(cJSON_GetObjectItem(json, "connections"), 0);
+	const char *ip =
+		cJSON_GetStringValue(cJSON_GetObjectItem(cJSON_GetObjectItem(row, "src"), "ip"));
+	const char *name = cJSON_GetStringValue(
+		cJSON_GetArrayItem(cJSON_GetObjectItem(share, "instances"), 0));
+	assert_string_equal(ip + strlen("10.0.1."), name + strlen("web-"));
+	assert_int_equal(enforced(), 0);
+	cJSON_Delete(json);
+	cJSON_Delete(share);
+	bh_map_free(modes);
+	bh_shares_free(then.shares);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
 
 int main(void)
@@ -647,6 +845,10 @@ int main(void)
 		TEST(one_name_of_an_address_suffices),
 		TEST(the_preview_says_what_would_end),
 		TEST(an_exchange_that_was_forgotten_is_not_open),
+		TEST(a_share_that_grows_cuts_where_it_grows),
+		TEST(who_was_not_there_yet_was_none_of_the_share),
+		TEST(kept_ones_stay_kept_where_a_share_grows),
+		TEST(the_preview_is_of_the_chosen_ones),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

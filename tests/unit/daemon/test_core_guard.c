@@ -12,6 +12,7 @@
 #include "../learn/contact.h"
 #include "core_fixture.h"
 #include "core_guard.h"
+#include "core_share.h"
 #include "grow.h"
 
 #define DAY BH_DAY
@@ -64,7 +65,7 @@ static void set(struct bh_core *core, const char *workload, uint8_t mode)
 {
 	struct bh_error err = { 0 };
 
-	if (bh_core_set_mode(core, workload, mode, "ann", &err) != 0)
+	if (bh_core_set_mode(core, workload, mode, NULL, "ann", &err) != 0)
 		fail_msg("%s", err.text);
 }
 
@@ -112,6 +113,36 @@ static void name_servers(void **state)
 	set(core, "netns:web", BH_AUDIT);
 	apply(core, HEAD "  - {from: web, to: 198.51.100.53, ports: [53/udp]}\n");
 	assert_string_equal(found(core, "netns:web", BH_ENFORCE), "");
+}
+
+/* The first replica is told of, and so is each that follows when the share is given up. */
+static void name_servers_of_a_share(void **state)
+{
+	struct bh_core *core = *state;
+	const struct bh_share one = { .value = 1, .rest = BH_AUDIT };
+	const struct bh_api_request request = { .author = "ann" };
+	const struct bh_contact c = asks(bh_time_now() - DAY);
+	struct bh_map *modes = bh_map_new(NULL);
+	const struct bh_treatment then = { modes, bh_shares_copy(core->shares) };
+	struct bh_api_reply reply = { 0 };
+	struct bh_error err = { 0 };
+	uint8_t enforce = BH_ENFORCE;
+
+	see(core, &c, 1);
+	apply(core, HEAD);
+	set(core, "netns:web", BH_AUDIT);
+	bh_map_put_text(modes, "netns:web", &enforce);
+	bh_shares_set(then.shares, "netns:web", &one);
+	cJSON *guard = bh_core_guard(core, &request, core->policy, &then, &reply);
+	assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(guard, "findings")), 1);
+	cJSON_Delete(guard);
+	assert_int_equal(bh_core_set_mode(core, "netns:web", BH_ENFORCE, &one, "ann", &err), 0);
+	guard = bh_core_guard(core, &request, core->policy, NULL, &reply);
+	assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(guard, "findings")), 0);
+	cJSON_Delete(guard);
+	assert_non_null(strstr(found(core, "netns:web", BH_ENFORCE), "dns: "));
+	bh_map_free(modes);
+	bh_shares_free(then.shares);
 }
 
 static void one_that_it_has_not_asked_for_a_week(void **state)
@@ -204,7 +235,8 @@ static void the_whole_answer(void **state)
 	struct bh_map *modes = bh_map_new(NULL);
 	uint8_t enforce = BH_ENFORCE;
 	bh_map_put_text(modes, "netns:web", &enforce);
-	guard = bh_core_guard(core, &request, core->policy, modes, &reply);
+	const struct bh_treatment then = { modes, core->shares };
+	guard = bh_core_guard(core, &request, core->policy, &then, &reply);
 	const cJSON *session = cJSON_GetObjectItem(guard, "session");
 	assert_string_equal(cJSON_GetObjectItem(session, "state")->valuestring, "unknown");
 	assert_string_equal(bh_core_guard_why(guard, "it is late", why), "it is late");
@@ -227,6 +259,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(name_servers, make, unmake),
+		cmocka_unit_test_setup_teardown(name_servers_of_a_share, make, unmake),
 		cmocka_unit_test_setup_teardown(one_that_it_has_not_asked_for_a_week, make, unmake),
 		cmocka_unit_test_setup_teardown(what_a_person_rejected, make, unmake),
 		cmocka_unit_test_setup_teardown(what_audit_let_pass, make, unmake),

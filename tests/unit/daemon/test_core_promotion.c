@@ -12,6 +12,7 @@
 #include "../learn/contact.h"
 #include "core_fixture.h"
 #include "core_promotion.h"
+#include "core_share.h"
 #include "grow.h"
 
 #define DAY BH_DAY
@@ -101,7 +102,7 @@ static int check(const struct bh_core *core, const char *workload, uint8_t mode,
 		 struct bh_error *err)
 {
 	struct bh_readiness *r = bh_core_readiness(core);
-	int result = bh_core_promotion_check(core, r, workload, mode, err);
+	int result = bh_core_promotion_check(core, r, workload, mode, NULL, err);
 
 	bh_readiness_free(r);
 	return result;
@@ -111,7 +112,7 @@ static void set(struct bh_core *core, uint8_t mode)
 {
 	struct bh_error err = { 0 };
 
-	if (bh_core_set_mode(core, "netns:web", mode, "ann", &err) != 0)
+	if (bh_core_set_mode(core, "netns:web", mode, NULL, "ann", &err) != 0)
 		fail_msg("%s", err.text);
 }
 
@@ -134,6 +135,37 @@ static void what_was_proposed_needs_its_evidence(void **state)
 	/* To go back needs none. */
 	set(core, BH_ENFORCE);
 	assert_int_equal(check(core, "netns:web", BH_AUDIT, &err), 0);
+}
+
+static int check_share(const struct bh_core *core, uint32_t replicas, struct bh_error *err)
+{
+	const struct bh_share share = { .value = replicas, .rest = BH_AUDIT };
+	struct bh_readiness *r = bh_core_readiness(core);
+	int result = bh_core_promotion_check(core, r, "netns:web", BH_ENFORCE, &share, err);
+
+	bh_readiness_free(r);
+	return result;
+}
+
+static void each_wider_share_needs_its_evidence_again(void **state)
+{
+	const struct bh_share two = { .value = 2, .rest = BH_AUDIT };
+	struct bh_core *core = *state;
+	struct bh_error err = { 0 };
+
+	pass(core, bh_time_now() - 30 * DAY, 3);
+	apply(core, learned);
+	assert_int_equal(check_share(core, 1, &err), -EAGAIN);
+	if (bh_core_set_mode(core, "netns:web", BH_ENFORCE, &two, "ann", &err) != 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(check_share(core, 3, &err), -EAGAIN);
+	assert_int_equal(check(core, "netns:web", BH_ENFORCE, &err), -EAGAIN);
+	assert_non_null(strstr(err.text, "netns:web is not ready for enforce: "));
+	assert_int_equal(check_share(core, 1, &err), 0);
+	assert_int_equal(check_share(core, 2, &err), 0);
+	set(core, BH_ENFORCE);
+	assert_null(bh_core_share(core, "netns:web"));
+	assert_int_equal(check_share(core, 3, &err), 0);
 }
 
 static void what_a_person_wrote_does_not(void **state)
@@ -569,6 +601,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(what_was_proposed_needs_its_evidence),
+		TEST(each_wider_share_needs_its_evidence_again),
 		TEST(what_a_person_wrote_does_not),
 		TEST(who_is_named_and_nothing_else_needs_its_evidence),
 		TEST(who_was_audited_all_along_is),
