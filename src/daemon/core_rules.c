@@ -679,8 +679,7 @@ int bh_core_set_mode(struct bh_core *core, const char *workload, uint8_t mode,
 		result = bh_store_set_share(core->store, workload, share, err);
 	if (result == 0)
 		result = bh_core_existing_save(core, err);
-	if (result == 0)
-		result = bh_core_store_flush(core, err);
+	result = bh_core_store_end(core, result, err);
 	if (result != 0)
 		return result;
 	core->keep_due = core->keep_due || (was == BH_LEARN && mode != BH_LEARN);
