@@ -28,6 +28,8 @@
 #include <string.h>
 
 #include "desired_parts.h"
+#include "probe.h"
+#include "probe_frame.h"
 #include "ruleset.h"
 
 #define PRIORITY (-400) /* the bridge's destination NAT is at −300 */
@@ -131,6 +133,8 @@ static void bind_port(const struct build *b, const struct bh_port *port, const c
 	for (size_t i = 0; i < port->addr_count; i++) {
 		const struct bh_addr *addr = &port->addrs[i];
 
+		if (bh_probe_has_address(addr))
+			continue;
 		if (addr->family == BH_IPV4) {
 			bind_address(b, "bind4", &key, ETHERTYPE_IP, addr);
 			bind_address(b, "bind4", &key, ETHERTYPE_ARP, addr);
@@ -389,8 +393,21 @@ static void add_absent(const struct build *b, const struct bh_chain *chain)
 	add_receiver(b, &port, receiver, hash);
 }
 
+/* Of the two ports that the self-test makes, the one that sends. */
+static void add_probe(const struct build *b)
+{
+	struct bh_key_bytes key = { 0 };
+
+	bh_key_put_ifname(&key, BH_PROBE_SENDER);
+	put(b, "ports", &key, "probe_port");
+	bh_desired_probe_own((struct bh_nft_set *[]) { bh_nft_table_set(b->table, "owned4"),
+						       bh_nft_table_set(b->table, "owned6") },
+			     "stranger");
+}
+
 static void add_ports(const struct build *b)
 {
+	add_probe(b);
 	for (size_t i = 0; i < b->rules->port_count; i++)
 		if (b->rules->ports[i].bridged)
 			add_port(b, &b->rules->ports[i]);
@@ -419,6 +436,8 @@ static void add_frame(const struct build *b)
 	add_nd_solicit(b);
 	add_learning(b);
 	add_strangers(b);
+	bh_rule_verdict(bh_nft_chain_add_rule(bh_nft_table_add_chain(table, "probe_port")),
+			NF_ACCEPT);
 	end_with_spoof(b, bh_nft_table_add_chain(table, "stranger"), true, BH_EGRESS, "-");
 	end_with_spoof(b, bh_nft_table_add_chain(table, "stranger_audit"), false, BH_EGRESS, "-");
 }

@@ -81,6 +81,9 @@ static void add_maps(const struct bh_traffic *t, uint8_t side, bool host)
 		bh_desired_set(t->table, name4, BH_KEY(ifname, addr4), BH_SET_MAP);
 	struct bh_nft_set *map6 =
 		bh_desired_set(t->table, name6, BH_KEY(ifname, addr6), BH_SET_MAP);
+	for (size_t i = 0; i < t->rules->bridge_count && !host; i++)
+		bh_desired_probe_bind((struct bh_nft_set *[]) { map4, map6 }, side,
+				      t->rules->bridges[i].ifname);
 	for (size_t i = 0; i < t->rules->binding_count; i++) {
 		const struct bh_binding *binding = &t->rules->bindings[i];
 		uint32_t chain = side == BH_EGRESS ? binding->egress : binding->ingress;
@@ -420,6 +423,7 @@ static void add_frame(const struct bh_traffic *t)
 	add_ingress(t);
 	add_stranger(t, "stranger", true);
 	add_stranger(t, "stranger_audit", false);
+	bh_desired_probe_chain(t->table);
 	bh_traffic_add_postures(t);
 }
 

@@ -123,6 +123,12 @@ void bh_urgent_add_set(struct bh_nft_table *table, const struct bh_ruleset *rule
 void bh_urgent_add_rules(const struct bh_traffic *t, struct bh_nft_chain *to,
 			 const struct bh_chain *chain, bool host, const char *refuse);
 
+/* The chain that the self-test's packets meet; where they come from (egress) and go to (ingress);
+ * and that nobody else sends as it. maps, owned: of IPv4, of IPv6. */
+void bh_desired_probe_chain(struct bh_nft_table *table);
+void bh_desired_probe_bind(struct bh_nft_set *const maps[2], uint8_t side, const char *ifname);
+void bh_desired_probe_own(struct bh_nft_set *const owned[2], const char *chain);
+
 void bh_desire_inet(struct bh_nft_table *table, const struct bh_ruleset *rules,
 		    const struct bh_desired_scope *scope, const struct bh_nft_config *config);
 void bh_desire_bridge(struct bh_nft_table *table, const struct bh_ruleset *rules,

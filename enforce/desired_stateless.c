@@ -24,6 +24,7 @@
 
 #include "desired_traffic.h"
 #include "map.h"
+#include "probe.h"
 #include "ruleset.h"
 
 #define PRIORITY (-390) /* behind the check of addresses, before br_netfilter */
@@ -61,6 +62,7 @@ static void add_maps(const struct bh_traffic *t, uint8_t side)
 			       BH_SET_MAP),
 	};
 
+	bh_desired_probe_bind(maps, side, out ? BH_PROBE_SENDER : BH_PROBE_RECEIVER);
 	for (size_t i = 0; i < t->rules->binding_count; i++) {
 		const struct bh_binding *binding = &t->rules->bindings[i];
 		uint32_t chain = out ? binding->egress : binding->ingress;
@@ -260,6 +262,7 @@ void bh_desire_stateless(struct bh_nft_table *table, const struct bh_ruleset *ru
 	add_forward(&t);
 	add_egress(&t);
 	add_ingress(&t);
+	bh_desired_probe_chain(table);
 	bh_traffic_add_postures(&t);
 	bh_traffic_add_workloads(&t);
 	bh_map_free(t.sets);

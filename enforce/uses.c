@@ -12,12 +12,12 @@
 #include "grow.h"
 #include "scan.h"
 
-/* The expression of an element that is a counter: its packets; 0 of any other. */
-static uint64_t packets_of(const struct nlattr *expression)
+bool bh_counter_read(const struct nlattr *expression, uint64_t *packets)
 {
 	const struct nlattr *attr, *part;
 	bool counter = false;
-	uint64_t packets = 0;
+
+	*packets = 0;
 
 	mnl_attr_for_each_nested(attr, expression)
 	{
@@ -27,12 +27,12 @@ static uint64_t packets_of(const struct nlattr *expression)
 			counter = strcmp(mnl_attr_get_str(attr), "counter") == 0;
 		if (type != NFTA_EXPR_DATA)
 			continue;
-		mnl_attr_for_each_nested(part, attr) if (mnl_attr_get_type(part) ==
-								 NFTA_COUNTER_PACKETS &&
-							 mnl_attr_validate(part, MNL_TYPE_U64) == 0)
-			packets = be64toh(mnl_attr_get_u64(part));
+		mnl_attr_for_each_nested(
+			part, attr) if (mnl_attr_get_type(part) == NFTA_COUNTER_PACKETS &&
+					mnl_attr_validate(part, MNL_TYPE_U64) == 0) *packets =
+			be64toh(mnl_attr_get_u64(part));
 	}
-	return counter ? packets : 0;
+	return counter;
 }
 
 static void read_element(const struct nlattr *element, const struct bh_nft_set *set,
@@ -42,8 +42,8 @@ static void read_element(const struct nlattr *element, const struct bh_nft_set *
 	uint64_t packets;
 
 	bh_nft_scan_element(element, set, &parts);
-	packets = parts.expression != NULL ? packets_of(parts.expression) : 0;
-	if (parts.key == NULL || packets == 0)
+	if (parts.key == NULL || parts.expression == NULL ||
+	    !bh_counter_read(parts.expression, &packets) || packets == 0)
 		return;
 	uses->items = bh_grow(uses->items, &uses->capacity, uses->count + 1, sizeof(*uses->items));
 	struct bh_use *use = &uses->items[uses->count++];

@@ -6,6 +6,7 @@
 #include "bulkhead/ruleset.h"
 #include "model.h"
 
+struct nlattr;
 struct nlmsghdr;
 
 /* Owned by whoever asked for them: items is to be freed. */
@@ -18,6 +19,8 @@ struct bh_uses {
  * fit the set's layout is passed over. set: one that bh_uses_can_read(). */
 void bh_uses_read(const struct nlmsghdr *message, const struct bh_nft_set *set,
 		  struct bh_uses *uses);
+/* An expression's packets, if it is a counter; else false. */
+bool bh_counter_read(const struct nlattr *expression, uint64_t *packets);
 /* Whether it holds a workload's permissions, in keys that are long enough. */
 bool bh_uses_can_read(const struct bh_nft_set *set);
 

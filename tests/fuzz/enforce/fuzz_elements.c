@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Set elements as a netlink message brings them, into a map and into a set of intervals;
- * and what their counters say. */
+ * and what their counters say, and those of rules. */
 #include <libmnl/libmnl.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "model.h"
+#include "probe_counts.h"
 #include "scan.h"
 #include "uses.h"
 
@@ -53,6 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* Receive buffers end at a multiple of four, and libmnl reads up to it. */
 	struct nlmsghdr *nlh = calloc(1, MNL_ALIGN(length));
 	struct bh_nft_state *state = bh_nft_state_new();
+	struct bh_probe_counts counts = { 0 };
 
 	if (nlh == NULL)
 		abort();
@@ -63,6 +65,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	scan(nlh, &state->tables[0], "intervals", false);
 	count(nlh, &state->tables[0], "e_0123456789abcdef_4", 12);
 	count(nlh, &state->tables[0], "i_0123456789abcdef_pd_6_net_any", 20);
+	bh_probe_count_rule(nlh, &counts);
+	if (counts.count > BH_PROBE_COUNTERS)
+		abort();
 	bh_nft_state_free(state);
 	free(nlh);
 	return 0;

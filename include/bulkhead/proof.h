@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Whether the rules are met by what passes on a managed bridge, as the self-test found. */
+#ifndef BULKHEAD_PROOF_H
+#define BULKHEAD_PROOF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bulkhead/address.h"
+
+/* Of one address family: what was sent once or several times, and what became of it. */
+struct bh_probe_seen {
+	bool pass_counted; /* by our rules, which let it pass … */
+	bool pass_arrived;
+	bool deny_counted; /* … and drop this one */
+	bool deny_arrived;
+};
+
+enum bh_proof_state {
+	BH_PROOF_PENDING, /* something changed, and it is not tested again yet */
+	BH_PROOF_PROVED,  /* both families: what is to pass arrives, what is not is dropped by us */
+	BH_PROOF_BYPASSED, /* what our rules are to drop arrives */
+	BH_PROOF_STOPPED,  /* what is to pass does not arrive, or somebody else drops the other */
+	BH_PROOF_UNTESTED, /* it cannot be tested */
+	BH_PROOF_IDLE,	   /* nothing can pass there: it has no ports, or is down */
+	BH_PROOF_GONE,	   /* it is not managed any more */
+	BH_PROOF_STATES,
+};
+
+struct bh_proof {
+	int64_t time; /* µs since the epoch; PENDING: since then */
+	char ifname[BH_IFNAME];
+	uint8_t state;		      /* enum bh_proof_state */
+	struct bh_probe_seen seen[2]; /* IPv4, IPv6; of BYPASSED and STOPPED */
+	char why[256];		      /* UNTESTED, IDLE; PENDING: what changed, "": rules */
+};
+
+#endif
