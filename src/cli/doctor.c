@@ -87,6 +87,8 @@ static void print_doctor(const struct bh_call *call, const cJSON *answer)
 {
 	print_lines("What keeps bulkhead from its work", bh_get(answer, "faults"), NULL, BH_RED,
 		    call->color);
+	print_lines("Where it is not proved that the rules hold", bh_get(answer, "unproven"), NULL,
+		    BH_RED, call->color);
 	print_leaks(bh_get(answer, "leaks"), call->color);
 	print_lines("Neither delivered nor denied, in the last hour", bh_get(answer, "undelivered"),
 		    "reason", BH_YELLOW, call->color);
@@ -97,7 +99,8 @@ static void print_doctor(const struct bh_call *call, const cJSON *answer)
 
 static int judge_doctor(const cJSON *answer)
 {
-	static const char *const findings[] = { "faults", "leaks", "undelivered", "losses" };
+	static const char *const findings[] = { "faults", "unproven", "leaks", "undelivered",
+						"losses" };
 
 	for (size_t i = 0; i < sizeof(findings) / sizeof(findings[0]); i++)
 		if (cJSON_GetArraySize(bh_get(answer, findings[i])) > 0)
@@ -105,7 +108,18 @@ static int judge_doctor(const cJSON *answer)
 	return BH_EXIT_DONE;
 }
 
-/* Asking makes the daemon read others' chains anew; it answers with what it has. */
+/* null where nothing is tested. */
+static double checked_at(const cJSON *answer)
+{
+	const cJSON *tested = bh_get(bh_get(answer, "self_test"), "checked");
+	double chains = bh_number(bh_get(answer, "foreign"), "checked");
+
+	return cJSON_IsNumber(tested) && tested->valuedouble < chains ? tested->valuedouble
+								      : chains;
+}
+
+/* Asking makes the daemon read others' chains anew, and test every bridge; it answers with what it
+ * has. */
 static int wait_for_reading(const struct bh_call *call, time_t since)
 {
 	const struct timespec pause = { .tv_nsec = PAUSE_MS * 1000000L };
@@ -121,7 +135,7 @@ static int wait_for_reading(const struct bh_call *call, time_t since)
 			return result;
 		}
 		cJSON *answer = bh_answer_parse(text.data);
-		checked = bh_number(bh_get(answer, "foreign"), "checked");
+		checked = checked_at(answer);
 		cJSON_Delete(answer);
 		bh_buffer_free(&text);
 		if (checked < (double)since)

@@ -226,6 +226,26 @@ static void print_bridge(const cJSON *enforcement)
 	       any ? "; UDP passes there to and from whoever is open, denials or not" : "");
 }
 
+/* "self-test    2 of 3 bridges proved, 1 carries nothing; looked at since 12:31:07" */
+static void print_self_test(const cJSON *self_test)
+{
+	const cJSON *bridges = bh_get(self_test, "bridges"), *bridge;
+	size_t proved = 0, idle = 0;
+	char time[BH_TIME_TEXT];
+
+	if (cJSON_GetArraySize(bridges) == 0)
+		return;
+	cJSON_ArrayForEach (bridge, bridges) {
+		proved += strcmp(bh_word(bridge, "state"), "proved") == 0;
+		idle += strcmp(bh_word(bridge, "state"), "idle") == 0;
+	}
+	printf("self-test    %zu of %d bridge%s proved", proved, cJSON_GetArraySize(bridges),
+	       cJSON_GetArraySize(bridges) == 1 ? "" : "s");
+	if (idle > 0)
+		printf(", %zu carr%s nothing", idle, idle == 1 ? "ies" : "y");
+	printf("; looked at since %s\n", bh_clock(bh_number(self_test, "checked"), time));
+}
+
 static void print_enforcement(const cJSON *enforcement, bool color)
 {
 	char last[BH_TIME_TEXT];
@@ -233,7 +253,8 @@ static void print_enforcement(const cJSON *enforcement, bool color)
 	enum bh_color shade = strcmp(state, "active") == 0 ? BH_GREEN
 			      : strcmp(state, "failed") == 0 || strcmp(state, "leaking") == 0
 				      ? BH_RED
-				      : BH_PLAIN;
+			      : strcmp(state, "unproven") == 0 ? BH_YELLOW
+							       : BH_PLAIN;
 
 	printf("enforcement  %s%s%s", bh_color_on(shade, color), state, bh_color_off(shade, color));
 	if (cJSON_IsNumber(bh_get(enforcement, "number")))
@@ -242,6 +263,7 @@ static void print_enforcement(const cJSON *enforcement, bool color)
 	else
 		printf(", no policy yet");
 	printf("%s%s\n", why != NULL ? ": " : "", why != NULL ? why : "");
+	print_self_test(bh_get(enforcement, "self_test"));
 	bh_trial_print(bh_get(enforcement, "trial"));
 	print_draining(bh_get(enforcement, "draining"));
 	print_bridge(enforcement);

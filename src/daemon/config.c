@@ -37,6 +37,7 @@ enum kind {
 	COUNT, /* a number, or "auto": 0 */
 	BYTES, /* a number, or with KiB, MiB, GiB */
 	DURATION,
+	PERIOD,	 /* a duration, or "off": 0 */
 	WORD,	 /* one of words[] */
 	PORTS,	 /* a list of port numbers */
 	FILTERS, /* a list of the learner's filters */
@@ -114,6 +115,7 @@ static const struct key keys[] = {
 	{ "enforcement.existing", EXISTING, AT(existing), 0, 0, NULL },
 	{ "enforcement.table_protection", WORD, AT(table_protection), 0, 0, protections },
 	{ "enforcement.bridge", WORD, AT(bridge), 0, 0, bridge_paths },
+	{ "enforcement.self_test", PERIOD, AT(self_test), 10 * BH_SECOND, DAY, NULL },
 	{ "enforcement.log_group", NUMBER, AT(log_group), 1, 65535, NULL },
 	{ "events.keep", NUMBER, AT(keep_events), 100, 100000000, NULL },
 };
@@ -190,6 +192,7 @@ void bh_config_defaults(struct bh_config *c)
 		.sensitive = bh_sensitive_default,
 		.deploy_audit = true,
 		.table_protection = BH_TABLE_OWNER,
+		.self_test = 600 * BH_SECOND,
 		.log_group = 5070,
 		.keep_events = 100000,
 	};
@@ -262,6 +265,10 @@ static const char *expectation(const struct key *key, char *out, size_t size)
 		snprintf(out, size, "a duration from %llds to %llds (90s, 15m, 2h, 7d)",
 			 (long long)(key->least / BH_SECOND), (long long)(key->most / BH_SECOND));
 		break;
+	case PERIOD:
+		snprintf(out, size, "a duration from %llds to %llds (90s, 15m, 2h, 7d), or off",
+			 (long long)(key->least / BH_SECOND), (long long)(key->most / BH_SECOND));
+		break;
 	case WORD:
 		expect_words(key, out, size);
 		break;
@@ -326,16 +333,24 @@ static bool read_word(const struct key *key, const char *text, int64_t *out)
 static bool read_quantity(const struct key *key, const char *text, int64_t *out)
 {
 	const char *rest;
-	bool read = key->kind == BYTES	    ? read_bytes(text, out)
-		    : key->kind == DURATION ? bh_duration_parse(text, out)
-					    : read_number(text, out, &rest) && *rest == '\0';
+	bool read = key->kind == BYTES ? read_bytes(text, out)
+		    : key->kind == DURATION || key->kind == PERIOD
+			    ? bh_duration_parse(text, out)
+			    : read_number(text, out, &rest) && *rest == '\0';
 
 	return read && *out >= key->least && *out <= key->most;
 }
 
+/* YAML's own word for it is false. */
+static bool is_off(const char *text)
+{
+	return strcmp(text, "off") == 0 || strcmp(text, "false") == 0;
+}
+
+/* A quantity, or the word that stands for 0. */
 static bool read_count(const struct key *key, const char *text, int64_t *out)
 {
-	if (strcmp(text, "auto") != 0)
+	if (key->kind == PERIOD ? !is_off(text) : strcmp(text, "auto") != 0)
 		return read_quantity(key, text, out);
 	*out = 0;
 	return true;
@@ -363,7 +378,7 @@ static bool read_name(const struct key *key, const char *text, char *out)
 {
 	if (strcmp(text, "auto") == 0)
 		return true;
-	if (key->kind == SERVER && (strcmp(text, "off") == 0 || strcmp(text, "false") == 0)) {
+	if (key->kind == SERVER && is_off(text)) {
 		out[0] = '\0';
 		return true;
 	}
@@ -373,7 +388,7 @@ static bool read_name(const struct key *key, const char *text, char *out)
 
 static bool read_text(const struct key *key, const char *text, char *out)
 {
-	if (key->kind == OPTIONAL_PATH && (strcmp(text, "off") == 0 || strcmp(text, "false") == 0))
+	if (key->kind == OPTIONAL_PATH && is_off(text))
 		text = "";
 	else if (key->kind != TEXT && text[0] != '/')
 		return false;
@@ -467,6 +482,7 @@ static bool read_value(const struct key *key, const struct bh_yaml *node, char *
 	case WORD:
 		return read_word(key, node->text, (int64_t *)(void *)field);
 	case COUNT:
+	case PERIOD:
 		return read_count(key, node->text, (int64_t *)(void *)field);
 	case NUMBER:
 	case BYTES:

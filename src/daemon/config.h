@@ -108,6 +108,7 @@ struct bh_config {
 	struct bh_existing existing; /* what becomes of connections that rules deny from now on */
 	int64_t table_protection;    /* enum bh_table_protection */
 	int64_t bridge;		     /* enum bh_bridge_path */
+	int64_t self_test;	     /* how often; 0: never */
 	int64_t log_group;
 	int64_t keep_events;
 };

@@ -220,8 +220,9 @@ struct bh_core {
 	struct bh_rule_uses *uses;	   /* of the active policy's rules (core_uses.h) */
 	struct bh_map *modes;		   /* workload → uint8_t *; learn where absent */
 	struct bh_shares *shares;	   /* workloads of which a part is in that mode */
-	struct bh_map *kept; /* workload → what its last instances were like (core_kept.c) */
-	uint8_t enforcement; /* enum bh_enforcement */
+	struct bh_map *kept;   /* workload → what its last instances were like (core_kept.c) */
+	struct bh_map *proofs; /* bridge → what the self-test found (core_proof.c) */
+	uint8_t enforcement;   /* enum bh_enforcement */
 	char enforcement_why[1024];
 	bool has_governed; /* rules of ours were confirmed since the start */
 	int64_t applied;   /* when the kernel last confirmed */
@@ -713,8 +714,33 @@ cJSON *bh_core_note_json(const struct bh_edge_note *note, uint64_t count);
 /* The same with those who may have stopped it, and the whole in words. */
 cJSON *bh_core_undelivered_json(const struct bh_core *core, const struct bh_edge_note *note,
 				uint64_t count);
+/* Which hooks packets between containers pass. */
+struct bh_way {
+	bool six;
+	bool routed;   /* from one network to another; else on one bridge, … */
+	bool ip_hooks; /* … that hands them to netfilter */
+};
+struct bh_way bh_core_way_on_bridge(const struct bh_core *core, const char *ifname, bool six);
+/* The chains of others that could stop packets there, in words. */
+cJSON *bh_core_suspects(const struct bh_core *core, const struct bh_way *way);
+/* Adds "; suspected: …", if there are any. */
+void bh_core_name_suspects(const cJSON *suspects, struct bh_buffer *out);
 /* Asks for others' chains anew, where that was not done just now. */
 void bh_core_foreign_ask(struct bh_core *core);
+
+/* core_proof.c */
+void bh_core_proof(struct bh_core *core, const struct bh_proof *proof);
+/* Tells what is to be told; others' chains have been read by then. */
+void bh_core_proofs_tick(struct bh_core *core);
+/* Has the kernel process test again what was not tested just now. */
+void bh_core_prove(struct bh_core *core);
+/* The worst state of any managed bridge: PROVED where all are proved, or idle; and of those that
+ * are not, in words. Rules must be in the kernel. */
+enum bh_proof_state bh_core_proofs_state(const struct bh_core *core, struct bh_buffer *why);
+cJSON *bh_core_proofs_json(const struct bh_core *core);
+/* Adds a sentence for each bridge of which it is not known that the rules hold, or known that they
+ * do not. */
+void bh_core_proofs_say(const struct bh_core *core, cJSON *list);
 
 /* core_loss.c */
 /* Something was lost just now. */

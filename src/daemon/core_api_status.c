@@ -65,18 +65,39 @@ static cJSON *open_json(const struct bh_ruleset *rules)
 	return list;
 }
 
-static cJSON *enforcement_json(const struct bh_core *core)
+/* Active is what was proved, and does not leak. */
+static const char *enforcement_state(const struct bh_core *core, struct bh_buffer *why)
 {
 	static const char *const states[] = { "off", "starting", "active", "failed" };
+
+	bh_buffer_puts(why, core->enforcement_why);
+	if (core->enforcement != BH_ENFORCEMENT_ACTIVE)
+		return states[core->enforcement];
+	if (bh_core_is_leaking(core)) {
+		bh_buffer_puts(why, "connections that the policy denies were delivered within the "
+				    "last minute: bulkhead events");
+		return "leaking";
+	}
+	switch (bh_core_proofs_state(core, why)) {
+	case BH_PROOF_PROVED:
+		return "active";
+	case BH_PROOF_BYPASSED:
+		return "failed";
+	default:
+		return "unproven";
+	}
+}
+
+static cJSON *enforcement_json(const struct bh_core *core)
+{
 	cJSON *json = cJSON_CreateObject(), *bridges;
 	char existing[BH_EXISTING_TEXT];
-	bool leaks = core->enforcement == BH_ENFORCEMENT_ACTIVE && bh_core_is_leaking(core);
+	struct bh_buffer why = { 0 };
 
-	cJSON_AddStringToObject(json, "state", leaks ? "leaking" : states[core->enforcement]);
-	bh_core_add_text(json, "why",
-			 leaks ? "connections that the policy denies were delivered within the "
-				 "last minute: bulkhead events"
-			       : core->enforcement_why);
+	cJSON_AddStringToObject(json, "state", enforcement_state(core, &why));
+	bh_core_add_text(json, "why", why.data);
+	bh_buffer_free(&why);
+	cJSON_AddItemToObject(json, "self_test", bh_core_proofs_json(core));
 	cJSON_AddNumberToObject(json, "leaks", (double)core->leak_count);
 	bh_core_add_time(json, "last_leak", core->last_leak);
 	bh_core_add_text(json, "revision", core->revision);
@@ -440,6 +461,10 @@ cJSON *bh_core_unknown(const struct bh_core *core)
 	say_who_waits_for_review(core, list);
 	bh_core_renamed_say(core, list);
 	bh_core_say_faults(core, list);
+	bh_core_proofs_say(core, list);
+	if (core->config.self_test == 0 && core->enforcement == BH_ENFORCEMENT_ACTIVE)
+		say(list, "whether the rules in the kernel are met is not tested "
+			  "(enforcement.self_test: off)");
 	say_whether_capture_runs(core, list);
 	say_what_is_copied(core, list);
 	say_what_is_not_counted(core, list);

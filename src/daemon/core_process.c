@@ -67,6 +67,7 @@ static void on_tick(uv_timer_t *timer)
 	bh_core_hooks_tick(core);
 	bh_core_leaks_tick(core, bh_time_monotonic());
 	bh_core_undelivered_tick(core, bh_time_monotonic());
+	bh_core_proofs_tick(core);
 	if (bh_time_monotonic() >= core->sweep_due) {
 		core->sweep_due = bh_time_monotonic() + SWEEP_INTERVAL;
 		bh_core_flows_sweep(core, now);
@@ -221,6 +222,9 @@ static void take_report(struct bh_core *core, const struct bh_message *m)
 		break;
 	case BH_MSG_FOREIGN:
 		bh_core_foreign(core, m->data);
+		break;
+	case BH_MSG_PROOF:
+		bh_core_proof(core, m->data);
 		break;
 	case BH_MSG_ENTRIES:
 		bh_core_entries(core, m->data, m->length / sizeof(struct bh_tracked));
@@ -407,6 +411,7 @@ static void start(struct bh_core *core, const struct bh_config *config)
 	core->leaks = bh_edge_notes_new();
 	core->attempts = bh_map_new(NULL);
 	core->undelivered = bh_edge_notes_new();
+	core->proofs = bh_map_new(free);
 	if (open_state(core, &err) != 0) {
 		bh_log(BH_LOG_ERROR, "%s", err.text);
 		bh_core_stop(core, 2);

@@ -96,53 +96,69 @@ static const struct bh_host_link *link_of(const struct bh_core *core, const char
 
 /* Frames between two ports of one bridge meet the IP hooks only where the bridge, or this host for
  * all of them, hands them over. */
-static bool meets_ip_hooks(const struct bh_core *core, const struct bh_edge_note *note)
+struct bh_way bh_core_way_on_bridge(const struct bh_core *core, const char *ifname, bool six)
+{
+	const struct bh_host_link *bridge = link_of(core, ifname);
+	bool flag = bridge == NULL || (six ? bridge->nf_call_ip6tables : bridge->nf_call_iptables);
+
+	return (struct bh_way) {
+		.six = six,
+		.ip_hooks = flag || is_on(six ? "/proc/sys/net/bridge/bridge-nf-call-ip6tables"
+					      : "/proc/sys/net/bridge/bridge-nf-call-iptables")
+	};
+}
+
+static struct bh_way way_of(const struct bh_core *core, const struct bh_edge_note *note)
 {
 	bool six = note->key.src.family == BH_IPV6;
 	const struct bh_instance *src = bh_model_holder(core->model, &note->key.src, note->last);
-	const struct bh_host_link *bridge = src != NULL ? link_of(core, src->fact.l3_ifname) : NULL;
 
-	if (note->routed || bridge == NULL)
-		return true;
-	return (six ? bridge->nf_call_ip6tables : bridge->nf_call_iptables) ||
-	       is_on(six ? "/proc/sys/net/bridge/bridge-nf-call-ip6tables"
-			 : "/proc/sys/net/bridge/bridge-nf-call-iptables");
+	if (note->routed || src == NULL)
+		return (struct bh_way) { .six = six, .routed = note->routed, .ip_hooks = true };
+	return bh_core_way_on_bridge(core, src->fact.l3_ifname, six);
 }
 
 /* What goes from container to container is forwarded; on a bridge that routes, it comes up from one
  * and goes down to another. */
-static bool is_on_path(const struct bh_foreign_chain *chain, const struct bh_edge_note *note)
+static bool is_on_path(const struct bh_foreign_chain *chain, const struct bh_way *way)
 {
 	bool local = chain->hook == NF_INET_LOCAL_IN || chain->hook == NF_INET_LOCAL_OUT;
 
 	if (chain->family == NFPROTO_NETDEV)
 		return true;
 	if (chain->family == NFPROTO_BRIDGE)
-		return note->routed ? chain->hook != NF_INET_FORWARD : !local;
-	return !local;
+		return way->routed ? chain->hook != NF_INET_FORWARD : !local;
+	return !local && way->ip_hooks;
 }
 
-static bool is_suspect(const struct bh_core *core, const struct bh_foreign_chain *chain,
-		       const struct bh_edge_note *note)
+static bool is_suspect(const struct bh_foreign_chain *chain, const struct bh_way *way)
 {
-	uint8_t other = note->key.src.family == BH_IPV6 ? NFPROTO_IPV4 : NFPROTO_IPV6;
-	bool below = chain->family == NFPROTO_BRIDGE || chain->family == NFPROTO_NETDEV;
-
-	return (chain->policy_drops || chain->rules_drop) && chain->family != other &&
-	       chain->family != NFPROTO_ARP && is_on_path(chain, note) &&
-	       (below || meets_ip_hooks(core, note));
+	return (chain->policy_drops || chain->rules_drop) &&
+	       chain->family != (way->six ? NFPROTO_IPV4 : NFPROTO_IPV6) &&
+	       chain->family != NFPROTO_ARP && is_on_path(chain, way);
 }
 
-static cJSON *find_suspects(const struct bh_core *core, const struct bh_edge_note *note)
+cJSON *bh_core_suspects(const struct bh_core *core, const struct bh_way *way)
 {
 	cJSON *list = cJSON_CreateArray();
 	char text[BH_FOREIGN_TEXT];
 
 	for (uint32_t i = 0; i < core->foreign.count; i++)
-		if (is_suspect(core, &core->foreign.chains[i], note))
+		if (is_suspect(&core->foreign.chains[i], way))
 			cJSON_AddItemToArray(list, cJSON_CreateString(bh_foreign_text(
 							   &core->foreign.chains[i], text)));
 	return list;
+}
+
+void bh_core_name_suspects(const cJSON *suspects, struct bh_buffer *out)
+{
+	const cJSON *suspect;
+	const char *separator = "; suspected: ";
+
+	cJSON_ArrayForEach (suspect, suspects) {
+		bh_buffer_printf(out, "%s%s", separator, suspect->valuestring);
+		separator = ", ";
+	}
 }
 
 static bool is_forwarding(const struct bh_edge_note *note)
@@ -175,17 +191,6 @@ static void other_causes(const struct bh_core *core, const struct bh_edge_note *
 
 /* --- telling ---------------------------------------------------------------------------------- */
 
-static void name_suspects(const cJSON *suspects, struct bh_buffer *out)
-{
-	const cJSON *suspect;
-	const char *separator = "; suspected: ";
-
-	cJSON_ArrayForEach (suspect, suspects) {
-		bh_buffer_printf(out, "%s%s", separator, suspect->valuestring);
-		separator = ", ";
-	}
-}
-
 /* "web → db 80/tcp: 3 connections were not delivered, and not denied by us; suspected: …" */
 static void describe(const struct bh_core *core, const struct bh_edge_note *note, uint64_t count,
 		     const cJSON *suspects, struct bh_buffer *out)
@@ -198,7 +203,7 @@ static void describe(const struct bh_core *core, const struct bh_edge_note *note
 			 note->src.name, note->dst.name,
 			 bh_port_format(note->key.proto, note->key.dport, port), count,
 			 count == 1 ? " was" : "s were");
-	name_suspects(suspects, out);
+	bh_core_name_suspects(suspects, out);
 	other_causes(core, note, cJSON_GetArraySize(suspects) > 0, out);
 }
 
@@ -222,7 +227,8 @@ cJSON *bh_core_note_json(const struct bh_edge_note *note, uint64_t count)
 cJSON *bh_core_undelivered_json(const struct bh_core *core, const struct bh_edge_note *note,
 				uint64_t count)
 {
-	cJSON *json = bh_core_note_json(note, count), *suspects = find_suspects(core, note);
+	const struct bh_way way = way_of(core, note);
+	cJSON *json = bh_core_note_json(note, count), *suspects = bh_core_suspects(core, &way);
 	struct bh_buffer text = { 0 };
 
 	describe(core, note, count, suspects, &text);

@@ -30,6 +30,7 @@
 #include "kernel_entries.h"
 #include "kernel_lookup.h"
 #include "kernel_relay.h"
+#include "kernel_selftest.h"
 #include "links.h"
 #include "listeners.h"
 #include "log.h"
@@ -38,6 +39,7 @@
 #include "nflog.h"
 #include "nft.h"
 #include "privileges.h"
+#include "probe.h"
 #include "process.h"
 #include "rules_wire.h"
 #include "ruleset.h"
@@ -78,6 +80,8 @@ struct kernel {
 	struct bh_nft *nft;
 	struct bh_nflog *nflog;
 	struct bh_bridge_flags *bridges;
+	struct bh_selftest *selftest;
+	uint32_t probe_ports[2]; /* the self-test's interfaces; 0: none */
 	struct bh_relay *relay;
 	struct bh_lookup *lookup;
 	struct bh_cuts cuts;	  /* entries that core wants to be deleted */
@@ -360,12 +364,16 @@ static void on_exclude_due(uv_timer_t *timer)
 {
 	struct kernel *k = timer->data;
 	uint32_t list[BH_CHANNEL_ROOM(sizeof(uint32_t))];
+	const size_t room = sizeof(list) / sizeof(list[0]);
 	size_t count = 0, position = 0;
 	const struct bh_host_link *link;
 
 	while ((link = bh_map_next(k->host_links, &position)) != NULL)
-		if (is_excluded(k, link) && count < sizeof(list) / sizeof(list[0]))
+		if (is_excluded(k, link) && count < room)
 			list[count++] = link->ifindex;
+	for (size_t i = 0; i < 2; i++)
+		if (k->probe_ports[i] != 0 && count < room)
+			list[count++] = k->probe_ports[i];
 	tell_workers(k, BH_MSG_EXCLUDE, list, count * sizeof(list[0]));
 }
 
@@ -376,12 +384,23 @@ static void schedule_exclude(struct kernel *k)
 		uv_timer_start(&k->exclude_timer, on_exclude_due, 20, 0);
 }
 
+/* Frames pass without our rules from then on, until it is set again. */
+static bool loses_flags(const struct bh_host_link *before, const struct bh_host_link *now)
+{
+	return before->nf_call_iptables && before->nf_call_ip6tables &&
+	       !(now->nf_call_iptables && now->nf_call_ip6tables);
+}
+
 static void on_link(void *user, const struct bh_host_link *link)
 {
 	struct kernel *k = user;
+
+	if (!link->veth && bh_probe_is_port(link->ifname))
+		return;
 	struct bh_host_link *known =
 		bh_map_get(k->host_links, &link->ifindex, sizeof(link->ifindex));
-	bool was_excluded = known != NULL && is_excluded(k, known);
+	bool was_excluded = known != NULL && is_excluded(k, known),
+	     lost = known != NULL && link->bridge && loses_flags(known, link);
 
 	if (known == NULL) {
 		known = bh_calloc(1, sizeof(*known));
@@ -392,13 +411,18 @@ static void on_link(void *user, const struct bh_host_link *link)
 		schedule_exclude(k);
 	bh_bridge_flags_link(k->bridges, link);
 	tell(&k->core, BH_MSG_LINK, link, sizeof(*link));
+	if (lost && k->rules != NULL && !k->rules->stateless)
+		bh_selftest_touch(k->selftest, link->ifindex,
+				  "it stopped handing its frames to netfilter, by somebody else's "
+				  "doing; that was set right");
 }
 
 static void on_link_gone(void *user, uint32_t ifindex)
 {
 	struct kernel *k = user;
 
-	bh_map_remove(k->host_links, &ifindex, sizeof(ifindex));
+	if (!bh_map_remove(k->host_links, &ifindex, sizeof(ifindex)))
+		return; /* the self-test's */
 	bh_bridge_flags_gone(k->bridges, ifindex);
 	tell(&k->core, BH_MSG_LINK_GONE, &ifindex, sizeof(ifindex));
 }
@@ -482,11 +506,46 @@ static void on_links_readable(uv_poll_t *poll, int status, int events)
 	watch_on(poll, status, on_links_readable);
 }
 
+/* --- the self-test ---------------------------------------------------------------------------- */
+
+static void on_proof(void *user, const struct bh_proof *proof)
+{
+	tell(&((struct kernel *)user)->core, BH_MSG_PROOF, proof, sizeof(*proof));
+}
+
+/* capture hears of them before anything passes there. */
+static void on_probe_ports(void *user, const uint32_t *ifindexes, size_t count)
+{
+	struct kernel *k = user;
+
+	for (size_t i = 0; i < 2; i++)
+		k->probe_ports[i] = i < count ? ifindexes[i] : 0;
+	if (count > 0)
+		on_exclude_due(&k->exclude_timer);
+	else
+		schedule_exclude(k);
+}
+
+static const char *find_idle(void *user, uint32_t ifindex)
+{
+	const struct kernel *k = user;
+	const struct bh_host_link *link,
+		*bridge = bh_map_get(k->host_links, &ifindex, sizeof(ifindex));
+
+	if (bridge == NULL || !bridge->up)
+		return "it is down";
+	for (size_t position = 0; (link = bh_map_next(k->host_links, &position)) != NULL;)
+		if (link->master_ifindex == ifindex && link->up)
+			return NULL;
+	return "none of its ports is up";
+}
+
 static void repeat_facts(struct kernel *k)
 {
 	tell(&k->core, BH_MSG_SCAN_BEGIN, NULL, 0);
 	bh_links_repeat(k->links);
 	tell(&k->core, BH_MSG_SCAN_END, NULL, 0);
+	bh_selftest_repeat(k->selftest);
 	schedule_exclude(k);
 }
 
@@ -732,6 +791,7 @@ static void take_rules(struct kernel *k, const struct bh_message *m)
 	} else if (apply(k, rules, &result) == 0) {
 		bh_ruleset_free(k->rules);
 		k->rules = rules;
+		bh_selftest_rules(k->selftest, rules);
 	} else {
 		bh_log(BH_LOG_ERROR, "the rules were not applied: %s", result.text);
 		bh_ruleset_free(rules);
@@ -877,6 +937,8 @@ static void on_child_message(void *user, struct bh_channel *channel, const struc
 		tell_listeners(k, m->data);
 	else if (child == &k->core && m->type == BH_MSG_FOREIGN_GET)
 		tell_foreign(k);
+	else if (child == &k->core && m->type == BH_MSG_PROVE)
+		bh_selftest_run(k->selftest);
 	else if (child == &k->core && m->type == BH_MSG_USES_GET)
 		tell_uses(k);
 	else if (child == &k->core && m->type == BH_MSG_TRACKED_GET)
@@ -1193,6 +1255,10 @@ static void init(struct kernel *k, const struct bh_config *config, int notify_fd
 		timers[i]->data = k;
 	}
 	k->relay = bh_relay_new(&k->loop, &k->config, on_runtime_news, k);
+	k->selftest = bh_selftest_new(
+		&k->loop, config->self_test,
+		&(struct bh_selftest_events) {
+			.user = k, .proof = on_proof, .ports = on_probe_ports, .idle = find_idle });
 	k->departed = bh_departed_new(&k->loop, &(struct bh_departed_handlers) { k, on_forget });
 	k->worker_count = count_workers(config);
 	for (uint32_t i = 0; i < k->worker_count; i++)
@@ -1228,6 +1294,7 @@ int bh_kernel_main(const struct bh_config *config, int notify_fd)
 	if (uv_is_active((uv_handle_t *)&k->note_timer))
 		on_note_due(&k->note_timer);
 	bh_departed_free(k->departed);
+	bh_selftest_free(k->selftest);
 	unlink(k->config.api_socket);
 	bh_log(BH_LOG_INFO, "stopped");
 	return k->exit_status;

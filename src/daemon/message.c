@@ -308,6 +308,18 @@ static bool check_tracked(const void *data)
 	return check_flow_key(&t->asked) && flag_ok(&t->found) && check_entry(&t->entry);
 }
 
+static bool check_proof(const void *data)
+{
+	const struct bh_proof *p = data;
+	bool ok = TEXT_OK(p->ifname) && TEXT_OK(p->why) && p->state < BH_PROOF_STATES &&
+		  time_ok(p->time);
+
+	for (size_t six = 0; ok && six < 2; six++)
+		ok = flag_ok(&p->seen[six].pass_counted) && flag_ok(&p->seen[six].pass_arrived) &&
+		     flag_ok(&p->seen[six].deny_counted) && flag_ok(&p->seen[six].deny_arrived);
+	return ok;
+}
+
 static bool check_accounting(const void *data)
 {
 	const struct bh_msg_accounting *a = data;
@@ -488,6 +500,8 @@ static const struct {
 	[BH_MSG_USES_GET] = { "uses-get", EMPTY, 0, NULL },
 	[BH_MSG_USES] = { "uses", ARRAY, sizeof(struct bh_use), check_use },
 	[BH_MSG_USES_END] = { "uses-end", ONE, sizeof(int32_t), NULL },
+	[BH_MSG_PROVE] = { "prove", EMPTY, 0, NULL },
+	[BH_MSG_PROOF] = { "proof", ONE, sizeof(struct bh_proof), check_proof },
 	[BH_MSG_GIVEN_UP] = { "given-up", ONE, sizeof(struct bh_msg_given_up), check_given_up },
 };
 

@@ -13,6 +13,7 @@
 #include "bulkhead/flow.h"
 #include "bulkhead/foreign.h"
 #include "bulkhead/name.h"
+#include "bulkhead/proof.h"
 #include "bulkhead/ruleset.h"
 #include "bulkhead/tracked.h"
 #include "dns_watch.h"
@@ -22,7 +23,7 @@
 #include "neighbours.h"
 
 /* Grows whenever a body changes its form. */
-#define BH_MESSAGE_VERSION 13
+#define BH_MESSAGE_VERSION 14
 #define BH_MESSAGE_MAX 65536 /* bytes, header included */
 
 /* The number of the capture process that saw a flow is in the flow's id, above so many bits: ids go
@@ -123,6 +124,10 @@ enum bh_message_type {
 	BH_MSG_USES_GET, /* nothing */
 	BH_MSG_USES,	 /* struct bh_use[] */
 	BH_MSG_USES_END, /* int32_t: 0, or negative errno, and what came is not all */
+
+	/* core → kernel: tests whether the rules are met; and, in any case, what it found */
+	BH_MSG_PROVE, /* nothing */
+	BH_MSG_PROOF, /* struct bh_proof */
 
 	BH_MSG_TYPES,
 };

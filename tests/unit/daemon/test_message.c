@@ -167,6 +167,13 @@ static void hooks_are_checked(void **state)
 	assert_false(bh_message_check(BH_MSG_HOOKED, &hooked, sizeof(hooked) - 1));
 	memset(&hooked.found, 2, 1);
 	assert_false(bh_message_check(BH_MSG_HOOKED, &hooked, sizeof(hooked)));
+	struct bh_proof proof = { .time = 1, .ifname = "br0", .state = BH_PROOF_GONE };
+	assert_true(bh_message_check(BH_MSG_PROOF, &proof, sizeof(proof)));
+	proof.state = BH_PROOF_STATES;
+	assert_false(bh_message_check(BH_MSG_PROOF, &proof, sizeof(proof)));
+	proof.state = BH_PROOF_PROVED;
+	memset(&proof.seen[1].deny_arrived, 2, 1);
+	assert_false(bh_message_check(BH_MSG_PROOF, &proof, sizeof(proof)));
 	struct bh_msg_given_up given_up = { .time = 1, .container_id = "a", .why = "b" };
 	assert_true(bh_message_check(BH_MSG_GIVEN_UP, &given_up, sizeof(given_up)));
 	memset(given_up.why, 'x', sizeof(given_up.why));

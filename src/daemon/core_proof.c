@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the self-test found (kernel_selftest.h), in words: that a bridge's rules hold, that they do
+ * not, or why nobody can say, and what to do. Each change of that is an event.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core.h"
+#include "core_api.h"
+#include "grow.h"
+#include "timefmt.h"
+
+struct known {
+	struct bh_proof proof;
+	bool unsaid;	/* an event is due */
+	bool failed;	/* the last event was of a failure */
+	char said[256]; /* and this, why it could not be tested */
+};
+
+/* --- words ------------------------------------------------------------------------------------ */
+
+static const char *const states[BH_PROOF_STATES] = {
+	[BH_PROOF_PENDING] = "pending",	  [BH_PROOF_PROVED] = "proved",
+	[BH_PROOF_BYPASSED] = "bypassed", [BH_PROOF_STOPPED] = "stopped",
+	[BH_PROOF_UNTESTED] = "untested", [BH_PROOF_IDLE] = "idle",
+	[BH_PROOF_GONE] = "gone",
+};
+
+static const char *families(bool four, bool six)
+{
+	return four && six ? "IPv4 and IPv6" : four ? "IPv4" : "IPv6";
+}
+
+static void describe_bypass(const struct bh_core *core, const struct bh_proof *proof,
+			    struct bh_buffer *out)
+{
+	bh_buffer_printf(out, "what the rules refuse arrives there (%s): ",
+			 families(proof->seen[0].deny_arrived, proof->seen[1].deny_arrived));
+	if (bh_core_is_stateless(core))
+		bh_buffer_puts(out, "table bridge bulkhead is not met, or was changed; nft list "
+				    "table bridge bulkhead");
+	else
+		bh_buffer_puts(out, "its frames do not meet table inet bulkhead. Is br_netfilter "
+				    "there (ls /proc/sys/net/bridge; modprobe br_netfilter), does "
+				    "the bridge hand its frames over (ip -d link: "
+				    "nf_call_iptables 1 nf_call_ip6tables 1), is the table as "
+				    "bulkhead policy show --nft says?");
+}
+
+/* Where packets of one family ended, as far as counters tell; "": they did not. */
+static const char *describe_stop(const struct bh_probe_seen *seen)
+{
+	if (!seen->pass_arrived && seen->pass_counted)
+		return "what bulkhead's rules let pass is stopped by somebody else";
+	if (!seen->pass_arrived)
+		return "packets are stopped before they meet bulkhead's rules";
+	return seen->deny_counted ? ""
+				  : "somebody else stops what bulkhead's rules are to refuse, "
+				    "before they meet it";
+}
+
+static void describe_stops(const struct bh_core *core, const struct bh_proof *proof,
+			   struct bh_buffer *out)
+{
+	const char *separator = "";
+
+	for (size_t six = 0; six < 2; six++) {
+		const char *text = describe_stop(&proof->seen[six]);
+
+		if (*text == '\0')
+			continue;
+		const struct bh_way way = bh_core_way_on_bridge(core, proof->ifname, six != 0);
+		cJSON *suspects = bh_core_suspects(core, &way);
+		bh_buffer_printf(out, "%s%s: %s", separator, families(six == 0, six != 0), text);
+		bh_core_name_suspects(suspects, out);
+		if (cJSON_GetArraySize(suspects) == 0)
+			bh_buffer_puts(out,
+				       core->foreign.legacy
+					       ? "; perhaps legacy iptables: iptables-legacy-save"
+					       : "; no chain of nftables that is not ours can "
+						 "have done that");
+		cJSON_Delete(suspects);
+		separator = ". ";
+	}
+	if (!bh_core_is_stateless(core))
+		bh_buffer_puts(out,
+			       ". A rule of that tool that accepts what stays on this bridge "
+			       "helps; or enforcement.bridge: stateless, where others' FORWARD "
+			       "chains see none of it");
+}
+
+/* "bridge br0: …"; out is left alone where there is nothing to say. */
+static void describe(const struct bh_core *core, const struct bh_proof *proof,
+		     struct bh_buffer *out)
+{
+	bh_buffer_printf(out, "bridge %s: ", proof->ifname);
+	switch (proof->state) {
+	case BH_PROOF_PENDING:
+		bh_buffer_printf(out, "%s%sit is tested anew", proof->why,
+				 proof->why[0] != '\0' ? "; " : "");
+		break;
+	case BH_PROOF_PROVED:
+		bh_buffer_puts(out, "the rules hold: what they refuse is refused, what they let "
+				    "pass arrives");
+		break;
+	case BH_PROOF_BYPASSED:
+		describe_bypass(core, proof, out);
+		break;
+	case BH_PROOF_STOPPED:
+		describe_stops(core, proof, out);
+		break;
+	case BH_PROOF_UNTESTED:
+		bh_buffer_printf(out, "rules are in the kernel, and were not tested: %s",
+				 proof->why);
+		break;
+	default:
+		bh_buffer_printf(out, "nothing passes there: %s", proof->why);
+	}
+}
+
+/* --- taking ----------------------------------------------------------------------------------- */
+
+static bool is_failure(uint8_t state)
+{
+	return state == BH_PROOF_BYPASSED || state == BH_PROOF_STOPPED ||
+	       state == BH_PROOF_UNTESTED;
+}
+
+/* Why a test is not possible is the same on each bridge, more often than not. */
+static bool was_said(const struct bh_core *core, const char *why)
+{
+	const struct known *known;
+
+	for (size_t position = 0; (known = bh_map_next(core->proofs, &position)) != NULL;)
+		if (strcmp(known->said, why) == 0)
+			return true;
+	return false;
+}
+
+static bool is_news(const struct bh_core *core, const struct known *known,
+		    const struct bh_proof *proof)
+{
+	switch (proof->state) {
+	case BH_PROOF_PENDING:
+		return proof->why[0] != '\0';
+	case BH_PROOF_PROVED:
+		return known->failed;
+	case BH_PROOF_UNTESTED:
+		return !was_said(core, proof->why);
+	default:
+		return is_failure(proof->state) &&
+		       (!known->failed || known->proof.state != proof->state);
+	}
+}
+
+static void say(struct bh_core *core, struct known *known)
+{
+	struct bh_buffer text = { 0 };
+
+	describe(core, &known->proof, &text);
+	bh_core_event(core, "enforcement", "%s", text.data);
+	bh_buffer_free(&text);
+	known->unsaid = false;
+}
+
+void bh_core_proof(struct bh_core *core, const struct bh_proof *proof)
+{
+	struct known *known = bh_map_get_text(core->proofs, proof->ifname);
+
+	if (proof->state == BH_PROOF_GONE) {
+		bh_map_remove_text(core->proofs, proof->ifname);
+		return;
+	}
+	if (known == NULL) {
+		known = bh_calloc(1, sizeof(*known));
+		known->proof.state = BH_PROOF_PENDING;
+		bh_map_put_text(core->proofs, proof->ifname, known);
+	}
+	known->unsaid = known->unsaid || is_news(core, known, proof);
+	known->proof = *proof;
+	if (proof->state == BH_PROOF_UNTESTED)
+		bh_copy_text(known->said, sizeof(known->said), proof->why);
+	if (proof->state == BH_PROOF_STOPPED)
+		bh_core_foreign_ask(core);
+	else if (known->unsaid)
+		say(core, known);
+	if (proof->state != BH_PROOF_PENDING)
+		known->failed = is_failure(proof->state);
+}
+
+void bh_core_proofs_tick(struct bh_core *core)
+{
+	struct known *known;
+
+	for (size_t position = 0; (known = bh_map_next(core->proofs, &position)) != NULL;)
+		if (known->unsaid)
+			say(core, known);
+}
+
+void bh_core_prove(struct bh_core *core)
+{
+	if (core->kernel != NULL)
+		bh_channel_send(core->kernel, BH_MSG_PROVE, NULL, 0, NULL, 0, -1);
+}
+
+/* --- telling ---------------------------------------------------------------------------------- */
+
+/* From the best to the worst. */
+static int severity(uint8_t state)
+{
+	switch (state) {
+	case BH_PROOF_PENDING:
+		return 1;
+	case BH_PROOF_UNTESTED:
+		return 2;
+	case BH_PROOF_STOPPED:
+		return 3;
+	case BH_PROOF_BYPASSED:
+		return 4;
+	default:
+		return 0;
+	}
+}
+
+enum bh_proof_state bh_core_proofs_state(const struct bh_core *core, struct bh_buffer *why)
+{
+	const struct known *known, *worst = NULL;
+	size_t others = 0;
+
+	if (core->config.self_test == 0) {
+		bh_buffer_puts(why, "not tested (enforcement.self_test: off): the rules are in the "
+				    "kernel, and no more than that is known");
+		return BH_PROOF_PROVED;
+	}
+	for (size_t position = 0; (known = bh_map_next(core->proofs, &position)) != NULL;) {
+		if (severity(known->proof.state) == 0)
+			continue;
+		others++;
+		if (worst == NULL || severity(known->proof.state) > severity(worst->proof.state))
+			worst = known;
+	}
+	if (worst == NULL)
+		return BH_PROOF_PROVED;
+	describe(core, &worst->proof, why);
+	if (others > 1)
+		bh_buffer_printf(why, " (and %zu more)", others - 1);
+	return worst->proof.state;
+}
+
+static cJSON *proof_json(const struct bh_core *core, const struct bh_proof *proof)
+{
+	cJSON *json = cJSON_CreateObject();
+	struct bh_buffer why = { 0 };
+
+	if (proof->state != BH_PROOF_PROVED)
+		describe(core, proof, &why);
+	cJSON_AddStringToObject(json, "name", proof->ifname);
+	cJSON_AddStringToObject(json, "state", states[proof->state]);
+	bh_core_add_time(json, "time", proof->time);
+	bh_core_add_text(json, "why", why.data);
+	bh_buffer_free(&why);
+	return json;
+}
+
+cJSON *bh_core_proofs_json(const struct bh_core *core)
+{
+	cJSON *json = cJSON_CreateObject(), *bridges = cJSON_CreateArray();
+	const struct known *known;
+	int64_t checked = 0;
+
+	for (size_t position = 0; (known = bh_map_next(core->proofs, &position)) != NULL;) {
+		cJSON_AddItemToArray(bridges, proof_json(core, &known->proof));
+		if (checked == 0 || known->proof.time < checked)
+			checked = known->proof.time;
+	}
+	if (core->config.self_test > 0)
+		cJSON_AddNumberToObject(json, "interval",
+					(double)core->config.self_test / BH_SECOND);
+	else
+		cJSON_AddNullToObject(json, "interval");
+	bh_core_add_time(json, "checked", checked);
+	cJSON_AddItemToObject(json, "bridges", bridges);
+	return json;
+}
+
+void bh_core_proofs_say(const struct bh_core *core, cJSON *list)
+{
+	const struct known *known;
+
+	for (size_t position = 0; (known = bh_map_next(core->proofs, &position)) != NULL;) {
+		struct bh_buffer text = { 0 };
+
+		if (!is_failure(known->proof.state))
+			continue;
+		describe(core, &known->proof, &text);
+		cJSON_AddItemToArray(list, cJSON_CreateString(text.data));
+		bh_buffer_free(&text);
+	}
+}

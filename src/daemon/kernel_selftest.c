@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kernel_selftest.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "grow.h"
+#include "map.h"
+#include "probe.h"
+#include "timefmt.h"
+
+#define SETTLE_MS 300 /* changes come in bursts */
+#define TICK_MS 1000
+#define QUIET_MS 100 /* between the ports' appearance, which capture is told of, and packets */
+#define REPEAT_MS 50 /* until what has not arrived is sent again */
+#define SENDS 5
+#define NOT_YET_MS 100 /* until a port that does not forward is looked at again … */
+#define NOT_YETS 10    /* … so often */
+#define FRESH BH_SECOND
+#define FAILED_AGAIN (10 * BH_SECOND)
+#define UNTESTED_AGAIN (60 * BH_SECOND)
+
+struct path {
+	struct bh_proof proof;
+	uint32_t ifindex;
+	int64_t next; /* monotonic: when it is tested again */
+	bool due;
+	bool wanted; /* by the rules under examination */
+};
+
+struct bh_selftest {
+	struct bh_selftest_events events;
+	int64_t interval;
+	struct bh_map *paths; /* by the bridge's name */
+	bool stateless;
+	uint64_t judged; /* who is, and how: a hash */
+	uv_loop_t *loop;
+	uv_timer_t settle, tick, step;
+	struct path *testing; /* with this: */
+	struct bh_probe *probe;
+	uv_poll_t *poll;
+	unsigned sends, not_yets;
+};
+
+static void state(const struct bh_selftest *s, const struct path *path)
+{
+	s->events.proof(s->events.user, &path->proof);
+}
+
+/* --- one test --------------------------------------------------------------------------------- */
+
+static void on_next(uv_timer_t *timer);
+
+static void free_poll(uv_handle_t *handle)
+{
+	free(handle);
+}
+
+static void drop_probe(struct bh_selftest *s)
+{
+	if (s->poll != NULL)
+		uv_close((uv_handle_t *)s->poll, free_poll);
+	s->poll = NULL;
+	if (s->probe != NULL) {
+		bh_probe_close(s->probe);
+		s->events.ports(s->events.user, NULL, 0);
+	}
+	s->probe = NULL;
+	s->testing = NULL;
+	uv_timer_stop(&s->step);
+}
+
+static int64_t pause_after(const struct bh_selftest *s, uint8_t result)
+{
+	int64_t pause = result == BH_PROOF_UNTESTED				    ? UNTESTED_AGAIN
+			: result == BH_PROOF_BYPASSED || result == BH_PROOF_STOPPED ? FAILED_AGAIN
+										    : s->interval;
+
+	return pause < s->interval ? pause : s->interval;
+}
+
+/* What changed meanwhile makes it worth nothing. */
+static void conclude(struct bh_selftest *s, struct path *path, uint8_t result, const char *why)
+{
+	if (!path->due) {
+		path->proof.state = result;
+		path->proof.time = bh_time_now();
+		bh_copy_text(path->proof.why, sizeof(path->proof.why), why);
+		path->next = bh_time_monotonic() + pause_after(s, result);
+		state(s, path);
+	}
+	drop_probe(s);
+	uv_timer_start(&s->step, on_next, 0, 0);
+}
+
+static void judge(struct bh_selftest *s)
+{
+	struct path *path = s->testing;
+	struct bh_error err = { 0 };
+
+	if (bh_probe_result(s->probe, path->proof.seen, &err) != 0)
+		conclude(s, path, BH_PROOF_UNTESTED, err.text);
+	else
+		conclude(s, path, bh_probe_judge(path->proof.seen), "");
+}
+
+static void on_arrival(uv_poll_t *poll, int status, int events)
+{
+	struct bh_selftest *s = poll->data;
+
+	(void)events;
+	if (status == 0 && bh_probe_read(s->probe))
+		judge(s);
+}
+
+static void on_send_due(uv_timer_t *timer)
+{
+	struct bh_selftest *s = timer->data;
+	struct bh_error err = { 0 };
+
+	if (s->sends == SENDS) {
+		judge(s);
+		return;
+	}
+	int result = bh_probe_send(s->probe, &err);
+	if (result == -EAGAIN && s->not_yets++ < NOT_YETS) {
+		uv_timer_start(&s->step, on_send_due, NOT_YET_MS, 0);
+	} else if (result != 0) {
+		conclude(s, s->testing, BH_PROOF_UNTESTED, err.text);
+	} else {
+		s->sends++;
+		uv_timer_start(&s->step, on_send_due, REPEAT_MS, 0);
+	}
+}
+
+static void begin(struct bh_selftest *s, struct path *path)
+{
+	const char *idle = s->events.idle(s->events.user, path->ifindex);
+	struct bh_error err = { 0 };
+	uint32_t ports[2];
+
+	path->due = false;
+	s->testing = path;
+	s->sends = s->not_yets = 0;
+	if (idle != NULL) {
+		conclude(s, path, BH_PROOF_IDLE, idle);
+		return;
+	}
+	s->probe = bh_probe_open(path->ifindex, s->stateless, &err);
+	if (s->probe == NULL) {
+		conclude(s, path, BH_PROOF_UNTESTED, err.text);
+		return;
+	}
+	bh_probe_ifindexes(s->probe, ports);
+	s->events.ports(s->events.user, ports, 2);
+	s->poll = bh_calloc(1, sizeof(*s->poll));
+	uv_poll_init(s->loop, s->poll, bh_probe_fd(s->probe));
+	s->poll->data = s;
+	uv_poll_start(s->poll, UV_READABLE, on_arrival);
+	uv_timer_start(&s->step, on_send_due, QUIET_MS, 0);
+}
+
+/* --- which is next ---------------------------------------------------------------------------- */
+
+static void on_next(uv_timer_t *timer)
+{
+	struct bh_selftest *s = timer->data;
+	struct path *path;
+
+	if (s->testing != NULL)
+		return;
+	for (size_t position = 0; (path = bh_map_next(s->paths, &position)) != NULL;)
+		if (path->due) {
+			begin(s, path);
+			return;
+		}
+}
+
+static void schedule(struct bh_selftest *s)
+{
+	if (!uv_is_active((uv_handle_t *)&s->settle))
+		uv_timer_start(&s->settle, on_next, SETTLE_MS, 0);
+}
+
+/* What was found does not count any more. */
+static void change(struct bh_selftest *s, struct path *path, const char *why)
+{
+	path->due = true;
+	path->proof.state = BH_PROOF_PENDING;
+	path->proof.time = bh_time_now();
+	bh_copy_text(path->proof.why, sizeof(path->proof.why), why);
+	state(s, path);
+	schedule(s);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+	struct bh_selftest *s = timer->data;
+	int64_t now = bh_time_monotonic();
+	struct path *path;
+
+	for (size_t position = 0; (path = bh_map_next(s->paths, &position)) != NULL;) {
+		bool idle = s->events.idle(s->events.user, path->ifindex) != NULL;
+
+		if (path->due || path == s->testing)
+			continue;
+		if (idle != (path->proof.state == BH_PROOF_IDLE))
+			change(s, path, "");
+		else if (!idle && now >= path->next)
+			path->due = true;
+	}
+	on_next(timer);
+}
+
+/* --- rules ------------------------------------------------------------------------------------ */
+
+/* Of who is judged and how: a container that comes or goes changes nothing of it, nor does who may
+ * speak to whom. */
+static uint64_t hash_judged(const struct bh_ruleset *rules)
+{
+	XXH3_state_t *state = XXH3_createState();
+
+	XXH3_64bits_reset(state);
+	XXH3_64bits_update(state, &rules->stateless, sizeof(rules->stateless));
+	XXH3_64bits_update(state, &rules->posture, sizeof(rules->posture));
+	for (size_t i = 0; i < rules->chain_count; i++) {
+		const struct bh_chain *chain = &rules->chains[i];
+
+		if (chain->mode == BH_LEARN || chain->side != BH_EGRESS)
+			continue;
+		XXH3_64bits_update(state, chain->hash, sizeof(chain->hash));
+		XXH3_64bits_update(state, &chain->mode, sizeof(chain->mode));
+	}
+	uint64_t hash = XXH3_64bits_digest(state);
+	XXH3_freeState(state);
+	return hash;
+}
+
+static struct path *want(struct bh_selftest *s, const struct bh_bridge *bridge, bool *fresh)
+{
+	struct path *path = bh_map_get_text(s->paths, bridge->ifname);
+
+	*fresh = path == NULL || path->ifindex != bridge->ifindex;
+	if (path == NULL) {
+		path = bh_calloc(1, sizeof(*path));
+		bh_copy_text(path->proof.ifname, sizeof(path->proof.ifname), bridge->ifname);
+		bh_map_put_text(s->paths, bridge->ifname, path);
+	}
+	path->ifindex = bridge->ifindex;
+	path->wanted = true;
+	return path;
+}
+
+static void drop_unwanted(struct bh_selftest *s)
+{
+	struct path *path;
+
+	for (size_t position = 0; (path = bh_map_next(s->paths, &position)) != NULL;) {
+		char ifname[BH_IFNAME];
+
+		if (path->wanted)
+			continue;
+		if (path == s->testing)
+			drop_probe(s);
+		path->proof.state = BH_PROOF_GONE;
+		state(s, path);
+		memcpy(ifname, path->proof.ifname, sizeof(ifname));
+		bh_map_remove_text(s->paths, ifname);
+	}
+}
+
+void bh_selftest_rules(struct bh_selftest *s, const struct bh_ruleset *rules)
+{
+	uint64_t judged = hash_judged(rules);
+	bool changed = judged != s->judged, fresh;
+	struct path *path;
+
+	if (s->interval == 0)
+		return;
+	s->judged = judged;
+	s->stateless = rules->stateless;
+	for (size_t position = 0; (path = bh_map_next(s->paths, &position)) != NULL;)
+		path->wanted = false;
+	for (size_t i = 0; i < rules->bridge_count && rules->chain_count > 0; i++) {
+		if (!rules->bridges[i].filtered)
+			continue;
+		path = want(s, &rules->bridges[i], &fresh);
+		if (fresh || changed)
+			change(s, path, "");
+	}
+	drop_unwanted(s);
+	schedule(s);
+}
+
+/* --- from outside ----------------------------------------------------------------------------- */
+
+void bh_selftest_touch(struct bh_selftest *s, uint32_t ifindex, const char *why)
+{
+	struct path *path;
+
+	for (size_t position = 0; (path = bh_map_next(s->paths, &position)) != NULL;)
+		if (path->ifindex == ifindex)
+			change(s, path, why);
+}
+
+void bh_selftest_run(struct bh_selftest *s)
+{
+	int64_t now = bh_time_now();
+	struct path *path;
+
+	for (size_t position = 0; (path = bh_map_next(s->paths, &position)) != NULL;)
+		path->due = path->due || (path != s->testing && now - path->proof.time >= FRESH);
+	on_next(&s->step);
+}
+
+void bh_selftest_repeat(const struct bh_selftest *s)
+{
+	const struct path *path;
+
+	for (size_t position = 0; (path = bh_map_next(s->paths, &position)) != NULL;)
+		state(s, path);
+}
+
+struct bh_selftest *bh_selftest_new(uv_loop_t *loop, int64_t interval,
+				    const struct bh_selftest_events *events)
+{
+	struct bh_selftest *s = bh_calloc(1, sizeof(*s));
+	uv_timer_t *timers[] = { &s->settle, &s->tick, &s->step };
+
+	s->events = *events;
+	s->interval = interval;
+	s->loop = loop;
+	s->paths = bh_map_new(free);
+	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++) {
+		uv_timer_init(loop, timers[i]);
+		timers[i]->data = s;
+	}
+	if (interval > 0)
+		uv_timer_start(&s->tick, on_tick, TICK_MS, TICK_MS);
+	return s;
+}
+
+void bh_selftest_free(struct bh_selftest *s)
+{
+	bh_probe_close(s->probe);
+	bh_map_free(s->paths);
+	free(s);
+}

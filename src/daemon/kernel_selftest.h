@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * When which bridge is tested (enforce/probe.h): once its rules stand, after each change of who is
+ * judged there and how, after a flag of its changed, and from time to time. One after the other,
+ * each within a second or two; what does not hold is tested again sooner. What it says of a bridge
+ * holds for the time since the last change.
+ */
+#ifndef BH_KERNEL_SELFTEST_H
+#define BH_KERNEL_SELFTEST_H
+
+#include <uv.h>
+
+#include "bulkhead/proof.h"
+#include "bulkhead/ruleset.h"
+
+struct bh_selftest;
+
+struct bh_selftest_events {
+	void *user;
+	void (*proof)(void *user, const struct bh_proof *proof);
+	/* The interfaces that it has just made, which are nobody's; count 0: they are gone. */
+	void (*ports)(void *user, const uint32_t *ifindexes, size_t count);
+	/* Why nothing can pass on that bridge; NULL: something can. */
+	const char *(*idle)(void *user, uint32_t ifindex);
+};
+
+/* interval: µs between two tests of a bridge; 0: none is ever tested. */
+struct bh_selftest *bh_selftest_new(uv_loop_t *loop, int64_t interval,
+				    const struct bh_selftest_events *events);
+/* Its interfaces go. Its timers are the loop's: to be called when that runs no more. */
+void bh_selftest_free(struct bh_selftest *selftest);
+
+/* These rules stand now; they are not kept. */
+void bh_selftest_rules(struct bh_selftest *selftest, const struct bh_ruleset *rules);
+/* Something happened to that bridge; why: in words. What is no filtered bridge is passed over. */
+void bh_selftest_touch(struct bh_selftest *selftest, uint32_t ifindex, const char *why);
+/* Tests all bridges anew that were not tested within the last second. */
+void bh_selftest_run(struct bh_selftest *selftest);
+/* States all there is once more. */
+void bh_selftest_repeat(const struct bh_selftest *selftest);
+
+#endif

@@ -1,0 +1,257 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# "Active" is what was tested: packets of bulkhead's own meet the rules on each managed bridge, or status says
+# why that is not known. The test disturbs nobody, and leaves nothing.
+# shellcheck source=tests/common.sh
+. "$(dirname "$0")/../common.sh"
+# shellcheck source=tests/netns/services.sh
+. "$(dirname "$0")/services.sh"
+
+make_host "selftest-$$"
+configure() { # BRIDGE SELF_TEST
+	write_config "runtimes: {docker: off}
+enforcement: {table_protection: plain, posture: closed, bridge: $1, self_test: $2}"
+}
+configure stateful 10m
+add_bridge br0 10.99.0.254/24 fd99::fe/64
+add_guest web br0 10.99.0.1/24 fd99::1/64
+add_guest api br0 10.99.0.2/24 fd99::2/64
+add_guest idler br0 10.99.0.3/24
+serve api
+start_daemon
+knows 3
+
+policy() {
+	cat >"$scratch/policy.yaml" <<-YAML
+		bulkhead-policy: 1
+		workloads:
+		  web: {bulkhead.workload: "netns:$host-web"}
+		  api: {bulkhead.workload: "netns:$host-api"}
+		rules:
+		  - {from: web, to: api, ports: [80/tcp, 53/udp]}
+	YAML
+	bh policy apply "$scratch/policy.yaml" >/dev/null || fail "apply"
+}
+# bridge_is STATE [JQ]: what the self-test says of br0, and of nothing else.
+bridge_is() {
+	status_is ".enforcement.self_test.bridges | length == 1 and .[0].name == \"br0\" and .[0].state == \"$1\" and
+		(.[0] | ${2:-true})"
+}
+state_is() { # STATE [JQ]
+	status_is ".enforcement.state == \"$1\" and (.enforcement | ${2:-true})"
+}
+enforcement_told() { # TEXT
+	has_event ".kind == \"enforcement\" and (.text | contains(\"$1\"))"
+}
+# br0's MAC, its MTU, and which ports it has.
+picture() {
+	ip -n "$host" -j link show | jq -c '[.[] | select(.ifname == "br0" or .master == "br0") |
+		[.ifname, .address, .mtu]] | sort'
+}
+no_probe_left() {
+	! ip -n "$host" link show | grep -q bhprobe
+}
+# doctor_says PATTERN: that, of what was tested just now, as a finding.
+doctor_says() {
+	sleep 1.1 # what was tested within a second is not tested again
+	! bh doctor >"$scratch/doctor" && grep -q "$1" "$scratch/doctor"
+}
+tested_at() {
+	bh status --format json | jq .enforcement.self_test.checked
+}
+
+step "rules are proved to hold, and only then is enforcement called active"
+before=$(picture)
+policy
+for workload in web api; do
+	bh mode "netns:$host-$workload" enforce --anyway >/dev/null || fail "enforce"
+done
+eventually 10 bridge_is proved '.why == null' || fail "br0 is not proved: $(bh status)"
+state_is active '.why == null' || fail "it is proved, and not called active"
+bh status | grep -q '^self-test    1 of 1 bridge proved' || fail "status does not say it in words"
+eventually 2 no_probe_left || fail "the self-test's ports stay"
+[ "$(picture)" = "$before" ] || fail "the bridge is another one: $before, $(picture)"
+bh policy show --nft >"$scratch/rules"
+grep -q 'chain probe {' "$scratch/rules" || fail "policy show --nft does not know of the self-test"
+bh doctor >"$scratch/doctor" || fail "doctor finds something: $(cat "$scratch/doctor")"
+
+step "doctor tests anew; nobody notices, and nothing of it is taken for traffic"
+first=$(tested_at)
+in_guest web python3 -c 'if True:
+	import socket, time
+	s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+	s.settimeout(2)
+	s.connect(("fd99::2", 53))
+	sent = 0
+	end = time.time() + 6
+	while time.time() < end:
+		s.send(b"%d" % sent)
+		assert s.recv(20) == b"%d" % sent, "lost, or twice"
+		sent += 1
+	print(sent)' >"$scratch/exchanges" 2>&1 &
+exchanges=$!
+nsenter --net="/run/netns/$host-web" python3 -c 'if True:
+	import socket, sys, time
+	s = socket.create_connection(("10.99.0.2", 80), 2)
+	end = time.time() + 5
+	while time.time() < end:
+		s.sendall(b"x" * 1000)
+		time.sleep(0.01)
+	s.close()
+	open(sys.argv[1], "w").write("whole")' "$scratch/stream" &
+stream=$!
+for _ in 1 2 3 4; do
+	sleep 1.1
+	bh doctor >/dev/null || fail "doctor finds something: $(bh doctor)"
+done
+wait $exchanges || fail "a datagram did not arrive, or twice: $(cat "$scratch/exchanges")"
+wait $stream
+[ -e "$scratch/stream" ] || fail "a connection ended"
+[ "$(bh status --format json | jq --argjson t "$first" '.enforcement.self_test.checked > $t')" = true ] ||
+	fail "doctor did not test anew"
+bh flows --format json | grep -q '192\.0\.2\.\|62:756c' && fail "the self-test's packets are shown as flows"
+bh coverage --format json | grep -q bhprobe && fail "the self-test's ports are among what is covered or not"
+has_event '.text | test("bhprobe|192\\.0\\.2\\.")' && fail "the self-test is told as if it were somebody"
+[ "$(picture)" = "$before" ] || fail "the bridge is another one"
+
+step "somebody clears a flag: told, set again, proved again"
+ip -n "$host" link set br0 type bridge nf_call_ip6tables 0
+eventually 5 enforcement_told 'br0: it stopped handing its frames to netfilter' || fail "nobody tells"
+eventually 5 bridge_is proved || fail "it is not proved again: $(bh status)"
+ip -n "$host" -d link show br0 | grep -q 'nf_call_ip6tables 1' || fail "the flag is not set again"
+
+step "others who accept change nothing of it; others who drop are told of, by name"
+on_host nft -f - <<-NFT
+	table bridge friendly { chain f { type filter hook forward priority -500; accept; }; }
+	table inet friendly { chain f { type filter hook forward priority -500; accept; }; }
+NFT
+sleep 1.1
+bh doctor >/dev/null || fail "doctor finds something: $(bh doctor)"
+bridge_is proved || fail "somebody else's accept changes it"
+on_host nft -f - <<-NFT
+	table ip strict { chain FORWARD { type filter hook forward priority 0; policy drop; }; }
+NFT
+doctor_says 'bridge br0: IPv4: what bulkhead.s rules let pass is stopped.*table ip strict chain FORWARD (hook forward, policy drop)' ||
+	fail "doctor does not say who it is: $(cat "$scratch/doctor")"
+state_is unproven '.why | contains("enforcement.bridge: stateless")' || fail "it is called: $(bh status)"
+eventually 5 enforcement_told 'suspected: table ip strict chain FORWARD' || fail "no event tells of it"
+on_host nft delete table ip strict
+eventually 15 bridge_is proved || fail "it is not proved again by itself: $(bh status)"
+eventually 3 enforcement_told 'bridge br0: the rules hold' || fail "that it holds again is not told"
+on_host nft -f - <<-NFT
+	table inet early { chain p { type filter hook prerouting priority -500; meta nfproto ipv6 drop; }; }
+NFT
+doctor_says 'bridge br0: IPv6: packets are stopped before they meet bulkhead.s rules; suspected: table inet early chain p' ||
+	fail "what is stopped before is told as: $(cat "$scratch/doctor")"
+on_host nft delete table inet early
+
+step "rules that are not met: failed, and what to look at"
+on_host nft insert rule inet bulkhead forward ip saddr 192.0.2.249 accept
+doctor_says 'refuse arrives there' || fail "doctor does not find it: $(cat "$scratch/doctor")"
+state_is failed '.why | contains("what the rules refuse arrives there (IPv4)")' || fail "it is called: $(bh status)"
+eventually 3 enforcement_told 'refuse arrives there' || fail "no event tells of it"
+bh status | grep -q '^enforcement  failed' || fail "status does not say it in words"
+on_host nft delete rule inet bulkhead forward handle "$(on_host nft -a list chain inet bulkhead forward |
+	sed -n 's/.*192\.0\.2\.249 accept # handle //p')"
+eventually 15 bridge_is proved || fail "it is not proved again: $(bh status)"
+
+step "nobody else can speak as the self-test, whatever address he gives himself"
+add_address "$host-idler" eth0 192.0.2.249/24
+add_address "$host-api" eth0 192.0.2.250/24
+sleep 1
+in_guest api timeout 4 python3 -c 'if True:
+	import socket, sys
+	s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+	s.bind(("", 9))
+	open(sys.argv[1], "w").write("yes")
+	s.recv(10)
+	open(sys.argv[2], "w").write("got it")' "$scratch/listens" "$scratch/arrived" &
+eventually 5 test -e "$scratch/listens" || fail "api does not listen"
+ip -n "$host-idler" neigh replace 192.0.2.250 dev eth0 lladdr \
+	"$(ip -n "$host-api" -j link show eth0 | jq -r '.[0].address')"
+in_guest idler python3 -c 'import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("192.0.2.249", 0)); s.sendto(b"hello", ("192.0.2.250", 9))'
+sleep 1
+[ ! -e "$scratch/arrived" ] || fail "a container came through by the self-test's address"
+ip -n "$host-idler" address del 192.0.2.249/24 dev eth0
+ip -n "$host-api" address del 192.0.2.250/24 dev eth0
+
+step "a bridge that is down carries nothing; up again it is tested again"
+ip -n "$host" link set br0 down
+eventually 5 bridge_is idle '.why | contains("it is down")' || fail "it is not idle: $(bh status)"
+state_is active || fail "what carries nothing is not proved, and counts: $(bh status)"
+ip -n "$host" link set br0 up
+eventually 8 bridge_is proved || fail "it is not proved again: $(bh status)"
+
+step "killed in the middle of a test: nothing is left"
+caught=
+for _ in $(seq 20); do
+	sleep 1.1
+	bh doctor >/dev/null &
+	for _ in $(seq 60); do
+		if ! no_probe_left; then
+			caught=yes
+			kill_daemon
+			break 2
+		fi
+		sleep 0.01
+	done
+	wait $!
+done
+[ -n "$caught" ] || fail "no test was caught under way"
+eventually 2 no_probe_left || fail "ports are left behind"
+[ "$(picture)" = "$before" ] || fail "the bridge is another one"
+
+step "stateless: proved by the bridge's own table; a hole there is found"
+configure stateless 10m
+start_daemon
+knows 3
+eventually 15 bridge_is proved || fail "it is not proved: $(bh status)"
+state_is active '.bridge == "stateless"' || fail "it is called: $(bh status)"
+ip -n "$host" -d link show br0 | grep -q 'nf_call_iptables 0' || fail "the bridge hands its frames to netfilter"
+on_host nft insert rule bridge bulkhead traffic ip6 saddr fe80::/10 accept
+doctor_says 'refuse arrives there' || fail "doctor does not find it: $(cat "$scratch/doctor")"
+state_is failed '.why | contains("(IPv6)") and contains("table bridge bulkhead")' || fail "it is called: $(bh status)"
+
+step "a network without IPv6, large frames: proved"
+on_host sysctl -qw net.ipv6.conf.br0.disable_ipv6=1
+for interface in vweb vapi vidler br0; do
+	ip -n "$host" link set $interface mtu 9000
+done
+before=$(picture)
+stop_daemon
+configure stateful 10m
+start_daemon
+knows 3
+eventually 15 bridge_is proved || fail "it is not proved: $(bh status)"
+eventually 2 no_probe_left || fail "the self-test's ports stay"
+[ "$(picture)" = "$before" ] || fail "the bridge is another one: $before, $(picture)"
+
+step "what cannot be tested is not called active, and why is said once"
+ip -n "$host" link set br0 type bridge stp_state 1
+doctor_says 'bridge br0: rules are in the kernel, and were not tested: .*spanning tree.*stp_state 0' ||
+	fail "it is told as: $(cat "$scratch/doctor")"
+state_is unproven || fail "it is called: $(bh status)"
+ip -n "$host" link set br0 type bridge stp_state 0
+mount -t tmpfs tmpfs /dev/net || fail "/dev/net cannot be hidden"
+stop_daemon
+start_daemon
+eventually 10 bridge_is untested '.why | contains("/dev/net/tun, which is not there")' || fail "it is told as: $(bh status)"
+state_is unproven || fail "it is called: $(bh status)"
+doctor_says 'were not tested' || fail "doctor does not find it: $(cat "$scratch/doctor")"
+[ "$(bh events --format json | jq -s 'map(select(.kind == "enforcement" and (.text | contains("which is not there")))) |
+	length')" = 1 ] || fail "it is not said once"
+
+step "off: nothing is tested, and nothing is claimed"
+stop_daemon
+umount /dev/net
+configure stateful off
+start_daemon
+not_tested() {
+	state_is active '(.why | contains("not tested")) and .self_test.interval == null and .self_test.bridges == []'
+}
+eventually 10 not_tested || fail "it is called: $(bh status)"
+bh status | grep -q '^enforcement  active.*not tested' || fail "status does not say it in words"
+bh status --format json | jq -e '.unknown | any(contains("self_test"))' >/dev/null || fail "it is not among what is not known"
+sleep 1
+no_probe_left || fail "something is tested"
