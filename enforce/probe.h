@@ -26,7 +26,7 @@ bool bh_probe_is_port(const char *ifname);
 
 /* stateless: the bridge's own table judges. NULL and *err: what is missing, and what to do. */
 struct bh_probe *bh_probe_open(uint32_t bridge, bool stateless, struct bh_error *err);
-/* The devices go; this may take some milliseconds. */
+/* The devices go; this may take some tens of milliseconds. */
 void bh_probe_close(struct bh_probe *probe);
 
 /* What becomes readable when something arrives. */

@@ -40,6 +40,8 @@ struct bh_selftest {
 	uv_timer_t settle, tick, step;
 	struct path *testing; /* with this: */
 	struct bh_probe *probe;
+	struct bh_probe *leaving; /* its devices are on their way out */
+	uv_work_t work;
 	uv_poll_t *poll;
 	unsigned sends, not_yets;
 };
@@ -58,18 +60,34 @@ static void free_poll(uv_handle_t *handle)
 	free(handle);
 }
 
+static void close_probe(uv_work_t *work)
+{
+	bh_probe_close(((struct bh_selftest *)work->data)->leaving);
+}
+
+static void on_probe_closed(uv_work_t *work, int status)
+{
+	struct bh_selftest *s = work->data;
+
+	(void)status;
+	s->leaving = NULL;
+	s->events.ports(s->events.user, NULL, 0);
+	uv_timer_start(&s->step, on_next, 0, 0);
+}
+
+/* For devices to go the kernel waits until nobody uses them any more, some tens of milliseconds:
+ * in another thread, so that nothing else waits. */
 static void drop_probe(struct bh_selftest *s)
 {
-	if (s->poll != NULL)
-		uv_close((uv_handle_t *)s->poll, free_poll);
-	s->poll = NULL;
-	if (s->probe != NULL) {
-		bh_probe_close(s->probe);
-		s->events.ports(s->events.user, NULL, 0);
-	}
-	s->probe = NULL;
-	s->testing = NULL;
 	uv_timer_stop(&s->step);
+	s->testing = NULL;
+	if (s->probe == NULL)
+		return;
+	uv_close((uv_handle_t *)s->poll, free_poll);
+	s->leaving = s->probe;
+	s->probe = NULL;
+	s->work.data = s;
+	uv_queue_work(s->loop, &s->work, close_probe, on_probe_closed);
 }
 
 static int64_t pause_after(const struct bh_selftest *s, uint8_t result)
@@ -92,7 +110,8 @@ static void conclude(struct bh_selftest *s, struct path *path, uint8_t result, c
 		state(s, path);
 	}
 	drop_probe(s);
-	uv_timer_start(&s->step, on_next, 0, 0);
+	if (s->leaving == NULL)
+		uv_timer_start(&s->step, on_next, 0, 0);
 }
 
 static void judge(struct bh_selftest *s)
@@ -169,7 +188,7 @@ static void on_next(uv_timer_t *timer)
 	struct bh_selftest *s = timer->data;
 	struct path *path;
 
-	if (s->testing != NULL)
+	if (s->testing != NULL || s->leaving != NULL)
 		return;
 	for (size_t position = 0; (path = bh_map_next(s->paths, &position)) != NULL;)
 		if (path->due) {
