@@ -22,6 +22,7 @@ enum bh_proof_state {
 	BH_PROOF_BYPASSED, /* what our rules are to drop arrives */
 	BH_PROOF_STOPPED,  /* what is to pass does not arrive, or somebody else drops the other */
 	BH_PROOF_UNTESTED, /* it cannot be tested */
+	BH_PROOF_WITHHELD, /* its frames are not handed to netfilter: others stop them there */
 	BH_PROOF_IDLE,	   /* nothing can pass there: it has no ports, or is down */
 	BH_PROOF_GONE,	   /* it is not managed any more */
 	BH_PROOF_STATES,
@@ -30,9 +31,14 @@ enum bh_proof_state {
 struct bh_proof {
 	int64_t time; /* µs since the epoch; PENDING: since then */
 	char ifname[BH_IFNAME];
-	uint8_t state;		      /* enum bh_proof_state */
-	struct bh_probe_seen seen[2]; /* IPv4, IPv6; of BYPASSED and STOPPED */
-	char why[256];		      /* UNTESTED, IDLE; PENDING: what changed, "": rules */
+	uint8_t state; /* enum bh_proof_state */
+	/* µs: since when this run has its frames handed to netfilter; 0: it does not, or they were
+	 * before */
+	int64_t handed_over;
+	struct bh_probe_seen seen[2]; /* IPv4, IPv6; of BYPASSED, STOPPED, WITHHELD */
+	/* UNTESTED, IDLE; PENDING: what changed, "": rules; WITHHELD: "": the self-test's packets
+	 */
+	char why[256];
 };
 
 #endif

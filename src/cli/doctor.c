@@ -94,6 +94,8 @@ static void print_doctor(const struct bh_call *call, const cJSON *answer)
 		    "reason", BH_YELLOW, call->color);
 	print_lines("Lost in the last hour", bh_get(answer, "losses"), NULL, BH_YELLOW,
 		    call->color);
+	print_lines("Worth to know of this host", bh_get(answer, "host"), NULL, BH_PLAIN,
+		    call->color);
 	print_chains(bh_get(answer, "foreign"), call->color);
 }
 

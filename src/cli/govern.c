@@ -446,6 +446,10 @@ static void print_modes(const struct bh_call *call, const cJSON *answer)
 		       bh_mode_text(bh_word(row, "mode"), share, mode));
 		bh_share_print("  ", share);
 	}
+	cJSON_ArrayForEach (row, bh_get(answer, "exposed"))
+		printf("%s%s%s\n", bh_color_on(BH_YELLOW, call->color),
+		       cJSON_IsString(row) ? row->valuestring : "-",
+		       bh_color_off(BH_YELLOW, call->color));
 	if (cJSON_GetArraySize(bh_get(answer, "rows")) == 0)
 		printf("No workload is known.\n");
 	bh_meaning_print_open(call, bh_get(answer, "existing"));

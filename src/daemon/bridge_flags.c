@@ -12,6 +12,7 @@
 #include "grow.h"
 #include "log.h"
 #include "map.h"
+#include "timefmt.h"
 
 struct bridge {
 	uint32_t ifindex;
@@ -19,6 +20,8 @@ struct bridge {
 	bool on;   /* as the kernel last said */
 	bool ours; /* we set it, or are about to */
 	bool wanted;
+	bool withheld; /* wanted, and off all the same */
+	int64_t since; /* µs: when we set it, in this run; 0: we did not */
 };
 
 struct bh_bridge_flags {
@@ -127,6 +130,13 @@ static void want(struct bh_bridge_flags *f, const struct bh_bridge *bridges, siz
 		b->wanted = true;
 		b->ours = b->ours || !b->on;
 	}
+	for (size_t position = 0; (b = bh_map_next(f->bridges, &position)) != NULL;)
+		b->withheld = b->withheld && b->wanted;
+}
+
+static bool is_to_be_on(const struct bridge *b)
+{
+	return b->wanted && !b->withheld;
 }
 
 static int switch_flag(struct bh_bridge_flags *f, struct bridge *b, bool on, struct bh_error *err)
@@ -146,6 +156,7 @@ static int switch_flag(struct bh_bridge_flags *f, struct bridge *b, bool on, str
 	if (result == 0) {
 		b->on = on;
 		b->ours = on;
+		b->since = on ? bh_time_now() : 0;
 	}
 	return result;
 }
@@ -158,28 +169,53 @@ int bh_bridge_flags_set(struct bh_bridge_flags *f, const struct bh_bridge *bridg
 	want(f, bridges, count);
 	int result = keep_note(f, err);
 	for (size_t position = 0; (b = bh_map_next(f->bridges, &position)) != NULL && result == 0;)
-		if (b->wanted)
+		if (is_to_be_on(b))
 			result = switch_flag(f, b, true, err);
 	for (size_t position = 0; (b = bh_map_next(f->bridges, &position)) != NULL && result == 0;)
-		if (b->ours && !b->wanted)
+		if (b->ours && !is_to_be_on(b))
 			result = switch_flag(f, b, false, err);
 	return result == 0 ? keep_note(f, err) : result;
 }
 
-void bh_bridge_flags_link(struct bh_bridge_flags *f, const struct bh_host_link *link)
+int64_t bh_bridge_flags_since(const struct bh_bridge_flags *f, uint32_t ifindex)
+{
+	const struct bridge *b = bh_map_get(f->bridges, &ifindex, sizeof(ifindex));
+
+	return b != NULL ? b->since : 0;
+}
+
+bool bh_bridge_flags_withhold(struct bh_bridge_flags *f, uint32_t ifindex, bool withheld)
+{
+	struct bridge *b = bh_map_get(f->bridges, &ifindex, sizeof(ifindex));
+	struct bh_error err = { 0 };
+
+	if (b == NULL || !b->wanted || (withheld && b->since == 0))
+		return false;
+	b->withheld = withheld;
+	b->ours = true;
+	int result = keep_note(f, &err);
+	if (result == 0)
+		result = switch_flag(f, b, !withheld, &err);
+	if (result != 0)
+		bh_log(BH_LOG_ERROR, "bridge %s: %s", b->ifname, err.text);
+	return result == 0;
+}
+
+bool bh_bridge_flags_link(struct bh_bridge_flags *f, const struct bh_host_link *link)
 {
 	struct bh_error err = { 0 };
 
 	if (!link->bridge)
-		return;
+		return false;
 	struct bridge *b = get(f, link->ifindex, link->ifname);
 	b->on = link->nf_call_iptables && link->nf_call_ip6tables;
-	if (!b->wanted || b->on)
-		return;
+	if (!is_to_be_on(b) || b->on)
+		return false;
 	bh_log(BH_LOG_WARNING, "bridge %s stopped handing its frames to netfilter; set right",
 	       link->ifname);
 	if (switch_flag(f, b, true, &err) != 0)
 		bh_log(BH_LOG_ERROR, "bridge %s: %s", link->ifname, err.text);
+	return true;
 }
 
 void bh_bridge_flags_gone(struct bh_bridge_flags *f, uint32_t ifindex)

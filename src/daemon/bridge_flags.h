@@ -20,8 +20,15 @@ void bh_bridge_flags_free(struct bh_bridge_flags *flags);
 int bh_bridge_flags_set(struct bh_bridge_flags *flags, const struct bh_bridge *bridges,
 			size_t count, struct bh_error *err);
 
-/* A link appeared or changed. A wanted flag that somebody cleared is set again. */
-void bh_bridge_flags_link(struct bh_bridge_flags *flags, const struct bh_host_link *link);
+/* µs since the epoch: when this process set it; 0: it did not, or cleared it since. */
+int64_t bh_bridge_flags_since(const struct bh_bridge_flags *flags, uint32_t ifindex);
+
+/* Clears a flag that this process has set though it is wanted, until it is not withheld any more,
+ * or not wanted. False: it was on before, or could not be changed. */
+bool bh_bridge_flags_withhold(struct bh_bridge_flags *flags, uint32_t ifindex, bool withheld);
+
+/* A link appeared or changed. A wanted flag that somebody cleared is set again; then true. */
+bool bh_bridge_flags_link(struct bh_bridge_flags *flags, const struct bh_host_link *link);
 void bh_bridge_flags_gone(struct bh_bridge_flags *flags, uint32_t ifindex);
 
 #endif

@@ -738,9 +738,24 @@ void bh_core_prove(struct bh_core *core);
  * are not, in words. Rules must be in the kernel. */
 enum bh_proof_state bh_core_proofs_state(const struct bh_core *core, struct bh_buffer *why);
 cJSON *bh_core_proofs_json(const struct bh_core *core);
+/* A connection that began then was not delivered; where such begin with a bridge's being handed to
+ * netfilter, that is taken back. */
+void bh_core_proofs_undelivered(struct bh_core *core, const struct bh_edge_note *note,
+				int64_t first);
 /* Adds a sentence for each bridge of which it is not known that the rules hold, or known that they
  * do not. */
 void bh_core_proofs_say(const struct bh_core *core, cJSON *list);
+
+/* core_host.c */
+/* Whether a file in /proc/sys says 1. */
+bool bh_core_switch_is_on(const char *path);
+/* Adds a sentence for each setting of the host that keeps rules from being met. */
+void bh_core_host_say_faults(const struct bh_core *core, cJSON *list);
+/* A sentence for each bridge with one of these workloads (NULL: any) whose traffic others' chains
+ * would be shown, if somebody there were governed, and may stop it. */
+cJSON *bh_core_exposed_json(const struct bh_core *core, const char *const *workloads, size_t count);
+/* These, and what else is worth to know of the host's settings. */
+cJSON *bh_core_host_json(const struct bh_core *core);
 
 /* core_loss.c */
 /* Something was lost just now. */

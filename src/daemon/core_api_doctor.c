@@ -87,6 +87,7 @@ void bh_core_handle_doctor(void *user, const struct bh_api_request *request,
 	bh_core_say_faults(core, cJSON_AddArrayToObject(reply->json, "faults"));
 	bh_core_proofs_say(core, cJSON_AddArrayToObject(reply->json, "unproven"));
 	cJSON_AddItemToObject(reply->json, "self_test", bh_core_proofs_json(core));
+	cJSON_AddItemToObject(reply->json, "host", bh_core_host_json(core));
 	cJSON_AddItemToObject(reply->json, "leaks", leaks_json(core));
 	cJSON_AddItemToObject(reply->json, "undelivered", undelivered_json(core));
 	cJSON_AddItemToObject(reply->json, "losses", losses_json(core));

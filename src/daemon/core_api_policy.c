@@ -572,6 +572,11 @@ static void change_modes(struct bh_core *core, const struct change *change,
 		say_one_mode(core, change, change->names[i], rows);
 	if (done)
 		add_meaning(&meaning, json);
+	if (done)
+		cJSON_AddItemToObject(
+			json, "exposed",
+			bh_core_exposed_json(core, change->names,
+					     change->mode != BH_LEARN ? change->count : 0));
 	if (done && !is_dry(request))
 		bh_core_existing_want(core, given ? existing : NULL);
 	for (size_t i = 0; done && !is_dry(request) && i < change->count; i++)

@@ -73,19 +73,16 @@ static const char *enforcement_state(const struct bh_core *core, struct bh_buffe
 	bh_buffer_puts(why, core->enforcement_why);
 	if (core->enforcement != BH_ENFORCEMENT_ACTIVE)
 		return states[core->enforcement];
+	enum bh_proof_state proof = bh_core_proofs_state(core, why);
+	if (proof == BH_PROOF_BYPASSED || proof == BH_PROOF_WITHHELD)
+		return "failed"; /* which is why it leaks, if it does */
 	if (bh_core_is_leaking(core)) {
+		why->length = 0;
 		bh_buffer_puts(why, "connections that the policy denies were delivered within the "
 				    "last minute: bulkhead events");
 		return "leaking";
 	}
-	switch (bh_core_proofs_state(core, why)) {
-	case BH_PROOF_PROVED:
-		return "active";
-	case BH_PROOF_BYPASSED:
-		return "failed";
-	default:
-		return "unproven";
-	}
+	return proof == BH_PROOF_PROVED ? "active" : "unproven";
 }
 
 static cJSON *enforcement_json(const struct bh_core *core)
@@ -262,6 +259,7 @@ void bh_core_say_faults(const struct bh_core *core, cJSON *list)
 		    core->store_moved);
 	if (core->enforcement == BH_ENFORCEMENT_FAILED)
 		say(list, "who is enforced is not known for sure: %s", core->enforcement_why);
+	bh_core_host_say_faults(core, list);
 }
 
 /* What there is that is not seen. */
@@ -421,6 +419,22 @@ static size_t count_undirected(const struct bh_core *core)
 	return count;
 }
 
+/* By no bridge; the self-test does not go there. */
+static void say_untested_interfaces(const struct bh_core *core, cJSON *list)
+{
+	const struct bh_ruleset *rules =
+		core->enforcement == BH_ENFORCEMENT_ACTIVE ? core->rules : NULL;
+	size_t count = 0;
+
+	for (size_t i = 0; rules != NULL && i < rules->port_count; i++)
+		count += !rules->ports[i].bridged && rules->ports[i].mode != BH_LEARN;
+	if (count > 0)
+		say(list,
+		    "whether the rules are met by what passes %zu interface%s that are no bridge's "
+		    "ports is not tested: only leaks would tell",
+		    count, count == 1 ? "" : "s");
+}
+
 cJSON *bh_core_unknown(const struct bh_core *core)
 {
 	cJSON *list = cJSON_CreateArray();
@@ -462,6 +476,7 @@ cJSON *bh_core_unknown(const struct bh_core *core)
 	bh_core_renamed_say(core, list);
 	bh_core_say_faults(core, list);
 	bh_core_proofs_say(core, list);
+	say_untested_interfaces(core, list);
 	if (core->config.self_test == 0 && core->enforcement == BH_ENFORCEMENT_ACTIVE)
 		say(list, "whether the rules in the kernel are met is not tested "
 			  "(enforcement.self_test: off)");

@@ -3,7 +3,7 @@
  * What the self-test found (kernel_selftest.h), in words: that a bridge's rules hold, that they do
  * not, or why nobody can say, and what to do. Each change of that is an event.
  */
-#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,11 +12,20 @@
 #include "grow.h"
 #include "timefmt.h"
 
+/* So many connections, of edges that were delivered before, within that time after a bridge's
+ * frames are handed to netfilter, and others' chains that may drop them: then that is why. */
+#define MOST_UNDELIVERED 3
+#define WATCHED (60 * BH_SECOND)
+
+#define CHAINS_AGE (300 * BH_SECOND) /* of what is known of others' chains, at most */
+
 struct known {
 	struct bh_proof proof;
-	bool unsaid;	/* an event is due */
-	bool failed;	/* the last event was of a failure */
-	char said[256]; /* and this, why it could not be tested */
+	bool unsaid;	      /* an event is due */
+	bool failed;	      /* the last event was of a failure */
+	char said[256];	      /* and this, why it could not be tested */
+	unsigned undelivered; /* connections of edges that began not to be delivered … */
+	int64_t handed_over;  /* … with this (struct bh_proof) */
 };
 
 /* --- words ------------------------------------------------------------------------------------ */
@@ -25,7 +34,7 @@ static const char *const states[BH_PROOF_STATES] = {
 	[BH_PROOF_PENDING] = "pending",	  [BH_PROOF_PROVED] = "proved",
 	[BH_PROOF_BYPASSED] = "bypassed", [BH_PROOF_STOPPED] = "stopped",
 	[BH_PROOF_UNTESTED] = "untested", [BH_PROOF_IDLE] = "idle",
-	[BH_PROOF_GONE] = "gone",
+	[BH_PROOF_GONE] = "gone",	  [BH_PROOF_WITHHELD] = "withheld",
 };
 
 static const char *families(bool four, bool six)
@@ -61,6 +70,30 @@ static const char *describe_stop(const struct bh_probe_seen *seen)
 				    "before they meet it";
 }
 
+static void name_stoppers(const struct bh_core *core, const struct bh_way *way,
+			  struct bh_buffer *out)
+{
+	cJSON *suspects = bh_core_suspects(core, way);
+
+	bh_core_name_suspects(suspects, out);
+	if (cJSON_GetArraySize(suspects) == 0)
+		bh_buffer_puts(out,
+			       core->foreign.legacy
+				       ? "; perhaps legacy iptables: iptables-legacy-save"
+				       : "; no chain of nftables that is not ours can have done "
+					 "that");
+	cJSON_Delete(suspects);
+}
+
+static void advise(const struct bh_core *core, struct bh_buffer *out)
+{
+	if (!bh_core_is_stateless(core))
+		bh_buffer_puts(out,
+			       ". A rule of that tool that accepts what stays on this bridge "
+			       "helps; or enforcement.bridge: stateless, where others' FORWARD "
+			       "chains see none of it");
+}
+
 static void describe_stops(const struct bh_core *core, const struct bh_proof *proof,
 			   struct bh_buffer *out)
 {
@@ -72,23 +105,32 @@ static void describe_stops(const struct bh_core *core, const struct bh_proof *pr
 		if (*text == '\0')
 			continue;
 		const struct bh_way way = bh_core_way_on_bridge(core, proof->ifname, six != 0);
-		cJSON *suspects = bh_core_suspects(core, &way);
 		bh_buffer_printf(out, "%s%s: %s", separator, families(six == 0, six != 0), text);
-		bh_core_name_suspects(suspects, out);
-		if (cJSON_GetArraySize(suspects) == 0)
-			bh_buffer_puts(out,
-				       core->foreign.legacy
-					       ? "; perhaps legacy iptables: iptables-legacy-save"
-					       : "; no chain of nftables that is not ours can "
-						 "have done that");
-		cJSON_Delete(suspects);
+		name_stoppers(core, &way, out);
 		separator = ". ";
 	}
-	if (!bh_core_is_stateless(core))
-		bh_buffer_puts(out,
-			       ". A rule of that tool that accepts what stays on this bridge "
-			       "helps; or enforcement.bridge: stateless, where others' FORWARD "
-			       "chains see none of it");
+	advise(core, out);
+}
+
+/* Enforcement was given up there, so that traffic goes on. */
+static void describe_withheld(const struct bh_core *core, const struct bh_proof *proof,
+			      struct bh_buffer *out)
+{
+	bool six = proof->seen[0].pass_arrived && !proof->seen[1].pass_arrived;
+	const struct bh_way way = { .six = six, .ip_hooks = true };
+
+	bh_buffer_printf(out,
+			 "not enforced. Once its frames were handed to netfilter, %s; so they are "
+			 "not handed over any more",
+			 proof->why[0] != '\0'
+				 ? proof->why
+				 : "somebody else stopped packets that arrive without");
+	name_stoppers(core, &way, out);
+	advise(core, out);
+	bh_buffer_puts(out,
+		       proof->why[0] != '\0'
+			       ? ". Tried again when a mode is set (bulkhead mode), or at a restart"
+			       : ". Tried again from time to time, and by bulkhead doctor");
 }
 
 /* "bridge br0: …"; out is left alone where there is nothing to say. */
@@ -102,14 +144,19 @@ static void describe(const struct bh_core *core, const struct bh_proof *proof,
 				 proof->why[0] != '\0' ? "; " : "");
 		break;
 	case BH_PROOF_PROVED:
-		bh_buffer_puts(out, "the rules hold: what they refuse is refused, what they let "
-				    "pass arrives");
+		bh_buffer_puts(out, proof->why[0] != '\0'
+					    ? proof->why
+					    : "the rules hold: what they refuse is refused, what "
+					      "they let pass arrives");
 		break;
 	case BH_PROOF_BYPASSED:
 		describe_bypass(core, proof, out);
 		break;
 	case BH_PROOF_STOPPED:
 		describe_stops(core, proof, out);
+		break;
+	case BH_PROOF_WITHHELD:
+		describe_withheld(core, proof, out);
 		break;
 	case BH_PROOF_UNTESTED:
 		bh_buffer_printf(out, "rules are in the kernel, and were not tested: %s",
@@ -125,7 +172,7 @@ static void describe(const struct bh_core *core, const struct bh_proof *proof,
 static bool is_failure(uint8_t state)
 {
 	return state == BH_PROOF_BYPASSED || state == BH_PROOF_STOPPED ||
-	       state == BH_PROOF_UNTESTED;
+	       state == BH_PROOF_WITHHELD || state == BH_PROOF_UNTESTED;
 }
 
 /* Why a test is not possible is the same on each bridge, more often than not. */
@@ -182,7 +229,7 @@ void bh_core_proof(struct bh_core *core, const struct bh_proof *proof)
 	known->proof = *proof;
 	if (proof->state == BH_PROOF_UNTESTED)
 		bh_copy_text(known->said, sizeof(known->said), proof->why);
-	if (proof->state == BH_PROOF_STOPPED)
+	if (proof->state == BH_PROOF_STOPPED || proof->state == BH_PROOF_WITHHELD)
 		bh_core_foreign_ask(core);
 	else if (known->unsaid)
 		say(core, known);
@@ -194,6 +241,10 @@ void bh_core_proofs_tick(struct bh_core *core)
 {
 	struct known *known;
 
+	/* Whoever sets a mode is told whose chains traffic will meet. */
+	if (core->scanned && !bh_core_is_stateless(core) &&
+	    bh_time_now() - core->foreign_read > CHAINS_AGE)
+		bh_core_foreign_ask(core);
 	for (size_t position = 0; (known = bh_map_next(core->proofs, &position)) != NULL;)
 		if (known->unsaid)
 			say(core, known);
@@ -203,6 +254,50 @@ void bh_core_prove(struct bh_core *core)
 {
 	if (core->kernel != NULL)
 		bh_channel_send(core->kernel, BH_MSG_PROVE, NULL, 0, NULL, 0, -1);
+}
+
+/* --- traffic that stops ----------------------------------------------------------------------- */
+
+static bool any_suspect(const struct bh_core *core, bool six)
+{
+	const struct bh_way way = { .six = six, .ip_hooks = true };
+	cJSON *suspects = bh_core_suspects(core, &way);
+	bool any = cJSON_GetArraySize(suspects) > 0;
+
+	cJSON_Delete(suspects);
+	return any;
+}
+
+static void withhold(struct bh_core *core, uint32_t ifindex)
+{
+	struct bh_msg_withhold withhold = { .ifindex = ifindex };
+
+	snprintf(withhold.why, sizeof(withhold.why),
+		 "%d connections that no rule of bulkhead denies did not arrive within a minute",
+		 MOST_UNDELIVERED);
+	bh_channel_send(core->kernel, BH_MSG_WITHHOLD, &withhold, sizeof(withhold), NULL, 0, -1);
+}
+
+void bh_core_proofs_undelivered(struct bh_core *core, const struct bh_edge_note *note,
+				int64_t first)
+{
+	const struct bh_instance *src = bh_model_holder(core->model, &note->key.src, note->last);
+	struct known *known =
+		src != NULL ? bh_map_get_text(core->proofs, src->fact.l3_ifname) : NULL;
+
+	if (known == NULL || note->routed || core->kernel == NULL)
+		return;
+	int64_t since = known->proof.handed_over;
+	if (since == 0 || note->first < since || first > since + WATCHED)
+		return;
+	if (known->handed_over != since)
+		known->undelivered = 0;
+	known->handed_over = since;
+	known->undelivered++;
+	bh_core_foreign_ask(core);
+	if (known->undelivered >= MOST_UNDELIVERED &&
+	    any_suspect(core, note->key.src.family == BH_IPV6))
+		withhold(core, src->fact.master_ifindex);
 }
 
 /* --- telling ---------------------------------------------------------------------------------- */
@@ -218,6 +313,7 @@ static int severity(uint8_t state)
 	case BH_PROOF_STOPPED:
 		return 3;
 	case BH_PROOF_BYPASSED:
+	case BH_PROOF_WITHHELD:
 		return 4;
 	default:
 		return 0;
@@ -254,7 +350,7 @@ static cJSON *proof_json(const struct bh_core *core, const struct bh_proof *proo
 	cJSON *json = cJSON_CreateObject();
 	struct bh_buffer why = { 0 };
 
-	if (proof->state != BH_PROOF_PROVED)
+	if (proof->state != BH_PROOF_PROVED || proof->why[0] != '\0')
 		describe(core, proof, &why);
 	cJSON_AddStringToObject(json, "name", proof->ifname);
 	cJSON_AddStringToObject(json, "state", states[proof->state]);

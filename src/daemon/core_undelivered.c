@@ -7,7 +7,6 @@
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <linux/netfilter.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,6 +40,7 @@ static void note_undelivered(struct bh_core *core, const struct bh_live_flow *li
 		bh_edge_notes_count(core->undelivered, live->src, live->dst, &live->flow);
 
 	note->routed = bh_core_flow_is_routed(core, live);
+	bh_core_proofs_undelivered(core, note, live->flow.first);
 }
 
 /* Whether it was decided. */
@@ -74,16 +74,6 @@ static void settle_all(struct bh_core *core)
 
 /* --- who may have stopped it ------------------------------------------------------------------ */
 
-static bool is_on(const char *path)
-{
-	FILE *file = fopen(path, "re");
-	bool on = file != NULL && fgetc(file) == '1';
-
-	if (file != NULL)
-		fclose(file);
-	return on;
-}
-
 static const struct bh_host_link *link_of(const struct bh_core *core, const char *ifname)
 {
 	const struct bh_host_link *link;
@@ -103,8 +93,9 @@ struct bh_way bh_core_way_on_bridge(const struct bh_core *core, const char *ifna
 
 	return (struct bh_way) {
 		.six = six,
-		.ip_hooks = flag || is_on(six ? "/proc/sys/net/bridge/bridge-nf-call-ip6tables"
-					      : "/proc/sys/net/bridge/bridge-nf-call-iptables")
+		.ip_hooks = flag || bh_core_switch_is_on(
+					    six ? "/proc/sys/net/bridge/bridge-nf-call-ip6tables"
+						: "/proc/sys/net/bridge/bridge-nf-call-iptables")
 	};
 }
 
@@ -163,8 +154,9 @@ void bh_core_name_suspects(const cJSON *suspects, struct bh_buffer *out)
 
 static bool is_forwarding(const struct bh_edge_note *note)
 {
-	return is_on(note->key.src.family == BH_IPV6 ? "/proc/sys/net/ipv6/conf/all/forwarding"
-						     : "/proc/sys/net/ipv4/ip_forward");
+	return bh_core_switch_is_on(note->key.src.family == BH_IPV6
+					    ? "/proc/sys/net/ipv6/conf/all/forwarding"
+					    : "/proc/sys/net/ipv4/ip_forward");
 }
 
 /* What else is known, in words; "" where the suspects are all there is to say. */

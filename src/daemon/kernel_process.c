@@ -409,9 +409,9 @@ static void on_link(void *user, const struct bh_host_link *link)
 	*known = *link;
 	if (was_excluded != is_excluded(k, link))
 		schedule_exclude(k);
-	bh_bridge_flags_link(k->bridges, link);
+	lost = bh_bridge_flags_link(k->bridges, link) && lost;
 	tell(&k->core, BH_MSG_LINK, link, sizeof(*link));
-	if (lost && k->rules != NULL && !k->rules->stateless)
+	if (lost)
 		bh_selftest_touch(k->selftest, link->ifindex,
 				  "it stopped handing its frames to netfilter, by somebody else's "
 				  "doing; that was set right");
@@ -508,9 +508,13 @@ static void on_links_readable(uv_poll_t *poll, int status, int events)
 
 /* --- the self-test ---------------------------------------------------------------------------- */
 
-static void on_proof(void *user, const struct bh_proof *proof)
+static void on_proof(void *user, uint32_t ifindex, const struct bh_proof *proof)
 {
-	tell(&((struct kernel *)user)->core, BH_MSG_PROOF, proof, sizeof(*proof));
+	struct kernel *k = user;
+	struct bh_proof told = *proof;
+
+	told.handed_over = bh_bridge_flags_since(k->bridges, ifindex);
+	tell(&k->core, BH_MSG_PROOF, &told, sizeof(told));
 }
 
 /* capture hears of them before anything passes there. */
@@ -524,6 +528,16 @@ static void on_probe_ports(void *user, const uint32_t *ifindexes, size_t count)
 		on_exclude_due(&k->exclude_timer);
 	else
 		schedule_exclude(k);
+}
+
+static bool on_withhold(void *user, uint32_t ifindex, bool withheld)
+{
+	return bh_bridge_flags_withhold(((struct kernel *)user)->bridges, ifindex, withheld);
+}
+
+static void take_withhold(struct kernel *k, const struct bh_msg_withhold *withhold)
+{
+	bh_selftest_withhold(k->selftest, withhold->ifindex, withhold->why);
 }
 
 static const char *find_idle(void *user, uint32_t ifindex)
@@ -939,6 +953,8 @@ static void on_child_message(void *user, struct bh_channel *channel, const struc
 		tell_foreign(k);
 	else if (child == &k->core && m->type == BH_MSG_PROVE)
 		bh_selftest_run(k->selftest);
+	else if (child == &k->core && m->type == BH_MSG_WITHHOLD)
+		take_withhold(k, m->data);
 	else if (child == &k->core && m->type == BH_MSG_USES_GET)
 		tell_uses(k);
 	else if (child == &k->core && m->type == BH_MSG_TRACKED_GET)
@@ -1255,10 +1271,12 @@ static void init(struct kernel *k, const struct bh_config *config, int notify_fd
 		timers[i]->data = k;
 	}
 	k->relay = bh_relay_new(&k->loop, &k->config, on_runtime_news, k);
-	k->selftest = bh_selftest_new(
-		&k->loop, config->self_test,
-		&(struct bh_selftest_events) {
-			.user = k, .proof = on_proof, .ports = on_probe_ports, .idle = find_idle });
+	k->selftest = bh_selftest_new(&k->loop, config->self_test,
+				      &(struct bh_selftest_events) { .user = k,
+								     .proof = on_proof,
+								     .ports = on_probe_ports,
+								     .withhold = on_withhold,
+								     .idle = find_idle });
 	k->departed = bh_departed_new(&k->loop, &(struct bh_departed_handlers) { k, on_forget });
 	k->worker_count = count_workers(config);
 	for (uint32_t i = 0; i < k->worker_count; i++)

@@ -22,12 +22,19 @@
 #define FAILED_AGAIN (10 * BH_SECOND)
 #define UNTESTED_AGAIN (60 * BH_SECOND)
 
+/* Whose doing it is that a bridge's frames are not handed over. */
+enum withheld { NOT_WITHHELD, BY_TEST, BY_TRAFFIC };
+
 struct path {
 	struct bh_proof proof;
 	uint32_t ifindex;
 	int64_t next; /* monotonic: when it is tested again */
 	bool due;
-	bool wanted; /* by the rules under examination */
+	bool wanted;	  /* by the rules under examination */
+	bool held;	  /* its rules were proved since they stand: others do not stop it */
+	uint8_t withheld; /* enum withheld */
+	bool checking;	  /* whether it passes while it is withheld */
+	bool shut;	  /* it does not: others stop it in any case */
 };
 
 struct bh_selftest {
@@ -48,7 +55,7 @@ struct bh_selftest {
 
 static void state(const struct bh_selftest *s, const struct path *path)
 {
-	s->events.proof(s->events.user, &path->proof);
+	s->events.proof(s->events.user, path->ifindex, &path->proof);
 }
 
 /* --- one test --------------------------------------------------------------------------------- */
@@ -114,15 +121,83 @@ static void conclude(struct bh_selftest *s, struct path *path, uint8_t result, c
 		uv_timer_start(&s->step, on_next, 0, 0);
 }
 
+static void hand_over_again(struct bh_selftest *s, struct path *path)
+{
+	path->checking = false;
+	path->withheld = NOT_WITHHELD;
+	s->events.withhold(s->events.user, path->ifindex, false);
+}
+
+static bool all_arrived(const struct bh_probe_seen seen[2])
+{
+	return seen[0].pass_arrived && seen[1].pass_arrived;
+}
+
+/* It does not pass since it is handed over. Does it, where it is not? */
+static bool begin_check(struct bh_selftest *s, struct path *path)
+{
+	if (s->stateless || path->held || path->due || all_arrived(path->proof.seen) ||
+	    !s->events.withhold(s->events.user, path->ifindex, true))
+		return false;
+	path->withheld = BY_TEST;
+	path->checking = path->due = true;
+	drop_probe(s);
+	return true;
+}
+
+static bool are_met(const struct bh_probe_seen seen[2])
+{
+	return seen[0].pass_counted && seen[0].deny_counted && seen[1].pass_counted &&
+	       seen[1].deny_counted;
+}
+
+/* As with a network of Docker's whose containers may not talk to each other: what our rules let
+ * pass was never to arrive. That they are met the counters show. */
+static void conclude_stopped(struct bh_selftest *s, struct path *path)
+{
+	if (path->shut && are_met(path->proof.seen))
+		conclude(
+			s, path, BH_PROOF_PROVED,
+			"the rules are met; what they let pass somebody else stops, whether or not "
+			"bulkhead has it handed to netfilter");
+	else
+		conclude(s, path, BH_PROOF_STOPPED, "");
+}
+
+static void end_check(struct bh_selftest *s, struct path *path, const struct bh_probe_seen seen[2])
+{
+	path->checking = false;
+	if (all_arrived(seen)) {
+		conclude(s, path, BH_PROOF_WITHHELD, "");
+		return;
+	}
+	hand_over_again(s, path);
+	path->held = path->shut = true;
+	conclude_stopped(s, path);
+}
+
 static void judge(struct bh_selftest *s)
 {
 	struct path *path = s->testing;
+	struct bh_probe_seen seen[2];
 	struct bh_error err = { 0 };
 
-	if (bh_probe_result(s->probe, path->proof.seen, &err) != 0)
+	if (bh_probe_result(s->probe, seen, &err) != 0) {
 		conclude(s, path, BH_PROOF_UNTESTED, err.text);
-	else
-		conclude(s, path, bh_probe_judge(path->proof.seen), "");
+		return;
+	}
+	if (path->checking) {
+		end_check(s, path, seen);
+		return;
+	}
+	enum bh_proof_state result = bh_probe_judge(seen);
+	memcpy(path->proof.seen, seen, sizeof(seen));
+	path->held = path->held || result == BH_PROOF_PROVED;
+	path->shut = path->shut && result == BH_PROOF_STOPPED;
+	if (result != BH_PROOF_STOPPED)
+		conclude(s, path, result, "");
+	else if (!begin_check(s, path))
+		conclude_stopped(s, path);
 }
 
 static void on_arrival(uv_poll_t *poll, int status, int events)
@@ -163,6 +238,8 @@ static void begin(struct bh_selftest *s, struct path *path)
 	path->due = false;
 	s->testing = path;
 	s->sends = s->not_yets = 0;
+	if (path->withheld != NOT_WITHHELD && !path->checking)
+		hand_over_again(s, path);
 	if (idle != NULL) {
 		conclude(s, path, BH_PROOF_IDLE, idle);
 		return;
@@ -207,6 +284,7 @@ static void schedule(struct bh_selftest *s)
 static void change(struct bh_selftest *s, struct path *path, const char *why)
 {
 	path->due = true;
+	path->checking = path->held = path->shut = false;
 	path->proof.state = BH_PROOF_PENDING;
 	path->proof.time = bh_time_now();
 	bh_copy_text(path->proof.why, sizeof(path->proof.why), why);
@@ -223,7 +301,7 @@ static void on_tick(uv_timer_t *timer)
 	for (size_t position = 0; (path = bh_map_next(s->paths, &position)) != NULL;) {
 		bool idle = s->events.idle(s->events.user, path->ifindex) != NULL;
 
-		if (path->due || path == s->testing)
+		if (path->due || path == s->testing || path->withheld == BY_TRAFFIC)
 			continue;
 		if (idle != (path->proof.state == BH_PROOF_IDLE))
 			change(s, path, "");
@@ -324,13 +402,33 @@ void bh_selftest_touch(struct bh_selftest *s, uint32_t ifindex, const char *why)
 			change(s, path, why);
 }
 
+void bh_selftest_withhold(struct bh_selftest *s, uint32_t ifindex, const char *why)
+{
+	struct path *path;
+
+	for (size_t position = 0; (path = bh_map_next(s->paths, &position)) != NULL;) {
+		if (path->ifindex != ifindex || path->withheld != NOT_WITHHELD ||
+		    !s->events.withhold(s->events.user, ifindex, true))
+			continue;
+		path->withheld = BY_TRAFFIC;
+		path->due = false;
+		if (path == s->testing)
+			drop_probe(s);
+		path->proof.state = BH_PROOF_WITHHELD;
+		path->proof.time = bh_time_now();
+		bh_copy_text(path->proof.why, sizeof(path->proof.why), why);
+		state(s, path);
+	}
+}
+
 void bh_selftest_run(struct bh_selftest *s)
 {
 	int64_t now = bh_time_now();
 	struct path *path;
 
 	for (size_t position = 0; (path = bh_map_next(s->paths, &position)) != NULL;)
-		path->due = path->due || (path != s->testing && now - path->proof.time >= FRESH);
+		path->due = path->due || (path != s->testing && path->withheld != BY_TRAFFIC &&
+					  now - path->proof.time >= FRESH);
 	on_next(&s->step);
 }
 

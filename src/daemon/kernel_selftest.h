@@ -4,6 +4,10 @@
  * judged there and how, after a flag of its changed, and from time to time. One after the other,
  * each within a second or two; what does not hold is tested again sooner. What it says of a bridge
  * holds for the time since the last change.
+ *
+ * To hand a bridge's frames to netfilter shows them to the rules of others, too. Where these turn
+ * out to stop what ours let pass, it is taken back: to lose enforcement, and to say so, is better
+ * than to break what runs.
  */
 #ifndef BH_KERNEL_SELFTEST_H
 #define BH_KERNEL_SELFTEST_H
@@ -17,9 +21,13 @@ struct bh_selftest;
 
 struct bh_selftest_events {
 	void *user;
-	void (*proof)(void *user, const struct bh_proof *proof);
+	/* handed_over is left to whoever is told. */
+	void (*proof)(void *user, uint32_t ifindex, const struct bh_proof *proof);
 	/* The interfaces that it has just made, which are nobody's; count 0: they are gone. */
 	void (*ports)(void *user, const uint32_t *ifindexes, size_t count);
+	/* Has the bridge's frames not handed to netfilter any more, or again. False: that is
+	 * somebody else's to say. */
+	bool (*withhold)(void *user, uint32_t ifindex, bool withheld);
 	/* Why nothing can pass on that bridge; NULL: something can. */
 	const char *(*idle)(void *user, uint32_t ifindex);
 };
@@ -34,6 +42,9 @@ void bh_selftest_free(struct bh_selftest *selftest);
 void bh_selftest_rules(struct bh_selftest *selftest, const struct bh_ruleset *rules);
 /* Something happened to that bridge; why: in words. What is no filtered bridge is passed over. */
 void bh_selftest_touch(struct bh_selftest *selftest, uint32_t ifindex, const char *why);
+/* Traffic of that bridge, which the rules allow, does not arrive since its frames are handed to
+ * netfilter; why: in words. It is handed over again when who is judged there changes. */
+void bh_selftest_withhold(struct bh_selftest *selftest, uint32_t ifindex, const char *why);
 /* Tests all bridges anew that were not tested within the last second. */
 void bh_selftest_run(struct bh_selftest *selftest);
 /* States all there is once more. */

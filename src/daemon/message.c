@@ -312,12 +312,17 @@ static bool check_proof(const void *data)
 {
 	const struct bh_proof *p = data;
 	bool ok = TEXT_OK(p->ifname) && TEXT_OK(p->why) && p->state < BH_PROOF_STATES &&
-		  time_ok(p->time);
+		  time_ok(p->time) && time_ok(p->handed_over);
 
 	for (size_t six = 0; ok && six < 2; six++)
 		ok = flag_ok(&p->seen[six].pass_counted) && flag_ok(&p->seen[six].pass_arrived) &&
 		     flag_ok(&p->seen[six].deny_counted) && flag_ok(&p->seen[six].deny_arrived);
 	return ok;
+}
+
+static bool check_withhold(const void *data)
+{
+	return TEXT_OK(((const struct bh_msg_withhold *)data)->why);
 }
 
 static bool check_accounting(const void *data)
@@ -502,6 +507,7 @@ static const struct {
 	[BH_MSG_USES_END] = { "uses-end", ONE, sizeof(int32_t), NULL },
 	[BH_MSG_PROVE] = { "prove", EMPTY, 0, NULL },
 	[BH_MSG_PROOF] = { "proof", ONE, sizeof(struct bh_proof), check_proof },
+	[BH_MSG_WITHHOLD] = { "withhold", ONE, sizeof(struct bh_msg_withhold), check_withhold },
 	[BH_MSG_GIVEN_UP] = { "given-up", ONE, sizeof(struct bh_msg_given_up), check_given_up },
 };
 

@@ -128,6 +128,8 @@ enum bh_message_type {
 	/* core → kernel: tests whether the rules are met; and, in any case, what it found */
 	BH_MSG_PROVE, /* nothing */
 	BH_MSG_PROOF, /* struct bh_proof */
+	/* core → kernel: a bridge's frames are not to be handed to netfilter any more */
+	BH_MSG_WITHHOLD, /* struct bh_msg_withhold */
 
 	BH_MSG_TYPES,
 };
@@ -216,6 +218,11 @@ struct bh_msg_runtime_end {
 	uint32_t request;
 	uint32_t runtime;
 	int32_t error; /* negative errno, 0: complete */
+};
+
+struct bh_msg_withhold {
+	uint32_t ifindex;
+	char why[256];
 };
 
 struct bh_msg_rules_begin {

@@ -48,6 +48,16 @@ picture() {
 	ip -n "$host" -j link show | jq -c '[.[] | select(.ifname == "br0" or .master == "br0") |
 		[.ifname, .address, .mtu]] | sort'
 }
+# set_modes MODE: of those who are governed here.
+set_modes() {
+	local workload
+	for workload in web api; do
+		bh mode "netns:$host-$workload" "$1" --anyway >/dev/null || fail "$1"
+	done
+}
+hands_over() { # 0|1
+	ip -n "$host" -d link show br0 | grep -q "nf_call_iptables $1"
+}
 no_probe_left() {
 	! ip -n "$host" link show | grep -q bhprobe
 }
@@ -63,9 +73,7 @@ tested_at() {
 step "rules are proved to hold, and only then is enforcement called active"
 before=$(picture)
 policy
-for workload in web api; do
-	bh mode "netns:$host-$workload" enforce --anyway >/dev/null || fail "enforce"
-done
+set_modes enforce
 eventually 10 bridge_is proved '.why == null' || fail "br0 is not proved: $(bh status)"
 state_is active '.why == null' || fail "it is proved, and not called active"
 bh status | grep -q '^self-test    1 of 1 bridge proved' || fail "status does not say it in words"
@@ -155,18 +163,74 @@ on_host nft delete rule inet bulkhead forward handle "$(on_host nft -a list chai
 	sed -n 's/.*192\.0\.2\.249 accept # handle //p')"
 eventually 15 bridge_is proved || fail "it is not proved again: $(bh status)"
 
+step "somebody's chain would stop what is handed to it: that is taken back, told, and tried again"
+set_modes learn
+eventually 5 hands_over 0 || fail "the bridge still hands its frames over"
+on_host nft -f - <<-NFT
+	table ip strict { chain FORWARD { type filter hook forward priority 0; policy drop; }; }
+NFT
+sleep 1.1
+bh doctor >"$scratch/doctor" || fail "doctor finds something: $(cat "$scratch/doctor")"
+grep -q 'bridge br0: with a workload there that is audited.*table ip strict chain FORWARD (hook forward, policy drop)' "$scratch/doctor" ||
+	fail "doctor does not say whose chains the traffic will meet: $(cat "$scratch/doctor")"
+bh mode "netns:$host-web" enforce --anyway --dry-run >"$scratch/mode" || fail "dry run"
+grep -q 'bridge br0: .*table ip strict' "$scratch/mode" || fail "mode does not say it: $(cat "$scratch/mode")"
+set_modes enforce
+eventually 10 bridge_is withheld || fail "it is not taken back: $(bh status)"
+hands_over 0 || fail "the bridge hands its frames over"
+reach tcp 10.99.0.2 || fail "what runs is broken"
+state_is failed '.why | contains("table ip strict chain FORWARD") and contains("enforcement.bridge: stateless")' ||
+	fail "it is called: $(bh status)"
+eventually 5 enforcement_told 'br0: not enforced' || fail "no event tells of it"
+doctor_says 'br0: not enforced.*table ip strict' || fail "doctor does not find it: $(cat "$scratch/doctor")"
+bridge_is withheld && hands_over 0 || fail "trying again did not end as before: $(bh status)"
+on_host nft delete table ip strict
+sleep 1.1
+bh doctor >/dev/null || fail "doctor finds something: $(bh doctor)"
+bridge_is proved && hands_over 1 || fail "it is not enforced again: $(bh status)"
+
+step "what never arrives there, handed over or not, is no reason: the rules are met"
+set_modes learn
+eventually 5 hands_over 0 || fail "the bridge still hands its frames over"
+on_host nft -f - <<-NFT
+	table bridge shut { chain f { type filter hook forward priority 100; ip protocol udp drop; }; }
+NFT
+set_modes enforce
+eventually 10 bridge_is proved '.why | contains("somebody else stops")' || fail "it is called: $(bh status)"
+state_is active && hands_over 1 || fail "it is called: $(bh status)"
+on_host nft delete table bridge shut
+
+step "a chain that goes by address lets the test pass and stops traffic: taken back as that shows"
+set_modes learn
+eventually 5 hands_over 0 || fail "the bridge still hands its frames over"
+on_host nft -f - <<-NFT
+	table ip picky { chain FORWARD { type filter hook forward priority 0; ip saddr 10.99.0.0/24 drop; }; }
+NFT
+set_modes enforce
+eventually 10 bridge_is proved || fail "it is not proved: $(bh status)"
+for _ in 1 2 3; do
+	reach tcp 10.99.0.2 && fail "it arrives all the same"
+done
+eventually 15 bridge_is withheld '.why | contains("3 connections")' || fail "it is not taken back: $(bh status)"
+eventually 3 reach tcp 10.99.0.2 || fail "what runs is broken"
+state_is failed '.why | contains("table ip picky chain FORWARD")' || fail "it is called: $(bh status)"
+on_host nft delete table ip picky
+set_modes audit
+set_modes enforce
+eventually 10 bridge_is proved || fail "it is not enforced again: $(bh status)"
+
 step "nobody else can speak as the self-test, whatever address he gives himself"
 add_address "$host-idler" eth0 192.0.2.249/24
 add_address "$host-api" eth0 192.0.2.250/24
 sleep 1
-in_guest api timeout 4 python3 -c 'if True:
+in_guest api timeout 20 python3 -c 'if True:
 	import socket, sys
 	s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 	s.bind(("", 9))
 	open(sys.argv[1], "w").write("yes")
 	s.recv(10)
 	open(sys.argv[2], "w").write("got it")' "$scratch/listens" "$scratch/arrived" &
-eventually 5 test -e "$scratch/listens" || fail "api does not listen"
+eventually 15 test -e "$scratch/listens" || fail "api does not listen"
 ip -n "$host-idler" neigh replace 192.0.2.250 dev eth0 lladdr \
 	"$(ip -n "$host-api" -j link show eth0 | jq -r '.[0].address')"
 in_guest idler python3 -c 'import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -60,18 +60,19 @@ struct bh_core *core_fixture_new(int64_t keep_departed)
 	core->windows = bh_windows_new(BH_SECOND);
 	core->leaks = bh_edge_notes_new();
 	core->attempts = bh_map_new(NULL);
+	core->proofs = bh_map_new(free);
 	core->undelivered = bh_edge_notes_new();
 	return core;
 }
 
 void core_fixture_free(struct bh_core *core)
 {
-	struct bh_map *maps[] = { core->denials,     core->reported, core->listeners,
-				  core->spoofs,	     core->senders,  core->modes,
-				  core->kept,	     core->leaks,    core->attempts,
-				  core->undelivered, core->joins,    core->renamed,
-				  core->remembered,  core->held,     core->present,
-				  core->treatments };
+	struct bh_map *maps[] = { core->denials, core->reported,    core->listeners,
+				  core->spoofs,	 core->senders,	    core->modes,
+				  core->kept,	 core->leaks,	    core->attempts,
+				  core->proofs,	 core->undelivered, core->joins,
+				  core->renamed, core->remembered,  core->held,
+				  core->present, core->treatments };
 	struct bh_live_flow *next;
 
 	for (struct bh_live_flow *live = core->oldest; live != NULL; live = next) {

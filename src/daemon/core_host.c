@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What this host is set to, as far as the rules depend on it; and whose chains a bridge's traffic
+ * is going to meet once it is handed to netfilter. */
+#include <netinet/in.h>
+#include <linux/netfilter.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "core.h"
+#include "core_api.h"
+#include "foreign.h"
+
+#define BRIDGE_SYSCTLS "/proc/sys/net/bridge"
+
+bool bh_core_switch_is_on(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	bool on = file != NULL && fgetc(file) == '1';
+
+	if (file != NULL)
+		fclose(file);
+	return on;
+}
+
+/* --- faults ----------------------------------------------------------------------------------- */
+
+/* Tables that outlive their owner came with 6.9. */
+static bool is_too_old(struct utsname *system)
+{
+	unsigned major, minor;
+
+	return uname(system) == 0 && sscanf(system->release, "%u.%u", &major, &minor) == 2 &&
+	       (major < 6 || (major == 6 && minor < 9));
+}
+
+static bool hands_over(const struct bh_core *core)
+{
+	for (size_t i = 0; core->rules != NULL && i < core->rules->bridge_count; i++)
+		if (core->rules->bridges[i].filtered && !core->rules->stateless)
+			return true;
+	return false;
+}
+
+void bh_core_host_say_faults(const struct bh_core *core, cJSON *list)
+{
+	struct utsname system;
+	char text[256];
+
+	if (hands_over(core) && access(BRIDGE_SYSCTLS, F_OK) != 0)
+		cJSON_AddItemToArray(
+			list, cJSON_CreateString(
+				      "br_netfilter is not loaded: nothing that stays on a bridge "
+				      "meets the rules (modprobe br_netfilter, as bulkhead.service "
+				      "does; or enforcement.bridge: stateless, which needs none)"));
+	if (core->enforcement == BH_ENFORCEMENT_FAILED &&
+	    core->config.table_protection == BH_TABLE_OWNER && is_too_old(&system)) {
+		snprintf(text, sizeof(text),
+			 "kernel %.64s has no tables that outlive their owner (6.9 and newer do): "
+			 "enforcement.table_protection: plain",
+			 system.release);
+		cJSON_AddItemToArray(list, cJSON_CreateString(text));
+	}
+}
+
+/* --- what is to come -------------------------------------------------------------------------- */
+
+static bool may_stop(const struct bh_foreign_chain *chain)
+{
+	bool ip = chain->family == NFPROTO_INET || chain->family == NFPROTO_IPV4 ||
+		  chain->family == NFPROTO_IPV6;
+
+	return ip && chain->hook == NF_INET_FORWARD && (chain->policy_drops || chain->rules_drop);
+}
+
+/* "table ip filter chain FORWARD (…), …"; false: there are none. */
+static bool list_stoppers(const struct bh_core *core, struct bh_buffer *out)
+{
+	char text[BH_FOREIGN_TEXT];
+	bool any = false;
+
+	for (uint32_t i = 0; i < core->foreign.count; i++) {
+		if (!may_stop(&core->foreign.chains[i]))
+			continue;
+		bh_buffer_printf(out, "%s%s", any ? ", " : "",
+				 bh_foreign_text(&core->foreign.chains[i], text));
+		any = true;
+	}
+	return any;
+}
+
+static bool is_handed_over(const struct bh_core *core, uint32_t bridge)
+{
+	const struct bh_host_link *link;
+
+	for (size_t position = 0; (link = bh_model_next_link(core->model, &position)) != NULL;)
+		if (link->ifindex == bridge)
+			return link->nf_call_iptables && link->nf_call_ip6tables;
+	return false;
+}
+
+/* By somebody, whatever the bridge's own flags say. */
+static bool all_handed_over(void)
+{
+	return bh_core_switch_is_on(BRIDGE_SYSCTLS "/bridge-nf-call-iptables") ||
+	       bh_core_switch_is_on(BRIDGE_SYSCTLS "/bridge-nf-call-ip6tables");
+}
+
+static void say_exposed(const char *bridge, const char *stoppers, cJSON *list)
+{
+	struct bh_buffer text = { 0 };
+
+	bh_buffer_printf(
+		&text,
+		"bridge %s: with a workload there that is audited or enforced its traffic "
+		"passes %s, too. If that does not accept what stays on the bridge, let it; or "
+		"set enforcement.bridge: stateless",
+		bridge, stoppers);
+	cJSON_AddItemToArray(list, cJSON_CreateString(text.data));
+	bh_buffer_free(&text);
+}
+
+/* workload: NULL: any. */
+static void add_exposed(const struct bh_core *core, const char *workload, const char *stoppers,
+			struct bh_map *said, cJSON *list)
+{
+	const struct bh_instance *instance;
+
+	for (size_t position = 0; (instance = bh_model_next(core->model, &position)) != NULL;) {
+		const struct bh_endpoint_fact *fact = &instance->fact;
+
+		if ((workload != NULL && strcmp(instance->workload, workload) != 0) ||
+		    fact->master_ifindex == 0 || is_handed_over(core, fact->master_ifindex) ||
+		    bh_map_get_text(said, fact->l3_ifname) != NULL)
+			continue;
+		bh_map_put_text(said, fact->l3_ifname, said);
+		say_exposed(fact->l3_ifname, stoppers, list);
+	}
+}
+
+cJSON *bh_core_exposed_json(const struct bh_core *core, const char *const *workloads, size_t count)
+{
+	cJSON *list = cJSON_CreateArray();
+	struct bh_buffer stoppers = { 0 };
+	struct bh_map *said = bh_map_new(NULL);
+
+	if (!bh_core_is_stateless(core) && !all_handed_over() && list_stoppers(core, &stoppers)) {
+		for (size_t i = 0; i < count; i++)
+			add_exposed(core, workloads[i], stoppers.data, said, list);
+		if (workloads == NULL)
+			add_exposed(core, NULL, stoppers.data, said, list);
+	}
+	bh_map_free(said);
+	bh_buffer_free(&stoppers);
+	return list;
+}
+
+/* --- settings that matter --------------------------------------------------------------------- */
+
+static size_t count_networks(const struct bh_core *core)
+{
+	struct bh_map *networks = bh_map_new(NULL);
+	const struct bh_instance *instance;
+
+	for (size_t position = 0; (instance = bh_model_next(core->model, &position)) != NULL;)
+		bh_map_put_text(networks, instance->fact.l3_ifname, networks);
+	size_t count = bh_map_count(networks);
+	bh_map_free(networks);
+	return count;
+}
+
+cJSON *bh_core_host_json(const struct bh_core *core)
+{
+	cJSON *list = bh_core_exposed_json(core, NULL, 0);
+
+	if (all_handed_over())
+		cJSON_AddItemToArray(
+			list,
+			cJSON_CreateString(
+				"somebody (Docker, Kubernetes) has the frames of every bridge "
+				"handed to netfilter (sysctl net.bridge.bridge-nf-call-*): all "
+				"of them meet the FORWARD chains of all, whatever bulkhead sets"));
+	if (count_networks(core) > 1 && !bh_core_switch_is_on("/proc/sys/net/ipv4/ip_forward"))
+		cJSON_AddItemToArray(
+			list,
+			cJSON_CreateString("this host does not forward IPv4 (sysctl "
+					   "net.ipv4.ip_forward): its containers' networks do "
+					   "not reach each other, whatever the rules allow"));
+	return list;
+}
