@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+#include <netinet/in.h>
+#include <linux/netfilter.h>
+
+#include "core_fixture.h"
+#include "grow.h"
+#include "probe_frame.h"
+
+#define TAKEN CORE_FIXTURE_NOW
+
+static const struct bh_probe_seen holds = { true, true, true, false };
+
+static void take(struct bh_core *core, const char *bridge, uint8_t state, const char *why)
+{
+	struct bh_proof proof = { .time = TAKEN, .state = state, .seen = { holds, holds } };
+
+	bh_copy_text(proof.ifname, sizeof(proof.ifname), bridge);
+	bh_copy_text(proof.why, sizeof(proof.why), why);
+	proof.seen[0].deny_arrived = state == BH_PROOF_BYPASSED;
+	proof.seen[0].pass_arrived = state != BH_PROOF_STOPPED && state != BH_PROOF_WITHHELD;
+	bh_core_proof(core, &proof);
+}
+
+static uint8_t state_of(const struct bh_core *core, const char *says)
+{
+	struct bh_buffer why = { 0 };
+	uint8_t state = bh_core_proofs_state(core, &why);
+
+	if (says != NULL && (why.data == NULL || strstr(why.data, says) == NULL))
+		fail_msg("\"%s\" is not in \"%s\"", says, why.data != NULL ? why.data : "");
+	bh_buffer_free(&why);
+	return state;
+}
+
+static void test_the_worst_bridge_decides(void **state)
+{
+	struct bh_core *core = core_fixture_new(BH_SECOND);
+
+	(void)state;
+	assert_int_equal(state_of(core, NULL), BH_PROOF_PROVED); /* nothing is managed */
+	take(core, "br0", BH_PROOF_PENDING, "");
+	assert_int_equal(state_of(core, "bridge br0: it is tested anew"), BH_PROOF_PENDING);
+	take(core, "br0", BH_PROOF_PROVED, "");
+	take(core, "br1", BH_PROOF_IDLE, "it is down");
+	assert_int_equal(state_of(core, NULL), BH_PROOF_PROVED);
+	take(core, "br2", BH_PROOF_UNTESTED, "no devices");
+	assert_int_equal(state_of(core, "bridge br2: rules are in the kernel, and were not tested: "
+					"no devices"),
+			 BH_PROOF_UNTESTED);
+	take(core, "br3", BH_PROOF_BYPASSED, "");
+	assert_int_equal(state_of(core, "arrives there (IPv4)"), BH_PROOF_BYPASSED);
+	state_of(core, "(and 1 more)");
+	take(core, "br3", BH_PROOF_GONE, "");
+	take(core, "br2", BH_PROOF_WITHHELD, "");
+	assert_int_equal(state_of(core, "br2: not enforced"), BH_PROOF_WITHHELD);
+	core_fixture_free(core);
+}
+
+static void test_switched_off_it_claims_nothing(void **state)
+{
+	struct bh_core *core = core_fixture_new(BH_SECOND);
+
+	(void)state;
+	core->config.self_test = 0;
+	assert_int_equal(state_of(core, "not tested (enforcement.self_test: off)"),
+			 BH_PROOF_PROVED);
+	core_fixture_free(core);
+}
+
+static void test_changes_are_told_once(void **state)
+{
+	struct bh_core *core = core_fixture_new(BH_SECOND);
+
+	(void)state;
+	take(core, "br0", BH_PROOF_PENDING, "");
+	take(core, "br0", BH_PROOF_PROVED, "");
+	assert_int_equal(core_fixture_events(core, "enforcement"), 0);
+	take(core, "br0", BH_PROOF_BYPASSED, "");
+	take(core, "br0", BH_PROOF_BYPASSED, "");
+	assert_int_equal(core_fixture_told(core, "arrives there"), 1);
+	take(core, "br0", BH_PROOF_PROVED, "");
+	assert_int_equal(core_fixture_told(core, "the rules hold"), 1);
+	take(core, "br0", BH_PROOF_UNTESTED, "no devices");
+	take(core, "br1", BH_PROOF_UNTESTED, "no devices");
+	take(core, "br0", BH_PROOF_UNTESTED, "no devices");
+	assert_int_equal(core_fixture_told(core, "no devices"), 1);
+	take(core, "br0", BH_PROOF_PENDING, "somebody cleared a flag");
+	assert_int_equal(core_fixture_told(core, "somebody cleared a flag"), 1);
+	core_fixture_free(core);
+}
+
+/* Others' chains are read before; by the next tick they are known. */
+static void test_who_may_have_stopped_it_is_named(void **state)
+{
+	struct bh_core *core = core_fixture_new(BH_SECOND);
+
+	(void)state;
+	take(core, "br0", BH_PROOF_STOPPED, "");
+	assert_int_equal(core_fixture_events(core, "enforcement"), 0);
+	core->foreign.count = 1;
+	core->foreign.chains[0] = (struct bh_foreign_chain) { .family = NFPROTO_IPV4,
+							      .hook = NF_INET_FORWARD,
+							      .policy_drops = true,
+							      .table = "filter",
+							      .name = "FORWARD" };
+	bh_core_proofs_tick(core);
+	bh_core_proofs_tick(core);
+	assert_int_equal(core_fixture_told(core, "suspected: table ip filter chain FORWARD"), 1);
+	core_fixture_free(core);
+}
+
+static void test_its_packets_are_no_flows(void **state)
+{
+	struct bh_core *core = core_fixture_new(BH_SECOND);
+	struct bh_flow flow = { .id = 1,
+				.first = TAKEN,
+				.last = TAKEN,
+				.src_ifindex = 98,
+				.dst_ifindex = 99,
+				.key = { .src = bh_probe_source[0],
+					 .dst = bh_probe_passes[0],
+					 .proto = IPPROTO_UDP,
+					 .dport = BH_PROBE_PORT } };
+
+	(void)state;
+	core_fixture_world(core);
+	bh_core_flows(core, &flow, 1);
+	assert_null(core->oldest);
+	flow.src_ifindex = 7; /* a container says the same */
+	bh_core_flows(core, &flow, 1);
+	assert_non_null(core->oldest);
+	core_fixture_free(core);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_the_worst_bridge_decides),
+		cmocka_unit_test(test_switched_off_it_claims_nothing),
+		cmocka_unit_test(test_changes_are_told_once),
+		cmocka_unit_test(test_who_may_have_stopped_it_is_named),
+		cmocka_unit_test(test_its_packets_are_no_flows),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
