@@ -103,7 +103,7 @@ nsenter --net="/run/netns/$host-web" python3 -c 'if True:
 	s = socket.create_connection(("10.99.0.2", 80), 2)
 	end = time.time() + 5
 	while time.time() < end:
-		s.sendall(b"x" * 1000)
+		s.sendall(b"x") # nobody reads it: little enough to be held
 		time.sleep(0.01)
 	s.close()
 	open(sys.argv[1], "w").write("whole")' "$scratch/stream" &
