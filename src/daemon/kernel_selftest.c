@@ -106,9 +106,18 @@ static int64_t pause_after(const struct bh_selftest *s, uint8_t result)
 	return pause < s->interval ? pause : s->interval;
 }
 
-/* What changed meanwhile makes it worth nothing. */
+static void hand_over_again(struct bh_selftest *s, struct path *path)
+{
+	path->checking = false;
+	path->withheld = NOT_WITHHELD;
+	s->events.withhold(s->events.user, path->ifindex, false);
+}
+
+/* What changed meanwhile makes it worth nothing. A check that came to no end gives nothing up. */
 static void conclude(struct bh_selftest *s, struct path *path, uint8_t result, const char *why)
 {
+	if (path->checking)
+		hand_over_again(s, path);
 	if (!path->due) {
 		path->proof.state = result;
 		path->proof.time = bh_time_now();
@@ -119,13 +128,6 @@ static void conclude(struct bh_selftest *s, struct path *path, uint8_t result, c
 	drop_probe(s);
 	if (s->leaving == NULL)
 		uv_timer_start(&s->step, on_next, 0, 0);
-}
-
-static void hand_over_again(struct bh_selftest *s, struct path *path)
-{
-	path->checking = false;
-	path->withheld = NOT_WITHHELD;
-	s->events.withhold(s->events.user, path->ifindex, false);
 }
 
 static bool all_arrived(const struct bh_probe_seen seen[2])
@@ -164,10 +166,20 @@ static void conclude_stopped(struct bh_selftest *s, struct path *path)
 		conclude(s, path, BH_PROOF_STOPPED, "");
 }
 
+/* Of either family, what did not arrive when it was handed over. */
+static bool arrives_without(const struct bh_probe_seen with[2],
+			    const struct bh_probe_seen without[2])
+{
+	for (size_t six = 0; six < 2; six++)
+		if (without[six].pass_arrived && !with[six].pass_arrived)
+			return true;
+	return false;
+}
+
 static void end_check(struct bh_selftest *s, struct path *path, const struct bh_probe_seen seen[2])
 {
 	path->checking = false;
-	if (all_arrived(seen)) {
+	if (arrives_without(path->proof.seen, seen)) {
 		conclude(s, path, BH_PROOF_WITHHELD, "");
 		return;
 	}
