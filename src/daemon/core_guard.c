@@ -221,8 +221,11 @@ static void note_flows(struct paths *p)
 					      .answered = live->flow.answered,
 					      .last = live->flow.last };
 
-		if (!live->learned && !live->ended && bh_core_flow_is_judged(live) &&
-		    live->flow.direction != BH_DIRECTION_UNKNOWN)
+		/* Of a name server's port it needs no handshake to say who asks. */
+		bool known = live->flow.direction != BH_DIRECTION_UNKNOWN ||
+			     bh_vital_of(&edge) == BH_VITAL_DNS;
+
+		if (known && !live->learned && !live->ended && bh_core_flow_is_judged(live))
 			note_edge(p, &edge);
 	}
 }
