@@ -283,6 +283,7 @@ static int scan(const struct cluster *c, unsigned rounds)
 {
 	struct bh_nft *nft = open_nft();
 	struct bh_nft_change change;
+	struct bh_nft_finding finding;
 	struct bh_error err = { 0 };
 	double *times = bh_calloc(rounds, sizeof(double));
 
@@ -290,8 +291,8 @@ static int scan(const struct cluster *c, unsigned rounds)
 	for (unsigned i = 0; i < rounds; i++) {
 		double before = cpu_seconds();
 
-		if (bh_nft_verify(nft, &err) != 0)
-			die("comparing", err.text);
+		if (bh_nft_verify(rules, &config, &finding, &err) != 0)
+			die("comparing", err.code != 0 ? err.text : finding.text);
 		times[i] = cpu_seconds() - before;
 	}
 	printf("%zu %.3f\n", change.elements, median(times, rounds));

@@ -350,8 +350,7 @@ static const char *advice(int code)
 	case -EPERM:
 		return "; another process owns the table, or CAP_NET_ADMIN is missing";
 	case -EOPNOTSUPP:
-		return "; the kernel cannot do this: owner tables that persist need Linux 6.9 "
-		       "(enforcement.table_protection: plain does without)";
+		return "; the kernel cannot do this";
 	case -EMSGSIZE:
 		return "; the change is too large for one transaction: raise net.core.wmem_max";
 	case -ENOBUFS:

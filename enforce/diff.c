@@ -67,6 +67,8 @@ static void diff_elements(struct bh_diff *diff, const struct bh_nft_table *table
 
 	if (have == NULL)
 		have = &empty_set;
+	if (have->unread)
+		return;
 	while (i < have->count || j < want->count) {
 		const uint8_t *old = bh_nft_set_record(have, i), *new = bh_nft_set_record(want, j);
 		int order = i == have->count   ? 1
@@ -154,7 +156,8 @@ static void diff_sets(struct bh_diff *diff, const struct bh_nft_table *have,
 static bool same_chain_kind(const struct bh_nft_chain *a, const struct bh_nft_chain *b)
 {
 	return a->base == b->base &&
-	       (!a->base || (a->hook == b->hook && a->priority == b->priority));
+	       (!a->base ||
+		(a->hook == b->hook && a->priority == b->priority && a->drops == b->drops));
 }
 
 static bool same_set_kind(const struct bh_nft_set *a, const struct bh_nft_set *b)
@@ -249,6 +252,23 @@ void bh_step_text(const struct bh_step *step, char *out, size_t size)
 			   : step->set != NULL ? step->set->name
 					       : "";
 
-	snprintf(out, size, "table %s %s: %s %s", bh_nft_family_name(step->table->family),
-		 BH_NFT_TABLE, kinds[step->kind], name);
+	snprintf(out, size, "table %s %s: %s%s%s", bh_nft_family_name(step->table->family),
+		 BH_NFT_TABLE, kinds[step->kind], name[0] != '\0' ? " " : "", name);
+}
+
+#define STEPS_TOLD 3
+
+void bh_diff_text(const struct bh_diff *diff, char *out, size_t size)
+{
+	size_t used = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < diff->count && i < STEPS_TOLD && used < size; i++) {
+		char step[128];
+
+		bh_step_text(&diff->steps[i], step, sizeof(step));
+		used += (size_t)snprintf(out + used, size - used, "%s%s", i > 0 ? "; " : "", step);
+	}
+	if (diff->count > STEPS_TOLD && used < size)
+		snprintf(out + used, size - used, "; and %zu more", diff->count - STEPS_TOLD);
 }

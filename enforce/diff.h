@@ -49,5 +49,7 @@ void bh_diff_free(struct bh_diff *diff);
 
 /* One step in words, as in "table inet bulkhead: elements into set egress4". */
 void bh_step_text(const struct bh_step *step, char *out, size_t size);
+/* The first of them, one after the other, and how many there are besides. */
+void bh_diff_text(const struct bh_diff *diff, char *out, size_t size);
 
 #endif

@@ -65,8 +65,9 @@ struct bh_nft_chain {
 	char name[BH_NFT_NAME];
 	char comment[BH_NFT_COMMENT];
 	bool base;
-	uint32_t hook; /* base chains: their hook and priority; type filter, policy accept */
+	uint32_t hook; /* base chains: their hook and priority; type filter */
 	int32_t priority;
+	bool drops; /* base chains: what no rule decides; never where we want it */
 	struct bh_nft_rule *rules;
 	size_t rule_count;
 };
@@ -87,6 +88,7 @@ struct bh_nft_set {
 	size_t count;
 	size_t capacity;
 	struct bh_map *keys; /* while it is filled, where keys may be repeated; else NULL */
+	bool unread; /* its elements were not asked for, and count as those that are wanted */
 };
 
 struct bh_nft_table {

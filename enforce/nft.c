@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The kernel's tables equal what was last applied. Where this socket owns them nobody else can have
- * changed them, and what was applied is what is there: the next difference is that of the two
- * rulesets, and takes as long as what differs (reduce.c).
- * Everywhere else – at the first apply, for plain tables, after an error – the kernel is read
- * first, and the transaction names the generation that was read, so that it fails rather than
- * builds on something that has changed since.
+ * changed them, and where they are watched, nobody has as long as the ruleset's generation is the
+ * one that our own change made, or others' that are known not to have touched them: what was
+ * applied is what is there, and the next difference is that of the two rulesets, and takes as long
+ * as what differs (reduce.c). Everywhere else – at the first apply, after somebody else's change or
+ * an error – the kernel is read first. Whatever is built upon, the transaction names its
+ * generation, so that it fails rather than builds on something that has changed since; an owner
+ * need not.
  *
  * Adoption is the ordinary case of that: the tables of an earlier process are read like any others,
  * and the transaction that takes them over holds nothing but the difference. What they deny stays
@@ -22,7 +24,9 @@
 #include "commit.h"
 #include "desired.h"
 #include "diff.h"
+#include "digest.h"
 #include "grow.h"
+#include "log.h"
 #include "netlink.h"
 #include "reduce.h"
 #include "scan.h"
@@ -34,10 +38,12 @@
 #endif
 
 struct bh_nft {
-	struct bh_nft_config config;
+	struct bh_nft_config config; /* owner: as long as the kernel knows what that is */
 	struct bh_netlink *netlink;
 	const struct bh_ruleset *applied; /* the caller's; NULL: nothing yet */
-	bool certain; /* applied is what the kernel has, and only we change it */
+	bool certain;			  /* applied is what the kernel has … */
+	uint32_t generation; /* … at this generation, where others may change it, too */
+	uint64_t digest;     /* of it */
 };
 
 struct bh_nft *bh_nft_open(const struct bh_nft_config *config, struct bh_error *err)
@@ -80,14 +86,52 @@ static int check_owner(const struct bh_nft *nft, const struct bh_nft_state *have
 	return 0;
 }
 
+/* What the record says was left there; true: it says nothing. A record that cannot be read is one
+ * of another version, or none. */
+static bool is_as_left(const struct bh_nft *nft, uint64_t digest)
+{
+	uint64_t recorded[2];
+
+	return nft->config.record[0] == '\0' ||
+	       bh_digest_read(nft->config.record, recorded, NULL) != 0 || digest == recorded[0] ||
+	       digest == recorded[1];
+}
+
+/* Before the transaction, for whoever finds the tables after this process was killed. */
+static void write_record(const struct bh_nft *nft, uint64_t before, uint64_t after)
+{
+	const uint64_t digests[2] = { before, after };
+	struct bh_error err = { 0 };
+
+	if (nft->config.record[0] != '\0' &&
+	    bh_digest_write(nft->config.record, digests, &err) != 0)
+		bh_log(BH_LOG_WARNING, "what is in the tables is not noted: %s", err.text);
+}
+
 /* Whether tables stand that an earlier process left. */
 static bool is_adopting(const struct bh_nft *nft, const struct bh_nft_state *have)
 {
 	return nft->applied == NULL && (have->tables[0].present || have->tables[1].present);
 }
 
-static int change_from(struct bh_nft *nft, const struct bh_nft_state *have, uint32_t generation,
-		       const struct bh_nft_state *want, struct bh_nft_change *change,
+/* One transaction from have, whose digest is known, at that generation. */
+static int commit(struct bh_nft *nft, struct bh_nft_state *have, uint64_t digest,
+		  uint32_t generation, struct bh_nft_state *want, const struct bh_diff *diff,
+		  struct bh_error *err)
+{
+	uint64_t after = bh_digest_after(digest, have, want, diff);
+
+	write_record(nft, digest, after);
+	int result = bh_nft_commit(nft->netlink, diff, nft->config.owner ? 0 : generation, err);
+	if (result != 0)
+		return result;
+	nft->digest = after;
+	nft->generation = generation + (diff->count > 0);
+	return 0;
+}
+
+static int change_from(struct bh_nft *nft, struct bh_nft_state *have, uint64_t digest,
+		       uint32_t generation, struct bh_nft_state *want, struct bh_nft_change *change,
 		       struct bh_error *err)
 {
 	struct bh_diff diff;
@@ -95,7 +139,10 @@ static int change_from(struct bh_nft *nft, const struct bh_nft_state *have, uint
 	bh_nft_diff(have, want, &diff);
 	*change = diff.change;
 	change->adopted = want->tables[0].present && is_adopting(nft, have);
-	int result = bh_nft_commit(nft->netlink, &diff, generation, err);
+	change->tampered = nft->applied == NULL && !is_as_left(nft, digest);
+	if (change->tampered)
+		bh_diff_text(&diff, change->differed, sizeof(change->differed));
+	int result = commit(nft, have, digest, generation, want, &diff, err);
 	bh_diff_free(&diff);
 	return result;
 }
@@ -105,13 +152,14 @@ static int change_scanned(struct bh_nft *nft, struct bh_nft_state *want,
 {
 	struct bh_nft_state *have = NULL;
 	uint32_t generation;
-	int result = bh_nft_scan(nft->netlink, &have, &generation, err);
+	int result = bh_nft_scan(nft->netlink, NULL, &have, &generation, err);
 
 	if (result == 0)
 		result = check_owner(nft, have, err);
 	if (result == 0) {
 		bh_nft_state_sign(want, have);
-		result = change_from(nft, have, generation, want, change, err);
+		result = change_from(nft, have, bh_digest_state(have), generation, want, change,
+				     err);
 	}
 	bh_nft_state_free(have);
 	return result;
@@ -141,11 +189,21 @@ static int change_part(struct bh_nft *nft, const struct bh_reduced *part,
 	struct bh_nft_state *want =
 		bh_nft_desire_part(part->new, &part->new_scope, &nft->config, err);
 	int result = have == NULL || want == NULL ? -EINVAL
-						  : change_from(nft, have, 0, want, change, err);
+						  : change_from(nft, have, nft->digest,
+								nft->generation, want, change, err);
 
 	bh_nft_state_free(have);
 	bh_nft_state_free(want);
 	return result;
+}
+
+static bool is_certain(const struct bh_nft *nft)
+{
+	uint32_t generation;
+
+	return nft->certain &&
+	       (nft->config.owner || (bh_nft_generation(nft->netlink, &generation) == 0 &&
+				      generation == nft->generation));
 }
 
 /* From what was applied, as long as nobody else can have changed it. */
@@ -154,11 +212,32 @@ static int change_known(struct bh_nft *nft, const struct bh_ruleset *rules,
 {
 	struct bh_reduced part;
 
-	if (!nft->certain || !bh_reduce(nft->applied, rules, &part))
+	if (!is_certain(nft) || !bh_reduce(nft->applied, rules, &part))
 		return -ERESTART;
 	int result = change_part(nft, &part, change, err);
 	bh_reduced_free(&part);
 	return result;
+}
+
+/* Kernels before 6.9 refuse the flags, and do all the rest. */
+static int change_without_owner(struct bh_nft *nft, const struct bh_ruleset *rules,
+				struct bh_nft_change *change, struct bh_error *err)
+{
+	nft->config.owner = false;
+	int result = change_unknown(nft, rules, change, err);
+	nft->config.owner = result != 0;
+	return result;
+}
+
+bool bh_nft_is_owner(const struct bh_nft *nft)
+{
+	return nft->config.owner;
+}
+
+void bh_nft_passed_over(struct bh_nft *nft, uint32_t generation)
+{
+	if (generation == nft->generation + 1)
+		nft->generation = generation;
 }
 
 int bh_nft_apply(struct bh_nft *nft, const struct bh_ruleset *rules, struct bh_nft_change *change,
@@ -175,46 +254,120 @@ int bh_nft_apply(struct bh_nft *nft, const struct bh_ruleset *rules, struct bh_n
 	/* Also where memory turned out to be wrong: then the kernel is asked. */
 	if (result != 0)
 		result = change_unknown(nft, rules, change, err);
+	if (result == -EOPNOTSUPP && nft->config.owner)
+		result = change_without_owner(nft, rules, change, err);
 	if (result != 0) {
 		*change = (struct bh_nft_change) { 0 };
 		return result;
 	}
 	nft->applied = rules;
-	nft->certain = nft->config.owner && rules->chain_count > 0;
+	nft->certain = rules->chain_count > 0;
 	return 0;
 }
 
 /* --- verifying -------------------------------------------------------------------------------- */
 
-int bh_nft_verify(struct bh_nft *nft, struct bh_error *err)
+/* Of which sets the elements differ. */
+static void find_touched(const struct bh_diff *diff, struct bh_nft_touched *touched)
 {
-	struct bh_nft_state *have = NULL, *want;
-	struct bh_diff diff = { 0 };
-	uint32_t generation;
-	char where[256];
-	int result = bh_nft_scan(nft->netlink, &have, &generation, err);
+	for (size_t i = 0; i < diff->count; i++)
+		if (diff->steps[i].kind == BH_STEP_ADD_ELEMENTS ||
+		    diff->steps[i].kind == BH_STEP_DELETE_ELEMENTS)
+			bh_nft_touch(touched, diff->steps[i].set->name);
+}
 
-	want = nft->applied != NULL ? bh_nft_desire(nft->applied, &nft->config, err)
-				    : bh_nft_state_new();
+static void describe(const struct bh_diff *diff, struct bh_nft_finding *finding)
+{
+	finding->steps = diff->count;
+	finding->text[0] = '\0';
+	if (diff->count > 0)
+		bh_diff_text(diff, finding->text, sizeof(finding->text));
+	find_touched(diff, &finding->touched);
+}
+
+static struct bh_nft_state *desired(const struct bh_ruleset *rules,
+				    const struct bh_nft_config *config, struct bh_error *err)
+{
+	return rules != NULL ? bh_nft_desire(rules, config, err) : bh_nft_state_new();
+}
+
+int bh_nft_verify(const struct bh_ruleset *applied, const struct bh_nft_config *config,
+		  struct bh_nft_finding *finding, struct bh_error *err)
+{
+	struct bh_netlink *netlink = bh_netlink_open(err);
+	struct bh_nft_state *have = NULL, *want = NULL;
+	struct bh_diff diff = { 0 };
+
+	*finding = (struct bh_nft_finding) { 0 };
+	if (netlink == NULL)
+		return err != NULL ? err->code : -EPERM;
+	int result = bh_nft_scan(netlink, NULL, &have, &finding->generation, err);
+	if (result == 0)
+		want = desired(applied, config, err);
 	if (result == 0 && want == NULL)
 		result = -EINVAL;
 	if (result == 0) {
 		bh_nft_state_sign(want, have);
 		bh_nft_diff(have, want, &diff);
+		describe(&diff, finding);
 		result = diff.count > 0;
-	}
-	if (result == 1) {
-		nft->certain = false;
-		bh_step_text(&diff.steps[0], where, sizeof(where));
-		bh_error_set(err, -EUCLEAN,
-			     "the kernel's rules are not what was applied; putting them right "
-			     "begins with %s (%zu steps)",
-			     where, diff.count);
 	}
 	bh_diff_free(&diff);
 	bh_nft_state_free(have);
 	bh_nft_state_free(want);
+	bh_netlink_close(netlink);
 	return result;
+}
+
+static int repair_scanned(struct bh_nft *nft, struct bh_nft_state *want,
+			  const struct bh_nft_touched *touched, struct bh_nft_finding *finding,
+			  struct bh_error *err)
+{
+	struct bh_nft_state *have = NULL;
+	struct bh_diff diff = { 0 };
+	int result = bh_nft_scan(nft->netlink, touched, &have, &finding->generation, err);
+
+	if (result == 0)
+		result = check_owner(nft, have, err);
+	if (result == 0) {
+		bh_nft_state_sign(want, have);
+		bh_nft_diff(have, want, &diff);
+		describe(&diff, finding);
+		result = bh_nft_commit(nft->netlink, &diff, finding->generation, err);
+	}
+	bh_diff_free(&diff);
+	bh_nft_state_free(have);
+	return result;
+}
+
+int bh_nft_repair(struct bh_nft *nft, const struct bh_nft_touched *touched,
+		  struct bh_nft_finding *finding, struct bh_error *err)
+{
+	struct bh_nft_state *want = desired(nft->applied, &nft->config, err);
+	int result = want == NULL ? -EINVAL : -ERESTART;
+
+	for (int tries = 0; result == -ERESTART && tries < TRIES; tries++) {
+		*finding = (struct bh_nft_finding) { 0 };
+		result = repair_scanned(nft, want, touched, finding, err);
+		if (result == -EAGAIN)
+			result = -ERESTART;
+	}
+	bh_nft_state_free(want);
+	nft->certain = nft->certain && result == 0;
+	if (result != 0)
+		return result;
+	nft->generation = finding->generation + (finding->steps > 0);
+	return finding->steps > 0;
+}
+
+uint32_t bh_nft_known_generation(const struct bh_nft *nft)
+{
+	return nft->generation;
+}
+
+int bh_nft_current_generation(struct bh_nft *nft, uint32_t *generation)
+{
+	return bh_nft_generation(nft->netlink, generation);
 }
 
 /* --- counters --------------------------------------------------------------------------------- */
@@ -304,7 +457,7 @@ int bh_nft_remove(struct bh_error *err)
 	else
 		result = check_owner(nft, have, err);
 	if (result == 0)
-		result = change_from(nft, have, 0, nothing, &change, err);
+		result = change_from(nft, have, 0, 0, nothing, &change, err);
 	bh_nft_close(nft);
 	bh_nft_state_free(have);
 	bh_nft_state_free(nothing);

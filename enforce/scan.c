@@ -24,6 +24,7 @@
 
 struct scan {
 	struct bh_netlink *nl;
+	const struct bh_nft_touched *touched; /* NULL: everything */
 	struct bh_nft_table *table;
 	struct bh_nft_set *set;
 	uint32_t generation;
@@ -54,6 +55,15 @@ static int read_generation(struct scan *scan)
 	struct nlmsghdr *nlh = bh_netlink_request(buffer, NFT_MSG_GETGEN, AF_UNSPEC, 0);
 
 	return bh_netlink_ask(scan->nl, nlh, take_generation, scan);
+}
+
+int bh_nft_generation(struct bh_netlink *nl, uint32_t *generation)
+{
+	struct scan scan = { .nl = nl };
+	int result = read_generation(&scan);
+
+	*generation = scan.generation;
+	return result;
 }
 
 static int take_table(const struct nlmsghdr *nlh, void *user)
@@ -119,6 +129,7 @@ static int take_chain(const struct nlmsghdr *nlh, void *user)
 		if (chain->base) {
 			chain->hook = nftnl_chain_get_u32(c, NFTNL_CHAIN_HOOKNUM);
 			chain->priority = nftnl_chain_get_s32(c, NFTNL_CHAIN_PRIO);
+			chain->drops = nftnl_chain_get_u32(c, NFTNL_CHAIN_POLICY) == NF_DROP;
 		}
 	}
 	nftnl_chain_free(c);
@@ -288,6 +299,9 @@ static int scan_elements(struct scan *scan)
 {
 	for (size_t i = 0; i < scan->table->set_count; i++) {
 		scan->set = scan->table->sets[i];
+		scan->set->unread = !bh_nft_touches(scan->touched, scan->set->name);
+		if (scan->set->unread)
+			continue;
 		int result = bh_nft_ask_elements(scan->nl, scan->table->family, scan->set->name,
 						 take_elements, scan);
 		if (result != 0)
@@ -322,9 +336,10 @@ static int scan_contents(struct scan *scan)
 	return result;
 }
 
-static int scan_once(struct bh_netlink *nl, struct bh_nft_state *state, uint32_t *generation)
+static int scan_once(struct bh_netlink *nl, const struct bh_nft_touched *touched,
+		     struct bh_nft_state *state, uint32_t *generation)
 {
-	struct scan scan = { .nl = nl };
+	struct scan scan = { .nl = nl, .touched = touched };
 	int result = read_generation(&scan);
 
 	*generation = scan.generation;
@@ -339,15 +354,15 @@ static int scan_once(struct bh_netlink *nl, struct bh_nft_state *state, uint32_t
 	return result == 0 && scan.generation != *generation ? -EINTR : result;
 }
 
-int bh_nft_scan(struct bh_netlink *nl, struct bh_nft_state **state, uint32_t *generation,
-		struct bh_error *err)
+int bh_nft_scan(struct bh_netlink *nl, const struct bh_nft_touched *touched,
+		struct bh_nft_state **state, uint32_t *generation, struct bh_error *err)
 {
 	int result = -EINTR;
 
 	/* -ENOENT: a table went while it was being read. */
 	for (int tries = 0; (result == -EINTR || result == -ENOENT) && tries < TRIES; tries++) {
 		*state = bh_nft_state_new();
-		result = scan_once(nl, *state, generation);
+		result = scan_once(nl, touched, *state, generation);
 		if (result == 0)
 			return 0;
 		bh_nft_state_free(*state);

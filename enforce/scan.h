@@ -6,13 +6,18 @@
 #include "bulkhead/error.h"
 #include "model.h"
 #include "netlink.h"
+#include "touched.h"
 
 struct nlattr;
 
-/* The caller frees *state. *generation: the ruleset's, as it was before and after. 0 or negative
+/* The caller frees *state. *generation: the ruleset's, as it was before and after. touched: of
+ * other sets than these no elements are read (bh_nft_set.unread); NULL: of all. 0 or negative
  * errno. */
-int bh_nft_scan(struct bh_netlink *nl, struct bh_nft_state **state, uint32_t *generation,
-		struct bh_error *err);
+int bh_nft_scan(struct bh_netlink *nl, const struct bh_nft_touched *touched,
+		struct bh_nft_state **state, uint32_t *generation, struct bh_error *err);
+
+/* The ruleset's generation as it is now, of all tables. 0 or negative errno. */
+int bh_nft_generation(struct bh_netlink *nl, uint32_t *generation);
 
 /* Which of the tables exist: 0 none, or how many. Negative errno. */
 int bh_nft_scan_tables(struct bh_netlink *nl, struct bh_nft_state *state);

@@ -246,12 +246,40 @@ static void print_self_test(const cJSON *self_test)
 	printf("; looked at since %s\n", bh_clock(bh_number(self_test, "checked"), time));
 }
 
+/* When the rules in the kernel were last found to be what was applied, and who changed them. */
+static void print_tables(const cJSON *enforcement, bool color)
+{
+	char when[BH_TIME_TEXT], took[24];
+	const char *why = bh_text(enforcement, "tables_why");
+
+	if (cJSON_IsNumber(bh_get(enforcement, "verified")))
+		printf("verified     the rules in the kernel are what was applied: read whole at "
+		       "%s, in %s\n",
+		       bh_clock(bh_number(enforcement, "verified"), when),
+		       milliseconds(enforcement, "verified_in", took));
+	else if (cJSON_IsNumber(bh_get(enforcement, "applied")) &&
+		 cJSON_GetArraySize(bh_get(enforcement, "bridges")) > 0)
+		printf("verified     not yet: whether the rules in the kernel are what was applied "
+		       "was not read since the start\n");
+	if (bh_number(enforcement, "tampered") > 0)
+		printf("%stampered     others changed the rules %.0f time%s, the last at %s: "
+		       "bulkhead events%s\n",
+		       bh_color_on(BH_RED, color), bh_number(enforcement, "tampered"),
+		       bh_number(enforcement, "tampered") == 1 ? "" : "s",
+		       bh_clock(bh_number(enforcement, "last_tampered"), when),
+		       bh_color_off(BH_RED, color));
+	if (why != NULL)
+		printf("%stables       %s%s\n", bh_color_on(BH_YELLOW, color), why,
+		       bh_color_off(BH_YELLOW, color));
+}
+
 static void print_enforcement(const cJSON *enforcement, bool color)
 {
 	char last[BH_TIME_TEXT];
 	const char *state = bh_word(enforcement, "state"), *why = bh_text(enforcement, "why");
 	enum bh_color shade = strcmp(state, "active") == 0 ? BH_GREEN
-			      : strcmp(state, "failed") == 0 || strcmp(state, "leaking") == 0
+			      : strcmp(state, "failed") == 0 || strcmp(state, "leaking") == 0 ||
+					      strcmp(state, "contested") == 0
 				      ? BH_RED
 			      : strcmp(state, "unproven") == 0 ? BH_YELLOW
 							       : BH_PLAIN;
@@ -264,6 +292,7 @@ static void print_enforcement(const cJSON *enforcement, bool color)
 		printf(", no policy yet");
 	printf("%s%s\n", why != NULL ? ": " : "", why != NULL ? why : "");
 	print_self_test(bh_get(enforcement, "self_test"));
+	print_tables(enforcement, color);
 	bh_trial_print(bh_get(enforcement, "trial"));
 	print_draining(bh_get(enforcement, "draining"));
 	print_bridge(enforcement);

@@ -59,7 +59,7 @@ static const char *const capture_modes[] = { "full", "control", NULL };
 static const char *const postures[] = { "open", "audit", "closed", NULL };
 static const char *const promotions[] = { "confirm", "auto", NULL };
 static const char *const bridge_paths[] = { "stateful", "stateless", NULL };
-static const char *const protections[] = { "plain", "owner", NULL };
+static const char *const protections[] = { "watch", "owner", NULL };
 
 #define AT(field) offsetof(struct bh_config, field)
 #define DAY (86400 * BH_SECOND)
@@ -114,6 +114,7 @@ static const struct key keys[] = {
 	{ "enforcement.postures", POSTURES, AT(postures), 0, 0, NULL },
 	{ "enforcement.existing", EXISTING, AT(existing), 0, 0, NULL },
 	{ "enforcement.table_protection", WORD, AT(table_protection), 0, 0, protections },
+	{ "enforcement.verify_every", DURATION, AT(verify_every), 10 * BH_SECOND, 7 * DAY, NULL },
 	{ "enforcement.bridge", WORD, AT(bridge), 0, 0, bridge_paths },
 	{ "enforcement.self_test", PERIOD, AT(self_test), 10 * BH_SECOND, DAY, NULL },
 	{ "enforcement.log_group", NUMBER, AT(log_group), 1, 65535, NULL },
@@ -193,6 +194,7 @@ void bh_config_defaults(struct bh_config *c)
 		.deploy_audit = true,
 		.table_protection = BH_TABLE_OWNER,
 		.self_test = 600 * BH_SECOND,
+		.verify_every = 300 * BH_SECOND,
 		.log_group = 5070,
 		.keep_events = 100000,
 	};

@@ -35,8 +35,8 @@ struct bh_config_postures {
 };
 
 enum bh_table_protection {
-	BH_TABLE_PLAIN,
-	BH_TABLE_OWNER,
+	BH_TABLE_WATCH, /* what others change is repaired */
+	BH_TABLE_OWNER, /* they cannot; on kernels before 6.9 as above */
 };
 
 /* How what stays on one bridge is judged (docs/security.md). */
@@ -107,6 +107,7 @@ struct bh_config {
 	struct bh_config_postures postures;
 	struct bh_existing existing; /* what becomes of connections that rules deny from now on */
 	int64_t table_protection;    /* enum bh_table_protection */
+	int64_t verify_every;	     /* how long from one whole reading of the tables to the next */
 	int64_t bridge;		     /* enum bh_bridge_path */
 	int64_t self_test;	     /* how often; 0: never */
 	int64_t log_group;

@@ -141,6 +141,14 @@ struct bh_core_trial {
 	bool failed;		  /* to go back; that was said */
 };
 
+/* What others did to our tables (core_tampering.c). */
+struct bh_core_tampering {
+	struct bh_tables_state tables; /* as the kernel process last told */
+	struct bh_tampering last;
+	uint64_t unsaid; /* since it is contested */
+	int64_t sum_due; /* monotonic */
+};
+
 struct bh_core {
 	uv_loop_t loop;
 	struct bh_config config;
@@ -226,6 +234,7 @@ struct bh_core {
 	char enforcement_why[1024];
 	bool has_governed; /* rules of ours were confirmed since the start */
 	int64_t applied;   /* when the kernel last confirmed */
+	struct bh_core_tampering tampering;
 	uint64_t serial_sent;
 	uint64_t serial_done;
 	bool rules_dirty;
@@ -325,6 +334,18 @@ void bh_core_flow_settled(struct bh_core *core, struct bh_live_flow *live);
 bool bh_core_flow_name_late(struct bh_core *core, struct bh_live_flow *live);
 /* Looks again at flows whose opener is not known, after the news of who listens. */
 void bh_core_flows_tick(struct bh_core *core);
+
+/* core_tampering.c */
+void bh_core_tampering(struct bh_core *core, const struct bh_tampering *what);
+void bh_core_tables_state(struct bh_core *core, const struct bh_tables_state *state);
+void bh_core_tampering_tick(struct bh_core *core, int64_t now); /* monotonic */
+/* Enforcement is active, and others change the rules again and again; and why that is said. */
+bool bh_core_is_contested(const struct bh_core *core);
+char *bh_core_contested_why(const struct bh_core *core, char *out, size_t size);
+/* Enforcement is active, and the tables have not been read whole for longer than they should. */
+bool bh_core_is_unverified(const struct bh_core *core);
+/* The members of status that say how the tables stand. */
+void bh_core_add_tables(const struct bh_core *core, cJSON *json);
 
 /* core_late.c */
 /* With every naming of its ends, and before it is forgotten. */

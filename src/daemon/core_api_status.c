@@ -70,6 +70,12 @@ static const char *enforcement_state(const struct bh_core *core, struct bh_buffe
 {
 	static const char *const states[] = { "off", "starting", "active", "failed" };
 
+	char contested[512];
+
+	if (bh_core_is_contested(core)) {
+		bh_buffer_puts(why, bh_core_contested_why(core, contested, sizeof(contested)));
+		return "contested";
+	}
 	bh_buffer_puts(why, core->enforcement_why);
 	if (core->enforcement != BH_ENFORCEMENT_ACTIVE)
 		return states[core->enforcement];
@@ -108,9 +114,7 @@ static cJSON *enforcement_json(const struct bh_core *core)
 	cJSON_AddItemToObject(json, "draining", bh_core_existing_json(core));
 	cJSON_AddItemToObject(json, "open", open_json(core->rules));
 	cJSON_AddItemToObject(json, "expiring", bh_core_expiry_json(core, bh_time_now()));
-	cJSON_AddStringToObject(json, "tables",
-				core->config.table_protection == BH_TABLE_OWNER ? "owner"
-										: "plain");
+	bh_core_add_tables(core, json);
 	cJSON_AddStringToObject(json, "bridge",
 				bh_core_is_stateless(core) ? "stateless" : "stateful");
 	bh_core_add_time(json, "applied", core->applied);
@@ -252,6 +256,8 @@ static void say(cJSON *list, const char *format, ...)
 
 void bh_core_say_faults(const struct bh_core *core, cJSON *list)
 {
+	char why[512];
+
 	if (core->store_why[0] != '\0')
 		say(list, "nothing is stored (%s): a restart would forget it", core->store_why);
 	if (core->store_moved[0] != '\0')
@@ -259,6 +265,15 @@ void bh_core_say_faults(const struct bh_core *core, cJSON *list)
 		    core->store_moved);
 	if (core->enforcement == BH_ENFORCEMENT_FAILED)
 		say(list, "who is enforced is not known for sure: %s", core->enforcement_why);
+	if (bh_core_is_contested(core))
+		say(list, "%s", bh_core_contested_why(core, why, sizeof(why)));
+	if (bh_core_is_unverified(core))
+		say(list,
+		    "whether the rules in the kernel are whole was not looked at for longer than "
+		    "enforcement.verify_every: %s",
+		    core->tampering.tables.why[0] != '\0'
+			    ? core->tampering.tables.why
+			    : "they change faster than they can be read");
 	bh_core_host_say_faults(core, list);
 }
 

@@ -77,6 +77,7 @@ static void on_tick(uv_timer_t *timer)
 	bh_core_trial_tick(core, bh_time_monotonic());
 	bh_core_expiry_tick(core, now);
 	bh_core_existing_tick(core);
+	bh_core_tampering_tick(core, bh_time_monotonic());
 	bh_core_learning_tick(core, now, bh_time_monotonic());
 	bh_core_uses_tick(core, now, bh_time_monotonic());
 	if (core->scanned)
@@ -249,6 +250,12 @@ static void take_report(struct bh_core *core, const struct bh_message *m)
 		break;
 	case BH_MSG_RULES_RESULT:
 		bh_core_rules_result(core, m->data);
+		break;
+	case BH_MSG_TAMPERING:
+		bh_core_tampering(core, m->data);
+		break;
+	case BH_MSG_TABLES_STATE:
+		bh_core_tables_state(core, m->data);
 		break;
 	default:
 		bh_log(BH_LOG_WARNING, "kernel sent %s; ignored", bh_message_name(m->type));

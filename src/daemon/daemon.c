@@ -20,6 +20,7 @@
 #include "bridge_flags.h"
 #include "config.h"
 #include "grow.h"
+#include "kernel_guard.h"
 #include "links.h"
 #include "log.h"
 #include "log_file.h"
@@ -388,5 +389,7 @@ int bh_daemon_panic(struct bh_error *err)
 	int restored = bh_accounting_restore(config.run_directory, err);
 	result = result != 0 ? result : restored;
 	int removed = bh_nft_remove(err);
+	if (removed == 0)
+		bh_tables_record_forget(config.run_directory);
 	return removed != 0 ? removed : result;
 }

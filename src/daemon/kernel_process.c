@@ -28,6 +28,7 @@
 #include "hook_notes.h"
 #include "kernel_departed.h"
 #include "kernel_entries.h"
+#include "kernel_guard.h"
 #include "kernel_lookup.h"
 #include "kernel_relay.h"
 #include "kernel_selftest.h"
@@ -78,14 +79,14 @@ struct kernel {
 	struct bh_config config;
 	struct bh_links *links;
 	struct bh_nft *nft;
+	struct bh_guard *guard;
 	struct bh_nflog *nflog;
 	struct bh_bridge_flags *bridges;
 	struct bh_selftest *selftest;
 	uint32_t probe_ports[2]; /* the self-test's interfaces; 0: none */
 	struct bh_relay *relay;
 	struct bh_lookup *lookup;
-	struct bh_cuts cuts;	  /* entries that core wants to be deleted */
-	struct bh_ruleset *rules; /* in force; NULL: none applied by this process */
+	struct bh_cuts cuts; /* entries that core wants to be deleted */
 	struct bh_rules_builder builder;
 	struct bh_map *facts; /* ifindex → struct bh_endpoint_fact: what to forget when it goes */
 	struct bh_departed *departed; /* and what of it is not forgotten yet */
@@ -218,8 +219,10 @@ static int64_t others_since(const struct kernel *k, const struct bh_endpoint_fac
 static bool was_its_own(const struct kernel *k, const struct bh_held *held, const char *ifname,
 			int64_t others)
 {
-	for (size_t i = 0; k->rules != NULL && i < k->rules->port_count; i++) {
-		const struct bh_port *port = &k->rules->ports[i];
+	const struct bh_ruleset *rules = bh_guard_rules(k->guard);
+
+	for (size_t i = 0; rules != NULL && i < rules->port_count; i++) {
+		const struct bh_port *port = &rules->ports[i];
 
 		if (strcmp(port->ifname, ifname) != 0)
 			continue;
@@ -674,6 +677,16 @@ static int set_flags(struct kernel *k, const struct bh_ruleset *rules, struct bh
 				   rules->stateless ? 0 : rules->bridge_count, err);
 }
 
+static int change_tables(struct kernel *k, struct bh_ruleset *rules, struct bh_nft_change *change,
+			 struct bh_error *err)
+{
+	bh_guard_pause(k->guard);
+	int code = bh_nft_apply(k->nft, rules, change, err);
+	bh_guard_resume(k->guard, code == 0 ? rules : NULL, change);
+	return code;
+}
+
+/* The rules are nobody else's from here on. */
 static int apply(struct kernel *k, struct bh_ruleset *rules, struct bh_msg_rules_result *result)
 {
 	struct bh_nft_change change = { 0 };
@@ -683,12 +696,14 @@ static int apply(struct kernel *k, struct bh_ruleset *rules, struct bh_msg_rules
 	 * left its tables, which may have judged on the bridge what these do not any more: the
 	 * traffic comes to table inet first. */
 	bool last = rules->chain_count == 0;
-	bool changes_hands = k->rules == NULL && !rules->stateless && bh_nft_present();
+	bool changes_hands =
+		bh_guard_rules(k->guard) == NULL && !rules->stateless && bh_nft_present();
 	int code = last || changes_hands ? set_flags(k, rules, &err) : 0;
 
 	if (code == 0)
-		code = bh_nft_apply(k->nft, rules, &change, &err);
-	if (code == 0 && !last)
+		code = change_tables(k, rules, &change, &err);
+	bool taken = code == 0;
+	if (taken && !last)
 		code = set_flags(k, rules, &err);
 	result->code = code;
 	result->adopted = change.adopted;
@@ -696,7 +711,19 @@ static int apply(struct kernel *k, struct bh_ruleset *rules, struct bh_msg_rules
 	result->sets = (uint32_t)change.sets;
 	result->elements = (uint32_t)change.elements;
 	bh_copy_text(result->text, sizeof(result->text), err.text);
+	if (!taken)
+		bh_ruleset_free(rules);
 	return code;
+}
+
+static void on_tampering(void *user, const struct bh_tampering *what)
+{
+	tell(&((struct kernel *)user)->core, BH_MSG_TAMPERING, what, sizeof(*what));
+}
+
+static void on_tables_state(void *user, const struct bh_tables_state *state)
+{
+	tell(&((struct kernel *)user)->core, BH_MSG_TABLES_STATE, state, sizeof(*state));
 }
 
 /* A process in the namespace behind an interface, and the namespace. False: none is known. */
@@ -800,16 +827,12 @@ static void take_rules(struct kernel *k, const struct bh_message *m)
 	if (rules == NULL)
 		return;
 	result.serial = *(const uint64_t *)m->data;
-	if (leave(rules, &result)) {
+	if (leave(rules, &result))
 		bh_ruleset_free(rules);
-	} else if (apply(k, rules, &result) == 0) {
-		bh_ruleset_free(k->rules);
-		k->rules = rules;
+	else if (apply(k, rules, &result) == 0)
 		bh_selftest_rules(k->selftest, rules);
-	} else {
+	else
 		bh_log(BH_LOG_ERROR, "the rules were not applied: %s", result.text);
-		bh_ruleset_free(rules);
-	}
 	tell(&k->core, BH_MSG_RULES_RESULT, &result, sizeof(result));
 }
 
@@ -1083,6 +1106,7 @@ static void start_child(struct child *child)
 		bh_relay_attach(k->relay, child->channel);
 		bh_channel_send(child->channel, BH_MSG_API_SOCKET, NULL, 0, NULL, 0, k->api_fd);
 		tell(child, BH_MSG_LOSS, &k->loss, sizeof(k->loss));
+		on_tables_state(k, bh_guard_state(k->guard));
 		tell_accounting(k);
 	}
 	introduce_child(child);
@@ -1190,7 +1214,9 @@ static int open_kernel(struct kernel *k, struct bh_error *err)
 					  .overrun = on_overrun };
 	struct bh_nft_config nft = { .owner = k->config.table_protection == BH_TABLE_OWNER,
 				     .log_group = (uint16_t)k->config.log_group };
+	const struct bh_guard_handlers guard = { k, on_tampering, on_tables_state };
 
+	bh_tables_record_path(k->config.run_directory, nft.record, sizeof(nft.record));
 	for (uint32_t i = 0; i < k->config.netns_directories.count; i++)
 		directories[i] = k->config.netns_directories.items[i];
 	k->api_fd = listen_api(&k->config, err);
@@ -1198,6 +1224,8 @@ static int open_kernel(struct kernel *k, struct bh_error *err)
 		return k->api_fd;
 	if ((k->links = bh_links_open(&links, &events, err)) == NULL ||
 	    (k->nft = bh_nft_open(&nft, err)) == NULL ||
+	    (k->guard = bh_guard_new(&k->loop, k->nft, &nft, k->config.verify_every, &guard,
+				     err)) == NULL ||
 	    (k->nflog = bh_nflog_open((uint16_t)k->config.log_group, err)) == NULL ||
 	    (k->lookup = bh_lookup_new(err)) == NULL)
 		return err->code;

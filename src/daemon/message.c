@@ -249,6 +249,24 @@ static bool check_foreign(const void *data)
 	return ok;
 }
 
+static bool check_tampering(const void *data)
+{
+	const struct bh_tampering *t = data;
+
+	return time_ok(t->time) && time_ok(t->repaired) && t->found < BH_TAMPERING_FOUND &&
+	       flag_ok(&t->ended) && TEXT_OK(t->process) && TEXT_OK(t->command) &&
+	       TEXT_OK(t->container_id) && TEXT_OK(t->done) && TEXT_OK(t->differed) &&
+	       TEXT_OK(t->why);
+}
+
+static bool check_tables_state(const void *data)
+{
+	const struct bh_tables_state *s = data;
+
+	return time_ok(s->verified) && time_ok(s->took) && time_ok(s->last) &&
+	       flag_ok(&s->contested) && flag_ok(&s->owner) && TEXT_OK(s->why);
+}
+
 static bool check_listeners(const void *data)
 {
 	const struct bh_listeners *l = data;
@@ -508,6 +526,9 @@ static const struct {
 	[BH_MSG_PROVE] = { "prove", EMPTY, 0, NULL },
 	[BH_MSG_PROOF] = { "proof", ONE, sizeof(struct bh_proof), check_proof },
 	[BH_MSG_WITHHOLD] = { "withhold", ONE, sizeof(struct bh_msg_withhold), check_withhold },
+	[BH_MSG_TAMPERING] = { "tampering", ONE, sizeof(struct bh_tampering), check_tampering },
+	[BH_MSG_TABLES_STATE] = { "tables-state", ONE, sizeof(struct bh_tables_state),
+				  check_tables_state },
 	[BH_MSG_GIVEN_UP] = { "given-up", ONE, sizeof(struct bh_msg_given_up), check_given_up },
 };
 

@@ -15,6 +15,7 @@
 #include "bulkhead/name.h"
 #include "bulkhead/proof.h"
 #include "bulkhead/ruleset.h"
+#include "bulkhead/tampering.h"
 #include "bulkhead/tracked.h"
 #include "dns_watch.h"
 #include "flow_table.h"
@@ -23,7 +24,7 @@
 #include "neighbours.h"
 
 /* Grows whenever a body changes its form. */
-#define BH_MESSAGE_VERSION 14
+#define BH_MESSAGE_VERSION 15
 #define BH_MESSAGE_MAX 65536 /* bytes, header included */
 
 /* The number of the capture process that saw a flow is in the flow's id, above so many bits: ids go
@@ -130,6 +131,10 @@ enum bh_message_type {
 	BH_MSG_PROOF, /* struct bh_proof */
 	/* core → kernel: a bridge's frames are not to be handed to netfilter any more */
 	BH_MSG_WITHHOLD, /* struct bh_msg_withhold */
+
+	/* kernel → core: somebody changed our tables; how they stand */
+	BH_MSG_TAMPERING,    /* struct bh_tampering */
+	BH_MSG_TABLES_STATE, /* struct bh_tables_state */
 
 	BH_MSG_TYPES,
 };

@@ -9,7 +9,7 @@
 
 make_host "leak-$$"
 write_config "runtimes: {docker: off}
-enforcement: {table_protection: plain}"
+enforcement: {table_protection: watch}"
 sed -i 's/report_interval: 1s/report_interval: 10s, idle_timeout: 1s/' "$scratch/bulkhead.yaml"
 forget_datagrams_soon
 add_bridge br0
@@ -89,7 +89,7 @@ eventually 10 goes_on || fail "the exchange was cut"
 no_leak
 
 step "a hole behind bulkhead's back: each denied connection is told within a second"
-on_host nft insert rule inet bulkhead forward accept || fail "no hole could be made"
+make_hole web=10.99.0.1,fd99::1 api=10.99.0.2,fd99::2 db=10.99.0.3,fd99::3
 told() { # PROTO ADDRESS SOURCE
 	has_event ".kind == \"leak\" and .proto == \"$1\" and .dst.ip == \"$2\" and .time - .first < 1 and
 		.src.workload == \"netns:$host-$3\" and .dst.workload == \"netns:$host-db\" and
@@ -121,8 +121,7 @@ eventually 15 has_event '.kind == "leak" and (.text | test("more connections tha
 	fail "the further leaks are not told"
 
 step "shut again, there are no more"
-on_host nft delete rule inet bulkhead forward handle "$(on_host nft -a list chain inet bulkhead forward |
-	sed -n 's/^\t\taccept # handle //p')" || fail "the hole cannot be shut"
+shut_hole
 leaks=$(bh status --format json | jq .enforcement.leaks)
 reach tcp 10.99.0.3 && fail "the hole is still open"
 reach udp fd99::3 && fail "the hole is still open"

@@ -7,7 +7,7 @@
 
 make_host "review-$$"
 write_config "runtimes: {docker: off}
-enforcement: {table_protection: plain}"
+enforcement: {table_protection: watch}"
 add_bridge br0 10.96.0.254/24
 add_guest web br0 10.96.0.1/24
 add_guest db br0 10.96.0.2/24

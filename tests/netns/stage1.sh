@@ -8,7 +8,7 @@
 
 make_host "stage-$$"
 write_config "runtimes: {docker: off}
-enforcement: {table_protection: plain}"
+enforcement: {table_protection: watch}"
 sed -i 's/learning: {window: 5s}/learning: {window: 5s, sensitive_ports: [2222, 53]}/' "$scratch/bulkhead.yaml"
 on_host sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 add_bridge br0 10.98.0.254/24 fd98::fe/64
@@ -127,7 +127,7 @@ urgent_is_refused
 no_leak
 
 step "a hole behind bulkhead's back: a leak is what stage 1 refuses, and nothing else"
-on_host nft insert rule inet bulkhead forward accept || fail "no hole could be made"
+make_hole web=10.98.0.1,fd98::1 db=10.98.0.2,fd98::2
 for address in 10.98.0.2 fd98::2; do
 	reach web $address 8080 || fail "$address 8080"
 	reach web $address 2222 || fail "the hole is none"
@@ -136,8 +136,7 @@ eventually 5 has_event '.kind == "leak" and .port == 2222 and .mode == "stage1"'
 reach web fd98::2 8080
 sleep 2
 has_event '.kind == "leak" and .port != null and .port != 2222' && fail "what stage 1 lets pass is told as a leak"
-on_host nft delete rule inet bulkhead forward handle "$(on_host nft -a list chain inet bulkhead forward |
-	sed -n 's/^\t\taccept # handle //p')" || fail "the hole cannot be shut"
+shut_hole
 
 step "enforce refuses the rest, and audit lets all of it pass"
 bh mode all enforce --anyway >/dev/null || fail "enforce"

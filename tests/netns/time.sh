@@ -7,7 +7,7 @@
 
 make_host "time-$$"
 write_config "runtimes: {docker: off, podman: off, podman_storage: off}
-enforcement: {table_protection: plain}"
+enforcement: {table_protection: watch}"
 add_bridge br0 10.98.0.1/24
 add_guest a br0 10.98.0.11/24
 add_guest b br0 10.98.0.12/24

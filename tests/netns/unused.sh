@@ -7,7 +7,7 @@
 
 make_host "unused-$$"
 write_config "runtimes: {docker: off}
-enforcement: {table_protection: plain}"
+enforcement: {table_protection: watch}"
 add_bridge br0 10.95.0.254/24 fd95::fe/64
 add_guest web br0 10.95.0.1/24 fd95::1/64
 add_guest db br0 10.95.0.2/24 fd95::2/64

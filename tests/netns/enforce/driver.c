@@ -70,6 +70,26 @@ static void tell_uses(struct bh_nft *nft)
 	free(uses.items);
 }
 
+static void verify(const struct bh_ruleset *applied, bool owner)
+{
+	struct bh_nft_finding finding;
+	struct bh_error err = { 0 };
+	int result = bh_nft_verify(applied, config(owner), &finding, &err);
+
+	answer(result, result < 0 ? err.text : finding.text);
+}
+
+/* As if somebody had told of a change in tables, chains or rules, and of no element. */
+static void repair(struct bh_nft *nft)
+{
+	const struct bh_nft_touched touched = { 0 };
+	struct bh_nft_finding finding;
+	struct bh_error err = { 0 };
+	int result = bh_nft_repair(nft, &touched, &finding, &err);
+
+	answer(result, result < 0 ? err.text : finding.text);
+}
+
 /* Tables are kept, changed and checked from here on. */
 static int serve(bool owner)
 {
@@ -89,9 +109,9 @@ static int serve(bool owner)
 		} else if (strcmp(line, "uses") == 0) {
 			tell_uses(nft);
 		} else if (strcmp(line, "verify") == 0) {
-			err = (struct bh_error) { 0 };
-			int result = bh_nft_verify(nft, &err);
-			answer(result, err.text);
+			verify(applied, owner);
+		} else if (strcmp(line, "repair") == 0) {
+			repair(nft);
 		}
 	}
 	bh_nft_close(nft);

@@ -87,7 +87,7 @@ static void values_are_read(void **state)
 			       "interfaces:\n  uplinks: [ext0]\n"
 			       "runtimes: {docker: off, kubernetes: \"https://[fd00::1]:6443\",\n"
 			       "  kubernetes_node: worker-1.example}\n"
-			       "enforcement: {posture: closed, table_protection: plain, existing: "
+			       "enforcement: {posture: closed, table_protection: watch, existing: "
 			       "drain=2h}\n"
 			       "identity: {netns_ordinals: false, receive_buffer: 64KiB}\n"
 			       "learning: {sensitive_ports: [65535, 1]}\n",
@@ -108,7 +108,7 @@ static void values_are_read(void **state)
 	assert_string_equal(c.kubernetes_server, "https://[fd00::1]:6443");
 	assert_string_equal(c.kubernetes_node, "worker-1.example");
 	assert_int_equal(c.posture, 2);
-	assert_int_equal(c.table_protection, BH_TABLE_PLAIN);
+	assert_int_equal(c.table_protection, BH_TABLE_WATCH);
 	assert_int_equal(c.existing.how, BH_EXISTING_DRAIN);
 	assert_int_equal(c.existing.drain, 7200 * BH_SECOND);
 	assert_false(c.netns_ordinals);

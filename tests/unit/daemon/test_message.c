@@ -357,6 +357,23 @@ static void close_pair(struct pair *p)
 	assert_int_equal(uv_loop_close(&p->loop), 0);
 }
 
+static void tampering_is_checked(void **state)
+{
+	struct bh_tampering t = { .time = 1, .found = BH_TAMPERING_LEFT };
+	struct bh_tables_state s = { .verified = 1 };
+
+	(void)state;
+	assert_true(bh_message_check(BH_MSG_TAMPERING, &t, sizeof(t)));
+	memset(t.done, 'x', sizeof(t.done)); /* no end */
+	assert_false(bh_message_check(BH_MSG_TAMPERING, &t, sizeof(t)));
+	t.done[0] = '\0';
+	t.found = BH_TAMPERING_FOUND;
+	assert_false(bh_message_check(BH_MSG_TAMPERING, &t, sizeof(t)));
+	assert_true(bh_message_check(BH_MSG_TABLES_STATE, &s, sizeof(s)));
+	memset(&s.contested, 2, 1);
+	assert_false(bh_message_check(BH_MSG_TABLES_STATE, &s, sizeof(s)));
+}
+
 /* More than a socket buffer holds, so that most of it waits in the queue. */
 static void foreign_chains_are_checked(void **state)
 {
@@ -616,6 +633,7 @@ int main(void)
 		cmocka_unit_test(claims_are_checked),
 		cmocka_unit_test(neighbours_are_checked),
 		cmocka_unit_test(foreign_chains_are_checked),
+		cmocka_unit_test(tampering_is_checked),
 		cmocka_unit_test(order_survives_a_full_socket),
 		cmocka_unit_test(a_full_queue_refuses),
 		cmocka_unit_test(descriptors_travel),

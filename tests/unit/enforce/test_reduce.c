@@ -15,6 +15,7 @@
 #include "address.h"
 #include "buffer.h"
 #include "diff.h"
+#include "digest.h"
 #include "reduce.h"
 #include "rulesets.h"
 
@@ -233,6 +234,27 @@ static char *difference(struct bh_nft_state *have, struct bh_nft_state *want)
 	return text;
 }
 
+/* By the difference of the parts the digest of the old tables becomes that of the new ones. */
+static void check_digest(const struct bh_ruleset *old, const struct bh_ruleset *new,
+			 const struct bh_reduced *part)
+{
+	struct bh_nft_state *states[] = {
+		bh_nft_desire(old, &config, NULL),
+		bh_nft_desire(new, &config, NULL),
+		bh_nft_desire_part(part->old, &part->old_scope, &config, NULL),
+		bh_nft_desire_part(part->new, &part->new_scope, &config, NULL),
+	};
+	uint64_t before = bh_digest_state(states[0]), after = bh_digest_state(states[1]);
+	struct bh_diff diff;
+
+	bh_nft_diff(states[2], states[3], &diff);
+	assert_true(bh_digest_after(before, states[2], states[3], &diff) == after);
+	assert_true((diff.count == 0) == (before == after));
+	bh_diff_free(&diff);
+	for (size_t i = 0; i < 4; i++)
+		bh_nft_state_free(states[i]);
+}
+
 static void test_the_difference_is_the_same(void **state)
 {
 	unsigned reduced = 0, smaller = 0;
@@ -255,6 +277,7 @@ static void test_the_difference_is_the_same(void **state)
 				bh_nft_desire_part(part.old, &part.old_scope, &config, NULL),
 				bh_nft_desire_part(part.new, &part.new_scope, &config, NULL));
 			assert_string_equal(got, want);
+			check_digest(old, new, &part);
 			reduced++;
 			smaller += part.new->chain_count < new->chain_count;
 			free(want);
