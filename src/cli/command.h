@@ -91,8 +91,9 @@ int bh_coverage_run(const struct bh_call *call);
 int bh_workloads_run(const struct bh_call *call);
 int bh_who_run(const struct bh_call *call);
 
-/* doctor.c: what is wrong, and who may be to blame */
+/* doctor.c, trace.c: what is wrong, and who may be to blame */
 int bh_doctor_run(const struct bh_call *call);
+int bh_trace_run(const struct bh_call *call); /* doctor --trace */
 
 /* traffic.c, map.c: who talks to whom, and what happened */
 int bh_flows_run(const struct bh_call *call);

@@ -55,14 +55,25 @@ const struct bh_command bh_commands[] = {
 	  .help = "each container: seen, enforceable, or neither, and why",
 	  .example = "bulkhead coverage" },
 	{ .name = "doctor",
-	  .arguments = "",
+	  .arguments = "[SRC DST [PORT[/PROTO]]]",
+	  .most = 3,
 	  .run = bh_doctor_run,
 	  .help = "what does not work, leaks, does not arrive, or was lost, and whose chains may "
 		  "be to blame",
-	  .details = "Status 1 where there is any of the first four. Chains of others are shown as "
-		     "they are\n"
-		     "now; those that can stop a packet between containers are the suspects.",
-	  .example = "bulkhead doctor" },
+	  .details =
+		  "Status 1 where there is any of the first four. Chains of others are shown as "
+		  "they are\n"
+		  "now; those that can stop a packet between containers are the suspects.\n\n"
+		  "With --trace it watches what nftables does to packets from SRC to DST, and to "
+		  "their\n"
+		  "answers, and says which rule of whose table dropped them. SRC and DST are "
+		  "workloads or\n"
+		  "addresses; without them it is whatever passes, 50 packets a second at most. "
+		  "Status 1\n"
+		  "where something was dropped, or nothing was seen.",
+	  .example = "sudo bulkhead doctor --trace --for 20s compose:shop/web compose:shop/db 5432",
+	  .options = { { "trace", NULL, "watch packets, and say who drops them" },
+		       { "for", "TIME", "how long --trace watches (default 10s, at most 10m)" } } },
 	{ .name = "workloads",
 	  .arguments = "",
 	  .run = bh_workloads_run,

@@ -150,6 +150,11 @@ int bh_doctor_run(const struct bh_call *call)
 {
 	static const struct bh_view view = { .print = print_doctor, .judge = judge_doctor };
 	struct bh_request request = { .path = path };
+
+	if (bh_call_option(call, "trace") != NULL)
+		return bh_trace_run(call);
+	if (call->argument_count > 0 || bh_call_option(call, "for") != NULL)
+		return bh_complain(BH_EXIT_USAGE, "SRC, DST, PORT and --for go with --trace");
 	int result = wait_for_reading(call, time(NULL));
 
 	return result == BH_EXIT_DONE ? bh_client_show(call, &request, &view) : result;

@@ -235,6 +235,7 @@ struct bh_core {
 	bool has_governed; /* rules of ours were confirmed since the start */
 	int64_t applied;   /* when the kernel last confirmed */
 	struct bh_core_tampering tampering;
+	struct bh_core_trace *trace; /* the last one (core_trace.c); NULL: none */
 	uint64_t serial_sent;
 	uint64_t serial_done;
 	bool rules_dirty;
@@ -346,6 +347,11 @@ char *bh_core_contested_why(const struct bh_core *core, char *out, size_t size);
 bool bh_core_is_unverified(const struct bh_core *core);
 /* The members of status that say how the tables stand. */
 void bh_core_add_tables(const struct bh_core *core, cJSON *json);
+
+/* core_trace.c */
+void bh_core_trace_step(struct bh_core *core, const struct bh_trace_step *step);
+void bh_core_trace_rule(struct bh_core *core, const struct bh_trace_rule *rule);
+void bh_core_trace_end(struct bh_core *core, const struct bh_msg_trace_end *end);
 
 /* core_late.c */
 /* With every naming of its ends, and before it is forgotten. */

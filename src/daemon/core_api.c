@@ -116,6 +116,8 @@ static const struct bh_api_route routes[] = {
 	{ "GET", "/v1/status", false, bh_core_handle_status },
 	{ "GET", "/v1/coverage", false, bh_core_handle_coverage },
 	{ "GET", "/v1/doctor", false, bh_core_handle_doctor },
+	{ "GET", "/v1/trace", false, bh_core_handle_trace },
+	{ "POST", "/v1/trace", true, bh_core_handle_trace_start },
 	{ "GET", "/v1/workloads", false, bh_core_handle_workloads },
 	{ "GET", "/v1/who", false, bh_core_handle_who },
 	{ "GET", "/v1/flows", false, bh_core_handle_flows },

@@ -44,6 +44,9 @@ bh_core_handler bh_core_handle_hook;
 /* core_api_doctor.c */
 bh_core_handler bh_core_handle_doctor;
 
+/* core_trace.c */
+bh_core_handler bh_core_handle_trace, bh_core_handle_trace_start;
+
 /* core_api_traffic.c */
 bh_core_handler bh_core_handle_flows, bh_core_handle_edges, bh_core_handle_map,
 	bh_core_handle_events;

@@ -254,6 +254,15 @@ static void take_report(struct bh_core *core, const struct bh_message *m)
 	case BH_MSG_TAMPERING:
 		bh_core_tampering(core, m->data);
 		break;
+	case BH_MSG_TRACE:
+		bh_core_trace_step(core, m->data);
+		break;
+	case BH_MSG_TRACE_RULE:
+		bh_core_trace_rule(core, m->data);
+		break;
+	case BH_MSG_TRACE_END:
+		bh_core_trace_end(core, m->data);
+		break;
 	case BH_MSG_TABLES_STATE:
 		bh_core_tables_state(core, m->data);
 		break;

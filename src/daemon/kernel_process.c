@@ -32,6 +32,7 @@
 #include "kernel_lookup.h"
 #include "kernel_relay.h"
 #include "kernel_selftest.h"
+#include "kernel_trace.h"
 #include "links.h"
 #include "listeners.h"
 #include "log.h"
@@ -80,6 +81,7 @@ struct kernel {
 	struct bh_links *links;
 	struct bh_nft *nft;
 	struct bh_guard *guard;
+	struct bh_tracing *tracing;
 	struct bh_nflog *nflog;
 	struct bh_bridge_flags *bridges;
 	struct bh_selftest *selftest;
@@ -721,6 +723,16 @@ static void on_tampering(void *user, const struct bh_tampering *what)
 	tell(&((struct kernel *)user)->core, BH_MSG_TAMPERING, what, sizeof(*what));
 }
 
+/* A trace floods; it leaves half of the queue to facts. */
+static void on_trace(void *user, uint16_t type, const void *data, size_t length)
+{
+	struct kernel *k = user;
+
+	if (type == BH_MSG_TRACE_END ||
+	    (k->core.channel != NULL && bh_channel_queued(k->core.channel) < QUEUE_LIMIT / 2))
+		tell(&k->core, type, data, length);
+}
+
 static void on_tables_state(void *user, const struct bh_tables_state *state)
 {
 	tell(&((struct kernel *)user)->core, BH_MSG_TABLES_STATE, state, sizeof(*state));
@@ -852,6 +864,7 @@ static void lose_channel(struct child *child)
 	if (child == &child->kernel->core) {
 		bh_relay_attach(child->kernel->relay, NULL);
 		bh_cuts_drop(&child->kernel->cuts);
+		bh_tracing_stop(child->kernel->tracing);
 	}
 	bh_channel_free(child->channel);
 	child->channel = NULL;
@@ -978,6 +991,8 @@ static void on_child_message(void *user, struct bh_channel *channel, const struc
 		bh_selftest_run(k->selftest);
 	else if (child == &k->core && m->type == BH_MSG_WITHHOLD)
 		take_withhold(k, m->data);
+	else if (child == &k->core && m->type == BH_MSG_TRACE_GET)
+		bh_tracing_start(k->tracing, m->data);
 	else if (child == &k->core && m->type == BH_MSG_USES_GET)
 		tell_uses(k);
 	else if (child == &k->core && m->type == BH_MSG_TRACKED_GET)
@@ -1305,6 +1320,7 @@ static void init(struct kernel *k, const struct bh_config *config, int notify_fd
 								     .ports = on_probe_ports,
 								     .withhold = on_withhold,
 								     .idle = find_idle });
+	k->tracing = bh_tracing_new(&k->loop, &(struct bh_tracing_handlers) { k, on_trace });
 	k->departed = bh_departed_new(&k->loop, &(struct bh_departed_handlers) { k, on_forget });
 	k->worker_count = count_workers(config);
 	for (uint32_t i = 0; i < k->worker_count; i++)

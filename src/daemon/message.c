@@ -259,6 +259,41 @@ static bool check_tampering(const void *data)
 	       TEXT_OK(t->why);
 }
 
+static bool check_trace_get(const void *data)
+{
+	const struct bh_msg_trace_get *get = data;
+	const struct bh_trace_filter *f = &get->filter;
+	bool ok = get->duration > 0 && get->duration <= INT64_C(3600) * 1000000 &&
+		  f->src_count <= BH_TRACE_ADDRS && f->dst_count <= BH_TRACE_ADDRS;
+
+	for (uint32_t i = 0; ok && i < f->src_count; i++)
+		ok = addr_ok(&f->src[i]);
+	for (uint32_t i = 0; ok && i < f->dst_count; i++)
+		ok = addr_ok(&f->dst[i]);
+	return ok;
+}
+
+static bool check_trace(const void *data)
+{
+	const struct bh_trace_step *s = data;
+
+	return s->kind >= BH_TRACE_POLICY && s->kind <= BH_TRACE_RULE && TEXT_OK(s->table) &&
+	       TEXT_OK(s->chain) && TEXT_OK(s->target) && s->network_length <= sizeof(s->network) &&
+	       s->transport_length <= sizeof(s->transport);
+}
+
+static bool check_trace_rule(const void *data)
+{
+	const struct bh_trace_rule *r = data;
+
+	return TEXT_OK(r->table) && TEXT_OK(r->chain) && TEXT_OK(r->text) && TEXT_OK(r->comment);
+}
+
+static bool check_trace_end(const void *data)
+{
+	return TEXT_OK(((const struct bh_msg_trace_end *)data)->why);
+}
+
 static bool check_tables_state(const void *data)
 {
 	const struct bh_tables_state *s = data;
@@ -527,6 +562,10 @@ static const struct {
 	[BH_MSG_PROOF] = { "proof", ONE, sizeof(struct bh_proof), check_proof },
 	[BH_MSG_WITHHOLD] = { "withhold", ONE, sizeof(struct bh_msg_withhold), check_withhold },
 	[BH_MSG_TAMPERING] = { "tampering", ONE, sizeof(struct bh_tampering), check_tampering },
+	[BH_MSG_TRACE_GET] = { "trace-get", ONE, sizeof(struct bh_msg_trace_get), check_trace_get },
+	[BH_MSG_TRACE] = { "trace", ONE, sizeof(struct bh_trace_step), check_trace },
+	[BH_MSG_TRACE_RULE] = { "trace-rule", ONE, sizeof(struct bh_trace_rule), check_trace_rule },
+	[BH_MSG_TRACE_END] = { "trace-end", ONE, sizeof(struct bh_msg_trace_end), check_trace_end },
 	[BH_MSG_TABLES_STATE] = { "tables-state", ONE, sizeof(struct bh_tables_state),
 				  check_tables_state },
 	[BH_MSG_GIVEN_UP] = { "given-up", ONE, sizeof(struct bh_msg_given_up), check_given_up },

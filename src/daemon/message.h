@@ -16,6 +16,7 @@
 #include "bulkhead/proof.h"
 #include "bulkhead/ruleset.h"
 #include "bulkhead/tampering.h"
+#include "bulkhead/trace.h"
 #include "bulkhead/tracked.h"
 #include "dns_watch.h"
 #include "flow_table.h"
@@ -136,6 +137,12 @@ enum bh_message_type {
 	BH_MSG_TAMPERING,    /* struct bh_tampering */
 	BH_MSG_TABLES_STATE, /* struct bh_tables_state */
 
+	/* core → kernel, and its answer: what nftables does to packets */
+	BH_MSG_TRACE_GET,  /* struct bh_msg_trace_get */
+	BH_MSG_TRACE,	   /* struct bh_trace_step, any number of times … */
+	BH_MSG_TRACE_RULE, /* struct bh_trace_rule, before the first step that it dropped */
+	BH_MSG_TRACE_END,  /* struct bh_msg_trace_end: … and that was all */
+
 	BH_MSG_TYPES,
 };
 
@@ -205,6 +212,18 @@ struct bh_msg_given_up {
 struct bh_msg_entries_end {
 	int32_t code;	   /* 0, or a negative errno: that was not all */
 	uint32_t left_out; /* for which there was no room */
+};
+
+struct bh_msg_trace_get {
+	int64_t duration; /* µs */
+	struct bh_trace_filter filter;
+};
+
+struct bh_msg_trace_end {
+	int32_t code;  /* 0, or negative errno: it could not be done */
+	uint32_t lost; /* steps that were too many, or readings before which the kernel dropped some
+			*/
+	char why[256];
 };
 
 struct bh_msg_runtime_get {

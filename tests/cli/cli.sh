@@ -129,9 +129,16 @@ says "give one of them"
 runs 2 readiness --filters-off F4
 says "--filters-off goes with --flows"
 
+runs 2 doctor web db
+says "go with --trace"
+runs 2 doctor --for 10s
+says "go with --trace"
+runs 2 doctor --trace web
+says "SRC and DST"
+
 step "without a daemon the status is 3, and it is said how to start one"
 nowhere=$scratch/nowhere.sock
-for words in status coverage doctor workloads flows edges map "policy propose" "policy show" \
+for words in status coverage doctor "doctor --trace" workloads flows edges map "policy propose" "policy show" \
 	"policy show --nft" "policy diff" "policy check" "policy history" "policy rollback" "policy export --kubernetes" \
 	"mode all learn" "explain a b 80" "explain --rule 1" readiness review "review accept all" events "flows --follow" "events --follow"; do
 	for format in table json; do
@@ -572,6 +579,7 @@ jq -n --arg policy "$policy" --arg nft $'table inet bulkhead {\n\tcomment "x\\y"
 	"/v1/workloads": [400, "no JSON"],
 	"/v1/who": [200, "{\"address\":\"10.0.0.9\",\"watched\":false,\"host\":false,\"rows\":[]}"],
 	"/v1/doctor": [200, "{\"leaks\":[{\"src\":{\"workload\":\"'"$evil"'\"},\"reason\":\"'"$evil"'\"}],\"undelivered\":[{\"reason\":\"'"$evil"'\"},7],\"losses\":[\"12 packets\",8],\"foreign\":{\"checked\":99999999999,\"legacy_iptables\":true,\"chains\":[{\"table\":\"'"$evil"'\",\"policy\":\"drop\"},9]}}"],
+	"/v1/trace": [200, "{\"seen\":2,\"dropped\":2,\"drops\":[{\"text\":\"table ip '"$evil"'\",\"comment\":\"'"$evil"'\",\"rule\":\"'"$evil"'\",\"packets\":2},7],\"packets\":[{\"dropped\":true,\"steps\":[{\"table\":\"'"$evil"'\"},3]},null]}"],
 	"/v1/map": [200, "{\"nodes\":[{\"id\":\"'"$evil"'\\\"\",\"kind\":\"workload\"}],\"edges\":[]}"],
 	"/v1/edges": [200, "{\"edges\":[5,{\"src\":\"'"$evil"'\"}],\"unlearned\":null}"],
 	"/v1/events": [200, "{\"time\":1.5,\"kind\":\"denied\",\"text\":\"'"$evil"'\"}\nno JSON\n{\"gap\":3}\n"],
@@ -629,6 +637,11 @@ runs 1 doctor
 [[ $out != *$'\033'* ]] || fail "doctor: a name reaches the terminal"
 prints "12 packets"
 prints "Legacy iptables"
+runs 1 doctor --trace web db 80
+[[ $out != *$'\033'* ]] || fail "doctor --trace: a name reaches the terminal"
+prints "2 packets seen, 2 dropped by nftables"
+runs 1 doctor --trace --format json
+prints_json '.dropped == 2'
 runs 1 doctor --format json
 prints_json '.losses[0] == "12 packets"'
 runs 0 edges
