@@ -185,12 +185,13 @@ int bh_digest_write(const char *path, const uint64_t digests[2], struct bh_error
 
 	snprintf(fresh, sizeof(fresh), "%s.new", path);
 	FILE *file = fopen(fresh, "we");
-	if (file == NULL)
-		return bh_error_set(err, -errno, "%s: %s", fresh, strerror(errno));
-	fprintf(file, "%d %016" PRIx64 " %016" PRIx64 "\n", FORM, digests[0], digests[1]);
-	if (fclose(file) != 0 || rename(fresh, path) != 0)
-		return bh_error_set(err, -errno, "%s: %s", path, strerror(errno));
-	return 0;
+	if (file != NULL)
+		fprintf(file, "%d %016" PRIx64 " %016" PRIx64 "\n", FORM, digests[0], digests[1]);
+	if (file != NULL && fclose(file) == 0 && rename(fresh, path) == 0)
+		return 0;
+	int code = -errno;
+	remove(path); /* what it says is not true any more */
+	return bh_error_set(err, code, "%s: %s", path, strerror(-code));
 }
 
 int bh_digest_read(const char *path, uint64_t digests[2], struct bh_error *err)

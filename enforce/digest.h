@@ -20,8 +20,8 @@ uint64_t bh_digest_after(uint64_t digest, struct bh_nft_state *have, struct bh_n
 			 const struct bh_diff *diff);
 
 /* A file of two digests, before and after the last transaction: which of them is right only the
- * kernel knows if its writer was killed. A missing file reads as -ENOENT, one of another form as
- * -EINVAL. 0 or negative errno and *err. */
+ * kernel knows if its writer was killed. Where it cannot be written it is removed. A missing file
+ * reads as -ENOENT, one of another form as -EINVAL. 0 or negative errno and *err. */
 int bh_digest_write(const char *path, const uint64_t digests[2], struct bh_error *err);
 int bh_digest_read(const char *path, uint64_t digests[2], struct bh_error *err);
 

@@ -86,12 +86,15 @@ static int check_owner(const struct bh_nft *nft, const struct bh_nft_state *have
 	return 0;
 }
 
-/* What the record says was left there; true: it says nothing. A record that cannot be read is one
- * of another version, or none. */
+/* Whether the tables are what they were left as, by us or, as the record says, by the process
+ * before. True where nobody knows: a record that cannot be read is one of another version, or none.
+ */
 static bool is_as_left(const struct bh_nft *nft, uint64_t digest)
 {
 	uint64_t recorded[2];
 
+	if (nft->applied != NULL)
+		return digest == nft->digest;
 	return nft->config.record[0] == '\0' ||
 	       bh_digest_read(nft->config.record, recorded, NULL) != 0 || digest == recorded[0] ||
 	       digest == recorded[1];
@@ -139,7 +142,7 @@ static int change_from(struct bh_nft *nft, struct bh_nft_state *have, uint64_t d
 	bh_nft_diff(have, want, &diff);
 	*change = diff.change;
 	change->adopted = want->tables[0].present && is_adopting(nft, have);
-	change->tampered = nft->applied == NULL && !is_as_left(nft, digest);
+	change->tampered = !is_as_left(nft, digest);
 	if (change->tampered)
 		bh_diff_text(&diff, change->differed, sizeof(change->differed));
 	int result = commit(nft, have, digest, generation, want, &diff, err);

@@ -31,7 +31,7 @@ struct bh_nft_change {
 	size_t sets;
 	size_t elements; /* added and removed */
 	bool adopted;	 /* the tables stood already, from an earlier process */
-	bool tampered;	 /* they, or their absence, are not what it left (config.record) … */
+	bool tampered;	 /* they are not what was left, by it (config.record) or by us … */
 	char differed[BH_NFT_DIFFERED]; /* … and what had to be done, which need not be all of it */
 };
 
