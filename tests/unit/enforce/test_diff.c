@@ -256,7 +256,7 @@ static void test_steps_in_words(void **state)
 
 	(void)state;
 	bh_step_text(&p.diff.steps[0], text, sizeof(text));
-	assert_string_equal(text, "table inet bulkhead: making or adopting it ");
+	assert_string_equal(text, "table inet bulkhead: making or adopting it");
 	bh_step_text(&p.diff.steps[2], text, sizeof(text));
 	assert_string_equal(text, "table inet bulkhead: new chain forward");
 	done(&p);
