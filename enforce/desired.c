@@ -252,6 +252,20 @@ static int check_ports(const struct bh_ruleset *rules, struct bh_error *err)
 	return 0;
 }
 
+static int check_exceptions(const struct bh_ruleset *rules, struct bh_error *err)
+{
+	for (size_t i = 0; i < rules->exception_count; i++) {
+		const struct bh_exception *e = &rules->exceptions[i];
+
+		if (!rules->stateless || !bh_exception_is_possible(e->key.proto) ||
+		    !is_addr(&e->key.src) || e->key.src.family != e->key.dst.family ||
+		    !is_ifname(e->src_ifname) || !is_ifname(e->dst_ifname))
+			return bh_error_set(err, -EINVAL, "ruleset: exception %zu makes no sense",
+					    i);
+	}
+	return 0;
+}
+
 static int check_postures(const struct bh_ruleset *rules, struct bh_error *err)
 {
 	for (size_t i = 0; i < rules->posture_count; i++) {
@@ -282,6 +296,8 @@ static int check(const struct bh_ruleset *rules, struct bh_error *err)
 		result = check_ports(rules, err);
 	if (result == 0)
 		result = check_postures(rules, err);
+	if (result == 0)
+		result = check_exceptions(rules, err);
 	bh_map_free(seen);
 	return result;
 }

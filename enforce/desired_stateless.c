@@ -11,6 +11,11 @@
  * as in table inet, and by the same permissions; but every frame is judged, not the first of a
  * connection alone (desired_workload.c). An end is known by its own port and not by the bridge.
  *
+ * Before either, while there are any, single connections pass that were open when rules began to
+ * refuse them, and are to go on (src/daemon/core_exceptions.h). Each is known by its whole tuple
+ * and the port that its sender is behind; that the sender is no impostor the check of addresses has
+ * seen to. A TCP SYN and an SCTP INIT open another connection, and are judged.
+ *
  * A rule here does not see which bridge a port belongs to (not every kernel tells it), so the
  * members of managed bridges are listed. Who is so new that he is not yet among them meets the
  * posture all the same, as soon as the other end is a member; two such newcomers do not.
@@ -19,19 +24,23 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter_bridge.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "desired_traffic.h"
 #include "map.h"
 #include "probe.h"
+#include "protocol.h"
 #include "ruleset.h"
 
 #define PRIORITY (-390) /* behind the check of addresses, before br_netfilter */
 #define BROADCAST 1	/* PACKET_BROADCAST, PACKET_MULTICAST */
 #define MULTICAST 2
+#define SCTP_INIT 1
 
 static const uint8_t tcp = IPPROTO_TCP;
+static const uint8_t excepted[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP };
 static const uint16_t judged[] = { 0x0800, 0x86dd };
 
 /* --- sets ------------------------------------------------------------------------------------- */
@@ -158,6 +167,95 @@ static void add_address_postures(const struct bh_traffic *t, uint8_t side)
 		}
 }
 
+/* --- connections that go on ------------------------------------------------------------------- */
+
+/* Those of one protocol and family. */
+struct exceptions {
+	uint8_t proto;
+	uint8_t family;
+	struct bh_key key, fragments_key;
+	char set[BH_NFT_NAME];
+	char fragments[BH_NFT_NAME]; /* the set of who may send whom later ones */
+};
+
+static struct exceptions exceptions_of(uint8_t proto, uint8_t family)
+{
+	bool four = family == BH_IPV4;
+	struct exceptions x = {
+		.proto = proto,
+		.family = family,
+		.key = four ? BH_KEY(BH_FIELD_IIFNAME, BH_FIELD_IP_SADDR, BH_FIELD_IP_DADDR,
+				     BH_FIELD_TH_SPORT, BH_FIELD_TH_DPORT)
+			    : BH_KEY(BH_FIELD_IIFNAME, BH_FIELD_IP6_SADDR, BH_FIELD_IP6_DADDR,
+				     BH_FIELD_TH_SPORT, BH_FIELD_TH_DPORT),
+		.fragments_key =
+			four ? BH_KEY(BH_FIELD_IIFNAME, BH_FIELD_IP_SADDR, BH_FIELD_IP_DADDR)
+			     : BH_KEY(BH_FIELD_IIFNAME, BH_FIELD_IP6_SADDR, BH_FIELD_IP6_DADDR)
+	};
+	char word[BH_PROTOCOL_TEXT];
+
+	bh_protocol_format(proto, word);
+	snprintf(x.set, sizeof(x.set), "exceptions_%s%c", word, four ? '4' : '6');
+	snprintf(x.fragments, sizeof(x.fragments), "fragments_%s%c", word, four ? '4' : '6');
+	return x;
+}
+
+static void put_exception(struct bh_nft_set *set, struct bh_nft_set *fragments, const char *ifname,
+			  const struct bh_flow_key *key, bool back)
+{
+	struct bh_key_bytes bytes = { 0 };
+
+	bh_key_put_ifname(&bytes, ifname);
+	bh_key_put_addr(&bytes, back ? &key->dst : &key->src);
+	bh_key_put_addr(&bytes, back ? &key->src : &key->dst);
+	bh_desired_add_first(fragments, &bytes, NULL);
+	bh_key_put_u16(&bytes, back ? key->dport : key->sport);
+	bh_key_put_u16(&bytes, back ? key->sport : key->dport);
+	bh_desired_add_first(set, &bytes, NULL);
+}
+
+/* What opens nothing of this protocol. */
+static void pass_exceptions(struct bh_nft_chain *chain, const struct exceptions *x)
+{
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
+
+	bh_rule_equal(rule, BH_FIELD_L4PROTO, &x->proto);
+	if (x->proto == IPPROTO_TCP)
+		bh_rule_not_opening(rule);
+	if (x->proto == IPPROTO_SCTP)
+		bh_rule_not(rule, BH_FIELD_SCTP_CHUNK, &(const uint8_t) { SCTP_INIT });
+	bh_rule_in(rule, x->key, x->set);
+	bh_rule_verdict(rule, NF_ACCEPT);
+	/* A datagram's later parts have no ports. */
+	rule = bh_nft_chain_add_rule(chain);
+	bh_rule_equal(rule, BH_FIELD_L4PROTO, &x->proto);
+	bh_rule_later_fragment(rule, x->family);
+	bh_rule_in(rule, x->fragments_key, x->fragments);
+	bh_rule_verdict(rule, NF_ACCEPT);
+}
+
+/* Without any of a kind there is nothing of it, and nobody pays. */
+static void add_exceptions(const struct bh_traffic *t, struct bh_nft_chain *chain, uint8_t proto,
+			   uint8_t family)
+{
+	struct exceptions x = exceptions_of(proto, family);
+	struct bh_nft_set *set = NULL, *fragments = NULL;
+
+	for (size_t i = 0; i < t->rules->exception_count; i++) {
+		const struct bh_exception *e = &t->rules->exceptions[i];
+
+		if (e->key.proto != x.proto || e->key.src.family != x.family)
+			continue;
+		if (set == NULL) {
+			set = bh_desired_set(t->table, x.set, x.key, 0);
+			fragments = bh_desired_set(t->table, x.fragments, x.fragments_key, 0);
+			pass_exceptions(chain, &x);
+		}
+		put_exception(set, fragments, e->src_ifname, &e->key, false);
+		put_exception(set, fragments, e->dst_ifname, &e->key, true);
+	}
+}
+
 /* --- chains ----------------------------------------------------------------------------------- */
 
 static void pass_foreign_bridges(struct bh_nft_chain *chain)
@@ -235,6 +333,10 @@ static void add_forward(const struct bh_traffic *t)
 	bh_traffic_accept_basics(chain, "nd_hosts");
 	bh_traffic_accept_dhcp_to_all(chain);
 	bh_rule_goto(bh_nft_chain_add_rule(chain), "judge");
+	for (size_t i = 0; i < sizeof(excepted); i++) {
+		add_exceptions(t, judge, excepted[i], BH_IPV4);
+		add_exceptions(t, judge, excepted[i], BH_IPV6);
+	}
 	bh_rule_jump(bh_nft_chain_add_rule(judge), "egress");
 	bh_rule_jump(bh_nft_chain_add_rule(judge), "ingress");
 }

@@ -15,7 +15,7 @@
 #include "map.h"
 
 #define BH_NFT_NAME 40
-#define BH_NFT_FIELDS 4 /* in one concatenation */
+#define BH_NFT_FIELDS 5 /* in one concatenation; nft knows no more */
 #define BH_NFT_TABLE "bulkhead"
 #define BH_NFT_COMMENT 100 /* nft takes 128 bytes */
 

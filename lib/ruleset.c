@@ -2,6 +2,7 @@
 #include "ruleset.h"
 
 #include <inttypes.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,7 @@ void bh_ruleset_free(struct bh_ruleset *rules)
 	free(rules->ports);
 	free(rules->bridges);
 	free(rules->members);
+	free(rules->exceptions);
 	free(rules->postures);
 	free(rules);
 }
@@ -79,10 +81,21 @@ struct bh_bridge_member *bh_ruleset_add_member(struct bh_ruleset *r)
 	return add_item(&r->members, &r->member_count, &r->member_capacity, sizeof(*r->members));
 }
 
+struct bh_exception *bh_ruleset_add_exception(struct bh_ruleset *r)
+{
+	return add_item(&r->exceptions, &r->exception_count, &r->exception_capacity,
+			sizeof(*r->exceptions));
+}
+
 struct bh_address_posture *bh_ruleset_add_posture(struct bh_ruleset *r)
 {
 	return add_item(&r->postures, &r->posture_count, &r->posture_capacity,
 			sizeof(*r->postures));
+}
+
+bool bh_exception_is_possible(uint8_t proto)
+{
+	return proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_SCTP;
 }
 
 bool bh_binding_is_bridged(const struct bh_binding *binding)

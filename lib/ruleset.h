@@ -15,7 +15,12 @@ struct bh_binding *bh_ruleset_add_binding(struct bh_ruleset *rules);
 struct bh_port *bh_ruleset_add_port(struct bh_ruleset *rules, size_t addr_count);
 struct bh_bridge *bh_ruleset_add_bridge(struct bh_ruleset *rules);
 struct bh_bridge_member *bh_ruleset_add_member(struct bh_ruleset *rules);
+struct bh_exception *bh_ruleset_add_exception(struct bh_ruleset *rules);
 struct bh_address_posture *bh_ruleset_add_posture(struct bh_ruleset *rules);
+
+/* Whether a connection of this protocol can be one: it has ports, and nothing else tells its
+ * packets from those of the next. */
+bool bh_exception_is_possible(uint8_t proto);
 
 /* Whether it is a bridge's port that the address is behind. */
 bool bh_binding_is_bridged(const struct bh_binding *binding);

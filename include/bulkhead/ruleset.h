@@ -8,6 +8,7 @@
 #define BULKHEAD_RULESET_H
 
 #include "bulkhead/address.h"
+#include "bulkhead/flow.h"
 #include "bulkhead/sensitive.h"
 #include "bulkhead/verdict.h"
 
@@ -115,6 +116,14 @@ struct bh_bridge_member {
 	char bridge[BH_IFNAME];
 };
 
+/* A connection that goes on although rules refuse it, both ways: TCP, UDP or SCTP between two ports
+ * of one bridge. What opens one is judged all the same. */
+struct bh_exception {
+	struct bh_flow_key key;
+	char src_ifname[BH_IFNAME]; /* the port that key.src is behind */
+	char dst_ifname[BH_IFNAME];
+};
+
 /* What meets whoever sends from there, or is sent to there, and has no binding: instead of the
  * ruleset's posture. */
 struct bh_address_posture {
@@ -147,6 +156,9 @@ struct bh_ruleset {
 	struct bh_bridge_member *members; /* where stateless */
 	size_t member_count;
 	size_t member_capacity;
+	struct bh_exception *exceptions; /* where stateless */
+	size_t exception_count;
+	size_t exception_capacity;
 	struct bh_address_posture *postures; /* none, or every managed interface's and some more */
 	size_t posture_count;
 	size_t posture_capacity;

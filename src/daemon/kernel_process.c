@@ -1006,7 +1006,7 @@ static void on_child_message(void *user, struct bh_channel *channel, const struc
 	else if (child == &k->core && m->type == BH_MSG_KEEP)
 		keep_connections(m);
 	else if (child == &k->core &&
-		 (m->type == BH_MSG_RULES_POSTURES ||
+		 (m->type == BH_MSG_RULES_POSTURES || m->type == BH_MSG_RULES_EXCEPTIONS ||
 		  (m->type >= BH_MSG_RULES_BEGIN && m->type <= BH_MSG_RULES_COMMIT)))
 		take_rules(k, m);
 	else if (child == &k->core && m->type == BH_MSG_READY)

@@ -328,6 +328,13 @@ static bool check_flow_key(const void *data)
 	return addr_ok(&key->src) && addr_ok(&key->dst) && key->src.family == key->dst.family;
 }
 
+static bool check_exception(const void *data)
+{
+	const struct bh_exception *e = data;
+
+	return TEXT_OK(e->src_ifname) && TEXT_OK(e->dst_ifname) && check_flow_key(&e->key);
+}
+
 static bool check_entry(const struct bh_tracked *t)
 {
 	return check_flow_key(&t->original) && check_flow_key(&t->reply) &&
@@ -533,6 +540,8 @@ static const struct {
 				   check_member },
 	[BH_MSG_RULES_POSTURES] = { "rules-postures", ARRAY, sizeof(struct bh_address_posture),
 				    check_posture },
+	[BH_MSG_RULES_EXCEPTIONS] = { "rules-exceptions", ARRAY, sizeof(struct bh_exception),
+				      check_exception },
 	[BH_MSG_RULES_COMMIT] = { "rules-commit", ONE, sizeof(uint64_t), NULL },
 	[BH_MSG_READY] = { "ready", EMPTY, 0, NULL },
 	[BH_MSG_CAPTURE_LOST] = { "capture-lost", ONE, sizeof(uint32_t), check_worker_number },

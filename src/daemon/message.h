@@ -25,7 +25,7 @@
 #include "neighbours.h"
 
 /* Grows whenever a body changes its form. */
-#define BH_MESSAGE_VERSION 15
+#define BH_MESSAGE_VERSION 16
 #define BH_MESSAGE_MAX 65536 /* bytes, header included */
 
 /* The number of the capture process that saw a flow is in the flow's id, above so many bits: ids go
@@ -142,6 +142,9 @@ enum bh_message_type {
 	BH_MSG_TRACE,	   /* struct bh_trace_step, any number of times … */
 	BH_MSG_TRACE_RULE, /* struct bh_trace_rule, before the first step that it dropped */
 	BH_MSG_TRACE_END,  /* struct bh_msg_trace_end: … and that was all */
+
+	/* core → kernel, as the other parts of a ruleset are sent */
+	BH_MSG_RULES_EXCEPTIONS, /* struct bh_exception[] */
 
 	BH_MSG_TYPES,
 };

@@ -78,6 +78,9 @@ int bh_rules_send(struct bh_channel *channel, const struct bh_ruleset *rules, ui
 		result = send_array(channel, BH_MSG_RULES_POSTURES, rules->postures,
 				    rules->posture_count, sizeof(*rules->postures));
 	if (result == 0)
+		result = send_array(channel, BH_MSG_RULES_EXCEPTIONS, rules->exceptions,
+				    rules->exception_count, sizeof(*rules->exceptions));
+	if (result == 0)
 		result = bh_channel_send(channel, BH_MSG_RULES_COMMIT, &serial, sizeof(serial),
 					 NULL, 0, -1);
 	return result;
@@ -165,6 +168,11 @@ static bool take_part(struct bh_ruleset *rules, const struct bh_message *m)
 		for (size_t i = 0; i < m->length / sizeof(struct bh_address_posture); i++)
 			*bh_ruleset_add_posture(rules) =
 				((const struct bh_address_posture *)m->data)[i];
+		return true;
+	case BH_MSG_RULES_EXCEPTIONS:
+		for (size_t i = 0; i < m->length / sizeof(struct bh_exception); i++)
+			*bh_ruleset_add_exception(rules) =
+				((const struct bh_exception *)m->data)[i];
 		return true;
 	}
 	return false;

@@ -116,6 +116,19 @@ static void read_member(struct bh_ruleset *rules)
 	bh_copy_text(member->bridge, sizeof(member->bridge), need("a bridge"));
 }
 
+static void read_exception(struct bh_ruleset *rules)
+{
+	struct bh_exception *e = bh_ruleset_add_exception(rules);
+
+	must(bh_protocol_parse(need("a protocol"), &e->key.proto), "a protocol");
+	bh_copy_text(e->src_ifname, sizeof(e->src_ifname), need("an interface"));
+	must(bh_addr_parse(need("an address"), &e->key.src), "an address");
+	e->key.sport = (uint16_t)atoi(need("a port"));
+	bh_copy_text(e->dst_ifname, sizeof(e->dst_ifname), need("an interface"));
+	must(bh_addr_parse(need("an address"), &e->key.dst), "an address");
+	e->key.dport = (uint16_t)atoi(need("a port"));
+}
+
 static void read_posture(struct bh_ruleset *rules)
 {
 	struct bh_address_posture *p = bh_ruleset_add_posture(rules);
@@ -152,6 +165,8 @@ static void read_line(struct bh_ruleset *rules, char *line)
 		rules->stateless = true;
 	else if (strcmp(what, "member") == 0)
 		read_member(rules);
+	else if (strcmp(what, "exception") == 0)
+		read_exception(rules);
 	else if (strcmp(what, "sensitive") == 0)
 		read_sensitive(rules);
 	else if (strcmp(what, "posture-of") == 0)

@@ -8,6 +8,8 @@
  *   bind L3-INTERFACE ADDRESS WORKLOAD
  *   port INTERFACE bridged|routed learn|audit|stage1|enforce WORKLOAD|- MAC [ADDRESS…]
  *   bridge INTERFACE
+ *   stateless, member INTERFACE BRIDGE
+ *   exception tcp|udp|sctp INTERFACE ADDRESS PORT INTERFACE ADDRESS PORT
  *   posture-of L3-INTERFACE open|audit|closed [ADDRESS]
  */
 #ifndef BH_TEST_RULESET_FILE_H

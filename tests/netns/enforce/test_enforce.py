@@ -697,6 +697,153 @@ def test_stateless_tightening_cuts_at_once(w):
             expect("again", far.recv(10), b"more")
 
 
+def exception(w, proto, near, far):
+    """Two sockets' connection from a to b, as one that goes on."""
+    mine, theirs = near.getsockname()[:2], far.getsockname()[:2]
+    own = w.a.ip6 if ":" in mine[0] else w.a.ip
+    other = w.b.ip6 if ":" in own else w.b.ip
+    return f"exception {proto} {w.a.port} {own} {mine[1]} {w.b.port} {other} {theirs[1]}"
+
+
+def udp_pair(w, address, port):
+    """A client of a's and a server of b's that have spoken to each other."""
+    any_address = "::" if ":" in address else "0.0.0.0"
+    server, client = w.b.udp(port, any_address), w.a.udp(0, any_address)
+    client.connect((address, port))
+    client.send(b"hello")
+    server.connect(server.recvfrom(10)[1][:2])
+    for s in (server, client):
+        s.settimeout(1)
+    return client, server
+
+
+def tightened(w, exceptions=(), **more):
+    return shop(w, egress=[], ingress=[], more=[*exceptions, *job(w, "enforce")], **more)
+
+
+def wide(w):
+    return shop(w, egress=everywhere(w.b, "any 0"), ingress=everywhere(w.a, "any 0"), more=job(w, "enforce"))
+
+
+def exceptions_in(w):
+    return sorted(re.findall(r"set ((?:exceptions|fragments)_\w+)", nft(w, "list table bridge bulkhead")))
+
+
+def test_stateless_exceptions_go_on_both_ways_and_nothing_else_does(w):
+    """docs/rules.md: connections that are kept, or drain. Not one segment is lost: they come with the rules that refuse."""
+    with Test(w, wide(w)) as t:
+        expect("without any", exceptions_in(w), [])
+        kept = {("tcp", a): open_connection(w.a, w.b, a, 5000) for a in (w.b.ip, w.b.ip6)}
+        kept.update({("udp", a): udp_pair(w, a, 53) for a in (w.b.ip, w.b.ip6)})
+        others = [open_connection(w.a, w.b, a, 5000) for a in (w.b.ip, w.b.ip6)]
+        others += [udp_pair(w, a, 54) for a in (w.b.ip, w.b.ip6)]
+        for near, far in [*kept.values(), *others]:
+            exchange(near, far)
+        time.sleep(SETTLE)  # delayed acknowledgements are still before the change
+        lines = [exception(w, proto, *pair) for (proto, _), pair in kept.items()]
+        t.enforcer.apply(tightened(w, lines))
+        expect("sets", exceptions_in(w), ["exceptions_tcp4", "exceptions_tcp6", "exceptions_udp4", "exceptions_udp6",
+                                          "fragments_tcp4", "fragments_tcp6", "fragments_udp4", "fragments_udp6"])
+        for near, far in kept.values():
+            exchange(near, far)
+            exchange(far, near)
+        expect("log", t.log.take(), [])
+        for near, far in others:
+            for one, other in ((near, far), (far, near)):
+                one.send(b"more")
+                assert not arrives(other), f"{near} is none of them"
+        expect("log", t.log.prefixes(), {prefix(w, "DENY", "e", "web"), prefix(w, "DENY", "e", "db")})
+        listener = w.b.listen(5000)
+        for address in (w.b.ip, w.b.ip6):
+            expect("another", w.a.connect(address, 5000), "refused")
+        t.log.take()
+        # As soon as they are over there is nothing left of it, and they are refused.
+        t.enforcer.apply(tightened(w))
+        expect("afterwards", exceptions_in(w), [])
+        assert "exceptions" not in nft(w, "list table bridge bulkhead")
+        for near, far in kept.values():
+            near.send(b"more")
+            assert not arrives(far), f"{near} is over"
+        del listener
+
+
+def test_stateless_exceptions_open_nothing(w):
+    """A SYN on the same tuple opens another connection, and an INIT another association."""
+    with Test(w, wide(w)) as t:
+        near, far = open_connection(w.a, w.b, w.b.ip, 5000)
+        association = f"exception sctp {w.a.port} {w.a.ip} 999 {w.b.port} {w.b.ip} 5000"
+        t.enforcer.apply(tightened(w, [exception(w, "tcp", near, far), association]))
+        exchange(near, far)
+        for box, other, chunk, passes in ((w.a, w.b, 0, True), (w.b, w.a, 0, True), (w.a, w.b, 1, False), (w.b, w.a, 1, False)):
+            sender, sniffer = box.raw(), other.raw()
+            ports = (999, 5000) if box is w.a else (5000, 999)
+            sender.send(ether(other.mac, box.mac, 0x0800, ipv4(box.ip, other.ip, 132, sctp(*ports, chunk))))
+            time.sleep(SETTLE)
+            expect(f"{box.name} chunk {chunk}", bool(packets_from(box, sniffer)), passes)
+        t.log.take()
+        mine, theirs = near.getsockname()[1], far.getsockname()[1]
+        for box, other, ports, side in ((w.a, w.b, (mine, theirs), "web"), (w.b, w.a, (theirs, mine), "db")):
+            sender, sniffer = box.raw(), other.raw()
+            sender.send(ether(other.mac, box.mac, 0x0800, ipv4(box.ip, other.ip, 6, tcp(box.ip, other.ip, *ports, SYN, 1, 0))))
+            time.sleep(SETTLE)
+            expect(f"{box.name}: SYN", [f for f in packets_from(box, sniffer) if f[47] & SYN], [])
+            expect("log", t.log.prefixes(), {prefix(w, "DENY", "e", side)})
+
+
+def test_stateless_exceptions_are_nobody_elses(w):
+    """c sends what a's connection would, from its own port; and a to a port behind which b is not."""
+    with Test(w, wide(w)) as t:
+        pairs = {a: udp_pair(w, a, 53) for a in (w.b.ip, w.b.ip6)}
+        lines = [exception(w, "udp", *pair) for pair in pairs.values()]
+        for mode in ("learn", "enforce"):
+            rules = tightened(w, lines).replace("\n".join(job(w, "enforce")), "\n".join(job(w, mode)))
+            t.enforcer.apply(rules)
+            sender = w.c.raw()
+            for address, (client, server) in pairs.items():
+                exchange(client, server)
+                mine, four = client.getsockname()[1], "." in address
+                claimed = w.a.ip if four else w.a.ip6
+                datagram = udp(claimed, address, mine, 53, b"forged")
+                packet = ipv4(claimed, address, 17, datagram) if four else ipv6(claimed, address, 17, datagram, 64)
+                for mac in (w.c.mac, w.a.mac):
+                    sender.send(ether(w.b.mac, mac, 0x0800 if four else 0x86dd, packet))
+                assert not arrives(server), f"{address}: c passes for a"
+                server.settimeout(1)
+
+
+def test_stateless_exceptions_carry_whole_datagrams(w):
+    """Those that are cut on the way, in both directions; of others no fragment passes."""
+    big = b"x" * 4000
+    with Test(w, wide(w)) as t:
+        pairs = [udp_pair(w, a, 53) for a in (w.b.ip, w.b.ip6)]
+        t.enforcer.apply(tightened(w, [exception(w, "udp", *pair) for pair in pairs]))
+        for client, server in pairs:
+            for one, other in ((client, server), (server, client)):
+                one.send(big)
+                expect("whole", other.recv(5000), big)
+        expect("log", t.log.take(), [])
+        stranger, sniffer = w.a.raw(), w.c.raw()
+        for part in list(ipv4_fragments(w.a.ip, w.c.ip, udp(w.a.ip, w.c.ip, 999, 54, b"smuggled" * 8), 24))[1:]:
+            stranger.send(ether(w.c.mac, w.a.mac, 0x0800, part))
+        time.sleep(SETTLE)
+        expect("to c", [f for f in read_all(sniffer) if b"smuggled" in f], [])
+
+
+def test_stateless_exceptions_list_and_load(w):
+    """What is installed nft prints, and what is printed nft loads."""
+    lines = [f"exception {proto} {w.a.port} {w.a.ip} 999 {w.b.port} {w.b.ip} 5000\n"
+             f"exception {proto} {w.a.port} {w.a.ip6} 999 {w.b.port} {w.b.ip6} 5000" for proto in ("tcp", "udp", "sctp")]
+    with Test(w, tightened(w, lines), plain=True):
+        expect("sets", len(exceptions_in(w)), 12)
+        text = nft(w, "list table bridge bulkhead")
+        assert f'"{w.a.port}" . {w.a.ip} . {w.b.ip} . 999 . 5000' in text, text
+    printed = run(f"{w.driver} text {w.write_rules(tightened(w, lines))}")
+    path = os.path.join(w.scratch.name, "printed.nft")
+    with open(path, "w") as file:
+        file.write(printed)
+    nft(w, f"-c -f {path}")
+
+
 def udp_shop(w, **more):
     """web may ask db at 53/udp."""
     return shop(w, egress=everywhere(w.b, "udp 53"), ingress=everywhere(w.a, "udp 53"), **more)
