@@ -48,6 +48,21 @@ static const char *end_of(const cJSON *row, const char *key)
 	return name != NULL ? name : bh_text(bh_get(row, key), "ip");
 }
 
+/* Those that end though they were to go on: why, of the first that is listed. */
+static void print_not_kept(const cJSON *existing)
+{
+	double count = bh_number(existing, "not_kept_count");
+	const char *why = NULL;
+	const cJSON *row;
+
+	cJSON_ArrayForEach (row, bh_get(existing, "connections"))
+		if (why == NULL)
+			why = bh_text(row, "not_kept");
+	if (count > 0)
+		printf("%.0f of them %s cut all the same%s%s.\n", count, count == 1 ? "is" : "are",
+		       why != NULL ? "; " : "", why != NULL ? why : "");
+}
+
 static void print_rows(const cJSON *rows, double count, enum bh_color color,
 		       const struct bh_call *call)
 {
@@ -106,6 +121,7 @@ void bh_meaning_print_open(const struct bh_call *call, const cJSON *existing)
 		printf("\n%.0f open connection%s that it denies and that passed until now (%s):\n",
 		       ends, plural(ends), fate);
 		print_rows(bh_get(existing, "connections"), ends, BH_RED, call);
+		print_not_kept(existing);
 	}
 	if (either > 0) {
 		printf("\n%.0f open connection%s that it does not let open anew, but cannot end: "

@@ -298,6 +298,8 @@ void bh_core_flows_orphaned(struct bh_core *core, uint32_t worker);
 /* Ends flows that capture has forgotten long ago: their last report found no room in the channel.
  */
 void bh_core_flows_sweep(struct bh_core *core, int64_t now);
+/* How long the flow table keeps a flow of this protocol without a packet, and then some. */
+int64_t bh_core_longest_silence(const struct bh_core *core, uint8_t proto);
 /* core_spoofs.c */
 /* Tells of a flow whose sender does not hold the address that it sends as. */
 void bh_core_spoof(struct bh_core *core, const struct bh_flow *flow, const struct bh_peer *dst);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "core_api.h"
-#include "core_existing_parts.h"
+#include "core_exceptions.h"
 #include "core_posture.h"
 #include "core_share.h"
 #include "grow.h"
@@ -22,6 +22,7 @@ void bh_core_existing_start(struct bh_core *core)
 	struct bh_core_existing *e = bh_calloc(1, sizeof(*e));
 
 	e->settled.modes = bh_map_new(free);
+	e->exceptions = bh_core_exceptions_new();
 	core->existing = e;
 }
 
@@ -34,6 +35,7 @@ void bh_core_existing_free(struct bh_core *core)
 	bh_past_force_clear(&e->settled);
 	bh_past_force_clear(&e->now);
 	bh_map_free(e->groups);
+	bh_core_exceptions_free(e->exceptions);
 	free(e->steps);
 	free(e->entries);
 	free(e->cutting);
@@ -161,7 +163,8 @@ struct look_step {
 	struct bh_policy *policy; /* before it */
 	bool cuts;
 	size_t count, either, uncertain;
-	char why[512]; /* of one that is uncertain */
+	size_t not_kept; /* on stateless bridges: cut, though it cuts nothing */
+	char why[512];	 /* of one that is uncertain */
 };
 
 struct look {
@@ -243,34 +246,45 @@ static void begin_look(struct look *look)
 	}
 }
 
-static struct bh_cut_group *group_of(struct bh_core_existing *e, const struct bh_open *open,
-				     const struct bh_answer *answer, bool drained)
+struct bh_cut_group *bh_cut_group_like(struct bh_map *groups, const struct bh_cut_group *like)
 {
 	char key[2 * BH_PEER_NAME + 32];
 
-	snprintf(key, sizeof(key), "%s\n%s\n%u\n%u\n%d", open->src.name, open->dst.name,
-		 open->key.proto, open->key.dport, drained);
-	struct bh_cut_group *group = bh_map_get_text(e->groups, key);
+	snprintf(key, sizeof(key), "%s\n%s\n%u\n%u\n%d", like->src.name, like->dst.name,
+		 like->proto, like->port, like->drained);
+	struct bh_cut_group *group = bh_map_get_text(groups, key);
 	if (group != NULL)
 		return group;
 	group = bh_calloc(1, sizeof(*group));
-	*group = (struct bh_cut_group) { .src = open->src,
-					 .dst = open->dst,
-					 .proto = open->key.proto,
-					 .port = open->key.dport,
-					 .drained = drained,
-					 .answer = *answer };
-	bh_map_put_text(e->groups, key, group);
+	*group = *like;
+	group->count = 0;
+	bh_map_put_text(groups, key, group);
 	return group;
 }
 
-static void cut_later(struct bh_core_existing *e, const struct bh_open *open,
-		      const struct bh_answer *answer, bool drained)
+struct bh_cut_group *bh_cut_group_of(struct bh_map *groups, const struct bh_open *open,
+				     const struct bh_answer *answer, bool drained)
 {
+	const struct bh_cut_group like = { .src = open->src,
+					   .dst = open->dst,
+					   .proto = open->key.proto,
+					   .port = open->key.dport,
+					   .drained = drained,
+					   .answer = *answer };
+
+	return bh_cut_group_like(groups, &like);
+}
+
+/* told: it is counted already. */
+static void cut_later(struct bh_core_existing *e, const struct bh_open *open,
+		      const struct bh_answer *answer, bool drained, bool told)
+{
+	struct bh_cut_group *group = bh_cut_group_of(e->groups, open, answer, drained);
+
 	e->cutting = bh_grow(e->cutting, &e->cutting_capacity, e->cutting_count + 1,
 			     sizeof(struct bh_cut_group *));
-	e->cutting[e->cutting_count] = group_of(e, open, answer, drained);
-	e->cutting[e->cutting_count++]->count++;
+	e->cutting[e->cutting_count++] = group;
+	group->count += !told;
 }
 
 /* The last change before which it was allowed; NULL: none, it goes on for another reason. */
@@ -298,15 +312,16 @@ static bool look_at(struct look *look, const struct bh_tracked *entry)
 	struct look_step *s = fate != BH_FATE_PASSES ? step_for(look, &open, fate) : NULL;
 	if (s == NULL)
 		return false;
-	s->either += fate == BH_FATE_EITHER;
-	if (fate == BH_FATE_UNCERTAIN && s->uncertain++ == 0)
+	bool told = bh_core_exceptions_meet(look->core, &entry->original);
+	s->either += fate == BH_FATE_EITHER && !told;
+	if (fate == BH_FATE_UNCERTAIN && !told && s->uncertain++ == 0)
 		bh_copy_text(s->why, sizeof(s->why), answer.reason);
 	if (fate != BH_FATE_ENDS)
 		return false;
-	s->count++;
+	s->count += !told;
 	if (s->cuts)
 		cut_later(look->core->existing, &open, &answer,
-			  s->step->existing.how == BH_EXISTING_DRAIN);
+			  s->step->existing.how == BH_EXISTING_DRAIN, told);
 	return s->cuts;
 }
 
@@ -342,6 +357,13 @@ static void tell_change(struct bh_core *core, const struct look_step *s)
 			      "%zu open connection%s cannot be judged and go%s on, such as: %s",
 			      s->uncertain, plural(s->uncertain), s->uncertain == 1 ? "es" : "",
 			      s->why);
+	if (s->not_kept > 0)
+		bh_core_event(
+			core, "cut",
+			"%zu open connection%s on a stateless bridge %s cut all the same: there "
+			"TCP, UDP and SCTP can go on, and no more than %d at a time",
+			s->not_kept, plural(s->not_kept), s->not_kept == 1 ? "is" : "are",
+			BH_EXCEPTIONS_MOST);
 }
 
 static void tell_unread(struct bh_core *core)
@@ -386,12 +408,12 @@ static void tell_group(struct bh_core *core, const struct bh_cut_group *g)
 	bh_core_event_json(core, "cut", text, group_json(g));
 }
 
-static void tell_cuts(struct bh_core *core)
+void bh_cut_groups_tell(struct bh_core *core, const struct bh_map *cuts)
 {
 	const struct bh_cut_group *g;
 	size_t said = 0, connections = 0, failed = 0, groups = 0;
 
-	for (size_t position = 0; (g = bh_map_next(core->existing->groups, &position)) != NULL;) {
+	for (size_t position = 0; (g = bh_map_next(cuts, &position)) != NULL;) {
 		if (said++ < MOST_SAID) {
 			tell_group(core, g);
 			continue;
@@ -455,6 +477,7 @@ void bh_core_existing_tick(struct bh_core *core)
 {
 	struct bh_core_existing *e = core->existing;
 
+	bh_core_exceptions_tick(core);
 	if (e->groups != NULL)
 		return;
 	bool over = mark_over(e), off = core->enforcement == BH_ENFORCEMENT_OFF;
@@ -470,7 +493,7 @@ static void end_cut(struct bh_core *core)
 {
 	struct bh_core_existing *e = core->existing;
 
-	tell_cuts(core);
+	bh_cut_groups_tell(core, e->groups);
 	bh_map_free(e->groups);
 	e->groups = NULL;
 	e->cutting_count = e->cut_done = 0;
@@ -536,12 +559,37 @@ static struct bh_cut *collect_cuts(struct look *look, size_t *count)
 	return cuts;
 }
 
+/* What goes on on stateless bridges, or ended there, by the steps that say so. */
+static void add_exceptions(struct look *look)
+{
+	struct look_step *last = look->changed ? &look->steps[look->count - 1] : NULL;
+	struct bh_exceptions_told told = { 0 };
+
+	if (last != NULL) {
+		/* What was opened while the rules were on their way. */
+		if (bh_core_exceptions_decide(look->core, &last->step->before))
+			bh_core_rules_touch(look->core);
+		bh_core_exceptions_settle(look->core, last->step, look->core->existing->groups,
+					  &told);
+	}
+	for (size_t i = 0; i < look->count; i++)
+		if (look->steps[i].step->existing.how == BH_EXISTING_DRAIN)
+			look->steps[i].count +=
+				bh_core_exceptions_draining(look->core, look->steps[i].step->until);
+	if (last == NULL)
+		return;
+	if (last->step->existing.how == BH_EXISTING_KEEP)
+		last->count += told.goes_on;
+	last->either += told.either;
+	last->not_kept = told.not_kept;
+}
+
 static void end_look(struct look *look)
 {
 	struct bh_core_existing *e = look->core->existing;
-
 	bool any = false;
 
+	add_exceptions(look);
 	for (size_t i = 0; i < look->count; i++) {
 		struct look_step *s = &look->steps[i];
 		bool news = s->cuts || (look->changed && i == look->count - 1);

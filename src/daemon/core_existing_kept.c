@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core_existing_parts.h"
+#include "core_exceptions.h"
 #include "core_posture.h"
 #include "grow.h"
 #include "ruleset.h"
@@ -105,6 +105,7 @@ int bh_core_existing_save(struct bh_core *core, struct bh_error *err)
 		cJSON_AddItemToArray(steps, step_json(&e->steps[i]));
 	if (e->says)
 		cJSON_AddStringToObject(json, "wanted", bh_existing_format(&e->wanted, text));
+	cJSON_AddItemToObject(json, "exceptions", bh_core_exceptions_json(core));
 	char *printed = cJSON_PrintUnformatted(json);
 	cJSON_Delete(json);
 	int result = bh_store_set_existing(core->store, printed, err);
@@ -114,7 +115,7 @@ int bh_core_existing_save(struct bh_core *core, struct bh_error *err)
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-static int64_t number_of(const cJSON *json, const char *key)
+int64_t bh_past_number(const cJSON *json, const char *key)
 {
 	const cJSON *item = cJSON_GetObjectItem(json, key);
 	bool sound = cJSON_IsNumber(item) && item->valuedouble >= 0 &&
@@ -140,9 +141,9 @@ static void read_past(const cJSON *json, struct bh_past_force *past)
 	const cJSON *mode, *apart;
 
 	past->modes = bh_map_new(free);
-	past->number = number_of(json, "number");
-	past->time = number_of(json, "time");
-	past->posture = (uint8_t)(number_of(json, "posture") % (BH_POSTURE_CLOSED + 1));
+	past->number = bh_past_number(json, "number");
+	past->time = bh_past_number(json, "time");
+	past->posture = (uint8_t)(bh_past_number(json, "posture") % (BH_POSTURE_CLOSED + 1));
 	cJSON_ArrayForEach (mode, cJSON_GetObjectItem(json, "modes")) {
 		uint8_t value;
 
@@ -173,9 +174,9 @@ static void set_due(struct bh_step *step)
 
 static void read_step(struct bh_core_existing *e, const cJSON *json)
 {
-	struct bh_step step = { .until = number_of(json, "until"),
-				.count = (size_t)number_of(json, "count"),
-				.unsure = (size_t)number_of(json, "unsure") };
+	struct bh_step step = { .until = bh_past_number(json, "until"),
+				.count = (size_t)bh_past_number(json, "count"),
+				.unsure = (size_t)bh_past_number(json, "unsure") };
 
 	if (!read_existing(json, "existing", &step.existing))
 		return;
@@ -222,6 +223,7 @@ int bh_core_existing_load(struct bh_core *core, struct bh_error *err)
 	cJSON_ArrayForEach (step, cJSON_GetObjectItem(json, "steps"))
 		read_step(e, step);
 	e->says = read_existing(json, "wanted", &e->wanted);
+	bh_core_exceptions_read(core, cJSON_GetObjectItem(json, "exceptions"));
 	cJSON_Delete(json);
 	return 0;
 }

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "core_api.h"
-#include "core_existing_parts.h"
+#include "core_exceptions.h"
 #include "core_posture.h"
 #include "core_promotion.h"
 #include "core_share.h"
@@ -114,7 +114,8 @@ static bool orient(const struct bh_core *core, const struct bh_tracked *entry, s
 		if (turned)
 			open->key = bh_flow_key_turned(&open->key);
 	}
-	open->question.direction_unknown = !known;
+	open->question.direction_unknown =
+		!known || bh_core_is_untracked(core, &open->key, bh_time_now());
 	return !bh_core_is_dhcp(&open->key);
 }
 
@@ -293,7 +294,8 @@ static void add_size(const struct bh_open *open, cJSON *row)
 		cJSON_AddNullToObject(row, "bytes");
 }
 
-static cJSON *open_json(const struct bh_open *open, const struct bh_answer *answer)
+static cJSON *open_json(const struct bh_open *open, const struct bh_answer *answer,
+			const char *not_kept)
 {
 	cJSON *row = cJSON_CreateObject();
 	char proto[BH_PROTOCOL_TEXT];
@@ -306,21 +308,24 @@ static cJSON *open_json(const struct bh_open *open, const struct bh_answer *answ
 	cJSON_AddNumberToObject(row, "port", open->key.dport);
 	add_size(open, row);
 	bh_core_add_answer(row, answer);
+	bh_core_add_text(row, "not_kept", not_kept);
 	return row;
 }
 
 /* A list, and how many there are in all. */
 static void add_to(cJSON *json, const char *key, size_t count, size_t most,
-		   const struct bh_open *open, const struct bh_answer *answer)
+		   const struct bh_open *open, const struct bh_answer *answer, const char *not_kept)
 {
 	if (count < most)
-		cJSON_AddItemToArray(cJSON_GetObjectItem(json, key), open_json(open, answer));
+		cJSON_AddItemToArray(cJSON_GetObjectItem(json, key),
+				     open_json(open, answer, not_kept));
 }
 
-static void add_incomplete(const struct bh_core *core, cJSON *json)
+/* cuts: what is refused ends in any case. */
+static void add_incomplete(const struct bh_core *core, cJSON *json, bool cuts)
 {
 	const struct bh_core_existing *e = core->existing;
-	char text[256] = "";
+	char text[512] = "";
 
 	if (e->heard == 0)
 		snprintf(text, sizeof(text), "the open connections are not known");
@@ -330,6 +335,8 @@ static void add_incomplete(const struct bh_core *core, cJSON *json)
 	else if (e->end.left_out > 0)
 		snprintf(text, sizeof(text), "%u more open connections were not looked at",
 			 e->end.left_out);
+	else if (!cuts && bh_core_is_stateless(core))
+		bh_core_exceptions_limits(core, text, sizeof(text));
 	bh_core_add_text(json, "incomplete", text);
 }
 
@@ -345,7 +352,8 @@ cJSON *bh_core_existing_preview(const struct bh_core *core, const struct bh_poli
 	const struct bh_view_of before = { .policy = core->policy };
 	const struct bh_view_of then = { .policy = policy, .then = treatment };
 	cJSON *json = cJSON_CreateObject();
-	size_t ends = 0, either = 0, uncertain = 0;
+	size_t ends = 0, either = 0, uncertain = 0, not_kept = 0;
+	bool cuts = existing->how == BH_EXISTING_CUT;
 	char how[BH_EXISTING_TEXT];
 
 	cJSON_AddStringToObject(json, "existing", bh_existing_format(existing, how));
@@ -361,17 +369,24 @@ cJSON *bh_core_existing_preview(const struct bh_core *core, const struct bh_poli
 		if (now == BH_FATE_PASSES ||
 		    !bh_existing_is_worse(bh_open_fate(core, &open, &before, &ignored), now))
 			continue;
+		const char *prevented =
+			cuts ? NULL
+			     : bh_core_exceptions_prevent(core, &open.key,
+							  i < core->existing->entry_count,
+							  ends - not_kept);
+		not_kept += now == BH_FATE_ENDS && prevented != NULL;
 		if (now == BH_FATE_ENDS)
-			add_to(json, "connections", ends++, MOST_LISTED, &open, &answer);
+			add_to(json, "connections", ends++, MOST_LISTED, &open, &answer, prevented);
 		else if (now == BH_FATE_EITHER)
-			add_to(json, "either_way", either++, MOST_DOUBTFUL, &open, &answer);
+			add_to(json, "either_way", either++, MOST_DOUBTFUL, &open, &answer, NULL);
 		else
-			add_to(json, "uncertain", uncertain++, MOST_DOUBTFUL, &open, &answer);
+			add_to(json, "uncertain", uncertain++, MOST_DOUBTFUL, &open, &answer, NULL);
 	}
 	cJSON_AddNumberToObject(json, "count", (double)ends);
 	cJSON_AddNumberToObject(json, "either_way_count", (double)either);
 	cJSON_AddNumberToObject(json, "uncertain_count", (double)uncertain);
-	add_incomplete(core, json);
+	cJSON_AddNumberToObject(json, "not_kept_count", (double)not_kept);
+	add_incomplete(core, json, cuts);
 	free(opens);
 	bh_map_free(passing);
 	return json;

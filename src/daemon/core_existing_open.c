@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core_existing_parts.h"
+#include "core_exceptions.h"
 #include "grow.h"
 #include "timefmt.h"
 
@@ -86,7 +86,7 @@ static bool is_forgotten(const struct opens *o, const struct bh_live_flow *live)
 }
 
 /* Where everybody learns nobody may track what a bridge carries. It will be entered as it is now,
- * once somebody ceases to (bh_core_flows_keep()). */
+ * once somebody ceases to (bh_core_flows_keep()). What a stateless bridge carries nobody tracks. */
 static void add_untracked(struct opens *o, const struct bh_live_flow *live)
 {
 	struct bh_tuple tuple = bh_tuple_of(&live->flow.key);
@@ -94,8 +94,10 @@ static void add_untracked(struct opens *o, const struct bh_live_flow *live)
 					  .reply = bh_flow_key_turned(&live->flow.key),
 					  .seen_reply = true };
 
-	if (bh_core_flow_is_open(live) && bh_map_get(o->tuples, &tuple, sizeof(tuple)) == NULL &&
-	    !is_forgotten(o, live))
+	bool open = bh_core_exceptions_open(o->core, live) ||
+		    (bh_core_flow_is_open(live) && !is_forgotten(o, live));
+
+	if (open && bh_map_get(o->tuples, &tuple, sizeof(tuple)) == NULL)
 		add_open(o, &entry);
 }
 

@@ -43,6 +43,8 @@ struct bh_cut_group {
 	struct bh_answer answer;
 };
 
+struct bh_core_exceptions;
+
 struct bh_core_existing {
 	struct bh_past_force settled;
 	struct bh_step *steps; /* oldest first */
@@ -66,7 +68,12 @@ struct bh_core_existing {
 	size_t cutting_count, cutting_capacity;
 	size_t cut_done;
 	struct bh_past_force now; /* to be settled then */
+
+	struct bh_core_exceptions *exceptions; /* what goes on on stateless bridges */
 };
+
+/* The group of these cuts in the map; made where there is none. */
+struct bh_cut_group *bh_cut_group_like(struct bh_map *groups, const struct bh_cut_group *like);
 
 void bh_past_force_clear(struct bh_past_force *past);
 /* instance: "": of the workload. */
@@ -115,5 +122,12 @@ enum bh_fate bh_open_judge(const struct bh_core *core, const struct bh_tracked *
 /* The same of one that did not pass, by another view. */
 enum bh_fate bh_open_fate(const struct bh_core *core, struct bh_open *open,
 			  const struct bh_view_of *view, struct bh_answer *answer);
+
+struct bh_cut_group *bh_cut_group_of(struct bh_map *groups, const struct bh_open *open,
+				     const struct bh_answer *answer, bool drained);
+void bh_cut_groups_tell(struct bh_core *core, const struct bh_map *groups);
+
+/* A whole number of what was written down; 0 where it is none that makes sense. */
+int64_t bh_past_number(const cJSON *json, const char *key);
 
 #endif

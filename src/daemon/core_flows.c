@@ -596,12 +596,11 @@ void bh_core_flows_orphaned(struct bh_core *core, uint32_t worker)
 	trim_finished(core);
 }
 
-/* How long the flow table keeps a flow like this without a packet, and then some. */
-static int64_t longest_silence(const struct bh_core *core, const struct bh_flow *flow)
+int64_t bh_core_longest_silence(const struct bh_core *core, uint8_t proto)
 {
 	int64_t most = core->config.idle_timeout;
 
-	if (flow->key.proto == IPPROTO_TCP && core->config.tcp_idle_timeout > most)
+	if (proto == IPPROTO_TCP && core->config.tcp_idle_timeout > most)
 		most = core->config.tcp_idle_timeout;
 	return most + SWEEP_SLACK;
 }
@@ -611,7 +610,8 @@ void bh_core_flows_sweep(struct bh_core *core, int64_t now)
 	for (struct bh_live_flow *live = core->oldest; live != NULL; live = live->newer) {
 		const struct bh_flow *report = bh_core_joined_report(live);
 
-		if (!report->final && now - report->last > longest_silence(core, report))
+		if (!report->final &&
+		    now - report->last > bh_core_longest_silence(core, report->key.proto))
 			end_unheard(core, live);
 	}
 	trim_finished(core);

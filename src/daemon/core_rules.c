@@ -12,6 +12,7 @@
 #include "address.h"
 #include "compile.h"
 #include "core.h"
+#include "core_exceptions.h"
 #include "core_existing.h"
 #include "core_posture.h"
 #include "core_promotion.h"
@@ -305,6 +306,7 @@ static void send_rules(struct bh_core *core)
 	struct bh_ruleset *rules = compile(core);
 
 	rules->blank = !core->has_governed && !governs(core);
+	bh_core_exceptions_compile(core, rules);
 	core->rules_dirty = false;
 	core->compiled_generation = bh_model_generation(core->model);
 	if (is_idle(core, rules)) {
@@ -416,6 +418,7 @@ void bh_core_rules_result(struct bh_core *core, const struct bh_msg_rules_result
 	bh_force_confirmed(core->force, core->rules, bh_time_now());
 	bh_core_window_confirmed(core, bh_time_now());
 	note_success(core, result);
+	bh_core_exceptions_stand(core, result->adopted);
 	bh_core_existing_confirmed(core);
 	if (core->rules_dirty)
 		bh_core_rules_touch(core);

@@ -19,6 +19,7 @@
 
 #include "address.h"
 #include "core_api.h"
+#include "core_exceptions.h"
 #include "grow.h"
 #include "log.h"
 #include "protocol.h"
@@ -182,7 +183,8 @@ static enum judgement judge(const struct bh_core *core, const struct bh_live_flo
 	};
 
 	if (!bh_core_flow_is_judged(live) || live->spoofed || live->dst->kind != BH_PEER_WORKLOAD ||
-	    bh_core_is_dhcp(&f->key) || is_untracked_error(core, &f->key))
+	    bh_core_is_dhcp(&f->key) || is_untracked_error(core, &f->key) ||
+	    bh_core_exceptions_know(core, &f->key))
 		return UNCLEAR;
 	if (bh_force_none(core->force, since))
 		return UNOPPOSED;

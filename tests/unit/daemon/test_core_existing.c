@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "core_existing_parts.h"
+#include "core_exceptions.h"
 #include "core_fixture.h"
 #include "core_share.h"
 #include "grow.h"
@@ -37,6 +38,7 @@ static struct {
 	uint32_t cut[MOST]; /* ids */
 	size_t cut_count;
 	bool cut_ended;
+	unsigned kept;
 } heard;
 
 static void on_message(void *user, struct bh_channel *channel, const struct bh_message *m)
@@ -46,6 +48,7 @@ static void on_message(void *user, struct bh_channel *channel, const struct bh_m
 	(void)user;
 	(void)channel;
 	heard.asked += m->type == BH_MSG_ENTRIES_GET;
+	heard.kept += m->type == BH_MSG_KEEP;
 	heard.cut_ended = heard.cut_ended || m->type == BH_MSG_CUT_END;
 	for (size_t i = 0; m->type == BH_MSG_CUT && i < m->length / sizeof(*cuts); i++)
 		heard.cut[heard.cut_count++] = cuts[i].id;
@@ -826,6 +829,410 @@ static void the_preview_is_of_the_chosen_ones(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
 
+/* --- a stateless bridge ----------------------------------------------------------------------- */
+
+static const struct bh_existing keep_all = { BH_EXISTING_KEEP, 0 };
+
+/* Capture reports a connection from web to db, opened now. */
+static struct bh_flow flow_of(uint64_t id, uint8_t proto, uint16_t sport, uint16_t dport)
+{
+	struct bh_flow flow;
+
+	memset(&flow, 0, sizeof(flow));
+	flow.id = id;
+	flow.key = core_fixture_tuple("10.0.1.2", sport, "10.0.2.3", dport);
+	flow.key.proto = proto;
+	flow.first = flow.last = bh_time_now();
+	flow.src_ifindex = 7;
+	flow.dst_ifindex = 8;
+	flow.state = proto == IPPROTO_TCP ? BH_FLOW_ESTABLISHED : BH_FLOW_ANSWERED;
+	flow.answered = true;
+	flow.established = proto == IPPROTO_TCP;
+	flow.direction = BH_DIRECTION_SYN;
+	flow.tx.sent = flow.tx.delivered = (struct bh_tally) { 3, 300 };
+	flow.rx.sent = flow.rx.delivered = (struct bh_tally) { 3, 300 };
+	return flow;
+}
+
+static struct bh_flow report(uint64_t id, uint8_t proto, uint16_t sport, uint16_t dport)
+{
+	struct bh_flow flow = flow_of(id, proto, sport, dport);
+
+	bh_core_flows(core, &flow, 1);
+	return flow;
+}
+
+/* What would go to the kernel now. */
+static struct bh_ruleset *compiled(void)
+{
+	struct bh_ruleset *rules = bh_ruleset_new();
+
+	bh_core_exceptions_compile(core, rules);
+	return rules;
+}
+
+static size_t exceptions(void)
+{
+	struct bh_ruleset *rules = compiled();
+	size_t count = rules->exception_count;
+
+	bh_ruleset_free(rules);
+	return count;
+}
+
+/* The change goes to the kernel, stands there, and is looked at. */
+static size_t change(const char *policy, const struct bh_existing *existing)
+{
+	bh_core_existing_want(core, existing);
+	apply(policy);
+	size_t count = exceptions();
+	confirm();
+	answer(NULL, 0);
+	return count;
+}
+
+static void begin_stateless(void)
+{
+	core->config.bridge = BH_BRIDGE_STATELESS;
+	begin_wide();
+}
+
+static void what_is_kept_on_a_stateless_bridge_comes_with_the_rules(void **state)
+{
+	(void)state;
+	begin_stateless();
+	report(1, IPPROTO_TCP, 40001, 5432);
+	report(2, IPPROTO_TCP, 40002, 80);
+	report(3, IPPROTO_TCP, 40003, 9999); /* denied before */
+	assert_int_equal(exceptions(), 0);
+	bh_core_existing_want(core, &keep_all);
+	apply(narrow);
+	struct bh_ruleset *rules = compiled();
+	assert_int_equal(rules->exception_count, 1);
+	assert_int_equal(rules->exceptions[0].key.sport, 40001);
+	assert_int_equal(rules->exceptions[0].key.dport, 5432);
+	assert_string_equal(rules->exceptions[0].src_ifname, "web");
+	assert_string_equal(rules->exceptions[0].dst_ifname, "db");
+	bh_ruleset_free(rules);
+	confirm();
+	answer(NULL, 0);
+	assert_int_equal(core_fixture_told(core, "1 open connection that the rules deny now goes "
+						 "on until it ends"),
+			 1);
+	/* Whatever is applied later, as long as that does not allow it. */
+	assert_int_equal(change(none, NULL), 1);
+	assert_int_equal(core_fixture_told(core, "netns:web → netns:db 80/tcp: 1 open connection "
+						 "cut"),
+			 1);
+	assert_int_equal(change(wide, NULL), 0);
+	assert_int_equal(change(narrow, NULL), 0);
+	assert_int_equal(core_fixture_told(core, "netns:web → netns:db 5432/tcp: 1 open connection "
+						 "cut"),
+			 1);
+}
+
+static void a_stateless_bridge_passes_what_the_other_end_may_have_opened(void **state)
+{
+	static const char back[] = HEAD "  - {from: db, to: web, ports: [40001/tcp, 40002/udp]}\n";
+
+	(void)state;
+	begin_stateless();
+	report(1, IPPROTO_TCP, 40001, 5432);
+	assert_int_equal(change(back, &keep_all), 0);
+	assert_int_equal(core_fixture_told(core, "1 open connection goes on, though no rule"), 1);
+}
+
+static void datagrams_are_kept_and_questions_are_not(void **state)
+{
+	static const char before[] = HEAD "  - {from: web, to: db, ports: [any]}\n";
+
+	(void)state;
+	core->config.bridge = BH_BRIDGE_STATELESS;
+	apply(before);
+	set_rules(BH_ENFORCE);
+	confirm();
+	answer(NULL, 0);
+	report(1, IPPROTO_UDP, 40001, 53);
+	report(2, IPPROTO_SCTP, 40001, 53);
+	report(3, IPPROTO_ICMP, 0, 8 * 256);
+	assert_int_equal(change(none, &keep_all), 2);
+	assert_int_equal(core_fixture_told(core, "1 open connection on a stateless bridge is cut "
+						 "all the same"),
+			 1);
+}
+
+static void what_was_opened_a_moment_ago_is_open(void **state)
+{
+	struct bh_flow flow = flow_of(1, IPPROTO_TCP, 40001, 5432);
+
+	(void)state;
+	begin_stateless();
+	flow.answered = flow.established = false;
+	flow.state = BH_FLOW_ATTEMPTED;
+	memset(&flow.rx, 0, sizeof(flow.rx));
+	bh_core_flows(core, &flow, 1);
+	flow = flow_of(2, IPPROTO_TCP, 40002, 5432);
+	flow.answered = flow.established = false;
+	flow.state = BH_FLOW_ATTEMPTED; /* and nothing of it arrived */
+	memset(&flow.rx, 0, sizeof(flow.rx));
+	memset(&flow.tx.delivered, 0, sizeof(flow.tx.delivered));
+	bh_core_flows(core, &flow, 1);
+	assert_int_equal(change(narrow, &keep_all), 1);
+}
+
+static void what_drains_on_a_stateless_bridge_is_cut_later(void **state)
+{
+	static const struct bh_existing drain = { BH_EXISTING_DRAIN, BH_SECOND };
+
+	(void)state;
+	begin_stateless();
+	report(1, IPPROTO_TCP, 40001, 5432);
+	assert_int_equal(change(narrow, &drain), 1);
+	assert_int_equal(draining(), 1);
+	restart(); /* the next run knows no flow yet */
+	bh_core_exceptions_stand(core, true);
+	assert_int_equal(draining(), 1);
+	assert_int_equal(exceptions(), 1);
+	uv_sleep(1100);
+	assert_int_equal(exceptions(), 0);
+	bh_core_existing_tick(core);
+	assert_int_equal(core_fixture_told(core,
+					   "5432/tcp: 1 open connection cut, the time to drain "
+					   "is over"),
+			 1);
+	confirm();
+	answer(NULL, 0);
+	assert_int_equal(draining(), 0);
+}
+
+static void killed_before_the_kernel_had_them_they_are_known(void **state)
+{
+	(void)state;
+	begin_stateless();
+	report(1, IPPROTO_TCP, 40001, 5432);
+	bh_core_existing_want(core, &keep_all);
+	apply(narrow);
+	assert_int_equal(exceptions(), 1);
+	restart();
+	assert_int_equal(exceptions(), 1);
+	confirm();
+	answer(NULL, 0);
+	bh_core_exceptions_stand(core, true);
+	assert_int_equal(exceptions(), 1);
+}
+
+static void where_no_rules_stood_nothing_is_kept(void **state)
+{
+	(void)state;
+	begin_stateless();
+	report(1, IPPROTO_TCP, 40001, 5432);
+	assert_int_equal(change(narrow, &keep_all), 1);
+	restart();
+	core->capture_state.core_restarts = 1; /* the kernel process lived on */
+	bh_core_exceptions_stand(core, false);
+	assert_int_equal(exceptions(), 1);
+	core->capture_state.core_restarts = 0;
+	restart();
+	bh_core_exceptions_stand(core, false);
+	assert_int_equal(exceptions(), 0);
+	assert_int_equal(core_fixture_told(core, "no rules of an earlier run stood"), 1);
+}
+
+static void another_boot_has_other_interfaces(void **state)
+{
+	(void)state;
+	begin_stateless();
+	bh_copy_text(core->boot, sizeof(core->boot), "one");
+	report(1, IPPROTO_TCP, 40001, 5432);
+	assert_int_equal(change(narrow, &keep_all), 1);
+	restart();
+	assert_int_equal(exceptions(), 1);
+	bh_copy_text(core->boot, sizeof(core->boot), "two");
+	restart();
+	assert_int_equal(exceptions(), 0);
+}
+
+static void tick(void)
+{
+	bh_core_existing_tick(core);
+	turn();
+}
+
+static void an_exception_ends_with_its_connection(void **state)
+{
+	struct bh_flow flows[3];
+
+	(void)state;
+	begin_stateless();
+	for (uint16_t i = 0; i < 3; i++)
+		flows[i] = report(i + 1u, IPPROTO_TCP, (uint16_t)(40001 + i), 5432);
+	assert_int_equal(change(narrow, &keep_all), 3);
+	tick();
+	assert_int_equal(exceptions(), 3);
+	flows[0].final = true;
+	flows[0].state = BH_FLOW_CLOSED;
+	flows[1].final = flows[1].lossy = true; /* capture died, and the connection did not */
+	bh_core_flows(core, flows, 2);
+	tick();
+	assert_int_equal(exceptions(), 2);
+	/* A SYN on the third's tuple: capture ended the old one, and reports another. */
+	flows[2].final = true;
+	flows[2].state = BH_FLOW_CLOSED;
+	bh_core_flows(core, &flows[2], 1);
+	flows[2] = flow_of(9, IPPROTO_TCP, 40003, 5432);
+	bh_core_flows(core, &flows[2], 1);
+	tick();
+	assert_int_equal(exceptions(), 1);
+}
+
+static void silence_ends_an_exception_as_it_ends_a_flow(void **state)
+{
+	struct bh_flow flow;
+
+	(void)state;
+	core->config.idle_timeout = core->config.tcp_idle_timeout = -60 * BH_SECOND;
+	begin_stateless();
+	flow = report(1, IPPROTO_TCP, 40001, 5432);
+	assert_int_equal(change(narrow, &keep_all), 1);
+	uv_sleep(2);
+	tick();
+	assert_int_equal(exceptions(), 1); /* capture knows it */
+	flow.final = flow.lossy = true;
+	bh_core_flows(core, &flow, 1);
+	uv_sleep(2);
+	tick();
+	assert_int_equal(exceptions(), 0);
+}
+
+static void an_exception_ends_with_its_ends(void **state)
+{
+	(void)state;
+	begin_stateless();
+	report(1, IPPROTO_TCP, 40001, 5432);
+	assert_int_equal(change(narrow, &keep_all), 1);
+	bh_model_endpoint_gone(core->model, 8, bh_time_now());
+	core_fixture_endpoint(core, 9, "db2", "10.0.2.3"); /* another has its address now */
+	assert_int_equal(exceptions(), 0);
+}
+
+static void whom_a_stateless_bridge_does_not_carry_is_no_exception(void **state)
+{
+	struct bh_endpoint_fact fact = { .ifindex = 8, .netns_inode = 8, .addr_count = 1 };
+
+	(void)state;
+	begin_stateless();
+	fact.master_ifindex = 101;
+	fact.addrs[0] = core_fixture_addr("10.0.2.3");
+	fact.since = CORE_FIXTURE_NOW;
+	bh_copy_text(fact.ifname, sizeof(fact.ifname), "db");
+	bh_copy_text(fact.l3_ifname, sizeof(fact.l3_ifname), "br1");
+	bh_copy_text(fact.netns_name, sizeof(fact.netns_name), "/run/netns/db");
+	bh_model_endpoint(core->model, &fact, CORE_FIXTURE_NOW);
+	report(1, IPPROTO_TCP, 40001, 5432);
+	assert_int_equal(change(narrow, &keep_all), 0);
+}
+
+static void there_is_a_most(void **state)
+{
+	(void)state;
+	begin_stateless();
+	for (uint32_t i = 0; i < BH_EXCEPTIONS_MOST + 2; i++)
+		report(i + 1, IPPROTO_TCP, (uint16_t)(20000 + i), 5432);
+	assert_int_equal(change(narrow, &keep_all), BH_EXCEPTIONS_MOST);
+	assert_int_equal(core_fixture_told(core, "2 open connections on a stateless bridge are cut "
+						 "all the same"),
+			 1);
+	assert_int_equal(core_fixture_told(core, "5432/tcp: 2 open connections cut"), 1);
+}
+
+static void the_preview_says_what_cannot_be_kept(void **state)
+{
+	struct bh_error err = { 0 };
+	struct bh_policy *policy = bh_policy_parse(none, strlen(none), "policy", &err);
+	static const char before[] = HEAD "  - {from: web, to: db, ports: [any]}\n";
+	static const struct bh_existing cuts = { BH_EXISTING_CUT, 0 };
+
+	(void)state;
+	core->config.bridge = BH_BRIDGE_STATELESS;
+	apply(before);
+	set_rules(BH_ENFORCE);
+	confirm();
+	answer(NULL, 0);
+	report(1, IPPROTO_TCP, 40001, 5432);
+	report(2, IPPROTO_ICMP, 0, 8 * 256);
+	cJSON *json = bh_core_existing_preview(core, policy, NULL, &keep_all);
+	assert_int_equal(counted(json, "count"), 2);
+	assert_int_equal(counted(json, "not_kept_count"), 1);
+	assert_non_null(strstr(cJSON_GetObjectItem(json, "incomplete")->valuestring,
+			       "silent since bulkhead started"));
+	cJSON_Delete(json);
+	json = bh_core_existing_preview(core, policy, NULL, &cuts);
+	assert_int_equal(counted(json, "count"), 2);
+	assert_int_equal(counted(json, "not_kept_count"), 0);
+	assert_true(cJSON_IsNull(cJSON_GetObjectItem(json, "incomplete")));
+	cJSON_Delete(json);
+	bh_policy_free(policy);
+}
+
+/* The other process of the same configuration. */
+static void bridges_that_change_hands_are_told(void **state)
+{
+	struct bh_ruleset *rules;
+
+	(void)state;
+	begin_wide(); /* stateful, which is written down */
+	apply(narrow);
+	restart();
+	core->config.bridge = BH_BRIDGE_STATELESS;
+	rules = bh_ruleset_new();
+	bh_ruleset_add_chain(rules);
+	bh_core_exceptions_compile(core, rules);
+	bh_ruleset_free(rules);
+	assert_int_equal(core_fixture_told(core, "bridges are stateless from now on"), 1);
+}
+
+static void what_goes_on_is_handed_to_connection_tracking(void **state)
+{
+	(void)state;
+	begin_stateless();
+	report(1, IPPROTO_TCP, 40001, 5432);
+	assert_int_equal(change(narrow, &keep_all), 1);
+	restart();
+	core->config.bridge = BH_BRIDGE_STATEFUL;
+	assert_int_equal(exceptions(), 0);
+	turn();
+	assert_int_equal(heard.kept, 1);
+	assert_int_equal(exceptions(), 0);
+	turn();
+	assert_int_equal(heard.kept, 1);
+}
+
+static void what_was_written_wrongly_is_left_out(void **state)
+{
+	static const char text[] =
+		"{\"settled\":{},\"steps\":[],\"exceptions\":{\"stateless\":true,\"boot\":7,"
+		"\"connections\":[7,{},{\"proto\":6,\"src\":\"10.0.1.2\",\"sport\":1,\"src_"
+		"ifindex\":7,"
+		"\"dst\":\"fd00::1\",\"dport\":2,\"dst_ifindex\":8},"
+		"{\"proto\":1,\"src\":\"10.0.1.2\",\"sport\":1,\"src_ifindex\":7,\"dst\":\"10.0.2."
+		"3\","
+		"\"dport\":2,\"dst_ifindex\":8},"
+		"{\"proto\":6,\"src\":\"10.0.1.2\",\"sport\":70000,\"src_ifindex\":7,"
+		"\"dst\":\"10.0.2.3\",\"dport\":2,\"dst_ifindex\":8},"
+		"{\"proto\":6,\"src\":\"10.0.1.2\",\"sport\":1,\"src_ifindex\":7,\"dst\":\"10.0.2."
+		"3\","
+		"\"dport\":9999,\"dst_ifindex\":8,\"made\":-1,\"until\":\"soon\"}]}}";
+	struct bh_error err = { 0 };
+
+	(void)state;
+	begin_stateless();
+	bh_store_begin(core->store, &err);
+	assert_int_equal(bh_store_set_existing(core->store, text, &err), 0);
+	bh_store_commit(core->store, &err);
+	restart();
+	assert_int_equal(exceptions(), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -849,6 +1256,23 @@ int main(void)
 		TEST(who_was_not_there_yet_was_none_of_the_share),
 		TEST(kept_ones_stay_kept_where_a_share_grows),
 		TEST(the_preview_is_of_the_chosen_ones),
+		TEST(what_is_kept_on_a_stateless_bridge_comes_with_the_rules),
+		TEST(a_stateless_bridge_passes_what_the_other_end_may_have_opened),
+		TEST(datagrams_are_kept_and_questions_are_not),
+		TEST(what_was_opened_a_moment_ago_is_open),
+		TEST(what_drains_on_a_stateless_bridge_is_cut_later),
+		TEST(killed_before_the_kernel_had_them_they_are_known),
+		TEST(where_no_rules_stood_nothing_is_kept),
+		TEST(another_boot_has_other_interfaces),
+		TEST(an_exception_ends_with_its_connection),
+		TEST(silence_ends_an_exception_as_it_ends_a_flow),
+		TEST(an_exception_ends_with_its_ends),
+		TEST(whom_a_stateless_bridge_does_not_carry_is_no_exception),
+		TEST(there_is_a_most),
+		TEST(the_preview_says_what_cannot_be_kept),
+		TEST(bridges_that_change_hands_are_told),
+		TEST(what_goes_on_is_handed_to_connection_tracking),
+		TEST(what_was_written_wrongly_is_left_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
