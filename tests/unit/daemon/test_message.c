@@ -150,6 +150,21 @@ static void rules_about_workloads_are_checked(void **state)
 	assert_false(bh_message_check(BH_MSG_CONFIG, &config, sizeof(config)));
 }
 
+static void exceptions_are_checked(void **state)
+{
+	struct bh_exception e = { .src_ifname = "va", .dst_ifname = "vb" };
+
+	(void)state;
+	assert_true(bh_message_check(BH_MSG_RULES_EXCEPTIONS, &e, sizeof(e)));
+	assert_false(bh_message_check(BH_MSG_RULES_EXCEPTIONS, &e, sizeof(e) - 1));
+	e.key.src.family = BH_IPV6; /* and the other end's is another */
+	assert_false(bh_message_check(BH_MSG_RULES_EXCEPTIONS, &e, sizeof(e)));
+	e.key.dst.family = BH_IPV6;
+	assert_true(bh_message_check(BH_MSG_RULES_EXCEPTIONS, &e, sizeof(e)));
+	memset(e.dst_ifname, 'x', sizeof(e.dst_ifname));
+	assert_false(bh_message_check(BH_MSG_RULES_EXCEPTIONS, &e, sizeof(e)));
+}
+
 static void hooks_are_checked(void **state)
 {
 	struct bh_msg_hook hook;
@@ -558,6 +573,8 @@ static void rules_arrive_whole(void **state)
 	struct bh_ruleset *sent = sample_rules(5000);
 
 	(void)state;
+	for (uint16_t i = 0; i < 2000; i++)
+		bh_ruleset_add_exception(sent)->key.sport = i;
 	uv_loop_init(&loop);
 	assert_int_equal(bh_channel_pair(fds), 0);
 	struct bh_channel *out = bh_channel_new(&loop, fds[0], &left, 64 << 20);
@@ -584,6 +601,8 @@ static void rules_arrive_whole(void **state)
 	assert_int_equal(got->ports[0].addr_count, 2);
 	assert_int_equal(got->ports[0].addrs[1].bytes[15], 9);
 	assert_true(got->bridges[0].filtered);
+	assert_int_equal(got->exception_count, 2000);
+	assert_int_equal(got->exceptions[1999].key.sport, 1999);
 	bh_ruleset_free(sent);
 	bh_ruleset_free(receiver.rules);
 	bh_channel_free(out);
@@ -627,6 +646,7 @@ int main(void)
 		cmocka_unit_test(entries_are_checked),
 		cmocka_unit_test(cuts_are_checked),
 		cmocka_unit_test(rules_about_workloads_are_checked),
+		cmocka_unit_test(exceptions_are_checked),
 		cmocka_unit_test(hooks_are_checked),
 		cmocka_unit_test(accounting_is_checked),
 		cmocka_unit_test(names_are_checked),

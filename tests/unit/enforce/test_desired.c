@@ -356,6 +356,70 @@ static void test_the_first_claim_to_an_address_holds(void **state)
 	free(text);
 }
 
+static struct bh_ruleset *with_exception(uint8_t proto)
+{
+	struct bh_ruleset *rules = two_workloads(BH_ENFORCE);
+
+	rules->stateless = true;
+	struct bh_exception *e = bh_ruleset_add_exception(rules);
+	e->key.proto = proto;
+	bh_addr_parse("10.0.0.1", &e->key.src);
+	bh_addr_parse("10.0.0.2", &e->key.dst);
+	e->key.sport = 999;
+	e->key.dport = 5432;
+	bh_copy_text(e->src_ifname, sizeof(e->src_ifname), "va");
+	bh_copy_text(e->dst_ifname, sizeof(e->dst_ifname), "vb");
+	return rules;
+}
+
+/* Both ways, and those of its protocol and family alone. */
+static void test_exceptions_have_what_they_need_and_no_more(void **state)
+{
+	static const uint8_t back[] = { 'v', 'b', 0,	0,    0, 0,  0, 0,    0, 0,  0,
+					0,   0,	  0,	0,    0, 10, 0, 0,    2, 10, 0,
+					0,   1,	  0x15, 0x38, 0, 0,  3, 0xe7, 0, 0 };
+	struct bh_nft_state *desired = desire(with_exception(IPPROTO_UDP));
+	const struct bh_nft_table *table = &desired->tables[1];
+	const struct bh_nft_set *set = bh_nft_table_set(table, "exceptions_udp4");
+	struct bh_ruleset *none;
+
+	(void)state;
+	assert_non_null(set);
+	assert_int_equal(set->key_length, sizeof(back));
+	assert_non_null(bh_nft_set_record(set, 1));
+	assert_null(bh_nft_set_record(set, 2));
+	assert_memory_equal(bh_nft_set_record(set, 1), back, sizeof(back));
+	assert_null(bh_nft_table_set(table, "exceptions_udp6"));
+	assert_null(bh_nft_table_set(table, "exceptions_tcp4"));
+	bh_nft_state_free(desired);
+	none = with_exception(IPPROTO_UDP);
+	none->exception_count = 0;
+	desired = desire(none);
+	assert_null(bh_nft_table_set(&desired->tables[1], "exceptions_udp4"));
+	bh_nft_state_free(desired);
+}
+
+static void test_exceptions_that_make_no_sense(void **state)
+{
+	(void)state;
+	for (int wrong = 0; wrong < 5; wrong++) {
+		struct bh_ruleset *rules = with_exception(wrong == 1 ? IPPROTO_ICMP : IPPROTO_TCP);
+		struct bh_error err = { 0 };
+
+		rules->stateless = wrong != 2;
+		if (wrong == 3)
+			bh_addr_parse("fd00::2", &rules->exceptions[0].key.dst);
+		if (wrong == 4)
+			rules->exceptions[0].dst_ifname[0] = '\0';
+		struct bh_nft_state *desired = bh_nft_desire(rules, &config, &err);
+		assert_int_equal(desired == NULL, wrong != 0);
+		if (wrong != 0)
+			assert_string_equal(err.text, "ruleset: exception 0 makes no sense");
+		bh_nft_state_free(desired);
+		bh_ruleset_free(rules);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -369,6 +433,8 @@ int main(void)
 		cmocka_unit_test(test_kinds_of_permissions),
 		cmocka_unit_test(test_overlapping_prefixes_do_not_overlap_in_the_set),
 		cmocka_unit_test(test_posture),
+		cmocka_unit_test(test_exceptions_have_what_they_need_and_no_more),
+		cmocka_unit_test(test_exceptions_that_make_no_sense),
 		cmocka_unit_test(test_postures_by_interface_and_address),
 		cmocka_unit_test(test_ports_by_mode),
 		cmocka_unit_test(test_comments_cannot_break_out),
