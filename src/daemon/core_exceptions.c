@@ -323,18 +323,34 @@ static void add_to_rules(struct bh_core *core, struct bh_ruleset *rules)
 	}
 }
 
+static void send_keys(struct bh_core *core, const struct bh_flow_key *keys, size_t count)
+{
+	if (count > 0 && core->kernel != NULL)
+		bh_channel_send(core->kernel, BH_MSG_KEEP, keys, count * sizeof(*keys), NULL, 0,
+				-1);
+}
+
 /* The bridges are to be filtered by connection tracking: it gets to know of them. */
 static void hand_over(struct bh_core *core)
 {
 	struct bh_core_exceptions *all = core->existing->exceptions;
+	struct bh_flow_key keys[BH_CHANNEL_ROOM(sizeof(struct bh_flow_key))];
+	size_t count = 0, most = sizeof(keys) / sizeof(keys[0]);
 	const struct exception *x;
 
-	for (size_t position = 0; (x = bh_map_next(all->all, &position)) != NULL;)
-		if (!is_over(x) && core->kernel != NULL)
-			bh_channel_send(core->kernel, BH_MSG_KEEP, &x->key, sizeof(x->key), NULL, 0,
-					-1);
-	if (bh_map_count(all->all) > 0)
-		forget_all(all);
+	if (bh_map_count(all->all) == 0)
+		return;
+	for (size_t position = 0; (x = bh_map_next(all->all, &position)) != NULL;) {
+		if (is_over(x))
+			continue;
+		keys[count++] = x->key;
+		if (count < most)
+			continue;
+		send_keys(core, keys, count);
+		count = 0;
+	}
+	send_keys(core, keys, count);
+	forget_all(all);
 }
 
 /* What an earlier run wrote may be of another world. */

@@ -1,13 +1,22 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Open connections when the policy tightens: cut, drained, kept; and those that it allows are never touched.
+# existing.sh [stateful|stateless]: how the bridges are judged.
 # shellcheck source=tests/common.sh
 . "$(dirname "$0")/../common.sh"
 # shellcheck source=tests/netns/talk.sh
 . "$(dirname "$0")/talk.sh"
 
+bridge=${1:-stateful}
 make_host "open-$$"
-write_config "runtimes: {docker: off}"
+tables=owner
+[ "$bridge" = stateful ] || tables=watch # that change hands
+configure() { # stateful|stateless
+	write_config "runtimes: {docker: off}
+enforcement: {bridge: $1, table_protection: $tables}"
+	[ "$bridge" = stateful ] || sed -i 's/report_interval: 1s/report_interval: 1s, idle_timeout: 5s/' "$scratch/bulkhead.yaml"
+}
+configure "$bridge"
 add_bridge br0
 add_guest web br0 10.97.0.1/24 fd97::1/64
 add_guest db br0 10.97.0.2/24 fd97::2/64
@@ -81,6 +90,13 @@ reach() {
 refused() {
 	! reach "$1"
 }
+# Whether there are connections that the bridge lets go on.
+has_exceptions() {
+	on_host nft list table bridge bulkhead | grep "exceptions_" >/dev/null
+}
+has_none() {
+	! has_exceptions
+}
 
 start_daemon
 knows 3
@@ -138,7 +154,20 @@ bh policy apply "$scratch/other.yaml" --existing cut >/dev/null || fail "apply"
 sleep 2
 goes_on "${open[@]}" "${allowed[@]}"
 has_event '.kind == "cut" and (.text | contains("until they end"))' || fail "no event tells it"
+if [ "$bridge" = stateless ]; then
+	bh policy show --nft | grep "set exceptions_udp6" >/dev/null || fail "the printed rules do not have them"
+	kill_daemon
+	goes_on "${open[@]}" "${allowed[@]}"
+	start_daemon
+	sleep 3
+	goes_on "${open[@]}" "${allowed[@]}"
+	eventually 10 refused 5432 || fail "the policy is not in force any more"
+	has_exceptions || fail "they are none of the bridge's"
+fi
 hang_up
+if [ "$bridge" = stateless ]; then
+	eventually 40 has_none || fail "they ended, and would still pass: $(on_host nft list table bridge bulkhead | grep -A4 exceptions_)"
+fi
 
 step "drain: they go on for a while, and then they are cut; so it is if bulkhead is killed meanwhile"
 widen
@@ -203,19 +232,73 @@ all_end tcp4-5432 udp4-5432
 goes_on tcp4-80
 hang_up
 
-step "an exchange that connection tracking has forgotten, and capture has not, is not open"
-widen
-on_host sysctl -qw net.netfilter.nf_conntrack_udp_timeout=2 net.netfilter.nf_conntrack_udp_timeout_stream=2
-talk web udp4-5432,udp,10.97.0.2,5432 udp6-5432,udp,fd97::2,5432
-speak udp4-5432 udp6-5432
-bh policy diff "$scratch/narrow.yaml" --format json | jq -e '.existing.count == 2' >/dev/null || fail "they are not open"
-hang_up
-sleep 9
-bh policy diff "$scratch/narrow.yaml" --format json >"$scratch/said" || fail "diff"
-jq -e '.existing | .count == 0 and .incomplete == null' "$scratch/said" >/dev/null ||
-	fail "they are open still: $(jq -c .existing "$scratch/said")"
-bh flows --format json | jq -e -s 'any(.[]; .proto == "udp" and .dst.port == 5432 and .state == "answered")' >/dev/null ||
-	fail "capture forgot them, too"
+if [ "$bridge" = stateful ]; then
+	step "an exchange that connection tracking has forgotten, and capture has not, is not open"
+	widen
+	on_host sysctl -qw net.netfilter.nf_conntrack_udp_timeout=2 net.netfilter.nf_conntrack_udp_timeout_stream=2
+	talk web udp4-5432,udp,10.97.0.2,5432 udp6-5432,udp,fd97::2,5432
+	speak udp4-5432 udp6-5432
+	bh policy diff "$scratch/narrow.yaml" --format json | jq -e '.existing.count == 2' >/dev/null || fail "they are not open"
+	hang_up
+	sleep 9
+	bh policy diff "$scratch/narrow.yaml" --format json >"$scratch/said" || fail "diff"
+	jq -e '.existing | .count == 0 and .incomplete == null' "$scratch/said" >/dev/null ||
+		fail "they are open still: $(jq -c .existing "$scratch/said")"
+	bh flows --format json | jq -e -s 'any(.[]; .proto == "udp" and .dst.port == 5432 and .state == "answered")' >/dev/null ||
+		fail "capture forgot them, too"
+fi
+
+if [ "$bridge" = stateless ]; then
+	step "a stateless bridge: an end that loses its address, a bridge that changes hands, and panic"
+	near=("tcp4-5432,tcp,10.97.0.2,5432" "tcp6-5432,tcp,fd97::2,5432"
+		"udp4-5432,udp,10.97.0.2,5432" "udp6-5432,udp,fd97::2,5432")
+	near_names=("${near[@]%%,*}")
+	keep_near() {
+		widen
+		talk web "${near[@]}"
+		speak "${near_names[@]}"
+		bh policy apply "$scratch/narrow.yaml" --existing keep >/dev/null || fail "apply"
+		eventually 10 refused 5432 || fail "the new policy is not in force"
+		goes_on "${near_names[@]}"
+	}
+	keep_near
+	bh policy diff "$scratch/narrow.yaml" --existing keep --format json >"$scratch/said" || fail "diff"
+	jq -e '.existing | .count == 0 and .not_kept_count == 0 and (.incomplete | contains("silent since bulkhead started"))' \
+		"$scratch/said" >/dev/null || fail "what is not known is not said: $(cat "$scratch/said")"
+	ip -n "$host-web" address del 10.97.0.1/24 dev eth0
+	eventually 10 sh -c "! ip netns exec $host nft list table bridge bulkhead | grep -q exceptions_tcp4" ||
+		fail "its address is gone, and it goes on"
+	ip -n "$host-web" address add 10.97.0.1/24 dev eth0
+	ip -n "$host-web" route replace default via 10.97.0.254
+	goes_on tcp6-5432 udp6-5432
+	all_end tcp4-5432 udp4-5432
+	hang_up
+
+	keep_near
+	stop_daemon
+	configure stateful
+	start_daemon
+	eventually 10 status_is '.enforcement.state == "active"' || fail "no rules"
+	goes_on "${near_names[@]}"
+	has_exceptions && fail "they are the bridge's still"
+	eventually 10 refused 5432 || fail "the policy is not in force any more"
+	stop_daemon
+	configure stateless
+	start_daemon
+	all_end "${near_names[@]}"
+	has_event '.kind == "cut" and (.text | contains("bridges are stateless from now on"))' || fail "no event tells it"
+	hang_up
+
+	keep_near
+	kill_daemon
+	mkdir -p /run/bulkhead # where it looks without a configuration
+	on_host "$bulkhead" panic || fail "panic"
+	goes_on "${near_names[@]}"
+	start_daemon
+	all_end "${near_names[@]}"
+	has_event '.kind == "cut" and (.text | contains("no rules of an earlier run stood"))' || fail "no event tells it"
+	hang_up
+fi
 
 step "what is said wrongly is refused, and nothing changes"
 number=$(bh status --format json | jq .enforcement.number)

@@ -10,7 +10,7 @@
 make_host "selftest-$$"
 configure() { # BRIDGE SELF_TEST
 	write_config "runtimes: {docker: off}
-enforcement: {table_protection: plain, posture: closed, bridge: $1, self_test: $2}"
+enforcement: {table_protection: watch, posture: closed, bridge: $1, self_test: $2}"
 }
 configure stateful 10m
 add_bridge br0 10.99.0.254/24 fd99::fe/64

@@ -11,7 +11,7 @@
 make_host "share-$$"
 configure() {
 	write_config "runtimes: {docker: off}
-enforcement: {table_protection: plain, bridge: $1}"
+enforcement: {table_protection: watch, bridge: $1}"
 }
 configure stateful
 add_bridge br0 10.94.0.254/24 fd94::fe/64
