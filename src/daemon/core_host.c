@@ -5,7 +5,6 @@
 #include <linux/netfilter.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "core.h"
@@ -26,15 +25,6 @@ bool bh_core_switch_is_on(const char *path)
 
 /* --- faults ----------------------------------------------------------------------------------- */
 
-/* Tables that outlive their owner came with 6.9. */
-static bool is_too_old(struct utsname *system)
-{
-	unsigned major, minor;
-
-	return uname(system) == 0 && sscanf(system->release, "%u.%u", &major, &minor) == 2 &&
-	       (major < 6 || (major == 6 && minor < 9));
-}
-
 static bool hands_over(const struct bh_core *core)
 {
 	for (size_t i = 0; core->rules != NULL && i < core->rules->bridge_count; i++)
@@ -45,23 +35,12 @@ static bool hands_over(const struct bh_core *core)
 
 void bh_core_host_say_faults(const struct bh_core *core, cJSON *list)
 {
-	struct utsname system;
-	char text[256];
-
 	if (hands_over(core) && access(BRIDGE_SYSCTLS, F_OK) != 0)
 		cJSON_AddItemToArray(
 			list, cJSON_CreateString(
 				      "br_netfilter is not loaded: nothing that stays on a bridge "
 				      "meets the rules (modprobe br_netfilter, as bulkhead.service "
 				      "does; or enforcement.bridge: stateless, which needs none)"));
-	if (core->enforcement == BH_ENFORCEMENT_FAILED &&
-	    core->config.table_protection == BH_TABLE_OWNER && is_too_old(&system)) {
-		snprintf(text, sizeof(text),
-			 "kernel %.64s has no tables that outlive their owner (6.9 and newer do): "
-			 "enforcement.table_protection: plain",
-			 system.release);
-		cJSON_AddItemToArray(list, cJSON_CreateString(text));
-	}
 }
 
 /* --- what is to come -------------------------------------------------------------------------- */
