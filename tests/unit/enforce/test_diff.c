@@ -103,7 +103,8 @@ static void test_a_new_endpoint_is_elements_only(void **state)
 	add_port(more, "vc", true, BH_ENFORCE, "db", "02:00:00:00:00:03", "10.0.0.3");
 	struct pair p = diff_of(desire(two_workloads(BH_ENFORCE)), desire(more));
 	assert_int_equal(count(&p.diff, BH_STEP_ADD_ELEMENTS), p.diff.count);
-	/* Permission; five maps; port thrice; MAC twice; binding, and of ARP; owned, in both tables. */
+	/* Permission; five maps; port thrice; MAC twice; binding, and of ARP; owned, in both
+	 * tables. */
 	assert_int_equal(p.diff.change.elements, 15);
 	assert_int_equal(p.diff.change.chains, 0);
 	assert_int_equal(p.diff.change.sets, 0);
