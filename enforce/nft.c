@@ -133,6 +133,61 @@ static int commit(struct bh_nft *nft, struct bh_nft_state *have, uint64_t digest
 	return 0;
 }
 
+/* Takes a table over that stands. */
+static bool is_takeover(const struct bh_nft_state *have, const struct bh_step *step)
+{
+	for (size_t i = 0; step->kind == BH_STEP_ADD_TABLE && i < BH_NFT_TABLES; i++)
+		if (have->tables[i].family == step->table->family)
+			return have->tables[i].present;
+	return false;
+}
+
+/* The kernel refuses a new base chain in the transaction that takes its table over
+ * (nf_tables_api.c, __NFT_TABLE_F_UPDATE). */
+static bool needs_takeover_first(const struct bh_nft_state *have, const struct bh_diff *diff)
+{
+	bool takeover = false, base = false;
+
+	for (size_t i = 0; i < diff->count; i++) {
+		const struct bh_step *step = &diff->steps[i];
+
+		/* One that is deleted before is made, and not taken over. */
+		if (step->kind == BH_STEP_DELETE_TABLE)
+			return false;
+		takeover = takeover || is_takeover(have, step);
+		base = base || (step->kind == BH_STEP_ADD_CHAIN && step->chain->base);
+	}
+	return takeover && base;
+}
+
+/* Those steps of the diff that take tables over, or all the others. They are the diff's still: the
+ * list alone is to be freed. */
+static struct bh_diff part_of(const struct bh_diff *diff, const struct bh_nft_state *have,
+			      bool takeover)
+{
+	struct bh_diff part = { .steps = bh_calloc(diff->count, sizeof(*part.steps)) };
+
+	for (size_t i = 0; i < diff->count; i++)
+		if (is_takeover(have, &diff->steps[i]) == takeover)
+			part.steps[part.count++] = diff->steps[i];
+	return part;
+}
+
+/* The first transaction changes no rule. */
+static int commit_twice(struct bh_nft *nft, struct bh_nft_state *have, uint64_t digest,
+			uint32_t generation, struct bh_nft_state *want, const struct bh_diff *diff,
+			struct bh_error *err)
+{
+	struct bh_diff first = part_of(diff, have, true), second = part_of(diff, have, false);
+	int result = commit(nft, have, digest, generation, have, &first, err);
+
+	if (result == 0)
+		result = commit(nft, have, nft->digest, nft->generation, want, &second, err);
+	free(first.steps);
+	free(second.steps);
+	return result;
+}
+
 static int change_from(struct bh_nft *nft, struct bh_nft_state *have, uint64_t digest,
 		       uint32_t generation, struct bh_nft_state *want, struct bh_nft_change *change,
 		       struct bh_error *err)
@@ -145,7 +200,9 @@ static int change_from(struct bh_nft *nft, struct bh_nft_state *have, uint64_t d
 	change->tampered = !is_as_left(nft, digest);
 	if (change->tampered)
 		bh_diff_text(&diff, change->differed, sizeof(change->differed));
-	int result = commit(nft, have, digest, generation, want, &diff, err);
+	int result = needs_takeover_first(have, &diff)
+			     ? commit_twice(nft, have, digest, generation, want, &diff, err)
+			     : commit(nft, have, digest, generation, want, &diff, err);
 	bh_diff_free(&diff);
 	return result;
 }

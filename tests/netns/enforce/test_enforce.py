@@ -1839,6 +1839,18 @@ def test_adoption_repairs_what_was_changed_meanwhile(w):
         del listener
 
 
+def test_adoption_changes_how_bridges_are_judged(w):
+    # A new base chain: the kernel takes none in the transaction that takes the table over.
+    ways = [re.sub(r"^stateless\n", "", shop(w), flags=re.M)]
+    ways.append("stateless\n" + ways[0])
+    with Test(w, ways[0]) as t:
+        for rules in ways[1], ways[0], ways[1]:
+            t.enforcer.kill()
+            t.enforcer = Enforcer(w)
+            expect("adopted", t.enforcer.apply(rules)["adopted"], 1)
+            expect("verify", t.enforcer.verify(), (0, ""))
+
+
 def test_plain_tables_are_converted_both_ways(w):
     with Test(w, shop(w), plain=True) as t:
         listener = w.b.listen(5001)
