@@ -490,8 +490,10 @@ static bool is_gone(const struct bh_core *core, struct exception *x)
 
 	if (live != NULL && has_ended(x, &live->flow))
 		return true;
-	if (live != NULL && !live->flow.final)
+	if (live != NULL && !live->flow.final) {
 		x->seen = bh_time_monotonic();
+		return false;
+	}
 	return bh_time_monotonic() - x->seen > bh_core_longest_silence(core, x->key.proto);
 }
 

@@ -28,8 +28,8 @@ learned() {
 
 step "learn"
 for address in 10.99.0.2 fd99::2; do
-	eventually 10 reach tcp $address || fail "api does not answer"
-	eventually 10 reach udp $address || fail "api does not answer"
+	eventually 30 reach tcp $address || fail "api does not answer"
+	eventually 30 reach udp $address || fail "api does not answer"
 done
 again_and_learned() {
 	reach udp 10.99.0.2 && learned 80 && learned 53
@@ -50,7 +50,7 @@ nsenter --net="/run/netns/$host-web" python3 -c 'if True:
 		open(sys.argv[1], "a").write("answered\n")
 		time.sleep(1.3)' "$scratch/held" &
 at_end "kill $! 2>/dev/null"
-eventually 5 test -e "$scratch/held" || fail "db or api does not answer"
+eventually 30 test -e "$scratch/held" || fail "db or api does not answer"
 accept_all
 bh policy propose --format json | jq '.rules |= map(if [.from] | flatten | any(endswith("-web")) then
 	.to = ([.to] | flatten | map(select(endswith("-db") | not))) else . end | select(.to != []))' >"$scratch/policy.json"

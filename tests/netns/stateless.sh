@@ -89,11 +89,11 @@ unasked() { # SOURCE-PORT
 		import socket, sys
 		s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 		s.bind(("", 161))
-		s.settimeout(10)
+		s.settimeout(30)
 		open(sys.argv[1], "w").write("yes")
 		s.recv(10)' "$scratch/listens" 2>/dev/null &
 	local listener=$!
-	eventually 10 test -e "$scratch/listens" || fail "web does not listen"
+	eventually 30 test -e "$scratch/listens" || fail "web does not listen"
 	# Beside the server that has the port already.
 	nsenter --net="/run/netns/$host-api" python3 -c 'if True:
 		import socket, struct, sys

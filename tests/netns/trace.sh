@@ -12,6 +12,8 @@ make_host "trace-$$"
 write_config "runtimes: {docker: off}"
 forget_datagrams_soon
 add_bridge br0 10.92.0.254/24
+# As somebody else has it already: what bulkhead handed over it would take back where others drop it.
+ip -n "$host" link set br0 type bridge nf_call_iptables 1 nf_call_ip6tables 1
 add_guest web br0 10.92.0.1/24 fd92::1/64
 add_guest api br0 10.92.0.2/24 fd92::2/64
 add_guest db br0 10.92.0.3/24 fd92::3/64
