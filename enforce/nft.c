@@ -133,12 +133,31 @@ static int commit(struct bh_nft *nft, struct bh_nft_state *have, uint64_t digest
 	return 0;
 }
 
-/* Takes a table over that stands. */
-static bool is_takeover(const struct bh_nft_state *have, const struct bh_step *step)
+static bool is_deleted(const struct bh_diff *diff, uint8_t family)
+{
+	for (size_t i = 0; i < diff->count; i++)
+		if (diff->steps[i].kind == BH_STEP_DELETE_TABLE &&
+		    diff->steps[i].table->family == family)
+			return true;
+	return false;
+}
+
+/* Takes a table over that stands; one that is deleted before is made. */
+static bool is_takeover(const struct bh_nft_state *have, const struct bh_diff *diff,
+			const struct bh_step *step)
 {
 	for (size_t i = 0; step->kind == BH_STEP_ADD_TABLE && i < BH_NFT_TABLES; i++)
 		if (have->tables[i].family == step->table->family)
-			return have->tables[i].present;
+			return have->tables[i].present && !is_deleted(diff, step->table->family);
+	return false;
+}
+
+static bool gets_base_chain(const struct bh_diff *diff, uint8_t family)
+{
+	for (size_t i = 0; i < diff->count; i++)
+		if (diff->steps[i].kind == BH_STEP_ADD_CHAIN && diff->steps[i].chain->base &&
+		    diff->steps[i].table->family == family)
+			return true;
 	return false;
 }
 
@@ -146,18 +165,11 @@ static bool is_takeover(const struct bh_nft_state *have, const struct bh_step *s
  * (nf_tables_api.c, __NFT_TABLE_F_UPDATE). */
 static bool needs_takeover_first(const struct bh_nft_state *have, const struct bh_diff *diff)
 {
-	bool takeover = false, base = false;
-
-	for (size_t i = 0; i < diff->count; i++) {
-		const struct bh_step *step = &diff->steps[i];
-
-		/* One that is deleted before is made, and not taken over. */
-		if (step->kind == BH_STEP_DELETE_TABLE)
-			return false;
-		takeover = takeover || is_takeover(have, step);
-		base = base || (step->kind == BH_STEP_ADD_CHAIN && step->chain->base);
-	}
-	return takeover && base;
+	for (size_t i = 0; i < diff->count; i++)
+		if (is_takeover(have, diff, &diff->steps[i]) &&
+		    gets_base_chain(diff, diff->steps[i].table->family))
+			return true;
+	return false;
 }
 
 /* Those steps of the diff that take tables over, or all the others. They are the diff's still: the
@@ -168,7 +180,7 @@ static struct bh_diff part_of(const struct bh_diff *diff, const struct bh_nft_st
 	struct bh_diff part = { .steps = bh_calloc(diff->count, sizeof(*part.steps)) };
 
 	for (size_t i = 0; i < diff->count; i++)
-		if (is_takeover(have, &diff->steps[i]) == takeover)
+		if (is_takeover(have, diff, &diff->steps[i]) == takeover)
 			part.steps[part.count++] = diff->steps[i];
 	return part;
 }

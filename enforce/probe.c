@@ -256,6 +256,11 @@ int bh_probe_result(struct bh_probe *p, struct bh_probe_seen seen[2], struct bh_
 
 	if (result != 0)
 		return result;
+	for (size_t i = 0; i < sizeof(after.packets) / sizeof(after.packets[0]); i++)
+		if (after.packets[i] < p->before.packets[i])
+			return bh_error_set(err, -EAGAIN,
+					    "the rules were made anew while they were tested; that "
+					    "is tested again within a minute");
 	for (size_t six = 0; six < 2; six++)
 		seen[six] = (struct bh_probe_seen) {
 			.pass_counted = after.packets[six] > p->before.packets[six],

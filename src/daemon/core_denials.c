@@ -77,12 +77,18 @@ static void name_peer(const struct bh_core *core, uint32_t ifindex, const struct
 	bh_model_peer(core->model, veth ? ifindex : 0, addr, time, peer, NULL, &spoofed);
 }
 
-/* Which workload's chain spoke: its hash stands in the log prefix. */
+/* Which workload's chain spoke: its hash stands in the log prefix; of a chain about addresses, the
+ * workload's own, though all of its instances may be in a share. */
 static const char *chain_workload(const struct bh_core *core, const char *hash)
 {
-	for (size_t i = 0; core->rules != NULL && i < core->rules->chain_count; i++)
-		if (strcmp(core->rules->chains[i].hash, hash) == 0)
-			return core->rules->chains[i].workload;
+	for (size_t i = 0; core->rules != NULL && i < core->rules->chain_count; i++) {
+		const struct bh_chain *chain = &core->rules->chains[i];
+		char own[BH_CHAIN_HASH];
+
+		bh_chain_hash(chain->workload, own);
+		if (strcmp(chain->hash, hash) == 0 || strcmp(own, hash) == 0)
+			return chain->workload;
+	}
 	return NULL;
 }
 

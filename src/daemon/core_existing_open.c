@@ -94,7 +94,8 @@ static void add_untracked(struct opens *o, const struct bh_live_flow *live)
 					  .reply = bh_flow_key_turned(&live->flow.key),
 					  .seen_reply = true };
 
-	bool open = bh_core_exceptions_open(o->core, live) ||
+	bool bridged = bh_core_shared_network(o->core, &live->flow.key, bh_time_now()) != NULL;
+	bool open = (bridged && bh_core_exceptions_open(o->core, live)) ||
 		    (bh_core_flow_is_open(live) && !is_forgotten(o, live));
 
 	if (open && bh_map_get(o->tuples, &tuple, sizeof(tuple)) == NULL)

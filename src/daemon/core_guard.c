@@ -251,15 +251,33 @@ static struct bh_guard_view path_view(const struct bh_guarded *g, const struct b
 	return meets;
 }
 
+/* Whether more of the peer's instances come to be treated as the strictest. */
+static bool grows(const struct bh_guarded *g, const struct bh_peer *peer)
+{
+	const struct bh_treatment *then = g->after.then;
+	const uint8_t *mode = then != NULL && then->modes != NULL
+				      ? bh_map_get_text(then->modes, peer->name)
+				      : NULL;
+
+	return peer->kind == BH_PEER_WORKLOAD && mode != NULL &&
+	       bh_core_share_is_stricter(g->core, peer->name, *mode,
+					 bh_shares_get(then->shares, peer->name));
+}
+
 /* Whether it is cut at those of the ends' instances that are treated as the strictest, or as the
- * mildest: which of them it met nobody knows. */
-static bool is_cut(const struct bh_guarded *g, const struct path *path, bool strictest,
+ * mildest, or that go from these to those: which of them it met nobody knows. */
+static bool is_cut(const struct bh_guarded *g, const struct path *path,
 		   const struct bh_question *question, struct bh_answer *answer)
 {
-	const struct bh_guard_view before = path_view(g, &g->before, path, strictest),
-				   after = path_view(g, &g->after, path, strictest);
+	const struct bh_guard_view before[] = { path_view(g, &g->before, path, false),
+						path_view(g, &g->before, path, true) };
+	const struct bh_guard_view after[] = { path_view(g, &g->after, path, false),
+					       path_view(g, &g->after, path, true) };
 
-	return bh_guard_cuts(&before, &after, question, answer);
+	return bh_guard_cuts(&before[1], &after[1], question, answer) ||
+	       bh_guard_cuts(&before[0], &after[0], question, answer) ||
+	       ((grows(g, &path->src) || grows(g, &path->dst)) &&
+		bh_guard_cuts(&before[0], &after[1], question, answer));
 }
 
 static void judge_path(struct bh_guarded *g, const struct paths *p, const struct path *path)
@@ -281,7 +299,7 @@ static void judge_path(struct bh_guarded *g, const struct paths *p, const struct
 	bh_core_peer_subject(core, &path->src, &question.src);
 	bh_core_peer_subject(core, &path->dst, &question.dst);
 	bh_core_name_question(core, &question);
-	if (is_cut(g, path, true, &question, &answer) || is_cut(g, path, false, &question, &answer))
+	if (is_cut(g, path, &question, &answer))
 		bh_guard_add_finding(g, vital, &question, &answer, (double)path->answered,
 				     path->last);
 }

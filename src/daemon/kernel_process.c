@@ -713,7 +713,9 @@ static int apply(struct kernel *k, struct bh_ruleset *rules, struct bh_msg_rules
 	result->sets = (uint32_t)change.sets;
 	result->elements = (uint32_t)change.elements;
 	bh_copy_text(result->text, sizeof(result->text), err.text);
-	if (!taken)
+	if (taken)
+		bh_selftest_rules(k->selftest, rules);
+	else
 		bh_ruleset_free(rules);
 	return code;
 }
@@ -841,9 +843,7 @@ static void take_rules(struct kernel *k, const struct bh_message *m)
 	result.serial = *(const uint64_t *)m->data;
 	if (leave(rules, &result))
 		bh_ruleset_free(rules);
-	else if (apply(k, rules, &result) == 0)
-		bh_selftest_rules(k->selftest, rules);
-	else
+	else if (apply(k, rules, &result) != 0)
 		bh_log(BH_LOG_ERROR, "the rules were not applied: %s", result.text);
 	tell(&k->core, BH_MSG_RULES_RESULT, &result, sizeof(result));
 }

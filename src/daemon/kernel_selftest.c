@@ -325,22 +325,42 @@ static void on_tick(uv_timer_t *timer)
 
 /* --- rules ------------------------------------------------------------------------------------ */
 
+/* The strictest that any of the workload's instances meets; its chains stand side by side. *next:
+ * behind them. */
+static uint8_t strictest_mode(const struct bh_ruleset *rules, size_t first, size_t *next)
+{
+	const char *workload = rules->chains[first].workload;
+	uint8_t mode = BH_LEARN;
+
+	for (*next = first; *next < rules->chain_count; (*next)++) {
+		const struct bh_chain *chain = &rules->chains[*next];
+
+		if (strcmp(chain->workload, workload) != 0)
+			break;
+		mode = chain->mode > mode ? chain->mode : mode;
+	}
+	return mode;
+}
+
 /* Of who is judged and how: a container that comes or goes changes nothing of it, nor does who may
  * speak to whom. */
 static uint64_t hash_judged(const struct bh_ruleset *rules)
 {
+	size_t next;
+
 	XXH3_state_t *state = XXH3_createState();
 
 	XXH3_64bits_reset(state);
 	XXH3_64bits_update(state, &rules->stateless, sizeof(rules->stateless));
 	XXH3_64bits_update(state, &rules->posture, sizeof(rules->posture));
-	for (size_t i = 0; i < rules->chain_count; i++) {
-		const struct bh_chain *chain = &rules->chains[i];
+	for (size_t i = 0; i < rules->chain_count; i = next) {
+		const char *workload = rules->chains[i].workload;
+		uint8_t mode = strictest_mode(rules, i, &next);
 
-		if (chain->mode == BH_LEARN || chain->side != BH_EGRESS)
+		if (mode == BH_LEARN)
 			continue;
-		XXH3_64bits_update(state, chain->hash, sizeof(chain->hash));
-		XXH3_64bits_update(state, &chain->mode, sizeof(chain->mode));
+		XXH3_64bits_update(state, workload, strlen(workload) + 1);
+		XXH3_64bits_update(state, &mode, sizeof(mode));
 	}
 	uint64_t hash = XXH3_64bits_digest(state);
 	XXH3_freeState(state);

@@ -141,6 +141,15 @@ static void name_servers_of_a_share(void **state)
 	assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(guard, "findings")), 0);
 	cJSON_Delete(guard);
 	assert_non_null(strstr(found(core, "netns:web", BH_ENFORCE), "dns: "));
+	const struct bh_share two = { .value = 2, .rest = BH_AUDIT };
+	bh_shares_set(then.shares, "netns:web", &two);
+	guard = bh_core_guard(core, &request, core->policy, &then, &reply);
+	assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(guard, "findings")), 1);
+	cJSON_Delete(guard);
+	bh_shares_set(then.shares, "netns:web", &one);
+	guard = bh_core_guard(core, &request, core->policy, &then, &reply);
+	assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(guard, "findings")), 0);
+	cJSON_Delete(guard);
 	bh_map_free(modes);
 	bh_shares_free(then.shares);
 }
