@@ -450,32 +450,28 @@ static void say_untested_interfaces(const struct bh_core *core, cJSON *list)
 		    count, count == 1 ? "" : "s");
 }
 
-cJSON *bh_core_unknown(const struct bh_core *core)
+static void say_unidentified(const struct bh_core *core, cJSON *list)
 {
-	cJSON *list = cJSON_CreateArray();
 	size_t all, unidentified;
-	struct uncovered uncovered = { .core = core };
-	uint64_t unanswered = bh_ledger_unlearned(core->ledger, BH_UNLEARNED_UNANSWERED);
-	uint64_t undirected = bh_ledger_unlearned(core->ledger, BH_UNLEARNED_DIRECTION);
-	uint64_t unresolved = bh_ledger_unlearned(core->ledger, BH_UNLEARNED_UNRESOLVED);
-	uint64_t overflow = bh_ledger_unlearned(core->ledger, BH_UNLEARNED_OVERFLOW);
 
 	count_instances(core, &all, &unidentified);
-	bh_model_coverage(core->model, count_uncovered, &uncovered);
-	if (!core->scanned)
-		say(list, "the host's interfaces have not been read yet");
-	bh_core_runtimes_say(core, list);
 	if (unidentified > 0)
 		say(list, "%zu of %zu endpoints belong to no workload that is known", unidentified,
 		    all);
+}
+
+static void say_uncovered(const struct bh_core *core, cJSON *list)
+{
+	struct uncovered uncovered = { .core = core };
+
+	bh_model_coverage(core->model, count_uncovered, &uncovered);
 	if (uncovered.all > 0)
 		say(list,
 		    uncovered.all == 1
 			    ? "%zu container, network of one or namespace cannot be seen; why: "
 			      "bulkhead coverage"
 			    : "%zu containers, networks of theirs or namespaces cannot be seen; "
-			      "why: "
-			      "bulkhead coverage",
+			      "why: bulkhead coverage",
 		    uncovered.all);
 	if (uncovered.enforced > 0)
 		say(list,
@@ -485,54 +481,77 @@ cJSON *bh_core_unknown(const struct bh_core *core)
 			    : "%zu of these belong to workloads that enforce, or are in stage 1: "
 			      "what they do there is not filtered",
 		    uncovered.enforced);
-	say_missing_names(core, list);
-	say_refused_answers(core, list);
-	say_who_waits_for_review(core, list);
-	bh_core_renamed_say(core, list);
-	bh_core_say_faults(core, list);
+}
+
+/* Whether the rules are met. */
+static void say_unproven(const struct bh_core *core, cJSON *list)
+{
 	bh_core_proofs_say(core, list);
 	say_untested_interfaces(core, list);
 	if (core->config.self_test == 0 && core->enforcement == BH_ENFORCEMENT_ACTIVE)
 		say(list, "whether the rules in the kernel are met is not tested "
 			  "(enforcement.self_test: off)");
-	say_whether_capture_runs(core, list);
-	say_what_is_copied(core, list);
-	say_what_is_not_counted(core, list);
-	bh_core_loss_say(core, list);
-	say_unread_names(&core->capture_stats.dns, list);
-	say_unnoted(&core->capture_stats.table, list);
 	if (bh_core_is_leaking(core))
 		say(list,
 		    "something lets pass what the policy denies (%" PRIu64
 		    " connections since the start): what else passes is not known",
 		    core->leak_count);
+}
+
+/* text: of their number. */
+static void say_unlearned(const struct bh_core *core, enum bh_unlearned why, const char *text,
+			  cJSON *list)
+{
+	uint64_t count = bh_ledger_unlearned(core->ledger, why);
+
+	if (count > 0)
+		say(list, "%" PRIu64 " connections %s", count, text);
+}
+
+static void say_what_is_not_learned(const struct bh_core *core, cJSON *list)
+{
 	size_t open = count_undirected(core);
+
 	if (open > 0)
 		say(list,
 		    "%zu connections are open and not learned, because who opened them is not "
 		    "known: they are older than bulkhead, or have no handshake (UDP) and began "
 		    "in its first %" PRId64 " s; a policy proposed now does not allow them",
 		    open, core->config.idle_timeout / BH_SECOND);
-	if (undirected > 0)
-		say(list,
-		    "%" PRIu64
-		    " connections are older than the watch, or may be: who opened them is "
-		    "not known, and they were not learned",
-		    undirected);
-	if (unanswered > 0)
-		say(list,
-		    "%" PRIu64 " connections were not answered, or given up half-open, and not "
-		    "learned",
-		    unanswered);
-	if (unresolved > 0)
-		say(list,
-		    "%" PRIu64 " connections have an end that nobody owns up to, and were not "
-		    "learned",
-		    unresolved);
-	if (overflow > 0)
-		say(list,
-		    "%" PRIu64 " connections found no room in the ledger (learning.max_edges)",
-		    overflow);
+	say_unlearned(core, BH_UNLEARNED_DIRECTION,
+		      "are older than the watch, or may be: who opened them is not known, and they "
+		      "were not learned",
+		      list);
+	say_unlearned(core, BH_UNLEARNED_UNANSWERED,
+		      "were not answered, or given up half-open, and not learned", list);
+	say_unlearned(core, BH_UNLEARNED_UNRESOLVED,
+		      "have an end that nobody owns up to, and were not learned", list);
+	say_unlearned(core, BH_UNLEARNED_OVERFLOW,
+		      "found no room in the ledger (learning.max_edges)", list);
+}
+
+cJSON *bh_core_unknown(const struct bh_core *core)
+{
+	cJSON *list = cJSON_CreateArray();
+
+	if (!core->scanned)
+		say(list, "the host's interfaces have not been read yet");
+	bh_core_runtimes_say(core, list);
+	say_unidentified(core, list);
+	say_uncovered(core, list);
+	say_missing_names(core, list);
+	say_refused_answers(core, list);
+	say_who_waits_for_review(core, list);
+	bh_core_renamed_say(core, list);
+	bh_core_say_faults(core, list);
+	say_unproven(core, list);
+	say_whether_capture_runs(core, list);
+	say_what_is_copied(core, list);
+	say_what_is_not_counted(core, list);
+	bh_core_loss_say(core, list);
+	say_unread_names(&core->capture_stats.dns, list);
+	say_unnoted(&core->capture_stats.table, list);
+	say_what_is_not_learned(core, list);
 	return list;
 }
 

@@ -377,9 +377,11 @@ static void note_failure(struct bh_core *core, const struct bh_msg_rules_result 
 	/* Said once, not with every retry. */
 	if (core->enforcement != BH_ENFORCEMENT_FAILED || strcmp(core->enforcement_why, why) != 0)
 		bh_core_event(core, "enforcement",
-			      result->left ? "%s"
-					   : "the kernel did not take the rules: %s; what stood "
-					     "before still stands",
+			      result->left    ? "%s"
+			      : result->taken ? "the rules are in the kernel, and not every bridge "
+						"is set to meet them: %s"
+					      : "the kernel did not take the rules: %s; what stood "
+						"before still stands",
 			      why);
 	core->enforcement = BH_ENFORCEMENT_FAILED;
 	memcpy(core->enforcement_why, why, sizeof(core->enforcement_why));
@@ -410,6 +412,8 @@ void bh_core_rules_result(struct bh_core *core, const struct bh_msg_rules_result
 	core->serial_done = result->serial;
 	int64_t half = (bh_time_monotonic() - core->rules_sent_at) / 2000;
 	core->settle_ms = half < SETTLE_MOST ? (uint64_t)half : SETTLE_MOST;
+	if (result->taken)
+		bh_core_exceptions_stand(core, result->adopted);
 	if (result->code != 0) {
 		note_failure(core, result);
 		core->rules_dirty = true; /* again with the next second */
@@ -418,7 +422,6 @@ void bh_core_rules_result(struct bh_core *core, const struct bh_msg_rules_result
 	bh_force_confirmed(core->force, core->rules, bh_time_now());
 	bh_core_window_confirmed(core, bh_time_now());
 	note_success(core, result);
-	bh_core_exceptions_stand(core, result->adopted);
 	bh_core_existing_confirmed(core);
 	if (core->rules_dirty)
 		bh_core_rules_touch(core);

@@ -708,6 +708,7 @@ static int apply(struct kernel *k, struct bh_ruleset *rules, struct bh_msg_rules
 	if (taken && !last)
 		code = set_flags(k, rules, &err);
 	result->code = code;
+	result->taken = taken;
 	result->adopted = change.adopted;
 	result->chains = (uint32_t)change.chains;
 	result->sets = (uint32_t)change.sets;
@@ -844,7 +845,10 @@ static void take_rules(struct kernel *k, const struct bh_message *m)
 	if (leave(rules, &result))
 		bh_ruleset_free(rules);
 	else if (apply(k, rules, &result) != 0)
-		bh_log(BH_LOG_ERROR, "the rules were not applied: %s", result.text);
+		bh_log(BH_LOG_ERROR,
+		       result.taken ? "the rules were applied, and not every bridge is set: %s"
+				    : "the rules were not applied: %s",
+		       result.text);
 	tell(&k->core, BH_MSG_RULES_RESULT, &result, sizeof(result));
 }
 

@@ -223,7 +223,7 @@ static bool check_rules_result(const void *data)
 {
 	const struct bh_msg_rules_result *r = data;
 
-	return TEXT_OK(r->text) && flag_ok(&r->adopted) && flag_ok(&r->left);
+	return TEXT_OK(r->text) && flag_ok(&r->taken) && flag_ok(&r->adopted) && flag_ok(&r->left);
 }
 
 static bool check_flow(const void *data)

@@ -25,7 +25,7 @@
 #include "neighbours.h"
 
 /* Grows whenever a body changes its form. */
-#define BH_MESSAGE_VERSION 16
+#define BH_MESSAGE_VERSION 17
 #define BH_MESSAGE_MAX 65536 /* bytes, header included */
 
 /* The number of the capture process that saw a flow is in the flow's id, above so many bits: ids go
@@ -280,6 +280,7 @@ struct bh_msg_port {
 struct bh_msg_rules_result {
 	uint64_t serial;
 	int32_t code; /* 0, or negative errno */
+	bool taken; /* the tables are the new ones; where there is a code, their bridges are not */
 	bool adopted;
 	bool left; /* what stands is of an earlier run, and was left as it is (code -EEXIST) */
 	uint32_t chains;

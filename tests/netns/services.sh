@@ -44,3 +44,28 @@ reach() {
 				s.send(b"?")
 				s.recv(1)' "$1" "$2" 2>/dev/null
 }
+
+# add_services NUMBER: web, api and db on bridge br0, 10.NUMBER.0.0/24 and fdNUMBER::/64; the latter two serve.
+add_services() {
+	add_bridge br0 "10.$1.0.254/24" # without, nothing here could answer anybody
+	add_guest web br0 "10.$1.0.1/24" "fd$1::1/64"
+	add_guest api br0 "10.$1.0.2/24" "fd$1::2/64"
+	add_guest db br0 "10.$1.0.3/24" "fd$1::3/64"
+	serve api
+	serve db
+}
+
+# allow_api: web may ask api, nobody else anybody; all of them are enforced.
+allow_api() {
+	cat >"$scratch/policy.yaml" <<-YAML
+		bulkhead-policy: 1
+		workloads:
+		  web: {bulkhead.workload: "netns:$host-web"}
+		  api: {bulkhead.workload: "netns:$host-api"}
+		  db: {bulkhead.workload: "netns:$host-db"}
+		rules:
+		  - {from: web, to: api, ports: [80/tcp, 53/udp]}
+	YAML
+	bh policy apply "$scratch/policy.yaml" >/dev/null || fail "apply"
+	bh mode all enforce --anyway >/dev/null || fail "enforce"
+}

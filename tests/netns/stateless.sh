@@ -16,12 +16,7 @@ enforcement: {table_protection: watch, bridge: $1}"
 }
 configure stateless
 forget_datagrams_soon
-add_bridge br0 10.99.0.254/24 # without, nothing here could answer anybody
-add_guest web br0 10.99.0.1/24 fd99::1/64
-add_guest api br0 10.99.0.2/24 fd99::2/64
-add_guest db br0 10.99.0.3/24 fd99::3/64
-serve api
-serve db
+add_services 99
 start_daemon
 knows 3
 

@@ -17,12 +17,7 @@ enforcement: {table_protection: $1, verify_every: 10s, bridge: $bridge}"
 }
 configure watch
 forget_datagrams_soon
-add_bridge br0 10.93.0.254/24
-add_guest web br0 10.93.0.1/24 fd93::1/64
-add_guest api br0 10.93.0.2/24 fd93::2/64
-add_guest db br0 10.93.0.3/24 fd93::3/64
-serve api
-serve db
+add_services 93
 start_daemon
 knows 3
 
@@ -72,17 +67,7 @@ disturb() {
 }
 
 step "enforce, $bridge, watched"
-cat >"$scratch/policy.yaml" <<-YAML
-	bulkhead-policy: 1
-	workloads:
-	  web: {bulkhead.workload: "netns:$host-web"}
-	  api: {bulkhead.workload: "netns:$host-api"}
-	  db: {bulkhead.workload: "netns:$host-db"}
-	rules:
-	  - {from: web, to: api, ports: [80/tcp, 53/udp]}
-YAML
-bh policy apply "$scratch/policy.yaml" >/dev/null || fail "apply"
-bh mode all enforce --anyway >/dev/null || fail "enforce"
+allow_api
 eventually 10 status_is '.enforcement.state == "active" and .enforcement.verified != null' || fail "no rules, or not verified"
 status_is '.enforcement.tables == "watch" and .enforcement.tables_why == null and .enforcement.tampered == 0' ||
 	fail "status: $(bh status --format json | jq -c .enforcement)"

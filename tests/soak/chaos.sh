@@ -107,11 +107,18 @@ forbidden() {
 
 talkers=() server=
 space_of() {
-	[ "$1" = host ] && echo "/run/netns/$host" || echo "/proc/$(d inspect -f '{{.State.Pid}}' "$1")/ns/net"
+	local pid
+	if [ "$1" = host ]; then
+		echo "/run/netns/$host"
+	else
+		pid=$(d inspect -f '{{.State.Pid}}' "$1") && echo "/proc/$pid/ns/net"
+	fi
 }
 # talk NAME LOG COMMAND...: in the container, or on the host. nsenter becomes the program: $! is the program itself.
 talk() {
-	nsenter --net="$(space_of "$1")" python3 "$traffic" "${@:3}" >>"$scratch/$2" 2>>"$scratch/errors" &
+	local space
+	space=$(space_of "$1") || fail "where $1 is cannot be asked"
+	nsenter --net="$space" python3 "$traffic" "${@:3}" >>"$scratch/$2" 2>>"$scratch/errors" &
 	talkers+=($!)
 }
 # The forbidden traffic flows before there are any rules, as after a boot.

@@ -304,15 +304,16 @@ static void what_cannot_be_read_is_told_and_tried_again(void **state)
 	assert_cut(1);
 }
 
+static const struct bh_existing keep_all = { BH_EXISTING_KEEP, 0 };
+
 static void kept_ones_stay_kept(void **state)
 {
-	static const struct bh_existing keep = { BH_EXISTING_KEEP, 0 };
 	struct bh_tracked entries[] = { entry(1, "10.0.1.2", "10.0.2.3", 5432),
 					entry(2, "10.0.1.2", "10.0.2.3", 80) };
 
 	(void)state;
 	begin_wide();
-	bh_core_existing_want(core, &keep);
+	bh_core_existing_want(core, &keep_all);
 	apply(narrow);
 	confirm();
 	answer(entries, 2);
@@ -406,13 +407,12 @@ static void what_drains_and_is_allowed_again_goes_on(void **state)
 /* The second one says nothing, and would be cut by what is configured. */
 static void changes_that_are_looked_at_together_keep_what_either_keeps(void **state)
 {
-	static const struct bh_existing keep = { BH_EXISTING_KEEP, 0 };
 	struct bh_tracked entries[] = { entry(1, "10.0.1.2", "10.0.2.3", 5432),
 					entry(2, "10.0.1.2", "10.0.2.3", 80) };
 
 	(void)state;
 	begin_wide();
-	bh_core_existing_want(core, &keep);
+	bh_core_existing_want(core, &keep_all);
 	apply(narrow);
 	bh_core_existing_want(core, NULL);
 	apply(none);
@@ -776,7 +776,6 @@ static void who_was_not_there_yet_was_none_of_the_share(void **state)
 
 static void kept_ones_stay_kept_where_a_share_grows(void **state)
 {
-	static const struct bh_existing keep = { BH_EXISTING_KEEP, 0 };
 	struct bh_tracked entries[REPLICAS];
 
 	(void)state;
@@ -785,7 +784,7 @@ static void kept_ones_stay_kept_where_a_share_grows(void **state)
 	apply(narrow);
 	enforce(0);
 	assert_int_equal(cut_of(entries, REPLICAS), 0);
-	bh_core_existing_want(core, &keep);
+	bh_core_existing_want(core, &keep_all);
 	enforce(1);
 	unsigned first = enforced();
 	assert_int_equal(cut_of(entries, REPLICAS), 0);
@@ -830,8 +829,6 @@ static void the_preview_is_of_the_chosen_ones(void **state)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
 
 /* --- a stateless bridge ----------------------------------------------------------------------- */
-
-static const struct bh_existing keep_all = { BH_EXISTING_KEEP, 0 };
 
 /* Capture reports a connection from web to db, opened now. */
 static struct bh_flow flow_of(uint64_t id, uint8_t proto, uint16_t sport, uint16_t dport)

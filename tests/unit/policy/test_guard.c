@@ -208,138 +208,141 @@ static void check_pasted(const struct case_of_remedy *c, const struct bh_questio
 	bh_policy_free(policy);
 }
 
+static const struct case_of_remedy remedies[] = {
+	{ "",
+	  "netns:web",
+	  "netns:names",
+	  IPPROTO_UDP,
+	  53,
+	  { 0, 1 },
+	  "- {from: web, to: names, ports: [53/udp]}",
+	  NULL },
+	{ "",
+	  "netns:web",
+	  "192.0.2.53",
+	  IPPROTO_TCP,
+	  53,
+	  { 0, BH_NO_ENTRY },
+	  "- {from: web, to: 192.0.2.53/32, ports: [53/tcp]}",
+	  NULL },
+	{ "",
+	  "netns:web",
+	  "2001:db8::",
+	  IPPROTO_TCP,
+	  53,
+	  { 0, BH_NO_ENTRY },
+	  "- {from: web, to: 2001:db8::/128, ports: [53/tcp]}",
+	  NULL },
+	{ "",
+	  "netns:web",
+	  "metadata",
+	  IPPROTO_UDP,
+	  53,
+	  { 0, BH_NO_ENTRY },
+	  "- {from: web, to: metadata, ports: [53/udp]}",
+	  NULL },
+	{ "",
+	  "host",
+	  "netns:web",
+	  IPPROTO_ICMP,
+	  8 * 256,
+	  { BH_NO_ENTRY, 0 },
+	  "- {from: host, to: web, ports: [icmp/8]}",
+	  NULL },
+	{ "",
+	  "masked",
+	  "netns:web",
+	  IPPROTO_TCP,
+	  80,
+	  { BH_NO_ENTRY, 0 },
+	  "- {from: host, to: web, ports: [80/tcp]}",
+	  NULL },
+	{ "",
+	  "world",
+	  "netns:web",
+	  IPPROTO_TCP,
+	  22,
+	  { BH_NO_ENTRY, 0 },
+	  "- {from: world, to: web, ports: [22/tcp]}",
+	  NULL },
+	/* The policy has no word for him; or it has his for somebody else. */
+	{ "",
+	  "netns:web",
+	  "netns:it, he",
+	  IPPROTO_UDP,
+	  53,
+	  { 0, BH_NO_ENTRY },
+	  "- {from: web, to: \"netns:it, he\", ports: [53/udp]}",
+	  "\"netns:it, he\": {bulkhead.workload: \"netns:it, he\"}" },
+	{ "",
+	  "netns:web",
+	  "netns:lone",
+	  IPPROTO_UDP,
+	  53,
+	  { 0, BH_NO_ENTRY },
+	  "- {from: web, to: netns:lone-2, ports: [53/udp]}",
+	  "netns:lone-2: {bulkhead.workload: netns:lone}" },
+	/* A rule denies it. */
+	{ "  - {from: web, to: names, ports: [any], action: deny}\n",
+	  "netns:web",
+	  "netns:names",
+	  IPPROTO_UDP,
+	  53,
+	  { 0, 1 },
+	  "- {from: web, to: names, ports: [53/udp], tier: platform}",
+	  NULL },
+	{ "  - {from: web, to: names, ports: [any], action: deny, tier: platform}\n",
+	  "netns:web",
+	  "netns:names",
+	  IPPROTO_UDP,
+	  53,
+	  { 0, 1 },
+	  NULL,
+	  NULL },
+	/* Nobody can speak of him. */
+	{ "", "?", "netns:web", IPPROTO_TCP, 22, { BH_NO_ENTRY, 0 }, NULL, NULL },
+};
+
+static void check_text(const char *text, const char *wanted)
+{
+	if (wanted == NULL) {
+		assert_null(text);
+		return;
+	}
+	assert_non_null(text);
+	assert_string_equal(text, wanted);
+}
+
+static void check_remedy(const struct case_of_remedy *c)
+{
+	struct bh_peer src = peer_of(c->src), dst = peer_of(c->dst);
+	const struct bh_question question = {
+		.src = subject_of(&src), .dst = subject_of(&dst), .proto = c->proto, .port = c->port
+	};
+	char text[2048];
+	struct bh_answer answer;
+	struct bh_remedy remedy;
+
+	snprintf(text, sizeof(text), HEAD "%s  - {from: names, to: web, ports: [1/tcp]}\n",
+		 c->rules);
+	struct bh_policy *policy = parse(text);
+	bh_policy_evaluate(policy, &question, &answer);
+	assert_int_not_equal(answer.verdict, BH_ALLOW);
+	bh_guard_remedy(policy, &question, &answer, c->entries, &remedy);
+	check_text(remedy.rule, c->rule);
+	if (c->rule != NULL)
+		check_pasted(c, &question);
+	assert_null(remedy.entries[BH_EGRESS]);
+	check_text(remedy.entries[BH_INGRESS], c->entry);
+	bh_remedy_free(&remedy);
+	bh_policy_free(policy);
+}
+
 static void the_rule_that_keeps_it(void **state)
 {
-	static const struct case_of_remedy cases[] = {
-		{ "",
-		  "netns:web",
-		  "netns:names",
-		  IPPROTO_UDP,
-		  53,
-		  { 0, 1 },
-		  "- {from: web, to: names, ports: [53/udp]}",
-		  NULL },
-		{ "",
-		  "netns:web",
-		  "192.0.2.53",
-		  IPPROTO_TCP,
-		  53,
-		  { 0, BH_NO_ENTRY },
-		  "- {from: web, to: 192.0.2.53/32, ports: [53/tcp]}",
-		  NULL },
-		{ "",
-		  "netns:web",
-		  "2001:db8::",
-		  IPPROTO_TCP,
-		  53,
-		  { 0, BH_NO_ENTRY },
-		  "- {from: web, to: 2001:db8::/128, ports: [53/tcp]}",
-		  NULL },
-		{ "",
-		  "netns:web",
-		  "metadata",
-		  IPPROTO_UDP,
-		  53,
-		  { 0, BH_NO_ENTRY },
-		  "- {from: web, to: metadata, ports: [53/udp]}",
-		  NULL },
-		{ "",
-		  "host",
-		  "netns:web",
-		  IPPROTO_ICMP,
-		  8 * 256,
-		  { BH_NO_ENTRY, 0 },
-		  "- {from: host, to: web, ports: [icmp/8]}",
-		  NULL },
-		{ "",
-		  "masked",
-		  "netns:web",
-		  IPPROTO_TCP,
-		  80,
-		  { BH_NO_ENTRY, 0 },
-		  "- {from: host, to: web, ports: [80/tcp]}",
-		  NULL },
-		{ "",
-		  "world",
-		  "netns:web",
-		  IPPROTO_TCP,
-		  22,
-		  { BH_NO_ENTRY, 0 },
-		  "- {from: world, to: web, ports: [22/tcp]}",
-		  NULL },
-		/* The policy has no word for him; or it has his for somebody else. */
-		{ "",
-		  "netns:web",
-		  "netns:it, he",
-		  IPPROTO_UDP,
-		  53,
-		  { 0, BH_NO_ENTRY },
-		  "- {from: web, to: \"netns:it, he\", ports: [53/udp]}",
-		  "\"netns:it, he\": {bulkhead.workload: \"netns:it, he\"}" },
-		{ "",
-		  "netns:web",
-		  "netns:lone",
-		  IPPROTO_UDP,
-		  53,
-		  { 0, BH_NO_ENTRY },
-		  "- {from: web, to: netns:lone-2, ports: [53/udp]}",
-		  "netns:lone-2: {bulkhead.workload: netns:lone}" },
-		/* A rule denies it. */
-		{ "  - {from: web, to: names, ports: [any], action: deny}\n",
-		  "netns:web",
-		  "netns:names",
-		  IPPROTO_UDP,
-		  53,
-		  { 0, 1 },
-		  "- {from: web, to: names, ports: [53/udp], tier: platform}",
-		  NULL },
-		{ "  - {from: web, to: names, ports: [any], action: deny, tier: platform}\n",
-		  "netns:web",
-		  "netns:names",
-		  IPPROTO_UDP,
-		  53,
-		  { 0, 1 },
-		  NULL,
-		  NULL },
-		/* Nobody can speak of him. */
-		{ "", "?", "netns:web", IPPROTO_TCP, 22, { BH_NO_ENTRY, 0 }, NULL, NULL },
-	};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const struct case_of_remedy *c = &cases[i];
-		struct bh_peer src = peer_of(c->src), dst = peer_of(c->dst);
-		const struct bh_question question = { .src = subject_of(&src),
-						      .dst = subject_of(&dst),
-						      .proto = c->proto,
-						      .port = c->port };
-		char text[2048];
-		struct bh_answer answer;
-		struct bh_remedy remedy;
-
-		snprintf(text, sizeof(text), HEAD "%s  - {from: names, to: web, ports: [1/tcp]}\n",
-			 c->rules);
-		struct bh_policy *policy = parse(text);
-		bh_policy_evaluate(policy, &question, &answer);
-		assert_int_not_equal(answer.verdict, BH_ALLOW);
-		bh_guard_remedy(policy, &question, &answer, c->entries, &remedy);
-		if (c->rule == NULL) {
-			assert_null(remedy.rule);
-		} else {
-			assert_non_null(remedy.rule);
-			assert_string_equal(remedy.rule, c->rule);
-			check_pasted(c, &question);
-		}
-		assert_null(remedy.entries[BH_EGRESS]);
-		if (c->entry == NULL) {
-			assert_null(remedy.entries[BH_INGRESS]);
-		} else {
-			assert_non_null(remedy.entries[BH_INGRESS]);
-			assert_string_equal(remedy.entries[BH_INGRESS], c->entry);
-		}
-		bh_remedy_free(&remedy);
-		bh_policy_free(policy);
-	}
+	for (size_t i = 0; i < sizeof(remedies) / sizeof(remedies[0]); i++)
+		check_remedy(&remedies[i]);
 }
 
 /* A client outside whose address is known is spoken of by it. */
