@@ -66,9 +66,10 @@ step() {
 	echo "-- $*"
 }
 
-# eventually SECONDS COMMAND...: repeats the command until it succeeds.
+# eventually SECONDS COMMAND...: repeats the command until it succeeds, or so much time has passed; half a minute at
+# least, since a busy machine needs longer, and who asserts how long something takes measures it.
 eventually() {
-	local until=$((SECONDS + $1))
+	local until=$((SECONDS + ($1 > 30 ? $1 : 30)))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ $SECONDS -lt $until ] || return 1
@@ -124,6 +125,11 @@ in_guest() {
 	local name=$1
 	shift
 	nsenter --net="/run/netns/$host-$name" "$@"
+}
+
+# listening GUEST PORT: waits until something serves that TCP port there.
+listening() {
+	eventually 30 in_guest "$1" sh -c "ss -Htln sport = :$2 | grep -q ." || fail "nobody listens at port $2 of $1"
 }
 
 # make_hole GUEST=ADDRESS,ADDRESS...: what these guests send each other is handed over before any rule of ours sees it,

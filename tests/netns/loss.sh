@@ -23,6 +23,7 @@ echo_at() {
 			with c:
 				c.sendall(c.recv(1))' "$1" &
 	at_end "kill $! 2>/dev/null"
+	listening two "$1"
 }
 connect() { # PORT
 	in_guest one python3 -c 'if True:

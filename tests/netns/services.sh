@@ -29,6 +29,7 @@ serve() {
 					data, sender = udp.recvfrom(100)
 					udp.sendto(data, sender)' &
 	at_end "kill $! 2>/dev/null"
+	listening "$1" 80
 }
 
 # reach tcp|udp ADDRESS [GUEST]: from web, or that guest; whether it is answered.
