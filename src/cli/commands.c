@@ -17,6 +17,13 @@
 		"anyway", NULL, "though it cuts off what has to go on; that is an event"           \
 	}
 
+#define DRY_RUN                                                                                    \
+	{                                                                                          \
+		"dry-run", NULL,                                                                   \
+			"change nothing: say what would end and be cut off; status 1 where it "    \
+			"would be refused"                                                         \
+	}
+
 #define EXISTING                                                                                   \
 	{                                                                                          \
 		"existing", "HOW", "open connections that it denies: cut, keep or drain=TIME"      \
@@ -237,9 +244,7 @@ const struct bh_command bh_commands[] = {
 		       { "max-denials", "N",
 			 "ends the trial when more is refused that was allowed (default 10)" },
 		       ANYWAY,
-		       { "dry-run", NULL,
-			 "change nothing: say what would end and be cut off; status 1 where it "
-			 "would be refused" } } },
+		       DRY_RUN } },
 	{ .name = "policy confirm",
 	  .arguments = "",
 	  .run = bh_confirm_run,
@@ -252,7 +257,7 @@ const struct bh_command bh_commands[] = {
 	  .run = bh_rollback_run,
 	  .help = "go back to the revision before, or to a number",
 	  .example = "sudo bulkhead policy rollback --why \"broke the shop\"",
-	  .options = { WHY, EXISTING, ANYWAY } },
+	  .options = { WHY, EXISTING, ANYWAY, DRY_RUN } },
 	{ .name = "policy history",
 	  .arguments = "",
 	  .run = bh_history_run,

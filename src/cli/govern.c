@@ -394,6 +394,7 @@ int bh_rollback_run(const struct bh_call *call)
 	bh_request_add(&request, "existing", bh_call_option(call, "existing"));
 	bh_request_add(&request, "why", bh_call_option(call, "why"));
 	add_guard(call, &request);
+	add_dry_run(call, &request);
 	return bh_client_show(call, &request, &applied);
 }
 

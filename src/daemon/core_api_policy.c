@@ -312,23 +312,31 @@ void bh_core_handle_confirm(void *user, const struct bh_api_request *request,
 		reply_applied(core, 0, NULL, reply);
 }
 
-static bool preview_rollback(const struct bh_core *core, const struct bh_api_request *request,
-			     int64_t number, const struct bh_existing *existing,
-			     struct meaning *meaning, struct bh_api_reply *reply)
-{
-	struct bh_policy *policy = bh_core_policy_of(core, number, bh_time_now());
-	bool done = preview(core, request, policy, NULL, existing, meaning, reply);
-
-	bh_policy_free(policy);
-	return done;
-}
-
 static void refuse_rollback(struct bh_api_reply *reply, const struct bh_error *err)
 {
 	if (err->code == -ENOENT)
 		bh_api_fail(reply, 409, "policy", "bulkhead policy history", "%s", err->text);
 	else
 		refuse_policy(reply, err);
+}
+
+static bool preview_rollback(const struct bh_core *core, const struct bh_api_request *request,
+			     int64_t number, const struct bh_existing *existing, size_t *changes,
+			     struct meaning *meaning, struct bh_api_reply *reply)
+{
+	struct bh_error err = { 0 };
+	struct bh_policy *policy = bh_core_policy_of(core, number, bh_time_now(), &err);
+
+	if (policy == NULL) {
+		refuse_rollback(reply, &err);
+		return false;
+	}
+	bool done = preview(core, request, policy, NULL, existing, meaning, reply);
+
+	if (done)
+		*changes = bh_policy_diff(core->policy, policy, NULL, NULL);
+	bh_policy_free(policy);
+	return done;
 }
 
 void bh_core_handle_rollback(void *user, const struct bh_api_request *request,
@@ -351,8 +359,12 @@ void bh_core_handle_rollback(void *user, const struct bh_api_request *request,
 		refuse_rollback(reply, &err);
 		return;
 	}
-	if (!preview_rollback(core, request, number, &existing, &meaning, reply))
+	if (!preview_rollback(core, request, number, &existing, &changes, &meaning, reply))
 		return;
+	if (is_dry(request)) {
+		reply_dry(changes, &meaning, reply);
+		return;
+	}
 	if (!bh_core_guard_lets(meaning.guard, reply)) {
 		meaning_free(&meaning);
 		return;

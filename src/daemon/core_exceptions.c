@@ -254,7 +254,7 @@ bool bh_core_exceptions_decide(struct bh_core *core, const struct bh_past_force 
 
 	if (!bh_core_is_stateless(core) || e->made == e->looked)
 		return false;
-	struct bh_policy *policy = bh_core_policy_of(core, past->number, past->time);
+	struct bh_policy *policy = bh_core_policy_of(core, past->number, past->time, NULL);
 	const struct bh_view_of before = { .policy = policy, .past = past };
 	struct bh_map *passing = bh_map_new(NULL);
 	for (const struct bh_live_flow *live = core->oldest; live != NULL; live = live->newer)

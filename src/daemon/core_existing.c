@@ -69,14 +69,18 @@ void bh_core_existing_sent(struct bh_core *core)
 	core->existing->sent = core->existing->made;
 }
 
-struct bh_policy *bh_core_policy_of(const struct bh_core *core, int64_t number, int64_t time)
+struct bh_policy *bh_core_policy_of(const struct bh_core *core, int64_t number, int64_t time,
+				    struct bh_error *err)
 {
 	struct bh_revision revision;
 
-	if (number == 0 || bh_store_revision(core->store, number, &revision, NULL) != 0)
+	int result = number == 0 ? -ENOENT : bh_store_revision(core->store, number, &revision, err);
+	if (result == -ENOENT)
+		bh_error_set(err, -ENOENT, "there is no revision %lld", (long long)number);
+	if (result != 0)
 		return NULL;
 	struct bh_policy *policy =
-		bh_policy_parse(revision.text, strlen(revision.text), "the stored policy", NULL);
+		bh_policy_parse(revision.text, strlen(revision.text), "the stored policy", err);
 	free((void *)(uintptr_t)revision.text);
 	if (policy != NULL)
 		bh_policy_set_time(policy, time);
@@ -241,7 +245,7 @@ static void begin_look(struct look *look)
 		look->steps[i] = (struct look_step) { .step = step,
 						      .policy = bh_core_policy_of(
 							      look->core, step->before.number,
-							      step->before.time),
+							      step->before.time, NULL),
 						      .cuts = step->over };
 	}
 }

@@ -56,8 +56,9 @@ cJSON *bh_core_existing_preview(const struct bh_core *core, const struct bh_poli
 /* What drains, for status. */
 cJSON *bh_core_existing_json(const struct bh_core *core);
 
-/* A revision's policy as of that time (µs); number 0 or one that cannot be read: NULL. Freed by the
- * caller. */
-struct bh_policy *bh_core_policy_of(const struct bh_core *core, int64_t number, int64_t time);
+/* A revision's policy as of that time (µs); number 0 or one that cannot be read: NULL, and *err.
+ * Freed by the caller. */
+struct bh_policy *bh_core_policy_of(const struct bh_core *core, int64_t number, int64_t time,
+				    struct bh_error *err);
 
 #endif

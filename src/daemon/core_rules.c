@@ -567,6 +567,7 @@ int bh_core_policy_rollback(struct bh_core *core, int64_t number, const char *au
 {
 	struct bh_revision revision;
 	char reason[sizeof(revision.why)];
+	struct bh_buffer whole = { 0 };
 
 	int result = number == 0 ? bh_core_policy_earlier(core, &number, err) : 0;
 	if (result != 0)
@@ -576,8 +577,10 @@ int bh_core_policy_rollback(struct bh_core *core, int64_t number, const char *au
 		return bh_error_set(err, -ENOENT, "there is no revision %lld", (long long)number);
 	if (result != 0)
 		return result;
-	snprintf(reason, sizeof(reason), "rollback to %lld%s%s", (long long)number,
-		 *why != '\0' ? ": " : "", why);
+	bh_buffer_printf(&whole, "rollback to %lld%s%s", (long long)number,
+			 *why != '\0' ? ": " : "", why);
+	bh_copy_text(reason, sizeof(reason), whole.data);
+	bh_buffer_free(&whole);
 	result = bh_core_policy_apply(core, revision.text, "the stored policy", author, reason,
 				      changes, err);
 	free((void *)(uintptr_t)revision.text);

@@ -37,7 +37,7 @@ void bh_core_trial_begin(struct bh_core *core, const struct bh_trial *trial)
 	core->trial = (struct bh_core_trial) { .stored = *trial,
 					       .due = bh_time_monotonic() + time_left(trial),
 					       .before = bh_core_policy_of(core, trial->back,
-									   bh_time_now()) };
+									   bh_time_now(), NULL) };
 }
 
 int bh_core_trial_load(struct bh_core *core, struct bh_error *err)
