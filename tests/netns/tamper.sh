@@ -135,6 +135,25 @@ sleep 1
 [ "$(tampered)" = "$before" ] || fail "somebody else's table is taken for ours: $(last_event)"
 kill -0 $holder 2>/dev/null || fail "the connection was ended"
 
+step "of more changes than the kernel can tell nothing is missed: the tables are read whole"
+whole() {
+	ruleset | cmp -s - "$scratch/whole"
+}
+python3 - >"$scratch/many.nft" <<-'END'
+	print("table inet theirs { set many { type ipv4_addr; }; }")
+	print("add element inet theirs many {", ",".join(f"1.{i >> 16}.{i >> 8 & 255}.{i & 255}" for i in range(150000)), "}")
+END
+before=$(tampered)
+kill -STOP "$daemon_pid"
+on_host nft -f "$scratch/many.nft" && on_host nft delete table inet theirs && on_host nft flush set "$family" bulkhead "$e_api" ||
+	fail "nft"
+kill -CONT "$daemon_pid"
+eventually 20 told "$before" || fail "nobody notices"
+eventually 20 whole || fail "not repaired: $(ruleset | diff "$scratch/whole" -)"
+grep -q "No buffer space available; the tables are read whole" "$scratch/daemon.log" || fail "nothing was lost"
+last_event | jq -e '.found == "seen" and .repaired and .process == null' >/dev/null || fail "the event is $(last_event)"
+judged || fail "traffic is not judged as before"
+
 step "a tool that fights is told, does not make the daemon spin, and loses"
 pid=$daemon_pid
 ticks() {
@@ -149,9 +168,6 @@ fought=$((($(date +%s%N) - begun) / 1000000))
 eventually 8 status_is '.enforcement.state == "contested"' || fail "it is not called contested: $(bh status --format json | jq -c .enforcement)"
 bh doctor --format json >"$scratch/doctor.json" && fail "the doctor is content"
 jq -e '.faults | any(test("again and again"))' "$scratch/doctor.json" >/dev/null || fail "the doctor finds nothing"
-whole() {
-	ruleset | cmp -s - "$scratch/whole"
-}
 eventually 10 whole || fail "it does not end repaired"
 judged || fail "traffic is not judged after the fight"
 used=$((($(ticks) - from) * 1000 / $(getconf CLK_TCK)))
