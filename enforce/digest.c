@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
@@ -24,17 +25,27 @@ static uint64_t mix_text(uint64_t seed, const char *text)
 
 /* --- objects ---------------------------------------------------------------------------------- */
 
-static uint64_t chain_digest(const struct bh_nft_table *table, struct bh_nft_chain *chain)
+/* Signatures are not kept: there is one for each rule, and they are long. */
+static uint64_t mix_rule(uint64_t hash, const struct bh_nft_table *table,
+			 const struct bh_nft_chain *chain, const struct bh_nft_rule *rule)
+{
+	if (rule->signature != NULL)
+		return mix_text(hash, rule->signature);
+	char *signature = bh_rule_sign(table->family, chain->name, rule);
+
+	hash = mix_text(hash, signature);
+	free(signature);
+	return hash;
+}
+
+static uint64_t chain_digest(const struct bh_nft_table *table, const struct bh_nft_chain *chain)
 {
 	const uint64_t head[] = { table->family, chain->base, chain->base ? chain->hook : 0,
 				  chain->base ? (uint64_t)chain->priority : 0 };
 	uint64_t hash = mix_text(mix(0, head, sizeof(head)), chain->name);
 
-	for (size_t i = 0; i < chain->rule_count; i++) {
-		if (chain->rules[i].signature == NULL)
-			bh_chain_sign(table->family, chain);
-		hash = mix_text(hash, chain->rules[i].signature);
-	}
+	for (size_t i = 0; i < chain->rule_count; i++)
+		hash = mix_rule(hash, table, chain, &chain->rules[i]);
 	return hash;
 }
 
@@ -71,7 +82,7 @@ static uint64_t table_digest(const struct bh_nft_table *table)
 	return sum;
 }
 
-uint64_t bh_digest_state(struct bh_nft_state *state)
+uint64_t bh_digest_state(const struct bh_nft_state *state)
 {
 	uint64_t sum = 0;
 
@@ -82,7 +93,8 @@ uint64_t bh_digest_state(struct bh_nft_state *state)
 
 /* --- transactions ----------------------------------------------------------------------------- */
 
-static struct bh_nft_table *same_table(struct bh_nft_state *state, const struct bh_nft_table *table)
+static const struct bh_nft_table *same_table(const struct bh_nft_state *state,
+					     const struct bh_nft_table *table)
 {
 	return &state->tables[table->family == state->tables[0].family ? 0 : 1];
 }
@@ -96,22 +108,22 @@ static uint64_t records_digest(const struct bh_step *step)
 	return sum;
 }
 
-static uint64_t old_chain(struct bh_nft_state *have, const struct bh_step *step)
+static uint64_t old_chain(const struct bh_nft_state *have, const struct bh_step *step)
 {
-	struct bh_nft_table *table = same_table(have, step->table);
+	const struct bh_nft_table *table = same_table(have, step->table);
 
 	return chain_digest(table, bh_nft_table_chain(table, step->chain->name));
 }
 
-static uint64_t new_chain(struct bh_nft_state *want, const struct bh_step *step)
+static uint64_t new_chain(const struct bh_nft_state *want, const struct bh_step *step)
 {
-	struct bh_nft_table *table = same_table(want, step->table);
+	const struct bh_nft_table *table = same_table(want, step->table);
 
 	return chain_digest(table, bh_nft_table_chain(table, step->chain->name));
 }
 
 /* Of a set that goes the kernel removes the elements itself. */
-static uint64_t old_set(struct bh_nft_state *have, const struct bh_step *step)
+static uint64_t old_set(const struct bh_nft_state *have, const struct bh_step *step)
 {
 	const struct bh_nft_table *table = same_table(have, step->table);
 	const struct bh_nft_set *set = bh_nft_table_set(table, step->set->name);
@@ -120,7 +132,7 @@ static uint64_t old_set(struct bh_nft_state *have, const struct bh_step *step)
 }
 
 /* What one step adds to the sum. A chain's rules are flushed and added as a whole. */
-static uint64_t step_digest(struct bh_nft_state *have, struct bh_nft_state *want,
+static uint64_t step_digest(const struct bh_nft_state *have, const struct bh_nft_state *want,
 			    const struct bh_step *step)
 {
 	const struct bh_nft_table *old = same_table(have, step->table);
@@ -154,7 +166,7 @@ static bool is_deleted(const struct bh_diff *diff, uint8_t family)
 }
 
 /* That there is a table counts, too: also an empty one is not none. */
-static uint64_t presence(struct bh_nft_state *have, struct bh_nft_state *want,
+static uint64_t presence(const struct bh_nft_state *have, const struct bh_nft_state *want,
 			 const struct bh_diff *diff)
 {
 	uint64_t sum = 0;
@@ -168,8 +180,8 @@ static uint64_t presence(struct bh_nft_state *have, struct bh_nft_state *want,
 	return sum;
 }
 
-uint64_t bh_digest_after(uint64_t digest, struct bh_nft_state *have, struct bh_nft_state *want,
-			 const struct bh_diff *diff)
+uint64_t bh_digest_after(uint64_t digest, const struct bh_nft_state *have,
+			 const struct bh_nft_state *want, const struct bh_diff *diff)
 {
 	digest += presence(have, want, diff);
 	for (size_t i = 0; i < diff->count; i++)

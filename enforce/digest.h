@@ -13,11 +13,11 @@
 #include "diff.h"
 
 /* Of tables as they were scanned, elements and all; 0: there are none. */
-uint64_t bh_digest_state(struct bh_nft_state *state);
+uint64_t bh_digest_state(const struct bh_nft_state *state);
 
 /* What it is after a transaction from have, where it was digest. */
-uint64_t bh_digest_after(uint64_t digest, struct bh_nft_state *have, struct bh_nft_state *want,
-			 const struct bh_diff *diff);
+uint64_t bh_digest_after(uint64_t digest, const struct bh_nft_state *have,
+			 const struct bh_nft_state *want, const struct bh_diff *diff);
 
 /* A file of two digests, before and after the last transaction: which of them is right only the
  * kernel knows if its writer was killed. Where it cannot be written it is removed. A missing file

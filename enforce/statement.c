@@ -494,13 +494,19 @@ char *bh_rule_signature(struct nftnl_rule *rule)
 	return bh_buffer_steal(&out);
 }
 
+char *bh_rule_sign(uint8_t family, const char *chain, const struct bh_nft_rule *rule)
+{
+	struct nftnl_rule *built = bh_rule_build(family, chain, rule);
+	char *signature = bh_rule_signature(built);
+
+	nftnl_rule_free(built);
+	return signature;
+}
+
 void bh_chain_sign(uint8_t family, struct bh_nft_chain *chain)
 {
 	for (size_t i = 0; i < chain->rule_count; i++) {
-		struct nftnl_rule *built = bh_rule_build(family, chain->name, &chain->rules[i]);
-
 		free(chain->rules[i].signature);
-		chain->rules[i].signature = bh_rule_signature(built);
-		nftnl_rule_free(built);
+		chain->rules[i].signature = bh_rule_sign(family, chain->name, &chain->rules[i]);
 	}
 }

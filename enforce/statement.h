@@ -56,6 +56,8 @@ void bh_rule_goto(struct bh_nft_rule *rule, const char *chain);
 struct nftnl_rule *bh_rule_build(uint8_t family, const char *chain, const struct bh_nft_rule *rule);
 /* The expressions as text, without the values of counters; the caller frees it. */
 char *bh_rule_signature(struct nftnl_rule *rule);
+/* The same of one that is wanted. */
+char *bh_rule_sign(uint8_t family, const char *chain, const struct bh_nft_rule *rule);
 /* Fills in the signature of every rule of the chain. */
 void bh_chain_sign(uint8_t family, struct bh_nft_chain *chain);
 
