@@ -2,6 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Sourced by run and test: what bulkhead needs from Debian, and how it is installed.
 
+# What is installed from Debian is what is used. Others of the same name may lack its modules, and a version manager's
+# python3 takes ten times as long to start, which the tests do thousands of times.
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
+
 run_packages="libpcap0.8 libuv1 libmnl0 libnftnl11 libnetfilter-log1 libnetfilter-conntrack3
 	libnl-3-200 libnl-route-3-200 libcjson1 libyaml-0-2 libsqlite3-0 libmicrohttpd12
 	libcurl3-gnutls libcap-ng0 libseccomp2 libxxhash0 libpsl5 iproute2"
