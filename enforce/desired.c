@@ -315,6 +315,17 @@ static void finish(struct bh_nft_table *table, const struct bh_nft_config *confi
 	}
 }
 
+struct bh_desired_scope bh_desired_scope(const struct bh_ruleset *rules)
+{
+	return (struct bh_desired_scope) { .frame = true,
+					   .routed = bh_inet_is_routed(rules),
+					   .postures = rules->posture_count > 0,
+					   .urgent = bh_urgent_is_asked(rules),
+					   .exceptions = bh_stateless_exceptions(rules),
+					   .whole = rules->chain_count,
+					   .ports = rules->chain_count };
+}
+
 struct bh_nft_state *bh_nft_desire_part(const struct bh_ruleset *rules,
 					const struct bh_desired_scope *scope,
 					const struct bh_nft_config *config, struct bh_error *err)
@@ -345,10 +356,7 @@ void bh_nft_state_sign(struct bh_nft_state *state, const struct bh_nft_state *ha
 struct bh_nft_state *bh_nft_desire(const struct bh_ruleset *rules,
 				   const struct bh_nft_config *config, struct bh_error *err)
 {
-	const struct bh_desired_scope all = { .frame = true,
-					      .routed = bh_desired_is_routed(rules),
-					      .whole = rules->chain_count,
-					      .ports = rules->chain_count };
+	const struct bh_desired_scope all = bh_desired_scope(rules);
 
 	if (rules->chain_count == 0)
 		return check(rules, err) == 0 ? bh_nft_state_new() : NULL;

@@ -11,11 +11,18 @@
 
 /* What is wanted of a ruleset. */
 struct bh_desired_scope {
-	bool frame;   /* what stands whoever the workloads are: base chains, constants, postures */
-	bool routed;  /* the sets of routed veths that are checked, though there be none */
-	size_t whole; /* so many chains with all their rules */
+	bool frame; /* what stands whoever the workloads are: base chains, constants, postures */
+	/* What there is of in the whole ruleset, though there be none in a part of it: */
+	bool routed;	    /* routed veths that are checked */
+	bool postures;	    /* postures that differ */
+	bool urgent;	    /* chains in stage 1 */
+	uint8_t exceptions; /* kinds of connections that go on, a bit each */
+	size_t whole;	    /* so many chains with all their rules */
 	size_t ports; /* so many with those for their workloads' ports; of all others, elements */
 };
+
+/* All of it. */
+struct bh_desired_scope bh_desired_scope(const struct bh_ruleset *rules);
 
 /* A ruleset without chains wants both tables gone. NULL and *err where the ruleset contradicts
  * itself; it comes from another process. The caller frees the result. */
@@ -30,10 +37,7 @@ struct bh_nft_state *bh_nft_desire_part(const struct bh_ruleset *rules,
 /* Spells out the rules of those chains that `have` has, too. */
 void bh_nft_state_sign(struct bh_nft_state *state, const struct bh_nft_state *have);
 
-/* Whether senders on routed veths are checked; whether stage 1's ports are asked for. */
-bool bh_desired_is_routed(const struct bh_ruleset *rules);
-bool bh_desired_is_urgent(const struct bh_ruleset *rules);
-/* Whether it goes into the sets that every workload has, where connections are tracked. */
+/* Whether it goes into sets that every workload has, and into no others. */
 bool bh_permit_is_common(const struct bh_permit *permit);
 
 #endif

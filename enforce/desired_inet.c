@@ -388,7 +388,7 @@ static void add_routed_port(const struct bh_traffic *t, const struct bh_port *po
 	bh_desired_add_first(bh_nft_table_set(t->table, "routed"), &key, name);
 }
 
-bool bh_desired_is_routed(const struct bh_ruleset *rules)
+bool bh_inet_is_routed(const struct bh_ruleset *rules)
 {
 	for (size_t i = 0; i < rules->port_count; i++)
 		if (is_checked(&rules->ports[i]))
@@ -441,7 +441,7 @@ void bh_desire_inet(struct bh_nft_table *table, const struct bh_ruleset *rules,
 	add_published(&t);
 	for (size_t i = 0; i < 4; i++)
 		add_maps(&t, i % 2 == 0 ? BH_EGRESS : BH_INGRESS, i >= 2);
-	for (uint8_t side = BH_EGRESS; side <= BH_INGRESS && rules->posture_count > 0; side++)
+	for (uint8_t side = BH_EGRESS; side <= BH_INGRESS && scope->postures; side++)
 		add_posture_map(&t, side);
 	bh_traffic_add_sets(&t);
 	add_prerouting(&t);

@@ -117,8 +117,10 @@ void bh_permits_add_rules(const struct bh_permits_sets *sets, struct bh_nft_chai
 
 extern const uint8_t bh_metadata4[4], bh_metadata6[16];
 
-/* The set of stage 1's ports, where any chain is in stage 1. */
-void bh_urgent_add_set(struct bh_nft_table *table, const struct bh_ruleset *rules);
+/* Whether any chain is in stage 1. */
+bool bh_urgent_is_asked(const struct bh_ruleset *rules);
+/* The set of stage 1's ports, where that is so. */
+void bh_urgent_add_set(const struct bh_traffic *t);
 /* In stage 1, behind the permissions: what is urgent goes to chain `refuse`. host: as above. */
 void bh_urgent_add_rules(const struct bh_traffic *t, struct bh_nft_chain *to,
 			 const struct bh_chain *chain, bool host, const char *refuse);
@@ -129,10 +131,14 @@ void bh_desired_probe_chain(struct bh_nft_table *table);
 void bh_desired_probe_bind(struct bh_nft_set *const maps[2], uint8_t side, const char *ifname);
 void bh_desired_probe_own(struct bh_nft_set *const owned[2], const char *chain);
 
+/* Whether senders on routed veths are checked. */
+bool bh_inet_is_routed(const struct bh_ruleset *rules);
 void bh_desire_inet(struct bh_nft_table *table, const struct bh_ruleset *rules,
 		    const struct bh_desired_scope *scope, const struct bh_nft_config *config);
 void bh_desire_bridge(struct bh_nft_table *table, const struct bh_ruleset *rules,
 		      const struct bh_desired_scope *scope, const struct bh_nft_config *config);
+/* Of which kinds there are exceptions. */
+uint8_t bh_stateless_exceptions(const struct bh_ruleset *rules);
 /* In table bridge, behind the other: who may talk to whom on one bridge. */
 void bh_desire_stateless(struct bh_nft_table *table, const struct bh_ruleset *rules,
 			 const struct bh_desired_scope *scope, const struct bh_nft_config *config);

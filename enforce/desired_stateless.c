@@ -40,7 +40,15 @@
 #define SCTP_INIT 1
 
 static const uint8_t tcp = IPPROTO_TCP;
-static const uint8_t excepted[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP };
+/* Kinds of connections that may go on; the bits of bh_desired_scope.exceptions. */
+static const struct kind {
+	uint8_t proto;
+	uint8_t family;
+} kinds[] = {
+	{ IPPROTO_TCP, BH_IPV4 }, { IPPROTO_TCP, BH_IPV6 },  { IPPROTO_UDP, BH_IPV4 },
+	{ IPPROTO_UDP, BH_IPV6 }, { IPPROTO_SCTP, BH_IPV4 }, { IPPROTO_SCTP, BH_IPV6 },
+};
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 static const uint16_t judged[] = { 0x0800, 0x86dd };
 
 /* --- sets ------------------------------------------------------------------------------------- */
@@ -123,7 +131,7 @@ static void add_members(const struct bh_traffic *t)
 		bh_desired_set(t->table, "members", BH_KEY(BH_FIELD_IIFNAME), 0);
 	struct bh_nft_set *postures[2] = { 0 };
 
-	if (t->rules->posture_count > 0) {
+	if (t->scope->postures) {
 		postures[BH_EGRESS] = bh_desired_set(t->table, "postures_egress",
 						     BH_KEY(BH_FIELD_IIFNAME), BH_SET_MAP);
 		postures[BH_INGRESS] = bh_desired_set(t->table, "postures_ingress",
@@ -169,21 +177,33 @@ static void add_address_postures(const struct bh_traffic *t, uint8_t side)
 
 /* --- connections that go on ------------------------------------------------------------------- */
 
-/* Those of one protocol and family. */
+static bool is_of_kind(const struct bh_exception *e, const struct kind *kind)
+{
+	return e->key.proto == kind->proto && e->key.src.family == kind->family;
+}
+
+uint8_t bh_stateless_exceptions(const struct bh_ruleset *rules)
+{
+	uint8_t found = 0;
+
+	for (size_t i = 0; i < rules->exception_count; i++)
+		for (size_t j = 0; j < KINDS; j++)
+			if (is_of_kind(&rules->exceptions[i], &kinds[j]))
+				found |= (uint8_t)(1u << j);
+	return found;
+}
+
+/* Those of one kind. */
 struct exceptions {
-	uint8_t proto;
-	uint8_t family;
 	struct bh_key key, fragments_key;
 	char set[BH_NFT_NAME];
 	char fragments[BH_NFT_NAME]; /* the set of who may send whom later ones */
 };
 
-static struct exceptions exceptions_of(uint8_t proto, uint8_t family)
+static struct exceptions exceptions_of(const struct kind *kind)
 {
-	bool four = family == BH_IPV4;
+	bool four = kind->family == BH_IPV4;
 	struct exceptions x = {
-		.proto = proto,
-		.family = family,
 		.key = four ? BH_KEY(BH_FIELD_IIFNAME, BH_FIELD_IP_SADDR, BH_FIELD_IP_DADDR,
 				     BH_FIELD_TH_SPORT, BH_FIELD_TH_DPORT)
 			    : BH_KEY(BH_FIELD_IIFNAME, BH_FIELD_IP6_SADDR, BH_FIELD_IP6_DADDR,
@@ -194,7 +214,7 @@ static struct exceptions exceptions_of(uint8_t proto, uint8_t family)
 	};
 	char word[BH_PROTOCOL_TEXT];
 
-	bh_protocol_format(proto, word);
+	bh_protocol_format(kind->proto, word);
 	snprintf(x.set, sizeof(x.set), "exceptions_%s%c", word, four ? '4' : '6');
 	snprintf(x.fragments, sizeof(x.fragments), "fragments_%s%c", word, four ? '4' : '6');
 	return x;
@@ -215,45 +235,53 @@ static void put_exception(struct bh_nft_set *set, struct bh_nft_set *fragments, 
 }
 
 /* What opens nothing of this protocol. */
-static void pass_exceptions(struct bh_nft_chain *chain, const struct exceptions *x)
+static void pass_exceptions(struct bh_nft_chain *chain, const struct kind *kind)
 {
+	struct exceptions x = exceptions_of(kind);
 	struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
 
-	bh_rule_equal(rule, BH_FIELD_L4PROTO, &x->proto);
-	if (x->proto == IPPROTO_TCP)
+	bh_rule_equal(rule, BH_FIELD_L4PROTO, &kind->proto);
+	if (kind->proto == IPPROTO_TCP)
 		bh_rule_not_opening(rule);
-	if (x->proto == IPPROTO_SCTP)
+	if (kind->proto == IPPROTO_SCTP)
 		bh_rule_not(rule, BH_FIELD_SCTP_CHUNK, &(const uint8_t) { SCTP_INIT });
-	bh_rule_in(rule, x->key, x->set);
+	bh_rule_in(rule, x.key, x.set);
 	bh_rule_verdict(rule, NF_ACCEPT);
 	/* A datagram's later parts have no ports. */
 	rule = bh_nft_chain_add_rule(chain);
-	bh_rule_equal(rule, BH_FIELD_L4PROTO, &x->proto);
-	bh_rule_later_fragment(rule, x->family);
-	bh_rule_in(rule, x->fragments_key, x->fragments);
+	bh_rule_equal(rule, BH_FIELD_L4PROTO, &kind->proto);
+	bh_rule_later_fragment(rule, kind->family);
+	bh_rule_in(rule, x.fragments_key, x.fragments);
 	bh_rule_verdict(rule, NF_ACCEPT);
 }
 
-/* Without any of a kind there is nothing of it, and nobody pays. */
-static void add_exceptions(const struct bh_traffic *t, struct bh_nft_chain *chain, uint8_t proto,
-			   uint8_t family)
+static void add_exceptions_of(const struct bh_traffic *t, const struct kind *kind)
 {
-	struct exceptions x = exceptions_of(proto, family);
-	struct bh_nft_set *set = NULL, *fragments = NULL;
+	struct exceptions x = exceptions_of(kind);
+	struct bh_nft_set *set = bh_desired_set(t->table, x.set, x.key, 0);
+	struct bh_nft_set *fragments = bh_desired_set(t->table, x.fragments, x.fragments_key, 0);
 
 	for (size_t i = 0; i < t->rules->exception_count; i++) {
 		const struct bh_exception *e = &t->rules->exceptions[i];
 
-		if (e->key.proto != x.proto || e->key.src.family != x.family)
+		if (!is_of_kind(e, kind))
 			continue;
-		if (set == NULL) {
-			set = bh_desired_set(t->table, x.set, x.key, 0);
-			fragments = bh_desired_set(t->table, x.fragments, x.fragments_key, 0);
-			pass_exceptions(chain, &x);
-		}
 		put_exception(set, fragments, e->src_ifname, &e->key, false);
 		put_exception(set, fragments, e->dst_ifname, &e->key, true);
 	}
+}
+
+/* Without any of a kind there is nothing of it, and nobody pays. */
+static bool has_exceptions(const struct bh_traffic *t, size_t kind)
+{
+	return t->scope->exceptions >> kind & 1;
+}
+
+static void add_exceptions(const struct bh_traffic *t)
+{
+	for (size_t i = 0; i < KINDS; i++)
+		if (has_exceptions(t, i))
+			add_exceptions_of(t, &kinds[i]);
 }
 
 /* --- chains ----------------------------------------------------------------------------------- */
@@ -272,7 +300,7 @@ static void meet_address_posture(const struct bh_traffic *t, struct bh_nft_chain
 {
 	bool out = side == BH_EGRESS;
 
-	if (t->rules->posture_count > 0) {
+	if (t->scope->postures) {
 		bh_rule_vmap(bh_nft_chain_add_rule(chain),
 			     BH_KEY(out ? BH_FIELD_IP_SADDR : BH_FIELD_IP_DADDR),
 			     out ? "address_egress4" : "address_ingress4");
@@ -333,12 +361,22 @@ static void add_forward(const struct bh_traffic *t)
 	bh_traffic_accept_basics(chain, "nd_hosts");
 	bh_traffic_accept_dhcp_to_all(chain);
 	bh_rule_goto(bh_nft_chain_add_rule(chain), "judge");
-	for (size_t i = 0; i < sizeof(excepted); i++) {
-		add_exceptions(t, judge, excepted[i], BH_IPV4);
-		add_exceptions(t, judge, excepted[i], BH_IPV6);
-	}
+	for (size_t i = 0; i < KINDS; i++)
+		if (has_exceptions(t, i))
+			pass_exceptions(judge, &kinds[i]);
 	bh_rule_jump(bh_nft_chain_add_rule(judge), "egress");
 	bh_rule_jump(bh_nft_chain_add_rule(judge), "ingress");
+}
+
+static void add_frame(const struct bh_traffic *t)
+{
+	add_judged(t);
+	bh_traffic_add_constants(t);
+	add_forward(t);
+	add_egress(t);
+	add_ingress(t);
+	bh_desired_probe_chain(t->table);
+	bh_traffic_add_postures(t);
 }
 
 void bh_desire_stateless(struct bh_nft_table *table, const struct bh_ruleset *rules,
@@ -351,21 +389,17 @@ void bh_desire_stateless(struct bh_nft_table *table, const struct bh_ruleset *ru
 				.stateless = true,
 				.sets = bh_map_new(free) };
 
-	add_judged(&t);
-	bh_traffic_add_constants(&t);
 	add_bound(&t);
 	add_members(&t);
 	for (uint8_t side = BH_EGRESS; side <= BH_INGRESS; side++) {
 		add_maps(&t, side);
-		if (rules->posture_count > 0)
+		if (scope->postures)
 			add_address_postures(&t, side);
 	}
+	add_exceptions(&t);
 	bh_traffic_add_sets(&t);
-	add_forward(&t);
-	add_egress(&t);
-	add_ingress(&t);
-	bh_desired_probe_chain(table);
-	bh_traffic_add_postures(&t);
+	if (scope->frame)
+		add_frame(&t);
 	bh_traffic_add_workloads(&t);
 	bh_map_free(t.sets);
 }

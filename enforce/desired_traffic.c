@@ -43,7 +43,7 @@ void bh_traffic_add_constants(const struct bh_traffic *t)
 	add_port_pairs(t, "dhcp_answers", dhcp_answers);
 	bh_desired_numbers(t->table, "nd_hosts", BH_FIELD_ICMPV6_TYPE, nd_types, sizeof(nd_types));
 	bh_desired_numbers(t->table, "mld", BH_FIELD_ICMPV6_TYPE, mld_types, sizeof(mld_types));
-	bh_urgent_add_set(t->table, t->rules);
+	bh_urgent_add_set(t);
 }
 
 void bh_traffic_accept_basics(struct bh_nft_chain *chain, const char *discovery)
@@ -202,10 +202,10 @@ static void add_posture(const struct bh_traffic *t, uint8_t side)
 	struct bh_nft_chain *chain = bh_nft_table_add_chain(
 		t->table, side == BH_EGRESS ? "posture_egress" : "posture_ingress");
 
-	if (t->rules->posture_count > 0)
+	if (t->scope->postures)
 		look_up_posture(chain, side, side);
 	/* Of a port that is not listed yet the other end says on which bridge it is. */
-	if (t->rules->posture_count > 0 && t->stateless)
+	if (t->scope->postures && t->stateless)
 		look_up_posture(chain, side, side == BH_EGRESS ? BH_INGRESS : BH_EGRESS);
 	apply_posture(t, chain, t->rules->posture, side);
 }
@@ -223,7 +223,7 @@ void bh_traffic_add_postures(const struct bh_traffic *t)
 {
 	for (uint8_t side = BH_EGRESS; side <= BH_INGRESS; side++) {
 		add_posture(t, side);
-		if (t->rules->posture_count > 0)
+		if (t->scope->postures)
 			add_posture_chains(t, side);
 	}
 }

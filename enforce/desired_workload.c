@@ -254,7 +254,7 @@ static void add_workload(const struct bh_traffic *t, const struct bh_chain *chai
 
 void bh_traffic_add_sets(const struct bh_traffic *t)
 {
-	if (t->stateless) {
+	if (t->stateless && t->scope->frame) {
 		bh_desired_numbers(t->table, "openers", BH_FIELD_L4PROTO, openers, sizeof(openers));
 		bh_desired_numbers(t->table, "icmp_errors", BH_FIELD_ICMP_TYPE, icmp_errors,
 				   sizeof(icmp_errors));

@@ -13,9 +13,9 @@ struct bh_reduced {
 	struct bh_desired_scope old_scope, new_scope;
 };
 
-/* *reduced owns copies of what it needs of the two. False: they differ in what
- * everybody shares (a posture, say), so that there is nothing to be left out, or one of them
- * makes no sense; *reduced is untouched. */
+/* *reduced owns copies of what it needs of the two. False: they differ in what every port of a
+ * bridge has to do with (the posture, where they are judged), so that hardly anything could be left
+ * out, or one of them makes no sense; *reduced is untouched. */
 bool bh_reduce(const struct bh_ruleset *old, const struct bh_ruleset *new,
 	       struct bh_reduced *reduced);
 void bh_reduced_free(struct bh_reduced *reduced);

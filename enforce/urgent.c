@@ -22,7 +22,7 @@ static const uint8_t multicast4[4] = { 224 };
 static const uint8_t multicast6[16] = { 0xff };
 static const uint32_t broadcast = RTN_BROADCAST;
 
-bool bh_desired_is_urgent(const struct bh_ruleset *rules)
+bool bh_urgent_is_asked(const struct bh_ruleset *rules)
 {
 	for (size_t i = 0; i < rules->chain_count; i++)
 		if (rules->chains[i].mode == BH_STAGE1)
@@ -30,18 +30,18 @@ bool bh_desired_is_urgent(const struct bh_ruleset *rules)
 	return false;
 }
 
-void bh_urgent_add_set(struct bh_nft_table *table, const struct bh_ruleset *rules)
+void bh_urgent_add_set(const struct bh_traffic *t)
 {
-	if (!bh_desired_is_urgent(rules))
+	if (!t->scope->urgent)
 		return;
 	struct bh_nft_set *set =
-		bh_desired_set(table, SET, BH_KEY(BH_FIELD_L4PROTO, BH_FIELD_TH_DPORT), 0);
+		bh_desired_set(t->table, SET, BH_KEY(BH_FIELD_L4PROTO, BH_FIELD_TH_DPORT), 0);
 	for (size_t i = 0; i < sizeof(protocols); i++) {
-		for (uint32_t j = 0; j < rules->sensitive.count; j++) {
+		for (uint32_t j = 0; j < t->rules->sensitive.count; j++) {
 			struct bh_key_bytes key = { 0 };
 
 			bh_key_put_u8(&key, protocols[i]);
-			bh_key_put_u16(&key, rules->sensitive.ports[j]);
+			bh_key_put_u16(&key, t->rules->sensitive.ports[j]);
 			bh_nft_set_add(set, key.bytes, NULL, NULL);
 		}
 	}

@@ -844,6 +844,34 @@ def test_stateless_exceptions_list_and_load(w):
     nft(w, f"-c -f {path}")
 
 
+def test_stateless_exceptions_change_what_is_theirs(w):
+    """One more is elements; the first and the last of a kind are its sets, and the chain that asks for them."""
+    def of(proto, port):
+        return f"exception {proto} {w.a.port} {w.a.ip} {port} {w.b.port} {w.b.ip} 5000"
+
+    tcp = [of("tcp", port) for port in (998, 999)]
+    with Test(w, tightened(w, tcp[:1])) as t:
+        # Of the same ends, which may send each other fragments already: two elements.
+        for lines, chains_, sets, elements in ((tcp, 0, 0, 2), (tcp + [of("udp", 999)], 1, 2, 4), (tcp[1:], 1, 2, 2),
+                                               ([], 1, 2, 0), (tcp, 1, 2, 6)):
+            change = t.enforcer.apply(tightened(w, lines))
+            expect("change", change, {"chains": chains_, "sets": sets, "elements": elements, "adopted": 0})
+            expect("verify", t.enforcer.verify(), (0, ""))
+
+
+def test_stateless_ports_of_the_bridge_change_elements_only(w):
+    lines = tightened(w, posture="audit")
+    postures = ["posture-of br0 closed", f"posture-of br0 open {w.s.ip}"]
+    with Test(w, lines + "\n".join(postures) + "\n") as t:
+        before = handles(w)
+        # A member, and to which posture it leads on either side.
+        for more, elements in (("member new0 br0", 3), ("member new0 br1", 4), ("", 3)):
+            change = t.enforcer.apply(lines + "\n".join([*postures, more]) + "\n")
+            expect("change", change, {"chains": 0, "sets": 0, "elements": elements, "adopted": 0})
+            expect("objects", handles(w), before)
+            expect("verify", t.enforcer.verify(), (0, ""))
+
+
 def udp_shop(w, **more):
     """web may ask db at 53/udp."""
     return shop(w, egress=everywhere(w.b, "udp 53"), ingress=everywhere(w.a, "udp 53"), **more)
@@ -1571,6 +1599,22 @@ def test_a_containers_start_changes_elements_only(w):
         expect("gone", w.a.connect(w.c.ip, 5000), "refused")
         expect("verify", t.enforcer.verify()[0], 0)
         del listener, other
+
+
+def test_a_permission_more_of_a_peer_changes_elements_only(w):
+    """On the bridge a peer's pair is there by any permission of his, and stays with the last."""
+    ways = [everywhere(w.b, "tcp 5000"), everywhere(w.b, "tcp 5000") + everywhere(w.b, "tcp 5001"),
+            everywhere(w.b, "tcp 5001"), [], everywhere(w.b, "udp 5001"), everywhere(w.b, "tcp 5000")]
+    with Test(w, shop(w, egress=ways[0])) as t:
+        before = handles(w)
+        for was, now in zip(ways, ways[1:]):
+            change = t.enforcer.apply(shop(w, egress=now))
+            pairs = 3 if w.stateless and bool(was) != bool(now) else 0
+            within = 2 if w.stateless else 1
+            expect("change", change, {"chains": 0, "sets": 0, "adopted": 0,
+                                      "elements": len(set(was) ^ set(now)) * within + pairs})
+            expect("objects", handles(w), before)
+            expect("verify", t.enforcer.verify(), (0, ""))
 
 
 def expect_uses(w, what, uses, elements, packets):

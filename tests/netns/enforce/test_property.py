@@ -211,6 +211,8 @@ def try_policy(w, program, seed, listeners, log, enforcer, tally, next_port, sta
     probes = [Probe(w, rng, next_port + i) for i in range(PROBES)]
     rules, answers = judge(w, program, endpoints, policy, probes)
     enforcer.apply(rules)
+    code, text = enforcer.verify()
+    assert code == 0, f"seed {seed}: the change from the policy before left the tables otherwise: {text}"
     for p in probes:
         p.send()
     time.sleep(SETTLE)

@@ -23,19 +23,29 @@
 #define PERMITS 6
 #define CONTAINERS 8
 #define POSTURES 3
-#define TRIALS 4000
+#define MEMBERS 4
+#define EXCEPTIONS 4
+#define TRIALS 2000
 
 static const struct bh_nft_config config = { .owner = true, .log_group = 7 };
 
 struct container {
 	bool present, bridged;
 	uint8_t mode;
-	unsigned port, addr, workload; /* names: va…, 10.0.0.N; WORKLOADS: nobody's */
+	unsigned port, addr, workload; /* names: v0…, 10.0.0.N; WORKLOADS: nobody's */
+	unsigned behind;	       /* the port that the address is bound to */
+};
+
+struct member {
+	bool present;
+	unsigned port, bridge;
 };
 
 /* What a ruleset is made of; a change of it changes one thing. */
 struct world {
+	bool stateless;
 	uint8_t posture;
+	uint16_t sensitive;
 	struct {
 		bool present, open;
 		uint8_t mode;
@@ -45,6 +55,9 @@ struct world {
 	struct container containers[CONTAINERS];
 	struct bh_address_posture postures[POSTURES];
 	bool posed[POSTURES];
+	struct member members[MEMBERS];
+	struct bh_exception exceptions[EXCEPTIONS];
+	bool excepted[EXCEPTIONS];
 };
 
 static const char *const names[] = { "web", "db", "cache", "job", "" };
@@ -69,10 +82,13 @@ static struct bh_permit any_permit(void)
 
 static struct container any_container(void)
 {
+	unsigned port = random_below(6);
+
 	return (struct container) { .present = random_below(4) != 0,
 				    .bridged = random_below(4) != 0,
 				    .mode = (uint8_t)random_below(BH_ENFORCE + 1),
-				    .port = random_below(6),
+				    .port = port,
+				    .behind = port,
 				    .addr = 1 + random_below(6),
 				    .workload = random_below(WORKLOADS + 1) };
 }
@@ -87,13 +103,40 @@ static struct bh_address_posture any_posture(void)
 	return p;
 }
 
+static struct member any_member(void)
+{
+	return (struct member) { .present = random_below(4) != 0,
+				 .port = random_below(6),
+				 .bridge = random_below(2) };
+}
+
+static struct bh_exception any_exception(void)
+{
+	static const uint8_t protocols[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP };
+	struct bh_exception e = { .key = { .proto = protocols[random_below(3)] } };
+	bool six = random_below(3) == 0;
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct bh_addr *addr = i == 0 ? &e.key.src : &e.key.dst;
+
+		addr->family = six ? BH_IPV6 : BH_IPV4;
+		addr->bytes[six ? 15 : 3] = (uint8_t)(1 + random_below(2));
+	}
+	e.key.sport = (uint16_t)(1 + random_below(2));
+	e.key.dport = (uint16_t)(1 + random_below(2));
+	snprintf(e.src_ifname, sizeof(e.src_ifname), "v%u", random_below(2));
+	snprintf(e.dst_ifname, sizeof(e.dst_ifname), "v%u", random_below(2));
+	return e;
+}
+
 static void change(struct world *w)
 {
 	unsigned workload = random_below(WORKLOADS), side = random_below(2),
-		 permit = random_below(PERMITS), posture = random_below(POSTURES);
+		 permit = random_below(PERMITS), posture = random_below(POSTURES),
+		 exception = random_below(EXCEPTIONS);
 	struct bh_permit *permits;
 
-	switch (random_below(12)) {
+	switch (random_below(w->stateless ? 18 : 14)) {
 	case 0:
 		w->workloads[workload].present = !w->workloads[workload].present;
 		break;
@@ -111,9 +154,23 @@ static void change(struct world *w)
 		w->posture = (uint8_t)random_below(3);
 		break;
 	case 5:
+		w->sensitive = (uint16_t)(3306 + random_below(2));
+		break;
 	case 6:
 	case 7:
+	case 8:
 		w->containers[random_below(CONTAINERS)] = any_container();
+		break;
+	case 14:
+		w->members[random_below(MEMBERS)] = any_member();
+		break;
+	case 15:
+		w->containers[random_below(CONTAINERS)].behind = random_below(6);
+		break;
+	case 16:
+	case 17:
+		w->exceptions[exception] = any_exception();
+		w->excepted[exception] = random_below(2);
 		break;
 	default:
 		permits = w->workloads[workload].permits[side];
@@ -125,9 +182,9 @@ static void change(struct world *w)
 	}
 }
 
-static struct world any_world(void)
+static struct world any_world(bool stateless)
 {
-	struct world w = { 0 };
+	struct world w = { .stateless = stateless };
 
 	for (unsigned i = 0; i < 200; i++)
 		change(&w);
@@ -155,8 +212,24 @@ static void build_container(const struct container *c, uint32_t chain, struct bh
 	snprintf(mac, sizeof(mac), "02:00:00:00:00:%02x", c->addr);
 	snprintf(addr, sizeof(addr), "10.0.0.%u", c->addr);
 	add_port(rules, port, c->bridged, c->mode, names[c->workload], mac, addr);
-	if (chain != UINT32_MAX)
-		add_binding(rules, c->addr % 2 ? "br0" : "br1", addr, chain, chain + 1);
+	if (chain == UINT32_MAX)
+		return;
+	add_binding(rules, c->addr % 2 ? "br0" : "br1", addr, chain, chain + 1);
+	snprintf(rules->bindings[rules->binding_count - 1].ifname, BH_IFNAME, "v%u", c->behind);
+}
+
+static void build_bridges(const struct world *w, struct bh_ruleset *rules)
+{
+	for (unsigned i = 0; i < MEMBERS; i++) {
+		if (!w->members[i].present)
+			continue;
+		struct bh_bridge_member *member = bh_ruleset_add_member(rules);
+		snprintf(member->ifname, sizeof(member->ifname), "v%u", w->members[i].port);
+		snprintf(member->bridge, sizeof(member->bridge), "br%u", w->members[i].bridge);
+	}
+	for (unsigned i = 0; i < EXCEPTIONS; i++)
+		if (w->excepted[i])
+			*bh_ruleset_add_exception(rules) = w->exceptions[i];
 }
 
 static struct bh_ruleset *build(const struct world *w)
@@ -166,7 +239,8 @@ static struct bh_ruleset *build(const struct world *w)
 
 	memset(chains, 0xff, sizeof(chains));
 	rules->posture = w->posture;
-	rules->sensitive = (struct bh_sensitive) { .ports = { 22, 3306 }, .count = 2 };
+	rules->stateless = w->stateless;
+	rules->sensitive = (struct bh_sensitive) { .ports = { 22, w->sensitive }, .count = 2 };
 	add_bridge(rules, "br0");
 	for (unsigned i = 0; i < WORKLOADS; i++) {
 		if (!w->workloads[i].present)
@@ -181,6 +255,8 @@ static struct bh_ruleset *build(const struct world *w)
 	for (unsigned i = 0; i < POSTURES; i++)
 		if (w->posed[i])
 			*bh_ruleset_add_posture(rules) = w->postures[i];
+	if (w->stateless)
+		build_bridges(w, rules);
 	return rules;
 }
 
@@ -255,14 +331,13 @@ static void check_digest(const struct bh_ruleset *old, const struct bh_ruleset *
 		bh_nft_state_free(states[i]);
 }
 
-static void test_the_difference_is_the_same(void **state)
+static void check_random_changes(bool stateless)
 {
 	unsigned reduced = 0, smaller = 0;
 
-	(void)state;
 	random_seed(7);
 	for (unsigned i = 0; i < TRIALS; i++) {
-		struct world world = any_world();
+		struct world world = any_world(stateless);
 		struct bh_ruleset *old = build(&world);
 		struct bh_reduced part;
 
@@ -291,21 +366,80 @@ static void test_the_difference_is_the_same(void **state)
 	assert_true(smaller > TRIALS / 4);
 }
 
+static void test_the_difference_is_the_same(void **state)
+{
+	(void)state;
+	check_random_changes(false);
+}
+
+static void test_the_difference_is_the_same_on_a_stateless_bridge(void **state)
+{
+	(void)state;
+	check_random_changes(true);
+}
+
+static void check_start(bool stateless)
+{
+	struct bh_ruleset *old = two_workloads(BH_ENFORCE), *new = two_workloads(BH_ENFORCE);
+	struct bh_reduced part;
+
+	old->stateless = new->stateless = stateless;
+	add_permit(&new->chains[0], BH_PERMIT_PEER, IPPROTO_TCP, 5432, 5432, "10.0.0.3");
+	add_binding(new, "br0", "10.0.0.3", 2, 3);
+	add_port(new, "vc", true, BH_ENFORCE, "db", "02:00:00:00:00:03", "10.0.0.3");
+	assert_true(bh_reduce(old, new, &part));
+	assert_false(part.new_scope.frame);
+	assert_int_equal(part.new_scope.whole, 0);
+	assert_int_equal(part.new->binding_count, 1);
+	assert_int_equal(part.old->binding_count, 0);
+	assert_int_equal(part.new->chains[2].permit_count, 1);
+	bh_reduced_free(&part);
+	bh_ruleset_free(old);
+	bh_ruleset_free(new);
+}
+
 /* The peers of a container that starts get an element each, and keep their chains. */
 static void test_a_start_leaves_other_chains_alone(void **state)
+{
+	(void)state;
+	check_start(false);
+	check_start(true);
+}
+
+static void except(struct bh_ruleset *rules, uint8_t proto, uint16_t port)
+{
+	struct bh_exception *e = bh_ruleset_add_exception(rules);
+
+	e->key = (struct bh_flow_key) { .proto = proto, .sport = port, .dport = 5432 };
+	assert_true(bh_addr_parse("10.0.0.1", &e->key.src));
+	assert_true(bh_addr_parse("10.0.0.2", &e->key.dst));
+	strcpy(e->src_ifname, "va");
+	strcpy(e->dst_ifname, "vb");
+}
+
+/* No chain of a workload goes with a connection that goes on; with the first one of its kind the
+ * rules for it. */
+static void test_exceptions_leave_workloads_alone(void **state)
 {
 	struct bh_ruleset *old = two_workloads(BH_ENFORCE), *new = two_workloads(BH_ENFORCE);
 	struct bh_reduced part;
 
 	(void)state;
-	add_permit(&new->chains[0], BH_PERMIT_PEER, IPPROTO_TCP, 5432, 5432, "10.0.0.3");
-	add_binding(new, "br0", "10.0.0.3", 2, 3);
-	add_port(new, "vc", true, BH_ENFORCE, "db", "02:00:00:00:00:03", "10.0.0.3");
+	old->stateless = new->stateless = true;
+	except(old, IPPROTO_TCP, 1);
+	except(new, IPPROTO_TCP, 1);
+	except(new, IPPROTO_TCP, 2);
 	assert_true(bh_reduce(old, new, &part));
-	assert_int_equal(part.new_scope.whole, 0);
-	assert_int_equal(part.new->binding_count, 1);
-	assert_int_equal(part.old->binding_count, 0);
-	assert_int_equal(part.new->chains[2].permit_count, 1);
+	assert_false(part.new_scope.frame);
+	assert_int_equal(part.new->chain_count, 0);
+	/* That of the same ends, which shares elements with it, is there on both sides. */
+	assert_int_equal(part.old->exception_count, 1);
+	assert_int_equal(part.new->exception_count, 2);
+	bh_reduced_free(&part);
+	except(new, IPPROTO_UDP, 2);
+	assert_true(bh_reduce(old, new, &part));
+	assert_true(part.old_scope.frame && part.new_scope.frame);
+	assert_int_equal(part.new->chain_count, 0);
 	bh_reduced_free(&part);
 	bh_ruleset_free(old);
 	bh_ruleset_free(new);
@@ -320,6 +454,9 @@ static void test_what_cannot_be_reduced(void **state)
 	new->posture = BH_POSTURE_CLOSED;
 	assert_false(bh_reduce(old, new, &part));
 	new->posture = old->posture;
+	new->stateless = true;
+	assert_false(bh_reduce(old, new, &part));
+	new->stateless = false;
 	new->bindings[0].egress = 17;
 	assert_false(bh_reduce(old, new, &part));
 	new->bindings[0].egress = 0;
@@ -333,7 +470,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_difference_is_the_same),
+		cmocka_unit_test(test_the_difference_is_the_same_on_a_stateless_bridge),
 		cmocka_unit_test(test_a_start_leaves_other_chains_alone),
+		cmocka_unit_test(test_exceptions_leave_workloads_alone),
 		cmocka_unit_test(test_what_cannot_be_reduced),
 	};
 
