@@ -163,11 +163,13 @@ static bool same_chain_kind(const struct bh_nft_chain *a, const struct bh_nft_ch
 static bool same_set_kind(const struct bh_nft_set *a, const struct bh_nft_set *b)
 {
 	return a->interval == b->interval && a->counter == b->counter && a->map == b->map &&
-	       a->key_type == b->key_type && a->key_length == b->key_length;
+	       a->key_type == b->key_type && a->key_length == b->key_length &&
+	       a->catchall == b->catchall;
 }
 
 /* Whether the table can be changed into what is wanted; the kernel converts neither flags other
- * than the owner's, nor the kind of a set or base chain. */
+ * than the owner's, nor the kind of a set or base chain. (A set that matches everything is so rare
+ * that it is made anew, too.) */
 static bool is_convertible(const struct bh_nft_table *have, const struct bh_nft_table *want)
 {
 	if ((have->flags & ~NFT_TABLE_F_OWNER) != (want->flags & ~NFT_TABLE_F_OWNER))

@@ -64,7 +64,7 @@ static uint64_t set_seed(const struct bh_nft_table *table, const struct bh_nft_s
 
 static uint64_t elements_digest(const struct bh_nft_table *table, const struct bh_nft_set *set)
 {
-	uint64_t seed = set_seed(table, set), sum = 0;
+	uint64_t seed = set_seed(table, set), sum = set->catchall;
 
 	for (size_t i = 0; i < set->count; i++)
 		sum += mix(seed, bh_nft_set_record(set, i), set->stride);

@@ -88,6 +88,7 @@ struct bh_nft_set {
 	size_t count;
 	size_t capacity;
 	struct bh_map *keys; /* while it is filled, where keys may be repeated; else NULL */
+	bool catchall;	     /* an element matches what no other does; never where we want it */
 	bool unread; /* its elements were not asked for, and count as those that are wanted */
 };
 

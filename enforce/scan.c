@@ -246,6 +246,10 @@ void bh_nft_scan_element(const struct nlattr *element, const struct bh_nft_set *
 		case NFTA_SET_ELEM_DATA:
 			out->target = element_target(attr);
 			break;
+		case NFTA_SET_ELEM_FLAGS:
+			out->catchall = mnl_attr_validate(attr, MNL_TYPE_U32) == 0 &&
+					(ntohl(mnl_attr_get_u32(attr)) & NFT_SET_ELEM_CATCHALL);
+			break;
 		case NFTA_SET_ELEM_EXPR:
 			out->expression = attr;
 			break;
@@ -258,8 +262,9 @@ static int take_element(const struct nlattr *element, struct bh_nft_set *set)
 	struct bh_scanned_element parts;
 
 	bh_nft_scan_element(element, set, &parts);
+	set->catchall = set->catchall || parts.catchall;
 	if (parts.key == NULL)
-		return -EINVAL;
+		return parts.catchall ? 0 : -EINVAL;
 	bh_nft_set_add(set, parts.key, parts.end, parts.target);
 	return 0;
 }

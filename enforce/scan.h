@@ -32,6 +32,7 @@ struct bh_scanned_element {
 	const uint8_t *key, *end;
 	const char *target;
 	const struct nlattr *expression;
+	bool catchall; /* it has no key, and matches what no other element does */
 };
 void bh_nft_scan_element(const struct nlattr *element, const struct bh_nft_set *set,
 			 struct bh_scanned_element *out);

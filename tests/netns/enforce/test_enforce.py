@@ -1907,6 +1907,25 @@ def test_plain_tables_are_converted_both_ways(w):
         del listener
 
 
+def test_an_element_that_matches_everything_is_found_and_removed(w):
+    """Such an element has no key, and the kernel does not count it."""
+    with Test(w, shop(w, ingress=everywhere(w.a, "tcp 5000-5001")), plain=True) as t:
+        listener = w.b.listen(5001)
+        hole = f"element {family_within(w)} bulkhead e_{workload_hash(w, 'web')}_4 {{ * }}"
+        for killed in (False, True):
+            expect("before", w.a.reaches(w.b.ip, 5001), False)
+            nft(w, f"add {hole}")
+            expect("with it", w.a.reaches(w.b.ip, 5001), True)
+            expect("verify", t.enforcer.verify()[0], 1)
+            if killed:
+                t.enforcer.kill()
+                t.enforcer = Enforcer(w, True)
+            t.enforcer.apply(shop(w))
+            expect("verify", t.enforcer.verify(), (0, ""))
+            t.enforcer.apply(shop(w, ingress=everywhere(w.a, "tcp 5000-5001")))
+        del listener
+
+
 def test_plain_tables_are_watched_and_repaired(w):
     with Test(w, shop(w), plain=True) as t:
         expect("verify", t.enforcer.verify(), (0, ""))

@@ -231,6 +231,9 @@ static void test_what_cannot_be_converted_is_made_anew(void **state)
 	bh_nft_table_set(&have->tables[0], "managed")->key_type++;
 	assert_made_anew(have);
 	have = desire(two_workloads(BH_ENFORCE));
+	bh_nft_table_set(&have->tables[0], "managed")->catchall = true;
+	assert_made_anew(have);
+	have = desire(two_workloads(BH_ENFORCE));
 	bh_nft_table_chain(&have->tables[0], "forward")->priority = 0;
 	assert_made_anew(have);
 }

@@ -52,6 +52,9 @@ static void test_a_table_made_anew(void **state)
 	(void)state;
 	have->tables[0].flags = 1; /* dormant */
 	assert_true(after(have, want) == bh_digest_state(want));
+	bh_nft_table_set(&have->tables[0], "managed")->catchall = true;
+	assert_true(bh_digest_state(have) != bh_digest_state(want));
+	assert_true(after(have, want) == bh_digest_state(want));
 	bh_nft_state_free(have);
 	bh_nft_state_free(want);
 }
