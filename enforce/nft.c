@@ -477,7 +477,8 @@ static int read_table(struct bh_nft *nft, const struct bh_nft_table *table, stru
 {
 	for (size_t i = 0; i < table->set_count; i++) {
 		const struct bh_nft_set *set = table->sets[i];
-		int result = bh_uses_can_read(set) ? read_set(nft, table->family, set, uses) : 0;
+		bool counts = set->count > 0 && bh_uses_can_read(set);
+		int result = counts ? read_set(nft, table->family, set, uses) : 0;
 
 		if (result != 0)
 			return bh_error_set(err, result, "reading the counters of %s: %s",
