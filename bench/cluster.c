@@ -98,6 +98,14 @@ static void name_port(char *name, unsigned container)
 		snprintf(name, BH_IFNAME, "veth%u", container);
 }
 
+static void add_member(struct bh_ruleset *rules, const char *ifname)
+{
+	struct bh_bridge_member *member = bh_ruleset_add_member(rules);
+
+	bh_copy_text(member->ifname, sizeof(member->ifname), ifname);
+	bh_copy_text(member->bridge, sizeof(member->bridge), "br0");
+}
+
 static void add_container(struct bh_ruleset *rules, const struct cluster *c, unsigned container)
 {
 	struct bh_binding *binding = bh_ruleset_add_binding(rules);
@@ -112,9 +120,12 @@ static void add_container(struct bh_ruleset *rules, const struct cluster *c, uns
 	port->bridged = true;
 	port->mode = BH_ENFORCE;
 	name_workload(port->workload, sizeof(port->workload), workload_of(c, container));
+	memcpy(binding->ifname, port->ifname, sizeof(binding->ifname));
 	port->mac.bytes[0] = 2;
 	memcpy(port->mac.bytes + 2, &wire, sizeof(wire));
 	port->addrs[0] = address_of(container);
+	if (rules->stateless)
+		add_member(rules, port->ifname);
 }
 
 struct bh_ruleset *cluster_ruleset(const struct cluster *c)
@@ -122,6 +133,7 @@ struct bh_ruleset *cluster_ruleset(const struct cluster *c)
 	struct bh_ruleset *rules = bh_ruleset_new();
 
 	rules->posture = BH_POSTURE_CLOSED;
+	rules->stateless = c->stateless;
 	bh_copy_text(bh_ruleset_add_bridge(rules)->ifname, BH_IFNAME, "br0");
 	for (unsigned i = 0; i < c->workloads; i++) {
 		add_chain(rules, c, i, BH_EGRESS);

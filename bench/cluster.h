@@ -19,6 +19,7 @@ struct cluster {
 	unsigned calls; /* edges that begin at one workload */
 	unsigned replicas;
 	unsigned extra; /* containers besides: one more of each workload in turn */
+	bool stateless; /* who talks to whom is judged on the bridge */
 };
 
 /* edges: at least 2; they are made up by as many workloads as have CLUSTER_CALLS of them each. */

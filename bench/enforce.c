@@ -15,9 +15,9 @@
  *   enforce start EDGES REPLICAS ROUNDS CONTAINERS
  *       so many containers appear in one apply, and go again
  *   enforce scan EDGES REPLICAS ROUNDS
- *       reads the tables and compares them with what was applied
- *   enforce curve ROUNDS SIZE...
- *       one element more, by how many there are, in maps to verdicts of several layouts
+ *       reads the tables and compares them with what was applied, as the daemon does now and then
+ *
+ * With --stateless before all of it the bridge judges by itself.
  *
  * Times are processor seconds of the calling thread, in which the kernel does all of the work but
  * freeing what goes; where others use the machine they say more than the clock.
@@ -26,6 +26,7 @@
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <stdlib.h>
@@ -279,6 +280,33 @@ static int start(const struct cluster *c, unsigned rounds, unsigned containers)
 	return 0;
 }
 
+/* A line of /proc/self/status, in KiB. */
+static long memory(const char *what)
+{
+	FILE *file = fopen("/proc/self/status", "re");
+	char line[256];
+	long kib = -1;
+
+	while (file != NULL && kib < 0 && fgets(line, sizeof(line), file) != NULL)
+		if (strncmp(line, what, strlen(what)) == 0)
+			kib = strtol(line + strlen(what), NULL, 10);
+	if (kib < 0)
+		die(what, "is not told");
+	fclose(file);
+	return kib;
+}
+
+/* What is free goes back to the kernel, and the peak is what there is now. Returns it, in KiB. */
+static long forget_peak(void)
+{
+	FILE *file = fopen("/proc/self/clear_refs", "we");
+
+	malloc_trim(0);
+	if (file == NULL || fputs("5", file) < 0 || fclose(file) != 0)
+		die("/proc/self/clear_refs", strerror(errno));
+	return memory("VmRSS:");
+}
+
 static int scan(const struct cluster *c, unsigned rounds)
 {
 	struct bh_nft *nft = open_nft();
@@ -288,6 +316,7 @@ static int scan(const struct cluster *c, unsigned rounds)
 	double *times = bh_calloc(rounds, sizeof(double));
 
 	struct bh_ruleset *rules = apply_cluster(nft, c, &change);
+	long held = forget_peak();
 	for (unsigned i = 0; i < rounds; i++) {
 		double before = cpu_seconds();
 
@@ -295,31 +324,38 @@ static int scan(const struct cluster *c, unsigned rounds)
 			die("comparing", err.code != 0 ? err.text : finding.text);
 		times[i] = cpu_seconds() - before;
 	}
-	printf("%zu %.3f\n", change.elements, median(times, rounds));
+	printf("%zu %.3f %.0f\n", change.elements, median(times, rounds),
+	       (double)(memory("VmHWM:") - held) / 1e3);
 	bh_nft_close(nft);
 	bh_ruleset_free(rules);
 	free(times);
 	return 0;
 }
 
-static struct cluster parse_cluster(char **words)
+static struct cluster parse_cluster(char **words, bool stateless)
 {
 	unsigned edges = (unsigned)strtoul(words[0], NULL, 10),
 		 replicas = (unsigned)strtoul(words[1], NULL, 10);
 
 	if (edges < 2 || replicas < 1)
 		die("EDGES and REPLICAS", "numbers from 2 and from 1 on");
-	return cluster_of(edges, replicas);
+	struct cluster c = cluster_of(edges, replicas);
+	c.stateless = stateless;
+	return c;
 }
 
 int main(int argc, char **argv)
 {
+	bool stateless = argc > 1 && strcmp(argv[1], "--stateless") == 0;
+
+	argc -= stateless;
+	argv += stateless;
 	const char *what = argc > 1 ? argv[1] : "";
 	struct cluster c = { 0 };
 	int at = strcmp(what, "print") == 0 ? 3 : 2, status = 2;
 
 	if (argc >= at + 2)
-		c = parse_cluster(argv + at);
+		c = parse_cluster(argv + at, stateless);
 	if (strcmp(what, "hold") == 0 && argc == 4)
 		status = hold(&c);
 	else if (strcmp(what, "print") == 0 && argc == 5)

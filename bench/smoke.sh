@@ -24,8 +24,12 @@ number='-?[0-9]+(\.[0-9]+)?'
 output=$(bench/enforce.sh --quick --build "$1") || exit 1
 expect 3 "^\| (netlink|bulkhead|nft) \| $number \| $number \| [0-9]+ \| $number \|$"
 expect 4 "^(\| $number ){8}\|$"
-expect 2 "^\| (bulkhead, and comparing .*|nft list ruleset) \| $number \|$"
+expect 3 "^\| (bulkhead, and comparing .*|nft list ruleset) \| [0-9]+ \| $number \| -?[0-9]+ \|$"
 expect 7 "^\| [a-z]+ \| [^|]+ (\| $number ){2}\|$"
+
+output=$(bench/enforce.sh --stateless --quick --build "$1") || exit 1
+expect 1 ", stateless, load "
+expect 4 "^(\| $number ){8}\|$"
 
 output=$(bench/rules.sh --quick --build "$1") || exit 1
 bounds="$number \($number–$number\)"
