@@ -13,6 +13,17 @@ static bool is_allowed(const cJSON *answer)
 	return strcmp(bh_word(answer, "verdict"), "allow") == 0;
 }
 
+/* What its workload does about it. */
+static const char *reaction(const cJSON *answer)
+{
+	if (!cJSON_IsTrue(bh_get(answer, "blocked")))
+		return cJSON_IsTrue(bh_get(answer, "audited")) ? "reports it, and it passes"
+							       : "is learning: it passes";
+	return strcmp(bh_word(answer, "refusal"), "drop") == 0
+		       ? "refuses it: it is dropped silently"
+		       : "refuses it: who asks is told at once";
+}
+
 static void print_explanation(const struct bh_call *call, const cJSON *answer)
 {
 	const char *verdict = bh_word(answer, "verdict");
@@ -24,10 +35,7 @@ static void print_explanation(const struct bh_call *call, const cJSON *answer)
 	       bh_word(answer, "port"), bh_color_on(color, call->color), verdict,
 	       bh_color_off(color, call->color), bh_word(answer, "reason"));
 	if (!is_allowed(answer) && bh_text(answer, "workload") != NULL)
-		printf("  %s %s\n", bh_word(answer, "workload"),
-		       cJSON_IsTrue(bh_get(answer, "blocked"))	 ? "refuses it"
-		       : cJSON_IsTrue(bh_get(answer, "audited")) ? "reports it, and it passes"
-								 : "is learning: it passes");
+		printf("  %s %s\n", bh_word(answer, "workload"), reaction(answer));
 	bh_share_print("  ", bh_get(answer, "src_share"));
 	if (strcmp(bh_word(answer, "src"), bh_word(answer, "dst")) != 0)
 		bh_share_print("  ", bh_get(answer, "dst_share"));

@@ -276,6 +276,7 @@ static void print_diff(const struct bh_call *call, const cJSON *answer)
 		printf("No difference.\n");
 	bh_meaning_print_open(call, bh_get(answer, "existing"));
 	bh_meaning_print_recorded(call, bh_get(answer, "recorded"));
+	bh_meaning_print_silence(call, answer);
 	bh_meaning_print_guard(stdout, bh_get(answer, "guard"));
 }
 
@@ -351,6 +352,7 @@ static void print_applied(const struct bh_call *call, const cJSON *answer)
 		       changes == 1 ? "" : "s");
 	bh_trial_print(bh_get(answer, "trial"));
 	bh_meaning_print_open(call, bh_get(answer, "existing"));
+	bh_meaning_print_silence(call, answer);
 	bh_meaning_print_guard(stdout, bh_get(answer, "guard"));
 }
 
@@ -454,6 +456,7 @@ static void print_modes(const struct bh_call *call, const cJSON *answer)
 	if (cJSON_GetArraySize(bh_get(answer, "rows")) == 0)
 		printf("No workload is known.\n");
 	bh_meaning_print_open(call, bh_get(answer, "existing"));
+	bh_meaning_print_silence(call, answer);
 	bh_meaning_print_guard(stdout, bh_get(answer, "guard"));
 }
 

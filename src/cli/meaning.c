@@ -178,6 +178,15 @@ static void print_finding(FILE *out, const cJSON *row)
 		fprintf(out, "    below rules:      %s\n", rule);
 }
 
+void bh_meaning_print_silence(const struct bh_call *call, const cJSON *answer)
+{
+	const char *silence = bh_text(answer, "silence");
+
+	if (silence != NULL)
+		printf("\n%s%s%s\n", bh_color_on(BH_YELLOW, call->color), silence,
+		       bh_color_off(BH_YELLOW, call->color));
+}
+
 void bh_meaning_print_guard(FILE *out, const cJSON *guard)
 {
 	const char *unseen = bh_text(bh_get(guard, "session"), "text");

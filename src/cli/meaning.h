@@ -17,6 +17,9 @@ void bh_meaning_print_recorded(const struct bh_call *call, const cJSON *recorded
  * that nobody knows whether the caller is among it. Nothing where nothing is. */
 void bh_meaning_print_guard(FILE *out, const cJSON *guard);
 
+/* What refusals look like from then on, where that is otherwise than the policy reads. */
+void bh_meaning_print_silence(const struct bh_call *call, const cJSON *answer);
+
 /* Rows of connections as GET /v1/policy/check has them. */
 void bh_meaning_print_verdicts(const cJSON *rows, bool red, const struct bh_call *call);
 

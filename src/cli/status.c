@@ -222,7 +222,9 @@ static void print_bridge(const cJSON *enforcement)
 	cJSON_ArrayForEach (row, open)
 		any = any || cJSON_IsTrue(bh_get(row, "egress")) ||
 		      cJSON_IsTrue(bh_get(row, "ingress"));
-	printf("bridge       stateless: what is refused on one bridge gets no answer%s\n",
+	printf("bridge       stateless: what is refused on one bridge is dropped silently%s%s\n",
+	       bh_text(enforcement, "silence") != NULL ? ", though the policy says deny: reject"
+						       : "",
 	       any ? "; UDP passes there to and from whoever is open, denials or not" : "");
 }
 

@@ -246,6 +246,7 @@ void bh_core_handle_diff(void *user, const struct bh_api_request *request,
 	cJSON_AddItemToObject(reply->json, "existing",
 			      bh_core_existing_preview(core, policy, NULL, &existing));
 	cJSON_AddItemToObject(reply->json, "guard", guard);
+	bh_core_add_text(reply->json, "silence", bh_core_silence_news(core, policy));
 	cJSON_AddItemToObject(reply->json, "recorded", recorded_json(core, policy, since));
 	bh_policy_free(policy);
 }

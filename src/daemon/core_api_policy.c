@@ -124,9 +124,11 @@ struct bh_policy *bh_core_parse_body(const struct bh_api_request *request,
 	return policy;
 }
 
-/* What a change does: to open connections, and to what has to go on. */
+/* What a change does: to open connections, and to what has to go on; and what refusals look like
+ * from then on, where that is news (bh_core_silence(); NULL: it is not). */
 struct meaning {
 	cJSON *existing, *guard;
+	const char *silence;
 };
 
 static void meaning_free(struct meaning *meaning)
@@ -141,6 +143,7 @@ static void add_meaning(const struct meaning *meaning, cJSON *json)
 	cJSON_AddItemToObject(json, "existing",
 			      meaning != NULL ? meaning->existing : cJSON_CreateNull());
 	cJSON_AddItemToObject(json, "guard", meaning != NULL ? meaning->guard : cJSON_CreateNull());
+	bh_core_add_text(json, "silence", meaning != NULL ? meaning->silence : NULL);
 }
 
 /* The same. */
@@ -209,6 +212,7 @@ static bool preview(const struct bh_core *core, const struct bh_api_request *req
 		    struct bh_api_reply *reply)
 {
 	meaning->existing = NULL;
+	meaning->silence = bh_core_silence_news(core, policy);
 	meaning->guard = bh_core_guard(core, request, policy, then, reply);
 	if (meaning->guard != NULL)
 		meaning->existing = bh_core_existing_preview(core, policy, then, existing);
@@ -462,6 +466,16 @@ static void say_one_mode(const struct bh_core *core, const struct change *change
 	cJSON_AddItemToArray(rows, row);
 }
 
+/* Whether somebody refuses nothing now, and will. */
+static bool begins_to_refuse(const struct bh_core *core, const struct change *change)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < change->count; i++)
+		any = any || !bh_mode_refuses(bh_core_mode_set(core, change->names[i]));
+	return any && bh_mode_refuses(change->mode);
+}
+
 static bool preview_modes(const struct bh_core *core, const struct bh_api_request *request,
 			  const struct change *change, const struct bh_existing *existing,
 			  struct meaning *meaning, struct bh_api_reply *reply)
@@ -473,6 +487,8 @@ static bool preview_modes(const struct bh_core *core, const struct bh_api_reques
 	for (size_t i = 0; i < change->count; i++)
 		bh_map_put_text(modes, change->names[i], &mode);
 	bool done = preview(core, request, core->policy, &then, existing, meaning, reply);
+	if (begins_to_refuse(core, change))
+		meaning->silence = bh_core_silence(core, core->policy);
 	bh_map_free(modes);
 	return done;
 }
@@ -700,6 +716,9 @@ static void explain_access(const struct bh_core *core, const struct bh_api_reque
 	cJSON_AddStringToObject(reply->json, "dst", to.name);
 	cJSON_AddStringToObject(reply->json, "port", port);
 	answer_json(core, &answer, reply->json);
+	bh_core_add_text(reply->json, "refusal",
+			 answer.blocked ? bh_core_refusal(core, &question.src, &question.dst)
+					: NULL);
 	cJSON_AddItemToObject(reply->json, "src_share", end_share(core, &question.src));
 	cJSON_AddItemToObject(reply->json, "dst_share", end_share(core, &question.dst));
 }

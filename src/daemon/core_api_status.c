@@ -117,6 +117,7 @@ static cJSON *enforcement_json(const struct bh_core *core)
 	bh_core_add_tables(core, json);
 	cJSON_AddStringToObject(json, "bridge",
 				bh_core_is_stateless(core) ? "stateless" : "stateful");
+	bh_core_add_text(json, "silence", bh_core_silence(core, core->policy));
 	bh_core_add_time(json, "applied", core->applied);
 	cJSON_AddStringToObject(json, "posture", bh_posture_name(bh_core_posture(core)));
 	cJSON_AddItemToObject(json, "postures", postures_json(&core->config.postures));

@@ -10,6 +10,7 @@
 #include "core.h"
 #include "core_api.h"
 #include "foreign.h"
+#include "ruleset.h"
 
 #define BRIDGE_SYSCTLS "/proc/sys/net/bridge"
 
@@ -135,7 +136,71 @@ cJSON *bh_core_exposed_json(const struct bh_core *core, const char *const *workl
 	return list;
 }
 
+/* --- what a refusal looks like ---------------------------------------------------------------- */
+
+const char *bh_core_silence(const struct bh_core *core, const struct bh_policy *policy)
+{
+	if (!bh_core_is_stateless(core) || policy == NULL || policy->deny != BH_REJECT)
+		return NULL;
+	return "what is refused between two containers on one bridge is dropped silently, though "
+	       "the policy says deny: reject: a stateless bridge cannot answer "
+	       "(enforcement.bridge: stateful can)";
+}
+
+const char *bh_core_silence_news(const struct bh_core *core, const struct bh_policy *policy)
+{
+	return bh_core_silence(core, core->policy) == NULL ? bh_core_silence(core, policy) : NULL;
+}
+
+static bool stands_for(const struct bh_core *core, const struct bh_subject *subject,
+		       const struct bh_instance *instance)
+{
+	if (subject->peer->kind != BH_PEER_WORKLOAD || instance->fact.master_ifindex == 0 ||
+	    strcmp(instance->workload, subject->peer->name) != 0)
+		return false;
+	return subject->addr.family == 0 ||
+	       bh_model_holder(core->model, &subject->addr, bh_time_now()) == instance;
+}
+
+/* Somebody whom the one stands for and somebody whom the other stands for. */
+static bool are_on_one_bridge(const struct bh_core *core, const struct bh_subject *a,
+			      const struct bh_subject *b)
+{
+	struct bh_map *bridges = bh_map_new(NULL);
+	const struct bh_instance *instance;
+	bool any = false;
+
+	for (size_t position = 0; (instance = bh_model_next(core->model, &position)) != NULL;)
+		if (stands_for(core, a, instance))
+			bh_map_put_text(bridges, instance->fact.l3_ifname, bridges);
+	for (size_t position = 0; (instance = bh_model_next(core->model, &position)) != NULL;)
+		any = any || (stands_for(core, b, instance) &&
+			      bh_map_get_text(bridges, instance->fact.l3_ifname) != NULL);
+	bh_map_free(bridges);
+	return any;
+}
+
+const char *bh_core_refusal(const struct bh_core *core, const struct bh_subject *src,
+			    const struct bh_subject *dst)
+{
+	bool silent = core->policy->deny == BH_DROP ||
+		      (bh_core_is_stateless(core) && are_on_one_bridge(core, src, dst));
+
+	return silent ? "drop" : "reject";
+}
+
 /* --- settings that matter --------------------------------------------------------------------- */
+
+static bool refuses_on_bridges(const struct bh_core *core)
+{
+	bool refuses = false, bridged = false;
+
+	for (size_t i = 0; core->rules != NULL && i < core->rules->chain_count; i++)
+		refuses = refuses || bh_mode_refuses(core->rules->chains[i].mode);
+	for (size_t i = 0; core->rules != NULL && i < core->rules->bridge_count; i++)
+		bridged = bridged || core->rules->bridges[i].filtered;
+	return refuses && bridged;
+}
 
 static size_t count_networks(const struct bh_core *core)
 {
@@ -152,7 +217,10 @@ static size_t count_networks(const struct bh_core *core)
 cJSON *bh_core_host_json(const struct bh_core *core)
 {
 	cJSON *list = bh_core_exposed_json(core, NULL, 0);
+	const char *silence = bh_core_silence(core, core->policy);
 
+	if (silence != NULL && refuses_on_bridges(core))
+		cJSON_AddItemToArray(list, cJSON_CreateString(silence));
 	if (all_handed_over())
 		cJSON_AddItemToArray(
 			list,

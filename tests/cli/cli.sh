@@ -728,6 +728,35 @@ grep -q "audit  *web-1" <<<"$out" && grep -q "enforce  *web-2" <<<"$out" || fail
 runs 0 --socket "$scratch/sock-share" policy export --kubernetes
 says "modes are not exported: 1 workload is not enforced here"
 
+step "what a refusal looks like"
+# refusing REFUSAL: what explain says of it.
+refusing() {
+	jq -n --arg refusal "$1" '{"/v1/explain": [200, ({src: "web", dst: "db", verdict: "deny", reason: "no rule", workload: "db",
+		blocked: true, refusal: $refusal} | tojson)]}' >"$scratch/answers.json" || fail "jq"
+	answers "refusing-$1"
+	runs 1 --socket "$scratch/sock-refusing-$1" explain web db 80
+}
+refusing drop
+prints "db refuses it: it is dropped silently"
+refusing reject
+prints "db refuses it: who asks is told at once"
+jq -n '{silence: "dropped, though it says reject", changes: 1, lines: [], rows: []} as $said |
+	{enforcement: {bridge: "stateless", bridges: [{}], silence: "as above"}} as $status |
+	{"/v1/mode": [200, ($said | tojson)], "/v1/policy/apply": [200, ($said | tojson)], "/v1/policy/diff": [200, ($said | tojson)],
+	"/v1/policy/rollback": [200, ($said | .silence = null | tojson)], "/v1/status": [200, ($status | tojson)]}' \
+	>"$scratch/answers.json" || fail "jq"
+answers silence
+echo "bulkhead-policy: 1" >"$scratch/silent.yaml"
+for command in "mode web enforce" "policy apply $scratch/silent.yaml" "policy diff $scratch/silent.yaml"; do
+	# shellcheck disable=SC2086 # words
+	runs 0 --socket "$scratch/sock-silence" $command
+	prints "dropped, though it says reject"
+done
+runs 0 --socket "$scratch/sock-silence" policy rollback
+[[ $out != *dropped* ]] || fail "rollback: $out"
+runs 0 --socket "$scratch/sock-silence" status
+prints "what is refused on one bridge is dropped silently, though the policy says deny: reject"
+
 step "the active policy as objects of Kubernetes'"
 jq -n --arg policy $'bulkhead-policy: 1\nworkloads:\n  a: {io.kubernetes.pod.namespace: x}\nrules:\n  - {from: a, to: world, ports: [1/tcp]}\n' \
 	'{"/v1/policy/active": [200, $policy], "/v1/status": [200, ({modes: {learn: 1, audit: 2, enforce: 9}} | tojson)]}' \
