@@ -158,10 +158,9 @@ static bool are_met(const struct bh_probe_seen seen[2])
 static void conclude_stopped(struct bh_selftest *s, struct path *path)
 {
 	if (path->shut && are_met(path->proof.seen))
-		conclude(
-			s, path, BH_PROOF_PROVED,
-			"the rules are met; what they let pass somebody else stops, whether or not "
-			"bulkhead has it handed to netfilter");
+		conclude(s, path, BH_PROOF_PROVED,
+			 "the rules are met; what they let pass somebody else stops, whatever "
+			 "bulkhead does");
 	else
 		conclude(s, path, BH_PROOF_STOPPED, "");
 }
@@ -204,8 +203,9 @@ static void judge(struct bh_selftest *s)
 	}
 	enum bh_proof_state result = bh_probe_judge(seen);
 	memcpy(path->proof.seen, seen, sizeof(seen));
-	path->held = path->held || result == BH_PROOF_PROVED;
-	path->shut = path->shut && result == BH_PROOF_STOPPED;
+	/* A stateless bridge hands nothing over: what does not arrive at first did not before. */
+	path->shut = result == BH_PROOF_STOPPED && (path->shut || (s->stateless && !path->held));
+	path->held = path->held || path->shut || result == BH_PROOF_PROVED;
 	if (result != BH_PROOF_STOPPED)
 		conclude(s, path, result, "");
 	else if (!begin_check(s, path))

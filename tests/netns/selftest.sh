@@ -58,6 +58,10 @@ set_modes() {
 hands_over() { # 0|1
 	ip -n "$host" -d link show br0 | grep -q "nf_call_iptables $1"
 }
+# shut: somebody else's table that stops the test's datagrams on every bridge.
+shut() {
+	on_host nft "table bridge shut { chain f { type filter hook forward priority 100; ip protocol udp drop; }; }" || fail "nft"
+}
 no_probe_left() {
 	! ip -n "$host" link show | grep -q bhprobe
 }
@@ -210,9 +214,7 @@ bridge_is proved && hands_over 1 || fail "it is not enforced again: $(bh status)
 step "what never arrives there, handed over or not, is no reason: the rules are met"
 set_modes learn
 eventually 5 hands_over 0 || fail "the bridge still hands its frames over"
-on_host nft -f - <<-NFT
-	table bridge shut { chain f { type filter hook forward priority 100; ip protocol udp drop; }; }
-NFT
+shut
 set_modes enforce
 eventually 10 bridge_is proved '.why | contains("somebody else stops")' || fail "it is called: $(bh status)"
 state_is active && hands_over 1 || fail "it is called: $(bh status)"
@@ -295,6 +297,25 @@ evade
 doctor_says 'refuse arrives there' || fail "doctor does not find it: $(cat "$scratch/doctor")"
 state_is failed '.why | contains("(IPv4 and IPv6)") and contains("table bridge bulkhead")' || fail "it is called: $(bh status)"
 on_host nft delete table bridge evasion
+
+step "stateless: what somebody else stops from the start is no reason; from then on it is told"
+doctor_finds_nothing() {
+	sleep 1.1
+	bh doctor >/dev/null
+}
+eventually 5 doctor_finds_nothing || fail "doctor finds something: $(bh doctor)"
+shut
+doctor_says 'what bulkhead.s rules let pass is stopped by somebody else.*table bridge shut chain f' ||
+	fail "doctor does not find it: $(cat "$scratch/doctor")"
+state_is unproven || fail "it is called: $(bh status)"
+on_host nft delete table bridge shut
+set_modes learn
+eventually 5 state_is off || fail "it is called: $(bh status)"
+shut
+set_modes enforce
+eventually 10 bridge_is proved '.why | contains("somebody else stops")' || fail "it is called: $(bh status)"
+state_is active || fail "it is called: $(bh status)"
+on_host nft delete table bridge shut
 
 step "a network without IPv6, large frames: proved"
 on_host sysctl -qw net.ipv6.conf.br0.disable_ipv6=1
