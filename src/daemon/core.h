@@ -589,6 +589,10 @@ void bh_core_denial(struct bh_core *core, const struct bh_denial *denial);
 /* Whether a packet of this tuple was denied a moment ago, before its flow was known; answers yes
  * once. */
 bool bh_core_denial_met(struct bh_core *core, const struct bh_flow_key *key);
+/* Of a flow that nobody answered: the tuple by which its opening was denied a moment ago, once
+ * somebody had translated its destination; NULL: it was not. Valid until the next denial. */
+const struct bh_flow_key *bh_core_denial_behind(const struct bh_core *core,
+						const struct bh_flow *flow);
 void bh_core_denials_tick(struct bh_core *core, int64_t now);
 
 /* core_expiry.c: rules whose time is over. Begin: a policy has become the active one. */

@@ -138,10 +138,31 @@ static void take_entry(struct bh_core *core, struct bh_live_flow *live,
 		bh_core_join(core, live, entry);
 }
 
+/* What is refused behind a translation, as behind a published port, never becomes an entry; but the
+ * denial has the tuple that the entry would have had. */
+static bool is_denied_behind(const struct bh_core *core, struct bh_live_flow *live,
+			     struct bh_tracked *entry)
+{
+	const struct bh_flow_key *denied = bh_core_denial_behind(core, &live->flow);
+
+	if (denied == NULL)
+		return false;
+	*entry = (struct bh_tracked) { .original = live->flow.key,
+				       .reply = bh_flow_key_turned(denied),
+				       .start = BH_TRACKED_START_SEEN,
+				       .dst_nat = true };
+	live->denied = true;
+	return true;
+}
+
 /* entry: NULL where nobody tracks the flow. */
 static void settle(struct bh_core *core, struct bh_live_flow *live, const struct bh_tracked *entry)
 {
+	struct bh_tracked behind;
+
 	bh_core_tracking_answered(core, live);
+	if (entry == NULL && is_denied_behind(core, live, &behind))
+		entry = &behind;
 	if (entry != NULL)
 		take_entry(core, live, entry);
 	else

@@ -18,14 +18,47 @@
 
 struct note {
 	int64_t time;
-	struct bh_tuple tuple;
+	struct bh_tuple tuple; /* under which it is found */
+	struct bh_flow_key key;
 };
+
+/* Of whoever sent it from that port, wherever to: its destination may have been translated. */
+static struct bh_tuple opener_of(const struct bh_flow_key *key)
+{
+	struct bh_flow_key opener = { .src = key->src, .sport = key->sport, .proto = key->proto };
+
+	opener.dst.family = key->src.family;
+	return bh_tuple_of(&opener);
+}
 
 bool bh_core_denial_met(struct bh_core *core, const struct bh_flow_key *key)
 {
-	struct bh_tuple t = bh_tuple_of(key);
+	struct bh_tuple t = bh_tuple_of(key), opener = opener_of(key);
 
-	return bh_map_remove(core->denials, &t, sizeof(t));
+	if (!bh_map_remove(core->denials, &t, sizeof(t)))
+		return false;
+	bh_map_remove(core->denials, &opener, sizeof(opener));
+	return true;
+}
+
+const struct bh_flow_key *bh_core_denial_behind(const struct bh_core *core,
+						const struct bh_flow *flow)
+{
+	struct bh_tuple opener = opener_of(&flow->key);
+	const struct note *note = bh_map_get(core->denials, &opener, sizeof(opener));
+
+	if (note == NULL || flow->direction != BH_DIRECTION_SYN || flow->answered ||
+	    note->time < flow->first - BH_SECOND || note->time > flow->last + BH_SECOND)
+		return NULL;
+	return &note->key;
+}
+
+static void remember(struct bh_core *core, struct bh_tuple tuple, const struct bh_denial *d)
+{
+	struct note *note = bh_calloc(1, sizeof(*note));
+
+	*note = (struct note) { .time = d->time, .tuple = tuple, .key = d->key };
+	bh_map_put(core->denials, &note->tuple, sizeof(note->tuple), note);
 }
 
 void bh_core_denials_tick(struct bh_core *core, int64_t now)
@@ -61,10 +94,8 @@ static void mark_flow(struct bh_core *core, const struct bh_denial *d)
 		other->denied_back = true;
 	if (there != NULL || other != NULL)
 		return;
-	struct note *note = bh_calloc(1, sizeof(*note));
-	note->time = d->time;
-	note->tuple = bh_tuple_of(&d->key);
-	bh_map_put(core->denials, &note->tuple, sizeof(note->tuple), note);
+	remember(core, bh_tuple_of(&d->key), d);
+	remember(core, opener_of(&d->key), d);
 }
 
 /* Bridged packets are logged with the bridge as interface, which is nobody's veth: then the address

@@ -216,6 +216,7 @@ must_not_reach() {
 must_not_reach nat-client 10.81.9.1 8091
 eventually 5 flow '.src.workload == "netns:nat-client" and .dst.workload == "netns:nat-server" and
 	.dst.port == 91 and .verdict == "denied"' || fail "what is denied behind a published port is not shown as denied"
+flow '.dst.port == 8091 and .via == null' >/dev/null && fail "a leg of it is shown as a flow of its own: $(bh flows)"
 flow '.src.port == 91' >/dev/null && fail "our reset is shown as the server's connection: $(bh flows)"
 must_not_reach nat-same 10.81.2.2 82
 must_not_reach nat-outside 10.81.2.2 84

@@ -211,6 +211,46 @@ static void a_port_that_comes_back_is_another_connection(void **state)
 	assert_int_equal(core->newest->flow.tx.delivered.packets, 0);
 }
 
+/* web opens 192.0.2.1:8080, which is refused as db's 80, so long after; nobody tracks that. */
+static const struct bh_live_flow *refuse_behind(struct bh_core *core, int64_t after)
+{
+	struct bh_flow before = leg_before();
+	struct bh_msg_tracked answer = { .asked = before.key };
+	struct bh_denial d = { .kind = BH_DENIED,
+			       .dropped = true,
+			       .time = NOW + after,
+			       .key = core_fixture_tuple("10.0.1.2", 40000, "10.0.2.3", 80) };
+
+	before.state = BH_FLOW_REFUSED;
+	before.answered = before.established = false;
+	core_fixture_world(core);
+	bh_core_denial(core, &d);
+	bh_core_flows(core, &before, 1);
+	bh_core_tracked(core, &answer, 1);
+	return core->newest;
+}
+
+static void what_is_denied_behind_a_translation_is_shown_as_such(void **state)
+{
+	struct bh_core *core = *state;
+	const struct bh_live_flow *live = refuse_behind(core, 100);
+
+	assert_true(live->denied);
+	assert_string_equal(live->src->name, "netns:web");
+	assert_string_equal(live->dst->name, "netns:db");
+	assert_int_equal(live->flow.key.dport, 80);
+	assert_int_equal(bh_core_joined_named(live)->dport, 8080);
+	assert_int_equal(bh_ledger_count(core->ledger, BH_EDGES), 0);
+}
+
+static void what_was_denied_at_another_time_is_another_connection(void **state)
+{
+	const struct bh_live_flow *live = refuse_behind(*state, -2 * BH_SECOND);
+
+	assert_false(live->denied);
+	assert_null(live->joined);
+}
+
 /* Both legs of many connections come and go; what joined them goes with them. */
 static void what_is_forgotten_leaves_nothing(void **state)
 {
@@ -429,6 +469,8 @@ int main(void)
 		TEST(both_legs_are_one_connection),
 		TEST(the_server_may_come_first),
 		TEST(a_port_that_comes_back_is_another_connection),
+		TEST(what_is_denied_behind_a_translation_is_shown_as_such),
+		TEST(what_was_denied_at_another_time_is_another_connection),
 		TEST(what_is_forgotten_leaves_nothing),
 		TEST(who_opened_it_is_known),
 		TEST(what_was_picked_up_midstream_is_not_believed),
