@@ -193,6 +193,7 @@ void bh_config_defaults(struct bh_config *c)
 		.sensitive = bh_sensitive_default,
 		.deploy_audit = true,
 		.table_protection = BH_TABLE_OWNER,
+		.bridge = BH_BRIDGE_STATELESS,
 		.self_test = 600 * BH_SECOND,
 		.verify_every = 300 * BH_SECOND,
 		.log_group = 5070,

@@ -364,8 +364,9 @@ static void check_loaded(struct bh_core *core, const struct bh_ruleset *rules)
 		forget_all(x);
 	if (x->was_stateful && bh_core_is_stateless(core) && rules->chain_count > 0)
 		bh_core_event(core, "cut",
-			      "bridges are stateless from now on: what connection tracking let go "
-			      "on there though the rules deny it, kept or draining, is cut");
+			      "bridges are stateless from now on (enforcement.bridge): what is "
+			      "refused there is dropped silently, and what connection tracking let "
+			      "go on though the rules deny it, kept or draining, is cut");
 	x->was_stateful = false;
 }
 

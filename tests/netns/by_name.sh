@@ -111,7 +111,7 @@ done
 sleep 0.5
 kill $monitor
 grep -q '^create element inet bulkhead' "$scratch/monitor" || fail "no answer came to the rules"
-grep -vE '^(create element inet bulkhead|# new generation)' "$scratch/monitor" &&
+grep -vE '^(create element (inet|bridge) bulkhead|# new generation)' "$scratch/monitor" &&
 	fail "an answer changed more than elements"
 
 step "another workload has no right by it, until one of its replicas asks"

@@ -7,13 +7,11 @@
 # shellcheck source=tests/netns/talk.sh
 . "$(dirname "$0")/talk.sh"
 
-bridge=${1:-stateful}
+bridge=${1:-stateless}
 make_host "open-$$"
-tables=owner
-[ "$bridge" = stateful ] || tables=watch # that change hands
-configure() { # stateful|stateless
+configure() { # [stateful|stateless]
 	write_config "runtimes: {docker: off}
-enforcement: {bridge: $1, table_protection: $tables}"
+${1:+enforcement: {bridge: $1\}}"
 	[ "$bridge" = stateful ] || sed -i 's/report_interval: 1s/report_interval: 1s, idle_timeout: 5s/' "$scratch/bulkhead.yaml"
 }
 configure "$bridge"
@@ -254,7 +252,7 @@ if [ "$bridge" = stateful ]; then
 fi
 
 if [ "$bridge" = stateless ]; then
-	step "a stateless bridge: an end that loses its address, a bridge that changes hands, and panic"
+	step "a stateless bridge: an end that loses its address"
 	near=("tcp4-5432,tcp,10.97.0.2,5432" "tcp6-5432,tcp,fd97::2,5432"
 		"udp4-5432,udp,10.97.0.2,5432" "udp6-5432,udp,fd97::2,5432")
 	near_names=("${near[@]%%,*}")
@@ -279,21 +277,31 @@ if [ "$bridge" = stateless ]; then
 	all_end tcp4-5432 udp4-5432
 	hang_up
 
+	step "a bridge that changes hands: what is kept is handed over, and what is allowed goes on"
 	keep_near
+	talk_all 80
 	stop_daemon
 	configure stateful
 	start_daemon
-	eventually 10 status_is '.enforcement.state == "active"' || fail "no rules"
-	goes_on "${near_names[@]}"
+	eventually 10 status_is '.enforcement.state == "active" and .enforcement.bridge == "stateful"' || fail "no rules"
+	goes_on "${near_names[@]}" "${allowed[@]}"
 	has_exceptions && fail "they are the bridge's still"
 	eventually 10 refused 5432 || fail "the policy is not in force any more"
+
+	step "and back, by an upgrade: whose configuration says nothing is stateless from now on"
 	stop_daemon
-	configure stateless
+	configure
+	since=$(date +%s)
 	start_daemon
+	eventually 10 status_is '.enforcement.state == "active" and .enforcement.bridge == "stateless"' || fail "no rules"
 	all_end "${near_names[@]}"
 	has_event '.kind == "cut" and (.text | contains("bridges are stateless from now on"))' || fail "no event tells it"
+	goes_on "${allowed[@]}"
+	has_event ".kind == \"denied\" and .time >= $since and (.src.port == 80 or .dst.port == 80)" &&
+		fail "what is allowed was refused meanwhile"
 	hang_up
 
+	step "and panic: nothing is kept on"
 	keep_near
 	kill_daemon
 	mkdir -p /run/bulkhead # where it looks without a configuration

@@ -2,12 +2,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Postures: whom nobody has claimed yet meets what is configured for his bridge, and still does when
 # everybody known has left it, and the daemon has come back since.
+# Usage: posture.sh [stateless|stateful]
 # shellcheck source=tests/common.sh
 . "$(dirname "$0")/../common.sh"
 
 needs busybox
 make_host "posture-$$"
-write_config "$(printf 'runtimes: {docker: off}\nenforcement:\n  posture: open\n  postures:\n    - {match: "bridge:vault*", posture: closed}\n    - {match: "bridge:br*", posture: audit}')"
+bridge=${1:-stateless}
+case $bridge in # whether bridges with rules hand their frames over
+stateful) flags='[1,1]' ;;
+stateless) flags='[0,0]' ;;
+esac
+write_config "$(printf 'runtimes: {docker: off}\nenforcement:\n  bridge: %s\n  posture: open\n  postures:\n    - {match: "bridge:vault*", posture: closed}\n    - {match: "bridge:br*", posture: audit}' $bridge)"
 add_bridge vault0 10.77.0.1/24
 add_bridge vault1 10.79.0.1/24
 add_bridge br1 10.78.0.1/24
@@ -96,7 +102,7 @@ standing() {
 
 step "a daemon that comes back while it is away knows its chains and its bridges"
 standing >"$scratch/before"
-[ "$(grep -c 'chain [pd]_' "$scratch/before")" = 2 ] && [ "$(grep -c '\[1,1\]' "$scratch/before")" = 2 ] ||
+[ "$(grep -c 'chain [pd]_' "$scratch/before")" = 2 ] && [ "$(grep -cxF "$flags" "$scratch/before")" = 2 ] ||
 	fail "they do not stand while the daemon runs: $(cat "$scratch/before")"
 stop_daemon
 start_daemon
@@ -114,7 +120,7 @@ ip -n "$host" link del vault1
 start_daemon
 add_bridge vault1 10.79.0.1/24
 stands() {
-	standing | diff "$scratch/before" -
+	standing | diff "$scratch/before" - && status_is '.enforcement.bridges | any(.name == "vault1" and .filtered)'
 }
 eventually 15 stands || fail "the new bridge is not filtered: $(stands)"
 
@@ -122,11 +128,15 @@ step "its container starts: it is enforced; it learns: nothing is left"
 add_guest server vault0 10.77.0.2/24
 second_leg
 eventually 10 status_is '.identity.endpoints == 6 and .enforcement.state == "active"' || fail "the server is not there"
+# on_server FAMILY INTERFACE ADDRESS
 on_server() {
-	on_host nft list map inet bulkhead egress4 | grep "\"$1\" . $2 : goto e_" >/dev/null
+	on_host nft list map "$1" bulkhead egress4 | grep "\"$2\" . $3 : goto e_" >/dev/null
 }
-eventually 10 on_server vault0 10.77.0.2 || fail "it has no rules on vault0"
-eventually 10 on_server vault1 10.79.0.2 || fail "it has no rules on vault1"
+eventually 10 on_server inet vault0 10.77.0.2 || fail "it has no rules on vault0"
+eventually 10 on_server inet vault1 10.79.0.2 || fail "it has no rules on vault1"
+if [ $bridge = stateless ]; then
+	on_server bridge vserver 10.77.0.2 && on_server bridge vleg 10.79.0.2 || fail "it has none within them"
+fi
 bh mode "netns:$host-server" learn >/dev/null || fail "learn"
 eventually 10 status_is '.enforcement.state == "off" and .enforcement.bridges == []' || fail "rules are left"
 stop_daemon

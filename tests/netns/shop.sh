@@ -150,25 +150,30 @@ on_host nft flush ruleset 2>/dev/null
 step "kill -9: the rules stand, nothing gets through in between"
 db=$("$bulkhead" workloads --socket "$scratch/run/api.sock" --format json | jq -r '.rows[] |
 	select(.workload == "netns:lab-db") | .instances[0].addresses[] | select(startswith("10."))')
-# The probe tries without a pause, and notes every connection that it got.
+# The probe tries without a pause, waits for none of them, and notes every connection that it got.
 nsenter --net=/run/netns/lab-web-1 python3 - "$db" "$scratch/probe" <<'PYTHON' &
-import os, socket, sys, time
+import collections, os, socket, sys, time
 target, path = sys.argv[1], sys.argv[2]
 tried = opened = 0
+begun = collections.deque()
 end = time.time() + 60
 while time.time() < end:
-    with socket.socket() as s:
-        s.settimeout(0.3)
-        tried += 1
-        try:
-            s.connect((target, 5432))
-            opened += 1
-        except OSError:
-            pass
+    s = socket.socket()
+    s.setblocking(False)
+    s.connect_ex((target, 5432))
+    begun.append((time.time(), s))
+    tried += 1
+    while begun and begun[0][0] < time.time() - 0.3:
+        with begun.popleft()[1] as s:
+            try:
+                s.getpeername()
+                opened += 1
+            except OSError:
+                pass
     with open(path + ".new", "w") as out:
         out.write(f"{tried} {opened}\n")
     os.replace(path + ".new", path)  # whoever reads finds one or the other
-    time.sleep(0.002)
+    time.sleep(0.005)
 PYTHON
 probe=$!
 at_end "kill $probe 2>/dev/null"

@@ -34,11 +34,24 @@ policy() { # PORTS
 		rules:
 		  - {from: web, to: api, ports: $1}
 	YAML
-	bh policy apply "$scratch/policy.yaml" >/dev/null || fail "apply"
+	bh policy apply "$scratch/policy.yaml" --format json >"$scratch/applied" || fail "apply"
+}
+# silence IN COMMAND...: whether its answer has such a word, at that place, on refusals that get no answer.
+silence() {
+	jq -e "$1 | tostring | contains(\"dropped silently\")" >/dev/null <<<"$("${@:2}" --format json)"
+}
+# refusal SRC DST PORT WORD: how explain says that it is refused.
+refusal() {
+	jq -e --arg word "$4" '.blocked and .refusal == $word' >/dev/null <<<"$(bh explain "$1" "$2" "$3" --format json)" ||
+		fail "$1 to $2 $3 is not explained as a $4: $(bh explain "$1" "$2" "$3")"
 }
 
 step "audit: an exchange that would be refused passes, and is told of once, as it was opened"
 policy '[80/tcp, 53/udp]'
+jq -e '.silence | contains("dropped silently")' "$scratch/applied" >/dev/null || fail "who says reject is not told: $(cat "$scratch/applied")"
+silence .silence bh policy diff "$scratch/policy.yaml" && fail "it is told again"
+silence .silence bh mode all audit --anyway --dry-run && fail "nothing is refused, and refusals are said to be silent"
+silence .host bh doctor && fail "doctor speaks of refusals, and there are none"
 bh mode all audit --anyway >/dev/null || fail "audit"
 eventually 10 status_is '.enforcement.state == "active"' || fail "no rules"
 status_is '.enforcement.bridge == "stateless" and (.enforcement.bridges | all(.filtered))' || fail "status does not say it"
@@ -58,8 +71,16 @@ has_event '.kind == "would-deny" and (.src.workload // "" | endswith("-db"))' &&
 	.proto == "udp")) | length')" = 1 ] || fail "one exchange is told more than once"
 
 step "enforce: what is allowed goes there and back, what is not is refused, told, and no leak"
+silence .silence bh mode all enforce --anyway --dry-run || fail "who enforces is not told what refusals look like"
 bh mode all enforce --anyway >/dev/null || fail "enforce"
 eventually 10 status_is '.enforcement.state == "active"' || fail "no rules"
+silence .enforcement.silence bh status && silence .host bh doctor || fail "neither status nor doctor say that refusals are silent"
+bh status | grep -q '^bridge  *stateless: .*though the policy says deny: reject' || fail "status does not say it in words"
+refusal "netns:$host-web" "netns:$host-db" 80 drop
+refusal 10.99.0.1 fd99::3 53/udp drop
+refusal host "netns:$host-db" 80 reject
+sed 's/^rules:/deny: drop\n&/' "$scratch/policy.yaml" >"$scratch/drop.yaml"
+silence .silence bh policy diff "$scratch/drop.yaml" && fail "who says drop is told that it is no reject"
 sleep 0.5
 for address in 10.99.0.2 fd99::2; do
 	reach tcp $address || fail "api does not answer"
@@ -149,6 +170,8 @@ in_guest web python3 -c 'if True:
 	except ConnectionRefusedError:
 		raise SystemExit(0)
 	raise SystemExit(1)' 2>/dev/null || fail "a refusal does not answer"
+refusal "netns:$host-web" "netns:$host-db" 80 reject
+status_is '.enforcement.silence == null' || fail "status says that refusals are silent"
 reach tcp 10.99.0.2 || fail "api does not answer"
 
 step "and there again"

@@ -8,7 +8,7 @@
 # shellcheck source=tests/netns/services.sh
 . "$(dirname "$0")/services.sh"
 
-bridge=${1:-stateful}
+bridge=${1:-stateless}
 needs nft
 make_host "tamper-$$"
 configure() { # PROTECTION

@@ -68,6 +68,8 @@ static void documented_file_is_the_defaults(void **state)
 	SAME_NUMBER(existing.how);
 	SAME_NUMBER(existing.drain);
 	SAME_NUMBER(table_protection);
+	SAME_NUMBER(bridge);
+	assert_int_equal(defaults.bridge, BH_BRIDGE_STATELESS);
 	SAME_NUMBER(self_test);
 	SAME_NUMBER(log_group);
 	SAME_NUMBER(keep_events);

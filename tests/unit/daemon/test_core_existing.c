@@ -100,6 +100,7 @@ static int make(void **state)
 	(void)state;
 	memset(&heard, 0, sizeof(heard));
 	core = core_fixture_with_rules(BH_SECOND);
+	core->config.bridge = BH_BRIDGE_STATEFUL; /* the others say that they are stateless */
 	core_fixture_world(core);
 	assert_int_equal(bh_channel_pair(fds), 0);
 	core->kernel = bh_channel_new(&core->loop, fds[0], &handlers, 1 << 20);

@@ -105,6 +105,7 @@ static void of_what_nobody_tracks_an_exchange_is_told_once(void **state)
 static void what_is_tracked_is_told_datagram_by_datagram(void **state)
 {
 	(void)state;
+	core->config.bridge = BH_BRIDGE_STATEFUL;
 	datagram(BH_WOULD_DENY, false, 0);
 	datagram(BH_WOULD_DENY, false, BH_SECOND);
 	assert_int_equal(core_fixture_events(core, "would-deny"), 2);
