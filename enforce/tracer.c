@@ -19,13 +19,13 @@
 #include "grow.h"
 #include "netlink.h"
 #include "news.h"
+#include "own_table.h"
 #include "statement.h"
 
 #define RECEIVE_BUFFER (4 << 20)
 #define READ_ROOM (64u << 10)
 #define READS 64
 #define BEFORE_ALL INT16_MIN /* the chains' priority */
-#define TABLE_F_OWNER 0x2u   /* headers of older kernels do not have it */
 
 static const uint8_t families[] = { NFPROTO_INET, NFPROTO_BRIDGE };
 
@@ -125,59 +125,9 @@ bool bh_trace_read(const struct nlmsghdr *message, struct bh_trace_step *step)
 /* --- the tables that mark --------------------------------------------------------------------- */
 
 struct marking {
-	struct bh_batch batch;
+	struct bh_own_table own;
 	const struct bh_trace_filter *filter;
-	uint8_t family;
-	char *buffer;
 };
-
-static struct nlmsghdr *request(struct marking *m, uint16_t type)
-{
-	return bh_netlink_request(m->buffer, type, m->family, NLM_F_CREATE | NLM_F_APPEND);
-}
-
-static void add_table(struct marking *m)
-{
-	struct nlmsghdr *nlh = request(m, NFT_MSG_NEWTABLE);
-
-	mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, BH_TRACE_TABLE);
-	mnl_attr_put_u32(nlh, NFTA_TABLE_FLAGS, htonl(TABLE_F_OWNER));
-	bh_batch_add(&m->batch, nlh);
-}
-
-/* hook: NF_INET_…, whose numbers bridges share; −1: only jumped to. */
-static void add_chain(struct marking *m, const char *name, int hook)
-{
-	struct nlmsghdr *nlh = request(m, NFT_MSG_NEWCHAIN);
-
-	mnl_attr_put_strz(nlh, NFTA_CHAIN_TABLE, BH_TRACE_TABLE);
-	mnl_attr_put_strz(nlh, NFTA_CHAIN_NAME, name);
-	if (hook >= 0) {
-		struct nlattr *nest = mnl_attr_nest_start(nlh, NFTA_CHAIN_HOOK);
-
-		mnl_attr_put_u32(nlh, NFTA_HOOK_HOOKNUM, htonl((uint32_t)hook));
-		mnl_attr_put_u32(nlh, NFTA_HOOK_PRIORITY, htonl((uint32_t)BEFORE_ALL));
-		mnl_attr_nest_end(nlh, nest);
-		mnl_attr_put_strz(nlh, NFTA_CHAIN_TYPE, "filter");
-	}
-	bh_batch_add(&m->batch, nlh);
-}
-
-static void add_built(struct marking *m, struct nftnl_rule *built)
-{
-	struct nlmsghdr *nlh = request(m, NFT_MSG_NEWRULE);
-
-	nftnl_rule_set_str(built, NFTNL_RULE_TABLE, BH_TRACE_TABLE);
-	nftnl_rule_nlmsg_build_payload(nlh, built);
-	nftnl_rule_free(built);
-	bh_batch_add(&m->batch, nlh);
-}
-
-static void add_rule(struct marking *m, const char *chain, struct bh_nft_rule *rule)
-{
-	add_built(m, bh_rule_build(m->family, chain, rule));
-	free(rule->statements);
-}
 
 static void match_address(struct bh_nft_rule *rule, const struct bh_addr *addr, bool source)
 {
@@ -197,7 +147,7 @@ static void add_senders(struct marking *m, const char *chain, const struct bh_ad
 		if (count > 0)
 			match_address(&rule, &addrs[i], true);
 		bh_rule_jump(&rule, next);
-		add_rule(m, chain, &rule);
+		bh_own_table_add_rule(&m->own, chain, &rule);
 	}
 }
 
@@ -221,7 +171,7 @@ static void add_receivers(struct marking *m, const char *chain, const struct bh_
 			match_address(&rule, &addrs[i], false);
 		match_protocol(&rule, m->filter, port);
 		bh_rule_goto(&rule, "mark");
-		add_rule(m, chain, &rule);
+		bh_own_table_add_rule(&m->own, chain, &rule);
 	}
 }
 
@@ -240,7 +190,7 @@ static void add_mark(struct marking *m)
 {
 	const struct bh_nft_rule nothing = { 0 };
 	const uint8_t on = 1;
-	struct nftnl_rule *rule = bh_rule_build(m->family, "mark", &nothing);
+	struct nftnl_rule *rule = bh_rule_build(m->own.family, "mark", &nothing);
 
 	struct nftnl_expr *limit = add_expression(rule, "limit");
 	nftnl_expr_set_u64(limit, NFTNL_EXPR_LIMIT_RATE, BH_TRACE_PACKETS);
@@ -254,24 +204,24 @@ static void add_mark(struct marking *m)
 	struct nftnl_expr *meta = add_expression(rule, "meta");
 	nftnl_expr_set_u32(meta, NFTNL_EXPR_META_KEY, NFT_META_NFTRACE);
 	nftnl_expr_set_u32(meta, NFTNL_EXPR_META_SREG, NFT_REG_1);
-	add_built(m, rule);
+	bh_own_table_add_built(&m->own, rule);
 }
 
-static void add_family(struct marking *m)
+static void add_family(struct marking *m, uint8_t family)
 {
 	static const struct {
 		const char *name;
-		int hook;
+		uint32_t hook;
 	} bases[] = { { "prerouting", NF_INET_PRE_ROUTING }, { "output", NF_INET_LOCAL_OUT } };
+	static const char *const chains[] = { "mark", "there", "back" };
 	const struct bh_trace_filter *f = m->filter;
 
-	add_table(m);
-	add_chain(m, "mark", -1);
-	add_chain(m, "there", -1);
-	add_chain(m, "back", -1);
+	bh_own_table_add(&m->own, family);
+	for (size_t i = 0; i < sizeof(chains) / sizeof(chains[0]); i++)
+		bh_own_table_add_chain(&m->own, chains[i]);
 	add_mark(m);
 	for (size_t i = 0; i < sizeof(bases) / sizeof(bases[0]); i++) {
-		add_chain(m, bases[i].name, bases[i].hook);
+		bh_own_table_add_base(&m->own, bases[i].name, bases[i].hook, BEFORE_ALL);
 		add_senders(m, bases[i].name, f->src, f->src_count, "there");
 		add_senders(m, bases[i].name, f->dst, f->dst_count, "back");
 	}
@@ -282,17 +232,12 @@ static void add_family(struct marking *m)
 static int mark(struct bh_netlink *netlink, const struct bh_trace_filter *filter,
 		struct bh_error *err)
 {
-	struct marking m = { .filter = filter, .buffer = bh_resize(NULL, BH_NETLINK_MESSAGE, 1) };
-	uint32_t failed;
+	struct marking m = { .filter = filter };
 
-	bh_batch_begin(&m.batch, 0);
-	for (size_t i = 0; i < sizeof(families); i++) {
-		m.family = families[i];
-		add_family(&m);
-	}
-	int result = bh_batch_send(netlink, &m.batch, &failed);
-	bh_batch_free(&m.batch);
-	free(m.buffer);
+	bh_own_table_begin(&m.own, BH_TRACE_TABLE);
+	for (size_t i = 0; i < sizeof(families); i++)
+		add_family(&m, families[i]);
+	int result = bh_own_table_send(&m.own, netlink);
 	if (result != 0)
 		bh_error_set(err, result, "table %s: %s%s", BH_TRACE_TABLE, strerror(-result),
 			     result == -EOPNOTSUPP ? "; tracing needs Linux 5.12"
