@@ -35,6 +35,7 @@
 #include "desired_traffic.h"
 #include "grow.h"
 #include "map.h"
+#include "probe_frame.h"
 #include "ruleset.h"
 
 #define PRIORITY_FILTER (-5)
@@ -43,6 +44,12 @@
 static const uint8_t tcp = IPPROTO_TCP;
 
 static const uint8_t nd_gateway_types[] = { 133, 134, 135, 136, 137 };
+
+/* A routed veth whose senders are checked. */
+static bool is_checked(const struct bh_port *port)
+{
+	return !port->bridged && port->mode != BH_LEARN;
+}
 
 /* --- sets that every chain uses --------------------------------------------------------------- */
 
@@ -84,6 +91,11 @@ static void add_maps(const struct bh_traffic *t, uint8_t side, bool host)
 	for (size_t i = 0; i < t->rules->bridge_count && !host; i++)
 		bh_desired_probe_bind((struct bh_nft_set *[]) { map4, map6 }, side,
 				      t->rules->bridges[i].ifname);
+	/* Towards this host, too, where nothing of the test's goes. */
+	for (size_t i = 0; i < t->rules->port_count; i++)
+		if (is_checked(&t->rules->ports[i]))
+			bh_desired_probe_bind_routed((struct bh_nft_set *[]) { map4, map6 }, side,
+						     t->rules->ports[i].ifname);
 	for (size_t i = 0; i < t->rules->binding_count; i++) {
 		const struct bh_binding *binding = &t->rules->bindings[i];
 		uint32_t chain = side == BH_EGRESS ? binding->egress : binding->ingress;
@@ -328,11 +340,6 @@ static void add_output(const struct bh_traffic *t)
 
 /* --- routed veths ----------------------------------------------------------------------------- */
 
-static bool is_checked(const struct bh_port *port)
-{
-	return !port->bridged && port->mode != BH_LEARN;
-}
-
 /* The chain that checks the senders of a workload's routed veths. */
 static void add_routed_chain(const struct bh_traffic *t, const struct bh_port *port,
 			     const char *name, const char *hash)
@@ -364,16 +371,14 @@ static void add_routed_chain(const struct bh_traffic *t, const struct bh_port *p
 	bh_desired_final(chain, enforce ? NF_DROP : NFT_RETURN);
 }
 
-static void bind_routed(const struct bh_traffic *t, const struct bh_port *port)
+static void bind_routed(const struct bh_traffic *t, const char *ifname, const struct bh_addr *addr)
 {
-	for (size_t i = 0; i < port->addr_count; i++) {
-		struct bh_key_bytes key = { 0 };
-		const char *set = port->addrs[i].family == BH_IPV4 ? "routed4" : "routed6";
+	struct bh_key_bytes key = { 0 };
+	const char *set = addr->family == BH_IPV4 ? "routed4" : "routed6";
 
-		bh_key_put_ifname(&key, port->ifname);
-		bh_key_put_addr(&key, &port->addrs[i]);
-		bh_desired_add_first(bh_nft_table_set(t->table, set), &key, NULL);
-	}
+	bh_key_put_ifname(&key, ifname);
+	bh_key_put_addr(&key, addr);
+	bh_desired_add_first(bh_nft_table_set(t->table, set), &key, NULL);
 }
 
 static void add_routed_port(const struct bh_traffic *t, const struct bh_port *port)
@@ -383,7 +388,10 @@ static void add_routed_port(const struct bh_traffic *t, const struct bh_port *po
 
 	bh_desired_port_name(port, "r", name, hash);
 	add_routed_chain(t, port, name, hash);
-	bind_routed(t, port);
+	for (size_t six = 0; six < 2; six++)
+		bind_routed(t, port->ifname, &bh_probe_inside[BH_PROBE_PASSES][six]);
+	for (size_t i = 0; i < port->addr_count; i++)
+		bind_routed(t, port->ifname, &port->addrs[i]);
 	bh_key_put_ifname(&key, port->ifname);
 	bh_desired_add_first(bh_nft_table_set(t->table, "routed"), &key, name);
 }
@@ -424,6 +432,8 @@ static void add_frame(const struct bh_traffic *t)
 	add_stranger(t, "stranger", true);
 	add_stranger(t, "stranger_audit", false);
 	bh_desired_probe_chain(t->table);
+	for (uint8_t side = BH_EGRESS; side <= BH_INGRESS; side++)
+		bh_desired_probe_routed_chain(t, side);
 	bh_traffic_add_postures(t);
 }
 

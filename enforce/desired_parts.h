@@ -129,6 +129,10 @@ void bh_urgent_add_rules(const struct bh_traffic *t, struct bh_nft_chain *to,
  * and that nobody else sends as it. maps, owned: of IPv4, of IPv6. */
 void bh_desired_probe_chain(struct bh_nft_table *table);
 void bh_desired_probe_bind(struct bh_nft_set *const maps[2], uint8_t side, const char *ifname);
+/* The same of routed veths, one chain a side. */
+void bh_desired_probe_routed_chain(const struct bh_traffic *t, uint8_t side);
+void bh_desired_probe_bind_routed(struct bh_nft_set *const maps[2], uint8_t side,
+				  const char *ifname);
 void bh_desired_probe_own(struct bh_nft_set *const owned[2], const char *chain);
 
 /* Whether senders on routed veths are checked. */

@@ -19,6 +19,7 @@
 #include "map.h"
 #include "model.h"
 #include "netlink.h"
+#include "probe_catch.h"
 
 #define TRIES 5
 #define KEY_TEXT (2 * NFT_NAME_MAXLEN + 8)
@@ -122,7 +123,7 @@ static uint8_t family_of(const struct nlmsghdr *nlh)
 static bool is_ours(uint8_t family, const char *table)
 {
 	return (family == NFPROTO_INET || family == NFPROTO_BRIDGE) &&
-	       strcmp(table, BH_NFT_TABLE) == 0;
+	       (strcmp(table, BH_NFT_TABLE) == 0 || strcmp(table, BH_PROBE_TABLE) == 0);
 }
 
 /* The chain of that name; made where it is not known yet, for rules may come first. */

@@ -3,11 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libmnl/libmnl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
-#include <netinet/in.h>
-#include <linux/netfilter.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -15,40 +12,28 @@
 #include <unistd.h>
 
 #include "grow.h"
-#include "probe_counts.h"
-#include "probe_frame.h"
-#include "probe_link.h"
+#include "model.h"
+#include "netlink.h"
+#include "probe_parts.h"
+#include "probe_route.h"
 
 #define TUN "/dev/net/tun"
-#define KINDS 2 /* of each family: that passes, that is denied */
-#define ENDS 2
 
-static const char *const names[ENDS] = { BH_PROBE_SENDER, BH_PROBE_RECEIVER };
+static const char *const names[BH_PROBE_ENDS] = { BH_PROBE_SENDER, BH_PROBE_RECEIVER };
 
-/* Local and high: of its ports' MACs a bridge takes the lowest. The ports' own, and behind them
- * those that send and receive: a frame to a port's own MAC would be the host's. */
-static const struct bh_mac port_macs[ENDS] = { { { 0xfe, 0xff, 0xff, 0xff, 0xff, 0xf0 } },
-					       { { 0xfe, 0xff, 0xff, 0xff, 0xff, 0xf1 } } };
-static const struct bh_mac macs[ENDS] = { { { 0xfe, 0xff, 0xff, 0xff, 0xff, 0xf2 } },
-					  { { 0xfe, 0xff, 0xff, 0xff, 0xff, 0xf3 } } };
-
-struct bh_probe {
-	struct bh_probe_bridge bridge;
-	uint8_t family; /* of the table that judges */
-	struct mnl_socket *route;
-	int fds[ENDS];
-	uint32_t ifindexes[ENDS];
-	struct bh_probe_frame frames[2][KINDS]; /* by family and kind */
-	bool arrived[2][KINDS];
-	struct bh_probe_counts before;
+/* Local and high: of its ports' MACs a bridge takes the lowest. */
+const struct bh_mac bh_probe_own_macs[BH_PROBE_ENDS] = {
+	{ { 0xfe, 0xff, 0xff, 0xff, 0xff, 0xf0 } }, { { 0xfe, 0xff, 0xff, 0xff, 0xff, 0xf1 } }
 };
+const struct bh_mac bh_probe_macs[BH_PROBE_ENDS] = { { { 0xfe, 0xff, 0xff, 0xff, 0xff, 0xf2 } },
+						     { { 0xfe, 0xff, 0xff, 0xff, 0xff, 0xf3 } } };
 
 bool bh_probe_is_port(const char *ifname)
 {
 	return strcmp(ifname, BH_PROBE_SENDER) == 0 || strcmp(ifname, BH_PROBE_RECEIVER) == 0;
 }
 
-/* --- making the ports ------------------------------------------------------------------------- */
+/* --- making and ending it --------------------------------------------------------------------- */
 
 static int refuse_tun(struct bh_error *err, int error)
 {
@@ -82,99 +67,51 @@ static int make_device(struct bh_probe *p, size_t end, struct bh_error *err)
 		       : bh_error_set(err, -errno, "%s: %s", names[end], strerror(errno));
 }
 
-static int join(struct bh_probe *p, size_t end, uint32_t bridge, struct bh_error *err)
-{
-	uint32_t ifindex = p->ifindexes[end];
-	int result = bh_probe_link_enslave(p->route, ifindex, bridge);
-
-	if (result == 0)
-		result = bh_probe_link_silence(p->route, ifindex);
-	if (result == 0)
-		result = bh_probe_link_up(p->route, ifindex);
-	if (result == 0 && end == 1)
-		result = bh_probe_link_add_mac(p->route, ifindex, &macs[end]);
-	if (result == -EXFULL)
-		return bh_error_set(err, result,
-				    "bridge %s has as many ports as it may have (1024): the "
-				    "self-test needs two",
-				    p->bridge.ifname);
-	return result == 0 ? 0
-			   : bh_error_set(err, result,
-					  "bridge %s does not take the self-test's port: %s",
-					  p->bridge.ifname, strerror(-result));
-}
-
-static int add_port(struct bh_probe *p, size_t end, uint32_t bridge, struct bh_error *err)
+int bh_probe_make_end(struct bh_probe *p, size_t end, uint32_t mtu, struct bh_error *err)
 {
 	int result = make_device(p, end, err);
 
 	if (result != 0)
 		return result;
-	result = bh_probe_link_prepare(p->route, p->ifindexes[end], &port_macs[end], p->bridge.mtu);
-	if (result != 0)
-		return bh_error_set(err, result, "the self-test's port %s cannot be set up: %s",
-				    names[end], strerror(-result));
-	return join(p, end, bridge, err);
+	result = bh_probe_link_prepare(p->route, p->ifindexes[end], &bh_probe_own_macs[end], mtu);
+	return result == 0
+		       ? 0
+		       : bh_error_set(err, result, "the self-test's port %s cannot be set up: %s",
+				      names[end], strerror(-result));
 }
 
-static int check_bridge(struct bh_probe *p, uint32_t bridge, struct bh_error *err)
-{
-	int result = bh_probe_link_bridge(p->route, bridge, &p->bridge);
-
-	if (result != 0)
-		return bh_error_set(err, result, "the bridge cannot be looked at: %s",
-				    strerror(-result));
-	if (!p->bridge.bridge || !p->bridge.up)
-		return bh_error_set(err, -ENETDOWN, "%s is %s", p->bridge.ifname,
-				    p->bridge.bridge ? "down" : "no bridge");
-	/* A port that comes would wait for half a minute, and have the whole tree learn anew. */
-	if (p->bridge.stp)
-		return bh_error_set(err, -EOPNOTSUPP,
-				    "bridge %s takes part in a spanning tree, which the self-test "
-				    "does not disturb; containers need none: ip link set %s type "
-				    "bridge stp_state 0",
-				    p->bridge.ifname, p->bridge.ifname);
-	return 0;
-}
-
-static int make_frames(struct bh_probe *p, struct bh_error *err)
+int bh_probe_fill_frame(struct bh_probe_frame *frame, const struct bh_mac *from,
+			const struct bh_mac *to, const struct bh_addr *src,
+			const struct bh_addr *dst, struct bh_error *err)
 {
 	uint8_t nonce[BH_PROBE_NONCE];
 
-	for (size_t six = 0; six < 2; six++)
-		for (size_t denied = 0; denied < KINDS; denied++) {
-			if (getrandom(nonce, sizeof(nonce), 0) != (ssize_t)sizeof(nonce))
-				return bh_error_set(err, -EIO, "no random bytes: %s",
-						    strerror(errno));
-			bh_probe_frame_make(&p->frames[six][denied], &macs[0], &macs[1], six != 0,
-					    denied != 0, nonce);
-		}
+	if (getrandom(nonce, sizeof(nonce), 0) != (ssize_t)sizeof(nonce))
+		return bh_error_set(err, -EIO, "no random bytes: %s", strerror(errno));
+	bh_probe_frame_make(frame, from, to, src, dst, nonce);
 	return 0;
 }
 
-static int open_ports(struct bh_probe *p, uint32_t bridge, struct bh_error *err)
+int bh_probe_count_before(struct bh_probe *p, struct bh_error *err)
 {
-	p->route = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	if (p->route == NULL || mnl_socket_bind(p->route, 0, MNL_SOCKET_AUTOPID) != 0)
-		return bh_error_set(err, -errno, "netlink socket: %s", strerror(errno));
-	int result = check_bridge(p, bridge, err);
-	if (result == 0)
-		result = make_frames(p, err);
-	if (result == 0)
-		result = bh_probe_count(p->family, &p->before, err);
-	for (size_t end = 0; end < ENDS && result == 0; end++)
-		result = add_port(p, end, bridge, err);
+	int result = 0;
+
+	for (size_t i = 0; i < p->way_count && result == 0; i++)
+		result = bh_probe_count(p->family, BH_NFT_TABLE, p->ways[i].chain,
+					&p->ways[i].before, err);
 	return result;
 }
 
-struct bh_probe *bh_probe_open(uint32_t bridge, bool stateless, struct bh_error *err)
+struct bh_probe *bh_probe_new(struct bh_error *err)
 {
 	struct bh_probe *p = bh_calloc(1, sizeof(*p));
 
-	p->family = stateless ? NFPROTO_BRIDGE : NFPROTO_INET;
-	p->fds[0] = p->fds[1] = -1;
-	if (open_ports(p, bridge, err) == 0)
+	for (size_t end = 0; end < BH_PROBE_ENDS; end++)
+		p->fds[end] = -1;
+	p->route = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	if (p->route != NULL && mnl_socket_bind(p->route, 0, MNL_SOCKET_AUTOPID) == 0)
 		return p;
+	bh_error_set(err, -errno, "netlink socket: %s", strerror(errno));
 	bh_probe_close(p);
 	return NULL;
 }
@@ -183,9 +120,12 @@ void bh_probe_close(struct bh_probe *p)
 {
 	if (p == NULL)
 		return;
-	for (size_t end = 0; end < ENDS; end++)
+	if (p->catcher != NULL && p->ifindex != 0)
+		bh_probe_route_remove_inside(p->route);
+	for (size_t end = 0; end < BH_PROBE_ENDS; end++)
 		if (p->fds[end] >= 0)
 			close(p->fds[end]);
+	bh_netlink_close(p->catcher);
 	if (p->route != NULL)
 		mnl_socket_close(p->route);
 	free(p);
@@ -203,37 +143,44 @@ void bh_probe_ifindexes(const struct bh_probe *p, uint32_t ifindexes[2])
 
 /* --- packets ---------------------------------------------------------------------------------- */
 
-static int check_forwards(const struct bh_probe *p, struct bh_error *err)
+static int send_kind(const struct bh_probe *p, uint8_t kind, struct bh_error *err)
 {
-	bool forwards = true;
+	for (const struct bh_probe_way *way = p->ways; way < p->ways + p->way_count; way++)
+		for (size_t six = 0; six < 2; six++) {
+			const struct bh_probe_frame *frame = &way->frames[six][kind];
 
-	for (size_t end = 0; end < ENDS && forwards; end++) {
-		int result = bh_probe_link_forwards(p->route, p->ifindexes[end], &forwards);
-
-		if (result != 0)
-			return bh_error_set(err, result, "the self-test's port %s went: %s",
-					    names[end], strerror(-result));
-	}
-	return forwards ? 0
-			: bh_error_set(err, -EAGAIN,
-				       "bridge %s does not let the self-test's ports forward: "
-				       "somebody else decides which ports do (bridge link)",
-				       p->bridge.ifname);
+			if (!p->off[six] &&
+			    write(p->fds[way->from], frame->bytes, frame->length) < 0)
+				return bh_error_set(err, -errno, "%s: %s", names[way->from],
+						    strerror(errno));
+		}
+	return 0;
 }
 
 int bh_probe_send(struct bh_probe *p, struct bh_error *err)
 {
-	int result = check_forwards(p, err);
+	int result = p->catcher != NULL ? 0 : bh_probe_bridge_is_ready(p, err);
 
-	for (int denied = KINDS - 1; denied >= 0 && result == 0; denied--)
-		for (size_t six = 0; six < 2 && result == 0; six++) {
-			const struct bh_probe_frame *frame = &p->frames[six][denied];
+	if (result == 0)
+		result = send_kind(p, BH_PROBE_DENIED, err);
+	return result == 0 ? send_kind(p, BH_PROBE_PASSES, err) : result;
+}
 
-			if (write(p->fds[0], frame->bytes, frame->length) < 0)
-				result = bh_error_set(err, -errno, "%s: %s", names[0],
-						      strerror(errno));
-		}
-	return result;
+static void take_arrived(struct bh_probe_way *way, const uint8_t *bytes, size_t length)
+{
+	for (size_t six = 0; six < 2; six++)
+		for (size_t kind = 0; kind < BH_PROBE_KINDS; kind++)
+			if (bh_probe_frame_is(&way->frames[six][kind], bytes, length))
+				way->arrived[six][kind] = true;
+}
+
+static bool has_arrived(const struct bh_probe *p, size_t way)
+{
+	bool all = true;
+
+	for (size_t six = 0; six < 2; six++)
+		all = all && (p->off[six] || p->ways[way].arrived[six][BH_PROBE_PASSES]);
+	return all;
 }
 
 bool bh_probe_read(struct bh_probe *p)
@@ -242,43 +189,63 @@ bool bh_probe_read(struct bh_probe *p)
 	ssize_t got;
 
 	while ((got = read(p->fds[1], bytes, sizeof(bytes))) > 0)
-		for (size_t six = 0; six < 2; six++)
-			for (size_t denied = 0; denied < KINDS; denied++)
-				if (bh_probe_frame_is(&p->frames[six][denied], bytes, (size_t)got))
-					p->arrived[six][denied] = true;
-	return p->arrived[0][0] && p->arrived[1][0];
+		take_arrived(&p->ways[BH_PROOF_SENT], bytes, (size_t)got);
+	if (!has_arrived(p, BH_PROOF_SENT))
+		return false;
+	return p->catcher == NULL ||
+	       (bh_probe_routed_look(p, NULL) == 0 && has_arrived(p, BH_PROOF_RECEIVED));
 }
 
-int bh_probe_result(struct bh_probe *p, struct bh_probe_seen seen[2], struct bh_error *err)
+/* --- what became of it ------------------------------------------------------------------------ */
+
+static int see_way(const struct bh_probe *p, const struct bh_probe_way *way,
+		   struct bh_probe_seen seen[2], struct bh_error *err)
 {
+	const uint64_t *before = way->before.packets;
 	struct bh_probe_counts after;
-	int result = bh_probe_count(p->family, &after, err);
+	int result = bh_probe_count(p->family, BH_NFT_TABLE, way->chain, &after, err);
 
 	if (result != 0)
 		return result;
-	for (size_t i = 0; i < sizeof(after.packets) / sizeof(after.packets[0]); i++)
-		if (after.packets[i] < p->before.packets[i])
+	for (size_t i = 0; i < BH_PROBE_COUNTERS; i++)
+		if (after.packets[i] < before[i])
 			return bh_error_set(err, -EAGAIN,
 					    "the rules were made anew while they were tested; that "
 					    "is tested again within a minute");
 	for (size_t six = 0; six < 2; six++)
 		seen[six] = (struct bh_probe_seen) {
-			.pass_counted = after.packets[six] > p->before.packets[six],
-			.pass_arrived = p->arrived[six][0],
-			.deny_counted = after.packets[2 + six] > p->before.packets[2 + six],
-			.deny_arrived = p->arrived[six][1]
+			.off = p->off[six],
+			.pass_counted = after.packets[six] > before[six],
+			.pass_arrived = way->arrived[six][BH_PROBE_PASSES],
+			.deny_counted = after.packets[2 + six] > before[2 + six],
+			.deny_arrived = way->arrived[six][BH_PROBE_DENIED]
 		};
 	return 0;
 }
 
-enum bh_proof_state bh_probe_judge(const struct bh_probe_seen seen[2])
+int bh_probe_result(struct bh_probe *p, struct bh_probe_seen seen[BH_PROOF_WAYS][2],
+		    struct bh_error *err)
+{
+	int result = p->catcher != NULL ? bh_probe_routed_look(p, err) : 0;
+
+	for (size_t i = 0; i < BH_PROOF_WAYS && result == 0; i++)
+		if (i < p->way_count)
+			result = see_way(p, &p->ways[i], seen[i], err);
+		else
+			seen[i][0] = seen[i][1] = (struct bh_probe_seen) { .off = true };
+	return result;
+}
+
+enum bh_proof_state bh_probe_judge(const struct bh_probe_seen *seen, size_t count)
 {
 	enum bh_proof_state state = BH_PROOF_PROVED;
 
-	for (size_t six = 0; six < 2; six++) {
-		if (seen[six].deny_arrived)
+	for (size_t i = 0; i < count; i++) {
+		if (seen[i].off)
+			continue;
+		if (seen[i].deny_arrived)
 			return BH_PROOF_BYPASSED;
-		if (!seen[six].pass_arrived || !seen[six].deny_counted)
+		if (!seen[i].pass_arrived || !seen[i].deny_counted)
 			state = BH_PROOF_STOPPED;
 	}
 	return state;

@@ -8,9 +8,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <string.h>
 
-#include "model.h"
 #include "netlink.h"
-#include "probe.h"
 #include "uses.h"
 
 #define TRIES 5
@@ -37,19 +35,21 @@ static int take_rule(const struct nlmsghdr *message, void *user)
 	return 0;
 }
 
-static int count_once(struct bh_netlink *nl, uint8_t family, struct bh_probe_counts *counts)
+static int count_once(struct bh_netlink *nl, uint8_t family, const char *table, const char *chain,
+		      struct bh_probe_counts *counts)
 {
 	char buffer[256] __attribute__((aligned(8)));
 	struct nlmsghdr *request = bh_netlink_request(buffer, NFT_MSG_GETRULE, family, NLM_F_DUMP);
 
 	*counts = (struct bh_probe_counts) { 0 };
-	mnl_attr_put_strz(request, NFTA_RULE_TABLE, BH_NFT_TABLE);
-	mnl_attr_put_strz(request, NFTA_RULE_CHAIN, BH_PROBE_CHAIN);
+	mnl_attr_put_strz(request, NFTA_RULE_TABLE, table);
+	mnl_attr_put_strz(request, NFTA_RULE_CHAIN, chain);
 	int result = bh_netlink_ask(nl, request, take_rule, counts);
 	return result == 0 && counts->count < BH_PROBE_COUNTERS ? -ENOENT : result;
 }
 
-int bh_probe_count(uint8_t family, struct bh_probe_counts *counts, struct bh_error *err)
+int bh_probe_count(uint8_t family, const char *table, const char *chain,
+		   struct bh_probe_counts *counts, struct bh_error *err)
 {
 	struct bh_netlink *nl = bh_netlink_open(err);
 	int result = -EINTR;
@@ -57,12 +57,12 @@ int bh_probe_count(uint8_t family, struct bh_probe_counts *counts, struct bh_err
 	if (nl == NULL)
 		return err != NULL ? err->code : -EPERM;
 	for (int tries = 0; result == -EINTR && tries < TRIES; tries++)
-		result = count_once(nl, family, counts);
+		result = count_once(nl, family, table, chain, counts);
 	bh_netlink_close(nl);
 	if (result != 0)
 		bh_error_set(err, result,
 			     "the counters of chain %s cannot be read (%s): are bulkhead's tables "
 			     "there? bulkhead doctor",
-			     BH_PROBE_CHAIN, strerror(-result));
+			     chain, strerror(-result));
 	return result;
 }

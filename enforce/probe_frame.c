@@ -27,14 +27,35 @@ const struct bh_addr bh_probe_source[2] = ADDRESSES(249);
 const struct bh_addr bh_probe_passes[2] = ADDRESSES(250);
 const struct bh_addr bh_probe_denied[2] = ADDRESSES(251);
 
+/* "bulkhead" in them, too. */
+#define ROUTED(last)                                                                               \
+	{                                                                                          \
+		{ BH_IPV4, { 192, 0, 2, (last) } },                                                \
+		{                                                                                  \
+			BH_IPV6,                                                                   \
+			{                                                                          \
+				0x20, 0x01, 0x0d, 0xb8, 'b', 'u', 'l', 'k', 'h', 'e', 'a', 'd', 0, \
+					0, 0, (last)                                               \
+			}                                                                          \
+		}                                                                                  \
+	}
+
+const struct bh_addr bh_probe_inside[BH_PROBE_KINDS][2] = { ROUTED(244), ROUTED(245) };
+const struct bh_addr bh_probe_outside[BH_PROBE_KINDS][2] = { ROUTED(246), ROUTED(247) };
+const struct bh_addr bh_probe_local = { BH_IPV4, { 192, 0, 2, 243 } };
+
 bool bh_probe_has_address(const struct bh_addr *addr)
 {
-	for (size_t six = 0; six < 2; six++)
-		if (bh_addr_equal(addr, &bh_probe_source[six]) ||
-		    bh_addr_equal(addr, &bh_probe_passes[six]) ||
-		    bh_addr_equal(addr, &bh_probe_denied[six]))
-			return true;
-	return false;
+	const struct bh_addr *const lists[] = { bh_probe_source,    bh_probe_passes,
+						bh_probe_denied,    bh_probe_inside[0],
+						bh_probe_inside[1], bh_probe_outside[0],
+						bh_probe_outside[1] };
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		for (size_t six = 0; six < 2; six++)
+			if (bh_addr_equal(addr, &lists[i][six]))
+				return true;
+	return bh_addr_equal(addr, &bh_probe_local);
 }
 
 static uint8_t *put(uint8_t *at, const void *bytes, size_t length)
@@ -65,7 +86,8 @@ static uint16_t fold(uint32_t sum)
 	return (uint16_t)~sum;
 }
 
-static uint8_t *put_ipv4(uint8_t *at, const struct bh_addr *dst, uint16_t payload)
+static uint8_t *put_ipv4(uint8_t *at, const struct bh_addr *src, const struct bh_addr *dst,
+			 uint16_t payload)
 {
 	uint8_t *head = at;
 
@@ -75,23 +97,25 @@ static uint8_t *put_ipv4(uint8_t *at, const struct bh_addr *dst, uint16_t payloa
 	at = put_u16(at, 0x4000); /* not to be fragmented */
 	at = put_u16(at, HOPS << 8 | IPPROTO_UDP);
 	at = put_u16(at, 0);
-	at = put(at, bh_probe_source[0].bytes, 4);
+	at = put(at, src->bytes, 4);
 	at = put(at, dst->bytes, 4);
 	put_u16(head + 10, fold(add_words(0, head, 20)));
 	return at;
 }
 
-static uint8_t *put_ipv6(uint8_t *at, const struct bh_addr *dst, uint16_t payload)
+static uint8_t *put_ipv6(uint8_t *at, const struct bh_addr *src, const struct bh_addr *dst,
+			 uint16_t payload)
 {
 	at = put_u16(at, 0x6000);
 	at = put_u16(at, 0);
 	at = put_u16(at, payload);
 	at = put_u16(at, IPPROTO_UDP << 8 | HOPS);
-	at = put(at, bh_probe_source[1].bytes, 16);
+	at = put(at, src->bytes, 16);
 	return put(at, dst->bytes, 16);
 }
 
-static uint8_t *put_udp(uint8_t *at, bool six, const struct bh_addr *dst, const uint8_t *nonce)
+static uint8_t *put_udp(uint8_t *at, const struct bh_addr *src, const struct bh_addr *dst,
+			const uint8_t *nonce)
 {
 	const uint16_t length = UDP + BH_PROBE_NONCE;
 	uint8_t *head = at;
@@ -103,7 +127,7 @@ static uint8_t *put_udp(uint8_t *at, bool six, const struct bh_addr *dst, const 
 	at = put_u16(at, length);
 	at = put_u16(at, 0);
 	at = put(at, nonce, BH_PROBE_NONCE);
-	sum = add_words(sum, bh_probe_source[six].bytes, bh_addr_size(dst->family));
+	sum = add_words(sum, src->bytes, bh_addr_size(src->family));
 	sum = add_words(sum, dst->bytes, bh_addr_size(dst->family));
 	uint16_t checksum = fold(add_words(sum, head, length));
 	put_u16(head + 6, checksum != 0 ? checksum : 0xffff);
@@ -111,18 +135,18 @@ static uint8_t *put_udp(uint8_t *at, bool six, const struct bh_addr *dst, const 
 }
 
 void bh_probe_frame_make(struct bh_probe_frame *frame, const struct bh_mac *from,
-			 const struct bh_mac *to, bool six, bool denied,
-			 const uint8_t nonce[BH_PROBE_NONCE])
+			 const struct bh_mac *to, const struct bh_addr *src,
+			 const struct bh_addr *dst, const uint8_t nonce[BH_PROBE_NONCE])
 {
-	const struct bh_addr *dst = denied ? &bh_probe_denied[six] : &bh_probe_passes[six];
+	const bool six = src->family == BH_IPV6;
 	uint8_t *at = frame->bytes;
 
 	at = put(at, to->bytes, sizeof(to->bytes));
 	at = put(at, from->bytes, sizeof(from->bytes));
 	at = put_u16(at, six ? 0x86dd : 0x0800);
-	at = six ? put_ipv6(at, dst, UDP + BH_PROBE_NONCE)
-		 : put_ipv4(at, dst, UDP + BH_PROBE_NONCE);
-	at = put_udp(at, six, dst, nonce);
+	at = six ? put_ipv6(at, src, dst, UDP + BH_PROBE_NONCE)
+		 : put_ipv4(at, src, dst, UDP + BH_PROBE_NONCE);
+	at = put_udp(at, src, dst, nonce);
 	frame->length = (size_t)(at - frame->bytes);
 }
 

@@ -4,6 +4,9 @@
  * one address they let them pass, to another they refuse them. The IPv4 addresses are of TEST-NET-1
  * (RFC 5737), which nobody has; the IPv6 ones are link-local, as a source that leads back by any
  * bridge with IPv6, so that filters of the reverse path take it.
+ *
+ * What is link-local is not routed. So the test of routed veths has addresses of its own, all of
+ * them of documentation (RFC 5737, 3849): behind the veth, and behind an interface of the test's.
  */
 #ifndef BH_PROBE_FRAME_H
 #define BH_PROBE_FRAME_H
@@ -18,8 +21,16 @@
 #define BH_PROBE_NONCE 16      /* bytes */
 #define BH_PROBE_FRAME_MOST 96 /* bytes */
 
+enum bh_probe_kind { BH_PROBE_PASSES, BH_PROBE_DENIED, BH_PROBE_KINDS };
+
 /* By family: IPv4, IPv6. */
 extern const struct bh_addr bh_probe_source[2], bh_probe_passes[2], bh_probe_denied[2];
+/* By kind and family; who sends has the one that passes. The two of a family make a prefix. */
+extern const struct bh_addr bh_probe_inside[BH_PROBE_KINDS][2];
+extern const struct bh_addr bh_probe_outside[BH_PROBE_KINDS][2];
+#define BH_PROBE_PREFIX4 31 /* bits */
+#define BH_PROBE_PREFIX6 127
+extern const struct bh_addr bh_probe_local; /* this host's own, while routed veths are tested */
 
 /* Whether it is one of them. */
 bool bh_probe_has_address(const struct bh_addr *addr);
@@ -31,8 +42,8 @@ struct bh_probe_frame {
 
 /* A UDP datagram in a frame between these MACs, that carries the nonce. */
 void bh_probe_frame_make(struct bh_probe_frame *frame, const struct bh_mac *from,
-			 const struct bh_mac *to, bool six, bool denied,
-			 const uint8_t nonce[BH_PROBE_NONCE]);
+			 const struct bh_mac *to, const struct bh_addr *src,
+			 const struct bh_addr *dst, const uint8_t nonce[BH_PROBE_NONCE]);
 
 /* Whether what was received is that datagram, whatever became of its MACs and hop limit. */
 bool bh_probe_frame_is(const struct bh_probe_frame *frame, const uint8_t *bytes, size_t length);

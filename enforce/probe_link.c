@@ -5,6 +5,7 @@
 #include <libmnl/libmnl.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
+#include <linux/ip.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -29,7 +30,8 @@ static struct nlmsghdr *begin(void *buffer, uint16_t type, uint8_t family, uint3
 }
 
 /* The kernel answers before sendto() returns: nothing here waits. */
-static int ask(struct mnl_socket *socket, struct nlmsghdr *request, mnl_cb_t take, void *user)
+int bh_probe_link_ask(struct mnl_socket *socket, struct nlmsghdr *request, mnl_cb_t take,
+		      void *user)
 {
 	static uint32_t sequence;
 	char reply[REPLY_ROOM] __attribute__((aligned(8)));
@@ -72,7 +74,7 @@ static const struct nlattr *in_data(const struct nlattr *info, uint16_t data, ui
 	return nest != NULL ? inside(nest, type) : NULL;
 }
 
-static void take_info(const struct nlattr *info, struct bh_probe_bridge *out)
+static void take_info(const struct nlattr *info, struct bh_probe_link *out)
 {
 	const struct nlattr *kind = inside(info, IFLA_INFO_KIND),
 			    *stp = in_data(info, IFLA_INFO_DATA, IFLA_BR_STP_STATE);
@@ -86,7 +88,7 @@ static void take_info(const struct nlattr *info, struct bh_probe_bridge *out)
 static int take_bridge(const struct nlmsghdr *reply, void *user)
 {
 	const struct ifinfomsg *head = mnl_nlmsg_get_payload(reply);
-	struct bh_probe_bridge *out = user;
+	struct bh_probe_link *out = user;
 	const struct nlattr *attr;
 
 	out->up = (head->ifi_flags & IFF_UP) != 0;
@@ -104,12 +106,13 @@ static int take_bridge(const struct nlmsghdr *reply, void *user)
 	return MNL_CB_OK;
 }
 
-int bh_probe_link_bridge(struct mnl_socket *socket, uint32_t ifindex, struct bh_probe_bridge *out)
+int bh_probe_link_get(struct mnl_socket *socket, uint32_t ifindex, struct bh_probe_link *out)
 {
 	char buffer[ROOM] __attribute__((aligned(8)));
 
-	*out = (struct bh_probe_bridge) { 0 };
-	return ask(socket, begin(buffer, RTM_GETLINK, AF_UNSPEC, ifindex), take_bridge, out);
+	*out = (struct bh_probe_link) { 0 };
+	return bh_probe_link_ask(socket, begin(buffer, RTM_GETLINK, AF_UNSPEC, ifindex),
+				 take_bridge, out);
 }
 
 static int take_port(const struct nlmsghdr *reply, void *user)
@@ -132,7 +135,8 @@ int bh_probe_link_forwards(struct mnl_socket *socket, uint32_t ifindex, bool *fo
 	char buffer[ROOM] __attribute__((aligned(8)));
 
 	*forwards = false;
-	return ask(socket, begin(buffer, RTM_GETLINK, AF_UNSPEC, ifindex), take_port, forwards);
+	return bh_probe_link_ask(socket, begin(buffer, RTM_GETLINK, AF_UNSPEC, ifindex), take_port,
+				 forwards);
 }
 
 /* --- changing --------------------------------------------------------------------------------- */
@@ -145,7 +149,7 @@ int bh_probe_link_prepare(struct mnl_socket *socket, uint32_t ifindex, const str
 
 	mnl_attr_put(request, IFLA_ADDRESS, sizeof(mac->bytes), mac->bytes);
 	mnl_attr_put_u32(request, IFLA_MTU, mtu);
-	int result = ask(socket, request, NULL, NULL);
+	int result = bh_probe_link_ask(socket, request, NULL, NULL);
 	if (result != 0)
 		return result;
 	request = begin(buffer, RTM_NEWLINK, AF_UNSPEC, ifindex);
@@ -154,7 +158,7 @@ int bh_probe_link_prepare(struct mnl_socket *socket, uint32_t ifindex, const str
 	mnl_attr_put_u8(request, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
 	mnl_attr_nest_end(request, six);
 	mnl_attr_nest_end(request, families);
-	result = ask(socket, request, NULL, NULL);
+	result = bh_probe_link_ask(socket, request, NULL, NULL);
 	return result == -EAFNOSUPPORT || result == -EOPNOTSUPP ? 0 : result; /* a host without */
 }
 
@@ -164,7 +168,7 @@ int bh_probe_link_enslave(struct mnl_socket *socket, uint32_t ifindex, uint32_t 
 	struct nlmsghdr *request = begin(buffer, RTM_NEWLINK, AF_UNSPEC, ifindex);
 
 	mnl_attr_put_u32(request, IFLA_MASTER, bridge);
-	return ask(socket, request, NULL, NULL);
+	return bh_probe_link_ask(socket, request, NULL, NULL);
 }
 
 int bh_probe_link_silence(struct mnl_socket *socket, uint32_t ifindex)
@@ -178,17 +182,38 @@ int bh_probe_link_silence(struct mnl_socket *socket, uint32_t ifindex)
 	for (size_t i = 0; i < sizeof(off) / sizeof(off[0]); i++)
 		mnl_attr_put_u8(request, off[i], 0);
 	mnl_attr_nest_end(request, port);
-	return ask(socket, request, NULL, NULL);
+	return bh_probe_link_ask(socket, request, NULL, NULL);
 }
 
-int bh_probe_link_up(struct mnl_socket *socket, uint32_t ifindex)
+static int raise_flags(struct mnl_socket *socket, uint32_t ifindex, uint32_t flags)
 {
 	char buffer[ROOM] __attribute__((aligned(8)));
 	struct nlmsghdr *request = begin(buffer, RTM_NEWLINK, AF_UNSPEC, ifindex);
 	struct ifinfomsg *head = mnl_nlmsg_get_payload(request);
 
-	head->ifi_flags = head->ifi_change = IFF_UP;
-	return ask(socket, request, NULL, NULL);
+	head->ifi_flags = head->ifi_change = flags;
+	return bh_probe_link_ask(socket, request, NULL, NULL);
+}
+
+int bh_probe_link_up(struct mnl_socket *socket, uint32_t ifindex)
+{
+	return raise_flags(socket, ifindex, IFF_UP);
+}
+
+int bh_probe_link_up_routed(struct mnl_socket *socket, uint32_t ifindex)
+{
+	char buffer[ROOM] __attribute__((aligned(8)));
+	struct nlmsghdr *request = begin(buffer, RTM_NEWLINK, AF_UNSPEC, ifindex);
+	struct nlattr *families = mnl_attr_nest_start(request, IFLA_AF_SPEC),
+		      *four = mnl_attr_nest_start(request, AF_INET),
+		      *conf = mnl_attr_nest_start(request, IFLA_INET_CONF);
+
+	mnl_attr_put_u32(request, IPV4_DEVCONF_FORWARDING, 1);
+	mnl_attr_nest_end(request, conf);
+	mnl_attr_nest_end(request, four);
+	mnl_attr_nest_end(request, families);
+	int result = bh_probe_link_ask(socket, request, NULL, NULL);
+	return result == 0 ? raise_flags(socket, ifindex, IFF_UP | IFF_NOARP) : result;
 }
 
 int bh_probe_link_add_mac(struct mnl_socket *socket, uint32_t ifindex, const struct bh_mac *mac)
@@ -204,5 +229,5 @@ int bh_probe_link_add_mac(struct mnl_socket *socket, uint32_t ifindex, const str
 	head->ndm_state = NUD_NOARP; /* static; a permanent one would be the bridge's own */
 	head->ndm_flags = NTF_MASTER;
 	mnl_attr_put(request, NDA_LLADDR, sizeof(mac->bytes), mac->bytes);
-	return ask(socket, request, NULL, NULL);
+	return bh_probe_link_ask(socket, request, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Whether the rules are met by what passes on a managed bridge, as the self-test found. */
+/* Whether the rules are met by what passes on a managed bridge, or to and from a routed veth, as
+ * the self-test found. */
 #ifndef BULKHEAD_PROOF_H
 #define BULKHEAD_PROOF_H
 
@@ -8,12 +9,20 @@
 
 #include "bulkhead/address.h"
 
-/* Of one address family: what was sent once or several times, and what became of it. */
+/* Of one address family, one way: what was sent once or several times, and what became of it. */
 struct bh_probe_seen {
+	bool off; /* nothing was: a bridge has one way, a host need not forward both families */
 	bool pass_counted; /* by our rules, which let it pass … */
 	bool pass_arrived;
 	bool deny_counted; /* … and drop this one */
 	bool deny_arrived;
+};
+
+/* What a routed veth's container sends, and what it is sent; a bridge has but the first. */
+enum bh_proof_way {
+	BH_PROOF_SENT,
+	BH_PROOF_RECEIVED,
+	BH_PROOF_WAYS,
 };
 
 enum bh_proof_state {
@@ -23,7 +32,7 @@ enum bh_proof_state {
 	BH_PROOF_STOPPED,  /* what is to pass does not arrive, or somebody else drops the other */
 	BH_PROOF_UNTESTED, /* it cannot be tested */
 	BH_PROOF_WITHHELD, /* its frames are not handed to netfilter: others stop them there */
-	BH_PROOF_IDLE,	   /* nothing can pass there: it has no ports, or is down */
+	BH_PROOF_IDLE,	   /* nothing can pass there: no ports, down, or nothing is forwarded */
 	BH_PROOF_GONE,	   /* it is not managed any more */
 	BH_PROOF_STATES,
 };
@@ -31,13 +40,15 @@ enum bh_proof_state {
 struct bh_proof {
 	int64_t time; /* µs since the epoch; PENDING: since then */
 	char ifname[BH_IFNAME];
-	uint8_t state; /* enum bh_proof_state */
+	char workload[256]; /* whose veth it is; "": it is a bridge */
+	uint8_t state;	    /* enum bh_proof_state */
 	/* µs: since when this run has its frames handed to netfilter; 0: it does not, or they were
 	 * before */
 	int64_t handed_over;
-	struct bh_probe_seen seen[2]; /* IPv4, IPv6; of BYPASSED, STOPPED, WITHHELD */
-	/* UNTESTED, IDLE; PENDING: what changed, "": rules; WITHHELD: "": the self-test's packets
-	 */
+	/* By way; IPv4, IPv6; of BYPASSED, STOPPED, WITHHELD. */
+	struct bh_probe_seen seen[BH_PROOF_WAYS][2];
+	/* UNTESTED, IDLE; PENDING: what changed, "": rules; PROVED: with what exception, "": none;
+	 * WITHHELD: "": the self-test's packets */
 	char why[256];
 };
 

@@ -11,6 +11,7 @@
 
 #define TRIES 30
 #define PAUSE_MS 100
+#define VETHS 4 /* that are tested within a pause, and one of five to spare */
 
 static const char *const path = "/v1/doctor";
 
@@ -120,14 +121,20 @@ static double checked_at(const cJSON *answer)
 								      : chains;
 }
 
-/* Asking makes the daemon read others' chains anew, and test every bridge; it answers with what it
- * has. */
+static int tries_for(const cJSON *answer)
+{
+	return TRIES + cJSON_GetArraySize(bh_get(bh_get(answer, "self_test"), "routed")) / VETHS;
+}
+
+/* Asking makes the daemon read others' chains anew, and test every bridge and routed veth; it
+ * answers with what it has. */
 static int wait_for_reading(const struct bh_call *call, time_t since)
 {
 	const struct timespec pause = { .tv_nsec = PAUSE_MS * 1000000L };
 	double checked = 0;
+	int most = TRIES;
 
-	for (int tries = 0; tries < TRIES && checked < (double)since; tries++) {
+	for (int tries = 0; tries < most && checked < (double)since; tries++) {
 		struct bh_request request = { .path = path };
 		struct bh_buffer text = { 0 };
 		int result = bh_client_text(call, &request, &text);
@@ -138,6 +145,7 @@ static int wait_for_reading(const struct bh_call *call, time_t since)
 		}
 		cJSON *answer = bh_answer_parse(text.data);
 		checked = checked_at(answer);
+		most = tries_for(answer);
 		cJSON_Delete(answer);
 		bh_buffer_free(&text);
 		if (checked < (double)since)

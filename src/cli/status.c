@@ -228,23 +228,38 @@ static void print_bridge(const cJSON *enforcement)
 	       any ? "; UDP passes there to and from whoever is open, denials or not" : "");
 }
 
-/* "self-test    2 of 3 bridges proved, 1 carries nothing; looked at since 12:31:07" */
-static void print_self_test(const cJSON *self_test)
+/* "2 of 3 bridges proved, 1 carries nothing" */
+static void print_proved(const cJSON *tested, const char *what)
 {
-	const cJSON *bridges = bh_get(self_test, "bridges"), *bridge;
+	const cJSON *row;
 	size_t proved = 0, idle = 0;
-	char time[BH_TIME_TEXT];
 
-	if (cJSON_GetArraySize(bridges) == 0)
-		return;
-	cJSON_ArrayForEach (bridge, bridges) {
-		proved += strcmp(bh_word(bridge, "state"), "proved") == 0;
-		idle += strcmp(bh_word(bridge, "state"), "idle") == 0;
+	cJSON_ArrayForEach (row, tested) {
+		proved += strcmp(bh_word(row, "state"), "proved") == 0;
+		idle += strcmp(bh_word(row, "state"), "idle") == 0;
 	}
-	printf("self-test    %zu of %d bridge%s proved", proved, cJSON_GetArraySize(bridges),
-	       cJSON_GetArraySize(bridges) == 1 ? "" : "s");
+	printf("%zu of %d %s%s proved", proved, cJSON_GetArraySize(tested), what,
+	       cJSON_GetArraySize(tested) == 1 ? "" : "s");
 	if (idle > 0)
 		printf(", %zu carr%s nothing", idle, idle == 1 ? "ies" : "y");
+}
+
+/* "self-test    2 of 3 bridges proved, 7 of 7 routed veths proved; looked at since 12:31:07" */
+static void print_self_test(const cJSON *self_test)
+{
+	const cJSON *bridges = bh_get(self_test, "bridges"), *routed = bh_get(self_test, "routed");
+	bool any = cJSON_GetArraySize(bridges) > 0, veths = cJSON_GetArraySize(routed) > 0;
+	char time[BH_TIME_TEXT];
+
+	if (!any && !veths)
+		return;
+	printf("self-test    ");
+	if (any)
+		print_proved(bridges, "bridge");
+	if (any && veths)
+		printf(", ");
+	if (veths)
+		print_proved(routed, "routed veth");
 	printf("; looked at since %s\n", bh_clock(bh_number(self_test, "checked"), time));
 }
 

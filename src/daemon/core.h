@@ -229,7 +229,7 @@ struct bh_core {
 	struct bh_map *modes;		   /* workload → uint8_t *; learn where absent */
 	struct bh_shares *shares;	   /* workloads of which a part is in that mode */
 	struct bh_map *kept;   /* workload → what its last instances were like (core_kept.c) */
-	struct bh_map *proofs; /* bridge → what the self-test found (core_proof.c) */
+	struct bh_map *proofs; /* bridge or routed veth → what the self-test found (core_proof.c) */
 	uint8_t enforcement;   /* enum bh_enforcement */
 	char enforcement_why[1024];
 	bool has_governed; /* rules of ours were confirmed since the start */
@@ -767,8 +767,8 @@ void bh_core_proof(struct bh_core *core, const struct bh_proof *proof);
 void bh_core_proofs_tick(struct bh_core *core);
 /* Has the kernel process test again what was not tested just now. */
 void bh_core_prove(struct bh_core *core);
-/* The worst state of any managed bridge: PROVED where all are proved, or idle; and of those that
- * are not, in words. Rules must be in the kernel. */
+/* The worst state of any managed bridge, or routed veth: PROVED where all are proved, or idle; and
+ * of those that are not, in words. Rules must be in the kernel. */
 enum bh_proof_state bh_core_proofs_state(const struct bh_core *core, struct bh_buffer *why);
 cJSON *bh_core_proofs_json(const struct bh_core *core);
 /* A connection that began then was not delivered; where such begin with a bridge's being handed to

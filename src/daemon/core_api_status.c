@@ -435,22 +435,6 @@ static size_t count_undirected(const struct bh_core *core)
 	return count;
 }
 
-/* By no bridge; the self-test does not go there. */
-static void say_untested_interfaces(const struct bh_core *core, cJSON *list)
-{
-	const struct bh_ruleset *rules =
-		core->enforcement == BH_ENFORCEMENT_ACTIVE ? core->rules : NULL;
-	size_t count = 0;
-
-	for (size_t i = 0; rules != NULL && i < rules->port_count; i++)
-		count += !rules->ports[i].bridged && rules->ports[i].mode != BH_LEARN;
-	if (count > 0)
-		say(list,
-		    "whether the rules are met by what passes %zu interface%s that are no bridge's "
-		    "ports is not tested: only leaks would tell",
-		    count, count == 1 ? "" : "s");
-}
-
 static void say_unidentified(const struct bh_core *core, cJSON *list)
 {
 	size_t all, unidentified;
@@ -488,7 +472,6 @@ static void say_uncovered(const struct bh_core *core, cJSON *list)
 static void say_unproven(const struct bh_core *core, cJSON *list)
 {
 	bh_core_proofs_say(core, list);
-	say_untested_interfaces(core, list);
 	if (core->config.self_test == 0 && core->enforcement == BH_ENFORCEMENT_ACTIVE)
 		say(list, "whether the rules in the kernel are met is not tested "
 			  "(enforcement.self_test: off)");

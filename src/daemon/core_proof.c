@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the self-test found (kernel_selftest.h), in words: that a bridge's rules hold, that they do
- * not, or why nobody can say, and what to do. Each change of that is an event.
+ * What the self-test found (kernel_selftest.h), in words: that a bridge's rules hold, or a routed
+ * veth's, that they do not, or why nobody can say, and what to do. Each change of that is an event.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,12 +10,15 @@
 #include "core.h"
 #include "core_api.h"
 #include "grow.h"
+#include "probe.h"
 #include "timefmt.h"
 
 /* So many connections, of edges that were delivered before, within that time after a bridge's
  * frames are handed to netfilter, and others' chains that may drop them: then that is why. */
 #define MOST_UNDELIVERED 3
 #define WATCHED (60 * BH_SECOND)
+
+#define MOST_VETHS 8 /* of which it is said what is wrong, mostly the same with all */
 
 #define CHAINS_AGE (300 * BH_SECOND) /* of what is known of others' chains, at most */
 
@@ -37,16 +40,46 @@ static const char *const states[BH_PROOF_STATES] = {
 	[BH_PROOF_GONE] = "gone",	  [BH_PROOF_WITHHELD] = "withheld",
 };
 
+static const char *const ways[BH_PROOF_WAYS] = { "from it", "to it" };
+
 static const char *families(bool four, bool six)
 {
 	return four && six ? "IPv4 and IPv6" : four ? "IPv4" : "IPv6";
 }
 
+static bool is_routed(const struct bh_proof *proof)
+{
+	return proof->workload[0] != '\0';
+}
+
+static void describe_routed_bypass(const struct bh_proof *proof, struct bh_buffer *out)
+{
+	const char *separator = "";
+
+	bh_buffer_puts(out, "what the rules refuse arrives (");
+	for (size_t way = 0; way < BH_PROOF_WAYS; way++) {
+		const struct bh_probe_seen *seen = proof->seen[way];
+
+		if (!seen[0].deny_arrived && !seen[1].deny_arrived)
+			continue;
+		bh_buffer_printf(out, "%s%s, %s", separator,
+				 families(seen[0].deny_arrived, seen[1].deny_arrived), ways[way]);
+		separator = "; ";
+	}
+	bh_buffer_printf(
+		out,
+		"): table inet bulkhead is not met, or was changed. What passes it by? nft "
+		"list ruleset; tc filter show dev %s ingress",
+		proof->ifname);
+}
+
 static void describe_bypass(const struct bh_core *core, const struct bh_proof *proof,
 			    struct bh_buffer *out)
 {
+	const struct bh_probe_seen *seen = proof->seen[BH_PROOF_SENT];
+
 	bh_buffer_printf(out, "what the rules refuse arrives there (%s): ",
-			 families(proof->seen[0].deny_arrived, proof->seen[1].deny_arrived));
+			 families(seen[0].deny_arrived, seen[1].deny_arrived));
 	if (bh_core_is_stateless(core))
 		bh_buffer_puts(out, "table bridge bulkhead is not met, or was changed; nft list "
 				    "table bridge bulkhead");
@@ -61,6 +94,8 @@ static void describe_bypass(const struct bh_core *core, const struct bh_proof *p
 /* Where packets of one family ended, as far as counters tell; "": they did not. */
 static const char *describe_stop(const struct bh_probe_seen *seen)
 {
+	if (seen->off)
+		return "";
 	if (!seen->pass_arrived && seen->pass_counted)
 		return "what bulkhead's rules let pass is stopped by somebody else";
 	if (!seen->pass_arrived)
@@ -76,18 +111,21 @@ static void name_stoppers(const struct bh_core *core, const struct bh_way *way,
 	cJSON *suspects = bh_core_suspects(core, way);
 
 	bh_core_name_suspects(suspects, out);
-	if (cJSON_GetArraySize(suspects) == 0)
-		bh_buffer_puts(out,
-			       core->foreign.legacy
-				       ? "; perhaps legacy iptables: iptables-legacy-save"
-				       : "; no chain of nftables that is not ours can have done "
-					 "that");
+	if (cJSON_GetArraySize(suspects) == 0 && core->foreign.legacy)
+		bh_buffer_puts(out, "; perhaps legacy iptables: iptables-legacy-save");
+	else if (cJSON_GetArraySize(suspects) == 0)
+		bh_buffer_printf(
+			out, "; no chain of nftables that is not ours can have done that%s",
+			way->routed ? ": a routing rule (ip rule), or a program (tc, BPF)?" : "");
 	cJSON_Delete(suspects);
 }
 
-static void advise(const struct bh_core *core, struct bh_buffer *out)
+static void advise(const struct bh_core *core, const struct bh_proof *proof, struct bh_buffer *out)
 {
-	if (!bh_core_is_stateless(core))
+	if (is_routed(proof))
+		bh_buffer_puts(out, ". A rule of that tool that accepts what comes from "
+				    "interface " BH_PROBE_RECEIVER ", or leaves by it, helps");
+	else if (!bh_core_is_stateless(core))
 		bh_buffer_puts(out,
 			       ". A rule of that tool that accepts what stays on this bridge "
 			       "helps; or enforcement.bridge: stateless, where others' FORWARD "
@@ -99,24 +137,29 @@ static void describe_stops(const struct bh_core *core, const struct bh_proof *pr
 {
 	const char *separator = "";
 
-	for (size_t six = 0; six < 2; six++) {
-		const char *text = describe_stop(&proof->seen[six]);
+	for (size_t i = 0; i < (size_t)BH_PROOF_WAYS * 2; i++) {
+		const bool six = i % 2 != 0, routed = is_routed(proof);
+		const char *text = describe_stop(&proof->seen[i / 2][six]);
 
 		if (*text == '\0')
 			continue;
-		const struct bh_way way = bh_core_way_on_bridge(core, proof->ifname, six != 0);
-		bh_buffer_printf(out, "%s%s: %s", separator, families(six == 0, six != 0), text);
+		const struct bh_way way =
+			routed ? (struct bh_way) { .six = six, .routed = true, .ip_hooks = true }
+			       : bh_core_way_on_bridge(core, proof->ifname, six);
+		bh_buffer_printf(out, "%s%s%s%s: %s", separator, families(!six, six),
+				 routed ? ", " : "", routed ? ways[i / 2] : "", text);
 		name_stoppers(core, &way, out);
 		separator = ". ";
 	}
-	advise(core, out);
+	advise(core, proof, out);
 }
 
 /* Enforcement was given up there, so that traffic goes on. */
 static void describe_withheld(const struct bh_core *core, const struct bh_proof *proof,
 			      struct bh_buffer *out)
 {
-	bool six = proof->seen[0].pass_arrived && !proof->seen[1].pass_arrived;
+	const struct bh_probe_seen *seen = proof->seen[BH_PROOF_SENT];
+	bool six = seen[0].pass_arrived && !seen[1].pass_arrived;
 	const struct bh_way way = { .six = six, .ip_hooks = true };
 
 	bh_buffer_printf(out,
@@ -126,18 +169,21 @@ static void describe_withheld(const struct bh_core *core, const struct bh_proof 
 				 ? proof->why
 				 : "somebody else stopped packets that arrive without");
 	name_stoppers(core, &way, out);
-	advise(core, out);
+	advise(core, proof, out);
 	bh_buffer_puts(out,
 		       proof->why[0] != '\0'
 			       ? ". Tried again when a mode is set (bulkhead mode), or at a restart"
 			       : ". Tried again from time to time, and by bulkhead doctor");
 }
 
-/* "bridge br0: …"; out is left alone where there is nothing to say. */
+/* "bridge br0: …", "routed veth veth1 (compose:shop/web): …" */
 static void describe(const struct bh_core *core, const struct bh_proof *proof,
 		     struct bh_buffer *out)
 {
-	bh_buffer_printf(out, "bridge %s: ", proof->ifname);
+	if (is_routed(proof))
+		bh_buffer_printf(out, "routed veth %s (%s): ", proof->ifname, proof->workload);
+	else
+		bh_buffer_printf(out, "bridge %s: ", proof->ifname);
 	switch (proof->state) {
 	case BH_PROOF_PENDING:
 		bh_buffer_printf(out, "%s%sit is tested anew", proof->why,
@@ -150,7 +196,10 @@ static void describe(const struct bh_core *core, const struct bh_proof *proof,
 					      "they let pass arrives");
 		break;
 	case BH_PROOF_BYPASSED:
-		describe_bypass(core, proof, out);
+		if (is_routed(proof))
+			describe_routed_bypass(proof, out);
+		else
+			describe_bypass(core, proof, out);
 		break;
 	case BH_PROOF_STOPPED:
 		describe_stops(core, proof, out);
@@ -353,6 +402,8 @@ static cJSON *proof_json(const struct bh_core *core, const struct bh_proof *proo
 	if (proof->state != BH_PROOF_PROVED || proof->why[0] != '\0')
 		describe(core, proof, &why);
 	cJSON_AddStringToObject(json, "name", proof->ifname);
+	if (is_routed(proof))
+		cJSON_AddStringToObject(json, "workload", proof->workload);
 	cJSON_AddStringToObject(json, "state", states[proof->state]);
 	bh_core_add_time(json, "time", proof->time);
 	bh_core_add_text(json, "why", why.data);
@@ -362,12 +413,14 @@ static cJSON *proof_json(const struct bh_core *core, const struct bh_proof *proo
 
 cJSON *bh_core_proofs_json(const struct bh_core *core)
 {
-	cJSON *json = cJSON_CreateObject(), *bridges = cJSON_CreateArray();
+	cJSON *json = cJSON_CreateObject(), *bridges = cJSON_CreateArray(),
+	      *routed = cJSON_CreateArray();
 	const struct known *known;
 	int64_t checked = 0;
 
 	for (size_t position = 0; (known = bh_map_next(core->proofs, &position)) != NULL;) {
-		cJSON_AddItemToArray(bridges, proof_json(core, &known->proof));
+		cJSON_AddItemToArray(is_routed(&known->proof) ? routed : bridges,
+				     proof_json(core, &known->proof));
 		if (checked == 0 || known->proof.time < checked)
 			checked = known->proof.time;
 	}
@@ -378,20 +431,31 @@ cJSON *bh_core_proofs_json(const struct bh_core *core)
 		cJSON_AddNullToObject(json, "interval");
 	bh_core_add_time(json, "checked", checked);
 	cJSON_AddItemToObject(json, "bridges", bridges);
+	cJSON_AddItemToObject(json, "routed", routed);
 	return json;
 }
 
 void bh_core_proofs_say(const struct bh_core *core, cJSON *list)
 {
 	const struct known *known;
+	size_t veths = 0;
 
 	for (size_t position = 0; (known = bh_map_next(core->proofs, &position)) != NULL;) {
 		struct bh_buffer text = { 0 };
 
-		if (!is_failure(known->proof.state))
+		if (!is_failure(known->proof.state) ||
+		    (is_routed(&known->proof) && ++veths > MOST_VETHS))
 			continue;
 		describe(core, &known->proof, &text);
 		cJSON_AddItemToArray(list, cJSON_CreateString(text.data));
 		bh_buffer_free(&text);
+	}
+	if (veths > MOST_VETHS) {
+		char text[128];
+
+		snprintf(text, sizeof(text),
+			 "and of %zu routed veths more: bulkhead status --format json",
+			 veths - MOST_VETHS);
+		cJSON_AddItemToArray(list, cJSON_CreateString(text));
 	}
 }

@@ -42,6 +42,7 @@
 #include "nft.h"
 #include "privileges.h"
 #include "probe.h"
+#include "probe_frame.h"
 #include "process.h"
 #include "rules_wire.h"
 #include "ruleset.h"
@@ -351,12 +352,14 @@ static void on_endpoint(void *user, const struct bh_endpoint_fact *fact)
 
 static void on_host_addr(void *user, const struct bh_host_addr *addr)
 {
-	tell(&((struct kernel *)user)->core, BH_MSG_HOST_ADDR, addr, sizeof(*addr));
+	if (!bh_probe_has_address(&addr->addr))
+		tell(&((struct kernel *)user)->core, BH_MSG_HOST_ADDR, addr, sizeof(*addr));
 }
 
 static void on_host_addr_gone(void *user, const struct bh_host_addr *addr)
 {
-	tell(&((struct kernel *)user)->core, BH_MSG_HOST_ADDR_GONE, addr, sizeof(*addr));
+	if (!bh_probe_has_address(&addr->addr))
+		tell(&((struct kernel *)user)->core, BH_MSG_HOST_ADDR_GONE, addr, sizeof(*addr));
 }
 
 /* What is no veth leads to no container; a veth named like an uplink is one. */
@@ -553,6 +556,8 @@ static const char *find_idle(void *user, uint32_t ifindex)
 
 	if (bridge == NULL || !bridge->up)
 		return "it is down";
+	if (!bridge->bridge)
+		return NULL;
 	for (size_t position = 0; (link = bh_map_next(k->host_links, &position)) != NULL;)
 		if (link->master_ifindex == ifindex && link->up)
 			return NULL;

@@ -2,6 +2,7 @@
 #include "kernel_selftest.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -14,6 +15,7 @@
 #define SETTLE_MS 300 /* changes come in bursts */
 #define TICK_MS 1000
 #define QUIET_MS 100 /* between the ports' appearance, which capture is told of, and packets */
+#define PAUSE_MS 20  /* from one routed veth to the next: 50 a second at most */
 #define REPEAT_MS 50 /* until what has not arrived is sent again */
 #define SENDS 5
 #define NOT_YET_MS 100 /* until a port that does not forward is looked at again … */
@@ -28,7 +30,11 @@ enum withheld { NOT_WITHHELD, BY_TEST, BY_TRAFFIC };
 struct path {
 	struct bh_proof proof;
 	uint32_t ifindex;
-	int64_t next; /* monotonic: when it is tested again */
+	bool routed;	   /* a veth; else a bridge */
+	uint8_t mode;	   /* the veth's workload's */
+	struct bh_mac mac; /* its container's */
+	bool idle;	   /* nothing can pass there, as far as the interface itself says */
+	int64_t next;	   /* monotonic: when it is tested again */
 	bool due;
 	bool wanted;	  /* by the rules under examination */
 	bool held;	  /* its rules were proved since they stand: others do not stop it */
@@ -40,12 +46,12 @@ struct path {
 struct bh_selftest {
 	struct bh_selftest_events events;
 	int64_t interval;
-	struct bh_map *paths; /* by the bridge's name */
+	struct bh_map *paths; /* by the interface's name */
 	bool stateless;
 	uint64_t judged; /* who is, and how: a hash */
 	uv_loop_t *loop;
 	uv_timer_t settle, tick, step;
-	struct path *testing; /* with this: */
+	struct path *testing; /* with this, which stays from one routed veth to the next: */
 	struct bh_probe *probe;
 	struct bh_probe *leaving; /* its devices are on their way out */
 	uv_work_t work;
@@ -97,11 +103,20 @@ static void drop_probe(struct bh_selftest *s)
 	uv_queue_work(s->loop, &s->work, close_probe, on_probe_closed);
 }
 
-static int64_t pause_after(const struct bh_selftest *s, uint8_t result)
+/* What a host does not forward it may forward soon, and nobody tells. */
+static bool is_untested(const struct path *path, uint8_t result)
 {
-	int64_t pause = result == BH_PROOF_UNTESTED				    ? UNTESTED_AGAIN
-			: result == BH_PROOF_BYPASSED || result == BH_PROOF_STOPPED ? FAILED_AGAIN
-										    : s->interval;
+	const struct bh_probe_seen *seen = path->proof.seen[BH_PROOF_SENT];
+
+	return result == BH_PROOF_UNTESTED ||
+	       (path->routed && (result == BH_PROOF_IDLE || seen[0].off || seen[1].off));
+}
+
+static int64_t pause_after(const struct bh_selftest *s, const struct path *path, uint8_t result)
+{
+	int64_t pause = result == BH_PROOF_BYPASSED || result == BH_PROOF_STOPPED ? FAILED_AGAIN
+			: is_untested(path, result)				  ? UNTESTED_AGAIN
+										  : s->interval;
 
 	return pause < s->interval ? pause : s->interval;
 }
@@ -122,13 +137,18 @@ static void conclude(struct bh_selftest *s, struct path *path, uint8_t result, c
 		path->proof.state = result;
 		path->proof.time = bh_time_now();
 		bh_copy_text(path->proof.why, sizeof(path->proof.why), why);
-		path->next = bh_time_monotonic() + pause_after(s, result);
+		path->next = bh_time_monotonic() + pause_after(s, path, result);
 		state(s, path);
 	}
-	drop_probe(s);
+	if (path->routed)
+		s->testing = NULL;
+	else
+		drop_probe(s);
 	if (s->leaving == NULL)
-		uv_timer_start(&s->step, on_next, 0, 0);
+		uv_timer_start(&s->step, on_next, path->routed ? PAUSE_MS : 0, 0);
 }
+
+/* --- bridges: whether to hand over breaks something ------------------------------------------- */
 
 static bool all_arrived(const struct bh_probe_seen seen[2])
 {
@@ -138,7 +158,8 @@ static bool all_arrived(const struct bh_probe_seen seen[2])
 /* It does not pass since it is handed over. Does it, where it is not? */
 static bool begin_check(struct bh_selftest *s, struct path *path)
 {
-	if (s->stateless || path->held || path->due || all_arrived(path->proof.seen) ||
+	if (s->stateless || path->routed || path->held || path->due ||
+	    all_arrived(path->proof.seen[BH_PROOF_SENT]) ||
 	    !s->events.withhold(s->events.user, path->ifindex, true))
 		return false;
 	path->withheld = BY_TEST;
@@ -157,7 +178,7 @@ static bool are_met(const struct bh_probe_seen seen[2])
  * pass was never to arrive. That they are met the counters show. */
 static void conclude_stopped(struct bh_selftest *s, struct path *path)
 {
-	if (path->shut && are_met(path->proof.seen))
+	if (path->shut && are_met(path->proof.seen[BH_PROOF_SENT]))
 		conclude(s, path, BH_PROOF_PROVED,
 			 "the rules are met; what they let pass somebody else stops, whatever "
 			 "bulkhead does");
@@ -178,7 +199,7 @@ static bool arrives_without(const struct bh_probe_seen with[2],
 static void end_check(struct bh_selftest *s, struct path *path, const struct bh_probe_seen seen[2])
 {
 	path->checking = false;
-	if (arrives_without(path->proof.seen, seen)) {
+	if (arrives_without(path->proof.seen[BH_PROOF_SENT], seen)) {
 		conclude(s, path, BH_PROOF_WITHHELD, "");
 		return;
 	}
@@ -187,27 +208,50 @@ static void end_check(struct bh_selftest *s, struct path *path, const struct bh_
 	conclude_stopped(s, path);
 }
 
+/* --- packets ---------------------------------------------------------------------------------- */
+
+/* What holds of one family is not said of the other. */
+static const char *exception_of(const struct path *path)
+{
+	const struct bh_probe_seen *seen = path->proof.seen[BH_PROOF_SENT];
+
+	if (path->routed && seen[1].off)
+		return "the rules hold over IPv4; IPv6 is not forwarded there, and was not tested";
+	if (path->routed && seen[0].off)
+		return "the rules hold over IPv6; IPv4 is not forwarded there, and was not tested";
+	return "";
+}
+
+/* Of a routed veth that went, or leads nowhere, there is nothing to say. */
+static void conclude_error(struct bh_selftest *s, int error, const struct bh_error *err)
+{
+	bool idle = s->testing->routed && (error == -ENODEV || error == -EHOSTUNREACH);
+
+	conclude(s, s->testing, idle ? BH_PROOF_IDLE : BH_PROOF_UNTESTED, err->text);
+}
+
 static void judge(struct bh_selftest *s)
 {
 	struct path *path = s->testing;
-	struct bh_probe_seen seen[2];
+	struct bh_probe_seen seen[BH_PROOF_WAYS][2];
 	struct bh_error err = { 0 };
+	int error = bh_probe_result(s->probe, seen, &err);
 
-	if (bh_probe_result(s->probe, seen, &err) != 0) {
-		conclude(s, path, BH_PROOF_UNTESTED, err.text);
+	if (error != 0) {
+		conclude_error(s, error, &err);
 		return;
 	}
 	if (path->checking) {
-		end_check(s, path, seen);
+		end_check(s, path, seen[BH_PROOF_SENT]);
 		return;
 	}
-	enum bh_proof_state result = bh_probe_judge(seen);
+	enum bh_proof_state result = bh_probe_judge(seen[0], sizeof(seen) / sizeof(seen[0][0]));
 	memcpy(path->proof.seen, seen, sizeof(seen));
 	/* A stateless bridge hands nothing over: what does not arrive at first did not before. */
 	path->shut = result == BH_PROOF_STOPPED && (path->shut || (s->stateless && !path->held));
 	path->held = path->held || path->shut || result == BH_PROOF_PROVED;
 	if (result != BH_PROOF_STOPPED)
-		conclude(s, path, result, "");
+		conclude(s, path, result, result == BH_PROOF_PROVED ? exception_of(path) : "");
 	else if (!begin_check(s, path))
 		conclude_stopped(s, path);
 }
@@ -217,7 +261,8 @@ static void on_arrival(uv_poll_t *poll, int status, int events)
 	struct bh_selftest *s = poll->data;
 
 	(void)events;
-	if (status == 0 && bh_probe_read(s->probe))
+	/* What comes late is of a test that is over. */
+	if (status == 0 && bh_probe_read(s->probe) && s->testing != NULL)
 		judge(s);
 }
 
@@ -241,13 +286,31 @@ static void on_send_due(uv_timer_t *timer)
 	}
 }
 
-static void begin(struct bh_selftest *s, struct path *path)
+static bool open_probe(struct bh_selftest *s, const struct path *path, struct bh_error *err)
 {
-	const char *idle = s->events.idle(s->events.user, path->ifindex);
-	struct bh_error err = { 0 };
 	uint32_t ports[2];
 
+	s->probe = path->routed ? bh_probe_open_routed(err)
+				: bh_probe_open_bridge(path->ifindex, s->stateless, err);
+	if (s->probe == NULL)
+		return false;
+	bh_probe_ifindexes(s->probe, ports);
+	s->events.ports(s->events.user, ports, 2);
+	s->poll = bh_calloc(1, sizeof(*s->poll));
+	uv_poll_init(s->loop, s->poll, bh_probe_fd(s->probe));
+	s->poll->data = s;
+	uv_poll_start(s->poll, UV_READABLE, on_arrival);
+	return true;
+}
+
+static void begin(struct bh_selftest *s, struct path *path)
+{
+	const bool fresh = s->probe == NULL;
+	const char *idle = s->events.idle(s->events.user, path->ifindex);
+	struct bh_error err = { 0 };
+
 	path->due = false;
+	path->idle = idle != NULL;
 	s->testing = path;
 	s->sends = s->not_yets = 0;
 	if (path->withheld != NOT_WITHHELD && !path->checking)
@@ -256,34 +319,46 @@ static void begin(struct bh_selftest *s, struct path *path)
 		conclude(s, path, BH_PROOF_IDLE, idle);
 		return;
 	}
-	s->probe = bh_probe_open(path->ifindex, s->stateless, &err);
-	if (s->probe == NULL) {
+	if (fresh && !open_probe(s, path, &err)) {
 		conclude(s, path, BH_PROOF_UNTESTED, err.text);
 		return;
 	}
-	bh_probe_ifindexes(s->probe, ports);
-	s->events.ports(s->events.user, ports, 2);
-	s->poll = bh_calloc(1, sizeof(*s->poll));
-	uv_poll_init(s->loop, s->poll, bh_probe_fd(s->probe));
-	s->poll->data = s;
-	uv_poll_start(s->poll, UV_READABLE, on_arrival);
-	uv_timer_start(&s->step, on_send_due, QUIET_MS, 0);
+	int error = path->routed ? bh_probe_aim(s->probe, path->ifindex, &path->mac, &err) : 0;
+	if (error != 0)
+		conclude_error(s, error, &err);
+	else
+		uv_timer_start(&s->step, on_send_due, fresh ? QUIET_MS : 0, 0);
 }
 
 /* --- which is next ---------------------------------------------------------------------------- */
 
+/* Bridges before veths: more depends on each. Then whose state is the oldest. */
+static bool is_sooner(const struct path *path, const struct path *than)
+{
+	return path->routed != than->routed ? than->routed : path->proof.time < than->proof.time;
+}
+
+static struct path *next_due(const struct bh_selftest *s)
+{
+	struct path *path, *next = NULL;
+
+	for (size_t position = 0; (path = bh_map_next(s->paths, &position)) != NULL;)
+		if (path->due && (next == NULL || is_sooner(path, next)))
+			next = path;
+	return next;
+}
+
 static void on_next(uv_timer_t *timer)
 {
 	struct bh_selftest *s = timer->data;
-	struct path *path;
 
 	if (s->testing != NULL || s->leaving != NULL)
 		return;
-	for (size_t position = 0; (path = bh_map_next(s->paths, &position)) != NULL;)
-		if (path->due) {
-			begin(s, path);
-			return;
-		}
+	struct path *path = next_due(s);
+	if (s->probe != NULL && (path == NULL || !path->routed))
+		drop_probe(s); /* the last routed veth was tested */
+	else if (path != NULL)
+		begin(s, path);
 }
 
 static void schedule(struct bh_selftest *s)
@@ -315,7 +390,7 @@ static void on_tick(uv_timer_t *timer)
 
 		if (path->due || path == s->testing || path->withheld == BY_TRAFFIC)
 			continue;
-		if (idle != (path->proof.state == BH_PROOF_IDLE))
+		if (idle != path->idle)
 			change(s, path, "");
 		else if (!idle && now >= path->next)
 			path->due = true;
@@ -367,19 +442,53 @@ static uint64_t hash_judged(const struct bh_ruleset *rules)
 	return hash;
 }
 
-static struct path *want(struct bh_selftest *s, const struct bh_bridge *bridge, bool *fresh)
+static struct path *want(struct bh_selftest *s, const char *ifname, uint32_t ifindex, bool routed,
+			 bool *fresh)
 {
-	struct path *path = bh_map_get_text(s->paths, bridge->ifname);
+	struct path *path = bh_map_get_text(s->paths, ifname);
 
-	*fresh = path == NULL || path->ifindex != bridge->ifindex;
+	*fresh = path == NULL || path->ifindex != ifindex;
 	if (path == NULL) {
 		path = bh_calloc(1, sizeof(*path));
-		bh_copy_text(path->proof.ifname, sizeof(path->proof.ifname), bridge->ifname);
-		bh_map_put_text(s->paths, bridge->ifname, path);
+		bh_copy_text(path->proof.ifname, sizeof(path->proof.ifname), ifname);
+		bh_map_put_text(s->paths, ifname, path);
 	}
-	path->ifindex = bridge->ifindex;
+	path->ifindex = ifindex;
+	path->routed = routed;
 	path->wanted = true;
 	return path;
+}
+
+static void want_bridges(struct bh_selftest *s, const struct bh_ruleset *rules, bool changed)
+{
+	bool fresh;
+
+	for (size_t i = 0; i < rules->bridge_count && rules->chain_count > 0; i++) {
+		const struct bh_bridge *bridge = &rules->bridges[i];
+
+		if (!bridge->filtered)
+			continue;
+		struct path *path = want(s, bridge->ifname, bridge->ifindex, false, &fresh);
+		if (fresh || changed)
+			change(s, path, "");
+	}
+}
+
+/* Each for itself: what changes for one workload has no other's veths tested. */
+static void want_veth(struct bh_selftest *s, const struct bh_port *port)
+{
+	uint32_t ifindex = if_nametoindex(port->ifname);
+	bool fresh;
+
+	if (ifindex == 0)
+		return; /* the rules are behind */
+	struct path *path = want(s, port->ifname, ifindex, true, &fresh);
+	path->mac = port->mac;
+	if (!fresh && path->mode == port->mode && strcmp(path->proof.workload, port->workload) == 0)
+		return;
+	path->mode = port->mode;
+	bh_copy_text(path->proof.workload, sizeof(path->proof.workload), port->workload);
+	change(s, path, "");
 }
 
 static void drop_unwanted(struct bh_selftest *s)
@@ -403,7 +512,7 @@ static void drop_unwanted(struct bh_selftest *s)
 void bh_selftest_rules(struct bh_selftest *s, const struct bh_ruleset *rules)
 {
 	uint64_t judged = hash_judged(rules);
-	bool changed = judged != s->judged, fresh;
+	bool changed = judged != s->judged;
 	struct path *path;
 
 	if (s->interval == 0)
@@ -412,13 +521,10 @@ void bh_selftest_rules(struct bh_selftest *s, const struct bh_ruleset *rules)
 	s->stateless = rules->stateless;
 	for (size_t position = 0; (path = bh_map_next(s->paths, &position)) != NULL;)
 		path->wanted = false;
-	for (size_t i = 0; i < rules->bridge_count && rules->chain_count > 0; i++) {
-		if (!rules->bridges[i].filtered)
-			continue;
-		path = want(s, &rules->bridges[i], &fresh);
-		if (fresh || changed)
-			change(s, path, "");
-	}
+	want_bridges(s, rules, changed);
+	for (size_t i = 0; i < rules->port_count; i++)
+		if (!rules->ports[i].bridged && rules->ports[i].mode != BH_LEARN)
+			want_veth(s, &rules->ports[i]);
 	drop_unwanted(s);
 	schedule(s);
 }

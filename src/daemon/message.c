@@ -371,12 +371,16 @@ static bool check_tracked(const void *data)
 static bool check_proof(const void *data)
 {
 	const struct bh_proof *p = data;
-	bool ok = TEXT_OK(p->ifname) && TEXT_OK(p->why) && p->state < BH_PROOF_STATES &&
-		  time_ok(p->time) && time_ok(p->handed_over);
+	bool ok = TEXT_OK(p->ifname) && TEXT_OK(p->workload) && TEXT_OK(p->why) &&
+		  p->state < BH_PROOF_STATES && time_ok(p->time) && time_ok(p->handed_over);
 
-	for (size_t six = 0; ok && six < 2; six++)
-		ok = flag_ok(&p->seen[six].pass_counted) && flag_ok(&p->seen[six].pass_arrived) &&
-		     flag_ok(&p->seen[six].deny_counted) && flag_ok(&p->seen[six].deny_arrived);
+	for (size_t i = 0; ok && i < (size_t)BH_PROOF_WAYS * 2; i++) {
+		const struct bh_probe_seen *seen = &p->seen[i / 2][i % 2];
+
+		ok = flag_ok(&seen->off) && flag_ok(&seen->pass_counted) &&
+		     flag_ok(&seen->pass_arrived) && flag_ok(&seen->deny_counted) &&
+		     flag_ok(&seen->deny_arrived);
+	}
 	return ok;
 }
 

@@ -15,16 +15,19 @@
 
 #define TAKEN CORE_FIXTURE_NOW
 
-static const struct bh_probe_seen holds = { true, true, true, false };
+static const struct bh_probe_seen holds = { false, true, true, true, false },
+				  none = { .off = true };
 
 static void take(struct bh_core *core, const char *bridge, uint8_t state, const char *why)
 {
-	struct bh_proof proof = { .time = TAKEN, .state = state, .seen = { holds, holds } };
+	struct bh_proof proof = { .time = TAKEN,
+				  .state = state,
+				  .seen = { { holds, holds }, { none, none } } };
 
 	bh_copy_text(proof.ifname, sizeof(proof.ifname), bridge);
 	bh_copy_text(proof.why, sizeof(proof.why), why);
-	proof.seen[0].deny_arrived = state == BH_PROOF_BYPASSED;
-	proof.seen[0].pass_arrived = state != BH_PROOF_STOPPED && state != BH_PROOF_WITHHELD;
+	proof.seen[0][0].deny_arrived = state == BH_PROOF_BYPASSED;
+	proof.seen[0][0].pass_arrived = state != BH_PROOF_STOPPED && state != BH_PROOF_WITHHELD;
 	bh_core_proof(core, &proof);
 }
 
@@ -139,6 +142,104 @@ static void test_its_packets_are_no_flows(void **state)
 	core_fixture_free(core);
 }
 
+static void take_veth(struct bh_core *core, uint8_t state, struct bh_probe_seen sent,
+		      struct bh_probe_seen received, const char *why)
+{
+	struct bh_proof proof = { .time = TAKEN,
+				  .ifname = "veth7",
+				  .workload = "compose:shop/web",
+				  .state = state,
+				  .seen = { { sent, none }, { received, none } } };
+
+	bh_copy_text(proof.why, sizeof(proof.why), why);
+	bh_core_proof(core, &proof);
+}
+
+static void test_a_routed_veth_is_named_with_its_workload_and_the_way(void **state)
+{
+	const struct bh_probe_seen arrives = { .pass_counted = true,
+					       .pass_arrived = true,
+					       .deny_arrived = true },
+				   passed = { .pass_counted = true, .deny_counted = true };
+	struct bh_core *core = core_fixture_new(BH_SECOND);
+
+	(void)state;
+	take_veth(core, BH_PROOF_BYPASSED, holds, arrives, "");
+	assert_int_equal(state_of(core, "routed veth veth7 (compose:shop/web): what the rules "
+					"refuse arrives (IPv4, to it)"),
+			 BH_PROOF_BYPASSED);
+	take_veth(core, BH_PROOF_STOPPED, passed, holds, "");
+	assert_int_equal(state_of(core, "IPv4, from it: what bulkhead's rules let pass is stopped"),
+			 BH_PROOF_STOPPED);
+	state_of(core, "comes from interface bhprobe1");
+	take_veth(core, BH_PROOF_PROVED, holds, holds, "IPv6 was not tested");
+	assert_int_equal(state_of(core, NULL), BH_PROOF_PROVED);
+	cJSON *json = bh_core_proofs_json(core);
+	assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(json, "bridges")), 0);
+	const cJSON *veth = cJSON_GetArrayItem(cJSON_GetObjectItem(json, "routed"), 0);
+	assert_string_equal(cJSON_GetObjectItem(veth, "workload")->valuestring, "compose:shop/web");
+	assert_string_equal(cJSON_GetObjectItem(veth, "why")->valuestring,
+			    "routed veth veth7 (compose:shop/web): IPv6 was not tested");
+	cJSON_Delete(json);
+	core_fixture_free(core);
+}
+
+static void test_its_packets_from_a_veth_are_no_flows_where_it_is_tested(void **state)
+{
+	struct bh_core *core = core_fixture_new(BH_SECOND);
+	struct bh_flow flow = { .id = 1,
+				.first = TAKEN,
+				.last = TAKEN,
+				.src_ifindex = 7,
+				.key = { .src = bh_probe_inside[BH_PROBE_PASSES][1],
+					 .dst = bh_probe_outside[BH_PROBE_DENIED][1],
+					 .proto = IPPROTO_UDP,
+					 .dport = BH_PROBE_PORT } };
+	struct bh_proof proof = { .time = TAKEN, .ifname = "web", .workload = "w" };
+
+	(void)state;
+	core_fixture_world(core);
+	bh_core_proof(core, &proof);
+	bh_core_flows(core, &flow, 1);
+	assert_null(core->oldest);
+	flow.dst_ifindex = 8; /* it was delivered */
+	bh_core_flows(core, &flow, 1);
+	assert_non_null(core->oldest);
+	core_fixture_free(core);
+	core = core_fixture_new(BH_SECOND);
+	core_fixture_world(core);
+	flow.dst_ifindex = 0;
+	bh_core_flows(core, &flow, 1);
+	assert_non_null(core->oldest);
+	core_fixture_free(core);
+}
+
+/* Of many the same is wrong, more often than not. */
+static void test_of_many_veths_some_are_listed(void **state)
+{
+	struct bh_core *core = core_fixture_new(BH_SECOND);
+	cJSON *list = cJSON_CreateArray();
+
+	(void)state;
+	take(core, "br0", BH_PROOF_UNTESTED, "no devices");
+	for (int i = 0; i < 300; i++) {
+		struct bh_proof proof = { .time = TAKEN,
+					  .workload = "compose:shop/web",
+					  .state = BH_PROOF_UNTESTED,
+					  .why = "no devices" };
+
+		snprintf(proof.ifname, sizeof(proof.ifname), "veth%d", i);
+		bh_core_proof(core, &proof);
+	}
+	bh_core_proofs_say(core, list);
+	assert_int_equal(cJSON_GetArraySize(list), 1 + 8 + 1);
+	assert_string_equal(cJSON_GetArrayItem(list, 9)->valuestring,
+			    "and of 292 routed veths more: bulkhead status --format json");
+	assert_int_equal(core_fixture_told(core, "no devices"), 1);
+	cJSON_Delete(list);
+	core_fixture_free(core);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -147,6 +248,9 @@ int main(void)
 		cmocka_unit_test(test_changes_are_told_once),
 		cmocka_unit_test(test_who_may_have_stopped_it_is_named),
 		cmocka_unit_test(test_its_packets_are_no_flows),
+		cmocka_unit_test(test_a_routed_veth_is_named_with_its_workload_and_the_way),
+		cmocka_unit_test(test_its_packets_from_a_veth_are_no_flows_where_it_is_tested),
+		cmocka_unit_test(test_of_many_veths_some_are_listed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

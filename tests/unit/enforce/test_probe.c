@@ -35,14 +35,14 @@ static void test_frames_are_datagrams_that_a_receiver_takes(void **state)
 	struct bh_probe_frame frame;
 
 	(void)state;
-	bh_probe_frame_make(&frame, &from, &to, false, false, nonce);
+	bh_probe_frame_make(&frame, &from, &to, &bh_probe_source[0], &bh_probe_passes[0], nonce);
 	assert_int_equal(frame.length, 14 + 20 + 8 + BH_PROBE_NONCE);
 	assert_memory_equal(frame.bytes, to.bytes, 6);
 	assert_memory_equal(frame.bytes + 6, from.bytes, 6);
 	assert_int_equal(sum(0, frame.bytes + 14, 20), 0xffff);
 	assert_int_equal(sum(17 + 8 + BH_PROBE_NONCE, frame.bytes + 26, frame.length - 26), 0xffff);
 	assert_memory_equal(frame.bytes + 30, bh_probe_passes[0].bytes, 4);
-	bh_probe_frame_make(&frame, &from, &to, true, true, nonce);
+	bh_probe_frame_make(&frame, &from, &to, &bh_probe_source[1], &bh_probe_denied[1], nonce);
 	assert_int_equal(frame.length, 14 + 40 + 8 + BH_PROBE_NONCE);
 	assert_int_equal(sum(17 + 8 + BH_PROBE_NONCE, frame.bytes + 22, frame.length - 22), 0xffff);
 	assert_memory_equal(frame.bytes + 38, bh_probe_denied[1].bytes, 16);
@@ -55,8 +55,8 @@ static void test_a_frame_is_known_by_what_it_carries(void **state)
 	uint8_t bytes[BH_PROBE_FRAME_MOST];
 
 	(void)state;
-	bh_probe_frame_make(&frame, &from, &to, false, false, nonce);
-	bh_probe_frame_make(&other, &from, &to, false, true, nonce);
+	bh_probe_frame_make(&frame, &from, &to, &bh_probe_source[0], &bh_probe_passes[0], nonce);
+	bh_probe_frame_make(&other, &from, &to, &bh_probe_source[0], &bh_probe_denied[0], nonce);
 	memcpy(bytes, frame.bytes, sizeof(bytes));
 	assert_true(bh_probe_frame_is(&frame, bytes, frame.length));
 	assert_false(bh_probe_frame_is(&other, bytes, frame.length));
@@ -76,19 +76,23 @@ static void test_addresses_are_its_own(void **state)
 	assert_true(bh_addr_is_link_local(&bh_probe_source[1]) &&
 		    bh_probe_has_address(&bh_probe_denied[1]));
 	assert_true(bh_addr_parse("192.0.2.1", &addr) && !bh_probe_has_address(&addr));
+	assert_true(bh_addr_parse("2001:db8:6275:6c6b:6865:6164:0:f7", &addr) &&
+		    bh_addr_equal(&addr, &bh_probe_outside[BH_PROBE_DENIED][1]) &&
+		    bh_probe_has_address(&addr));
+	assert_true(bh_probe_has_address(&bh_probe_local));
 }
 
 static enum bh_proof_state judge(struct bh_probe_seen four, struct bh_probe_seen six)
 {
-	return bh_probe_judge((struct bh_probe_seen[]) { four, six });
+	return bh_probe_judge((struct bh_probe_seen[]) { four, six, { .off = true } }, 3);
 }
 
 static void test_both_families_have_to_hold(void **state)
 {
-	const struct bh_probe_seen holds = { true, true, true, false },
-				   passes = { true, true, false, true },
-				   unmet = { false, true, false, false },
-				   stopped = { true, false, true, false };
+	const struct bh_probe_seen holds = { false, true, true, true, false },
+				   passes = { false, true, true, false, true },
+				   unmet = { false, false, true, false, false },
+				   stopped = { false, true, false, true, false };
 
 	(void)state;
 	assert_int_equal(judge(holds, holds), BH_PROOF_PROVED);
@@ -158,6 +162,29 @@ static void test_rules_know_it_as_a_workload_of_its_own(void **state)
 	find(text, "192.0.2.249 : goto stranger");
 	find(text, "ip saddr 192.0.2.249 ip daddr 192.0.2.250 udp dport 9 counter");
 	find(text, "ip daddr 192.0.2.251 counter");
+	assert_null(strstr(text, "goto probe_sent")); /* no routed veth */
+	free(text);
+	bh_ruleset_free(rules);
+}
+
+static void test_routed_veths_are_bound_to_chains_of_their_own(void **state)
+{
+	const struct bh_nft_config config = { .log_group = 7 };
+	struct bh_ruleset *rules = two_workloads(BH_ENFORCE);
+
+	(void)state;
+	rules->ports[0].bridged = false;
+	char *text = bh_nft_text(rules, &config);
+	find(text, "192.0.2.244 : goto probe_sent");
+	find(text, "192.0.2.244 : goto probe_received");
+	find(text, "192.0.2.245 : goto probe_received");
+	find(text, "2001:db8:6275:6c6b:6865:6164:0:f5 : goto probe_received");
+	find(text,
+	     "oifname \"bhprobe1\" ip saddr 192.0.2.244 ip daddr 192.0.2.246 udp dport 9 counter");
+	find(text,
+	     "oifname \"bhprobe1\" ip saddr 192.0.2.244 ip daddr 192.0.2.247 udp dport 9 counter");
+	find(text,
+	     "iifname \"bhprobe1\" ip saddr 192.0.2.246 ip daddr 192.0.2.245 udp dport 9 counter");
 	free(text);
 	bh_ruleset_free(rules);
 }
@@ -171,6 +198,7 @@ int main(void)
 		cmocka_unit_test(test_both_families_have_to_hold),
 		cmocka_unit_test(test_counters_are_read_in_order),
 		cmocka_unit_test(test_rules_know_it_as_a_workload_of_its_own),
+		cmocka_unit_test(test_routed_veths_are_bound_to_chains_of_their_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
