@@ -111,12 +111,15 @@ static void name_stoppers(const struct bh_core *core, const struct bh_way *way,
 	cJSON *suspects = bh_core_suspects(core, way);
 
 	bh_core_name_suspects(suspects, out);
-	if (cJSON_GetArraySize(suspects) == 0 && core->foreign.legacy)
-		bh_buffer_puts(out, "; perhaps legacy iptables: iptables-legacy-save");
-	else if (cJSON_GetArraySize(suspects) == 0)
-		bh_buffer_printf(
-			out, "; no chain of nftables that is not ours can have done that%s",
-			way->routed ? ": a routing rule (ip rule), or a program (tc, BPF)?" : "");
+	if (cJSON_GetArraySize(suspects) == 0)
+		bh_buffer_puts(
+			out,
+			core->foreign.legacy ? "; perhaps legacy iptables: iptables-legacy-save"
+			: way->routed ? "; no chain of nftables that is not ours drops there. "
+					"A routing rule (ip rule), a program (tc, BPF), a "
+					"rule that hands packets on (fwd)?"
+				      : "; no chain of nftables that is not ours can have done "
+					"that");
 	cJSON_Delete(suspects);
 }
 

@@ -175,6 +175,20 @@ veth_is vweb proved || fail "the other veth is called: $(bh status)"
 on_host nft delete table inet early
 eventually 15 all_are proved || fail "it is not proved again by itself: $(bh status)"
 
+step "packets that do not come so far: stopped, and what it may be"
+on_host nft -f - <<-NFT
+	table netdev shortcut { chain f { type filter hook ingress device vapi priority 0; meta l4proto udp drop; }; }
+NFT
+doctor_says 'vapi (.*): IPv4, from it: packets are stopped before .*suspected: table netdev shortcut chain f' ||
+	fail "doctor does not say who it is: $(cat "$scratch/doctor")"
+on_host nft delete table netdev shortcut
+on_host ip rule add iif vapi prohibit
+doctor_says 'vapi (.*): IPv4, from it: packets are stopped before .*A routing rule (ip rule), a program' ||
+	fail "doctor does not say what it may be: $(cat "$scratch/doctor")"
+veth_is vweb proved || fail "the other veth is called: $(bh status)"
+on_host ip rule del iif vapi prohibit
+eventually 15 all_are proved || fail "it is not proved again by itself: $(bh status)"
+
 step "others who refuse: their answers do not reach the container"
 on_host nft -f - <<-NFT
 	table inet polite { chain f { type filter hook forward priority 0; meta l4proto udp reject; }; }
