@@ -120,6 +120,7 @@ disturb "delete rule" nft delete rule "$family" bulkhead "$chain" handle "$(rule
 disturb "delete element" nft delete element "$family" bulkhead "$e_api" "{ $(first_element "$e_api") }"
 disturb "add rule" nft insert rule "$family" bulkhead "$chain" accept
 disturb "add element" nft add element "$family" bulkhead "$e_api" "{ 10.93.0.1 . udp . 9 }"
+disturb "match everything" nft add element "$family" bulkhead "$e_api" "{ * }"
 disturb "flush set" nft flush set "$family" bulkhead "$e_api"
 disturb "dormant table" nft add table "$family" bulkhead '{ flags dormant; }'
 disturb "add chain" nft add chain "$family" bulkhead strange '{ type filter hook input priority -500; policy drop; }'
