@@ -133,7 +133,7 @@ static void bind_port(const struct build *b, const struct bh_port *port, const c
 	for (size_t i = 0; i < port->addr_count; i++) {
 		const struct bh_addr *addr = &port->addrs[i];
 
-		if (bh_probe_has_address(addr))
+		if (bh_probe_has_bridged_address(addr))
 			continue;
 		if (addr->family == BH_IPV4) {
 			bind_address(b, "bind4", &key, ETHERTYPE_IP, addr);

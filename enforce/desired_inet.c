@@ -88,14 +88,6 @@ static void add_maps(const struct bh_traffic *t, uint8_t side, bool host)
 		bh_desired_set(t->table, name4, BH_KEY(ifname, addr4), BH_SET_MAP);
 	struct bh_nft_set *map6 =
 		bh_desired_set(t->table, name6, BH_KEY(ifname, addr6), BH_SET_MAP);
-	for (size_t i = 0; i < t->rules->bridge_count && !host; i++)
-		bh_desired_probe_bind((struct bh_nft_set *[]) { map4, map6 }, side,
-				      t->rules->bridges[i].ifname);
-	/* Towards this host, too, where nothing of the test's goes. */
-	for (size_t i = 0; i < t->rules->port_count; i++)
-		if (is_checked(&t->rules->ports[i]))
-			bh_desired_probe_bind_routed((struct bh_nft_set *[]) { map4, map6 }, side,
-						     t->rules->ports[i].ifname);
 	for (size_t i = 0; i < t->rules->binding_count; i++) {
 		const struct bh_binding *binding = &t->rules->bindings[i];
 		uint32_t chain = side == BH_EGRESS ? binding->egress : binding->ingress;
@@ -107,6 +99,15 @@ static void add_maps(const struct bh_traffic *t, uint8_t side, bool host)
 		bh_key_put_addr(&key, &binding->addr);
 		bh_desired_add_first(binding->addr.family == BH_IPV4 ? map4 : map6, &key, target);
 	}
+	/* Whoever has the self-test's addresses keeps them. */
+	for (size_t i = 0; i < t->rules->bridge_count && !host; i++)
+		bh_desired_probe_bind((struct bh_nft_set *[]) { map4, map6 }, side,
+				      t->rules->bridges[i].ifname);
+	/* Towards this host, too, where nothing of the test's goes. */
+	for (size_t i = 0; i < t->rules->port_count; i++)
+		if (is_checked(&t->rules->ports[i]))
+			bh_desired_probe_bind_routed((struct bh_nft_set *[]) { map4, map6 }, side,
+						     t->rules->ports[i].ifname);
 	for (size_t i = 0; i < t->rules->posture_count; i++) {
 		const struct bh_address_posture *p = &t->rules->postures[i];
 		struct bh_key_bytes key = { 0 };

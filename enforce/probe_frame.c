@@ -44,18 +44,30 @@ const struct bh_addr bh_probe_inside[BH_PROBE_KINDS][2] = { ROUTED(244), ROUTED(
 const struct bh_addr bh_probe_outside[BH_PROBE_KINDS][2] = { ROUTED(246), ROUTED(247) };
 const struct bh_addr bh_probe_local = { BH_IPV4, { 192, 0, 2, 243 } };
 
-bool bh_probe_has_address(const struct bh_addr *addr)
+static bool is_in(const struct bh_addr *addr, const struct bh_addr *const *lists, size_t count)
 {
-	const struct bh_addr *const lists[] = { bh_probe_source,    bh_probe_passes,
-						bh_probe_denied,    bh_probe_inside[0],
-						bh_probe_inside[1], bh_probe_outside[0],
-						bh_probe_outside[1] };
-
-	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+	for (size_t i = 0; i < count; i++)
 		for (size_t six = 0; six < 2; six++)
 			if (bh_addr_equal(addr, &lists[i][six]))
 				return true;
-	return bh_addr_equal(addr, &bh_probe_local);
+	return false;
+}
+
+bool bh_probe_has_bridged_address(const struct bh_addr *addr)
+{
+	const struct bh_addr *const lists[] = { bh_probe_source, bh_probe_passes, bh_probe_denied };
+
+	return is_in(addr, lists, sizeof(lists) / sizeof(lists[0]));
+}
+
+bool bh_probe_has_address(const struct bh_addr *addr)
+{
+	const struct bh_addr *const routed[] = { bh_probe_inside[0], bh_probe_inside[1],
+						 bh_probe_outside[0], bh_probe_outside[1] };
+
+	return bh_probe_has_bridged_address(addr) ||
+	       is_in(addr, routed, sizeof(routed) / sizeof(routed[0])) ||
+	       bh_addr_equal(addr, &bh_probe_local);
 }
 
 static uint8_t *put(uint8_t *at, const void *bytes, size_t length)

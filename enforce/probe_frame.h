@@ -32,8 +32,9 @@ extern const struct bh_addr bh_probe_outside[BH_PROBE_KINDS][2];
 #define BH_PROBE_PREFIX6 127
 extern const struct bh_addr bh_probe_local; /* this host's own, while routed veths are tested */
 
-/* Whether it is one of them. */
+/* Whether it is one of them; of those that bridges are tested with. */
 bool bh_probe_has_address(const struct bh_addr *addr);
+bool bh_probe_has_bridged_address(const struct bh_addr *addr);
 
 struct bh_probe_frame {
 	uint8_t bytes[BH_PROBE_FRAME_MOST];
