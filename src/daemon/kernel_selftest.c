@@ -380,7 +380,10 @@ static void schedule(struct bh_selftest *s)
 static void change(struct bh_selftest *s, struct path *path, const char *why)
 {
 	path->due = true;
-	path->checking = path->held = path->shut = false;
+	path->checking = false;
+	/* On a stateless bridge no change of ours makes that something arrives no more. */
+	path->held = path->held && s->stateless;
+	path->shut = path->shut && s->stateless;
 	path->proof.state = BH_PROOF_PENDING;
 	path->proof.time = bh_time_now();
 	bh_copy_text(path->proof.why, sizeof(path->proof.why), why);

@@ -308,6 +308,9 @@ shut
 doctor_says 'what bulkhead.s rules let pass is stopped by somebody else.*table bridge shut chain f' ||
 	fail "doctor does not find it: $(cat "$scratch/doctor")"
 state_is unproven || fail "it is called: $(bh status)"
+bh mode "netns:$host-api" audit >/dev/null || fail "audit"
+sleep 3
+bridge_is stopped || fail "a change of rules makes an outage look as if it had always been: $(bh status)"
 on_host nft delete table bridge shut
 set_modes learn
 eventually 5 state_is off || fail "it is called: $(bh status)"
