@@ -19,6 +19,8 @@ static const char *reaction(const cJSON *answer)
 	if (!cJSON_IsTrue(bh_get(answer, "blocked")))
 		return cJSON_IsTrue(bh_get(answer, "audited")) ? "reports it, and it passes"
 							       : "is learning: it passes";
+	if (bh_text(answer, "refusal") == NULL)
+		return "refuses it";
 	return strcmp(bh_word(answer, "refusal"), "drop") == 0
 		       ? "refuses it: it is dropped silently"
 		       : "refuses it: who asks is told at once";

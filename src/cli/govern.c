@@ -343,7 +343,11 @@ static void print_applied(const struct bh_call *call, const cJSON *answer)
 {
 	double changes = bh_number(answer, "changes");
 
-	if (cJSON_IsTrue(bh_get(answer, "dry_run")))
+	if (bh_get(answer, "back_to") != NULL)
+		printf("nothing is applied: it would go back to revision %.0f, which is %.0f "
+		       "change%s\n",
+		       bh_number(answer, "back_to"), changes, changes == 1 ? "" : "s");
+	else if (cJSON_IsTrue(bh_get(answer, "dry_run")))
 		printf("nothing is applied: it would be %.0f change%s\n", changes,
 		       changes == 1 ? "" : "s");
 	else

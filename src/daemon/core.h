@@ -787,13 +787,16 @@ void bh_core_host_say_faults(const struct bh_core *core, cJSON *list);
 /* A sentence for each bridge with one of these workloads (NULL: any) whose traffic others' chains
  * would be shown, if somebody there were governed, and may stop it. */
 cJSON *bh_core_exposed_json(const struct bh_core *core, const char *const *workloads, size_t count);
+/* Ports of bridges that are judged, and lead to no container. */
+void bh_core_uplinks_say(const struct bh_core *core, cJSON *list);
 /* In words: that this policy's refusals are otherwise than it reads where they are on one bridge.
  * NULL: they are not. */
 const char *bh_core_silence(const struct bh_core *core, const struct bh_policy *policy);
 /* The same, where it does not hold already of the policy in force. */
 const char *bh_core_silence_news(const struct bh_core *core, const struct bh_policy *policy);
 /* "reject" or "drop": how the policy in force refuses something between the two. A name stands for
- * several: where some pair of them is on a bridge that cannot answer, it is "drop". */
+ * several: where some pair of them is on a bridge that cannot answer, it is "drop"; NULL: that is
+ * not known, as of somebody outside. */
 const char *bh_core_refusal(const struct bh_core *core, const struct bh_subject *src,
 			    const struct bh_subject *dst);
 /* What is exposed, and what else is worth to know of this host and its settings. */

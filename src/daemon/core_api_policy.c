@@ -367,6 +367,7 @@ void bh_core_handle_rollback(void *user, const struct bh_api_request *request,
 		return;
 	if (is_dry(request)) {
 		reply_dry(changes, &meaning, reply);
+		cJSON_AddNumberToObject(reply->json, "back_to", (double)number);
 		return;
 	}
 	if (!bh_core_guard_lets(meaning.guard, reply)) {

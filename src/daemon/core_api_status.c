@@ -529,6 +529,7 @@ cJSON *bh_core_unknown(const struct bh_core *core)
 	bh_core_renamed_say(core, list);
 	bh_core_say_faults(core, list);
 	say_unproven(core, list);
+	bh_core_uplinks_say(core, list);
 	say_whether_capture_runs(core, list);
 	say_what_is_copied(core, list);
 	say_what_is_not_counted(core, list);

@@ -357,10 +357,14 @@ static void tell_change(struct bh_core *core, const struct look_step *s)
 			      s->either, plural(s->either), s->either == 1 ? "es" : "",
 			      s->either == 1 ? "it" : "them");
 	if (s->uncertain > 0)
-		bh_core_event(core, "cut",
-			      "%zu open connection%s cannot be judged and go%s on, such as: %s",
-			      s->uncertain, plural(s->uncertain), s->uncertain == 1 ? "es" : "",
-			      s->why);
+		bh_core_event(
+			core, "cut",
+			"%zu open connection%s cannot be judged and %s not cut%s, such as: %s",
+			s->uncertain, plural(s->uncertain), s->uncertain == 1 ? "is" : "are",
+			bh_core_is_stateless(core)
+				? " (a stateless bridge refuses what its rules do not let pass)"
+				: "",
+			s->why);
 	if (s->not_kept > 0)
 		bh_core_event(
 			core, "cut",

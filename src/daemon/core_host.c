@@ -10,6 +10,7 @@
 #include "core.h"
 #include "core_api.h"
 #include "foreign.h"
+#include "probe.h"
 #include "ruleset.h"
 
 #define BRIDGE_SYSCTLS "/proc/sys/net/bridge"
@@ -42,6 +43,38 @@ void bh_core_host_say_faults(const struct bh_core *core, cJSON *list)
 				      "br_netfilter is not loaded: nothing that stays on a bridge "
 				      "meets the rules (modprobe br_netfilter, as bulkhead.service "
 				      "does; or enforcement.bridge: stateless, which needs none)"));
+}
+
+/* --- ports that lead out ---------------------------------------------------------------------- */
+
+static const struct bh_bridge *filtered_bridge(const struct bh_core *core, uint32_t ifindex)
+{
+	for (size_t i = 0; core->rules != NULL && ifindex != 0 && i < core->rules->bridge_count;
+	     i++)
+		if (core->rules->bridges[i].ifindex == ifindex && core->rules->bridges[i].filtered)
+			return &core->rules->bridges[i];
+	return NULL;
+}
+
+void bh_core_uplinks_say(const struct bh_core *core, cJSON *list)
+{
+	const struct bh_host_link *link;
+	char text[300];
+
+	for (size_t position = 0; (link = bh_model_next_link(core->model, &position)) != NULL;) {
+		const struct bh_bridge *bridge = filtered_bridge(core, link->master_ifindex);
+
+		if (bridge == NULL || strcmp(link->ifname, BH_PROBE_SENDER) == 0 ||
+		    strcmp(link->ifname, BH_PROBE_RECEIVER) == 0 ||
+		    bh_model_at(core->model, link->ifindex, bh_time_now()) != NULL)
+			continue;
+		snprintf(text, sizeof(text),
+			 "port %s of bridge %s is no container's: of what passes there neither "
+			 "rules about the world hold nor denials of addresses, only permissions of "
+			 "addresses",
+			 link->ifname, bridge->ifname);
+		cJSON_AddItemToArray(list, cJSON_CreateString(text));
+	}
 }
 
 /* --- what is to come -------------------------------------------------------------------------- */
@@ -180,13 +213,22 @@ static bool are_on_one_bridge(const struct bh_core *core, const struct bh_subjec
 	return any;
 }
 
+static bool is_stranger(const struct bh_subject *subject)
+{
+	return subject->peer->kind != BH_PEER_WORKLOAD && subject->peer->kind != BH_PEER_HOST;
+}
+
 const char *bh_core_refusal(const struct bh_core *core, const struct bh_subject *src,
 			    const struct bh_subject *dst)
 {
-	bool silent = core->policy->deny == BH_DROP ||
-		      (bh_core_is_stateless(core) && are_on_one_bridge(core, src, dst));
-
-	return silent ? "drop" : "reject";
+	if (core->policy->deny == BH_DROP)
+		return "drop";
+	if (!bh_core_is_stateless(core))
+		return "reject";
+	/* Who is nobody here may be on the bridge all the same, behind a port that leads out. */
+	if (is_stranger(src) || is_stranger(dst))
+		return NULL;
+	return are_on_one_bridge(core, src, dst) ? "drop" : "reject";
 }
 
 /* --- settings that matter --------------------------------------------------------------------- */

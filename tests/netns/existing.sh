@@ -199,7 +199,7 @@ step "a rollback, and the end of a trial"
 bh policy apply "$scratch/narrow.yaml" --existing keep >/dev/null || fail "apply"
 widen
 bh policy rollback --dry-run --format json >"$scratch/applied" || fail "the dry run of a rollback"
-jq -e '.dry_run and .changes > 0 and .existing.count >= 7 and .guard.refused == false' "$scratch/applied" >/dev/null ||
+jq -e '.dry_run and .changes > 0 and .back_to > 0 and .existing.count >= 7 and .guard.refused == false' "$scratch/applied" >/dev/null ||
 	fail "the dry run does not say what a rollback ends: $(cat "$scratch/applied")"
 bh policy rollback 1000 --dry-run 2>"$scratch/said" && fail "a rollback to a revision that is none"
 grep -q "there is no revision 1000" "$scratch/said" || fail "it is refused otherwise: $(cat "$scratch/said")"

@@ -182,3 +182,11 @@ eventually 15 bridge_hands_over 0 || fail "the bridge still hands its frames ove
 eventually 10 status_is '.enforcement.state == "active"' || fail "no rules"
 reach tcp 10.99.0.3 && fail "db answers"
 reach tcp 10.99.0.2 || fail "api does not answer"
+
+step "a port that is no container's is told of"
+status_is '[.unknown[] | select(contains("no container"))] == []' || fail "one is told of: $(bh status)"
+ip -n "$host" tuntap add dev outward mode tap || fail "tap"
+ip -n "$host" link set outward master br0 up
+eventually 10 status_is '.unknown | any(startswith("port outward of bridge br0 is no container"))' || fail "status does not say it: $(bh status)"
+ip -n "$host" link del outward
+eventually 10 status_is '[.unknown[] | select(contains("no container"))] == []' || fail "it is gone: $(bh status)"
