@@ -5,7 +5,8 @@
 #
 # Hosts with a client and a server each, as in bench/turns.sh, and all of them stand at once: one whose bridge has
 # nothing but `ct state established accept`, and for each number of edges, and each kind, one with
-#   bulkhead   the rules that the daemon would have made, of workloads of four replicas each
+#   stateless  the rules that the daemon would have made, of workloads of four replicas each, on the bridge itself
+#   bulkhead   the same where connections are tracked (enforcement.bridge: stateful)
 #   nft        a rule for each edge, of one replica each; the client's is the middle one
 #   iptables   the same for iptables as Debian has it, over nftables
 #   legacy     the same for iptables as it was
@@ -25,7 +26,7 @@ usage() {
 	die "usage: $0 [--quick] [--rounds N] [--edges \"N ...\"] [--rules \"KIND ...\"] [--build FOLDER]"
 }
 
-rounds=30 edges="10 1000 10000 100000" kinds="bulkhead nft iptables legacy ipset" connections=500 built=
+rounds=30 edges="10 1000 10000 100000" kinds="stateless bulkhead nft iptables legacy ipset" connections=500 built=
 declare -A servers
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -52,7 +53,7 @@ done
 install_rules() {
 	local written=$scratch/rules
 
-	bridge_tracking 1
+	bridge_tracking "$([ "$1" = stateless ] && echo 0 || echo 1)"
 	on "$host" nft flush ruleset
 	case $1 in
 	accept)
@@ -60,8 +61,10 @@ install_rules() {
 			table ip bench { chain forward { type filter hook forward priority 0; ct state established accept; }; }
 		END
 		;;
-	bulkhead)
-		nsenter --net="/run/netns/$host" "$build/bench/enforce" hold "$2" 4 >"$written" &
+	bulkhead | stateless)
+		local how=()
+		[ "$1" = bulkhead ] || how=(--stateless)
+		nsenter --net="/run/netns/$host" "$build/bench/enforce" "${how[@]}" hold "$2" 4 >"$written" &
 		until [ -s "$written" ]; do
 			kill -0 $! 2>/dev/null || die "the rules for $2 edges cannot be applied"
 			sleep 0.1

@@ -23,7 +23,7 @@
 #define WRITE_MS 2000
 #define SETTLE_MS 1000
 #define ENOUGH 5 /* times that it was read */
-#define TURNS 10 /* of either of these at most, where the machine is busy */
+#define TURNS 40 /* of either of these at most, where the machine is busy */
 
 struct reader {
 	uv_loop_t loop;
