@@ -31,6 +31,7 @@ enum bh_statement_kind {
 	BH_STATEMENT_NOT_OPENING, /* a TCP segment, and not a connection's first: SYN without ACK */
 	BH_STATEMENT_LATER_FRAGMENT, /* of the address family in bits */
 	BH_STATEMENT_COUNTER,
+	BH_STATEMENT_NOTRACK, /* connection tracking, and so NAT, is to take no notice of it */
 	BH_STATEMENT_LIMIT,
 	BH_STATEMENT_LOG,
 	BH_STATEMENT_RESET, /* reject with tcp reset */

@@ -12,6 +12,8 @@
 #include "statement.h"
 
 #define CHAIN "postrouting"
+#define UNTRACKED "prerouting"
+#define RAW (-300)	     /* before connection tracking */
 #define LAST (INT32_MAX - 1) /* the last one is connection tracking, which notes what has left */
 
 static const enum bh_field saddr[] = { BH_FIELD_IP_SADDR, BH_FIELD_IP6_SADDR };
@@ -46,6 +48,21 @@ static void add_strays(struct bh_own_table *own, const char *outside, size_t six
 	bh_own_table_add_rule(own, CHAIN, &astray);
 }
 
+/* No NAT of others' is to change what is looked for, and no entry to stay behind. */
+static void add_untracked(struct bh_own_table *own, size_t six)
+{
+	const struct bh_addr *const sources[] = { &bh_probe_inside[BH_PROBE_PASSES][six],
+						  &bh_probe_outside[BH_PROBE_PASSES][six] };
+
+	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+		struct bh_nft_rule rule = { 0 };
+
+		bh_rule_prefix(&rule, saddr[six], sources[i]->bytes, prefix[six]);
+		bh_rule_notrack(&rule);
+		bh_own_table_add_rule(own, UNTRACKED, &rule);
+	}
+}
+
 static int make_table(struct bh_netlink *nl, const char *outside, struct bh_error *err)
 {
 	struct bh_own_table own;
@@ -56,8 +73,11 @@ static int make_table(struct bh_netlink *nl, const char *outside, struct bh_erro
 	for (uint8_t kind = BH_PROBE_PASSES; kind < BH_PROBE_KINDS; kind++)
 		for (size_t six = 0; six < 2; six++)
 			add_arrival(&own, kind, six);
-	for (size_t six = 0; six < 2; six++)
+	bh_own_table_add_base(&own, UNTRACKED, NF_INET_PRE_ROUTING, RAW);
+	for (size_t six = 0; six < 2; six++) {
 		add_strays(&own, outside, six);
+		add_untracked(&own, six);
+	}
 	int result = bh_own_table_send(&own, nl);
 	return result == 0 ? 0
 			   : bh_error_set(err, result, "table inet %s: %s%s", BH_PROBE_TABLE,

@@ -140,6 +140,11 @@ void bh_rule_log(struct bh_nft_rule *rule, const char *prefix, uint16_t group)
 	bh_copy_text(s->name, sizeof(s->name), prefix);
 }
 
+void bh_rule_notrack(struct bh_nft_rule *rule)
+{
+	add(rule, BH_STATEMENT_NOTRACK);
+}
+
 void bh_rule_reset(struct bh_nft_rule *rule)
 {
 	add(rule, BH_STATEMENT_RESET);
@@ -441,6 +446,9 @@ static void build(struct builder *b, const struct bh_statement *s)
 		break;
 	case BH_STATEMENT_COUNTER:
 		expression(b, "counter");
+		break;
+	case BH_STATEMENT_NOTRACK:
+		expression(b, "notrack");
 		break;
 	case BH_STATEMENT_LIMIT:
 		build_limit(b);

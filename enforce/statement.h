@@ -45,6 +45,7 @@ void bh_rule_later_fragment(struct bh_nft_rule *rule, uint8_t family);
 void bh_rule_counter(struct bh_nft_rule *rule);
 /* A limit and a log statement: at most 100 messages a second reach the group from this rule. */
 void bh_rule_log(struct bh_nft_rule *rule, const char *prefix, uint16_t group);
+void bh_rule_notrack(struct bh_nft_rule *rule);
 void bh_rule_reset(struct bh_nft_rule *rule);
 void bh_rule_reject(struct bh_nft_rule *rule);
 /* verdict: NF_ACCEPT, NF_DROP, NFT_RETURN. */

@@ -80,6 +80,9 @@ static void print_statement(struct bh_buffer *out, const struct bh_statement *s)
 	case BH_STATEMENT_COUNTER:
 		bh_buffer_puts(out, "counter");
 		break;
+	case BH_STATEMENT_NOTRACK:
+		bh_buffer_puts(out, "notrack");
+		break;
 	case BH_STATEMENT_LIMIT:
 		bh_buffer_puts(out, "limit rate 100/second burst 200 packets");
 		break;

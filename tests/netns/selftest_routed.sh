@@ -225,6 +225,13 @@ evade() { # FROM TO FROM6 TO6
 }
 prefix6=2001:db8:6275:6c6b:6865:6164:0
 
+# From here on: what leaves is masqueraded, whoever sent it.
+on_host nft "table inet everybody { chain p { type nat hook postrouting priority srcnat; masquerade; }; }" || fail "nft"
+untroubled() {
+	bh doctor >/dev/null && all_are proved '.why == null'
+}
+eventually 5 untroubled || fail "NAT of others changes it: $(bh status)"
+
 step "rules that are not met by what a container sends: failed, and where to look"
 evade 192.0.2.247 192.0.2.246 $prefix6:f7 $prefix6:f6
 doctor_says 'what the rules refuse arrives (IPv4 and IPv6, from it): table inet bulkhead is not met' ||
@@ -242,6 +249,8 @@ state_is failed || fail "it is called: $(bh status)"
 on_host nft delete table inet evasion
 eventually 15 all_are proved || fail "it is not proved again: $(bh status)"
 heard_nothing web api
+
+on_host nft delete table inet everybody
 
 step "what this host does not forward is not proved: one family is said, both carry nothing"
 on_host sysctl -qw net.ipv6.conf.all.forwarding=0
