@@ -4,8 +4,8 @@
  * that lead everybody to his. So a probe takes the way that all traffic takes, and no packet of
  * anybody else meets a rule more. What is not the two kinds of packets that it knows is dropped
  * there. Nobody else can speak as the probe: on a bridge its source address is owned as a
- * container's is, and no container's binding has one of its addresses; from a routed veth its
- * packets pass but to and from an interface that is there while it is tested.
+ * container's is; from a routed veth its packets pass but to and from an interface that is there
+ * while it is tested. A container that has one of its addresses is judged by its own rules.
  */
 #include <netinet/in.h>
 #include <linux/netfilter.h>

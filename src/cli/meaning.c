@@ -131,8 +131,7 @@ void bh_meaning_print_open(const struct bh_call *call, const cJSON *existing)
 	}
 	if (uncertain > 0) {
 		printf("\n%.0f open connection%s that cannot be judged, and are not cut; a "
-		       "stateless "
-		       "bridge refuses what its rules do not let pass:\n",
+		       "stateless bridge refuses what its rules do not let pass:\n",
 		       uncertain, plural(uncertain));
 		print_rows(bh_get(existing, "uncertain"), uncertain, BH_YELLOW, call);
 	}

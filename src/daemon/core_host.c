@@ -64,8 +64,7 @@ void bh_core_uplinks_say(const struct bh_core *core, cJSON *list)
 	for (size_t position = 0; (link = bh_model_next_link(core->model, &position)) != NULL;) {
 		const struct bh_bridge *bridge = filtered_bridge(core, link->master_ifindex);
 
-		if (bridge == NULL || strcmp(link->ifname, BH_PROBE_SENDER) == 0 ||
-		    strcmp(link->ifname, BH_PROBE_RECEIVER) == 0 ||
+		if (bridge == NULL || bh_probe_is_port(link->ifname) ||
 		    bh_model_at(core->model, link->ifindex, bh_time_now()) != NULL)
 			continue;
 		snprintf(text, sizeof(text),

@@ -352,13 +352,13 @@ static void on_endpoint(void *user, const struct bh_endpoint_fact *fact)
 
 static void on_host_addr(void *user, const struct bh_host_addr *addr)
 {
-	if (!bh_probe_has_address(&addr->addr))
+	if (!bh_addr_equal(&addr->addr, &bh_probe_local))
 		tell(&((struct kernel *)user)->core, BH_MSG_HOST_ADDR, addr, sizeof(*addr));
 }
 
 static void on_host_addr_gone(void *user, const struct bh_host_addr *addr)
 {
-	if (!bh_probe_has_address(&addr->addr))
+	if (!bh_addr_equal(&addr->addr, &bh_probe_local))
 		tell(&((struct kernel *)user)->core, BH_MSG_HOST_ADDR_GONE, addr, sizeof(*addr));
 }
 

@@ -21,27 +21,10 @@ serve api
 start_daemon
 knows 3
 
-policy() {
-	cat >"$scratch/policy.yaml" <<-YAML
-		bulkhead-policy: 1
-		workloads:
-		  web: {bulkhead.workload: "netns:$host-web"}
-		  api: {bulkhead.workload: "netns:$host-api"}
-		rules:
-		  - {from: web, to: api, ports: [80/tcp, 53/udp]}
-	YAML
-	bh policy apply "$scratch/policy.yaml" >/dev/null || fail "apply"
-}
 # bridge_is STATE [JQ]: what the self-test says of br0, and of nothing else.
 bridge_is() {
 	status_is ".enforcement.self_test.bridges | length == 1 and .[0].name == \"br0\" and .[0].state == \"$1\" and
 		(.[0] | ${2:-true})"
-}
-state_is() { # STATE [JQ]
-	status_is ".enforcement.state == \"$1\" and (.enforcement | ${2:-true})"
-}
-enforcement_told() { # TEXT
-	has_event ".kind == \"enforcement\" and (.text | contains(\"$1\"))"
 }
 # br0's MAC, its MTU, and which ports it has.
 picture() {
@@ -65,18 +48,13 @@ shut() {
 no_probe_left() {
 	! ip -n "$host" link show | grep -q bhprobe
 }
-# doctor_says PATTERN: that, of what was tested just now, as a finding.
-doctor_says() {
-	sleep 1.1 # what was tested within a second is not tested again
-	! bh doctor >"$scratch/doctor" && grep -q "$1" "$scratch/doctor"
-}
 tested_at() {
 	bh status --format json | jq .enforcement.self_test.checked
 }
 
 step "rules are proved to hold, and only then is enforcement called active"
 before=$(picture)
-policy
+let_web_ask_api
 set_modes enforce
 eventually 10 bridge_is proved '.why == null' || fail "br0 is not proved: $(bh status)"
 state_is active '.why == null' || fail "it is proved, and not called active"

@@ -53,17 +53,6 @@ listen api
 start_daemon
 knows 2
 
-policy() {
-	cat >"$scratch/policy.yaml" <<-YAML
-		bulkhead-policy: 1
-		workloads:
-		  web: {bulkhead.workload: "netns:$host-web"}
-		  api: {bulkhead.workload: "netns:$host-api"}
-		rules:
-		  - {from: web, to: api, ports: [80/tcp, 53/udp]}
-	YAML
-	bh policy apply "$scratch/policy.yaml" >/dev/null || fail "apply"
-}
 # veth_is NAME STATE [JQ]: what the self-test says of that veth.
 veth_is() {
 	status_is ".enforcement.self_test.routed | any(.[]; .name == \"$1\" and .state == \"$2\" and (${3:-true}))"
@@ -71,19 +60,8 @@ veth_is() {
 all_are() { # STATE [JQ]
 	status_is ".enforcement.self_test.routed | length == 2 and all(.[]; .state == \"$1\" and (${2:-true}))"
 }
-state_is() { # STATE [JQ]
-	status_is ".enforcement.state == \"$1\" and (.enforcement | ${2:-true})"
-}
-enforcement_told() { # TEXT
-	has_event ".kind == \"enforcement\" and (.text | contains(\"$1\"))"
-}
 set_mode() { # WORKLOAD MODE
 	bh mode "netns:$host-$1" "$2" --anyway >/dev/null || fail "$2"
-}
-# doctor_says PATTERN: that, of what was tested just now, as a finding.
-doctor_says() {
-	sleep 1.1 # what was tested within a second is not tested again
-	! bh doctor >"$scratch/doctor" && grep -q "$1" "$scratch/doctor"
 }
 # picture: what a test could leave behind.
 picture() {
@@ -102,7 +80,7 @@ tested_at() {
 }
 
 step "rules are proved to hold both ways over IPv4 and IPv6, with strict filters of the reverse path"
-policy
+let_web_ask_api
 set_mode web enforce
 set_mode api enforce
 eventually 10 all_are proved '.why == null' || fail "they are not proved: $(bh status)"

@@ -70,3 +70,27 @@ allow_api() {
 	bh policy apply "$scratch/policy.yaml" >/dev/null || fail "apply"
 	bh mode all enforce --anyway >/dev/null || fail "enforce"
 }
+
+# let_web_ask_api: that is the policy; who is enforced is left alone.
+let_web_ask_api() {
+	cat >"$scratch/policy.yaml" <<-YAML
+		bulkhead-policy: 1
+		workloads:
+		  web: {bulkhead.workload: "netns:$host-web"}
+		  api: {bulkhead.workload: "netns:$host-api"}
+		rules:
+		  - {from: web, to: api, ports: [80/tcp, 53/udp]}
+	YAML
+	bh policy apply "$scratch/policy.yaml" >/dev/null || fail "apply"
+}
+state_is() { # STATE [JQ]
+	status_is ".enforcement.state == \"$1\" and (.enforcement | ${2:-true})"
+}
+enforcement_told() { # TEXT
+	has_event ".kind == \"enforcement\" and (.text | contains(\"$1\"))"
+}
+# doctor_says PATTERN: that, of what was tested just now, as a finding.
+doctor_says() {
+	sleep 1.1 # what was tested within a second is not tested again
+	! bh doctor >"$scratch/doctor" && grep -q "$1" "$scratch/doctor"
+}
