@@ -33,8 +33,8 @@ expect 4 "^(\| $number ){8}\|$"
 
 output=$(bench/rules.sh --quick --build "$1") || exit 1
 bounds="$number \($number–$number\)"
-expect 11 "^\| [a-z]+ \| [0-9]+ \| [0-9]+ \| +$bounds \| $number \| +$bounds \| +$bounds \| $number \| $number \|$"
+expect 13 "^\| [a-z]+ \| [0-9]+ \| [0-9]+ \| +$bounds \| $number \| +$bounds \| +$bounds \| $number \| $number \|$"
 expect 1 "^\| accept \| 0 "
-for kind in bulkhead nft iptables legacy ipset; do
+for kind in stateless bulkhead nft iptables legacy ipset; do
 	expect 2 "^\| $kind \| 10"
 done
