@@ -321,6 +321,7 @@ struct bh_desired_scope bh_desired_scope(const struct bh_ruleset *rules)
 					   .routed = bh_inet_is_routed(rules),
 					   .postures = rules->posture_count > 0,
 					   .urgent = bh_urgent_is_asked(rules),
+					   .uplinks = bh_stateless_has_uplinks(rules),
 					   .exceptions = bh_stateless_exceptions(rules),
 					   .whole = rules->chain_count,
 					   .ports = rules->chain_count };

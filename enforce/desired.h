@@ -16,6 +16,7 @@ struct bh_desired_scope {
 	bool routed;	    /* routed veths that are checked */
 	bool postures;	    /* postures that differ */
 	bool urgent;	    /* chains in stage 1 */
+	bool uplinks;	    /* ports of bridges behind which the world begins */
 	uint8_t exceptions; /* kinds of connections that go on, a bit each */
 	size_t whole;	    /* so many chains with all their rules */
 	size_t ports; /* so many with those for their workloads' ports; of all others, elements */

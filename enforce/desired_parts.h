@@ -74,6 +74,7 @@ struct bh_traffic {
 /* Which sets a workload has, by side and rank; the bits are those of permits.c. */
 struct bh_permits_sets {
 	bool stateless;
+	bool uplinks; /* stateless: there are such ports */
 	uint64_t shapes[2][BH_RANKS];
 };
 
@@ -141,6 +142,10 @@ void bh_desire_inet(struct bh_nft_table *table, const struct bh_ruleset *rules,
 		    const struct bh_desired_scope *scope, const struct bh_nft_config *config);
 void bh_desire_bridge(struct bh_nft_table *table, const struct bh_ruleset *rules,
 		      const struct bh_desired_scope *scope, const struct bh_nft_config *config);
+/* Whether any port of a bridge leads into the world. */
+bool bh_stateless_has_uplinks(const struct bh_ruleset *rules);
+/* Matches what comes from there (BH_INGRESS), or goes there. */
+void bh_stateless_match_uplink(struct bh_nft_rule *rule, uint8_t side);
 /* Of which kinds there are exceptions. */
 uint8_t bh_stateless_exceptions(const struct bh_ruleset *rules);
 /* In table bridge, behind the other: who may talk to whom on one bridge. */

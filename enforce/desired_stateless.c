@@ -124,11 +124,27 @@ static uint8_t posture_of(const struct bh_ruleset *rules, const char *bridge)
 	return rules->posture;
 }
 
+bool bh_stateless_has_uplinks(const struct bh_ruleset *rules)
+{
+	for (size_t i = 0; i < rules->member_count; i++)
+		if (rules->members[i].uplink)
+			return true;
+	return false;
+}
+
+void bh_stateless_match_uplink(struct bh_nft_rule *rule, uint8_t side)
+{
+	bh_rule_in(rule, BH_KEY(side == BH_INGRESS ? BH_FIELD_IIFNAME : BH_FIELD_OIFNAME),
+		   "uplinks");
+}
+
 /* Ports of managed bridges, and where postures differ the chain of their bridge's. */
 static void add_members(const struct bh_traffic *t)
 {
 	struct bh_nft_set *members =
 		bh_desired_set(t->table, "members", BH_KEY(BH_FIELD_IIFNAME), 0);
+	struct bh_nft_set *uplinks =
+		bh_desired_set(t->table, "uplinks", BH_KEY(BH_FIELD_IIFNAME), 0);
 	struct bh_nft_set *postures[2] = { 0 };
 
 	if (t->scope->postures) {
@@ -144,6 +160,8 @@ static void add_members(const struct bh_traffic *t)
 
 		bh_key_put_ifname(&key, member->ifname);
 		bh_desired_add_first(members, &key, NULL);
+		if (member->uplink)
+			bh_desired_add_first(uplinks, &key, NULL);
 		for (uint8_t side = BH_EGRESS; postures[0] != NULL && side <= BH_INGRESS; side++)
 			bh_desired_add_first(postures[side], &key,
 					     bh_traffic_posture_chain(posture, side));
@@ -311,12 +329,22 @@ static void meet_address_posture(const struct bh_traffic *t, struct bh_nft_chain
 	bh_traffic_meet_posture(chain, side);
 }
 
+/* The world meets no posture. */
+static void pass_uplinks(struct bh_nft_chain *chain, uint8_t from_or_to)
+{
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
+
+	bh_stateless_match_uplink(rule, from_or_to);
+	bh_rule_verdict(rule, NFT_RETURN);
+}
+
 static void add_egress(const struct bh_traffic *t)
 {
 	struct bh_nft_chain *chain = bh_nft_table_add_chain(t->table, "egress");
 
 	bh_traffic_look_up_workload(chain, BH_EGRESS, "egress4", "egress6");
 	pass_foreign_bridges(chain);
+	pass_uplinks(chain, BH_INGRESS);
 	bh_traffic_accept_dhcp(chain, "dhcp_answers");
 	meet_address_posture(t, chain, BH_EGRESS);
 }
@@ -339,6 +367,7 @@ static void add_ingress(const struct bh_traffic *t)
 	return_many(chain, BROADCAST);
 	return_many(chain, MULTICAST);
 	pass_foreign_bridges(chain);
+	pass_uplinks(chain, BH_EGRESS);
 	meet_address_posture(t, chain, BH_INGRESS);
 }
 

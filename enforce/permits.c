@@ -29,8 +29,8 @@ enum what {
 	BY_NOTHING,
 	/* Where nothing is tracked: */
 	BY_ICMP_ANSWER, /* the type that answers the permitted one */
-	BY_PAIR, /* what has no ports and belongs to some packet that is permitted: by the address
-		    alone */
+	BY_PAIR, /* what has no ports and belongs to some packet that is permitted: by the address,
+		    or the interface, alone */
 };
 
 struct shape {
@@ -78,10 +78,16 @@ static const struct shape shapes[] = {
 	{ "_6_answer", TO_PEERS, BY_ICMP_ANSWER, BH_IPV6, false },
 	{ "_4_net_answer", TO_NETWORKS, BY_ICMP_ANSWER, BH_IPV4, false },
 	{ "_6_net_answer", TO_NETWORKS, BY_ICMP_ANSWER, BH_IPV6, false },
+	{ "_4_out_answer", TO_OUTSIDE, BY_ICMP_ANSWER, BH_IPV4, false },
+	{ "_6_out_answer", TO_OUTSIDE, BY_ICMP_ANSWER, BH_IPV6, false },
+	{ "_world_answer", TO_WORLD, BY_ICMP_ANSWER, BH_IPV4, false },
+	{ "_world_answer6", TO_WORLD, BY_ICMP_ANSWER, BH_IPV6, false },
 	{ "_4_pair", TO_PEERS, BY_PAIR, BH_IPV4, true },
 	{ "_6_pair", TO_PEERS, BY_PAIR, BH_IPV6, true },
 	{ "_4_net_pair", TO_NETWORKS, BY_PAIR, BH_IPV4, false },
 	{ "_6_net_pair", TO_NETWORKS, BY_PAIR, BH_IPV6, false },
+	{ "_world_pair", TO_WORLD, BY_PAIR, BH_IPV4, false },
+	{ "_world_pair6", TO_WORLD, BY_PAIR, BH_IPV6, false },
 };
 #define SHAPES (sizeof(shapes) / sizeof(shapes[0]))
 #define BIT(shape) ((uint64_t)1 << (shape))
@@ -121,22 +127,28 @@ static uint8_t whom_of(const struct bh_permit *p)
 	}
 }
 
+static bool is_of_icmp(const struct bh_permit *p)
+{
+	return p->proto == IPPROTO_ICMP || p->proto == IPPROTO_ICMPV6;
+}
+
 static uint8_t what_of(const struct bh_permit *p)
 {
 	if (p->proto == BH_ANY_PROTOCOL)
 		return BY_NOTHING;
-	if (p->proto == IPPROTO_ICMP || p->proto == IPPROTO_ICMPV6)
+	if (is_of_icmp(p))
 		return BY_ICMP_TYPE;
 	return bh_protocol_has_ports(p->proto) ? BY_PORT : BY_PROTOCOL;
 }
 
-/* Within one bridge there is no host and no world. Only where nothing is tracked does anything have
- * to be told by less than it says itself. */
-static bool exists(const struct shape *shape, bool stateless)
+/* Within one bridge there is no host, and no world but behind an uplink. Only where nothing is
+ * tracked does anything have to be told by less than it says itself. */
+static bool exists(const struct shape *shape, const struct bh_permits_sets *sets)
 {
-	if (stateless)
-		return shape->whom == TO_PEERS || shape->whom == TO_NETWORKS;
-	return shape->what != BY_ICMP_ANSWER && shape->what != BY_PAIR;
+	if (!sets->stateless)
+		return shape->what != BY_ICMP_ANSWER && shape->what != BY_PAIR;
+	return shape->whom == TO_PEERS || shape->whom == TO_NETWORKS ||
+	       (sets->uplinks && shape->whom != TO_HOST);
 }
 
 /* The type that answers it; UINT8_MAX: none does. */
@@ -165,26 +177,36 @@ static bool is_of_networks(const struct shape *shape)
 	return shape->whom == TO_NETWORKS || shape->whom == TO_OUTSIDE;
 }
 
+/* ICMP's; others' is another. */
+static uint8_t icmp_family(const struct bh_permit *p)
+{
+	return p->proto == IPPROTO_ICMP ? BH_IPV4 : BH_IPV6;
+}
+
 /* Endpoints' pairs have room always, and need no place kept. What permits everything permits what
  * has no ports, too. */
 static bool is_pair(const struct shape *shape, const struct bh_permit *p)
 {
-	uint8_t kind = shape->whom == TO_PEERS ? BH_PERMIT_PEER : BH_PERMIT_PREFIX;
+	static const uint8_t kinds[] = { [TO_PEERS] = BH_PERMIT_PEER,
+					 [TO_NETWORKS] = BH_PERMIT_PREFIX,
+					 [TO_WORLD] = BH_PERMIT_WORLD };
 
-	return p->kind == kind && !bh_rank_denies(p->rank) && p->proto != BH_ANY_PROTOCOL &&
-	       shape->family == p->peer.addr.family;
+	if (p->kind != kinds[shape->whom] || bh_rank_denies(p->rank) || p->proto == BH_ANY_PROTOCOL)
+		return false;
+	if (p->kind == BH_PERMIT_WORLD)
+		return !is_of_icmp(p) || icmp_family(p) == shape->family;
+	return shape->family == p->peer.addr.family;
 }
 
 static bool belongs(const struct shape *shape, const struct bh_permit *p)
 {
-	uint8_t icmp = p->proto == IPPROTO_ICMP ? BH_IPV4 : BH_IPV6;
 	bool answer = shape->what == BY_ICMP_ANSWER;
 
 	if (shape->what == BY_PAIR)
 		return is_pair(shape, p);
 	if (shape->whom != whom_of(p) || (answer ? BY_ICMP_TYPE : shape->what) != what_of(p))
 		return false;
-	if ((shape->what == BY_ICMP_TYPE || answer) && shape->family != icmp)
+	if ((shape->what == BY_ICMP_TYPE || answer) && shape->family != icmp_family(p))
 		return false;
 	if (answer && icmp_answer(p) == UINT8_MAX)
 		return false;
@@ -314,7 +336,7 @@ static void fill_exact(struct bh_nft_set *set, const struct shape *shape, uint8_
 
 		if (!is_filled_by(shape, rank, p))
 			continue;
-		if (shape->what == BY_NOTHING) {
+		if (shape->whom != TO_PEERS && is_of_all(shape)) {
 			fill_protocols(set);
 			return;
 		}
@@ -364,15 +386,16 @@ static void fill_interval(struct bh_nft_set *set, const struct shape *shape, uin
 	bh_boxes_free(&apart);
 }
 
-static void note_needed(const struct bh_chain *chain, bool stateless, uint64_t needed[BH_RANKS])
+static void note_needed(const struct bh_chain *chain, struct bh_permits_sets *sets)
 {
+	uint64_t *needed = sets->shapes[chain->side];
+
 	for (size_t i = 0; i < SHAPES; i++)
-		if (shapes[i].always && exists(&shapes[i], stateless))
+		if (shapes[i].always && exists(&shapes[i], sets))
 			needed[BH_RANK_ALLOW] |= BIT(i);
 	for (size_t i = 0; i < chain->permit_count; i++)
 		for (size_t j = 0; j < SHAPES; j++)
-			if (exists(&shapes[j], stateless) &&
-			    belongs(&shapes[j], &chain->permits[i]))
+			if (exists(&shapes[j], sets) && belongs(&shapes[j], &chain->permits[i]))
 				needed[chain->permits[i].rank] |= BIT(j);
 }
 
@@ -407,8 +430,10 @@ static void add_set(struct bh_nft_table *table, const struct bh_chain *chain, ui
 
 bool bh_permit_is_common(const struct bh_permit *permit)
 {
+	static const struct bh_permits_sets tracked = { 0 };
+
 	for (size_t i = 0; i < SHAPES; i++)
-		if (shapes[i].always && exists(&shapes[i], false) &&
+		if (shapes[i].always && exists(&shapes[i], &tracked) &&
 		    permit->rank == BH_RANK_ALLOW && belongs(&shapes[i], permit))
 			return true;
 	return false;
@@ -417,7 +442,7 @@ bool bh_permit_is_common(const struct bh_permit *permit)
 void bh_permits_add_sets(struct bh_nft_table *table, const struct bh_chain *chain,
 			 struct bh_permits_sets *sets)
 {
-	note_needed(chain, sets->stateless, sets->shapes[chain->side]);
+	note_needed(chain, sets);
 	for (uint8_t rank = BH_RANKS; rank-- > 0;)
 		for (size_t i = 0; i < SHAPES; i++)
 			if (sets->shapes[chain->side][rank] & BIT(i))
@@ -426,14 +451,19 @@ void bh_permits_add_sets(struct bh_nft_table *table, const struct bh_chain *chai
 
 /* --- rules ------------------------------------------------------------------------------------ */
 
-/* The world begins behind an interface that is not managed. */
-static void match_world(struct bh_nft_rule *rule, uint8_t side, uint8_t family)
+/* The world begins behind an interface that is not managed; of a bridge's ports, behind an uplink.
+ */
+static void match_world(const struct bh_permits_sets *sets, struct bh_nft_rule *rule, uint8_t side,
+			uint8_t family)
 {
-	if (side == BH_INGRESS) {
-		bh_rule_not_in(rule, BH_KEY(BH_FIELD_IIFNAME), "managed");
+	if (sets->stateless)
+		bh_stateless_match_uplink(rule, side);
+	else
+		bh_rule_not_in(rule,
+			       BH_KEY(side == BH_INGRESS ? BH_FIELD_IIFNAME : BH_FIELD_OIFNAME),
+			       "managed");
+	if (side == BH_INGRESS)
 		return;
-	}
-	bh_rule_not_in(rule, BH_KEY(BH_FIELD_OIFNAME), "managed");
 	if (family == BH_IPV4)
 		bh_rule_not(rule, BH_FIELD_IP_DADDR, bh_metadata4);
 	else if (family == BH_IPV6)
@@ -442,6 +472,7 @@ static void match_world(struct bh_nft_rule *rule, uint8_t side, uint8_t family)
 
 /* What is looked up, and what becomes of what is found. */
 struct lookup {
+	const struct bh_permits_sets *sets;
 	const struct shape *shape;
 	const char *set;
 	uint8_t side;
@@ -458,7 +489,7 @@ static void add_rule(struct bh_nft_chain *to, const struct lookup *l)
 	if (l->unopening)
 		bh_rule_not_opening(rule);
 	if (l->shape->whom == TO_WORLD || l->shape->whom == TO_OUTSIDE)
-		match_world(rule, l->side, l->family);
+		match_world(l->sets, rule, l->side, l->family);
 	bh_rule_in(rule,
 		   key_of(l->shape, l->side, l->backwards ? BH_FIELD_TH_SPORT : BH_FIELD_TH_DPORT),
 		   l->set);
@@ -500,21 +531,27 @@ static bool is_looked_up(const struct shape *shape, const struct bh_permits_way 
 	return stateless ? shape->what != BY_ICMP_TYPE : may_be_tcp(shape);
 }
 
+/* Ends the rule: it matches pairs. */
+static void pass_pair(struct bh_nft_rule *rule, const struct lookup *l)
+{
+	if (l->shape->whom == TO_WORLD)
+		match_world(l->sets, rule, l->side, l->shape->family);
+	bh_rule_in(rule, key_of(l->shape, l->side, BH_FIELD_TH_DPORT), l->set);
+	bh_rule_verdict(rule, NFT_RETURN);
+}
+
 /* What has no ports of its own, or another packet's. */
 static void add_pair(struct bh_nft_chain *to, const struct lookup *l)
 {
 	bool four = l->shape->family == BH_IPV4;
-	struct bh_key key = key_of(l->shape, l->side, BH_FIELD_TH_DPORT);
 	struct bh_nft_rule *rule = bh_nft_chain_add_rule(to);
 
 	bh_rule_later_fragment(rule, l->shape->family);
-	bh_rule_in(rule, key, l->set);
-	bh_rule_verdict(rule, NFT_RETURN);
+	pass_pair(rule, l);
 	rule = bh_nft_chain_add_rule(to);
 	bh_rule_in(rule, BH_KEY(four ? BH_FIELD_ICMP_TYPE : BH_FIELD_ICMPV6_TYPE),
 		   four ? "icmp_errors" : "icmp6_errors");
-	bh_rule_in(rule, key, l->set);
-	bh_rule_verdict(rule, NFT_RETURN);
+	pass_pair(rule, l);
 }
 
 static void add_rank(const struct bh_permits_sets *sets, struct bh_nft_chain *to,
@@ -529,7 +566,8 @@ static void add_rank(const struct bh_permits_sets *sets, struct bh_nft_chain *to
 
 	for (size_t i = 0; i < SHAPES; i++) {
 		const struct shape *shape = &shapes[i];
-		struct lookup l = { .shape = shape,
+		struct lookup l = { .sets = sets,
+				    .shape = shape,
 				    .set = set,
 				    .side = chain->side,
 				    .backwards = way->backwards,

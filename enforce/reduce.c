@@ -381,7 +381,8 @@ static void compare_members(struct reduction *r, size_t half)
 		const struct bh_bridge_member *m = &one->rules->members[i];
 
 		if (pairs[i] == NONE ||
-		    strcmp(other->rules->members[pairs[i]].bridge, m->bridge) != 0)
+		    strcmp(other->rules->members[pairs[i]].bridge, m->bridge) != 0 ||
+		    other->rules->members[pairs[i]].uplink != m->uplink)
 			bh_map_put_text(r->members, m->ifname, r);
 	}
 }
@@ -671,11 +672,13 @@ static bool makes_sense(const struct bh_ruleset *rules)
 	return rules->chain_count > 0;
 }
 
-/* Another posture, or that there are several, is of every port of a bridge. */
+/* Another posture, or that there are several, is of every port of a bridge; the first uplink is of
+ * every chain that speaks of the world. */
 static bool is_comparable(const struct bh_ruleset *a, const struct bh_ruleset *b)
 {
 	return makes_sense(a) && makes_sense(b) && a->stateless == b->stateless &&
-	       a->posture == b->posture && (a->posture_count > 0) == (b->posture_count > 0);
+	       a->posture == b->posture && (a->posture_count > 0) == (b->posture_count > 0) &&
+	       bh_desired_scope(a).uplinks == bh_desired_scope(b).uplinks;
 }
 
 static bool same_frame(const struct bh_reduced *reduced)

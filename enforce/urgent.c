@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Stage 1 refuses part of what no permission allows: what goes to a sensitive port, and what comes
- * from or goes to the outside, which begins behind an interface that is not managed, as the world
- * of permissions does. A few rules for each workload, whatever the number of ports and peers; a
- * packet meets them only when no permission has.
+ * from or goes to the outside, which begins where the world of permissions does: behind an
+ * interface that is not managed, or a bridge's uplink. A few rules for each workload, whatever the
+ * number of ports and peers; a packet meets them only when no permission has.
  *
  * A TCP segment that opens nothing may belong to a connection of either direction: then either port
  * tells. What is sent to many stays on its link, and in the input hook, where this host receives
@@ -76,6 +76,31 @@ static void refuse_metadata(struct bh_nft_chain *to, const char *refuse)
 	bh_rule_goto(rule, refuse);
 }
 
+/* The frame says that it is meant for many. */
+static const uint8_t link_broadcast = 1; /* PACKET_BROADCAST */
+
+static void refuse_to_uplinks(struct bh_nft_chain *to, const char *refuse)
+{
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(to);
+
+	bh_stateless_match_uplink(rule, BH_EGRESS);
+	bh_rule_not(rule, BH_FIELD_PKTTYPE, &link_broadcast);
+	bh_rule_not_prefix(rule, BH_FIELD_IP_DADDR, multicast4, 4);
+	bh_rule_goto(rule, refuse);
+	rule = bh_nft_chain_add_rule(to);
+	bh_stateless_match_uplink(rule, BH_EGRESS);
+	bh_rule_not_prefix(rule, BH_FIELD_IP6_DADDR, multicast6, 8);
+	bh_rule_goto(rule, refuse);
+}
+
+static void refuse_from_uplinks(struct bh_nft_chain *to, const char *refuse)
+{
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(to);
+
+	bh_stateless_match_uplink(rule, BH_INGRESS);
+	bh_rule_goto(rule, refuse);
+}
+
 static void refuse_to_outside(struct bh_nft_chain *to, const char *refuse)
 {
 	struct bh_nft_rule *rule = bh_nft_chain_add_rule(to);
@@ -107,11 +132,11 @@ void bh_urgent_add_rules(const struct bh_traffic *t, struct bh_nft_chain *to,
 		return;
 	if (chain->side == BH_EGRESS)
 		refuse_metadata(to, refuse);
-	/* Nor is who shares a bridge. */
-	if (t->stateless)
+	/* Nor is who shares a bridge, but behind an uplink. */
+	if (t->stateless && !t->scope->uplinks)
 		return;
 	if (chain->side == BH_EGRESS)
-		refuse_to_outside(to, refuse);
+		(t->stateless ? refuse_to_uplinks : refuse_to_outside)(to, refuse);
 	else
-		refuse_from_outside(to, refuse);
+		(t->stateless ? refuse_from_uplinks : refuse_from_outside)(to, refuse);
 }

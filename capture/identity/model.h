@@ -41,6 +41,8 @@ struct bh_model_config {
 	 * that a wrong one was put right, is no such news. */
 	void (*renamed)(void *user, const struct bh_instance *instance,
 			const struct bh_designation *was);
+	/* Whether the world is behind this port of a bridge; NULL: behind none is it. */
+	bool (*leads_out)(const void *user, const struct bh_host_link *link);
 	void *user;
 };
 

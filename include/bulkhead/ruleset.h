@@ -15,13 +15,12 @@
 enum bh_permit_kind {
 	BH_PERMIT_PEER,	   /* one address: an endpoint's, or one that a name stands for */
 	BH_PERMIT_PREFIX,  /* addresses outside, or a CIDR the operator wrote */
-	BH_PERMIT_OUTSIDE, /* the same, and only behind an unmanaged interface: whoever takes such
-			      an address within changes nothing of it */
+	BH_PERMIT_OUTSIDE, /* the same, and only behind an unmanaged interface, or an uplink of a
+			      bridge: whoever takes such an address within changes nothing of it */
 	BH_PERMIT_HOST,	   /* this host itself: by hook (input, output), not by address */
-	BH_PERMIT_WORLD, /* whatever is behind an unmanaged interface: by interface, not by address
-			  */
-	BH_PERMIT_PLACE, /* says nothing, and keeps the place where such addresses will be: for a
-			    range of ports, or a protocol without */
+	BH_PERMIT_WORLD,   /* whatever is behind such an interface: not by address */
+	BH_PERMIT_PLACE,   /* says nothing, and keeps the place where such addresses will be: for a
+			      range of ports, or a protocol without */
 };
 
 /* Of what speaks of a packet the highest rank decides: a refusal before a permission, the
@@ -114,6 +113,7 @@ struct bh_bridge {
 struct bh_bridge_member {
 	char ifname[BH_IFNAME];
 	char bridge[BH_IFNAME];
+	bool uplink; /* behind it the world begins */
 };
 
 /* A connection that goes on although rules refuse it, both ways: TCP, UDP or SCTP between two ports

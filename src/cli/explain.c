@@ -29,6 +29,7 @@ static const char *reaction(const cJSON *answer)
 static void print_explanation(const struct bh_call *call, const cJSON *answer)
 {
 	const char *verdict = bh_word(answer, "verdict");
+	const cJSON *unknown;
 	enum bh_color color = is_allowed(answer)	     ? BH_GREEN
 			      : strcmp(verdict, "deny") == 0 ? BH_RED
 							     : BH_YELLOW;
@@ -38,6 +39,8 @@ static void print_explanation(const struct bh_call *call, const cJSON *answer)
 	       bh_color_off(color, call->color), bh_word(answer, "reason"));
 	if (!is_allowed(answer) && bh_text(answer, "workload") != NULL)
 		printf("  %s %s\n", bh_word(answer, "workload"), reaction(answer));
+	cJSON_ArrayForEach (unknown, bh_get(answer, "unknown"))
+		printf("  not known: %s\n", cJSON_IsString(unknown) ? unknown->valuestring : "?");
 	bh_share_print("  ", bh_get(answer, "src_share"));
 	if (strcmp(bh_word(answer, "src"), bh_word(answer, "dst")) != 0)
 		bh_share_print("  ", bh_get(answer, "dst_share"));

@@ -112,7 +112,8 @@ void bh_meaning_print_open(const struct bh_call *call, const cJSON *existing)
 {
 	double ends = bh_number(existing, "count"),
 	       either = bh_number(existing, "either_way_count"),
-	       uncertain = bh_number(existing, "uncertain_count");
+	       uncertain = bh_number(existing, "uncertain_count"),
+	       refused = bh_number(existing, "uncertain_refused_count");
 	const char *incomplete = bh_text(existing, "incomplete");
 	char fate[64];
 
@@ -130,10 +131,15 @@ void bh_meaning_print_open(const struct bh_call *call, const cJSON *existing)
 		print_rows(bh_get(existing, "either_way"), either, BH_YELLOW, call);
 	}
 	if (uncertain > 0) {
-		printf("\n%.0f open connection%s that cannot be judged, and are not cut; a "
-		       "stateless bridge refuses what its rules do not let pass:\n",
-		       uncertain, plural(uncertain));
+		printf("\n%.0f open connection%s that cannot be judged, and %s not cut:\n",
+		       uncertain, plural(uncertain), uncertain == 1 ? "is" : "are");
 		print_rows(bh_get(existing, "uncertain"), uncertain, BH_YELLOW, call);
+	}
+	if (refused > 0) {
+		printf("%.0f of them %s between ports of a stateless bridge, which refuses what "
+		       "its "
+		       "rules do not let pass.\n",
+		       refused, refused == 1 ? "is" : "are");
 	}
 	if (incomplete != NULL)
 		printf("\nOf open connections that is not all: %s.\n", incomplete);

@@ -787,8 +787,11 @@ void bh_core_host_say_faults(const struct bh_core *core, cJSON *list);
 /* A sentence for each bridge with one of these workloads (NULL: any) whose traffic others' chains
  * would be shown, if somebody there were governed, and may stop it. */
 cJSON *bh_core_exposed_json(const struct bh_core *core, const char *const *workloads, size_t count);
-/* Ports of bridges that are judged, and lead to no container. */
+/* Adds sentences for each bridge that is judged and has ports that lead to no container. */
 void bh_core_uplinks_say(const struct bh_core *core, cJSON *list);
+/* The same, where one of the two may be behind such a port. */
+cJSON *bh_core_unsure_json(const struct bh_core *core, const struct bh_subject *src,
+			   const struct bh_subject *dst);
 /* In words: that this policy's refusals are otherwise than it reads where they are on one bridge.
  * NULL: they are not. */
 const char *bh_core_silence(const struct bh_core *core, const struct bh_policy *policy);
@@ -904,6 +907,10 @@ void bh_core_renamed_say(const struct bh_core *core, cJSON *list);
 /* core_uplinks.c */
 void bh_core_uplink(struct bh_core *core, const struct bh_endpoint_fact *fact);
 void bh_core_uplink_gone(struct bh_core *core, uint32_t ifindex);
+/* Whether no container can be behind it; of a bridge's port, that the world is. */
+bool bh_core_is_uplink(const struct bh_core *core, const struct bh_host_link *link);
+/* A struct bh_model_config's leads_out, with the core as its user. */
+bool bh_core_leads_out(const void *user, const struct bh_host_link *link);
 /* All of them: those that there are will be told of anew. */
 void bh_core_uplinks_forget(struct bh_core *core);
 /* Whether such a veth is why this row is not covered; then which one, and what to do. */

@@ -720,6 +720,8 @@ static void explain_access(const struct bh_core *core, const struct bh_api_reque
 	bh_core_add_text(reply->json, "refusal",
 			 answer.blocked ? bh_core_refusal(core, &question.src, &question.dst)
 					: NULL);
+	cJSON_AddItemToObject(reply->json, "unknown",
+			      bh_core_unsure_json(core, &question.src, &question.dst));
 	cJSON_AddItemToObject(reply->json, "src_share", end_share(core, &question.src));
 	cJSON_AddItemToObject(reply->json, "dst_share", end_share(core, &question.dst));
 }

@@ -352,7 +352,7 @@ cJSON *bh_core_existing_preview(const struct bh_core *core, const struct bh_poli
 	const struct bh_view_of before = { .policy = core->policy };
 	const struct bh_view_of then = { .policy = policy, .then = treatment };
 	cJSON *json = cJSON_CreateObject();
-	size_t ends = 0, either = 0, uncertain = 0, not_kept = 0;
+	size_t ends = 0, either = 0, uncertain = 0, refused = 0, not_kept = 0;
 	bool cuts = existing->how == BH_EXISTING_CUT;
 	char how[BH_EXISTING_TEXT];
 
@@ -369,22 +369,25 @@ cJSON *bh_core_existing_preview(const struct bh_core *core, const struct bh_poli
 		if (now == BH_FATE_PASSES ||
 		    !bh_existing_is_worse(bh_open_fate(core, &open, &before, &ignored), now))
 			continue;
-		const char *prevented =
-			cuts ? NULL
-			     : bh_core_exceptions_prevent(core, &open.key,
-							  i < core->existing->entry_count,
-							  ends - not_kept);
+		bool tracked = i < core->existing->entry_count;
+		const char *prevented = cuts ? NULL
+					     : bh_core_exceptions_prevent(core, &open.key, tracked,
+									  ends - not_kept);
 		not_kept += now == BH_FATE_ENDS && prevented != NULL;
 		if (now == BH_FATE_ENDS)
 			add_to(json, "connections", ends++, MOST_LISTED, &open, &answer, prevented);
 		else if (now == BH_FATE_EITHER)
 			add_to(json, "either_way", either++, MOST_DOUBTFUL, &open, &answer, NULL);
 		else
-			add_to(json, "uncertain", uncertain++, MOST_DOUBTFUL, &open, &answer, NULL);
+			add_to(json, "uncertain", uncertain++, MOST_DOUBTFUL, &open, &answer,
+			       prevented);
+		/* What is not tracked a stateless bridge judges, each packet by itself. */
+		refused += now == BH_FATE_UNCERTAIN && !tracked && (cuts || prevented != NULL);
 	}
 	cJSON_AddNumberToObject(json, "count", (double)ends);
 	cJSON_AddNumberToObject(json, "either_way_count", (double)either);
 	cJSON_AddNumberToObject(json, "uncertain_count", (double)uncertain);
+	cJSON_AddNumberToObject(json, "uncertain_refused_count", (double)refused);
 	cJSON_AddNumberToObject(json, "not_kept_count", (double)not_kept);
 	add_incomplete(core, json, cuts);
 	free(opens);

@@ -14,6 +14,7 @@
 #include "ruleset.h"
 
 #define BRIDGE_SYSCTLS "/proc/sys/net/bridge"
+#define ODD_PORTS_SHOWN 4
 
 bool bh_core_switch_is_on(const char *path)
 {
@@ -47,33 +48,70 @@ void bh_core_host_say_faults(const struct bh_core *core, cJSON *list)
 
 /* --- ports that lead out ---------------------------------------------------------------------- */
 
-static const struct bh_bridge *filtered_bridge(const struct bh_core *core, uint32_t ifindex)
+/* Ports of one bridge that are no container's. */
+struct odd_ports {
+	struct bh_buffer names;
+	size_t count;
+};
+
+static void add_odd_port(struct odd_ports *ports, const char *ifname)
 {
-	for (size_t i = 0; core->rules != NULL && ifindex != 0 && i < core->rules->bridge_count;
-	     i++)
-		if (core->rules->bridges[i].ifindex == ifindex && core->rules->bridges[i].filtered)
-			return &core->rules->bridges[i];
-	return NULL;
+	if (ports->count < ODD_PORTS_SHOWN)
+		bh_buffer_printf(&ports->names, "%s%s", ports->count > 0 ? ", " : "", ifname);
+	ports->count++;
+}
+
+static void say_odd_ports(struct odd_ports *ports, const char *bridge, const char *what,
+			  cJSON *list)
+{
+	struct bh_buffer text = { 0 };
+
+	if (ports->count == 0)
+		return;
+	if (ports->count > ODD_PORTS_SHOWN)
+		bh_buffer_printf(&ports->names, " and %zu more", ports->count - ODD_PORTS_SHOWN);
+	bh_buffer_printf(&text, "bridge %s: port%s %s lead%s %s", bridge,
+			 ports->count > 1 ? "s" : "", ports->names.data,
+			 ports->count > 1 ? "" : "s", what);
+	cJSON_AddItemToArray(list, cJSON_CreateString(text.data));
+	bh_buffer_free(&text);
+	bh_buffer_free(&ports->names);
+}
+
+static void say_bridges_ports(const struct bh_core *core, const struct bh_bridge *bridge,
+			      cJSON *list)
+{
+	struct odd_ports uplinks = { 0 }, unknown = { 0 };
+	const struct bh_host_link *link;
+
+	for (size_t position = 0; (link = bh_model_next_link(core->model, &position)) != NULL;) {
+		if (link->master_ifindex != bridge->ifindex || bh_probe_is_port(link->ifname) ||
+		    bh_model_at(core->model, link->ifindex, bh_time_now()) != NULL)
+			continue;
+		add_odd_port(bh_core_is_uplink(core, link) ? &uplinks : &unknown, link->ifname);
+	}
+	say_odd_ports(
+		&uplinks, bridge->ifname,
+		bh_core_is_stateless(core)
+			? "out. To the containers on that bridge the world is there; where "
+			  "this host routes what comes and goes there, it is not told from the "
+			  "bridge's containers, and neither rules about the world nor denials "
+			  "of addresses outside hold"
+			: "out, and what comes and goes there is not told from the bridge's "
+			  "containers: neither rules about the world nor denials of addresses "
+			  "outside hold (on a stateless bridge they do)",
+		list);
+	say_odd_ports(&unknown, bridge->ifname,
+		      "to nobody who is known: what comes from there meets the posture. Where that "
+		      "is the world, interfaces.uplinks should say so",
+		      list);
 }
 
 void bh_core_uplinks_say(const struct bh_core *core, cJSON *list)
 {
-	const struct bh_host_link *link;
-	char text[300];
-
-	for (size_t position = 0; (link = bh_model_next_link(core->model, &position)) != NULL;) {
-		const struct bh_bridge *bridge = filtered_bridge(core, link->master_ifindex);
-
-		if (bridge == NULL || bh_probe_is_port(link->ifname) ||
-		    bh_model_at(core->model, link->ifindex, bh_time_now()) != NULL)
-			continue;
-		snprintf(text, sizeof(text),
-			 "port %s of bridge %s is no container's: of what passes there neither "
-			 "rules about the world hold nor denials of addresses, only permissions of "
-			 "addresses",
-			 link->ifname, bridge->ifname);
-		cJSON_AddItemToArray(list, cJSON_CreateString(text));
-	}
+	for (size_t i = 0; core->rules != NULL && i < core->rules->bridge_count; i++)
+		if (core->rules->bridges[i].filtered)
+			say_bridges_ports(core, &core->rules->bridges[i], list);
 }
 
 /* --- what is to come -------------------------------------------------------------------------- */
@@ -228,6 +266,17 @@ const char *bh_core_refusal(const struct bh_core *core, const struct bh_subject 
 	if (is_stranger(src) || is_stranger(dst))
 		return NULL;
 	return are_on_one_bridge(core, src, dst) ? "drop" : "reject";
+}
+
+/* Whose the other end is the rules know by the port that it is behind. */
+cJSON *bh_core_unsure_json(const struct bh_core *core, const struct bh_subject *src,
+			   const struct bh_subject *dst)
+{
+	cJSON *list = cJSON_CreateArray();
+
+	if (is_stranger(src) || is_stranger(dst))
+		bh_core_uplinks_say(core, list);
+	return list;
 }
 
 /* --- settings that matter --------------------------------------------------------------------- */

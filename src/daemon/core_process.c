@@ -381,6 +381,7 @@ static void start(struct bh_core *core, const struct bh_config *config)
 					 .keep_departed = config->keep_departed,
 					 .grouping = &core->config.grouping,
 					 .renamed = bh_core_renamed,
+					 .leads_out = bh_core_leads_out,
 					 .user = core };
 	struct bh_ledger_config ledger = { .window = config->window,
 					   .offset = config->window_offset,

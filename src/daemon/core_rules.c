@@ -185,7 +185,9 @@ static struct bh_compile_member *collect_members(const struct bh_core *core, siz
 			continue;
 		members = bh_grow(members, &capacity, *count + 1, sizeof(*members));
 		members[(*count)++] =
-			(struct bh_compile_member) { link->ifname, link->master_ifindex };
+			(struct bh_compile_member) { .ifname = link->ifname,
+						     .bridge = link->master_ifindex,
+						     .uplink = bh_core_is_uplink(core, link) };
 	}
 	return members;
 }

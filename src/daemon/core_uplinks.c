@@ -9,6 +9,7 @@
 
 #include "core.h"
 #include "grow.h"
+#include "probe.h"
 
 void bh_core_uplink(struct bh_core *core, const struct bh_endpoint_fact *fact)
 {
@@ -47,6 +48,20 @@ static const char *pattern_of(const struct bh_core *core, const char *ifname)
 		if (fnmatch(uplinks->items[i], ifname, 0) == 0)
 			return uplinks->items[i];
 	return NULL;
+}
+
+bool bh_core_is_uplink(const struct bh_core *core, const struct bh_host_link *link)
+{
+	return !bh_probe_is_port(link->ifname) &&
+	       (!link->veth || pattern_of(core, link->ifname) != NULL);
+}
+
+/* To a stateful bridge's rules it does not: there they cannot tell. */
+bool bh_core_leads_out(const void *user, const struct bh_host_link *link)
+{
+	const struct bh_core *core = user;
+
+	return bh_core_is_stateless(core) && bh_core_is_uplink(core, link);
 }
 
 bool bh_core_uplink_why(const struct bh_core *core, const struct bh_coverage_row *row, char *out,

@@ -730,6 +730,7 @@ static void add_bridge_members(struct compiler *c)
 			struct bh_bridge_member *m = bh_ruleset_add_member(c->rules);
 			bh_copy_text(m->ifname, sizeof(m->ifname), in->ifname);
 			bh_copy_text(m->bridge, sizeof(m->bridge), bridge->ifname);
+			m->uplink = in->uplink;
 		}
 	}
 	if (c->rules->member_count > 0)

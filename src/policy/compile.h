@@ -36,6 +36,7 @@ struct bh_compile_name {
 struct bh_compile_member {
 	const char *ifname;
 	uint32_t bridge; /* its ifindex */
+	bool uplink;	 /* no container can be behind it */
 };
 
 struct bh_compile_input {

@@ -23,7 +23,15 @@ on_host sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 for guest in web api db job; do
 	ip -n "$host-$guest" route add default via 10.95.0.254
 	ip -n "$host-$guest" -6 route add default via fd95::fe
+	ip -n "$host-$guest" route add 198.51.100.9 dev eth0
+	ip -n "$host-$guest" -6 route add 2001:db8:9::9 dev eth0
 done
+# Behind a port of the bridge that is no container's.
+add_guest gate br0 10.95.0.9/24 fd95::9/64
+add_address "$host-gate" eth0 198.51.100.9/32 2001:db8:9::9/128
+ip -n "$host" link set vgate nomaster down
+ip -n "$host" link set vgate name uplink1
+ip -n "$host" link set uplink1 up
 ip -n "$host-far" route add default via 192.0.2.254
 ip -n "$host-far" -6 route add default via 2001:db8::fe
 
@@ -37,13 +45,13 @@ for port in (22, 80, 443, 5432):
 while True:
     held += [ready.fileobj.accept()[0] for ready, _ in wait.select()]
 PYTHON
-for guest in web api db job far; do
+for guest in web api db job far gate; do
 	nsenter --net="/run/netns/$host-$guest" python3 "$scratch/serve.py" &
 	at_end "kill $! 2>/dev/null"
 done
 
-declare -A four=([web]=10.95.0.1 [api]=10.95.0.2 [db]=10.95.0.3 [job]=10.95.0.4 [far]=192.0.2.1 [farther]=192.0.2.129)
-declare -A six=([web]=fd95::1 [api]=fd95::2 [db]=fd95::3 [job]=fd95::4)
+declare -A four=([web]=10.95.0.1 [api]=10.95.0.2 [db]=10.95.0.3 [job]=10.95.0.4 [far]=192.0.2.1 [farther]=192.0.2.129 [gate]=198.51.100.9)
+declare -A six=([web]=fd95::1 [api]=fd95::2 [db]=fd95::3 [job]=fd95::4 [gate]=2001:db8:9::9)
 opens() { # FROM ADDRESS PORT
 	in_guest "$1" timeout 2 bash -c "exec 3<>/dev/tcp/$2/$3" 2>/dev/null
 }
@@ -57,7 +65,7 @@ refused() {
 is() {
 	local verdict=allow said to="netns:$host-$3"
 	[ "$1" = passes ] || verdict=deny
-	[ -e "/run/netns/$host-$3" ] && [ "$3" != far ] || to=${four[$3]}
+	case $3 in far | farther | gate) to=${four[$3]} ;; esac
 	"$1" "$2" "$3" "$4" || fail "$2 to $3 $4: it is not so that it $1"
 	said=$(bh explain "netns:$host-$2" "$to" "$4/tcp" --format json)
 	jq -e --arg v $verdict --arg t "${5:-}" '.verdict == $v and (.reason | contains($t))' <<<"$said" >/dev/null ||
@@ -86,6 +94,8 @@ policy() { # EXPIRES
 		  - {from: job, to: api, ports: [80/tcp], side: egress}
 		  - {from: job, to: api, ports: [443/tcp]}
 		  - {from: front, to: api, ports: [80/tcp], expires: "$1", comment: until it is over}
+		  - {from: api, to: world, ports: [22/tcp]}
+		  - {from: web, to: "198.51.100.0/24", ports: [5432/tcp], action: deny}
 	YAML
 }
 
@@ -126,6 +136,30 @@ step "a rule at one end alone"
 is refused job api 80 "no rule lets"
 has_event '.kind == "denied" and .side == "ingress" and (.workload | endswith("-api"))' || fail "the wrong end refused it"
 is passes job api 443 "rule 7"
+
+step "a port of the bridge leads out: the world is there"
+is passes api far 22 "rule 9: api → world 22/tcp"
+bh explain "netns:$host-api" 198.51.100.9 22 --format json | jq -e '.unknown == []' >/dev/null || fail "explain does not know why"
+said=$(bh explain "netns:$host-api" 10.95.0.9 22 --format json)
+jq -e '.verdict == "uncertain"' <<<"$said" >/dev/null || fail "nobody is known to be there yet: $said"
+ip -n "$host" link set uplink1 master br0
+eventually 10 passes api gate 22 || fail "who may open the world does not reach it behind the bridge's port"
+is passes api gate 22 "rule 9"
+is refused api gate 80 "no rule lets"
+is refused job gate 22 "no rule lets"
+is passes web gate 80 "no rule speaks of it"
+# An address of the bridge's own network, too, that no container holds.
+four[gate]=10.95.0.9 six[gate]=fd95::9
+is passes api gate 22 "rule 9"
+is refused api gate 80 "no rule lets"
+opens web 198.51.100.9 5432 && fail "a denied address outside is reached"
+is passes web db 5432 "rule 1"
+bh explain "netns:$host-api" 198.51.100.9 22 | grep -q "not known: bridge br0: port uplink1 leads out" ||
+	fail "explain does not say what it does not know: $(bh explain "netns:$host-api" 198.51.100.9 22)"
+bh explain "netns:$host-web" "netns:$host-db" 5432 --format json | jq -e '.unknown == []' >/dev/null ||
+	fail "that concerns no container"
+status_is '[.unknown[] | select(startswith("bridge br0: port uplink1 leads out"))] | length == 1' ||
+	fail "status does not say so"
 
 step "a rule ends"
 status_is '.enforcement.expiring == []' || fail "something ends"

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "address.h"
 #include "conntrack.h"
@@ -172,11 +173,13 @@ static void print_log(void *user, const void *bytes, size_t length)
 	fflush(stdout);
 }
 
+/* For each byte of the input it says when it has read what the kernel had. */
 static int follow_log(void)
 {
 	struct bh_error err = { 0 };
 	struct bh_nflog *log = bh_nflog_open(5070, &err);
 	uint64_t lost = 0;
+	char byte;
 
 	if (log == NULL) {
 		fprintf(stderr, "%s\n", err.text);
@@ -189,10 +192,15 @@ static int follow_log(void)
 					{ .fd = 0, .events = POLLIN } };
 
 		poll(fds, 2, -1);
-		if (fds[1].revents != 0)
+		bool asked = fds[1].revents != 0;
+		if (asked && read(0, &byte, 1) != 1)
 			break;
 		if (bh_nflog_read(log, print_log, NULL, &lost, &err) < 0)
 			break;
+		if (asked) {
+			puts("read");
+			fflush(stdout);
+		}
 	}
 	bh_nflog_close(log);
 	return 0;

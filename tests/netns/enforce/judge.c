@@ -10,9 +10,10 @@
  *   bridge INTERFACE
  *   endpoint INTERFACE bridged|routed learn|audit|stage1|enforce WORKLOAD|- MAC ADDRESS…
  *   label KEY VALUE        of the endpoint above; "bulkhead.workload" it has anyway
+ *   uplink INTERFACE       of the bridge
  *   apart                  the endpoint above is of a share of its workload
  * RULES: where the compiled ruleset goes, as ruleset_file.h has it. PROBES, and the answers:
- *   INTERFACE|host|outside ADDRESS INTERFACE|host|outside ADDRESS PROTOCOL PORT SOURCE-PORT
+ *   INTERFACE|host|outside|uplink ADDRESS INTERFACE|… ADDRESS PROTOCOL PORT SOURCE-PORT
  *   allow|deny|uncertain BLOCKED AUDITED REASON
  */
 #include <netinet/in.h>
@@ -43,6 +44,7 @@ struct host {
 	char workloads[MOST][64];
 	struct labels labels[MOST];
 	struct bh_bridge bridge;
+	char uplink[BH_IFNAME];
 	struct bh_compile_member members[MOST];
 	struct bh_sensitive sensitive;
 };
@@ -112,7 +114,7 @@ static void read_endpoint(struct host *h)
 		must(bh_addr_parse(text, &fact->addrs[fact->addr_count++]), text);
 	if (fact->master_ifindex == BRIDGE)
 		h->members[h->input.member_count++] =
-			(struct bh_compile_member) { fact->ifname, BRIDGE };
+			(struct bh_compile_member) { fact->ifname, BRIDGE, false };
 	e->fact = fact;
 	e->workload = h->labels[i].workload = h->workloads[i];
 	e->labels = &h->labels[i];
@@ -132,6 +134,11 @@ static void read_line(struct host *h, char *line)
 		h->input.stateless = true;
 	} else if (strcmp(what, "bridge") == 0) {
 		bh_copy_text(h->bridge.ifname, sizeof(h->bridge.ifname), word());
+	} else if (strcmp(what, "uplink") == 0) {
+		bh_copy_text(h->uplink, sizeof(h->uplink), word());
+		must(h->input.member_count < MOST, "too many ports");
+		h->members[h->input.member_count++] =
+			(struct bh_compile_member) { h->uplink, BRIDGE, true };
 	} else if (strcmp(what, "label") == 0) {
 		read_label(h);
 	} else if (strcmp(what, "apart") == 0) {
@@ -241,7 +248,8 @@ static void write_ruleset(const struct bh_ruleset *rules, const char *path)
 	if (rules->stateless)
 		fputs("stateless\n", out);
 	for (size_t i = 0; i < rules->member_count; i++)
-		fprintf(out, "member %s %s\n", rules->members[i].ifname, rules->members[i].bridge);
+		fprintf(out, "member %s %s%s\n", rules->members[i].ifname, rules->members[i].bridge,
+			rules->members[i].uplink ? " uplink" : "");
 	for (size_t i = 0; i < rules->port_count; i++)
 		write_port(out, &rules->ports[i]);
 	for (size_t i = 0; i < rules->bridge_count; i++)
@@ -278,6 +286,8 @@ static void read_end(const struct host *h, const char *name, const char *addr, s
 
 static bool is_bridged(const struct host *h, const char *name)
 {
+	if (strcmp(name, "uplink") == 0)
+		return true;
 	for (size_t i = 0; i < h->input.endpoint_count; i++)
 		if (strcmp(h->facts[i].ifname, name) == 0)
 			return h->facts[i].master_ifindex == BRIDGE;

@@ -114,6 +114,7 @@ static void read_member(struct bh_ruleset *rules)
 
 	bh_copy_text(member->ifname, sizeof(member->ifname), need("an interface"));
 	bh_copy_text(member->bridge, sizeof(member->bridge), need("a bridge"));
+	member->uplink = word() != NULL;
 }
 
 static void read_exception(struct bh_ruleset *rules)

@@ -3,6 +3,7 @@
 
 --stateless: what stays on the bridge is judged by the bridge table, without connection tracking. There nothing
 answers a refusal: what is refused is silent."""
+import contextlib
 import difflib
 import os
 import re
@@ -1091,6 +1092,141 @@ def test_stateless_newcomers_meet_the_posture(w):
             finally:
                 w.host.sh(f"ip link set vnew down; ip link set vnew name {w.s.port}; ip link set {w.s.port} up")
             del listener
+
+
+@contextlib.contextmanager
+def an_uplink(w):
+    """x is the world, though on the bridge's network."""
+    w.lead_out(True)
+    try:
+        yield
+    finally:
+        w.lead_out(False)
+
+
+def test_stateless_world_is_behind_uplinks(w):
+    """What web may open of the world, and the world of db; a neighbour is not the world."""
+    rules = shop(w, egress=["world tcp 443", "world udp 53", "world icmp 8", "world icmpv6 128"],
+                 ingress=["world tcp 8080"])
+    with an_uplink(w), Test(w, rules) as t:
+        listeners = [w.x.listen(p) for p in (443, 444)] + [w.b.listen(p) for p in (443, 8080, 8081)]
+        for far, db, mine in ((w.x.ip, w.b.ip, w.a.ip), (w.x.ip6, w.b.ip6, w.a.ip6)):
+            assert w.a.reaches(far, 443)
+            assert w.a.ping(far)
+            expect("log", t.log.take(), [])
+            expect("444", w.a.connect(far, 444), "refused")
+            expect("log", t.log.prefixes(), {prefix(w, "DENY", "e", "web")})
+            assert w.x.reaches(db, 8080)
+            expect("8081", w.x.connect(db, 8081), "refused")
+            expect("log", t.log.prefixes(), {prefix(w, "DENY", "i", "db")})
+            assert not w.x.ping(mine)
+            expect("log", t.log.prefixes(), {prefix(w, "DENY", "i", "web")})
+            expect("a neighbour", w.a.connect(db, 443), "refused")
+            expect("log", t.log.prefixes(), {prefix(w, "DENY", "e", "web")})
+        del listeners
+
+
+def test_stateless_world_sends_fragments_and_errors(w):
+    """Whole datagrams that are cut on the way, and news of what is not there."""
+    big = b"x" * 4000
+    with an_uplink(w), Test(w, shop(w, egress=["world udp 53"])) as t:
+        for far, any_address in ((w.x.ip, "0.0.0.0"), (w.x.ip6, "::")):
+            client = w.a.udp(0, any_address)
+            client.connect((far, 53))
+            client.send(b"nobody is there")
+            try:
+                client.recv(10)
+                raise AssertionError("an answer from nobody")
+            except ConnectionRefusedError:
+                pass
+            server = w.x.udp(53, any_address)
+            client.send(big)
+            data, back = server.recvfrom(5000)
+            expect("there", data, big)
+            server.sendto(big, back[:2])
+            expect("back", client.recv(5000), big)
+            expect("log", t.log.take(), [])
+            server.close()
+
+
+def test_stateless_world_is_not_the_metadata_service(w):
+    with an_uplink(w), Test(w, shop(w, egress=["world any 0"])) as t:
+        for address, far, six in (("169.254.169.254", w.x.ip, ""), ("fd00:ec2::254", w.x.ip6, "-6")):
+            w.x.sh(f"ip addr add {address} dev eth0" + (" nodad" if six else ""))
+            w.a.sh(f"ip {six} route add {address} dev eth0;"
+                   f"ip neigh replace {address} lladdr {w.x.mac} dev eth0 nud permanent")
+            listener = w.x.listen(80)
+            assert w.a.reaches(far, 80)
+            expect("log", t.log.take(), [])
+            expect(address, w.a.connect(address, 80), "refused")
+            expect("log", t.log.prefixes(), {prefix(w, "DENY", "e", "web")})
+            listener.close()
+            w.a.sh(f"ip neigh del {address} dev eth0; ip {six} route del {address} dev eth0")
+            w.x.sh(f"ip addr del {address} dev eth0")
+
+
+def test_stateless_denied_networks_are_behind_uplinks(w):
+    """Whoever is a container is not outside, whatever address it took; what goes to many stays within."""
+    everything = ["net any 0 0.0.0.0/0", "net any 0 ::/0"]
+    rules = with_ranks(shop(w, egress=everything, ingress=everything), "web", "egress",
+                       ["deny outside tcp 5000 10.0.0.0/8", "deny outside tcp 5000 fd00::/8",
+                        "deny outside icmp 8 10.0.0.0/8", "deny outside icmpv6 128 fd00::/8"])
+    with an_uplink(w), Test(w, rules) as t:
+        listeners = [box.listen(port) for box in (w.x, w.b) for port in (5000, 5001)]
+        for far, db in ((w.x.ip, w.b.ip), (w.x.ip6, w.b.ip6)):
+            assert w.a.reaches(db, 5000) and w.a.ping(db) and w.a.reaches(far, 5001)
+            expect("log", t.log.take(), [])
+            expect("denied", w.a.connect(far, 5000), "refused")
+            expect("log", t.log.prefixes(), {prefix(w, "DENY", "e", "web")})
+            assert not w.a.ping(far)
+            expect("log", t.log.prefixes(), {prefix(w, "DENY", "e", "web")})
+        del listeners
+
+
+def test_stateless_world_meets_no_posture(w):
+    """Who is not known yet does, on the same bridge."""
+    with an_uplink(w), Test(w, shop(w, ingress=["world tcp 5000"], posture="closed")) as t:
+        listener = w.b.listen(5000)
+        for db in (w.b.ip, w.b.ip6):
+            assert w.x.reaches(db, 5000)
+            expect("log", t.log.take(), [])
+            expect("a newcomer", w.s.connect(db, 5000), "silent")
+            expect_in("log", "bh:POSTURE:e:-", t.log.prefixes())
+        del listener
+
+
+def test_stateless_stage_1_refuses_what_is_behind_uplinks(w):
+    with an_uplink(w), Test(w, stage1(w)) as t:
+        listeners = [w.x.listen(5000), w.b.listen(5000)]
+        group = w.x.udp(5000)
+        group.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP,
+                         socket.inet_aton("224.0.0.251") + socket.inet_aton(w.x.ip))
+        for far, db in ((w.x.ip, w.b.ip), (w.x.ip6, w.b.ip6)):
+            expect("out", w.a.connect(far, 5000), "refused")
+            expect("log", t.log.prefixes(), {prefix(w, "DENY", "e", "web")})
+            expect("in", w.x.connect(db, 5000), "refused")
+            expect("log", t.log.prefixes(), {prefix(w, "DENY", "i", "db")})
+            assert w.a.reaches(db, 5000), "a neighbour is not outside"
+            t.log.take()
+        for target in ("224.0.0.251", "10.77.0.255"):
+            w.a.udp().sendto(b"to all", (target, 5000))
+            expect(target, group.recv(10), b"to all")
+        del listeners
+
+
+def test_stateless_uplinks_come_and_go(w):
+    """The first one changes the chains that speak of the world, the next ones elements."""
+    rules = shop(w, egress=["world tcp 443"])
+    with Test(w, rules) as t:
+        for more in ("member eth9 br0 uplink", "member eth9 br0 uplink\nmember vxlan9 br0 uplink", "member eth9 br0", ""):
+            change = t.enforcer.ask("apply " + w.write_rules(rules + more + "\n"))
+            expect(f"with {more!r}", change[0], 0)
+            expect("verify", t.enforcer.verify(), (0, ""))
+            chain = nft(w, f"list chain bridge bulkhead e_{workload_hash(w, 'web')}")
+            expect("the world", "@uplinks" in chain, "uplink" in more)
+            if "vxlan9" in more:
+                expect("change", re.findall(r"(\w+)=(\d+)", change[1])[:3],
+                       [("chains", "0"), ("sets", "0"), ("elements", "2")])
 
 
 def test_stateless_leaves_other_bridges_alone(w):

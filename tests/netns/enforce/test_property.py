@@ -2,7 +2,8 @@
 """Random policies, modes and packets: the kernel does what the evaluator says, end by end and family by
 family. Usage: test_property.py DRIVER JUDGE [POLICIES [FIRST-SEED]] [--stateless]
 
---stateless: what stays on the bridge is judged by the bridge table, without connection tracking."""
+--stateless: what stays on the bridge is judged by the bridge table, without connection tracking, and one of
+the bridge's ports leads out."""
 import os
 import random
 import selectors
@@ -87,6 +88,7 @@ def endpoints_of(w, rng, stateless):
     """Each box on a veth of ours is one; s is there, and nobody knows whose it is: it only receives,
     since what it sends meets the posture and the search for impostors before any policy."""
     lines = ["stateless"] if stateless else []
+    lines += [f"uplink {w.x.port}"] if w.leads_out else []
     lines += ["sensitive " + " ".join(map(str, SENSITIVE)), "bridge br0"]
     modes = {("-", False): "learn"}
     for box, (name, apart) in replicas_of(w, rng).items():
@@ -100,9 +102,11 @@ def endpoints_of(w, rng, stateless):
 
 class Probe:
     def __init__(self, w, rng, source_port):
-        senders = (w.a, w.b, w.c, w.r, w.w, w.host)
+        senders = (w.a, w.b, w.c, w.r, w.w, w.host) + ((w.x,) if w.leads_out else ())
         self.src = rng.choice(senders)
-        self.dst = rng.choice([b for b in senders + (w.s,) if b is not self.src])
+        # Beyond the bridge nobody can tell what is behind its uplink.
+        apart = {w.x: (w.r, w.w), w.r: (w.x,), w.w: (w.x,)}.get(self.src, ())
+        self.dst = rng.choice([b for b in senders + (w.s,) if b is not self.src and b not in apart])
         self.six = rng.random() < 0.5
         self.proto = rng.choice(("tcp", "udp"))
         self.port = rng.choice(PORTS)
@@ -114,8 +118,8 @@ class Probe:
         return box.ip6 if self.six else box.ip
 
     def line(self, w):
-        ends = [f"{'host' if b is w.host else 'outside' if b is w.w else b.port} {self.address(b)}"
-                for b in (self.src, self.dst)]
+        names = {w.host: "host", w.w: "outside", w.x: "uplink"}
+        ends = [f"{names.get(b, b.port)} {self.address(b)}" for b in (self.src, self.dst)]
         return f"{ends[0]} {ends[1]} {self.proto} {self.port} {self.source_port}"
 
     def send(self):
@@ -138,7 +142,7 @@ class Listeners:
     def __init__(self, w):
         self.wait = selectors.DefaultSelector()
         self.sockets = []
-        for box in (w.a, w.b, w.c, w.r, w.s, w.w, w.host):
+        for box in (w.a, w.b, w.c, w.r, w.s, w.w, w.x, w.host):
             for port in PORTS:
                 for family, address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
                     self.open(box, family, address, port)
@@ -233,6 +237,7 @@ def try_policy(w, program, seed, listeners, log, enforcer, tally, next_port, sta
 
 def run_all(w, program, policies, first, stateless):
     w.filter(not stateless)
+    w.lead_out(stateless)
     enforcer, log, listeners, tally = Enforcer(w), Log(w), Listeners(w), Tally()
     wrong = 0
     try:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A host that exists only for a test: network namespaces on a bridge, one behind a routed veth, one
-beyond an uplink, and the driver that loads rulesets into it. Nothing in it has a route out."""
+beyond an uplink, one beyond an uplink of the bridge if that is asked for, and the driver that loads rulesets into it. Nothing in it has a route out."""
 import contextlib
 import ctypes
 import errno
@@ -216,16 +216,24 @@ class Log:
             ["nsenter", f"--net=/run/netns/{world.host.netns}", world.driver, "log"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout.readline() == "ready\n"
+        self.read = threading.Event()
         self.thread = threading.Thread(target=self.follow, daemon=True)
         self.thread.start()
 
     def follow(self):
         for line in self.process.stdout:
-            self.lines.append(line.strip())
+            if line == "read\n":
+                self.read.set()
+            else:
+                self.lines.append(line.strip())
 
     def take(self):
         """The lines since the last time."""
         time.sleep(SETTLE)
+        self.read.clear()
+        self.process.stdin.write("?")
+        self.process.stdin.flush()
+        assert self.read.wait(10), "the log is not read"
         lines, self.lines[:] = self.lines[:], []
         return lines
 
@@ -250,7 +258,9 @@ class World:
         self.w = Box(self, "w", 6)
         self.r.ip, self.r.ip6 = "10.78.0.2", "fd78::2"
         self.w.ip, self.w.ip6 = "192.0.2.2", "fd79::2"
-        self.boxes = [self.a, self.b, self.c, self.s, self.r, self.w]
+        self.x = Box(self, "x", 7)
+        self.leads_out = False
+        self.boxes = [self.a, self.b, self.c, self.s, self.r, self.w, self.x]
 
     def build(self):
         for box in [self.host] + self.boxes:
@@ -262,7 +272,8 @@ class World:
              " net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1"
              # One test sends one refused packet after the other and wants each answer.
              " net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0")
-        h.sh("ip link add br0 type bridge mcast_snooping 0; ip link set br0 up;"
+        # An address of its own, or it would take another one with another port.
+        h.sh(f"ip link add br0 address {h.mac} type bridge mcast_snooping 0; ip link set br0 up;"
              "ip addr add 10.77.0.254/24 dev br0; ip addr add fd77::fe/64 dev br0 nodad")
         for box in (self.a, self.b, self.c, self.s):
             self.plug(box)
@@ -273,6 +284,18 @@ class World:
             h.sh(f"ip link set {box.port} up; ip addr add {net}.1/24 dev {box.port};"
                  f"ip addr add {net6}::1/64 dev {box.port} nodad")
             self.address(box, box.ip + "/24", net + ".1", box.ip6 + "/64", net6 + "::1")
+        self.plug(self.x)
+        self.address(self.x, self.x.ip + "/24", "10.77.0.254", self.x.ip6 + "/64", "fd77::fe")
+
+    def lead_out(self, on):
+        """Whether the bridge has a port behind which the world begins: x is there."""
+        self.leads_out = on
+        self.host.sh(f"ip link set {self.x.port} {'master br0 up' if on else 'nomaster down'}")
+        if not on:
+            return
+        for box in (self.a, self.b, self.c, self.s, self.host):
+            for address in (self.x.ip, self.x.ip6):
+                assert any(box.ping(address) for _ in range(5)), f"{box.name} does not reach {address}"
 
     def plug(self, box):
         run(f"ip -n {self.host.netns} link add {box.port} type veth peer name eth0"
@@ -298,6 +321,7 @@ class World:
         path = os.path.join(self.scratch.name, "rules")
         if self.stateless:
             members = [f"member {box.port} br0" for box in (self.a, self.b, self.c, self.s)]
+            members += [f"member {self.x.port} br0 uplink"] if self.leads_out else []
             rules = "\n".join(["stateless", *members, *map(self.place, rules.splitlines())]) + "\n"
         with open(path, "w") as file:
             file.write(rules)

@@ -473,6 +473,21 @@ static void what_could_not_be_judged_drains_as_well(void **state)
 	assert_cut(1);
 }
 
+/* 10.0.2.9, a container of which nobody says what it is. */
+static void come_stranger(uint32_t bridge)
+{
+	struct bh_endpoint_fact fact = {
+		.ifindex = 9, .netns_inode = 9, .master_ifindex = bridge, .addr_count = 1
+	};
+
+	fact.addrs[0] = core_fixture_addr("10.0.2.9");
+	bh_copy_text(fact.ifname, sizeof(fact.ifname), "veth9");
+	bh_copy_text(fact.container_id, sizeof(fact.container_id), "2b1c0a8f3d52");
+	fact.runtime = BH_RUNTIME_DOCKER;
+	fact.since = CORE_FIXTURE_NOW;
+	bh_model_endpoint(core->model, &fact, CORE_FIXTURE_NOW);
+}
+
 /* Whom nobody knows no rule is about, but for the posture. */
 static void a_posture_that_closes_cuts_strangers(void **state)
 {
@@ -480,15 +495,9 @@ static void a_posture_that_closes_cuts_strangers(void **state)
 					  "posture: closed\n";
 	struct bh_tracked entries[] = { entry(1, "10.0.2.9", "10.0.2.3", 5432),
 					entry(2, "10.0.1.2", "10.0.2.3", 5432) };
-	struct bh_endpoint_fact fact = { .ifindex = 9, .netns_inode = 9, .addr_count = 1 };
 
 	(void)state;
-	fact.addrs[0] = core_fixture_addr("10.0.2.9");
-	bh_copy_text(fact.ifname, sizeof(fact.ifname), "veth9");
-	bh_copy_text(fact.container_id, sizeof(fact.container_id), "2b1c0a8f3d52");
-	fact.runtime = BH_RUNTIME_DOCKER;
-	fact.since = CORE_FIXTURE_NOW;
-	bh_model_endpoint(core->model, &fact, CORE_FIXTURE_NOW);
+	come_stranger(0);
 	apply(wide);
 	set_rules(BH_AUDIT);
 	confirm();
@@ -1172,6 +1181,38 @@ static void the_preview_says_what_cannot_be_kept(void **state)
 	bh_policy_free(policy);
 }
 
+/* Nobody's container talks to db, over TCP: what the rules do not let pass a stateless bridge
+ * refuses, unless it is told to let it go on. */
+static void the_preview_says_what_cannot_be_judged(void **state)
+{
+	static const struct bh_existing cuts = { BH_EXISTING_CUT, 0 };
+	struct bh_flow flow = flow_of(1, IPPROTO_TCP, 40001, 5432);
+	uint8_t mode = BH_ENFORCE;
+
+	(void)state;
+	core->config.bridge = BH_BRIDGE_STATELESS;
+	come_stranger(100);
+	apply(wide);
+	set_rules(BH_LEARN);
+	confirm();
+	answer(NULL, 0);
+	flow.key = core_fixture_tuple("10.0.2.9", 40001, "10.0.2.3", 5432);
+	flow.src_ifindex = 9;
+	bh_core_flows(core, &flow, 1);
+	struct bh_map *modes = bh_map_new(NULL);
+	const struct bh_treatment then = { modes, core->shares };
+	bh_map_put_text(modes, "netns:db", &mode);
+	cJSON *json = bh_core_existing_preview(core, core->policy, &then, &cuts);
+	assert_int_equal(counted(json, "uncertain_count"), 1);
+	assert_int_equal(counted(json, "uncertain_refused_count"), 1);
+	cJSON_Delete(json);
+	json = bh_core_existing_preview(core, core->policy, &then, &keep_all);
+	assert_int_equal(counted(json, "uncertain_count"), 1);
+	assert_int_equal(counted(json, "uncertain_refused_count"), 0);
+	cJSON_Delete(json);
+	bh_map_free(modes);
+}
+
 /* The other process of the same configuration. */
 static void bridges_that_change_hands_are_told(void **state)
 {
@@ -1268,6 +1309,7 @@ int main(void)
 		TEST(whom_a_stateless_bridge_does_not_carry_is_no_exception),
 		TEST(there_is_a_most),
 		TEST(the_preview_says_what_cannot_be_kept),
+		TEST(the_preview_says_what_cannot_be_judged),
 		TEST(bridges_that_change_hands_are_told),
 		TEST(what_goes_on_is_handed_to_connection_tracking),
 		TEST(what_was_written_wrongly_is_left_out),
