@@ -37,7 +37,7 @@ struct container {
 };
 
 struct member {
-	bool present;
+	bool present, uplink;
 	unsigned port, bridge;
 };
 
@@ -106,6 +106,7 @@ static struct bh_address_posture any_posture(void)
 static struct member any_member(void)
 {
 	return (struct member) { .present = random_below(4) != 0,
+				 .uplink = random_below(8) == 0,
 				 .port = random_below(6),
 				 .bridge = random_below(2) };
 }
@@ -226,6 +227,7 @@ static void build_bridges(const struct world *w, struct bh_ruleset *rules)
 		struct bh_bridge_member *member = bh_ruleset_add_member(rules);
 		snprintf(member->ifname, sizeof(member->ifname), "v%u", w->members[i].port);
 		snprintf(member->bridge, sizeof(member->bridge), "br%u", w->members[i].bridge);
+		member->uplink = w->members[i].uplink;
 	}
 	for (unsigned i = 0; i < EXCEPTIONS; i++)
 		if (w->excepted[i])
