@@ -40,6 +40,7 @@ struct host_addr {
 
 struct link {
 	struct bh_host_link fact;
+	bool uplink; /* of the bridge that it is a port of: the world is behind it */
 	uint32_t scan;
 };
 
@@ -61,6 +62,7 @@ struct bh_model {
 	struct bh_map *containers;  /* runtime and id → struct bh_container */
 	struct bh_map *host_addrs;  /* (ifindex, address) → struct host_addr */
 	struct bh_map *links;	    /* ifindex → struct link */
+	struct bh_map *uplinks;	    /* ifindex of a bridge → how many it has, uint32_t */
 	struct bh_map *netns;	    /* inode → struct netns */
 	uint32_t scan;
 	uint64_t generation;
@@ -95,6 +97,7 @@ struct bh_model *bh_model_new(const struct bh_model_config *config)
 	m->containers = bh_map_new(free_container);
 	m->host_addrs = bh_map_new(free);
 	m->links = bh_map_new(free);
+	m->uplinks = bh_map_new(free);
 	m->netns = bh_map_new(free);
 	return m;
 }
@@ -118,6 +121,7 @@ void bh_model_free(struct bh_model *m)
 	bh_map_free(m->containers);
 	bh_map_free(m->host_addrs);
 	bh_map_free(m->links);
+	bh_map_free(m->uplinks);
 	bh_map_free(m->netns);
 	free(m);
 }
@@ -945,6 +949,22 @@ void bh_model_host_addr_gone(struct bh_model *m, const struct bh_host_addr *addr
 	bh_map_remove(m->host_addrs, &key, sizeof(key));
 }
 
+static void count_uplink(struct bh_model *m, const struct link *link, bool comes)
+{
+	uint32_t bridge = link->fact.master_ifindex, *count;
+
+	if (!link->uplink || bridge == 0)
+		return;
+	count = bh_map_get(m->uplinks, &bridge, sizeof(bridge));
+	if (count == NULL) {
+		count = bh_calloc(1, sizeof(*count));
+		bh_map_put(m->uplinks, &bridge, sizeof(bridge), count);
+	}
+	*count += comes ? 1 : -1u;
+	if (*count == 0)
+		bh_map_remove(m->uplinks, &bridge, sizeof(bridge));
+}
+
 void bh_model_link(struct bh_model *m, const struct bh_host_link *link)
 {
 	struct link *known = bh_map_get(m->links, &link->ifindex, sizeof(link->ifindex));
@@ -956,7 +976,10 @@ void bh_model_link(struct bh_model *m, const struct bh_host_link *link)
 	}
 	m->generation += known->fact.master_ifindex != link->master_ifindex ||
 			 strcmp(known->fact.ifname, link->ifname) != 0;
+	count_uplink(m, known, false);
 	known->fact = *link;
+	known->uplink = m->config.leads_out != NULL && m->config.leads_out(m->config.user, link);
+	count_uplink(m, known, true);
 	known->scan = m->scan;
 }
 
@@ -967,6 +990,7 @@ void bh_model_link_gone(struct bh_model *m, uint32_t ifindex)
 	if (known == NULL)
 		return;
 	m->generation += known->fact.bridge || known->fact.master_ifindex != 0;
+	count_uplink(m, known, false);
 	bh_map_remove(m->links, &ifindex, sizeof(ifindex));
 }
 
@@ -1245,17 +1269,9 @@ bool bh_model_is_gateway(const struct bh_model *m, const struct bh_addr *addr)
 	return false;
 }
 
-static bool leads_out(const struct bh_model *m, uint32_t bridge)
+bool bh_model_leads_out(const struct bh_model *m, uint32_t bridge)
 {
-	const struct link *l;
-
-	if (m->config.leads_out == NULL)
-		return false;
-	for (size_t position = 0; (l = bh_map_next(m->links, &position)) != NULL;)
-		if (l->fact.master_ifindex == bridge &&
-		    m->config.leads_out(m->config.user, &l->fact))
-			return true;
-	return false;
+	return bh_map_get(m->uplinks, &bridge, sizeof(bridge)) != NULL;
 }
 
 /* An address of a containers' network that no container owns up to. Of one that no veth was seen to
@@ -1271,7 +1287,7 @@ static bool is_unowned(const struct bh_model *m, uint32_t ifindex, const struct 
 
 		if (net.length < bh_addr_size(addr->family) * 8 && bh_prefix_contains(&net, addr) &&
 		    leads_to_endpoints(m, a->fact.ifindex) &&
-		    (ifindex != 0 || !leads_out(m, a->fact.ifindex)))
+		    (ifindex != 0 || !bh_model_leads_out(m, a->fact.ifindex)))
 			return true;
 	}
 	return false;

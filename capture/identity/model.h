@@ -145,6 +145,9 @@ void bh_model_peer_of_flow(const struct bh_model *model, uint32_t ifindex,
 /* Whether the address is the host's on an interface behind which endpoints are: their gateway. */
 bool bh_model_is_gateway(const struct bh_model *model, const struct bh_addr *addr);
 
+/* Whether the world is behind a port of this bridge. */
+bool bh_model_leads_out(const struct bh_model *model, uint32_t bridge);
+
 /* Iterates over present instances, in no particular order: start with *position = 0; NULL ends. */
 const struct bh_instance *bh_model_next(const struct bh_model *model, size_t *position);
 /* Iterates over those that are kept and have departed, in the order in which they went: the one

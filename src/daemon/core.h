@@ -716,8 +716,8 @@ void bh_core_leaks_tick(struct bh_core *core, int64_t now);
 /* Whether what stays on one bridge is judged there, without connection tracking. */
 bool bh_core_is_stateless(const struct bh_core *core);
 /* Whether packets like this one are judged in both orientations, because nobody remembers who
- * opened their exchange: between two ends on one bridge where that is stateless, and but for
- * TCP and ICMP. */
+ * opened their exchange: between two ends on one bridge where that is stateless, or one there and
+ * one that may be where the bridge leads out, and but for TCP and ICMP. */
 bool bh_core_is_untracked(const struct bh_core *core, const struct bh_flow_key *key, int64_t time);
 /* The interface of the network that both ends, containers of this host, share at that time; NULL:
  * they do not. */

@@ -160,12 +160,25 @@ static bool is_on_one_network(const struct bh_core *core, const struct bh_flow_k
 	return bh_core_shared_network(core, key, time) != NULL;
 }
 
+/* One end is on a bridge that leads out, and the other may be there. */
+static bool may_go_by_an_uplink(const struct bh_core *core, const struct bh_addr *here,
+				const struct bh_addr *there, int64_t time)
+{
+	const struct bh_instance *instance = bh_model_holder(core->model, here, time);
+
+	return instance != NULL && bh_model_leads_out(core->model, instance->fact.master_ifindex) &&
+	       bh_model_holder(core->model, there, time) == NULL &&
+	       !bh_model_host_holds(core->model, there, 0);
+}
+
 bool bh_core_is_untracked(const struct bh_core *core, const struct bh_flow_key *key, int64_t time)
 {
 	if (!bh_core_is_stateless(core) || key->proto == IPPROTO_TCP ||
 	    key->proto == IPPROTO_ICMP || key->proto == IPPROTO_ICMPV6)
 		return false;
-	return is_on_one_network(core, key, time);
+	return is_on_one_network(core, key, time) ||
+	       may_go_by_an_uplink(core, &key->src, &key->dst, time) ||
+	       may_go_by_an_uplink(core, &key->dst, &key->src, time);
 }
 
 /* What the rules in the kernel, since that time, made of a flow as it opened. */

@@ -426,6 +426,15 @@ static void who_is_behind_a_bridges_uplink_is_outside(void **state)
 	expect(m, 9, "10.0.0.77", 150, BH_PEER_UNRESOLVED, "10.0.0.77");
 	expect(m, 0, "10.0.0.255", 150, BH_PEER_MULTICAST, "multicast");
 	expect(m, 0, "10.0.0.1", 150, BH_PEER_HOST, "host");
+	struct bh_host_link other = { .ifindex = 4, .master_ifindex = 2 };
+	bh_model_link(m, &other);
+	bh_model_link(m, &other);
+	bh_model_link_gone(m, 4);
+	assert_true(bh_model_leads_out(m, 2));
+	nic.veth = true;
+	bh_model_link(m, &nic);
+	assert_false(bh_model_leads_out(m, 2));
+	expect(m, 0, "10.0.0.77", 150, BH_PEER_UNRESOLVED, "10.0.0.77");
 	bh_model_free(m);
 }
 
