@@ -300,7 +300,7 @@ static void change_elements(struct commit *c, const struct bh_step *step, bool a
 		mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_SET, step->set->name);
 		struct nlattr *list = mnl_attr_nest_start(nlh, NFTA_SET_ELEM_LIST_ELEMENTS);
 		while (i < step->count && nlh->nlmsg_len < ELEMENTS_ROOM)
-			put_element(nlh, step->set, step->records[i++], adding);
+			put_element(nlh, step->set, bh_step_record(step, i++), adding);
 		mnl_attr_nest_end(nlh, list);
 		send_message(c, nlh);
 	}

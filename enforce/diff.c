@@ -55,9 +55,12 @@ static void keep_step(struct bh_diff *diff, const struct bh_step *step)
 	diff->change.elements += step->count;
 }
 
-static const struct bh_nft_set empty_set;
+const uint8_t *bh_step_record(const struct bh_step *step, size_t index)
+{
+	return step->records != NULL ? step->records[index] : bh_nft_set_record(step->set, index);
+}
 
-/* Both are sorted; have may be NULL. */
+/* Both are sorted. */
 static void diff_elements(struct bh_diff *diff, const struct bh_nft_table *table,
 			  const struct bh_nft_set *have, const struct bh_nft_set *want)
 {
@@ -65,8 +68,6 @@ static void diff_elements(struct bh_diff *diff, const struct bh_nft_table *table
 		       fresh = { .kind = BH_STEP_ADD_ELEMENTS, .table = table, .set = want };
 	size_t i = 0, j = 0;
 
-	if (have == NULL)
-		have = &empty_set;
 	if (have->unread)
 		return;
 	while (i < have->count || j < want->count) {
@@ -84,6 +85,16 @@ static void diff_elements(struct bh_diff *diff, const struct bh_nft_table *table
 	}
 	keep_step(diff, &gone);
 	keep_step(diff, &fresh);
+}
+
+static void add_all_elements(struct bh_diff *diff, const struct bh_nft_table *table,
+			     const struct bh_nft_set *set)
+{
+	const struct bh_step step = {
+		.kind = BH_STEP_ADD_ELEMENTS, .table = table, .set = set, .count = set->count
+	};
+
+	keep_step(diff, &step);
 }
 
 /* --- chains and sets -------------------------------------------------------------------------- */
@@ -140,8 +151,10 @@ static void diff_sets(struct bh_diff *diff, const struct bh_nft_table *have,
 		if (old == NULL) {
 			set_step(diff, BH_STEP_ADD_SET, want, want->sets[i]);
 			diff->change.sets++;
+			add_all_elements(diff, want, want->sets[i]);
+		} else {
+			diff_elements(diff, want, old, want->sets[i]);
 		}
-		diff_elements(diff, want, old, want->sets[i]);
 	}
 	for (size_t i = 0; i < have->set_count; i++) {
 		if (bh_nft_table_set(want, have->sets[i]->name) != NULL)

@@ -29,7 +29,7 @@ struct bh_step {
 	const struct bh_nft_table *table;
 	const struct bh_nft_chain *chain;
 	const struct bh_nft_set *set;
-	const uint8_t **records; /* of set */
+	const uint8_t **records; /* of set; NULL: its own, all of them */
 	size_t count;
 	size_t capacity;
 };
@@ -46,6 +46,8 @@ struct bh_diff {
 void bh_nft_diff(const struct bh_nft_state *have, const struct bh_nft_state *want,
 		 struct bh_diff *diff);
 void bh_diff_free(struct bh_diff *diff);
+/* The step's element of that index, below count. */
+const uint8_t *bh_step_record(const struct bh_step *step, size_t index);
 
 /* One step in words, as in "table inet bulkhead: elements into set egress4". */
 void bh_step_text(const struct bh_step *step, char *out, size_t size);

@@ -104,7 +104,7 @@ static uint64_t records_digest(const struct bh_step *step)
 	uint64_t seed = set_seed(step->table, step->set), sum = 0;
 
 	for (size_t i = 0; i < step->count; i++)
-		sum += mix(seed, step->records[i], step->set->stride);
+		sum += mix(seed, bh_step_record(step, i), step->set->stride);
 	return sum;
 }
 

@@ -283,7 +283,7 @@ static char *spell(const struct bh_diff *diff)
 
 			bh_buffer_printf(&line, "%s ", where);
 			for (size_t k = 0; step->count > 0 && k < step->set->stride; k++)
-				bh_buffer_printf(&line, "%02x", step->records[j][k]);
+				bh_buffer_printf(&line, "%02x", bh_step_record(step, j)[k]);
 			if (step->kind == BH_STEP_ADD_RULES)
 				bh_buffer_printf(&line, "%zu", step->chain->rule_count);
 			assert_true(count < sizeof(lines) / sizeof(lines[0]));
