@@ -3,7 +3,8 @@
 # Legitimate and forbidden traffic, without a pause, while everything happens that happens to a host in
 # production: policies applied, confirmed, left unconfirmed and rolled back, processes killed, the ruleset
 # flushed, the engine and firewalld restarted or reloaded, and starts from nothing. No legitimate connection is
-# refused, and no forbidden packet arrives.
+# refused, and no forbidden packet arrives. What firewalld's and Docker's chains drop while these are reloaded is theirs, and
+# counted apart; where frames stay on a stateless bridge they meet no such chain, and nothing is forgiven.
 #
 # chaos.sh stateful|stateless: how what stays on one bridge is judged. With BULKHEAD_FULL 200 rounds, and with
 # BULKHEAD_REPORTS, a folder, it leaves its figures there.
@@ -137,8 +138,8 @@ start_legitimate() {
 	eventually 30 in_container db bash -c ': </dev/tcp/127.0.0.1/9999' || fail "the db does not serve: $(cat "$scratch/errors")"
 	eventually 20 in_container web bash -c ": </dev/tcp/$db4/9999" || fail "web does not reach db at all"
 	eventually 20 in_container web bash -c ": </dev/tcp/$db6/9999" || fail "web does not reach db over IPv6 at all"
-	talk web legitimate.log use "$db4:9999" "[$db6]:9999" 10.95.0.1:7000 "[fd95::1]:7000"
-	talk host legitimate.log use "$db4:9999" "[$db6]:9999"
+	talk web web.log use "$db4:9999" "[$db6]:9999" 10.95.0.1:7000 "[fd95::1]:7000"
+	talk host host.log use "$db4:9999" "[$db6]:9999"
 }
 # Whoever asks goes before who answers.
 stop_traffic() {
@@ -151,26 +152,40 @@ stop_traffic() {
 }
 at_end stop_traffic
 
-# total LOG KEY: of the counts that ended in the log.
+# total KEY LOG...: of the counts that ended in the logs.
 total() {
-	grep -h '^{' "$scratch/$1" | jq -s "map(.$2) | add // 0"
+	(cd "$scratch" && grep -h '^{' "${@:2}") | jq -s "map(.$1) | add // 0"
 }
-# Through bulkhead frames between two ports of a bridge meet firewalld's and Docker's chains, too. While those are
-# reloaded they drop what is new, or say that it is prohibited. In theirs: from when to when that was.
-disturbed() {
-	grep -e ': again$' -e 'Errno 113' -e 'Errno 13]' -e ': timed out$' "$scratch/legitimate.log"
+# failures theirs|refused: WAY, tab, LINE of what was not answered at once. Theirs is what met chains of firewalld's or Docker's
+# while they were reloaded (from when to when is in the file theirs): they drop what is new, or say that it is prohibited. On a
+# stateless bridge nothing between two of its ports meets them, as long as nobody hands frames over (handed_over).
+failures() {
+	(cd "$scratch" && awk -v wanted="$1" -v bridge="$bridge" '
+		BEGIN { while ((getline < "theirs") > 0) { from[n] = $1; to[n++] = $2 } }
+		/^{/ { next }
+		{
+			source = FILENAME == "web.log" ? "web" : "host"
+			destination = $4 == "10.95.0.1" || $4 == "fd95::1" ? "host" : "db"
+			on_the_bridge = source == "web" && destination == "db"
+			theirs = 0
+			if (/: again$|: timed out$|Errno 113]|Errno 13]/ && !(on_the_bridge && bridge == "stateless"))
+				for (i = 0; i < n; i++)
+					theirs = theirs || ($1 >= from[i] && $1 <= to[i])
+			if (theirs == (wanted == "theirs"))
+				print source " → " destination ", " ($4 ~ /:/ ? "IPv6" : "IPv4") "\t" $0
+		}' web.log host.log)
 }
 refused() {
-	grep -v '^{' "$scratch/legitimate.log" | awk -v theirs="$scratch/theirs" '
-		BEGIN { while ((getline < theirs) > 0) { from[n] = $1; to[n++] = $2 } }
-		/: again$|: timed out$|Errno 113|Errno 13]/ { for (i = 0; i < n; i++) if ($1 >= from[i] && $1 <= to[i]) next }
-		{ print }'
+	failures refused || echo "the logs cannot be read"
 	# It tells whom it refuses.
 	bh events --format json --limit 2000 | jq -r 'select(.kind == "denied" and (.text |
 		test("label:web → (label:db 9999|host)|^host"))) | .text' || echo "the events cannot be read"
 }
 drops_itself() {
 	case $1 in firewalld_reloaded | flush | cold_start | engine_restarted) ;; *) return 1 ;; esac
+}
+handed_over() {
+	on_host sysctl -n net.bridge.bridge-nf-call-iptables net.bridge.bridge-nf-call-ip6tables | tr '\n' ' '
 }
 
 # --- what happens -------------------------------------------------------------------------------
@@ -299,6 +314,8 @@ for round in $(seq "$rounds"); do
 	"happens_$kind"
 	happened[$kind]=$((${happened[$kind]:-0} + 1))
 	eventually 30 settled || fail "after $kind it does not enforce"
+	[ "$bridge" = stateful ] || [ "$(handed_over)" = "0 0 " ] ||
+		fail "after $kind frames are handed to netfilter (bridge-nf-call-*: $(handed_over)): this tells nothing of a stateless bridge"
 	eventually 30 admitted || fail "after $kind Docker's bridge is in no zone of firewalld's"
 	[ "$(forbidden)" = 0 ] || fail "after $kind $(forbidden) forbidden packets had arrived"
 	sleep "0.$((RANDOM % 10))"
@@ -308,20 +325,31 @@ done
 arrived=$(forbidden)
 stop_traffic
 
-connections=$(($(total legitimate.log tcp) + $(total legitimate.log kept)))
-attempts=$(($(total intruder.log attempts) + $(total forbidden.log attempts)))
+opened=$(total tcp web.log host.log)
+attempts=$(total attempts intruder.log forbidden.log)
 [ -s "$scratch/errors" ] && fail "the traffic failed: $(head -5 "$scratch/errors")"
 [ -z "$(refused)" ] || fail "$(refused | head -5)"
-[ "$(total legitimate.log tcp)" -gt $((rounds * 10)) ] || fail "there were only $connections connections"
+[ "$opened" -gt $((rounds * 10)) ] || fail "there were only $opened connections"
 [ "$attempts" -gt $((rounds * 100)) ] || fail "there were only $attempts attempts"
 no_leak
-result="$rounds rounds: $(total legitimate.log tcp) connections opened, $(total legitimate.log udp) datagrams answered and $(total legitimate.log kept) exchanges over
-connections that stayed open, none of them refused by bulkhead, and $(disturbed | wc -l) dropped or refused by firewalld or Docker while they
+result="$rounds rounds: $opened connections opened, $(total udp web.log host.log) datagrams answered and $(total kept web.log host.log) exchanges over
+connections that stayed open, none of them refused by bulkhead, and $(failures theirs | wc -l) dropped or refused by firewalld or Docker while they
 reloaded; $attempts forbidden attempts over TCP and UDP, of which $arrived packets arrived."
+disturbed() {
+	local way
+	printf '| dropped or refused by firewalld or Docker | times |\n|---|---|\n'
+	for way in "web → db, IPv"{4,6} "web → host, IPv"{4,6} "host → db, IPv"{4,6}; do
+		echo "| $way | $(failures theirs | grep -c "^$way	") |"
+	done
+}
 echo "$result"
+disturbed
+echo "Frames handed to netfilter by net.bridge.bridge-nf-call-iptables, …-ip6tables: $(handed_over)"
 if [ -n "${BULKHEAD_REPORTS:-}" ]; then
 	{
-		printf '%s\n\n| what happened | times |\n|---|---|\n' "$result"
+		printf '%s\n\n' "$result"
+		disturbed
+		printf '\n| what happened | times |\n|---|---|\n'
 		for kind in "${kinds[@]}"; do
 			echo "| ${kind//_/ } | ${happened[$kind]:-0} |"
 		done
