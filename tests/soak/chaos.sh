@@ -157,8 +157,8 @@ total() {
 	(cd "$scratch" && grep -h '^{' "${@:2}") | jq -s "map(.$1) | add // 0"
 }
 # failures theirs|refused: WAY, tab, LINE of what was not answered at once. Theirs is what met chains of firewalld's or Docker's
-# while they were reloaded (from when to when is in the file theirs): they drop what is new, or say that it is prohibited. On a
-# stateless bridge nothing between two of its ports meets them, as long as nobody hands frames over (handed_over).
+# while they were reloaded (from when to when is in the file theirs): they drop what is new, or say that it is prohibited; to a
+# sender on the host, in firewalld's output chain, as EPERM. On a stateless bridge nothing between two of its ports meets them, as long as nobody hands frames over (handed_over).
 failures() {
 	(cd "$scratch" && awk -v wanted="$1" -v bridge="$bridge" '
 		BEGIN { while ((getline < "theirs") > 0) { from[n] = $1; to[n++] = $2 } }
@@ -168,7 +168,8 @@ failures() {
 			destination = $4 == "10.95.0.1" || $4 == "fd95::1" ? "host" : "db"
 			on_the_bridge = source == "web" && destination == "db"
 			theirs = 0
-			if (/: again$|: timed out$|Errno 113]|Errno 13]/ && !(on_the_bridge && bridge == "stateless"))
+			dropped = /: again$|: timed out$|Errno 113]|Errno 13]/ || (source == "host" && /Errno 1]/)
+			if (dropped && !(on_the_bridge && bridge == "stateless"))
 				for (i = 0; i < n; i++)
 					theirs = theirs || ($1 >= from[i] && $1 <= to[i])
 			if (theirs == (wanted == "theirs"))
