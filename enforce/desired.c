@@ -319,6 +319,7 @@ struct bh_desired_scope bh_desired_scope(const struct bh_ruleset *rules)
 {
 	return (struct bh_desired_scope) { .frame = true,
 					   .routed = bh_inet_is_routed(rules),
+					   .vrf = bh_inet_has_vrf(rules),
 					   .postures = rules->posture_count > 0,
 					   .urgent = bh_urgent_is_asked(rules),
 					   .uplinks = bh_stateless_has_uplinks(rules),

@@ -14,6 +14,7 @@ struct bh_desired_scope {
 	bool frame; /* what stands whoever the workloads are: base chains, constants, postures */
 	/* What there is of in the whole ruleset, though there be none in a part of it: */
 	bool routed;	    /* routed veths that are checked */
+	bool vrf;	    /* routed veths in VRFs */
 	bool postures;	    /* postures that differ */
 	bool urgent;	    /* chains in stage 1 */
 	bool uplinks;	    /* ports of bridges behind which the world begins */

@@ -20,6 +20,11 @@
  * Where postures differ, an address that is known and nobody's leads to its own posture by the same
  * maps as a binding does, and the chain of the common posture looks the interface up first.
  *
+ * Of a veth in a VRF (l3mdev) the hooks forward and input see the VRF's device as the interface
+ * that a packet came by, and the veth as sdifname, which is looked up next. Chains that the hook
+ * output reaches, too, may not ask for it: whether a sender is outside they tell by its address.
+ * Output sees what this host sends there twice, as going to the VRF's device first.
+ *
  * DHCP passes where it is what it seems to be: a client's question to all, or to this host; an
  * answer from this host, or from somebody on the bridge who is no container. Anything else with its
  * ports is judged like any other traffic.
@@ -71,6 +76,44 @@ static void add_managed(const struct bh_traffic *t)
 		bh_key_put_ifname(&key, t->rules->ports[i].ifname);
 		bh_desired_add_first(set, &key, NULL);
 	}
+}
+
+bool bh_inet_has_vrf(const struct bh_ruleset *rules)
+{
+	for (size_t i = 0; i < rules->port_count; i++)
+		if (rules->ports[i].vrf)
+			return true;
+	return false;
+}
+
+/* Addresses of whoever is in a VRF. */
+static void add_vrf(const struct bh_traffic *t)
+{
+	if (!t->scope->vrf)
+		return;
+	struct bh_nft_set *sets[] = {
+		bh_desired_set(t->table, "vrf4", BH_KEY(BH_FIELD_IP_SADDR), 0),
+		bh_desired_set(t->table, "vrf6", BH_KEY(BH_FIELD_IP6_SADDR), 0),
+	};
+	for (size_t i = 0; i < t->rules->port_count; i++) {
+		const struct bh_port *port = &t->rules->ports[i];
+
+		for (size_t j = 0; port->vrf && j < port->addr_count; j++) {
+			struct bh_key_bytes key = { 0 };
+
+			bh_key_put_addr(&key, &port->addrs[j]);
+			bh_desired_add_first(sets[port->addrs[j].family == BH_IPV6], &key, NULL);
+		}
+	}
+}
+
+void bh_inet_match_outside(struct bh_nft_rule *rule, bool vrf, uint8_t family)
+{
+	bh_rule_not_in(rule, BH_KEY(BH_FIELD_IIFNAME), "managed");
+	if (vrf && family == BH_IPV4)
+		bh_rule_not_in(rule, BH_KEY(BH_FIELD_IP_SADDR), "vrf4");
+	else if (vrf && family == BH_IPV6)
+		bh_rule_not_in(rule, BH_KEY(BH_FIELD_IP6_SADDR), "vrf6");
 }
 
 /* (interface, address) → chain, from the bindings. */
@@ -219,12 +262,47 @@ static void accept_known(struct bh_nft_chain *chain)
 	bh_rule_verdict(rule, NF_ACCEPT);
 }
 
-static void pass_unmanaged(struct bh_nft_chain *chain, enum bh_field ifname, int32_t verdict)
+static void pass_to_unmanaged(struct bh_nft_chain *chain, int32_t verdict)
 {
 	struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
 
-	bh_rule_not_in(rule, BH_KEY(ifname), "managed");
+	bh_rule_not_in(rule, BH_KEY(BH_FIELD_OIFNAME), "managed");
 	bh_rule_verdict(rule, verdict);
+}
+
+static void pass_from_unmanaged(const struct bh_traffic *t, struct bh_nft_chain *chain,
+				int32_t verdict)
+{
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
+
+	bh_rule_not_in(rule, BH_KEY(BH_FIELD_IIFNAME), "managed");
+	if (t->scope->vrf)
+		bh_rule_not_in(rule, BH_KEY(BH_FIELD_SDIFNAME), "managed");
+	bh_rule_verdict(rule, verdict);
+}
+
+static void look_up_sender(const struct bh_traffic *t, struct bh_nft_chain *chain, const char *map4,
+			   const char *map6)
+{
+	bh_traffic_look_up_workload(chain, BH_EGRESS, map4, map6);
+	if (!t->scope->vrf)
+		return;
+	bh_rule_vmap(bh_nft_chain_add_rule(chain), BH_KEY(BH_FIELD_SDIFNAME, BH_FIELD_IP_SADDR),
+		     map4);
+	bh_rule_vmap(bh_nft_chain_add_rule(chain), BH_KEY(BH_FIELD_SDIFNAME, BH_FIELD_IP6_SADDR),
+		     map6);
+}
+
+/* What goes to a VRF's device comes again, on its way to the interface behind. */
+static void pass_to_vrf(const struct bh_traffic *t, struct bh_nft_chain *chain)
+{
+	static const char kind[BH_IFNAME] = "vrf";
+
+	if (!t->scope->vrf)
+		return;
+	struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
+	bh_rule_equal(rule, BH_FIELD_OIFKIND, kind);
+	bh_rule_verdict(rule, NF_ACCEPT);
 }
 
 /* What is addressed to many goes to chain `to`, or (NULL) meets the verdict. */
@@ -275,9 +353,9 @@ static void add_egress(const struct bh_traffic *t)
 {
 	struct bh_nft_chain *chain = bh_nft_table_add_chain(t->table, "egress");
 
-	bh_traffic_look_up_workload(chain, BH_EGRESS, "egress4", "egress6");
+	look_up_sender(t, chain, "egress4", "egress6");
 	catch_impostors(chain);
-	pass_unmanaged(chain, BH_FIELD_IIFNAME, NFT_RETURN);
+	pass_from_unmanaged(t, chain, NFT_RETURN);
 	bh_traffic_accept_dhcp(chain, "dhcp_answers");
 	bh_traffic_meet_posture(chain, BH_EGRESS);
 }
@@ -286,7 +364,7 @@ static void add_ingress(const struct bh_traffic *t)
 {
 	struct bh_nft_chain *chain = bh_nft_table_add_chain(t->table, "ingress");
 
-	pass_unmanaged(chain, BH_FIELD_OIFNAME, NFT_RETURN);
+	pass_to_unmanaged(chain, NFT_RETURN);
 	bh_traffic_look_up_workload(chain, BH_INGRESS, "ingress4", "ingress6");
 	/* Whoever sends to many has been judged as a sender. */
 	divert_many(chain, NULL, NFT_RETURN);
@@ -313,11 +391,11 @@ static void add_input(const struct bh_traffic *t)
 	accept_known(chain);
 	bh_traffic_accept_basics(chain, "nd_hosts");
 	bh_traffic_accept_dhcp(chain, "dhcp_questions");
-	pass_unmanaged(chain, BH_FIELD_IIFNAME, NF_ACCEPT);
+	pass_from_unmanaged(t, chain, NF_ACCEPT);
 	/* The host is one of many receivers; that it may be sent to is the sender's egress. */
 	divert_many(chain, "egress", 0);
 	divert_metadata(chain, BH_EGRESS);
-	bh_traffic_look_up_workload(chain, BH_EGRESS, "host_egress4", "host_egress6");
+	look_up_sender(t, chain, "host_egress4", "host_egress6");
 	bh_traffic_meet_posture(chain, BH_EGRESS);
 }
 
@@ -326,6 +404,7 @@ static void add_output(const struct bh_traffic *t)
 	struct bh_nft_chain *chain =
 		bh_desired_base(t->table, "output", NF_INET_LOCAL_OUT, PRIORITY_FILTER);
 
+	pass_to_vrf(t, chain);
 	accept_known(chain);
 	bh_traffic_accept_basics(chain, "nd_gateway");
 	bh_traffic_accept_dhcp(chain, "dhcp_questions");
@@ -334,7 +413,7 @@ static void add_output(const struct bh_traffic *t)
 	bh_traffic_look_up_workload(chain, BH_INGRESS, "host_ingress4", "host_ingress6");
 	bh_rule_vmap(bh_nft_chain_add_rule(chain), BH_KEY(BH_FIELD_IP_DADDR), "published4");
 	bh_rule_vmap(bh_nft_chain_add_rule(chain), BH_KEY(BH_FIELD_IP6_DADDR), "published6");
-	pass_unmanaged(chain, BH_FIELD_OIFNAME, NF_ACCEPT);
+	pass_to_unmanaged(chain, NF_ACCEPT);
 	divert_many(chain, NULL, NF_ACCEPT);
 	bh_traffic_meet_posture(chain, BH_INGRESS);
 }
@@ -448,6 +527,7 @@ void bh_desire_inet(struct bh_nft_table *table, const struct bh_ruleset *rules,
 				.sets = bh_map_new(free) };
 
 	add_managed(&t);
+	add_vrf(&t);
 	add_owners(&t);
 	add_published(&t);
 	for (size_t i = 0; i < 4; i++)

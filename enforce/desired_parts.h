@@ -75,6 +75,7 @@ struct bh_traffic {
 struct bh_permits_sets {
 	bool stateless;
 	bool uplinks; /* stateless: there are such ports */
+	bool vrf;     /* else: some senders come in by a VRF's device */
 	uint64_t shapes[2][BH_RANKS];
 };
 
@@ -138,6 +139,11 @@ void bh_desired_probe_own(struct bh_nft_set *const owned[2], const char *chain);
 
 /* Whether senders on routed veths are checked. */
 bool bh_inet_is_routed(const struct bh_ruleset *rules);
+/* Whether any veth is in a VRF. */
+bool bh_inet_has_vrf(const struct bh_ruleset *rules);
+/* Matches what did not come by a managed interface. vrf: not by one in a VRF either, by the
+ * sender's address, which is of that family; else any family. */
+void bh_inet_match_outside(struct bh_nft_rule *rule, bool vrf, uint8_t family);
 void bh_desire_inet(struct bh_nft_table *table, const struct bh_ruleset *rules,
 		    const struct bh_desired_scope *scope, const struct bh_nft_config *config);
 void bh_desire_bridge(struct bh_nft_table *table, const struct bh_ruleset *rules,

@@ -190,11 +190,15 @@ static void apply_posture(const struct bh_traffic *t, struct bh_nft_chain *chain
 }
 
 /* By the interface of the sender (by: BH_EGRESS) or of the receiver. */
-static void look_up_posture(struct bh_nft_chain *chain, uint8_t side, uint8_t by)
+static void look_up_posture(const struct bh_traffic *t, struct bh_nft_chain *chain, uint8_t side,
+			    uint8_t by)
 {
+	const char *map = side == BH_EGRESS ? "postures_egress" : "postures_ingress";
+
 	bh_rule_vmap(bh_nft_chain_add_rule(chain),
-		     BH_KEY(by == BH_EGRESS ? BH_FIELD_IIFNAME : BH_FIELD_OIFNAME),
-		     side == BH_EGRESS ? "postures_egress" : "postures_ingress");
+		     BH_KEY(by == BH_EGRESS ? BH_FIELD_IIFNAME : BH_FIELD_OIFNAME), map);
+	if (t->scope->vrf && !t->stateless && by == BH_EGRESS)
+		bh_rule_vmap(bh_nft_chain_add_rule(chain), BH_KEY(BH_FIELD_SDIFNAME), map);
 }
 
 static void add_posture(const struct bh_traffic *t, uint8_t side)
@@ -203,10 +207,10 @@ static void add_posture(const struct bh_traffic *t, uint8_t side)
 		t->table, side == BH_EGRESS ? "posture_egress" : "posture_ingress");
 
 	if (t->scope->postures)
-		look_up_posture(chain, side, side);
+		look_up_posture(t, chain, side, side);
 	/* Of a port that is not listed yet the other end says on which bridge it is. */
 	if (t->scope->postures && t->stateless)
-		look_up_posture(chain, side, side == BH_EGRESS ? BH_INGRESS : BH_EGRESS);
+		look_up_posture(t, chain, side, side == BH_EGRESS ? BH_INGRESS : BH_EGRESS);
 	apply_posture(t, chain, t->rules->posture, side);
 }
 

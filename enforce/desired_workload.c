@@ -226,6 +226,7 @@ static void add_sets(const struct bh_traffic *t, const struct bh_chain *chain)
 		sets = bh_calloc(1, sizeof(*sets));
 		sets->stateless = t->stateless;
 		sets->uplinks = t->scope->uplinks;
+		sets->vrf = t->scope->vrf && !t->stateless;
 		bh_map_put_text(t->sets, chain->hash, sets);
 	}
 	bh_permits_add_sets(t->table, chain, sets);

@@ -13,6 +13,9 @@
 enum bh_field {
 	BH_FIELD_IIFNAME,
 	BH_FIELD_OIFNAME,
+	BH_FIELD_SDIFNAME, /* in a VRF: the interface that it came by, where iifname is the VRF's;
+			    * in hooks forward and input alone */
+	BH_FIELD_OIFKIND,
 	BH_FIELD_L4PROTO,
 	BH_FIELD_FIB_DADDR_TYPE,
 	BH_FIELD_PKTTYPE, /* by the link-layer address */

@@ -458,10 +458,10 @@ static void match_world(const struct bh_permits_sets *sets, struct bh_nft_rule *
 {
 	if (sets->stateless)
 		bh_stateless_match_uplink(rule, side);
+	else if (side == BH_INGRESS)
+		bh_inet_match_outside(rule, sets->vrf, family);
 	else
-		bh_rule_not_in(rule,
-			       BH_KEY(side == BH_INGRESS ? BH_FIELD_IIFNAME : BH_FIELD_OIFNAME),
-			       "managed");
+		bh_rule_not_in(rule, BH_KEY(BH_FIELD_OIFNAME), "managed");
 	if (side == BH_INGRESS)
 		return;
 	if (family == BH_IPV4)
@@ -476,7 +476,7 @@ struct lookup {
 	const struct shape *shape;
 	const char *set;
 	uint8_t side;
-	uint8_t family;	    /* of the world's packets: the metadata service is left out; else any */
+	uint8_t family;	    /* where some addresses are no part of what is outside; else any */
 	bool backwards;	    /* the other way round */
 	bool unopening;	    /* of segments that open nothing alone */
 	const char *target; /* chain to go to; NULL: allowed */
@@ -499,17 +499,23 @@ static void add_rule(struct bh_nft_chain *to, const struct lookup *l)
 		bh_rule_verdict(rule, NFT_RETURN);
 }
 
-/* Towards the world permissions leave the metadata service out, which has another address in each
- * family. */
+/* Whether some addresses are left out: towards the world permissions leave out the metadata
+ * service, and who is in a VRF comes from nowhere outside. */
+static bool leaves_out(const struct lookup *l, bool denied)
+{
+	if (l->side == BH_INGRESS)
+		return l->sets->vrf;
+	return l->shape->whom == TO_WORLD && !denied;
+}
+
+/* They are others in each family. */
 static void add_lookup(struct bh_nft_chain *to, const struct lookup *lookup, bool denied)
 {
 	struct lookup l = *lookup;
-	bool both = l.shape->whom == TO_WORLD && l.side == BH_EGRESS && !denied &&
-		    l.shape->family == BH_NO_FAMILY;
+	bool partial = leaves_out(&l, denied);
+	bool both = partial && l.shape->whom == TO_WORLD && l.shape->family == BH_NO_FAMILY;
 
-	l.family = denied || l.shape->whom == TO_OUTSIDE ? (uint8_t)BH_NO_FAMILY : l.shape->family;
-	if (both)
-		l.family = BH_IPV4;
+	l.family = both ? BH_IPV4 : partial ? l.shape->family : (uint8_t)BH_NO_FAMILY;
 	add_rule(to, &l);
 	if (!both)
 		return;

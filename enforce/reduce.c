@@ -318,7 +318,7 @@ static void compare_bindings(struct reduction *r, size_t half)
 
 static bool same_port(const struct bh_port *a, const struct bh_port *b)
 {
-	return a->bridged == b->bridged && a->mode == b->mode &&
+	return a->bridged == b->bridged && a->vrf == b->vrf && a->mode == b->mode &&
 	       strcmp(a->workload, b->workload) == 0 &&
 	       memcmp(&a->mac, &b->mac, sizeof(a->mac)) == 0 && a->addr_count == b->addr_count &&
 	       (a->addr_count == 0 ||
@@ -673,12 +673,13 @@ static bool makes_sense(const struct bh_ruleset *rules)
 }
 
 /* Another posture, or that there are several, is of every port of a bridge; the first uplink is of
- * every chain that speaks of the world. */
+ * every chain that speaks of the world, and that somebody is in a VRF, of every chain. */
 static bool is_comparable(const struct bh_ruleset *a, const struct bh_ruleset *b)
 {
 	return makes_sense(a) && makes_sense(b) && a->stateless == b->stateless &&
 	       a->posture == b->posture && (a->posture_count > 0) == (b->posture_count > 0) &&
-	       bh_desired_scope(a).uplinks == bh_desired_scope(b).uplinks;
+	       bh_desired_scope(a).uplinks == bh_desired_scope(b).uplinks &&
+	       bh_desired_scope(a).vrf == bh_desired_scope(b).vrf;
 }
 
 static bool same_frame(const struct bh_reduced *reduced)

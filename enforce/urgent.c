@@ -115,12 +115,17 @@ static void refuse_to_outside(struct bh_nft_chain *to, const char *refuse)
 	bh_rule_goto(rule, refuse);
 }
 
-static void refuse_from_outside(struct bh_nft_chain *to, const char *refuse)
+static void refuse_from_outside(const struct bh_traffic *t, struct bh_nft_chain *to,
+				const char *refuse)
 {
-	struct bh_nft_rule *rule = bh_nft_chain_add_rule(to);
+	static const uint8_t families[] = { BH_IPV4, BH_IPV6 };
 
-	bh_rule_not_in(rule, BH_KEY(BH_FIELD_IIFNAME), "managed");
-	bh_rule_goto(rule, refuse);
+	for (size_t i = 0; i < (t->scope->vrf ? sizeof(families) : 1); i++) {
+		struct bh_nft_rule *rule = bh_nft_chain_add_rule(to);
+
+		bh_inet_match_outside(rule, t->scope->vrf, families[i]);
+		bh_rule_goto(rule, refuse);
+	}
 }
 
 void bh_urgent_add_rules(const struct bh_traffic *t, struct bh_nft_chain *to,
@@ -137,6 +142,8 @@ void bh_urgent_add_rules(const struct bh_traffic *t, struct bh_nft_chain *to,
 		return;
 	if (chain->side == BH_EGRESS)
 		(t->stateless ? refuse_to_uplinks : refuse_to_outside)(to, refuse);
+	else if (t->stateless)
+		refuse_from_uplinks(to, refuse);
 	else
-		(t->stateless ? refuse_from_uplinks : refuse_from_outside)(to, refuse);
+		refuse_from_outside(t, to, refuse);
 }

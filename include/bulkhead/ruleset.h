@@ -96,6 +96,7 @@ struct bh_binding {
 struct bh_port {
 	char ifname[BH_IFNAME];
 	bool bridged;
+	bool vrf;     /* routed within a VRF: what it sends comes in by the VRF's device */
 	uint8_t mode; /* audit: contradictions are logged; stage 1, enforce: logged and dropped */
 	char workload[256];
 	struct bh_mac mac;

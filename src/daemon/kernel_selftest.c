@@ -31,6 +31,7 @@ struct path {
 	struct bh_proof proof;
 	uint32_t ifindex;
 	bool routed;	   /* a veth; else a bridge */
+	bool vrf;	   /* that veth is in one */
 	uint8_t mode;	   /* the veth's workload's */
 	struct bh_mac mac; /* its container's */
 	bool idle;	   /* nothing can pass there, as far as the interface itself says */
@@ -328,6 +329,11 @@ static void begin(struct bh_selftest *s, struct path *path)
 		conclude(s, path, BH_PROOF_IDLE, idle);
 		return;
 	}
+	if (path->vrf) {
+		conclude(s, path, BH_PROOF_UNTESTED,
+			 "it is in a VRF, and the test's routes are none of a VRF's");
+		return;
+	}
 	if (fresh && !open_probe(s, path, &err)) {
 		conclude(s, path, BH_PROOF_UNTESTED, err.text);
 		return;
@@ -496,9 +502,11 @@ static void want_veth(struct bh_selftest *s, const struct bh_port *port)
 		return; /* the rules are behind */
 	struct path *path = want(s, port->ifname, ifindex, true, &fresh);
 	path->mac = port->mac;
-	if (!fresh && path->mode == port->mode && strcmp(path->proof.workload, port->workload) == 0)
+	if (!fresh && path->mode == port->mode && path->vrf == port->vrf &&
+	    strcmp(path->proof.workload, port->workload) == 0)
 		return;
 	path->mode = port->mode;
+	path->vrf = port->vrf;
 	bh_copy_text(path->proof.workload, sizeof(path->proof.workload), port->workload);
 	change(s, path, "");
 }

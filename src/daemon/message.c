@@ -479,7 +479,7 @@ static bool check_port(const void *data, size_t length)
 		if (!addr_ok(&addrs[i]))
 			return false;
 	return TEXT_OK(p->ifname) && TEXT_OK(p->workload) && flag_ok(&p->bridged) &&
-	       p->mode <= BH_ENFORCE;
+	       flag_ok(&p->vrf) && p->mode <= BH_ENFORCE;
 }
 
 /* What a body is: `size` bytes once, or (array) any number of times, or (open) at least once and

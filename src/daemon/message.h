@@ -274,6 +274,7 @@ struct bh_msg_port {
 	char workload[256];
 	struct bh_mac mac;
 	bool bridged;
+	bool vrf;
 	uint8_t mode;
 };
 

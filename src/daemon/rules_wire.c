@@ -41,9 +41,9 @@ static int send_chain(struct bh_channel *channel, const struct bh_chain *chain)
 
 static int send_port(struct bh_channel *channel, const struct bh_port *port)
 {
-	struct bh_msg_port head = { .mac = port->mac,
-				    .bridged = port->bridged,
-				    .mode = port->mode };
+	struct bh_msg_port head = {
+		.mac = port->mac, .bridged = port->bridged, .vrf = port->vrf, .mode = port->mode
+	};
 
 	memcpy(head.ifname, port->ifname, sizeof(head.ifname));
 	memcpy(head.workload, port->workload, sizeof(head.workload));
@@ -138,6 +138,7 @@ static void take_port(struct bh_ruleset *rules, const struct bh_msg_port *head, 
 	memcpy(port->workload, head->workload, sizeof(port->workload));
 	port->mac = head->mac;
 	port->bridged = head->bridged;
+	port->vrf = head->vrf;
 	port->mode = head->mode;
 	memcpy(port->addrs, head + 1, count * sizeof(struct bh_addr));
 }

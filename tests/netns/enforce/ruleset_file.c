@@ -99,7 +99,9 @@ static void read_port(struct bh_ruleset *rules)
 
 	port->addr_count = 0;
 	bh_copy_text(port->ifname, sizeof(port->ifname), need("an interface"));
-	port->bridged = strcmp(need("bridged or routed"), "bridged") == 0;
+	const char *how = need("bridged, routed or vrf");
+	port->bridged = strcmp(how, "bridged") == 0;
+	port->vrf = strcmp(how, "vrf") == 0;
 	must(bh_mode_parse(need("a mode"), &port->mode), "a mode");
 	text = need("a workload");
 	bh_copy_text(port->workload, sizeof(port->workload), strcmp(text, "-") == 0 ? "" : text);

@@ -6,7 +6,7 @@
  *   chain WORKLOAD egress|ingress learn|audit|stage1|enforce reject|drop
  *   permit peer|net|host|world PROTOCOL FIRST[-LAST] [PREFIX]     of the chain before it
  *   bind L3-INTERFACE ADDRESS WORKLOAD
- *   port INTERFACE bridged|routed learn|audit|stage1|enforce WORKLOAD|- MAC [ADDRESS…]
+ *   port INTERFACE bridged|routed|vrf learn|audit|stage1|enforce WORKLOAD|- MAC [ADDRESS…]
  *   bridge INTERFACE
  *   stateless, member INTERFACE BRIDGE
  *   exception tcp|udp|sctp INTERFACE ADDRESS PORT INTERFACE ADDRESS PORT

@@ -1619,9 +1619,9 @@ def test_world_is_behind_unmanaged_interfaces(w):
         del listeners
 
 
-def routed(w, mode="enforce"):
+def routed(w, mode="enforce", how="routed"):
     lines = chains("edge", egress=[f"peer tcp 5000 {w.b.ip}", f"peer tcp 5000 {w.b.ip6}"], mode=mode)
-    return lines + bindings(w.r, "edge", w.r.port) + port(w.r, "edge", mode, "routed")
+    return lines + bindings(w.r, "edge", w.r.port) + port(w.r, "edge", mode, how)
 
 
 def test_routed_veth(w):
@@ -1857,15 +1857,15 @@ def ranked(w, mode):
     return lines
 
 
-def everything(w):
-    """A ruleset that uses every kind of object."""
+def everything(w, how="routed"):
+    """A ruleset that uses every kind of object; with how="vrf" those for veths in VRFs as well."""
     return shop(w, posture="audit", deny="drop", egress=everywhere(w.b, "tcp 5000") + [
         f"peer icmp 8 {w.b.ip}", f"peer icmpv6 128 {w.b.ip6}", f"peer gre 0 {w.b.ip}",
         f"peer 50 0 {w.b.ip6}", "net tcp 80 10.0.0.0/8", "net tcp 70-90 10.1.0.0/16",
         "net udp 53 ::/0", "net icmp 8 10.0.0.0/8", "net icmpv6 128 fd00::/8", "net gre 0 10.0.0.0/8",
         "net 50 0 fd00::/8", "host tcp 53", "host icmp 8", "host icmpv6 128", "host gre 0",
         "world tcp 443", "world icmp 8", "world icmpv6 128", "world gre 0"],
-        more=job(w, "audit") + routed(w) + chains("idle", mode="learn") + chains("staged", mode="stage1") +
+        more=job(w, "audit") + routed(w, how=how) + chains("idle", mode="learn") + chains("staged", mode="stage1") +
         [line for mode in ("learn", "audit", "stage1", "enforce") for line in ranked(w, mode)] + ["sensitive 22 5432"])
 
 
@@ -1888,14 +1888,16 @@ def in_fresh_namespace(w, text):
 
 
 def test_listing_reloads_with_plain_nft(w):
-    rules = everything(w)
-    with Test(w, rules) as t:
-        expect("verify", t.enforcer.verify(), (0, ""))
-        listing = plain_text(nft(w, "list ruleset"))
-        assert "chain forward" in listing and "@th,64,128" in listing
-        expect("reloaded", plain_text(in_fresh_namespace(w, listing)), listing)
-        text = run(f"{w.driver} text {w.write_rules(rules)}")
-        expect("bh_nft_text()", plain_text(in_fresh_namespace(w, text)), listing)
+    for how in ("routed", "vrf"):
+        rules = everything(w, how)
+        with Test(w, rules) as t:
+            expect("verify", t.enforcer.verify(), (0, ""))
+            listing = plain_text(nft(w, "list ruleset"))
+            assert "chain forward" in listing and "@th,64,128" in listing
+            expect("sdifname", "meta sdifname" in listing, how == "vrf")
+            expect("reloaded", plain_text(in_fresh_namespace(w, listing)), listing)
+            text = run(f"{w.driver} text {w.write_rules(rules)}")
+            expect("bh_nft_text()", plain_text(in_fresh_namespace(w, text)), listing)
 
 
 def test_owned_tables_withstand_others(w):

@@ -221,6 +221,40 @@ static void test_overlapping_prefixes_do_not_overlap_in_the_set(void **state)
 	bh_nft_state_free(want);
 }
 
+static char *text_with_a_world(bool vrf)
+{
+	struct bh_ruleset *rules = two_workloads(BH_STAGE1);
+
+	add_permit(&rules->chains[3], BH_PERMIT_WORLD, IPPROTO_TCP, 443, 443, NULL);
+	rules->ports[0].bridged = !vrf;
+	rules->ports[0].vrf = vrf;
+	return text_of(rules);
+}
+
+/* Chains that the hook output reaches may not ask for sdifname: the kernel refuses them. */
+static void test_senders_in_a_vrf_are_known_by_their_veths(void **state)
+{
+	char *without = text_with_a_world(false), *with = text_with_a_world(true);
+
+	(void)state;
+	assert_null(strstr(without, "sdifname"));
+	assert_null(strstr(without, "oifkind"));
+	assert_line(without, "\t\tiifname != @managed meta l4proto . th dport @i_%s_world return\n",
+		    "db");
+	assert_line(with, "meta sdifname . ip saddr vmap @egress4", "");
+	assert_line(with, "meta sdifname . ip6 saddr vmap @host_egress6", "");
+	assert_line(with, "iifname != @managed meta sdifname != @managed return", "");
+	assert_line(with, "meta oifkind \"vrf\" accept", "");
+	assert_line(with, "set vrf4 {\n\t\ttype ipv4_addr\n\t\telements = { 10.0.0.1 }", "");
+	assert_line(with,
+		    "\t\tiifname != @managed ip saddr != @vrf4 meta l4proto . th dport @i_%s_world "
+		    "return\n",
+		    "db");
+	assert_line(with, "iifname != @managed ip6 saddr != @vrf6 goto i_%s", "db");
+	free(without);
+	free(with);
+}
+
 static void test_posture(void **state)
 {
 	static const char *const bodies[] = {
@@ -433,6 +467,7 @@ int main(void)
 		cmocka_unit_test(test_kinds_of_permissions),
 		cmocka_unit_test(test_overlapping_prefixes_do_not_overlap_in_the_set),
 		cmocka_unit_test(test_posture),
+		cmocka_unit_test(test_senders_in_a_vrf_are_known_by_their_veths),
 		cmocka_unit_test(test_exceptions_have_what_they_need_and_no_more),
 		cmocka_unit_test(test_exceptions_that_make_no_sense),
 		cmocka_unit_test(test_postures_by_interface_and_address),

@@ -30,7 +30,7 @@
 static const struct bh_nft_config config = { .owner = true, .log_group = 7 };
 
 struct container {
-	bool present, bridged;
+	bool present, bridged, vrf;
 	uint8_t mode;
 	unsigned port, addr, workload; /* names: v0…, 10.0.0.N; WORKLOADS: nobody's */
 	unsigned behind;	       /* the port that the address is bound to */
@@ -86,6 +86,7 @@ static struct container any_container(void)
 
 	return (struct container) { .present = random_below(4) != 0,
 				    .bridged = random_below(4) != 0,
+				    .vrf = random_below(16) == 0,
 				    .mode = (uint8_t)random_below(BH_ENFORCE + 1),
 				    .port = port,
 				    .behind = port,
@@ -212,7 +213,8 @@ static void build_container(const struct container *c, uint32_t chain, struct bh
 	snprintf(port, sizeof(port), "v%u", c->port);
 	snprintf(mac, sizeof(mac), "02:00:00:00:00:%02x", c->addr);
 	snprintf(addr, sizeof(addr), "10.0.0.%u", c->addr);
-	add_port(rules, port, c->bridged, c->mode, names[c->workload], mac, addr);
+	add_port(rules, port, c->bridged && !c->vrf, c->mode, names[c->workload], mac, addr);
+	rules->ports[rules->port_count - 1].vrf = c->vrf;
 	if (chain == UINT32_MAX)
 		return;
 	add_binding(rules, c->addr % 2 ? "br0" : "br1", addr, chain, chain + 1);
