@@ -158,7 +158,8 @@ total() {
 }
 # failures theirs|refused: WAY, tab, LINE of what was not answered at once. Theirs is what met chains of firewalld's or Docker's
 # while they were reloaded (from when to when is in the file theirs): they drop what is new, or say that it is prohibited; to a
-# sender on the host, in firewalld's output chain, as EPERM. On a stateless bridge nothing between two of its ports meets them, as long as nobody hands frames over (handed_over).
+# sender on the host, in firewalld's output chain, as EPERM. On a stateless bridge nothing between two of its ports meets them,
+# as long as nobody hands frames over (handed_over).
 failures() {
 	(cd "$scratch" && awk -v wanted="$1" -v bridge="$bridge" '
 		BEGIN { while ((getline < "theirs") > 0) { from[n] = $1; to[n++] = $2 } }
