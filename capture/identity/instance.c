@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "instance.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,19 @@ void bh_instance_free(struct instance *i)
 	free(i->holds);
 	free(i->formers);
 	free(i);
+}
+
+void bh_instance_say_diverted(const struct bh_instance *instance, char *out, size_t size)
+{
+	const struct bh_endpoint_fact *fact = &instance->fact;
+
+	snprintf(
+		out, size,
+		"its interface %s is in %s (%s), which takes its packets for its own before a "
+		"rule could tell whose they are: seen, and not filtered; give it a bridge network, "
+		"or a veth that is in nothing",
+		fact->ifname, fact->upper_ifname,
+		fact->upper_kind[0] != '\0' ? fact->upper_kind : "a device of a kind unknown");
 }
 
 /* --- addresses -------------------------------------------------------------------------------- */

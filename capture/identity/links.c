@@ -448,14 +448,25 @@ static void copy_addresses(const struct inner *i, struct bh_endpoint_fact *fact)
 	fact->addr_count = i->count;
 }
 
-static void copy_bridge_name(const struct bh_links *l, const struct host_link *h,
-			     char out[BH_IFNAME])
+/* Which device has taken it in, and what an inet rule sees of it. */
+static void copy_master(const struct bh_links *l, const struct host_link *h,
+			struct bh_endpoint_fact *fact)
 {
 	const struct host_link *master =
 		bh_map_get(l->links, &h->raw.master, sizeof(h->raw.master));
+	bool bridged = strcmp(h->raw.master_kind, "bridge") == 0;
 
-	memcpy(out, master != NULL && master->raw.bridge ? master->raw.ifname : h->raw.ifname,
+	memcpy(fact->l3_ifname, bridged && master != NULL ? master->raw.ifname : h->raw.ifname,
 	       BH_IFNAME);
+	if (bridged)
+		fact->master_ifindex = h->raw.master;
+	if (bridged || h->raw.master == 0)
+		return;
+	fact->upper = strcmp(h->raw.master_kind, "vrf") == 0 ? BH_UPPER_VRF : BH_UPPER_OTHER;
+	fact->upper_ifindex = h->raw.master;
+	memcpy(fact->upper_kind, h->raw.master_kind, sizeof(fact->upper_kind));
+	if (master != NULL)
+		memcpy(fact->upper_ifname, master->raw.ifname, BH_IFNAME);
 }
 
 static bool has_address(const struct inner *i)
@@ -489,9 +500,8 @@ static bool make_fact(const struct bh_links *l, const struct host_link *h,
 	if (h->gone || !h->raw.veth || i == NULL)
 		return false;
 	fact->ifindex = h->raw.ifindex;
-	fact->master_ifindex = h->raw.master;
 	memcpy(fact->ifname, h->raw.ifname, sizeof(fact->ifname));
-	copy_bridge_name(l, h, fact->l3_ifname);
+	copy_master(l, h, fact);
 	fact->nsid = s->nsid;
 	fact->netns_inode = s->fact.inode;
 	memcpy(fact->netns_name, s->fact.name, sizeof(fact->netns_name));

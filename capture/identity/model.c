@@ -703,6 +703,7 @@ static void drop_departed(struct bh_model *m, int64_t now)
 static bool same_fact(const struct bh_endpoint_fact *a, const struct bh_endpoint_fact *b)
 {
 	return strcmp(a->ifname, b->ifname) == 0 && a->master_ifindex == b->master_ifindex &&
+	       a->upper_ifindex == b->upper_ifindex && a->upper == b->upper &&
 	       strcmp(a->l3_ifname, b->l3_ifname) == 0 && a->addr_count == b->addr_count &&
 	       memcmp(a->addrs, b->addrs, a->addr_count * sizeof(a->addrs[0])) == 0 &&
 	       memcmp(a->addr_made, b->addr_made, a->addr_count * sizeof(a->addr_made[0])) == 0 &&
@@ -1254,7 +1255,8 @@ static bool leads_to_endpoints(const struct bh_model *m, uint32_t ifindex)
 	const struct instance *i;
 
 	for (size_t position = 0; (i = bh_map_next(m->present, &position)) != NULL;)
-		if (i->shown.fact.master_ifindex == ifindex || i->shown.fact.ifindex == ifindex)
+		if (i->shown.fact.master_ifindex == ifindex ||
+		    i->shown.fact.upper_ifindex == ifindex || i->shown.fact.ifindex == ifindex)
 			return true;
 	return false;
 }
@@ -1527,8 +1529,12 @@ static void add_instance_row(struct rows *rows, const struct bh_instance *i)
 		add_row(rows, i->name, i->workload, bh_instance_label(i, "bulkhead.runtime"));
 
 	row->ifindex = i->fact.ifindex;
-	row->coverage = i->workload[0] != '\0' ? BH_ENFORCEABLE : BH_OBSERVABLE;
-	if (i->workload[0] == '\0')
+	row->coverage = i->workload[0] != '\0' && !bh_endpoint_is_diverted(&i->fact)
+				? BH_ENFORCEABLE
+				: BH_OBSERVABLE;
+	if (bh_endpoint_is_diverted(&i->fact))
+		bh_instance_say_diverted(i, row->why, sizeof(row->why));
+	else if (i->workload[0] == '\0')
 		snprintf(
 			row->why, sizeof(row->why),
 			"nobody has said yet whose it is; if that lasts, name its runtime's socket "

@@ -193,6 +193,10 @@ bool bh_instance_image(const struct bh_instance *instance, char *out, size_t siz
 /* Whether its runtime says that it gave out the address to it. */
 bool bh_instance_is_granted(const struct bh_instance *instance, const struct bh_addr *addr);
 const char *bh_instance_label(const struct bh_instance *instance, const char *key);
+/* Of one that is diverted (bulkhead/endpoint.h): which device has taken its packets, and what to
+ * do.
+ */
+void bh_instance_say_diverted(const struct bh_instance *instance, char *out, size_t size);
 
 /* Coverage: every container and namespace known, whether seen through a veth or not. */
 enum bh_coverage {

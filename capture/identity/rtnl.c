@@ -101,6 +101,12 @@ static bool is_text(const struct nlattr *a, const char *text)
 	       strcmp(mnl_attr_get_payload(a), text) == 0;
 }
 
+static void copy_text(const struct nlattr *a, char *out, size_t size)
+{
+	if (a != NULL && mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0)
+		bh_copy_text(out, size, mnl_attr_get_str(a));
+}
+
 static bool is_stacked(const struct nlattr *kind)
 {
 	static const char *const kinds[] = { "macvlan", "macvtap", "ipvlan", "ipvtap", "vlan" };
@@ -122,6 +128,7 @@ static void read_kind(const struct nlattr *info, struct bh_rtnl_link *link)
 	mnl_attr_parse_nested(info, fill, &table);
 	link->veth = is_text(slots[IFLA_INFO_KIND], "veth");
 	link->bridge = is_text(slots[IFLA_INFO_KIND], "bridge");
+	copy_text(slots[IFLA_INFO_SLAVE_KIND], link->master_kind, sizeof(link->master_kind));
 	link->outward = link->outward && is_stacked(slots[IFLA_INFO_KIND]);
 	if (!link->bridge || slots[IFLA_INFO_DATA] == NULL)
 		return;
@@ -147,10 +154,7 @@ static bool read_link(const struct nlmsghdr *message, struct bh_rtnl_link *link)
 					.master = get_u32(slots[IFLA_MASTER], 0),
 					.peer = get_u32(slots[IFLA_LINK], 0) };
 	link->peer_nsid = (int32_t)get_u32(slots[IFLA_LINK_NETNSID], (uint32_t)BH_NO_NSID);
-	if (slots[IFLA_IFNAME] != NULL &&
-	    mnl_attr_validate(slots[IFLA_IFNAME], MNL_TYPE_NUL_STRING) >= 0)
-		bh_copy_text(link->ifname, sizeof(link->ifname),
-			     mnl_attr_get_str(slots[IFLA_IFNAME]));
+	copy_text(slots[IFLA_IFNAME], link->ifname, sizeof(link->ifname));
 	if (slots[IFLA_ADDRESS] != NULL &&
 	    mnl_attr_get_payload_len(slots[IFLA_ADDRESS]) == sizeof(link->mac))
 		memcpy(&link->mac, mnl_attr_get_payload(slots[IFLA_ADDRESS]), sizeof(link->mac));

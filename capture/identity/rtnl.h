@@ -16,9 +16,10 @@
 struct bh_rtnl_link {
 	uint32_t ifindex;
 	char ifname[BH_IFNAME];
-	uint32_t flags;	 /* IFF_… */
-	uint32_t master; /* 0: none */
-	uint32_t peer;	 /* IFLA_LINK: for a veth its other end's ifindex */
+	uint32_t flags;			/* IFF_… */
+	uint32_t master;		/* 0: none */
+	char master_kind[BH_LINK_KIND]; /* as the kernel calls it: "bridge", "bond", …; "": none */
+	uint32_t peer;			/* IFLA_LINK: for a veth its other end's ifindex */
 	int32_t peer_nsid;
 	struct bh_mac mac;
 	bool veth;

@@ -31,6 +31,7 @@ struct bh_mac {
 
 #define BH_ADDR_TEXT 46	  /* INET6_ADDRSTRLEN */
 #define BH_PREFIX_TEXT 50 /* "…/128" */
+#define BH_LINK_KIND 32	  /* of a device, as rtnetlink names it: "bridge", "vrf" */
 #define BH_IFNAME 16	  /* IFNAMSIZ, as netlink and nftables count it */
 
 #endif

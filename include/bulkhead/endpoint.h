@@ -26,12 +26,24 @@ enum bh_runtime {
 
 #define BH_ENDPOINT_ADDRS 16
 
+/* What else than a bridge the host end of a veth is in. */
+enum bh_upper {
+	BH_UPPER_NONE, /* nothing: it is a bridge's port, or a routed veth */
+	BH_UPPER_VRF,
+	BH_UPPER_OTHER, /* a bond, a team, Open vSwitch … */
+	BH_UPPERS,
+};
+
 /* One container's attachment to one of the host's veths. The key is the host ifindex, which the
  * kernel does not reuse before it wraps; names, addresses, MACs and inodes are reused at once. */
 struct bh_endpoint_fact {
-	uint32_t ifindex;		/* host end of the veth */
-	char ifname[BH_IFNAME];		/* host end's name: what a bridge-family rule matches */
-	uint32_t master_ifindex;	/* bridge that the host end is a port of; 0: routed veth */
+	uint32_t ifindex;	 /* host end of the veth */
+	char ifname[BH_IFNAME];	 /* host end's name: what a bridge-family rule matches */
+	uint32_t master_ifindex; /* bridge that the host end is a port of; 0: none */
+	uint8_t upper;		 /* enum bh_upper */
+	uint32_t upper_ifindex;	 /* that device, as long as there is one */
+	char upper_ifname[BH_IFNAME];
+	char upper_kind[BH_LINK_KIND];
 	char l3_ifname[BH_IFNAME];	/* what an inet rule sees: the bridge's name, else ifname */
 	int32_t nsid;			/* peer's namespace as the host numbers it */
 	uint64_t netns_inode;		/* 0: no process or name leads there (yet) */
@@ -49,6 +61,13 @@ struct bh_endpoint_fact {
 	 * has an address; "": there is none. */
 	char outward[BH_IFNAME];
 };
+
+/* Whether no rule meets what it sends and is sent: its host end is in another device, whose packets
+ * its own are by the time that anybody could judge them. */
+static inline bool bh_endpoint_is_diverted(const struct bh_endpoint_fact *fact)
+{
+	return fact->upper == BH_UPPER_OTHER;
+}
 
 #define BH_LISTENERS 2048
 #define BH_LISTENER_OWNERS 16

@@ -785,13 +785,16 @@ bool bh_core_switch_is_on(const char *path);
 /* Adds a sentence for each setting of the host that keeps rules from being met. */
 void bh_core_host_say_faults(const struct bh_core *core, cJSON *list);
 /* A sentence for each bridge with one of these workloads (NULL: any) whose traffic others' chains
- * would be shown, if somebody there were governed, and may stop it. */
+ * would be shown, if somebody there were governed, and may stop it; and for each of their instances
+ * that cannot be enforced where it is attached. */
 cJSON *bh_core_exposed_json(const struct bh_core *core, const char *const *workloads, size_t count);
 /* Adds sentences for each bridge that is judged and has ports that lead to no container. */
 void bh_core_uplinks_say(const struct bh_core *core, cJSON *list);
 /* The same, where one of the two may be behind such a port. */
 cJSON *bh_core_unsure_json(const struct bh_core *core, const struct bh_subject *src,
 			   const struct bh_subject *dst);
+/* Who is to be audited or enforced, and is not: no rule meets what passes at its interface. */
+void bh_core_diverted_say(const struct bh_core *core, cJSON *list);
 /* In words: that this policy's refusals are otherwise than it reads where they are on one bridge.
  * NULL: they are not. */
 const char *bh_core_silence(const struct bh_core *core, const struct bh_policy *policy);

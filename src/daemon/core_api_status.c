@@ -530,6 +530,7 @@ cJSON *bh_core_unknown(const struct bh_core *core)
 	bh_core_say_faults(core, list);
 	say_unproven(core, list);
 	bh_core_uplinks_say(core, list);
+	bh_core_diverted_say(core, list);
 	say_whether_capture_runs(core, list);
 	say_what_is_copied(core, list);
 	say_what_is_not_counted(core, list);
@@ -601,7 +602,9 @@ static const char *row_posture(const struct bh_core *core, const struct bh_cover
 			? bh_model_at(core->model, row->ifindex, bh_time_now())
 			: NULL;
 
-	return who != NULL ? bh_posture_name(bh_core_posture_of(core, who)) : NULL;
+	return who != NULL && !bh_endpoint_is_diverted(&who->fact)
+		       ? bh_posture_name(bh_core_posture_of(core, who))
+		       : NULL;
 }
 
 static void add_coverage(void *user, const struct bh_coverage_row *row)

@@ -9,6 +9,7 @@
 
 #include "core.h"
 #include "core_api.h"
+#include "core_share.h"
 #include "foreign.h"
 #include "probe.h"
 #include "ruleset.h"
@@ -189,6 +190,35 @@ static void add_exposed(const struct bh_core *core, const char *workload, const 
 	}
 }
 
+static void say_diverted(const struct bh_instance *instance, cJSON *list)
+{
+	char why[512], text[800];
+
+	bh_instance_say_diverted(instance, why, sizeof(why));
+	snprintf(text, sizeof(text), "%s is not enforced: %s", instance->name, why);
+	cJSON_AddItemToArray(list, cJSON_CreateString(text));
+}
+
+static void add_diverted(const struct bh_core *core, const char *workload, cJSON *list)
+{
+	const struct bh_instance *instance;
+
+	for (size_t position = 0; (instance = bh_model_next(core->model, &position)) != NULL;)
+		if (bh_endpoint_is_diverted(&instance->fact) &&
+		    strcmp(instance->workload, workload) == 0)
+			say_diverted(instance, list);
+}
+
+void bh_core_diverted_say(const struct bh_core *core, cJSON *list)
+{
+	const struct bh_instance *instance;
+
+	for (size_t position = 0; (instance = bh_model_next(core->model, &position)) != NULL;)
+		if (bh_endpoint_is_diverted(&instance->fact) &&
+		    bh_core_instance_mode(core, instance) != BH_LEARN)
+			say_diverted(instance, list);
+}
+
 cJSON *bh_core_exposed_json(const struct bh_core *core, const char *const *workloads, size_t count)
 {
 	cJSON *list = cJSON_CreateArray();
@@ -201,6 +231,8 @@ cJSON *bh_core_exposed_json(const struct bh_core *core, const char *const *workl
 		if (workloads == NULL)
 			add_exposed(core, NULL, stoppers.data, said, list);
 	}
+	for (size_t i = 0; i < count; i++)
+		add_diverted(core, workloads[i], list);
 	bh_map_free(said);
 	bh_buffer_free(&stoppers);
 	return list;
@@ -309,6 +341,7 @@ cJSON *bh_core_host_json(const struct bh_core *core)
 	cJSON *list = bh_core_exposed_json(core, NULL, 0);
 	const char *silence = bh_core_silence(core, core->policy);
 
+	bh_core_diverted_say(core, list);
 	if (silence != NULL && refuses_on_bridges(core))
 		cJSON_AddItemToArray(list, cJSON_CreateString(silence));
 	if (all_handed_over())

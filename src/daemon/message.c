@@ -81,6 +81,7 @@ static bool check_endpoint(const void *data)
 	const struct bh_endpoint_fact *f = data;
 	bool ok = TEXT_OK(f->ifname) && TEXT_OK(f->l3_ifname) && TEXT_OK(f->netns_name) &&
 		  TEXT_OK(f->container_id) && TEXT_OK(f->outward) && f->runtime < BH_RUNTIMES &&
+		  f->upper < BH_UPPERS && TEXT_OK(f->upper_ifname) && TEXT_OK(f->upper_kind) &&
 		  f->addr_count <= BH_ENDPOINT_ADDRS;
 
 	for (uint8_t i = 0; ok && i < f->addr_count; i++)

@@ -584,6 +584,12 @@ static void add_chains(struct compiler *c)
 		sort_permits(&c->rules->chains[i]);
 }
 
+/* Who is elsewhere, or diverted, is somebody all the same that others' rules speak of. */
+static bool is_judged(const struct bh_endpoint_fact *fact)
+{
+	return fact->ifname[0] != '\0' && !bh_endpoint_is_diverted(fact);
+}
+
 static void add_port(struct compiler *c, const struct bh_compile_endpoint *e)
 {
 	const struct bh_endpoint_fact *fact = e->fact;
@@ -592,6 +598,7 @@ static void add_port(struct compiler *c, const struct bh_compile_endpoint *e)
 	memcpy(port->ifname, fact->ifname, sizeof(port->ifname));
 	bh_copy_text(port->workload, sizeof(port->workload), e->workload);
 	port->bridged = fact->master_ifindex != 0;
+	port->vrf = fact->upper == BH_UPPER_VRF;
 	port->mode = e->workload[0] != '\0' ? e->mode : (uint8_t)BH_LEARN;
 	port->mac = fact->mac;
 	memcpy(port->addrs, fact->addrs, fact->addr_count * sizeof(fact->addrs[0]));
@@ -599,7 +606,7 @@ static void add_port(struct compiler *c, const struct bh_compile_endpoint *e)
 
 static void add_bindings(struct compiler *c, const struct bh_endpoint_fact *fact, uint32_t group)
 {
-	for (uint8_t i = 0; i < fact->addr_count; i++) {
+	for (uint8_t i = 0; i < fact->addr_count && !bh_endpoint_is_diverted(fact); i++) {
 		struct bh_binding *b = bh_ruleset_add_binding(c->rules);
 
 		memcpy(b->l3_ifname, fact->l3_ifname, sizeof(b->l3_ifname));
@@ -613,7 +620,7 @@ static void add_bindings(struct compiler *c, const struct bh_endpoint_fact *fact
 static void add_endpoints(struct compiler *c, const struct bh_compile_endpoint **all)
 {
 	for (size_t i = 0; i < c->input->endpoint_count; i++)
-		if (all[i]->fact->ifname[0] != '\0')
+		if (is_judged(all[i]->fact))
 			add_port(c, all[i]);
 	for (size_t i = 0; i < c->group_count; i++)
 		for (size_t j = 0; j < c->groups[i].member_count; j++)
@@ -652,7 +659,7 @@ static void add_bridge(struct compiler *c, const struct bh_bridge *bridge)
 	for (size_t i = 0; i < c->input->endpoint_count; i++) {
 		const struct bh_compile_endpoint *e = &c->input->endpoints[i];
 
-		if (e->fact->master_ifindex != bridge->ifindex || e->fact->ifname[0] == '\0')
+		if (e->fact->master_ifindex != bridge->ifindex || !is_judged(e->fact))
 			continue;
 		managed = true;
 		filtered = filtered || is_governed(e);

@@ -1013,6 +1013,39 @@ static void one_stands_for_all_at_a_path(void **state)
 	bh_model_free(m);
 }
 
+/* Its packets are another device's; whose it is does not matter. In a VRF rules are met. */
+static void coverage_tells_of_veths_that_are_diverted(void **state)
+{
+	struct bh_model *m = new_model();
+	struct bh_endpoint_fact f = fact(7, "10.0.0.2", 100), routed = fact(8, "10.0.1.2", 100);
+	struct rows rows = { 0 };
+
+	(void)state;
+	strcpy(f.netns_name, "/run/netns/web");
+	strcpy(routed.netns_name, "/run/netns/way");
+	f.upper = BH_UPPER_OTHER;
+	strcpy(f.upper_ifname, "bond0");
+	strcpy(f.upper_kind, "bond");
+	routed.upper = BH_UPPER_VRF;
+	routed.nsid = 4;
+	bh_model_endpoint(m, &f, 100);
+	bh_model_endpoint(m, &routed, 100);
+	bh_model_coverage(m, take_row, &rows);
+	assert_int_equal(rows.count, 2);
+	assert_int_equal(rows.items[0].coverage, BH_ENFORCEABLE);
+	assert_string_equal(rows.items[0].name, "way");
+	assert_int_equal(rows.items[1].coverage, BH_OBSERVABLE);
+	assert_non_null(strstr(rows.items[1].why, "is in bond0 (bond)"));
+	/* Kernels know none that has no kind; modules of others may. */
+	f.upper_kind[0] = '\0';
+	f.upper_ifindex = 30;
+	bh_model_endpoint(m, &f, 200);
+	rows.count = 0;
+	bh_model_coverage(m, take_row, &rows);
+	assert_non_null(strstr(rows.items[1].why, "is in bond0 (a device of a kind unknown)"));
+	bh_model_free(m);
+}
+
 /* No engine tells of it; of two veths into one namespace one tells, once. */
 static void coverage_tells_of_a_way_past_the_veths(void **state)
 {
@@ -1263,6 +1296,7 @@ int main(void)
 		cmocka_unit_test(coverage_says_why),
 		cmocka_unit_test(coverage_tells_of_networks_that_are_not_seen),
 		cmocka_unit_test(coverage_tells_of_a_way_past_the_veths),
+		cmocka_unit_test(coverage_tells_of_veths_that_are_diverted),
 		cmocka_unit_test(who_looks_into_a_namespace_does_not_own_it),
 		cmocka_unit_test(whose_first_process_is_elsewhere_is_not_here),
 		cmocka_unit_test(one_stands_for_all_at_a_path),

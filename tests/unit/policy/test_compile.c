@@ -265,6 +265,35 @@ static void assert_held_by(const struct host *h, const char *expected)
 	free(text);
 }
 
+/* Veths in a VRF, in a bond, and of nobody known in a bond. */
+static void who_is_diverted_is_a_peer_and_not_judged(void **state)
+{
+	struct bh_policy *policy = parse("bulkhead-policy: 1\nworkloads:\n  web: {w: web}\n"
+					 "  db: {w: db}\nrules:\n"
+					 "  - {from: web, to: db, ports: [80/tcp]}\n");
+	struct host *h = new_host(policy);
+	size_t web = add_endpoint(h, "web", BH_ENFORCE, "w=web", 0, "10.0.0.1"),
+	       db = add_endpoint(h, "db", BH_ENFORCE, "w=db", 0, "10.0.0.2"),
+	       stranger = add_endpoint(h, "", BH_LEARN, "", 0, "10.0.0.3");
+
+	(void)state;
+	h->facts[web].upper = BH_UPPER_VRF;
+	h->facts[db].upper = h->facts[stranger].upper = BH_UPPER_OTHER;
+	struct bh_ruleset *rules = bh_compile(&h->input);
+	assert_int_equal(rules->port_count, 1);
+	assert_true(rules->ports[0].vrf && !rules->ports[0].bridged);
+	assert_int_equal(rules->binding_count, 1);
+	assert_memory_equal(&rules->bindings[0].addr, &h->facts[web].addrs[0],
+			    sizeof(struct bh_addr));
+	const struct bh_chain *egress = &rules->chains[rules->bindings[0].egress];
+	assert_int_equal(egress->permit_count, 1);
+	assert_memory_equal(&egress->permits[0].peer.addr, &h->facts[db].addrs[0],
+			    sizeof(struct bh_addr));
+	bh_ruleset_free(rules);
+	bh_policy_free(policy);
+	free(h);
+}
+
 static void an_address_is_the_ones_who_had_it_first(void **state)
 {
 	struct bh_policy *policy = parse("bulkhead-policy: 1\n"
@@ -1282,6 +1311,7 @@ int main(void)
 		cmocka_unit_test(names_are_the_addresses_that_a_workload_was_given),
 		cmocka_unit_test(everything_has_its_place),
 		cmocka_unit_test(an_address_is_the_ones_who_had_it_first),
+		cmocka_unit_test(who_is_diverted_is_a_peer_and_not_judged),
 		cmocka_unit_test(who_is_away_keeps_his_place),
 		cmocka_unit_test(postures_go_with_their_interfaces),
 		cmocka_unit_test(a_bridge_where_somebody_is_expected_is_guarded),
