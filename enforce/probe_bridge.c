@@ -53,6 +53,11 @@ static int check_bridge(struct bh_probe *p, uint32_t bridge, struct bh_error *er
 				    "does not disturb; containers need none: ip link set %s type "
 				    "bridge stp_state 0",
 				    p->link.ifname, p->link.ifname);
+	if (p->link.no_vlan)
+		return bh_error_set(err, -EOPNOTSUPP,
+				    "bridge %s filters VLANs, and a port that comes, as the "
+				    "self-test's do, is in none (vlan_default_pvid 0)",
+				    p->link.ifname);
 	return 0;
 }
 

@@ -74,6 +74,16 @@ static const struct nlattr *in_data(const struct nlattr *info, uint16_t data, ui
 	return nest != NULL ? inside(nest, type) : NULL;
 }
 
+static bool gives_no_vlan(const struct nlattr *info)
+{
+	const struct nlattr *filters = in_data(info, IFLA_INFO_DATA, IFLA_BR_VLAN_FILTERING),
+			    *pvid = in_data(info, IFLA_INFO_DATA, IFLA_BR_VLAN_DEFAULT_PVID);
+
+	return filters != NULL && mnl_attr_validate(filters, MNL_TYPE_U8) == 0 &&
+	       mnl_attr_get_u8(filters) != 0 && pvid != NULL &&
+	       mnl_attr_validate(pvid, MNL_TYPE_U16) == 0 && mnl_attr_get_u16(pvid) == 0;
+}
+
 static void take_info(const struct nlattr *info, struct bh_probe_link *out)
 {
 	const struct nlattr *kind = inside(info, IFLA_INFO_KIND),
@@ -83,6 +93,7 @@ static void take_info(const struct nlattr *info, struct bh_probe_link *out)
 		      strcmp(mnl_attr_get_str(kind), "bridge") == 0;
 	out->stp = out->bridge && stp != NULL && mnl_attr_validate(stp, MNL_TYPE_U32) == 0 &&
 		   mnl_attr_get_u32(stp) != 0;
+	out->no_vlan = out->bridge && gives_no_vlan(info);
 }
 
 static int take_bridge(const struct nlmsghdr *reply, void *user)

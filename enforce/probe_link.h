@@ -14,7 +14,8 @@ struct bh_probe_link {
 	char ifname[BH_IFNAME];
 	bool bridge;
 	bool up;
-	bool stp; /* some spanning tree protocol decides which ports forward */
+	bool stp;     /* some spanning tree protocol decides which ports forward */
+	bool no_vlan; /* it filters VLANs, and a port that comes is in none */
 	uint32_t mtu;
 };
 

@@ -318,6 +318,15 @@ doctor_says 'bridge br0: rules are in the kernel, and were not tested: .*spannin
 	fail "it is told as: $(cat "$scratch/doctor")"
 state_is unproven || fail "it is called: $(bh status)"
 ip -n "$host" link set br0 type bridge stp_state 0
+if ip -n "$host" link set br0 type bridge vlan_filtering 1 2>/dev/null; then
+	eventually 15 bridge_is proved || fail "it is not proved where VLANs are filtered: $(bh status)"
+	ip -n "$host" link set br0 type bridge vlan_default_pvid 0
+	doctor_says 'bridge br0: rules are in the kernel, and were not tested: .*vlan_default_pvid 0' ||
+		fail "it is told as: $(cat "$scratch/doctor")"
+	ip -n "$host" link set br0 type bridge vlan_default_pvid 1 vlan_filtering 0
+else
+	echo "NOT TESTED: this kernel's bridges filter no VLANs"
+fi
 mount -t tmpfs tmpfs /dev/net || fail "/dev/net cannot be hidden"
 stop_daemon
 start_daemon
