@@ -158,14 +158,8 @@ void bh_desired_name(char out[BH_NFT_NAME], uint8_t side, bool host, const char 
 void bh_desired_port_name(const struct bh_port *port, const char *stem, char name[BH_NFT_NAME],
 			  char hash[BH_CHAIN_HASH])
 {
-	bool claimed = port->workload[0] != '\0';
-
-	if (claimed)
-		bh_chain_hash(port->workload, hash);
-	else
-		bh_copy_text(hash, BH_CHAIN_HASH, "-");
-	snprintf(name, BH_NFT_NAME, "%s%s_%s", stem, bh_mode_refuses(port->mode) ? "" : "a",
-		 claimed ? hash : "unclaimed");
+	bh_chain_hash(port->workload, hash);
+	snprintf(name, BH_NFT_NAME, "%s%s_%s", stem, bh_mode_refuses(port->mode) ? "" : "a", hash);
 }
 
 /* --- checking --------------------------------------------------------------------------------- */
@@ -236,7 +230,8 @@ static int check_ports(const struct bh_ruleset *rules, struct bh_error *err)
 {
 	for (size_t i = 0; i < rules->port_count; i++) {
 		const struct bh_port *port = &rules->ports[i];
-		bool fine = is_ifname(port->ifname) && port->mode <= BH_ENFORCE;
+		bool fine = is_ifname(port->ifname) && port->mode <= BH_ENFORCE &&
+			    (port->mode == BH_LEARN || port->workload[0] != '\0');
 
 		for (size_t j = 0; fine && j < port->addr_count; j++)
 			fine = is_addr(&port->addrs[j]);

@@ -57,7 +57,7 @@ void bh_desired_name(char out[BH_NFT_NAME], uint8_t side, bool host, const char 
 void bh_desired_lengthen(char name[BH_NFT_NAME], const char *suffix);
 
 /* A chain for the ports of a workload, one a mode (stem "p": "p_0123…", in audit "pa_…"), and the
- * hash in its log prefix: "-" where no workload claims the port. */
+ * hash in its log prefix. The port is some workload's. */
 void bh_desired_port_name(const struct bh_port *port, const char *stem, char name[BH_NFT_NAME],
 			  char hash[BH_CHAIN_HASH]);
 

@@ -305,13 +305,13 @@ static void test_ports_by_mode(void **state)
 	rules->ports[1].mode = BH_AUDIT;
 	add_port(rules, "vc", true, BH_LEARN, "job", "02:00:00:00:00:03", "10.0.0.3");
 	add_port(rules, "vr", false, BH_ENFORCE, "edge", "02:00:00:00:00:04", "10.9.0.2");
-	add_port(rules, "vu", true, BH_ENFORCE, "", "02:00:00:00:00:05", "10.0.0.5");
+	add_port(rules, "vu", true, BH_LEARN, "", "02:00:00:00:00:05", "10.0.0.5");
 	char *text = text_of(rules);
 	assert_line(text, "\"va\" : goto p_%s", "web");
 	assert_line(text, "\"vb\" : goto pa_%s", "db");
 	assert_line(text, "\"vb\" : goto da_%s", "db");
 	assert_line(text, "\"vc\" : goto learning", "");
-	assert_line(text, "\"vu\" : goto p_unclaimed", "");
+	assert_line(text, "\"vu\" : goto learning", "");
 	assert_line(text, "\"vr\" : goto r_%s", "edge");
 	assert_line(text, "\"vr\" . 10.9.0.2", "");
 	assert_line(text, "10.0.0.1 : goto stranger,", "");
@@ -361,6 +361,9 @@ static void test_contradictions_are_refused(void **state)
 	assert_refused(rules);
 	rules = two_workloads(BH_ENFORCE);
 	memset(rules->ports[0].ifname, 'x', BH_IFNAME);
+	assert_refused(rules);
+	rules = two_workloads(BH_ENFORCE);
+	rules->ports[0].workload[0] = '\0'; /* nobody's, and enforced */
 	assert_refused(rules);
 	rules = two_workloads(BH_ENFORCE);
 	rules->ports[0].addrs[0].family = 9;

@@ -213,7 +213,8 @@ static void build_container(const struct container *c, uint32_t chain, struct bh
 	snprintf(port, sizeof(port), "v%u", c->port);
 	snprintf(mac, sizeof(mac), "02:00:00:00:00:%02x", c->addr);
 	snprintf(addr, sizeof(addr), "10.0.0.%u", c->addr);
-	add_port(rules, port, c->bridged && !c->vrf, c->mode, names[c->workload], mac, addr);
+	add_port(rules, port, c->bridged && !c->vrf, c->workload < WORKLOADS ? c->mode : BH_LEARN,
+		 names[c->workload], mac, addr);
 	rules->ports[rules->port_count - 1].vrf = c->vrf;
 	if (chain == UINT32_MAX)
 		return;
