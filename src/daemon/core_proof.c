@@ -18,7 +18,10 @@
 #define MOST_UNDELIVERED 3
 #define WATCHED (60 * BH_SECOND)
 
-#define MOST_VETHS 8 /* of which it is said what is wrong, mostly the same with all */
+/* What is wrong is mostly the same with all: so many different sentences about routed veths, and in
+ * each so many names. */
+#define MOST_SENTENCES 8
+#define MOST_NAMED 2
 
 #define CHAINS_AGE (300 * BH_SECOND) /* of what is known of others' chains, at most */
 
@@ -135,23 +138,37 @@ static void advise(const struct bh_core *core, const struct bh_proof *proof, str
 			       "chains see none of it");
 }
 
+static void describe_stop_of(const struct bh_core *core, const struct bh_proof *proof, bool six,
+			     const char *from, const char *text, struct bh_buffer *out)
+{
+	const bool routed = is_routed(proof);
+	const struct bh_way way =
+		routed ? (struct bh_way) { .six = six, .routed = true, .ip_hooks = true }
+		       : bh_core_way_on_bridge(core, proof->ifname, six);
+
+	bh_buffer_printf(out, "%s%s%s: %s", families(!six, six), routed ? ", " : "",
+			 routed ? from : "", text);
+	name_stoppers(core, &way, out);
+}
+
+/* Both ways of a family meet the same chains: where the same became of them it is said once. */
 static void describe_stops(const struct bh_core *core, const struct bh_proof *proof,
 			   struct bh_buffer *out)
 {
 	const char *separator = "";
 
 	for (size_t i = 0; i < (size_t)BH_PROOF_WAYS * 2; i++) {
-		const bool six = i % 2 != 0, routed = is_routed(proof);
-		const char *text = describe_stop(&proof->seen[i / 2][six]);
+		const bool six = i / BH_PROOF_WAYS != 0;
+		const size_t way = i % BH_PROOF_WAYS;
+		const char *text = describe_stop(&proof->seen[way][six]),
+			   *other = describe_stop(&proof->seen[!way][six]);
+		bool same = strcmp(text, other) == 0;
 
-		if (*text == '\0')
+		if (*text == '\0' || (same && way != BH_PROOF_SENT))
 			continue;
-		const struct bh_way way =
-			routed ? (struct bh_way) { .six = six, .routed = true, .ip_hooks = true }
-			       : bh_core_way_on_bridge(core, proof->ifname, six);
-		bh_buffer_printf(out, "%s%s%s%s: %s", separator, families(!six, six),
-				 routed ? ", " : "", routed ? ways[i / 2] : "", text);
-		name_stoppers(core, &way, out);
+		bh_buffer_puts(out, separator);
+		describe_stop_of(core, proof, six, same ? "from it and to it" : ways[way], text,
+				 out);
 		separator = ". ";
 	}
 	advise(core, proof, out);
@@ -179,14 +196,9 @@ static void describe_withheld(const struct bh_core *core, const struct bh_proof 
 			       : ". Tried again from time to time, and by bulkhead doctor");
 }
 
-/* "bridge br0: …", "routed veth veth1 (compose:shop/web): …" */
-static void describe(const struct bh_core *core, const struct bh_proof *proof,
-		     struct bh_buffer *out)
+static void describe_state(const struct bh_core *core, const struct bh_proof *proof,
+			   struct bh_buffer *out)
 {
-	if (is_routed(proof))
-		bh_buffer_printf(out, "routed veth %s (%s): ", proof->ifname, proof->workload);
-	else
-		bh_buffer_printf(out, "bridge %s: ", proof->ifname);
 	switch (proof->state) {
 	case BH_PROOF_PENDING:
 		bh_buffer_printf(out, "%s%sit is tested anew", proof->why,
@@ -217,6 +229,17 @@ static void describe(const struct bh_core *core, const struct bh_proof *proof,
 	default:
 		bh_buffer_printf(out, "nothing passes there: %s", proof->why);
 	}
+}
+
+/* "bridge br0: …", "routed veth veth1 (compose:shop/web): …" */
+static void describe(const struct bh_core *core, const struct bh_proof *proof,
+		     struct bh_buffer *out)
+{
+	if (is_routed(proof))
+		bh_buffer_printf(out, "routed veth %s (%s): ", proof->ifname, proof->workload);
+	else
+		bh_buffer_printf(out, "bridge %s: ", proof->ifname);
+	describe_state(core, proof, out);
 }
 
 /* --- taking ----------------------------------------------------------------------------------- */
@@ -438,27 +461,93 @@ cJSON *bh_core_proofs_json(const struct bh_core *core)
 	return json;
 }
 
+/* Whether the same is to be said of both. */
+static bool are_alike(const struct bh_proof *a, const struct bh_proof *b)
+{
+	return is_routed(a) && is_routed(b) && a->state == b->state &&
+	       strcmp(a->why, b->why) == 0 && memcmp(a->seen, b->seen, sizeof(a->seen)) == 0;
+}
+
+/* Puts those like the first behind it; returns how many there are, with it. */
+static size_t gather_alike(const struct bh_proof **proofs, size_t count)
+{
+	size_t alike = 1;
+
+	for (size_t i = 1; i < count; i++) {
+		const struct bh_proof *proof = proofs[i];
+
+		if (!are_alike(proofs[0], proof))
+			continue;
+		proofs[i] = proofs[alike];
+		proofs[alike++] = proof;
+	}
+	return alike;
+}
+
+/* "routed veths veth1 (compose:shop/web), veth2 (compose:shop/db) and 3 more: …" */
+static void describe_alike(const struct bh_core *core, const struct bh_proof *const *alike,
+			   size_t count, struct bh_buffer *out)
+{
+	size_t named = count <= MOST_NAMED + 1 ? count : MOST_NAMED;
+
+	bh_buffer_puts(out, "routed veths ");
+	for (size_t i = 0; i < named; i++)
+		bh_buffer_printf(out, "%s%s (%s)",
+				 i == 0		  ? ""
+				 : i == count - 1 ? " and "
+						  : ", ",
+				 alike[i]->ifname, alike[i]->workload);
+	if (named < count)
+		bh_buffer_printf(out, " and %zu more", count - named);
+	bh_buffer_puts(out, ": ");
+	describe_state(core, alike[0], out);
+}
+
+static void add_sentence(const struct bh_core *core, const struct bh_proof *const *alike,
+			 size_t count, cJSON *list)
+{
+	struct bh_buffer text = { 0 };
+
+	if (count == 1)
+		describe(core, alike[0], &text);
+	else
+		describe_alike(core, alike, count, &text);
+	cJSON_AddItemToArray(list, cJSON_CreateString(text.data));
+	bh_buffer_free(&text);
+}
+
+/* To be freed; what it points to stays the core's. */
+static const struct bh_proof **list_failures(const struct bh_core *core, size_t *count)
+{
+	const struct bh_proof **failures =
+		bh_calloc(bh_map_count(core->proofs) + 1, sizeof(*failures));
+	const struct known *known;
+
+	*count = 0;
+	for (size_t position = 0; (known = bh_map_next(core->proofs, &position)) != NULL;)
+		if (is_failure(known->proof.state))
+			failures[(*count)++] = &known->proof;
+	return failures;
+}
+
 void bh_core_proofs_say(const struct bh_core *core, cJSON *list)
 {
-	const struct known *known;
-	size_t veths = 0;
+	size_t count, sentences = 0, unsaid = 0;
+	const struct bh_proof **failures = list_failures(core, &count);
 
-	for (size_t position = 0; (known = bh_map_next(core->proofs, &position)) != NULL;) {
-		struct bh_buffer text = { 0 };
-
-		if (!is_failure(known->proof.state) ||
-		    (is_routed(&known->proof) && ++veths > MOST_VETHS))
-			continue;
-		describe(core, &known->proof, &text);
-		cJSON_AddItemToArray(list, cJSON_CreateString(text.data));
-		bh_buffer_free(&text);
+	for (size_t i = 0, alike; i < count; i += alike) {
+		alike = gather_alike(failures + i, count - i);
+		if (is_routed(failures[i]) && ++sentences > MOST_SENTENCES)
+			unsaid += alike;
+		else
+			add_sentence(core, failures + i, alike, list);
 	}
-	if (veths > MOST_VETHS) {
+	free(failures);
+	if (unsaid > 0) {
 		char text[128];
 
 		snprintf(text, sizeof(text),
-			 "and of %zu routed veths more: bulkhead status --format json",
-			 veths - MOST_VETHS);
+			 "and of %zu routed veths more: bulkhead status --format json", unsaid);
 		cJSON_AddItemToArray(list, cJSON_CreateString(text));
 	}
 }

@@ -168,7 +168,7 @@ doctor_says 'vapi (.*): IPv4, from it: packets are stopped before .*suspected: t
 	fail "doctor does not say who it is: $(cat "$scratch/doctor")"
 on_host nft delete table netdev shortcut
 on_host ip rule add iif vapi prohibit
-doctor_says 'vapi (.*): IPv4, from it: packets are stopped before .*A routing rule (ip rule), a program' ||
+doctor_says 'vapi (.*): IPv4, from it and to it: packets are stopped before .*A routing rule (ip rule), a program' ||
 	fail "doctor does not say what it may be: $(cat "$scratch/doctor")"
 veth_is vweb proved || fail "the other veth is called: $(bh status)"
 on_host ip rule del iif vapi prohibit

@@ -214,29 +214,85 @@ static void test_its_packets_from_a_veth_are_no_flows_where_it_is_tested(void **
 	core_fixture_free(core);
 }
 
-/* Of many the same is wrong, more often than not. */
-static void test_of_many_veths_some_are_listed(void **state)
+static void take_untested(struct bh_core *core, int number, const char *why)
+{
+	struct bh_proof proof = { .time = TAKEN,
+				  .workload = "compose:shop/web",
+				  .state = BH_PROOF_UNTESTED };
+
+	snprintf(proof.ifname, sizeof(proof.ifname), "veth%d", number);
+	bh_copy_text(proof.why, sizeof(proof.why), why);
+	bh_core_proof(core, &proof);
+}
+
+static void test_what_is_the_same_of_many_veths_is_said_once(void **state)
 {
 	struct bh_core *core = core_fixture_new(BH_SECOND);
-	cJSON *list = cJSON_CreateArray();
 
 	(void)state;
 	take(core, "br0", BH_PROOF_UNTESTED, "no devices");
 	for (int i = 0; i < 300; i++) {
-		struct bh_proof proof = { .time = TAKEN,
-					  .workload = "compose:shop/web",
-					  .state = BH_PROOF_UNTESTED,
-					  .why = "no devices" };
+		cJSON *list = cJSON_CreateArray();
 
-		snprintf(proof.ifname, sizeof(proof.ifname), "veth%d", i);
-		bh_core_proof(core, &proof);
+		take_untested(core, i, "no devices");
+		bh_core_proofs_say(core, list);
+		assert_int_equal(cJSON_GetArraySize(list), 2);
+		const char *text = cJSON_GetArrayItem(list, 0)->valuestring;
+		if (strncmp(text, "routed veth", 11) != 0)
+			text = cJSON_GetArrayItem(list, 1)->valuestring;
+		if (i == 0)
+			assert_string_equal(text,
+					    "routed veth veth0 (compose:shop/web): rules are in "
+					    "the kernel, and were not tested: no devices");
+		if (i == 1 || i == 2)
+			assert_non_null(strstr(text, " and veth"));
+		if (i > 2) {
+			char more[64];
+
+			snprintf(more, sizeof(more), " and %d more: rules are in the kernel",
+				 i - 1);
+			assert_non_null(strstr(text, more));
+			assert_memory_equal(text, "routed veths veth", 17);
+		}
+		cJSON_Delete(list);
+	}
+	assert_int_equal(core_fixture_told(core, "no devices"), 1);
+	core_fixture_free(core);
+}
+
+static void test_of_many_different_sentences_some_are_listed(void **state)
+{
+	struct bh_core *core = core_fixture_new(BH_SECOND);
+	cJSON *list = cJSON_CreateArray();
+	char why[16];
+
+	(void)state;
+	for (int i = 0; i < 300; i++) {
+		snprintf(why, sizeof(why), "error %d", i);
+		take_untested(core, i, why);
 	}
 	bh_core_proofs_say(core, list);
-	assert_int_equal(cJSON_GetArraySize(list), 1 + 8 + 1);
-	assert_string_equal(cJSON_GetArrayItem(list, 9)->valuestring,
+	assert_int_equal(cJSON_GetArraySize(list), 8 + 1);
+	assert_string_equal(cJSON_GetArrayItem(list, 8)->valuestring,
 			    "and of 292 routed veths more: bulkhead status --format json");
-	assert_int_equal(core_fixture_told(core, "no devices"), 1);
 	cJSON_Delete(list);
+	core_fixture_free(core);
+}
+
+static void test_what_became_of_both_ways_is_said_once(void **state)
+{
+	const struct bh_probe_seen passed = { .pass_counted = true, .deny_counted = true };
+	struct bh_core *core = core_fixture_new(BH_SECOND);
+	struct bh_buffer why = { 0 };
+
+	(void)state;
+	take_veth(core, BH_PROOF_STOPPED, passed, passed, "");
+	bh_core_proofs_state(core, &why);
+	const char *found = strstr(why.data, "IPv4, from it and to it: what bulkhead's rules let "
+					     "pass is stopped by somebody else");
+	assert_non_null(found);
+	assert_null(strstr(strchr(found, ':'), "IPv4, "));
+	bh_buffer_free(&why);
 	core_fixture_free(core);
 }
 
@@ -250,7 +306,9 @@ int main(void)
 		cmocka_unit_test(test_its_packets_are_no_flows),
 		cmocka_unit_test(test_a_routed_veth_is_named_with_its_workload_and_the_way),
 		cmocka_unit_test(test_its_packets_from_a_veth_are_no_flows_where_it_is_tested),
-		cmocka_unit_test(test_of_many_veths_some_are_listed),
+		cmocka_unit_test(test_what_is_the_same_of_many_veths_is_said_once),
+		cmocka_unit_test(test_of_many_different_sentences_some_are_listed),
+		cmocka_unit_test(test_what_became_of_both_ways_is_said_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
