@@ -121,6 +121,7 @@ struct bh_rule_uses;
 struct bh_shares;
 struct bh_waiting_answers;
 
+#define BH_PROBINGS 64 /* of the self-test, that are remembered */
 #define BH_LEAVING 16
 
 /* Packets that were let out, though a policy does not allow it: the other end may say the same. */
@@ -230,7 +231,11 @@ struct bh_core {
 	struct bh_shares *shares;	   /* workloads of which a part is in that mode */
 	struct bh_map *kept;   /* workload → what its last instances were like (core_kept.c) */
 	struct bh_map *proofs; /* bridge or routed veth → what the self-test found (core_proof.c) */
-	uint8_t enforcement;   /* enum bh_enforcement */
+	/* When it sent; a ring. capture's last word of a packet comes when its flow has been idle.
+	 */
+	struct bh_msg_probing probings[BH_PROBINGS];
+	size_t probing;	     /* the last of them */
+	uint8_t enforcement; /* enum bh_enforcement */
 	char enforcement_why[1024];
 	bool has_governed; /* rules of ours were confirmed since the start */
 	int64_t applied;   /* when the kernel last confirmed */
@@ -763,6 +768,10 @@ void bh_core_foreign_ask(struct bh_core *core);
 
 /* core_proof.c */
 void bh_core_proof(struct bh_core *core, const struct bh_proof *proof);
+/* The self-test begins to send, or has ended. */
+void bh_core_probing(struct bh_core *core, const struct bh_msg_probing *probing);
+/* Whether it was sending all of that time. Of how long ago it is known: BH_PROBINGS tests. */
+bool bh_core_is_probing(const struct bh_core *core, int64_t first, int64_t last);
 /* Tells what is to be told; others' chains have been read by then. */
 void bh_core_proofs_tick(struct bh_core *core);
 /* Has the kernel process test again what was not tested just now. */

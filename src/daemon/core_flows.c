@@ -558,8 +558,8 @@ static bool is_tested_veth(const struct bh_core *core, uint32_t ifindex, int64_t
 	return instance != NULL && bh_map_get_text(core->proofs, instance->fact.ifname) != NULL;
 }
 
-/* What seems to come in from a routed veth that is tested, and is delivered to nobody: were it the
- * container's, the rules there would drop it and tell of it. */
+/* What seems to come in from a routed veth while it is tested, and is delivered to nobody. At any
+ * other time it is the container's. */
 static bool is_test_of_veth(const struct bh_core *core, const struct bh_flow *flow)
 {
 	bool six = flow->key.src.family == BH_IPV6;
@@ -568,6 +568,7 @@ static bool is_test_of_veth(const struct bh_core *core, const struct bh_flow *fl
 	       (bh_addr_equal(&flow->key.dst, &bh_probe_outside[BH_PROBE_PASSES][six]) ||
 		bh_addr_equal(&flow->key.dst, &bh_probe_outside[BH_PROBE_DENIED][six])) &&
 	       flow->key.proto == IPPROTO_UDP && flow->key.dport == BH_PROBE_PORT &&
+	       bh_core_is_probing(core, flow->first, flow->last) &&
 	       is_tested_veth(core, flow->src_ifindex, flow->last) &&
 	       bh_model_at(core->model, flow->dst_ifindex, flow->last) == NULL;
 }

@@ -227,6 +227,9 @@ static void take_report(struct bh_core *core, const struct bh_message *m)
 	case BH_MSG_PROOF:
 		bh_core_proof(core, m->data);
 		break;
+	case BH_MSG_PROBING:
+		bh_core_probing(core, m->data);
+		break;
 	case BH_MSG_ENTRIES:
 		bh_core_entries(core, m->data, m->length / sizeof(struct bh_tracked));
 		break;

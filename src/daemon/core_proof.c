@@ -312,6 +312,24 @@ void bh_core_proof(struct bh_core *core, const struct bh_proof *proof)
 		known->failed = is_failure(proof->state);
 }
 
+void bh_core_probing(struct bh_core *core, const struct bh_msg_probing *probing)
+{
+	if (probing->until == 0)
+		core->probing = (core->probing + 1) % BH_PROBINGS;
+	core->probings[core->probing] = *probing;
+}
+
+bool bh_core_is_probing(const struct bh_core *core, int64_t first, int64_t last)
+{
+	for (size_t i = 0; i < BH_PROBINGS; i++) {
+		const struct bh_msg_probing *p = &core->probings[i];
+
+		if (p->since != 0 && first >= p->since && (p->until == 0 || last <= p->until))
+			return true;
+	}
+	return false;
+}
+
 void bh_core_proofs_tick(struct bh_core *core)
 {
 	struct known *known;

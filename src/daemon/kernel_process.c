@@ -86,7 +86,8 @@ struct kernel {
 	struct bh_nflog *nflog;
 	struct bh_bridge_flags *bridges;
 	struct bh_selftest *selftest;
-	uint32_t probe_ports[2]; /* the self-test's interfaces; 0: none */
+	uint32_t probe_ports[2];       /* the self-test's interfaces; 0: none */
+	struct bh_msg_probing probing; /* the last time that there were any */
 	struct bh_relay *relay;
 	struct bh_lookup *lookup;
 	struct bh_cuts cuts; /* entries that core wants to be deleted */
@@ -525,11 +526,18 @@ static void on_proof(void *user, uint32_t ifindex, const struct bh_proof *proof)
 	tell(&k->core, BH_MSG_PROOF, &told, sizeof(told));
 }
 
-/* capture hears of them before anything passes there. */
+/* capture and core hear of them before anything passes there. */
 static void on_probe_ports(void *user, const uint32_t *ifindexes, size_t count)
 {
 	struct kernel *k = user;
 
+	const int64_t now = bh_time_now();
+
+	if (count > 0)
+		k->probing = (struct bh_msg_probing) { .since = now };
+	else /* the clock may have been set back */
+		k->probing.until = now > k->probing.since ? now : k->probing.since;
+	tell(&k->core, BH_MSG_PROBING, &k->probing, sizeof(k->probing));
 	for (size_t i = 0; i < 2; i++)
 		k->probe_ports[i] = i < count ? ifindexes[i] : 0;
 	if (count > 0)

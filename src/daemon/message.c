@@ -385,6 +385,13 @@ static bool check_proof(const void *data)
 	return ok;
 }
 
+static bool check_probing(const void *data)
+{
+	const struct bh_msg_probing *p = data;
+
+	return time_ok(p->since) && time_ok(p->until) && (p->until == 0 || p->until >= p->since);
+}
+
 static bool check_withhold(const void *data)
 {
 	return TEXT_OK(((const struct bh_msg_withhold *)data)->why);
@@ -574,6 +581,7 @@ static const struct {
 	[BH_MSG_USES_END] = { "uses-end", ONE, sizeof(int32_t), NULL },
 	[BH_MSG_PROVE] = { "prove", EMPTY, 0, NULL },
 	[BH_MSG_PROOF] = { "proof", ONE, sizeof(struct bh_proof), check_proof },
+	[BH_MSG_PROBING] = { "probing", ONE, sizeof(struct bh_msg_probing), check_probing },
 	[BH_MSG_WITHHOLD] = { "withhold", ONE, sizeof(struct bh_msg_withhold), check_withhold },
 	[BH_MSG_TAMPERING] = { "tampering", ONE, sizeof(struct bh_tampering), check_tampering },
 	[BH_MSG_TRACE_GET] = { "trace-get", ONE, sizeof(struct bh_msg_trace_get), check_trace_get },

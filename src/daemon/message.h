@@ -130,6 +130,8 @@ enum bh_message_type {
 	/* core → kernel: tests whether the rules are met; and, in any case, what it found */
 	BH_MSG_PROVE, /* nothing */
 	BH_MSG_PROOF, /* struct bh_proof */
+	/* kernel → core: the self-test begins to send, and has ended */
+	BH_MSG_PROBING, /* struct bh_msg_probing */
 	/* core → kernel: a bridge's frames are not to be handed to netfilter any more */
 	BH_MSG_WITHHOLD, /* struct bh_msg_withhold */
 
@@ -245,6 +247,11 @@ struct bh_msg_runtime_end {
 	uint32_t request;
 	uint32_t runtime;
 	int32_t error; /* negative errno, 0: complete */
+};
+
+/* µs since the epoch; until: 0 as long as it goes on. */
+struct bh_msg_probing {
+	int64_t since, until;
 };
 
 struct bh_msg_withhold {

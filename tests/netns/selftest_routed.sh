@@ -291,6 +291,19 @@ eventually 5 same_picture || fail "something stays: $before, $(picture)"
 has_event '.kind == "enforcement" and (.text | contains("vguest"))' &&
 	fail "something is told of who went: $(bh events | grep vguest)"
 
+step "what a container sends with the test's addresses, at another time, is its own"
+in_guest api python3 -c 'if True:
+	import socket, struct
+	raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+	ends = socket.inet_aton("192.0.2.244") + socket.inet_aton("192.0.2.246")
+	raw.sendto(struct.pack("!BBHHHBBH", 0x45, 0, 28, 0, 0, 64, 17, 0) + ends + struct.pack("!HHHH", 4000, 9, 8, 0),
+		("192.0.2.246", 0))' || fail "nothing was sent"
+is_shown() {
+	bh flows --format json | jq -e -s 'any(.[]; .src.ip == "192.0.2.244" and .dst.ip == "192.0.2.246")'
+}
+eventually 10 is_shown || fail "it is hidden"
+eventually 10 has_event '.kind == "spoof" and (.text | contains("192.0.2.244"))' || fail "nobody tells of it: $(bh events | tail -n 5)"
+
 step "killed in the middle of a test: nothing is left"
 caught=
 for _ in $(seq 20); do

@@ -195,11 +195,13 @@ static void test_its_packets_from_a_veth_are_no_flows_where_it_is_tested(void **
 					 .dst = bh_probe_outside[BH_PROBE_DENIED][1],
 					 .proto = IPPROTO_UDP,
 					 .dport = BH_PROBE_PORT } };
+	const struct bh_msg_probing probing = { .since = TAKEN };
 	struct bh_proof proof = { .time = TAKEN, .ifname = "web", .workload = "w" };
 
 	(void)state;
 	core_fixture_world(core);
 	bh_core_proof(core, &proof);
+	bh_core_probing(core, &probing);
 	bh_core_flows(core, &flow, 1);
 	assert_null(core->oldest);
 	flow.dst_ifindex = 8; /* it was delivered */
@@ -208,9 +210,39 @@ static void test_its_packets_from_a_veth_are_no_flows_where_it_is_tested(void **
 	core_fixture_free(core);
 	core = core_fixture_new(BH_SECOND);
 	core_fixture_world(core);
+	bh_core_probing(core, &probing);
 	flow.dst_ifindex = 0;
 	bh_core_flows(core, &flow, 1);
 	assert_non_null(core->oldest);
+	core_fixture_free(core);
+}
+
+static void test_only_while_it_sends_are_packets_its_own(void **state)
+{
+	struct bh_core *core = core_fixture_new(BH_SECOND);
+	struct bh_msg_probing probing = { .since = TAKEN };
+
+	(void)state;
+	assert_false(bh_core_is_probing(core, TAKEN, TAKEN));
+	bh_core_probing(core, &probing);
+	assert_true(bh_core_is_probing(core, TAKEN, TAKEN + BH_SECOND));
+	assert_false(bh_core_is_probing(core, TAKEN - 1, TAKEN));
+	probing.until = TAKEN + BH_SECOND;
+	bh_core_probing(core, &probing);
+	assert_true(bh_core_is_probing(core, TAKEN, TAKEN + BH_SECOND));
+	assert_false(bh_core_is_probing(core, TAKEN, TAKEN + BH_SECOND + 1));
+	/* Of many tests the oldest is forgotten, and no other. */
+	for (int i = 1; i < BH_PROBINGS; i++) {
+		probing = (struct bh_msg_probing) { .since = TAKEN + 10 * i * BH_SECOND };
+		bh_core_probing(core, &probing);
+		probing.until = probing.since + BH_SECOND;
+		bh_core_probing(core, &probing);
+	}
+	assert_true(bh_core_is_probing(core, TAKEN, TAKEN));
+	probing = (struct bh_msg_probing) { .since = TAKEN + 1000 * BH_SECOND };
+	bh_core_probing(core, &probing);
+	assert_false(bh_core_is_probing(core, TAKEN, TAKEN));
+	assert_true(bh_core_is_probing(core, TAKEN + 10 * BH_SECOND, TAKEN + 11 * BH_SECOND));
 	core_fixture_free(core);
 }
 
@@ -306,6 +338,7 @@ int main(void)
 		cmocka_unit_test(test_its_packets_are_no_flows),
 		cmocka_unit_test(test_a_routed_veth_is_named_with_its_workload_and_the_way),
 		cmocka_unit_test(test_its_packets_from_a_veth_are_no_flows_where_it_is_tested),
+		cmocka_unit_test(test_only_while_it_sends_are_packets_its_own),
 		cmocka_unit_test(test_what_is_the_same_of_many_veths_is_said_once),
 		cmocka_unit_test(test_of_many_different_sentences_some_are_listed),
 		cmocka_unit_test(test_what_became_of_both_ways_is_said_once),

@@ -189,6 +189,10 @@ static void hooks_are_checked(void **state)
 	proof.state = BH_PROOF_PROVED;
 	memset(&proof.seen[BH_PROOF_RECEIVED][1].deny_arrived, 2, 1);
 	assert_false(bh_message_check(BH_MSG_PROOF, &proof, sizeof(proof)));
+	struct bh_msg_probing probing = { .since = 2 };
+	assert_true(bh_message_check(BH_MSG_PROBING, &probing, sizeof(probing)));
+	probing.until = 1;
+	assert_false(bh_message_check(BH_MSG_PROBING, &probing, sizeof(probing)));
 	struct bh_msg_given_up given_up = { .time = 1, .container_id = "a", .why = "b" };
 	assert_true(bh_message_check(BH_MSG_GIVEN_UP, &given_up, sizeof(given_up)));
 	memset(given_up.why, 'x', sizeof(given_up.why));
