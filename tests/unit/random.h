@@ -5,6 +5,16 @@
 
 #include <stdint.h>
 
+/* So many trials of n: sanitizers take many times as long, and come by the same code with few. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define RANDOM_TRIALS(n) ((n) / 10)
+#endif
+#endif
+#ifndef RANDOM_TRIALS
+#define RANDOM_TRIALS(n) (n)
+#endif
+
 static uint64_t random_state;
 
 /* Of a seed above 0. */

@@ -25,7 +25,7 @@
 #define POSTURES 3
 #define MEMBERS 4
 #define EXCEPTIONS 4
-#define TRIALS 2000
+#define TRIALS RANDOM_TRIALS(2000)
 
 static const struct bh_nft_config config = { .owner = true, .log_group = 7 };
 

@@ -957,7 +957,7 @@ static void ruleset_and_evaluator_agree(void **state)
 	struct tally tally = { 0 };
 
 	(void)state;
-	for (uint64_t seed = 1; seed <= 2000; seed++) {
+	for (uint64_t seed = 1; seed <= RANDOM_TRIALS(2000); seed++) {
 		random_seed(seed);
 		struct bh_policy *policy = random_policy();
 		struct host *h = random_host(policy);
@@ -974,7 +974,7 @@ static void ruleset_and_evaluator_agree(void **state)
 		      tally.asked, tally.allowed, tally.denied, tally.passed, tally.blocked,
 		      tally.audited);
 	/* A test that met one outcome only would have tested nothing. */
-	assert_true(tally.asked > 100000);
+	assert_true(tally.asked > RANDOM_TRIALS(100000));
 	assert_true(tally.blocked > tally.asked / 20 && tally.audited > tally.asked / 20);
 	assert_true(tally.allowed > tally.asked / 50 && tally.denied > tally.asked / 50);
 	assert_true(tally.passed > tally.asked / 50);
@@ -1043,7 +1043,7 @@ static void lists_stand_for_their_pairs(void **state)
 	size_t longer = 0;
 
 	(void)state;
-	for (uint64_t seed = 1; seed <= 500; seed++) {
+	for (uint64_t seed = 1; seed <= RANDOM_TRIALS(500); seed++) {
 		random_seed(seed);
 		struct bh_policy *policy = random_policy(), *pairs = spelt_out(policy);
 		struct host *h = random_host(policy);
@@ -1063,7 +1063,7 @@ static void lists_stand_for_their_pairs(void **state)
 		bh_policy_free(pairs);
 		bh_policy_free(policy);
 	}
-	assert_true(longer > 100);
+	assert_true(longer > RANDOM_TRIALS(100));
 }
 
 static void shuffle(struct host *h)
@@ -1081,7 +1081,7 @@ static void shuffle(struct host *h)
 static void same_input_same_bytes(void **state)
 {
 	(void)state;
-	for (uint64_t seed = 1; seed <= 200; seed++) {
+	for (uint64_t seed = 1; seed <= RANDOM_TRIALS(200); seed++) {
 		random_seed(seed);
 		struct bh_policy *policy = random_policy();
 		struct host *h = random_host(policy);
