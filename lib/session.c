@@ -10,6 +10,7 @@
 
 #define WORDS 4
 #define WORD 96
+#define ANY "any:"
 
 static bool read_address(const char *word, struct bh_addr *out)
 {
@@ -64,5 +65,49 @@ char *bh_session_format(const struct bh_flow_key *key, char out[BH_SESSION_TEXT]
 
 	snprintf(out, BH_SESSION_TEXT, "%s %u %s %u", bh_addr_format(&key->src, src), key->sport,
 		 bh_addr_format(&key->dst, dst), key->dport);
+	return out;
+}
+
+/* The text up to a comma, or its end; where it goes on, NULL: it is none. */
+static const char *read_session(const char *text, struct bh_flow_key *key)
+{
+	char one[BH_SESSION_TEXT];
+	size_t length = strcspn(text, ",");
+
+	if (length >= sizeof(one))
+		return NULL;
+	memcpy(one, text, length);
+	one[length] = '\0';
+	return bh_session_parse(one, key) ? text + length : NULL;
+}
+
+bool bh_sessions_parse(const char *text, struct bh_sessions *out)
+{
+	struct bh_sessions read = { .any = strncmp(text, ANY, strlen(ANY)) == 0 };
+
+	for (text += read.any ? strlen(ANY) : 0;; text++) {
+		if (read.count == BH_SESSIONS)
+			return false;
+		text = read_session(text, &read.keys[read.count++]);
+		if (text == NULL || (*text != '\0' && !read.any))
+			return false;
+		if (*text == '\0')
+			break;
+	}
+	*out = read;
+	return true;
+}
+
+char *bh_sessions_format(const struct bh_sessions *sessions, char out[BH_SESSIONS_TEXT])
+{
+	size_t length = (size_t)sprintf(out, "%s", sessions->any ? ANY : "");
+
+	for (size_t i = 0; i < sessions->count; i++) {
+		char one[BH_SESSION_TEXT];
+
+		length += (size_t)snprintf(out + length, BH_SESSIONS_TEXT - length, "%s%s",
+					   i > 0 ? "," : "",
+					   bh_session_format(&sessions->keys[i], one));
+	}
 	return out;
 }

@@ -220,13 +220,13 @@ static bool find_said(const struct lineage *l, struct bh_flow_key *key)
 
 /* --- what a process holds --------------------------------------------------------------------- */
 
-/* Connections that a process holds and that came to a port on which its namespace waits for them.
+/* Connections that processes hold and that came to a port on which their namespace waits for them.
  */
 struct held {
-	struct bh_map *inodes; /* of its sockets */
+	struct bh_map *inodes; /* of a process's sockets */
 	bool *listened;	       /* by port */
-	struct bh_flow_key key;
-	size_t count;
+	struct bh_sessions sessions;
+	bool more; /* than fit */
 };
 
 static void note_listener(void *user, const struct bh_tcp_line *line)
@@ -237,15 +237,27 @@ static void note_listener(void *user, const struct bh_tcp_line *line)
 		h->listened[line->key.dport] = true;
 }
 
+/* The privileged half of an ssh server's holds the same as the other. */
+static bool is_noted(const struct bh_sessions *sessions, const struct bh_flow_key *key)
+{
+	for (size_t i = 0; i < sessions->count; i++)
+		if (is_same(&sessions->keys[i], key))
+			return true;
+	return false;
+}
+
 static void note_held(void *user, const struct bh_tcp_line *line)
 {
 	struct held *h = user;
 
 	if (line->state != BH_TCP_ESTABLISHED || !h->listened[line->key.dport] ||
-	    bh_map_get(h->inodes, &line->inode, sizeof(line->inode)) == NULL)
+	    bh_map_get(h->inodes, &line->inode, sizeof(line->inode)) == NULL ||
+	    is_noted(&h->sessions, &line->key))
 		return;
-	h->key = line->key;
-	h->count++;
+	if (h->sessions.count < BH_SESSIONS)
+		h->sessions.keys[h->sessions.count++] = line->key;
+	else
+		h->more = true;
 }
 
 static void find_inodes(pid_t pid, struct bh_map *inodes)
@@ -267,33 +279,73 @@ static void find_inodes(pid_t pid, struct bh_map *inodes)
 		closedir(folder);
 }
 
-/* Who holds several may serve many people: which of them calls nobody can tell. */
-static bool find_held(pid_t pid, struct bh_flow_key *key)
+static void gather_held(pid_t pid, struct held *h)
 {
-	struct held h = { .inodes = bh_map_new(NULL),
-			  .listened = bh_calloc(UINT16_MAX + 1, sizeof(bool)) };
-
-	find_inodes(pid, h.inodes);
-	if (bh_map_count(h.inodes) > 0) {
-		each_socket(pid, note_listener, &h);
-		each_socket(pid, note_held, &h);
+	h->inodes = bh_map_new(NULL);
+	h->listened = bh_calloc(UINT16_MAX + 1, sizeof(bool));
+	find_inodes(pid, h->inodes);
+	if (bh_map_count(h->inodes) > 0) {
+		each_socket(pid, note_listener, h);
+		each_socket(pid, note_held, h);
 	}
-	bh_map_free(h.inodes);
-	free(h.listened);
-	*key = h.key;
-	return h.count == 1;
+	bh_map_free(h->inodes);
+	free(h->listened);
 }
 
-const char *bh_caller_session(char out[BH_SESSION_TEXT])
+/* Who holds several may serve many people: which of them calls nobody can tell. */
+static bool find_held(pid_t pid, struct bh_sessions *out)
 {
-	struct bh_flow_key key;
+	struct held h = { 0 };
+
+	gather_held(pid, &h);
+	*out = h.sessions;
+	return h.sessions.count == 1;
+}
+
+/* --- anybody's -------------------------------------------------------------------------------- */
+
+static bool serves_shells(pid_t pid)
+{
+	static const char *const servers[] = { "sshd\n", "sshd-session\n", "dropbear\n" };
+	struct bh_buffer name = { 0 };
+	bool serves = false;
+
+	read_of(pid, "comm", 64, &name);
+	for (size_t i = 0; i < sizeof(servers) / sizeof(servers[0]); i++)
+		serves = serves || strcmp(name.data, servers[i]) == 0;
+	bh_buffer_free(&name);
+	return serves;
+}
+
+/* Sessions of everybody who is here by ssh. Of more than there is room for some are as good as
+ * none: the caller's may be another. */
+static bool find_anybodys(struct bh_sessions *out)
+{
+	struct held h = { .sessions = { .any = true } };
+	DIR *folder = opendir("/proc");
+
+	for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;) {
+		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+
+		if (pid > 0 && serves_shells(pid))
+			gather_held(pid, &h);
+	}
+	if (folder != NULL)
+		closedir(folder);
+	*out = h.sessions;
+	return h.sessions.count > 0 && !h.more;
+}
+
+const char *bh_caller_session(char out[BH_SESSIONS_TEXT])
+{
+	struct bh_sessions sessions = { .count = 1 };
 	struct lineage lineage;
 
 	find_lineage(&lineage);
-	bool found = find_said(&lineage, &key);
+	bool found = find_said(&lineage, &sessions.keys[0]);
 	for (size_t i = 0; !found && i < lineage.count; i++)
-		found = find_held(lineage.pids[i], &key);
-	if (found)
-		return bh_session_format(&key, out);
+		found = find_held(lineage.pids[i], &sessions);
+	if (found || (!lineage.console && find_anybodys(&sessions)))
+		return bh_sessions_format(&sessions, out);
 	return lineage.console ? BH_CALLER_CONSOLE : NULL;
 }

@@ -5,6 +5,8 @@
  * keeps for longer than it holds: so it is looked for among all processes that led here, and
  * counts only while such a connection is open. Else one of these processes may itself hold the one
  * connection by which somebody came (another kind of server, an environment that was emptied).
+ * Where none of them leads to one – a multiplexer that was begun by another session, a script –
+ * whoever calls may be any of those who are here by ssh.
  */
 #ifndef BH_CALLER_H
 #define BH_CALLER_H
@@ -15,9 +17,9 @@
 
 #define BH_CALLER_CONSOLE "console"
 
-/* As bh_session_format() has it; or BH_CALLER_CONSOLE: a terminal of this machine; NULL: nothing
+/* As bh_sessions_format() has it; or BH_CALLER_CONSOLE: a terminal of this machine; NULL: nothing
  * of that can be seen. */
-const char *bh_caller_session(char out[BH_SESSION_TEXT]);
+const char *bh_caller_session(char out[BH_SESSIONS_TEXT]);
 
 #define BH_TCP_ESTABLISHED 0x01 /* include/net/tcp_states.h */
 #define BH_TCP_LISTEN 0x0a

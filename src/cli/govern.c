@@ -221,7 +221,7 @@ static int read_document(const char *file, struct bh_buffer *text)
 /* Whose session is not to be cut off, and that it may be all the same. */
 static void add_guard(const struct bh_call *call, struct bh_request *request)
 {
-	char session[BH_SESSION_TEXT];
+	char session[BH_SESSIONS_TEXT];
 
 	bh_request_add(request, "session", bh_caller_session(session));
 	bh_request_add(request, "anyway", bh_call_option(call, "anyway") != NULL ? "1" : NULL);

@@ -6,6 +6,7 @@
 #include "core_existing_parts.h"
 #include "core_guard.h"
 #include "guard.h"
+#include "session.h"
 
 /* A change, while it is looked at. */
 struct bh_guarded {
@@ -30,7 +31,7 @@ void bh_guard_add_finding(struct bh_guarded *g, enum bh_vital vital,
 struct bh_guard_caller {
 	bool console;
 	bool known;
-	struct bh_flow_key key; /* as the server of the session sees it */
+	struct bh_sessions sessions; /* as their server sees them */
 };
 /* False with the reply filled where it says nothing sensible. */
 bool bh_guard_read_caller(const struct bh_api_request *request, struct bh_guard_caller *caller,

@@ -28,11 +28,12 @@ bool bh_guard_read_caller(const struct bh_api_request *request, struct bh_guard_
 						     text != NULL && strcmp(text, "console") == 0 };
 	if (text == NULL || caller->console)
 		return true;
-	caller->known = bh_session_parse(text, &caller->key);
+	caller->known = bh_sessions_parse(text, &caller->sessions);
 	if (!caller->known)
 		bh_api_fail(reply, 400, "session",
 			    "\"console\", or what sshd says in SSH_CONNECTION: the client's "
-			    "address and port, the server's address and port",
+			    "address and port, the server's address and port; or any: and several "
+			    "of these, with commas between them",
 			    "%.120s is no session", text);
 	return caller->known;
 }
@@ -167,16 +168,25 @@ static bool judge_stop(struct bh_guarded *g, struct way *way, const struct bh_in
 	return lost;
 }
 
-static bool judge_way(struct bh_guarded *g, const struct bh_tracked *entry,
-		      const struct bh_tracked *opens, size_t count)
+/* said: the first that is lost, or the first. */
+static bool judge_ways(struct bh_guarded *g, const struct bh_sessions *sessions,
+		       const struct bh_tracked *opens, size_t count, struct bh_tracked *said)
 {
 	struct way way = { 0 };
-	const struct bh_instance *sender = sender_of(g->core, entry);
-	bool lost = judge_open(g, entry, true);
+	bool lost = false;
 
-	if (sender != NULL)
-		lost = judge_disguise(g, entry, sender) || lost;
-	add_stop(&way, sender);
+	for (size_t i = 0; i < sessions->count; i++) {
+		const struct bh_tracked entry = session_entry(&sessions->keys[i], opens, count);
+		const struct bh_instance *sender = sender_of(g->core, &entry);
+		bool is_cut = judge_open(g, &entry, !sessions->any);
+
+		if (sender != NULL)
+			is_cut = judge_disguise(g, &entry, sender) || is_cut;
+		if (i == 0 || (is_cut && !lost))
+			*said = entry;
+		lost = lost || is_cut;
+		add_stop(&way, sender);
+	}
 	for (size_t i = 0; i < way.count; i++)
 		lost = judge_stop(g, &way, way.stops[i], opens, count) || lost;
 	free(way.stops);
@@ -213,9 +223,13 @@ cJSON *bh_guard_session(struct bh_guarded *g, const struct bh_guard_caller *call
 				    "cannot see where you are connected from: whether it "
 				    "cuts you off nobody can say");
 	struct bh_tracked *opens = bh_open_connections(g->core, &count);
-	const struct bh_tracked entry = session_entry(&caller->key, opens, count);
-	cJSON *json =
-		session_said(judge_way(g, &entry, opens, count) ? "refused" : "unaffected", NULL);
+	struct bh_tracked entry;
+	bool lost = judge_ways(g, &caller->sessions, opens, count, &entry);
+	cJSON *json = session_said(lost ? "refused" : "unaffected",
+				   caller->sessions.any
+					   ? "cannot see where you are connected from: the ssh "
+					     "sessions that are open count, and no other connection"
+					   : NULL);
 	add_end(g->core, json, "src", &entry.original.src, entry.original.sport);
 	add_end(g->core, json, "dst", &entry.reply.src, entry.reply.sport);
 	free(opens);

@@ -175,6 +175,30 @@ at_end "kill $held 2>/dev/null"
 eventually 10 in_guest far python3 -c 'import socket; socket.create_connection(("fd94::3", 2323)).recv(1)' || fail "nobody waits there"
 wait $held
 finds 'any(.kind == "session" and .port == 2323 and .add_rule == "- {from: fd95::1/128, to: jump, ports: [2323/tcp]}")'
+# A multiplexer that was begun elsewhere, a script: whoever is here by ssh may be the one who calls.
+cat >"$scratch/sshd.py" <<'PYTHON'
+import socket
+
+with open("/proc/self/comm", "w") as name:
+    name.write("sshd")
+with socket.create_server(("::", 2424), family=socket.AF_INET6, dualstack_ipv6=True) as waits:
+    came = waits.accept()[0]
+    while data := came.recv(100):
+        came.send(data)
+PYTHON
+nsenter --net="/run/netns/$host-jump" python3 "$scratch/sshd.py" &
+sshd=$!
+at_end "kill $sshd 2>/dev/null"
+listening jump 2424
+talk far mux,tcp,10.94.0.3,2424,50008
+speak mux
+setsid --fork nsenter --net="/run/netns/$host" env -i "$bulkhead" --socket "$scratch/run/api.sock" mode all enforce --dry-run \
+	--format json >"$scratch/said"
+eventually 10 jq -e .guard "$scratch/said" || fail "no answer"
+jq -e '.guard.session | .state == "refused" and .src.port == 50008 and (.text | contains("the ssh sessions that are open count"))' \
+	"$scratch/said" >/dev/null || fail "it does not say whose: $(cat "$scratch/said")"
+finds 'any(.kind == "session" and .port == 2424 and .add_rule == "- {from: world, to: jump, ports: [2424/tcp]}")'
+kill $sshd
 # From outside to this host itself no rule has a say.
 talk far direct,tcp,10.95.0.254,2222,50007
 speak direct

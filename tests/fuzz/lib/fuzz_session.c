@@ -14,6 +14,18 @@ static void must(bool condition)
 		abort();
 }
 
+static void must_read_again(const char *text)
+{
+	char written[BH_SESSIONS_TEXT], again[BH_SESSIONS_TEXT];
+	struct bh_sessions sessions;
+
+	if (!bh_sessions_parse(text, &sessions))
+		return;
+	must(sessions.count > 0 && (sessions.any || sessions.count == 1));
+	must(bh_sessions_parse(bh_sessions_format(&sessions, written), &sessions));
+	must(strcmp(bh_sessions_format(&sessions, again), written) == 0);
+}
+
 /* What is read is a connection of one family, and what it is written as reads as the same. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -28,6 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must(bh_session_parse(bh_session_format(&key, written), &key));
 		must(strcmp(bh_session_format(&key, again), written) == 0);
 	}
+	must_read_again(text);
 	free(text);
 	return 0;
 }

@@ -55,11 +55,41 @@ static void anything_else_is_refused(void **state)
 	}
 }
 
+#define ONE "203.0.113.7 51022 192.0.2.1 22"
+#define OTHER "2001:db8::7 51022 2001:db8::1 22"
+
+static void several_are_read(void **state)
+{
+	static const char *const good[] = { ONE, "any:" ONE, "any:" ONE "," OTHER };
+	static const char *const bad[] = {
+		"", "any:", ONE "," OTHER, "any:" ONE ",", "any:," ONE, "any:" ONE ", " OTHER
+	};
+	struct bh_sessions sessions;
+	char text[BH_SESSIONS_TEXT], many[BH_SESSIONS_TEXT] = "any:" OTHER;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_true(bh_sessions_parse(good[i], &sessions));
+		assert_int_equal(sessions.count, i == 2 ? 2 : 1);
+		assert_int_equal(sessions.any, i > 0);
+		assert_string_equal(bh_sessions_format(&sessions, text), good[i]);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(bh_sessions_parse(bad[i], &sessions));
+	for (size_t i = 1; i < BH_SESSIONS; i++)
+		strcat(many, "," OTHER);
+	assert_true(bh_sessions_parse(many, &sessions));
+	assert_int_equal(sessions.count, BH_SESSIONS);
+	strcat(many, "," OTHER);
+	assert_false(bh_sessions_parse(many, &sessions));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_sshd_says_is_read),
 		cmocka_unit_test(anything_else_is_refused),
+		cmocka_unit_test(several_are_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
