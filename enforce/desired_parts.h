@@ -152,6 +152,11 @@ void bh_desire_bridge(struct bh_nft_table *table, const struct bh_ruleset *rules
 bool bh_stateless_has_uplinks(const struct bh_ruleset *rules);
 /* Matches what comes from there (BH_INGRESS), or goes there. */
 void bh_stateless_match_uplink(struct bh_nft_rule *rule, uint8_t side);
+/* Matches what is sent to one, by its IP address; family: BH_IPV4 or BH_IPV6. Which address is a
+ * network's for all of it is not known. */
+void bh_stateless_match_no_group(struct bh_nft_rule *rule, uint8_t family);
+/* The same by the frame. */
+void bh_stateless_match_unicast(struct bh_nft_rule *rule);
 /* Of which kinds there are exceptions. */
 uint8_t bh_stateless_exceptions(const struct bh_ruleset *rules);
 /* In table bridge, behind the other: who may talk to whom on one bridge. */

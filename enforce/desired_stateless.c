@@ -37,9 +37,14 @@
 #define PRIORITY (-390) /* behind the check of addresses, before br_netfilter */
 #define BROADCAST 1	/* PACKET_BROADCAST, PACKET_MULTICAST */
 #define MULTICAST 2
+#define OTHERHOST 3
 #define SCTP_INIT 1
 
-static const uint8_t tcp = IPPROTO_TCP;
+static const uint8_t tcp = IPPROTO_TCP, unicast = OTHERHOST;
+static const uint8_t families[2] = { BH_IPV4, BH_IPV6 };
+static const uint8_t multicast4[4] = { 224 };
+static const uint8_t multicast6[16] = { 0xff };
+static const uint8_t broadcast4[4] = { 255, 255, 255, 255 };
 /* Kinds of connections that may go on; the bits of bh_desired_scope.exceptions. */
 static const struct kind {
 	uint8_t proto;
@@ -136,6 +141,21 @@ void bh_stateless_match_uplink(struct bh_nft_rule *rule, uint8_t side)
 {
 	bh_rule_in(rule, BH_KEY(side == BH_INGRESS ? BH_FIELD_IIFNAME : BH_FIELD_OIFNAME),
 		   "uplinks");
+}
+
+void bh_stateless_match_no_group(struct bh_nft_rule *rule, uint8_t family)
+{
+	if (family == BH_IPV6) {
+		bh_rule_not_prefix(rule, BH_FIELD_IP6_DADDR, multicast6, 8);
+		return;
+	}
+	bh_rule_not_prefix(rule, BH_FIELD_IP_DADDR, multicast4, 4);
+	bh_rule_not(rule, BH_FIELD_IP_DADDR, broadcast4);
+}
+
+void bh_stateless_match_unicast(struct bh_nft_rule *rule)
+{
+	bh_rule_equal(rule, BH_FIELD_PKTTYPE, &unicast);
 }
 
 /* Ports of managed bridges, and where postures differ the chain of their bridge's. */
@@ -329,13 +349,40 @@ static void meet_address_posture(const struct bh_traffic *t, struct bh_nft_chain
 	bh_traffic_meet_posture(chain, side);
 }
 
-/* The world meets no posture. */
-static void pass_uplinks(struct bh_nft_chain *chain, uint8_t from_or_to)
+/* The world meets no posture, unless it speaks to many: of those nobody is asked. */
+static void pass_from_uplinks(struct bh_nft_chain *chain)
+{
+	for (size_t i = 0; i < 2; i++) {
+		struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
+
+		bh_stateless_match_uplink(rule, BH_INGRESS);
+		bh_stateless_match_unicast(rule);
+		bh_stateless_match_no_group(rule, families[i]);
+		bh_rule_verdict(rule, NFT_RETURN);
+	}
+}
+
+static void pass_to_uplinks(struct bh_nft_chain *chain)
 {
 	struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
 
-	bh_stateless_match_uplink(rule, from_or_to);
+	bh_stateless_match_uplink(rule, BH_EGRESS);
 	bh_rule_verdict(rule, NFT_RETURN);
+}
+
+/* A copy, as a bridge makes them that does not know a MAC, or a frame that was sent astray: whose
+ * address it is he is not there. */
+static void drop_astray(const struct bh_traffic *t, struct bh_nft_chain *chain)
+{
+	for (size_t i = 0; t->scope->uplinks && i < 2; i++) {
+		bool four = families[i] == BH_IPV4;
+		struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
+
+		bh_stateless_match_uplink(rule, BH_EGRESS);
+		bh_rule_in(rule, BH_KEY(four ? BH_FIELD_IP_DADDR : BH_FIELD_IP6_DADDR),
+			   four ? "bound4" : "bound6");
+		bh_rule_verdict(rule, NF_DROP);
+	}
 }
 
 static void add_egress(const struct bh_traffic *t)
@@ -344,8 +391,8 @@ static void add_egress(const struct bh_traffic *t)
 
 	bh_traffic_look_up_workload(chain, BH_EGRESS, "egress4", "egress6");
 	pass_foreign_bridges(chain);
-	pass_uplinks(chain, BH_INGRESS);
 	bh_traffic_accept_dhcp(chain, "dhcp_answers");
+	pass_from_uplinks(chain);
 	meet_address_posture(t, chain, BH_EGRESS);
 }
 
@@ -367,7 +414,7 @@ static void add_ingress(const struct bh_traffic *t)
 	return_many(chain, BROADCAST);
 	return_many(chain, MULTICAST);
 	pass_foreign_bridges(chain);
-	pass_uplinks(chain, BH_EGRESS);
+	pass_to_uplinks(chain);
 	meet_address_posture(t, chain, BH_INGRESS);
 }
 
@@ -390,6 +437,7 @@ static void add_forward(const struct bh_traffic *t)
 	bh_traffic_accept_basics(chain, "nd_hosts");
 	bh_traffic_accept_dhcp_to_all(chain);
 	bh_rule_goto(bh_nft_chain_add_rule(chain), "judge");
+	drop_astray(t, judge);
 	for (size_t i = 0; i < KINDS; i++)
 		if (has_exceptions(t, i))
 			pass_exceptions(judge, &kinds[i]);

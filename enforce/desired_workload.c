@@ -30,9 +30,10 @@
 static const uint8_t tcp = IPPROTO_TCP, sctp = IPPROTO_SCTP;
 /* Protocols that open something by a packet that can be told from the others. */
 static const uint8_t openers[] = { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_ICMPV6, IPPROTO_SCTP };
-static const uint8_t icmp_errors[] = { 3, 4, 5, 11, 12 }, icmp6_errors[] = { 1, 2, 3, 4 };
+/* Not redirects, of which only a gateway has any to send. */
+static const uint8_t icmp_errors[] = { 3, 4, 11, 12 }, icmp6_errors[] = { 1, 2, 3, 4 };
 /* Errors and answers. */
-static const uint8_t icmp_backs[] = { 0, 3, 4, 5, 11, 12, 14, 16, 18 };
+static const uint8_t icmp_backs[] = { 0, 3, 4, 11, 12, 14, 16, 18 };
 static const uint8_t icmp6_backs[] = { 1, 2, 3, 4, 129 };
 
 /* The bridge's forward hook knows no refusal that answers. */
@@ -184,6 +185,24 @@ static void go_back(struct bh_nft_chain *to, const char *back)
 	}
 }
 
+/* A router on the way to somebody outside is not he. */
+static void pass_routers_errors(const struct bh_traffic *t, struct bh_nft_chain *to, uint8_t side)
+{
+	static const struct {
+		enum bh_field type;
+		const char *set;
+	} errors[] = { { BH_FIELD_ICMP_TYPE, "icmp_errors" },
+		       { BH_FIELD_ICMPV6_TYPE, "icmp6_errors" } };
+
+	for (size_t i = 0; t->scope->uplinks && side == BH_INGRESS && i < 2; i++) {
+		struct bh_nft_rule *rule = bh_nft_chain_add_rule(to);
+
+		bh_stateless_match_uplink(rule, BH_INGRESS);
+		bh_rule_in(rule, BH_KEY(errors[i].type), errors[i].set);
+		bh_rule_verdict(rule, NFT_RETURN);
+	}
+}
+
 static void add_untracked(const struct bh_traffic *t, const struct bh_chain *chain)
 {
 	const struct bh_permits_sets *sets = bh_map_get_text(t->sets, chain->hash);
@@ -208,6 +227,7 @@ static void add_untracked(const struct bh_traffic *t, const struct bh_chain *cha
 	add_end(t, rest, chain, false);
 	if (denies)
 		add_end_back(t, add_part(t, chain, false, "_deny", refuse_at), chain);
+	pass_routers_errors(t, backwards, chain->side);
 	bh_permits_add_rules(sets, backwards, chain, false,
 			     &(struct bh_permits_way) { .backwards = true,
 							.refuse = denies ? refuse_at : NULL });

@@ -451,36 +451,48 @@ void bh_permits_add_sets(struct bh_nft_table *table, const struct bh_chain *chai
 
 /* --- rules ------------------------------------------------------------------------------------ */
 
-/* The world begins behind an interface that is not managed; of a bridge's ports, behind an uplink.
- */
-static void match_world(const struct bh_permits_sets *sets, struct bh_nft_rule *rule, uint8_t side,
-			uint8_t family)
-{
-	if (sets->stateless)
-		bh_stateless_match_uplink(rule, side);
-	else if (side == BH_INGRESS)
-		bh_inet_match_outside(rule, sets->vrf, family);
-	else
-		bh_rule_not_in(rule, BH_KEY(BH_FIELD_OIFNAME), "managed");
-	if (side == BH_INGRESS)
-		return;
-	if (family == BH_IPV4)
-		bh_rule_not(rule, BH_FIELD_IP_DADDR, bh_metadata4);
-	else if (family == BH_IPV6)
-		bh_rule_not(rule, BH_FIELD_IP6_DADDR, bh_metadata6);
-}
-
 /* What is looked up, and what becomes of what is found. */
 struct lookup {
 	const struct bh_permits_sets *sets;
 	const struct shape *shape;
 	const char *set;
 	uint8_t side;
-	uint8_t family;	    /* where some addresses are no part of what is outside; else any */
-	bool backwards;	    /* the other way round */
-	bool unopening;	    /* of segments that open nothing alone */
+	uint8_t family; /* where some addresses are no part of what is outside; else any */
+	bool backwards; /* the other way round */
+	bool unopening; /* of segments that open nothing alone */
+	bool denied;
 	const char *target; /* chain to go to; NULL: allowed */
 };
+
+/* Of what a bridge sends to many each port gets a copy, an uplink, too. No denial of the world is
+ * about those, and a permission of it for what is certainly none. */
+static void match_uplink(const struct lookup *l, struct bh_nft_rule *rule)
+{
+	bh_stateless_match_uplink(rule, l->side);
+	if (l->side == BH_INGRESS)
+		return;
+	if (!l->denied)
+		bh_stateless_match_unicast(rule);
+	bh_stateless_match_no_group(rule, l->family);
+}
+
+/* The world begins behind an interface that is not managed; of a bridge's ports, behind an uplink.
+ */
+static void match_world(const struct lookup *l, struct bh_nft_rule *rule)
+{
+	if (l->sets->stateless)
+		match_uplink(l, rule);
+	else if (l->side == BH_INGRESS)
+		bh_inet_match_outside(rule, l->sets->vrf, l->family);
+	else
+		bh_rule_not_in(rule, BH_KEY(BH_FIELD_OIFNAME), "managed");
+	if (l->side == BH_INGRESS || l->denied || l->shape->whom != TO_WORLD)
+		return;
+	if (l->family == BH_IPV4)
+		bh_rule_not(rule, BH_FIELD_IP_DADDR, bh_metadata4);
+	else if (l->family == BH_IPV6)
+		bh_rule_not(rule, BH_FIELD_IP6_DADDR, bh_metadata6);
+}
 
 static void add_rule(struct bh_nft_chain *to, const struct lookup *l)
 {
@@ -489,7 +501,7 @@ static void add_rule(struct bh_nft_chain *to, const struct lookup *l)
 	if (l->unopening)
 		bh_rule_not_opening(rule);
 	if (l->shape->whom == TO_WORLD || l->shape->whom == TO_OUTSIDE)
-		match_world(l->sets, rule, l->side, l->family);
+		match_world(l, rule);
 	bh_rule_in(rule,
 		   key_of(l->shape, l->side, l->backwards ? BH_FIELD_TH_SPORT : BH_FIELD_TH_DPORT),
 		   l->set);
@@ -500,19 +512,21 @@ static void add_rule(struct bh_nft_chain *to, const struct lookup *l)
 }
 
 /* Whether some addresses are left out: towards the world permissions leave out the metadata
- * service, and who is in a VRF comes from nowhere outside. */
-static bool leaves_out(const struct lookup *l, bool denied)
+ * service, what goes to many does not go there, and who is in a VRF comes from nowhere outside. */
+static bool leaves_out(const struct lookup *l)
 {
+	bool world = l->shape->whom == TO_WORLD, outside = l->shape->whom == TO_OUTSIDE;
+
 	if (l->side == BH_INGRESS)
 		return l->sets->vrf;
-	return l->shape->whom == TO_WORLD && !denied;
+	return (world && !l->denied) || (l->sets->stateless && (world || outside));
 }
 
 /* They are others in each family. */
-static void add_lookup(struct bh_nft_chain *to, const struct lookup *lookup, bool denied)
+static void add_lookup(struct bh_nft_chain *to, const struct lookup *lookup)
 {
 	struct lookup l = *lookup;
-	bool partial = leaves_out(&l, denied);
+	bool partial = leaves_out(&l);
 	bool both = partial && l.shape->whom == TO_WORLD && l.shape->family == BH_NO_FAMILY;
 
 	l.family = both ? BH_IPV4 : partial ? l.shape->family : (uint8_t)BH_NO_FAMILY;
@@ -541,7 +555,7 @@ static bool is_looked_up(const struct shape *shape, const struct bh_permits_way 
 static void pass_pair(struct bh_nft_rule *rule, const struct lookup *l)
 {
 	if (l->shape->whom == TO_WORLD)
-		match_world(l->sets, rule, l->side, l->shape->family);
+		match_world(l, rule);
 	bh_rule_in(rule, key_of(l->shape, l->side, BH_FIELD_TH_DPORT), l->set);
 	bh_rule_verdict(rule, NFT_RETURN);
 }
@@ -576,8 +590,10 @@ static void add_rank(const struct bh_permits_sets *sets, struct bh_nft_chain *to
 				    .shape = shape,
 				    .set = set,
 				    .side = chain->side,
+				    .family = shape->family,
 				    .backwards = way->backwards,
 				    .unopening = way->backwards && !sets->stateless,
+				    .denied = denied,
 				    .target = denied ? way->refuse : NULL };
 
 		if (!(sets->shapes[side][rank] & BIT(i)) || (shape->whom == TO_HOST) != host ||
@@ -597,11 +613,11 @@ static void add_rank(const struct bh_permits_sets *sets, struct bh_nft_chain *to
 		if (denied && way->otherwise != NULL && may_be_tcp(shape)) {
 			l.unopening = true;
 			l.target = way->otherwise;
-			add_lookup(to, &l, true);
+			add_lookup(to, &l);
 			l.unopening = false;
 			l.target = way->refuse;
 		}
-		add_lookup(to, &l, denied);
+		add_lookup(to, &l);
 	}
 }
 

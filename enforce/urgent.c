@@ -18,6 +18,7 @@
 #define SET "sensitive"
 
 static const uint8_t protocols[] = { IPPROTO_TCP, IPPROTO_UDP };
+static const uint8_t families[2] = { BH_IPV4, BH_IPV6 };
 static const uint8_t multicast4[4] = { 224 };
 static const uint8_t multicast6[16] = { 0xff };
 static const uint32_t broadcast = RTN_BROADCAST;
@@ -76,21 +77,15 @@ static void refuse_metadata(struct bh_nft_chain *to, const char *refuse)
 	bh_rule_goto(rule, refuse);
 }
 
-/* The frame says that it is meant for many. */
-static const uint8_t link_broadcast = 1; /* PACKET_BROADCAST */
-
 static void refuse_to_uplinks(struct bh_nft_chain *to, const char *refuse)
 {
-	struct bh_nft_rule *rule = bh_nft_chain_add_rule(to);
+	for (size_t i = 0; i < 2; i++) {
+		struct bh_nft_rule *rule = bh_nft_chain_add_rule(to);
 
-	bh_stateless_match_uplink(rule, BH_EGRESS);
-	bh_rule_not(rule, BH_FIELD_PKTTYPE, &link_broadcast);
-	bh_rule_not_prefix(rule, BH_FIELD_IP_DADDR, multicast4, 4);
-	bh_rule_goto(rule, refuse);
-	rule = bh_nft_chain_add_rule(to);
-	bh_stateless_match_uplink(rule, BH_EGRESS);
-	bh_rule_not_prefix(rule, BH_FIELD_IP6_DADDR, multicast6, 8);
-	bh_rule_goto(rule, refuse);
+		bh_stateless_match_uplink(rule, BH_EGRESS);
+		bh_stateless_match_no_group(rule, families[i]);
+		bh_rule_goto(rule, refuse);
+	}
 }
 
 static void refuse_from_uplinks(struct bh_nft_chain *to, const char *refuse)
@@ -118,9 +113,7 @@ static void refuse_to_outside(struct bh_nft_chain *to, const char *refuse)
 static void refuse_from_outside(const struct bh_traffic *t, struct bh_nft_chain *to,
 				const char *refuse)
 {
-	static const uint8_t families[] = { BH_IPV4, BH_IPV6 };
-
-	for (size_t i = 0; i < (t->scope->vrf ? sizeof(families) : 1); i++) {
+	for (size_t i = 0; i < (t->scope->vrf ? 2 : 1); i++) {
 		struct bh_nft_rule *rule = bh_nft_chain_add_rule(to);
 
 		bh_inet_match_outside(rule, t->scope->vrf, families[i]);

@@ -1276,9 +1276,8 @@ bool bh_model_leads_out(const struct bh_model *m, uint32_t bridge)
 	return bh_map_get(m->uplinks, &bridge, sizeof(bridge)) != NULL;
 }
 
-/* An address of a containers' network that no container owns up to. Of one that no veth was seen to
- * lead to, where the bridge leads out, its owner is there. */
-static bool is_unowned(const struct bh_model *m, uint32_t ifindex, const struct bh_addr *addr)
+/* An address of a containers' network that no container owns up to. */
+static bool is_unowned(const struct bh_model *m, const struct bh_addr *addr)
 {
 	const struct host_addr *a;
 
@@ -1288,15 +1287,14 @@ static bool is_unowned(const struct bh_model *m, uint32_t ifindex, const struct 
 		struct bh_prefix net = bh_prefix_of(&a->fact.addr, a->fact.prefix_length);
 
 		if (net.length < bh_addr_size(addr->family) * 8 && bh_prefix_contains(&net, addr) &&
-		    leads_to_endpoints(m, a->fact.ifindex) &&
-		    (ifindex != 0 || !bh_model_leads_out(m, a->fact.ifindex)))
+		    leads_to_endpoints(m, a->fact.ifindex))
 			return true;
 	}
 	return false;
 }
 
 /* An end that no endpoint of ours is, or was. */
-static void name_stranger(const struct bh_model *m, uint32_t ifindex, const struct bh_addr *addr,
+static void name_stranger(const struct bh_model *m, const struct bh_addr *addr,
 			  struct bh_peer *peer)
 {
 	char text[BH_ADDR_TEXT];
@@ -1309,16 +1307,15 @@ static void name_stranger(const struct bh_model *m, uint32_t ifindex, const stru
 		set_peer(peer, BH_PEER_HOST, "host");
 	else if (bh_addr_is_multicast(addr) || is_subnet_broadcast(m, addr))
 		set_peer(peer, BH_PEER_MULTICAST, "multicast");
-	else if (bh_addr_is_unspecified(addr) || is_unowned(m, ifindex, addr))
+	else if (bh_addr_is_unspecified(addr) || is_unowned(m, addr))
 		set_peer(peer, BH_PEER_UNRESOLVED, text);
 	else
 		set_peer(peer, BH_PEER_ADDRESS, text);
 }
 
-/* The veth, if there is any, is nobody's: the address is all there is. */
-static const struct bh_instance *by_address(const struct bh_model *m, uint32_t ifindex,
-					    const struct bh_addr *addr, int64_t time,
-					    struct bh_peer *peer)
+/* Nobody's veth tells: the address is all there is. */
+static const struct bh_instance *by_address(const struct bh_model *m, const struct bh_addr *addr,
+					    int64_t time, struct bh_peer *peer)
 {
 	char text[BH_ADDR_TEXT];
 	bool doubtful;
@@ -1335,7 +1332,7 @@ static const struct bh_instance *by_address(const struct bh_model *m, uint32_t i
 	else if (!is_host_addr(m, addr) && (former = former_holder(m, addr, time)) != NULL)
 		set_departed_peer(peer, former, time);
 	else
-		name_stranger(m, ifindex, addr, peer);
+		name_stranger(m, addr, peer);
 	return i;
 }
 
@@ -1384,7 +1381,7 @@ void bh_model_peer_of_flow(const struct bh_model *m, uint32_t ifindex, const str
 	if (i != NULL) {
 		i = by_veth(i, addr, first, last, peer, spoofed);
 	} else {
-		i = by_address(m, ifindex, addr, first, peer);
+		i = by_address(m, addr, first, peer);
 		/* It came by a veth of which nothing is known yet, or ever was: somebody's, and no
 		 * address says whose. */
 		if (i != NULL && ifindex != 0) {

@@ -797,6 +797,8 @@ void bh_core_host_say_faults(const struct bh_core *core, cJSON *list);
  * would be shown, if somebody there were governed, and may stop it; and for each of their instances
  * that cannot be enforced where it is attached. */
 cJSON *bh_core_exposed_json(const struct bh_core *core, const char *const *workloads, size_t count);
+/* Whether every bridge's frames are handed to netfilter, whatever their own flags say. */
+bool bh_core_all_handed_over(void);
 /* Adds sentences for each bridge that is judged and has ports that lead to no container. */
 void bh_core_uplinks_say(const struct bh_core *core, cJSON *list);
 /* The same, where one of the two may be behind such a port. */
@@ -923,6 +925,11 @@ void bh_core_uplink_gone(struct bh_core *core, uint32_t ifindex);
 bool bh_core_is_uplink(const struct bh_core *core, const struct bh_host_link *link);
 /* A struct bh_model_config's leads_out, with the core as its user. */
 bool bh_core_leads_out(const void *user, const struct bh_host_link *link);
+/* Of whoever has an address of a bridge's network, and is behind no veth and no container that is
+ * known; other: who is at the other end, may be NULL. If he is on that bridge, and it leads out,
+ * the one is there: he is no more UNRESOLVED, but an ADDRESS outside. Whether that is so. */
+bool bh_core_name_beyond(const struct bh_core *core, const struct bh_addr *addr,
+			 const struct bh_instance *other, struct bh_peer *peer);
 /* All of them: those that there are will be told of anew. */
 void bh_core_uplinks_forget(struct bh_core *core);
 /* Whether such a veth is why this row is not covered; then which one, and what to do. */

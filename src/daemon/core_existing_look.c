@@ -119,12 +119,29 @@ static bool orient(const struct bh_core *core, const struct bh_tracked *entry, s
 	return !bh_core_is_dhcp(&open->key);
 }
 
+/* An end that is known by where the other one is. */
+static void name_beyond(const struct bh_core *core, struct bh_open *open)
+{
+	const struct bh_instance *const *ends = open->instances;
+
+	if (bh_core_name_beyond(core, &open->key.src, ends[BH_INGRESS], &open->src)) {
+		open->src = (struct bh_peer) { .kind = BH_PEER_WORLD, .name = "world" };
+		bh_core_peer_subject(core, &open->src, &open->question.src);
+		open->question.src.addr = open->key.src;
+	}
+	if (bh_core_name_beyond(core, &open->key.dst, ends[BH_EGRESS], &open->dst)) {
+		bh_core_peer_subject(core, &open->dst, &open->question.dst);
+		open->question.dst.addr = open->key.dst;
+	}
+}
+
 static void ask_about(const struct bh_core *core, struct bh_open *open)
 {
 	int64_t now = bh_time_now();
 
 	name_source(core, open, now);
 	name_destination(core, open, now);
+	name_beyond(core, open);
 	open->question.proto = open->key.proto;
 	open->question.port = open->key.dport;
 	open->question.source_port = open->key.sport;

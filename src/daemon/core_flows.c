@@ -179,7 +179,7 @@ static void set_peers(struct bh_core *core, struct bh_live_flow *live, const str
 static void name_ends(struct bh_core *core, struct bh_live_flow *live)
 {
 	const struct bh_flow *f = &live->flow;
-	const struct bh_instance *source = NULL;
+	const struct bh_instance *source = NULL, *target = NULL;
 	bool src_spoofed = false, dst_spoofed = false, was_spoofed = live->spoofed;
 
 	struct bh_peer src, dst;
@@ -193,7 +193,11 @@ static void name_ends(struct bh_core *core, struct bh_live_flow *live)
 	bh_model_peer_of_flow(core->model, f->src_ifindex, &f->key.src, f->first, f->last, &src,
 			      &source, &src_spoofed);
 	bh_model_peer_of_flow(core->model, f->dst_ifindex, &f->key.dst, f->first, f->last, &dst,
-			      NULL, &dst_spoofed);
+			      &target, &dst_spoofed);
+	if (f->src_ifindex == 0)
+		bh_core_name_beyond(core, &f->key.src, target, &src);
+	if (f->dst_ifindex == 0)
+		bh_core_name_beyond(core, &f->key.dst, source, &dst);
 	live->replica = replica_hash(core, source, f->first);
 	/* Clients from outside are one peer, whatever their number. */
 	if (src.kind == BH_PEER_ADDRESS)

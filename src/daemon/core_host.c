@@ -27,6 +27,12 @@ bool bh_core_switch_is_on(const char *path)
 	return on;
 }
 
+bool bh_core_all_handed_over(void)
+{
+	return bh_core_switch_is_on(BRIDGE_SYSCTLS "/bridge-nf-call-iptables") ||
+	       bh_core_switch_is_on(BRIDGE_SYSCTLS "/bridge-nf-call-ip6tables");
+}
+
 /* --- faults ----------------------------------------------------------------------------------- */
 
 static bool hands_over(const struct bh_core *core)
@@ -93,7 +99,7 @@ static void say_bridges_ports(const struct bh_core *core, const struct bh_bridge
 	}
 	say_odd_ports(
 		&uplinks, bridge->ifname,
-		bh_core_is_stateless(core)
+		bh_core_is_stateless(core) && !bh_core_all_handed_over()
 			? "out. To the containers on that bridge the world is there; where "
 			  "this host routes what comes and goes there, it is not told from the "
 			  "bridge's containers, and neither rules about the world nor denials "
@@ -149,13 +155,6 @@ static bool is_handed_over(const struct bh_core *core, uint32_t bridge)
 		if (link->ifindex == bridge)
 			return link->nf_call_iptables && link->nf_call_ip6tables;
 	return false;
-}
-
-/* By somebody, whatever the bridge's own flags say. */
-static bool all_handed_over(void)
-{
-	return bh_core_switch_is_on(BRIDGE_SYSCTLS "/bridge-nf-call-iptables") ||
-	       bh_core_switch_is_on(BRIDGE_SYSCTLS "/bridge-nf-call-ip6tables");
 }
 
 static void say_exposed(const char *bridge, const char *stoppers, cJSON *list)
@@ -225,7 +224,8 @@ cJSON *bh_core_exposed_json(const struct bh_core *core, const char *const *workl
 	struct bh_buffer stoppers = { 0 };
 	struct bh_map *said = bh_map_new(NULL);
 
-	if (!bh_core_is_stateless(core) && !all_handed_over() && list_stoppers(core, &stoppers)) {
+	if (!bh_core_is_stateless(core) && !bh_core_all_handed_over() &&
+	    list_stoppers(core, &stoppers)) {
 		for (size_t i = 0; i < count; i++)
 			add_exposed(core, workloads[i], stoppers.data, said, list);
 		if (workloads == NULL)
@@ -344,7 +344,7 @@ cJSON *bh_core_host_json(const struct bh_core *core)
 	bh_core_diverted_say(core, list);
 	if (silence != NULL && refuses_on_bridges(core))
 		cJSON_AddItemToArray(list, cJSON_CreateString(silence));
-	if (all_handed_over())
+	if (bh_core_all_handed_over())
 		cJSON_AddItemToArray(
 			list,
 			cJSON_CreateString(

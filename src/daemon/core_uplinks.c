@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
 #include "core.h"
 #include "grow.h"
 #include "probe.h"
@@ -62,6 +63,24 @@ bool bh_core_leads_out(const void *user, const struct bh_host_link *link)
 	const struct bh_core *core = user;
 
 	return bh_core_is_stateless(core) && bh_core_is_uplink(core, link);
+}
+
+bool bh_core_name_beyond(const struct bh_core *core, const struct bh_addr *addr,
+			 const struct bh_instance *other, struct bh_peer *peer)
+{
+	const struct bh_host_link *network;
+	char text[BH_ADDR_TEXT];
+
+	if (peer->kind != BH_PEER_UNRESOLVED || other == NULL ||
+	    !bh_model_leads_out(core->model, other->fact.master_ifindex) ||
+	    strcmp(peer->name, bh_addr_format(addr, text)) != 0)
+		return false;
+	network = bh_model_link_to(core->model, addr);
+	if (network == NULL || network->ifindex != other->fact.master_ifindex ||
+	    bh_core_all_handed_over())
+		return false;
+	peer->kind = BH_PEER_ADDRESS;
+	return true;
 }
 
 bool bh_core_uplink_why(const struct bh_core *core, const struct bh_coverage_row *row, char *out,

@@ -203,7 +203,7 @@ static bool check_member(const void *data)
 {
 	const struct bh_bridge_member *m = data;
 
-	return TEXT_OK(m->ifname) && TEXT_OK(m->bridge);
+	return TEXT_OK(m->ifname) && TEXT_OK(m->bridge) && flag_ok(&m->uplink);
 }
 
 static bool check_bridge(const void *data)

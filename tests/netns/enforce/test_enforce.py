@@ -1208,10 +1208,83 @@ def test_stateless_stage_1_refuses_what_is_behind_uplinks(w):
             expect("log", t.log.prefixes(), {prefix(w, "DENY", "i", "db")})
             assert w.a.reaches(db, 5000), "a neighbour is not outside"
             t.log.take()
-        for target in ("224.0.0.251", "10.77.0.255"):
-            w.a.udp().sendto(b"to all", (target, 5000))
+        for target in ("224.0.0.251", "255.255.255.255"):
+            w.a.udp(0, w.a.ip).sendto(b"to all", (target, 5000))
             expect(target, group.recv(10), b"to all")
+        t.log.take()
+        # In a frame to all, what is for one.
+        w.a.raw().send(ether(BROADCAST, w.a.mac, 0x0800, ipv4(w.a.ip, w.x.ip, 17, udp(w.a.ip, w.x.ip, 999, 5000, b"one"))))
+        assert not arrives(group)
+        expect_in("log", prefix(w, "DENY", "e", "web"), t.log.prefixes())
         del listeners
+
+
+def test_stateless_what_is_for_many_is_not_of_the_world(w):
+    """A bridge gives its uplink a copy of it. Who hears it from there is not asked: the posture is met."""
+    world = shop(w, egress=["world any 0"], ingress=["world any 0"], posture="closed")
+    denied = with_ranks(shop(w, egress=["net any 0 224.0.0.0/4", "net any 0 255.255.255.255/32"]), "web", "egress",
+                        ["deny world any 0", "deny outside any 0 0.0.0.0/0"])
+    for rules, leaves in ((world, False), (denied, True)):
+        with an_uplink(w), Test(w, rules) as t:
+            sender, sniffer, inside = w.a.raw(), w.x.raw(), w.b.raw()
+            for target, mac in (("224.0.0.251", "01:00:5e:00:00:fb"), ("255.255.255.255", BROADCAST)):
+                sender.send(ether(mac, w.a.mac, 0x0800, ipv4(w.a.ip, target, 17, udp(w.a.ip, target, 999, 5353, b"?"))))
+                time.sleep(SETTLE)
+                expect(f"{target} by the uplink", bool(packets_from(w.a, sniffer)), leaves)
+                # Table inet judges what this host hears of it.
+                expect("log", any("family=7" in line for line in t.log.take()), not leaves)
+                if leaves:
+                    continue
+                w.x.raw().send(ether(mac, w.x.mac, 0x0800,
+                                     ipv4(w.x.ip, target, 17, udp(w.x.ip, target, 999, 5353, b"to you all"))))
+                time.sleep(SETTLE)
+                expect(f"{target} from there", [f for f in packets_from(w.x, inside) if b"to you all" in f], [])
+                expect_in("log", "bh:POSTURE:e:-", t.log.prefixes())
+
+
+def test_stateless_a_containers_address_is_not_behind_an_uplink(w):
+    """Neither a frame that is sent astray leaves there, nor the copy that a bridge makes when it does not know the
+    MAC; that is no news."""
+    rules = with_ranks(shop(w), "web", "egress", ["deny outside tcp 5000 10.0.0.0/8"])
+    with an_uplink(w), Test(w, rules) as t:
+        sender, sniffer = w.a.raw(), w.x.raw()
+        listener = w.b.listen(5000)
+        for mac in (w.x.mac, "02:00:00:00:00:77"):
+            sender.send(ether(mac, w.a.mac, 0x0800, ipv4(w.a.ip, w.b.ip, 6, tcp(w.a.ip, w.b.ip, 4000, 5000, SYN))))
+            time.sleep(SETTLE)
+            expect(f"to {mac}", packets_from(w.a, sniffer), [])
+        w.host.sh(f"ip link set {w.b.port} type bridge_slave fdb_flush")
+        assert w.a.reaches(w.b.ip, 5000)
+        expect("log", t.log.take(), [])
+        del listener
+
+
+def test_stateless_dhcp_comes_by_an_uplink(w):
+    """To who is enforced, and to a newcomer where the posture is closed."""
+    with an_uplink(w), Test(w, shop(w, posture="closed")):
+        for box in (w.b, w.s):
+            sniffer = box.raw()
+            w.x.raw().send(ether(box.mac, w.x.mac, 0x0800,
+                                 ipv4(w.x.ip, box.ip, 17, udp(w.x.ip, box.ip, 67, 68, b"offer"))))
+            w.x.raw().send(ether(box.mac, w.x.mac, 0x86dd,
+                                 ipv6(w.x.ll, box.ll, 17, udp(w.x.ll, box.ll, 547, 546, b"offer"))))
+            time.sleep(SETTLE)
+            offers = [f for f in read_all(sniffer) if f[6:12] == frames.mac_bytes(w.x.mac) and b"offer" in f]
+            expect(box.name, len(offers), 2)
+
+
+def test_stateless_routers_outside_send_errors(w):
+    """About what is permitted to somebody behind them; they tell no way (redirect)."""
+    quoted = ipv4(w.a.ip, "198.51.100.9", 6, tcp(w.a.ip, "198.51.100.9", 4000, 443, SYN))[:28]
+    with an_uplink(w), Test(w, shop(w, egress=["net tcp 443 198.51.100.0/24"])) as t:
+        sniffer = w.a.raw()
+        for kind, code, passes in ((3, 4, True), (11, 0, True), (5, 1, False), (8, 0, False)):
+            body = bytes([kind, code, 0, 0, 0, 0, 5, 120]) + quoted
+            body = body[:2] + frames.checksum(body).to_bytes(2, "big") + body[4:]
+            w.x.raw().send(ether(w.a.mac, w.x.mac, 0x0800, ipv4(w.x.ip, w.a.ip, 1, body)))
+            time.sleep(SETTLE)
+            expect(f"type {kind}", bool(packets_from(w.x, sniffer)), passes)
+            expect("log", bool(t.log.prefixes()), not passes)
 
 
 def test_stateless_uplinks_come_and_go(w):
