@@ -261,6 +261,14 @@ static const char *fib_type(const uint8_t *value)
 	return type == 3 ? "broadcast" : "multicast"; /* RTN_BROADCAST, RTN_MULTICAST */
 }
 
+/* PACKET_…; one that is neither for this host nor for many is another's. */
+static const char *packet_type(uint8_t type)
+{
+	static const char *const names[] = { "host", "broadcast", "multicast", "other" };
+
+	return names[type % (sizeof(names) / sizeof(names[0]))];
+}
+
 void bh_field_print(struct bh_buffer *out, enum bh_field field, const uint8_t *value)
 {
 	const struct bh_field_info *info = &fields[field];
@@ -282,7 +290,7 @@ void bh_field_print(struct bh_buffer *out, enum bh_field field, const uint8_t *v
 		bh_buffer_puts(out, fib_type(value));
 		break;
 	case TYPE_PKTTYPE:
-		bh_buffer_puts(out, *value == 1 ? "broadcast" : "multicast"); /* PACKET_… */
+		bh_buffer_puts(out, packet_type(*value));
 		break;
 	case TYPE_ETHERTYPE:
 		print_hex(out, value, info->length);
