@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "address.h"
+#include "buffer.h"
 #include "conntrack.h"
 #include "nflog.h"
 #include "nft.h"
@@ -71,6 +72,43 @@ static void tell_uses(struct bh_nft *nft)
 	free(uses.items);
 }
 
+static const char *workload_of(const struct bh_ruleset *rules, const struct bh_use *use)
+{
+	for (size_t i = 0; i < rules->chain_count; i++)
+		if (strcmp(rules->chains[i].hash, use->hash) == 0)
+			return rules->chains[i].workload;
+	return "?";
+}
+
+/* Elements that counted something, each as ";WORKLOAD SIDE RANK KIND PROTOCOL FIRST LAST FROM TO
+ * PACKETS": numbers, and - where no address is said. */
+static void tell_counted(struct bh_nft *nft, const struct bh_ruleset *applied)
+{
+	struct bh_uses uses = { 0 };
+	struct bh_error err = { 0 };
+	struct bh_buffer text = { 0 };
+	int result = bh_nft_uses(nft, &uses, &err);
+	char from[BH_ADDR_TEXT], to[BH_ADDR_TEXT];
+
+	bh_buffer_puts(&text, "");
+	for (size_t i = 0; i < uses.count; i++) {
+		const struct bh_use *use = &uses.items[i];
+		bool any = use->first.family == BH_NO_FAMILY;
+
+		if (use->packets == 0)
+			continue;
+		bh_buffer_printf(&text, ";%s %s %u %u %u %u %u %s %s %llu",
+				 workload_of(applied, use), bh_side_name(use->side), use->rank,
+				 use->kind, use->proto, use->port_first, use->port_last,
+				 any ? "-" : bh_addr_format(&use->first, from),
+				 any ? "-" : bh_addr_format(&use->last, to),
+				 (unsigned long long)use->packets);
+	}
+	answer(result, result == 0 ? text.data : err.text);
+	bh_buffer_free(&text);
+	free(uses.items);
+}
+
 static void verify(const struct bh_ruleset *applied, bool owner)
 {
 	struct bh_nft_finding finding;
@@ -109,6 +147,8 @@ static int serve(bool owner)
 			apply(nft, line + 6, &applied);
 		} else if (strcmp(line, "uses") == 0) {
 			tell_uses(nft);
+		} else if (strcmp(line, "counted") == 0) {
+			tell_counted(nft, applied);
 		} else if (strcmp(line, "verify") == 0) {
 			verify(applied, owner);
 		} else if (strcmp(line, "repair") == 0) {
@@ -130,17 +170,17 @@ static void print_text(const char *path)
 	bh_ruleset_free(rules);
 }
 
-/* The source port of an IP packet without extension headers; 0: it is none, or has none. */
+/* The source port of an IP packet without extension headers, of ICMP's questions their identifier;
+ * 0: it is none, or has none. */
 static unsigned source_port(const uint8_t *packet, size_t length)
 {
-	size_t header = length == 0	      ? 0
-			: packet[0] >> 4 == 4 ? (size_t)(packet[0] & 15) * 4
-			: packet[0] >> 4 == 6 ? 40
-					      : 0;
+	bool four = length >= 20 && packet[0] >> 4 == 4, six = length >= 40 && packet[0] >> 4 == 6;
+	size_t at = four ? (size_t)(packet[0] & 15) * 4 : 40;
+	uint8_t proto = four ? packet[9] : six ? packet[6] : 0;
 
-	return header > 0 && header + 2 <= length
-		       ? (unsigned)packet[header] << 8 | packet[header + 1]
-		       : 0;
+	if (proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6)
+		at += 4;
+	return proto != 0 && at + 2 <= length ? (unsigned)packet[at] << 8 | packet[at + 1] : 0;
 }
 
 /* One line a message: prefix, protocol family of the rule, logical and physical interface, how much

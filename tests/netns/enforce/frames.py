@@ -25,6 +25,28 @@ def checksum(data):
     return ~total & 0xffff
 
 
+def crc32c(data):
+    """SCTP's (RFC 9260, appendix A)."""
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+    return crc ^ 0xffffffff
+
+
+def sctp_init(sport, dport):
+    head = struct.pack("!HHI", sport, dport, 0)
+    chunk = struct.pack("!BBHIIHHI", 1, 0, 20, 7, 65536, 1, 1, 7)
+    return head + struct.pack("<I", crc32c(head + bytes(4) + chunk)) + chunk
+
+
+def echo_request(ident, six):
+    """The kernel fills in ICMPv6's checksum."""
+    body = struct.pack("!BBHHH", 128 if six else 8, 0, 0, ident, 1)
+    return body if six else body[:2] + struct.pack("!H", checksum(body)) + body[4:]
+
+
 def ipv4(src, dst, proto, payload, ttl=64):
     head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 1, 0, ttl, proto, 0,
                        socket.inet_aton(src), socket.inet_aton(dst))

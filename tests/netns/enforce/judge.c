@@ -14,7 +14,7 @@
  *   apart                  the endpoint above is of a share of its workload
  * RULES: where the compiled ruleset goes, as ruleset_file.h has it. PROBES, and the answers:
  *   INTERFACE|host|outside|uplink ADDRESS INTERFACE|… ADDRESS PROTOCOL PORT SOURCE-PORT
- *   allow|deny|uncertain BLOCKED AUDITED REASON
+ *   allow|deny|uncertain BLOCKED AUDITED RULE REASON      (RULE from 0; −1: none)
  */
 #include <netinet/in.h>
 #include <stdio.h>
@@ -192,9 +192,9 @@ static void write_permit(FILE *out, const struct bh_permit *p)
 		return;
 	if (p->kind <= BH_PERMIT_OUTSIDE)
 		bh_prefix_format(&p->peer, prefix);
-	fprintf(out, "%s %s %s %u-%u %s\n", ranks[p->rank], kinds[p->kind],
+	fprintf(out, "%s %s %s %u-%u %s rule %u\n", ranks[p->rank], kinds[p->kind],
 		p->proto == BH_ANY_PROTOCOL ? "any" : bh_protocol_format(p->proto, proto),
-		p->port_first, p->port_last, prefix);
+		p->port_first, p->port_last, prefix, p->rule);
 }
 
 /* A workload may have several. */
@@ -314,7 +314,7 @@ static void answer(const struct host *h, char *line)
 	/* Nobody remembers who sent the first datagram. */
 	q.direction_unknown = within && q.proto == IPPROTO_UDP;
 	bh_policy_evaluate(h->input.policy, &q, &a);
-	printf("%s %d %d %s\n", verdicts[a.verdict], a.blocked, a.audited, a.reason);
+	printf("%s %d %d %d %s\n", verdicts[a.verdict], a.blocked, a.audited, a.rule, a.reason);
 }
 
 int main(int argc, char **argv)

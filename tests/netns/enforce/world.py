@@ -198,6 +198,17 @@ class Enforcer:
         assert code == 0, f"uses: {code} {text}"
         return {key: int(value) for key, value in re.findall(r"(elements|packets)=(\d+)", text)}
 
+    def counted(self):
+        """What elements of permissions and denials counted: (workload, side, rank, kind, protocol, first and last port,
+        first and last address) → packets."""
+        code, text = self.ask("counted")
+        assert code == 0, f"counted: {code} {text}"
+        found = {}
+        for line in filter(None, text.split(";")):
+            workload, side, *numbers, low, high, packets = line.split()
+            found[(workload, side, *map(int, numbers), low, high)] = int(packets)
+        return found
+
     def kill(self):
         self.process.kill()
         self.process.wait()
