@@ -4,11 +4,12 @@
  *   posture open|audit|closed
  *   sensitive PORT…
  *   chain WORKLOAD egress|ingress learn|audit|stage1|enforce reject|drop
- *   permit peer|net|host|world PROTOCOL FIRST[-LAST] [PREFIX]     of the chain before it
+ *   RANK peer|net|outside|host|world PROTOCOL FIRST[-LAST] [PREFIX …]     of the chain before it
+ *       RANK: permit, deny, platform-permit, platform-deny; what follows is for others
  *   bind L3-INTERFACE ADDRESS WORKLOAD
  *   port INTERFACE bridged|routed|vrf learn|audit|stage1|enforce WORKLOAD|- MAC [ADDRESS…]
  *   bridge INTERFACE
- *   stateless, member INTERFACE BRIDGE
+ *   stateless, member INTERFACE BRIDGE [uplink]
  *   exception tcp|udp|sctp INTERFACE ADDRESS PORT INTERFACE ADDRESS PORT
  *   posture-of L3-INTERFACE open|audit|closed [ADDRESS]
  */
