@@ -183,10 +183,20 @@ eventually 10 status_is '.enforcement.state == "active"' || fail "no rules"
 reach tcp 10.99.0.3 && fail "db answers"
 reach tcp 10.99.0.2 || fail "api does not answer"
 
-step "a port that is no container's is told of"
-status_is '[.unknown[] | select(contains("no container"))] == []' || fail "one is told of: $(bh status)"
+step "ports that are no container's are told of"
+told() {
+	status_is "[.unknown[] | select(startswith(\"bridge br0: port\"))] == $1"
+}
+told '[]' || fail "one is told of: $(bh status)"
 ip -n "$host" tuntap add dev outward mode tap || fail "tap"
 ip -n "$host" link set outward master br0 up
-eventually 10 status_is '.unknown | any(startswith("port outward of bridge br0 is no container"))' || fail "status does not say it: $(bh status)"
+eventually 10 status_is '.unknown | any(startswith("bridge br0: port outward leads out. To the containers"))' ||
+	fail "status does not say it: $(bh status)"
+# A veth whose other end is this host's, too.
+ip -n "$host" link add nobodys type veth peer name nowhere || fail "veth"
+ip -n "$host" link set nobodys master br0 up
+eventually 10 status_is '.unknown | any(startswith("bridge br0: port nobodys leads to nobody who is known"))' ||
+	fail "status does not say it: $(bh status)"
 ip -n "$host" link del outward
-eventually 10 status_is '[.unknown[] | select(contains("no container"))] == []' || fail "it is gone: $(bh status)"
+ip -n "$host" link del nobodys
+eventually 10 told '[]' || fail "they are gone: $(bh status)"
