@@ -118,6 +118,8 @@ void bh_permits_add_rules(const struct bh_permits_sets *sets, struct bh_nft_chai
 			  const struct bh_permits_way *way);
 
 extern const uint8_t bh_metadata4[4], bh_metadata6[16];
+/* Where groups' addresses begin: of 4 bits, of 8. */
+extern const uint8_t bh_multicast4[4], bh_multicast6[16];
 
 /* Whether any chain is in stage 1. */
 bool bh_urgent_is_asked(const struct bh_ruleset *rules);

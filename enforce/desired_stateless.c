@@ -42,8 +42,6 @@
 
 static const uint8_t tcp = IPPROTO_TCP, unicast = OTHERHOST;
 static const uint8_t families[2] = { BH_IPV4, BH_IPV6 };
-static const uint8_t multicast4[4] = { 224 };
-static const uint8_t multicast6[16] = { 0xff };
 static const uint8_t broadcast4[4] = { 255, 255, 255, 255 };
 /* Kinds of connections that may go on; the bits of bh_desired_scope.exceptions. */
 static const struct kind {
@@ -146,10 +144,10 @@ void bh_stateless_match_uplink(struct bh_nft_rule *rule, uint8_t side)
 void bh_stateless_match_no_group(struct bh_nft_rule *rule, uint8_t family)
 {
 	if (family == BH_IPV6) {
-		bh_rule_not_prefix(rule, BH_FIELD_IP6_DADDR, multicast6, 8);
+		bh_rule_not_prefix(rule, BH_FIELD_IP6_DADDR, bh_multicast6, 8);
 		return;
 	}
-	bh_rule_not_prefix(rule, BH_FIELD_IP_DADDR, multicast4, 4);
+	bh_rule_not_prefix(rule, BH_FIELD_IP_DADDR, bh_multicast4, 4);
 	bh_rule_not(rule, BH_FIELD_IP_DADDR, broadcast4);
 }
 

@@ -10,8 +10,8 @@
 #define HOP_LIMIT_LOCAL 255 /* nothing that was routed has it (RFC 4861) */
 
 static const uint8_t igmp = IPPROTO_IGMP;
-static const uint8_t multicast4[4] = { 224 };
-static const uint8_t multicast6[16] = { 0xff };
+const uint8_t bh_multicast4[4] = { 224 };
+const uint8_t bh_multicast6[16] = { 0xff };
 static const uint8_t link_multicast6[16] = { 0xff, 0x02 };
 static const uint8_t broadcast4[4] = { 255, 255, 255, 255 };
 
@@ -59,7 +59,7 @@ void bh_traffic_accept_basics(struct bh_nft_chain *chain, const char *discovery)
 	bh_rule_verdict(rule, NF_ACCEPT);
 	/* IGMP is to IPv4 what MLD is to IPv6. */
 	rule = bh_nft_chain_add_rule(chain);
-	bh_rule_prefix(rule, BH_FIELD_IP_DADDR, multicast4, 4);
+	bh_rule_prefix(rule, BH_FIELD_IP_DADDR, bh_multicast4, 4);
 	bh_rule_number(rule, BH_FIELD_IP_TTL, 1);
 	bh_rule_equal(rule, BH_FIELD_L4PROTO, &igmp);
 	bh_rule_verdict(rule, NF_ACCEPT);
@@ -106,10 +106,10 @@ void bh_traffic_divert_groups(struct bh_nft_chain *chain, const char *to, int32_
 {
 	struct bh_nft_rule *rule = bh_nft_chain_add_rule(chain);
 
-	bh_rule_prefix(rule, BH_FIELD_IP_DADDR, multicast4, 4);
+	bh_rule_prefix(rule, BH_FIELD_IP_DADDR, bh_multicast4, 4);
 	bh_traffic_end_rule(rule, to, verdict);
 	rule = bh_nft_chain_add_rule(chain);
-	bh_rule_prefix(rule, BH_FIELD_IP6_DADDR, multicast6, 8);
+	bh_rule_prefix(rule, BH_FIELD_IP6_DADDR, bh_multicast6, 8);
 	bh_traffic_end_rule(rule, to, verdict);
 }
 

@@ -19,8 +19,6 @@
 
 static const uint8_t protocols[] = { IPPROTO_TCP, IPPROTO_UDP };
 static const uint8_t families[2] = { BH_IPV4, BH_IPV6 };
-static const uint8_t multicast4[4] = { 224 };
-static const uint8_t multicast6[16] = { 0xff };
 static const uint32_t broadcast = RTN_BROADCAST;
 
 bool bh_urgent_is_asked(const struct bh_ruleset *rules)
@@ -101,12 +99,12 @@ static void refuse_to_outside(struct bh_nft_chain *to, const char *refuse)
 	struct bh_nft_rule *rule = bh_nft_chain_add_rule(to);
 
 	bh_rule_not_in(rule, BH_KEY(BH_FIELD_OIFNAME), "managed");
-	bh_rule_not_prefix(rule, BH_FIELD_IP_DADDR, multicast4, 4);
+	bh_rule_not_prefix(rule, BH_FIELD_IP_DADDR, bh_multicast4, 4);
 	bh_rule_not(rule, BH_FIELD_FIB_DADDR_TYPE, &broadcast);
 	bh_rule_goto(rule, refuse);
 	rule = bh_nft_chain_add_rule(to);
 	bh_rule_not_in(rule, BH_KEY(BH_FIELD_OIFNAME), "managed");
-	bh_rule_not_prefix(rule, BH_FIELD_IP6_DADDR, multicast6, 8);
+	bh_rule_not_prefix(rule, BH_FIELD_IP6_DADDR, bh_multicast6, 8);
 	bh_rule_goto(rule, refuse);
 }
 

@@ -137,8 +137,7 @@ void bh_meaning_print_open(const struct bh_call *call, const cJSON *existing)
 	}
 	if (refused > 0) {
 		printf("%.0f of them %s between ports of a stateless bridge, which refuses what "
-		       "its "
-		       "rules do not let pass.\n",
+		       "its rules do not let pass.\n",
 		       refused, refused == 1 ? "is" : "are");
 	}
 	if (incomplete != NULL)

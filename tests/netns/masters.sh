@@ -8,8 +8,8 @@
 . "$(dirname "$0")/../common.sh"
 
 make_host "masters-$$"
-on_host sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv4.tcp_l3mdev_accept=1 \
-	net.ipv4.udp_l3mdev_accept=1 2>/dev/null
+on_host sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 || fail "this host does not forward"
+on_host sysctl -qw net.ipv4.tcp_l3mdev_accept=1 net.ipv4.udp_l3mdev_accept=1 2>/dev/null # where the kernel knows of VRFs
 modprobe -qa vrf bonding team openvswitch 2>/dev/null # where they are modules
 
 # Open vSwitch without its daemon: ovs.py add DATAPATH | port DATAPATH INTERFACE
