@@ -101,6 +101,13 @@ int bh_edges_run(const struct bh_call *call);
 int bh_events_run(const struct bh_call *call);
 int bh_map_run(const struct bh_call *call);
 
+/* ui.c, access.c: the web interface, and who may call from elsewhere */
+int bh_ui_run(const struct bh_call *call);
+int bh_token_add_run(const struct bh_call *call);
+int bh_token_list_run(const struct bh_call *call);
+int bh_token_remove_run(const struct bh_call *call);
+int bh_changes_run(const struct bh_call *call);
+
 /* govern.c: what is allowed */
 int bh_propose_run(const struct bh_call *call);
 int bh_show_run(const struct bh_call *call);

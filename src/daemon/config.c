@@ -13,6 +13,7 @@
 
 #include "buffer.h"
 #include "config_postures.h"
+#include "config_web.h"
 #include "config_workloads.h"
 #include "grow.h"
 #include "log.h"
@@ -58,6 +59,7 @@ static const char *const log_levels[] = { "error", "warning", "info", "debug", N
 static const char *const capture_modes[] = { "full", "control", NULL };
 static const char *const postures[] = { "open", "audit", "closed", NULL };
 static const char *const promotions[] = { "confirm", "auto", NULL };
+static const char *const anonymous[] = { "none", "viewer", NULL };
 static const char *const bridge_paths[] = { "stateful", "stateless", NULL };
 static const char *const protections[] = { "watch", "owner", NULL };
 
@@ -72,6 +74,12 @@ static const struct key keys[] = {
 	{ "users.core", TEXT, AT(core_user), 0, 0, NULL },
 	{ "api.socket", PATH, AT(api_socket), 0, 0, NULL },
 	{ "api.operator_group", TEXT, AT(operator_group), 0, 0, NULL },
+	{ "web.listen", LIST, AT(web_listen), 0, 0, NULL },
+	{ "web.certificate", OPTIONAL_PATH, AT(web_certificate), 0, 0, NULL },
+	{ "web.key", OPTIONAL_PATH, AT(web_key), 0, 0, NULL },
+	{ "web.client_ca", OPTIONAL_PATH, AT(web_client_ca), 0, 0, NULL },
+	{ "web.operators", LIST, AT(web_operators), 0, 0, NULL },
+	{ "web.anonymous", WORD, AT(web_anonymous), 0, 0, anonymous },
 	{ "interfaces.uplinks", PATTERNS, AT(uplinks), 0, 0, NULL },
 	{ "capture.ring", BYTES, AT(ring_bytes), 1 << 20, 1 << 30, NULL },
 	{ "capture.mode", WORD, AT(mode), 0, 0, capture_modes },
@@ -154,6 +162,7 @@ void bh_config_defaults(struct bh_config *c)
 {
 	static const char *const uplinks[] = { "eth*", "en*",  "wl*",  "bond*", "uplink*",
 					       "wg*",  "tun*", "tap*", NULL };
+	static const char *const places[] = { "web.sock", NULL };
 	static const char *const directories[] = { "/run/netns", "/run/docker/netns", NULL };
 
 	*c = (struct bh_config) {
@@ -202,6 +211,7 @@ void bh_config_defaults(struct bh_config *c)
 	find_kubernetes(c);
 	set_list(&c->uplinks, uplinks);
 	set_list(&c->netns_directories, directories);
+	set_list(&c->web_listen, places);
 }
 
 int bh_config_refuse(struct bh_error *err, const char *file, const struct bh_yaml *node,
@@ -582,6 +592,8 @@ int bh_config_parse(struct bh_config *config, const char *text, size_t length, c
 			     : bh_config_refuse(err, file, root, "the file", "a map of keys");
 	if (result == 0)
 		result = bh_config_check_postures(&read, root, file, err);
+	if (result == 0)
+		result = bh_config_check_web(&read, root, file, err);
 	bh_yaml_free(root);
 	if (result == 0)
 		*config = read;

@@ -55,6 +55,12 @@ enum bh_capture_mode {
 	BH_CAPTURE_CONTROL, /* of TCP what opens and ends connections (live_filter.h) */
 };
 
+/* What somebody may do who comes by a local place of web.listen, and shows nothing. */
+enum bh_web_anonymous {
+	BH_WEB_NOTHING,
+	BH_WEB_READ,
+};
+
 #define BH_MOST_WORKERS 16 /* capture processes */
 
 struct bh_config {
@@ -64,7 +70,13 @@ struct bh_config {
 	char capture_user[BH_CONFIG_TEXT];
 	char core_user[BH_CONFIG_TEXT];
 	char api_socket[BH_CONFIG_TEXT];
-	char operator_group[BH_CONFIG_TEXT]; /* "": root alone */
+	char operator_group[BH_CONFIG_TEXT];  /* "": root alone */
+	struct bh_config_list web_listen;     /* web_place.h */
+	char web_certificate[BH_CONFIG_TEXT]; /* files; "": none */
+	char web_key[BH_CONFIG_TEXT];
+	char web_client_ca[BH_CONFIG_TEXT];
+	struct bh_config_list web_operators; /* common names of certificates */
+	int64_t web_anonymous;		     /* enum bh_web_anonymous */
 	struct bh_config_list uplinks;	     /* shell patterns of interface names */
 	int64_t ring_bytes;
 	int64_t mode;	 /* enum bh_capture_mode */

@@ -279,6 +279,10 @@ struct bh_core {
 	struct bh_msg_capture_state capture_state;
 	bool capture_state_known;
 
+	struct bh_map *tokens;	     /* hash → who may call by it (core_tokens.c) */
+	int web_fds[BH_CONFIG_LIST]; /* as many as web.listen has; until the API starts */
+	char web_why[512];	     /* some place of web.listen does not serve; "": all do */
+	int64_t renew_due;	     /* monotonic: when certificates are looked at next */
 	struct bh_api *api;
 	uv_poll_t api_poll;
 	uv_timer_t api_timer;
@@ -936,8 +940,14 @@ void bh_core_uplinks_forget(struct bh_core *core);
 bool bh_core_uplink_why(const struct bh_core *core, const struct bh_coverage_row *row, char *out,
 			size_t size);
 
+/* core_tokens.c */
+int bh_core_tokens_load(struct bh_core *core, struct bh_error *err);
+
 /* core_api.c */
+/* A socket of web.listen, before the API starts. */
+void bh_core_api_take(struct bh_core *core, uint32_t place, int fd);
 int bh_core_api_start(struct bh_core *core, int listen_fd, struct bh_error *err);
+void bh_core_api_tick(struct bh_core *core, int64_t now); /* now: monotonic */
 
 /* Connections that the ledger did not learn, packets lost …: sentences, for status. */
 cJSON *bh_core_unknown(const struct bh_core *core);

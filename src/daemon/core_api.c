@@ -4,14 +4,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core_api.h"
 #include "grow.h"
+#include "log.h"
 #include "nearest.h"
 #include "privileges.h"
 #include "query.h"
 #include "ruleset.h"
 #include "timefmt.h"
+#include "web_files.h"
+#include "web_place.h"
+
+#define RENEW_EVERY (60 * BH_SECOND)
 
 void bh_core_add_time(cJSON *object, const char *key, int64_t time)
 {
@@ -39,6 +45,13 @@ void bh_core_add_answer(cJSON *object, const struct bh_answer *answer)
 	else
 		cJSON_AddNullToObject(object, "rule");
 	cJSON_AddStringToObject(object, "reason", answer->reason);
+}
+
+const char *bh_core_host_name(char out[BH_HOST_NAME])
+{
+	memset(out, 0, BH_HOST_NAME);
+	gethostname(out, BH_HOST_NAME - 1);
+	return out;
 }
 
 bool bh_core_number_query(const struct bh_api_request *request, const char *key, int64_t otherwise,
@@ -114,6 +127,12 @@ void bh_core_unknown_workload(const struct bh_core *core, const char *name, cons
 
 static const struct bh_api_route routes[] = {
 	{ "GET", "/v1/status", false, bh_core_handle_status },
+	{ "GET", "/v1/me", false, bh_core_handle_me },
+	{ "POST", "/v1/session", false, bh_core_handle_session },
+	{ "GET", "/v1/tokens", true, bh_core_handle_tokens },
+	{ "POST", "/v1/tokens", true, bh_core_handle_token_add },
+	{ "DELETE", "/v1/tokens", true, bh_core_handle_token_remove },
+	{ "GET", "/v1/audit", false, bh_core_handle_audit },
 	{ "GET", "/v1/coverage", false, bh_core_handle_coverage },
 	{ "GET", "/v1/doctor", false, bh_core_handle_doctor },
 	{ "GET", "/v1/trace", false, bh_core_handle_trace },
@@ -171,17 +190,78 @@ static void on_api_readable(uv_poll_t *poll, int status, int events)
 	schedule_api(poll->data);
 }
 
+void bh_core_api_take(struct bh_core *core, uint32_t place, int fd)
+{
+	if (core->api != NULL || core->web_fds[place] > 0)
+		bh_close_fd(&fd);
+	else
+		core->web_fds[place] = fd;
+}
+
+static const char *path_or_none(const char *path)
+{
+	return *path != '\0' ? path : NULL;
+}
+
+/* What is local needs no certificate, and has none: there a token is safe in the clear. */
+static void add_web(struct bh_core *core, uint32_t place, struct bh_api_config *config)
+{
+	const struct bh_config *c = &core->config;
+	struct bh_api_listener *l = &config->listeners[config->listener_count];
+	struct bh_web_place where;
+
+	if (core->web_fds[place] <= 0 ||
+	    !bh_web_place_parse(c->web_listen.items[place], c->run_directory, &where))
+		return;
+	config->listener_count++;
+	l->fd = core->web_fds[place];
+	core->web_fds[place] = 0;
+	if (!where.local) {
+		l->certificate = path_or_none(c->web_certificate);
+		l->key = path_or_none(c->web_key);
+		l->client_ca = path_or_none(c->web_client_ca);
+	}
+	if (where.local && c->web_anonymous == BH_WEB_READ)
+		l->anonymous = BH_ROLE_VIEWER;
+}
+
+static void note_web_state(struct bh_core *core)
+{
+	const char *why = bh_api_fault(core->api);
+
+	if (why != NULL && core->web_why[0] == '\0')
+		bh_log(BH_LOG_ERROR, "web: %s", why);
+	bh_copy_text(core->web_why, sizeof(core->web_why), why != NULL ? why : "");
+}
+
+void bh_core_api_tick(struct bh_core *core, int64_t now)
+{
+	if (core->api == NULL || now < core->renew_due)
+		return;
+	core->renew_due = now + RENEW_EVERY;
+	bh_api_renew(core->api);
+	note_web_state(core);
+}
+
 int bh_core_api_start(struct bh_core *core, int listen_fd, struct bh_error *err)
 {
-	struct bh_api_config config = { .listen_fd = listen_fd,
+	struct bh_api_config config = { .listeners = { { .fd = listen_fd, .trusts_peers = true } },
+					.listener_count = 1,
 					.max_body = 16 << 20,
-					.max_connections = 128 };
+					.max_connections = 128,
+					.files = bh_web_files,
+					.token = bh_core_token_role,
+					.certificate = bh_core_certificate_role,
+					.changed = bh_core_changed };
 
 	if (bh_group_find(core->config.operator_group, &config.operator_group, err) != 0)
 		return err->code;
+	for (uint32_t i = 0; i < core->config.web_listen.count; i++)
+		add_web(core, i, &config);
 	core->api = bh_api_new(&config, routes, core, err);
 	if (core->api == NULL)
 		return err->code;
+	note_web_state(core);
 	uv_timer_init(&core->loop, &core->api_timer);
 	core->api_timer.data = core;
 	uv_poll_init(&core->loop, &core->api_poll, bh_api_fd(core->api));

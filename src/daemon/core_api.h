@@ -26,6 +26,9 @@ void bh_core_unknown_workload(const struct bh_core *core, const char *name, cons
 /* Names of the workloads that are present, each once; *count of them. The caller frees the array,
  * not the names. */
 const char **bh_core_present_workloads(const struct bh_core *core, size_t *count);
+#define BH_HOST_NAME 256
+/* What this host calls itself, into out, which is returned. */
+const char *bh_core_host_name(char out[BH_HOST_NAME]);
 /* Adds, as texts, what keeps bulkhead itself from doing what it is there for. */
 void bh_core_say_faults(const struct bh_core *core, cJSON *list);
 
@@ -34,6 +37,13 @@ typedef void bh_core_handler(void *user, const struct bh_api_request *request,
 
 /* core_api_status.c */
 bh_core_handler bh_core_handle_status, bh_core_handle_coverage, bh_core_handle_workloads;
+
+/* core_tokens.c: struct bh_api_config's callbacks, with the core as their user, and handlers. */
+enum bh_api_role bh_core_token_role(void *user, const char *text, char name[BH_API_NAME]);
+enum bh_api_role bh_core_certificate_role(void *user, const char *common_name);
+void bh_core_changed(void *user, const struct bh_api_request *request, unsigned status);
+bh_core_handler bh_core_handle_me, bh_core_handle_session, bh_core_handle_tokens,
+	bh_core_handle_token_add, bh_core_handle_token_remove, bh_core_handle_audit;
 
 /* core_api_who.c */
 bh_core_handler bh_core_handle_who;

@@ -4,7 +4,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "address.h"
 #include "core_api.h"
@@ -276,6 +275,8 @@ void bh_core_say_faults(const struct bh_core *core, cJSON *list)
 			    ? core->tampering.tables.why
 			    : "they change faster than they can be read");
 	bh_core_host_say_faults(core, list);
+	if (core->web_why[0] != '\0')
+		say(list, "the web interface is not served as configured: %s", core->web_why);
 }
 
 /* What there is that is not seen. */
@@ -546,13 +547,12 @@ void bh_core_handle_status(void *user, const struct bh_api_request *request,
 {
 	const struct bh_core *core = user;
 	cJSON *json = cJSON_CreateObject(), *learning;
-	char host[256] = "";
+	char host[BH_HOST_NAME];
 
 	(void)request;
-	gethostname(host, sizeof(host) - 1);
 	cJSON_AddStringToObject(json, "version", BULKHEAD_VERSION);
 	bh_core_add_time(json, "started", core->started);
-	cJSON_AddStringToObject(json, "host", host);
+	cJSON_AddStringToObject(json, "host", bh_core_host_name(host));
 	cJSON_AddItemToObject(json, "enforcement", enforcement_json(core));
 	cJSON_AddItemToObject(json, "capture", capture_json(core));
 	cJSON_AddItemToObject(json, "identity", identity_json(core));

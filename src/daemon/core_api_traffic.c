@@ -11,6 +11,7 @@
 #include "log.h"
 #include "peer.h"
 #include "protocol.h"
+#include "query.h"
 #include "ruleset.h"
 #include "learned.h"
 #include "timefmt.h"
@@ -96,6 +97,7 @@ static void follow_flows(struct bh_core *core, const struct flow_filter *filter,
 	stream->sequence = core->flow_sequence;
 	stream->filter = *filter;
 	reply->stream = stream_flows;
+	reply->stream_kind = "flow";
 	reply->stream_state = stream;
 	reply->stream_free = free;
 }
@@ -398,6 +400,15 @@ static void stream_events(void *state, struct bh_buffer *out)
 	s->last = writer.last;
 }
 
+/* What a reader of server-sent events had last, when it comes again; −1: it did not have any. */
+static int64_t last_event_of(const struct bh_api_request *request)
+{
+	const char *header = bh_api_header(request, "Last-Event-ID");
+	int64_t number;
+
+	return header != NULL && bh_query_number(header, &number) ? number : -1;
+}
+
 void bh_core_handle_events(void *user, const struct bh_api_request *request,
 			   struct bh_api_reply *reply)
 {
@@ -407,7 +418,7 @@ void bh_core_handle_events(void *user, const struct bh_api_request *request,
 	struct event_writer writer = { .out = &text, .separator = ",\n" };
 	struct bh_error err = { 0 };
 
-	if (!bh_core_number_query(request, "after", -1, &after, reply) ||
+	if (!bh_core_number_query(request, "after", last_event_of(request), &after, reply) ||
 	    !bh_core_number_query(request, "limit", 1000, &limit, reply))
 		return;
 	if (bh_core_is_following(request)) {
@@ -416,6 +427,7 @@ void bh_core_handle_events(void *user, const struct bh_api_request *request,
 		stream->core = core;
 		stream->last = after >= 0 ? after : core->last_event;
 		reply->stream = stream_events;
+		reply->stream_kind = "event";
 		reply->stream_state = stream;
 		reply->stream_free = free;
 		return;

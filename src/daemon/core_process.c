@@ -80,6 +80,7 @@ static void on_tick(uv_timer_t *timer)
 	bh_core_tampering_tick(core, bh_time_monotonic());
 	bh_core_learning_tick(core, now, bh_time_monotonic());
 	bh_core_uses_tick(core, now, bh_time_monotonic());
+	bh_core_api_tick(core, bh_time_monotonic());
 	if (core->scanned)
 		bh_core_promotion_tick(core, now, bh_time_monotonic());
 	if (core->rules_dirty)
@@ -195,6 +196,9 @@ static void take_report(struct bh_core *core, const struct bh_message *m)
 	switch (m->type) {
 	case BH_MSG_PEER:
 		bh_core_meet_capture(core, *(const uint32_t *)m->data, m->fd);
+		break;
+	case BH_MSG_WEB_SOCKET:
+		bh_core_api_take(core, *(const uint32_t *)m->data, m->fd);
 		break;
 	case BH_MSG_API_SOCKET:
 		start_api(core, m->fd);
@@ -369,6 +373,8 @@ static int open_state(struct bh_core *core, struct bh_error *err)
 		result = bh_core_history_load(core, err);
 	if (result == 0)
 		result = bh_core_recall(core, err);
+	if (result == 0)
+		result = bh_core_tokens_load(core, err);
 	return result;
 }
 

@@ -12,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -34,6 +32,7 @@
 #include "kernel_selftest.h"
 #include "kernel_trace.h"
 #include "links.h"
+#include "listen.h"
 #include "listeners.h"
 #include "log.h"
 #include "log_file.h"
@@ -112,7 +111,7 @@ struct kernel {
 	struct bh_msg_loss loss;
 	uv_timer_t accounting_timer;
 	struct bh_msg_accounting accounting; /* capture.mode: control */
-	int api_fd;
+	struct bh_listening listening;
 	int notify_fd;
 	bool stopping;
 	int exit_status;
@@ -1109,6 +1108,14 @@ static int spawn(struct child *child, int child_fd)
 	return uv_spawn(&k->loop, &child->process, &options);
 }
 
+static void give_sockets(const struct kernel *k, struct bh_channel *core)
+{
+	for (uint32_t i = 0; i < k->config.web_listen.count; i++)
+		bh_channel_send(core, BH_MSG_WEB_SOCKET, &i, sizeof(i), NULL, 0,
+				k->listening.web[i]);
+	bh_channel_send(core, BH_MSG_API_SOCKET, NULL, 0, NULL, 0, k->listening.api);
+}
+
 static void start_child(struct child *child)
 {
 	struct kernel *k = child->kernel;
@@ -1136,7 +1143,7 @@ static void start_child(struct child *child)
 	tell(child, BH_MSG_CONFIG, &k->config, sizeof(k->config));
 	if (child == &k->core) {
 		bh_relay_attach(k->relay, child->channel);
-		bh_channel_send(child->channel, BH_MSG_API_SOCKET, NULL, 0, NULL, 0, k->api_fd);
+		give_sockets(k, child->channel);
 		tell(child, BH_MSG_LOSS, &k->loss, sizeof(k->loss));
 		on_tables_state(k, bh_guard_state(k->guard));
 		tell_accounting(k);
@@ -1186,48 +1193,6 @@ static void on_signal(uv_signal_t *handle, int number)
 		uv_stop(&k->loop);
 }
 
-/* What an earlier run left; anything but a socket is not ours to remove. */
-static int remove_old_socket(const char *path, struct bh_error *err)
-{
-	struct stat info;
-
-	if (lstat(path, &info) != 0)
-		return 0;
-	if (!S_ISSOCK(info.st_mode))
-		return bh_error_set(err, -EEXIST,
-				    "api.socket %s: there is something else by that name", path);
-	return unlink(path) == 0
-		       ? 0
-		       : bh_error_set(err, -errno, "api.socket %s: %s", path, strerror(errno));
-}
-
-static int listen_api(const struct bh_config *config, struct bh_error *err)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	gid_t group;
-
-	if (bh_group_find(config->operator_group, &group, err) != 0)
-		return err->code;
-	if (!bh_copy_text(address.sun_path, sizeof(address.sun_path), config->api_socket))
-		return bh_error_set(err, -ENAMETOOLONG, "api.socket %s: longer than %zu bytes",
-				    config->api_socket, sizeof(address.sun_path) - 1);
-	if (remove_old_socket(config->api_socket, err) != 0)
-		return err->code;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	/* Nobody but root and the operators gets in; what they may do is decided by their
-	 * credentials. */
-	mode_t before = umask(0117);
-	int bound = fd < 0 ? -1 : bind(fd, (struct sockaddr *)&address, sizeof(address));
-	umask(before);
-	if (bound != 0 || listen(fd, 64) != 0)
-		return bh_error_set(err, -errno, "api.socket %s: %s", config->api_socket,
-				    strerror(errno));
-	if (chown(config->api_socket, 0, group) != 0)
-		return bh_error_set(err, -errno, "api.socket %s: %s", config->api_socket,
-				    strerror(errno));
-	return fd;
-}
-
 static int open_kernel(struct kernel *k, struct bh_error *err)
 {
 	const char *directories[BH_CONFIG_LIST + 1] = { 0 };
@@ -1251,9 +1216,6 @@ static int open_kernel(struct kernel *k, struct bh_error *err)
 	bh_tables_record_path(k->config.run_directory, nft.record, sizeof(nft.record));
 	for (uint32_t i = 0; i < k->config.netns_directories.count; i++)
 		directories[i] = k->config.netns_directories.items[i];
-	k->api_fd = listen_api(&k->config, err);
-	if (k->api_fd < 0)
-		return k->api_fd;
 	if ((k->links = bh_links_open(&links, &events, err)) == NULL ||
 	    (k->nft = bh_nft_open(&nft, err)) == NULL ||
 	    (k->guard = bh_guard_new(&k->loop, k->nft, &nft, k->config.verify_every, &guard,
@@ -1321,7 +1283,6 @@ static void init(struct kernel *k, const struct bh_config *config, int notify_fd
 
 	k->config = *config;
 	k->notify_fd = notify_fd;
-	k->api_fd = -1;
 	k->facts = bh_map_new(free);
 	k->processes = bh_map_new(free);
 	k->host_links = bh_map_new(free);
@@ -1353,7 +1314,8 @@ int bh_kernel_main(const struct bh_config *config, int notify_fd)
 	signal(SIGPIPE, SIG_IGN); /* a runtime that hangs up, or nobody who reads the log */
 	bh_log_open("kernel", (enum bh_log_level)config->log_level);
 	init(k, config, notify_fd);
-	if (bh_privileges_keep_kernel(&err) != 0 || open_kernel(k, &err) != 0) {
+	if (bh_listen_open(&k->listening, &k->config, &err) != 0 ||
+	    bh_privileges_keep_kernel(&err) != 0 || open_kernel(k, &err) != 0) {
 		bh_log(BH_LOG_ERROR, "%s", err.text);
 		notify(k, "failed\n");
 		return 1;
@@ -1374,7 +1336,7 @@ int bh_kernel_main(const struct bh_config *config, int notify_fd)
 		on_note_due(&k->note_timer);
 	bh_departed_free(k->departed);
 	bh_selftest_free(k->selftest);
-	unlink(k->config.api_socket);
+	bh_listen_close(&k->listening, &k->config);
 	bh_log(BH_LOG_INFO, "stopped");
 	return k->exit_status;
 }

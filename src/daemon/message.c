@@ -70,10 +70,17 @@ static bool check_config(const void *data)
 	       TEXT_OK(c->lxc_containers) && TEXT_OK(c->lxd_socket) && TEXT_OK(c->incus_socket) &&
 	       TEXT_OK(c->machines) && TEXT_OK(c->kubernetes_server) &&
 	       TEXT_OK(c->kubernetes_node) && TEXT_OK(c->kubernetes_token) &&
-	       TEXT_OK(c->kubernetes_ca) && flag_ok(&c->netns_ordinals) &&
+	       TEXT_OK(c->kubernetes_ca) && TEXT_OK(c->web_certificate) && TEXT_OK(c->web_key) &&
+	       TEXT_OK(c->web_client_ca) && check_list(&c->web_listen) &&
+	       check_list(&c->web_operators) && flag_ok(&c->netns_ordinals) &&
 	       check_list(&c->uplinks) && check_list(&c->netns_directories) &&
 	       bh_grouping_is_sound(&c->grouping) && check_postures(&c->postures) &&
 	       c->sensitive.count <= BH_SENSITIVE_PORTS && check_existing(&c->existing);
+}
+
+static bool check_web_place(const void *data)
+{
+	return *(const uint32_t *)data < BH_CONFIG_LIST;
 }
 
 static bool check_endpoint(const void *data)
@@ -511,6 +518,7 @@ static const struct {
 	[BH_MSG_WORKER] = { "worker", ONE, sizeof(struct bh_msg_worker), check_worker },
 	[BH_MSG_SHARES] = { "shares", ONE, sizeof(int64_t), check_time },
 	[BH_MSG_JOINED] = { "joined", EMPTY, 0, NULL },
+	[BH_MSG_WEB_SOCKET] = { "web-socket", ONE, sizeof(uint32_t), check_web_place },
 	[BH_MSG_API_SOCKET] = { "api-socket", EMPTY, 0, NULL },
 	[BH_MSG_SCAN_BEGIN] = { "scan-begin", EMPTY, 0, NULL },
 	[BH_MSG_SCAN_END] = { "scan-end", EMPTY, 0, NULL },

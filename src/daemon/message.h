@@ -25,7 +25,7 @@
 #include "neighbours.h"
 
 /* Grows whenever a body changes its form. */
-#define BH_MESSAGE_VERSION 18
+#define BH_MESSAGE_VERSION 19
 #define BH_MESSAGE_MAX 65536 /* bytes, header included */
 
 /* The number of the capture process that saw a flow is in the flow's id, above so many bits: ids go
@@ -49,7 +49,8 @@ enum bh_message_type {
 	BH_MSG_JOINED, /* it has its share of the packets */
 
 	/* kernel → core */
-	BH_MSG_API_SOCKET,     /* + descriptor: bound and listening */
+	BH_MSG_WEB_SOCKET,     /* uint32_t place in web.listen; + descriptor: bound and listening */
+	BH_MSG_API_SOCKET,     /* likewise of api.socket, once the others were given */
 	BH_MSG_SCAN_BEGIN,     /* everything known follows … */
 	BH_MSG_SCAN_END,       /* … and that was all */
 	BH_MSG_HOST_ADDR,      /* struct bh_host_addr */

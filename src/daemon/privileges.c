@@ -75,11 +75,10 @@ static int apply(capng_select_t sets, struct bh_error *err)
  * can be added to that, and nothing that this process starts holds more. */
 int bh_privileges_keep_kernel(struct bh_error *err)
 {
-	/* CAP_KILL is for stopping children, which run as other users; CAP_CHOWN for giving the API
-	 * socket to the operators' group. */
+	/* CAP_KILL is for stopping children, which run as other users. */
 	static const unsigned kept[] = { CAP_NET_ADMIN,	 CAP_NET_RAW, CAP_NET_BROADCAST,
 					 CAP_SETUID,	 CAP_SETGID,  CAP_SYS_PTRACE,
-					 CAP_SYS_CHROOT, CAP_KILL,    CAP_CHOWN };
+					 CAP_SYS_CHROOT, CAP_KILL };
 	/* What capture opens its socket, shuts itself in and becomes nobody with. */
 	static const unsigned inherited[] = { CAP_NET_RAW, CAP_SYS_CHROOT, CAP_SETUID, CAP_SETGID };
 	const capng_type_t mine = CAPNG_EFFECTIVE | CAPNG_PERMITTED;

@@ -17,7 +17,7 @@
 #include "grow.h"
 #include "timefmt.h"
 
-#define SCHEMA_VERSION 12
+#define SCHEMA_VERSION 13
 #define BUSY_SECONDS 2
 /* "bkhd" in the file's header: whose it is, whatever its version. */
 #define APPLICATION_ID "0x626b6864"
@@ -140,6 +140,13 @@ static const char *const schema[SCHEMA_VERSION] = {
 	"CREATE TABLE shares (workload TEXT PRIMARY KEY, percent INTEGER NOT NULL,"
 	" value INTEGER NOT NULL, rest INTEGER NOT NULL) WITHOUT ROWID;"
 	"PRAGMA user_version = 12;",
+	"CREATE TABLE tokens (name TEXT PRIMARY KEY, hash TEXT NOT NULL, role INTEGER NOT NULL,"
+	" created INTEGER NOT NULL, expires INTEGER NOT NULL, used INTEGER NOT NULL,"
+	" author TEXT NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE audit (number INTEGER PRIMARY KEY, time INTEGER NOT NULL, who TEXT NOT NULL,"
+	" via TEXT NOT NULL, method TEXT NOT NULL, path TEXT NOT NULL, query TEXT NOT NULL,"
+	" status INTEGER NOT NULL);"
+	"PRAGMA user_version = 13;",
 };
 
 enum statement {
@@ -480,6 +487,8 @@ static struct bh_store *try_open(const char *path, struct bh_error *err)
 			result = prepare_statements(s, err);
 		if (result == 0)
 			result = bh_store_ledger_prepare(s, err);
+		if (result == 0)
+			result = bh_store_access_prepare(s, err);
 	}
 	if (result == 0) {
 		keep_log(s, false);
@@ -513,6 +522,7 @@ void bh_store_close(struct bh_store *s)
 	for (int i = 0; i < STATEMENTS; i++)
 		sqlite3_finalize(s->prepared[i]);
 	bh_store_ledger_finalize(s);
+	bh_store_access_finalize(s);
 	sqlite3_close(s->db);
 	free(s->path);
 	free(s);

@@ -228,6 +228,39 @@ int bh_store_load_uses(struct bh_store *store, int64_t oldest,
 		       void (*row)(void *user, const struct bh_stored_use *use), void *user,
 		       struct bh_error *err);
 
+/* Who may call by a token; times in µs. */
+struct bh_stored_token {
+	const char *name;
+	const char *hash; /* the token's own text is kept nowhere */
+	uint8_t role;	  /* the caller's */
+	int64_t created;
+	int64_t expires; /* 0: never */
+	int64_t used;	 /* 0: not yet, as far as is kept */
+	const char *author;
+};
+/* Replaces one of that name. */
+int bh_store_save_token(struct bh_store *store, const struct bh_stored_token *token,
+			struct bh_error *err);
+int bh_store_drop_token(struct bh_store *store, const char *name, struct bh_error *err);
+int bh_store_load_tokens(struct bh_store *store,
+			 void (*row)(void *user, const struct bh_stored_token *token), void *user,
+			 struct bh_error *err);
+
+/* A request that changed something, or was refused; time: µs. */
+struct bh_stored_change {
+	int64_t number; /* 1, 2, 3 …; given when it is added */
+	int64_t time;
+	const char *who, *via, *method, *path, *query;
+	unsigned status;
+};
+/* Only the newest `keep` stay. */
+int bh_store_add_change(struct bh_store *store, const struct bh_stored_change *change, int64_t keep,
+			struct bh_error *err);
+/* Newest first, at most `most`; before: a number, or 0 for the newest. */
+int bh_store_changes(struct bh_store *store, int64_t before, size_t most,
+		     void (*row)(void *user, const struct bh_stored_change *change), void *user,
+		     struct bh_error *err);
+
 /* Events as the JSON they are shown as; numbered from 1 without gaps. Only the newest `keep` stay.
  */
 int bh_store_add_event(struct bh_store *store, int64_t time, const char *kind, const char *json,

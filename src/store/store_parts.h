@@ -10,12 +10,14 @@
 
 #define BH_STORE_STATEMENTS 64 /* at least as many as there are */
 #define BH_STORE_LEDGER_STATEMENTS 24
+#define BH_STORE_ACCESS_STATEMENTS 8
 
 struct bh_store {
 	sqlite3 *db;
 	char *path;
 	sqlite3_stmt *prepared[BH_STORE_STATEMENTS];
 	sqlite3_stmt *ledger[BH_STORE_LEDGER_STATEMENTS];
+	sqlite3_stmt *access[BH_STORE_ACCESS_STATEMENTS];
 	bool in_transaction;
 	struct bh_error broken; /* why SQLite gave up the transaction; code 0: it did not */
 };
@@ -36,5 +38,9 @@ int bh_store_each_row(struct bh_store *store, sqlite3_stmt *statement,
 /* store_ledger.c */
 int bh_store_ledger_prepare(struct bh_store *store, struct bh_error *err);
 void bh_store_ledger_finalize(struct bh_store *store);
+
+/* store_access.c */
+int bh_store_access_prepare(struct bh_store *store, struct bh_error *err);
+void bh_store_access_finalize(struct bh_store *store);
 
 #endif

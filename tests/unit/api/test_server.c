@@ -152,9 +152,13 @@ static void open_world(struct world *w, gid_t operators, unsigned connections)
 	int length = snprintf(w->name.sun_path + 1, sizeof(w->name.sun_path) - 1,
 			      "bulkhead-test-%d-%u", getpid(), number++);
 	w->name_size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
-	config.listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	assert_int_equal(bind(config.listen_fd, (struct sockaddr *)&w->name, w->name_size), 0);
-	assert_int_equal(listen(config.listen_fd, 64), 0);
+	config.listeners[config.listener_count++] = (struct bh_api_listener) {
+		.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0),
+		.trusts_peers = true,
+	};
+	int fd = config.listeners[0].fd;
+	assert_int_equal(bind(fd, (struct sockaddr *)&w->name, w->name_size), 0);
+	assert_int_equal(listen(fd, 64), 0);
 	w->api = bh_api_new(&config, routes, w, &err);
 	assert_non_null(w->api);
 }

@@ -8,10 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
 #include "bulkhead/verdict.h"
 #include "config.h"
 #include "timefmt.h"
+#include "web_place.h"
 
 static int parse(struct bh_config *config, const char *text, struct bh_error *err)
 {
@@ -44,6 +46,13 @@ static void documented_file_is_the_defaults(void **state)
 	SAME_TEXT(core_user);
 	SAME_TEXT(api_socket);
 	SAME_TEXT(operator_group);
+	SAME_TEXT(web_certificate);
+	SAME_TEXT(web_key);
+	SAME_TEXT(web_client_ca);
+	SAME_NUMBER(web_anonymous);
+	assert_memory_equal(&read.web_listen, &defaults.web_listen, sizeof(read.web_listen));
+	assert_memory_equal(&read.web_operators, &defaults.web_operators,
+			    sizeof(read.web_operators));
 	SAME_NUMBER(ring_bytes);
 	SAME_NUMBER(workers);
 	SAME_NUMBER(mode);
@@ -210,6 +219,81 @@ static void a_posture_is_for_somebody_who_can_be(void **state)
 		assert_non_null(
 			strstr(err.text, "test.yaml:2:27: enforcement.postures[0].match: "));
 	}
+}
+
+static void places_of_the_web_interface_are_read(void **state)
+{
+	static const struct {
+		const char *text;
+		bool good, local;
+		int family;
+	} cases[] = {
+		{ "/run/x.sock", true, true, AF_UNIX },
+		{ "web.sock", true, true, AF_UNIX },
+		{ "127.0.0.1:7480", true, true, AF_INET },
+		{ "127.9.9.9:1", true, true, AF_INET },
+		{ "[::1]:7480", true, true, AF_INET6 },
+		{ "0.0.0.0:7480", true, false, AF_INET },
+		{ "192.0.2.7:65535", true, false, AF_INET },
+		{ "[::]:443", true, false, AF_INET6 },
+		{ "[2001:db8::1]:443", true, false, AF_INET6 },
+		{ "", false, false, 0 },
+		{ "127.0.0.1", true, true, AF_UNIX },
+		{ "127.0.0.1:0", false, false, 0 },
+		{ "127.0.0.1:65536", false, false, 0 },
+		{ "127.0.0.1:80x", false, false, 0 },
+		{ "::1:80", false, false, 0 },
+		{ "[::1]", false, false, 0 },
+		{ "localhost:80", false, false, 0 },
+		{ "[127.0.0.1]:80", false, false, 0 },
+		{ "run/x.sock", false, false, 0 },
+	};
+	struct bh_web_place place;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		bool good = bh_web_place_parse(cases[i].text, "/run/bulkhead", &place);
+
+		assert_int_equal(good, cases[i].good);
+		if (good) {
+			assert_int_equal(place.local, cases[i].local);
+			assert_int_equal(place.address.ss_family, cases[i].family);
+		}
+	}
+	assert_true(bh_web_place_parse("web.sock", "/run/bulkhead", &place));
+	assert_string_equal(((struct sockaddr_un *)(void *)&place.address)->sun_path,
+			    "/run/bulkhead/web.sock");
+}
+
+static void what_others_reach_has_a_certificate(void **state)
+{
+	static const struct {
+		const char *text, *error;
+	} cases[] = {
+		{ "web: {listen: ['0.0.0.0:7480']}",
+		  "test.yaml:1:16: web.listen[0]: found \"0.0.0.0:7480\", expected a loopback "
+		  "address; any other one needs web.certificate and web.key" },
+		{ "web: {listen: [web.sock, 'here:80']}",
+		  "test.yaml:1:26: web.listen[1]: found \"here:80\", expected a socket's path, a "
+		  "name in run_directory, or an address with a port: 127.0.0.1:7480, [::1]:7480" },
+		{ "web: {certificate: /etc/x.pem}", "test.yaml:1:1: web: found a map, expected "
+						    "certificate and key, both or neither" },
+		{ "web: {client_ca: /etc/ca.pem}", "test.yaml:1:1: web: found a map, expected "
+						   "certificate and key beside client_ca" },
+		{ "web: {listen: ['0.0.0.0:7480'], certificate: /a, key: /b}", NULL },
+		{ "web: {listen: []}", NULL },
+	};
+	struct bh_config config;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct bh_error err = { 0 };
+		int result = parse(&config, cases[i].text, &err);
+
+		assert_int_equal(result, cases[i].error != NULL ? -EINVAL : 0);
+		assert_string_equal(err.text, cases[i].error != NULL ? cases[i].error : "");
+	}
+	assert_int_equal(config.web_listen.count, 0);
 }
 
 static void json_and_empty_files_are_read(void **state)
@@ -397,6 +481,8 @@ int main(void)
 		cmocka_unit_test(postures_are_read_in_order),
 		cmocka_unit_test(a_posture_is_for_somebody_who_can_be),
 		cmocka_unit_test(kubernetes_is_found_by_the_environment),
+		cmocka_unit_test(places_of_the_web_interface_are_read),
+		cmocka_unit_test(what_others_reach_has_a_certificate),
 		cmocka_unit_test(json_and_empty_files_are_read),
 		cmocka_unit_test(broken_files_say_where_and_change_nothing),
 		cmocka_unit_test(syntax_errors_have_a_line),

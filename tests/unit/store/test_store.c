@@ -1015,6 +1015,7 @@ static void as_the_first_version_left_it(void)
 		"DROP TABLE walks; DROP TABLE contacts; DROP TABLE learning; DROP TABLE decisions;"
 		"DROP TABLE answers; DROP TABLE samples; DROP TABLE trial;"
 		"DROP TABLE existing; DROP TABLE uses; DROP TABLE shares;"
+		"DROP TABLE tokens; DROP TABLE audit;"
 		"ALTER TABLE revisions DROP COLUMN confirmed;"
 		"CREATE TABLE edges (src_kind INTEGER NOT NULL, src TEXT NOT NULL,"
 		" dst_kind INTEGER NOT NULL, dst TEXT NOT NULL, proto INTEGER NOT NULL,"
@@ -1027,6 +1028,77 @@ static void as_the_first_version_left_it(void)
 		"INSERT INTO edges VALUES (1, 'web', 1, 'db', 6, 80, 100, 200, 3, 2, 1000, 5, 2, "
 		"-3, 1);"
 		"PRAGMA user_version = 1");
+}
+
+static void note_token(void *user, const struct bh_stored_token *t)
+{
+	bh_buffer_printf(user, "%s %s %d %lld-%lld used %lld by %s\n", t->name, t->hash, t->role,
+			 (long long)t->created, (long long)t->expires, (long long)t->used,
+			 t->author);
+}
+
+static void tokens_are_kept_by_name(void **state)
+{
+	struct bh_store *store = open_store();
+	struct bh_stored_token grafana = {
+		.name = "grafana", .hash = "5ca1ab1e", .role = 1, .created = 10, .author = "root"
+	};
+	struct bh_stored_token deploy = { .name = "deploy",
+					  .hash = "c0ffee",
+					  .role = 2,
+					  .created = 11,
+					  .expires = 99,
+					  .author = "ada" };
+	struct bh_buffer text = { 0 };
+
+	(void)state;
+	assert_int_equal(bh_store_save_token(store, &grafana, NULL), 0);
+	assert_int_equal(bh_store_save_token(store, &deploy, NULL), 0);
+	grafana.used = 12;
+	assert_int_equal(bh_store_save_token(store, &grafana, NULL), 0);
+	bh_store_close(store);
+	store = open_store();
+	assert_int_equal(bh_store_load_tokens(store, note_token, &text, NULL), 0);
+	assert_string_equal(text.data, "deploy c0ffee 2 11-99 used 0 by ada\n"
+				       "grafana 5ca1ab1e 1 10-0 used 12 by root\n");
+	assert_int_equal(bh_store_drop_token(store, "deploy", NULL), 0);
+	bh_buffer_clear(&text);
+	assert_int_equal(bh_store_load_tokens(store, note_token, &text, NULL), 0);
+	assert_string_equal(text.data, "grafana 5ca1ab1e 1 10-0 used 12 by root\n");
+	bh_buffer_free(&text);
+	bh_store_close(store);
+}
+
+static void note_change(void *user, const struct bh_stored_change *c)
+{
+	bh_buffer_printf(user, "%lld: %s %s %s %s?%s %u at %lld\n", (long long)c->number, c->who,
+			 c->via, c->method, c->path, c->query, c->status, (long long)c->time);
+}
+
+static void changes_are_told_newest_first_and_trimmed(void **state)
+{
+	struct bh_store *store = open_store();
+	struct bh_buffer text = { 0 };
+
+	(void)state;
+	for (int i = 1; i <= 5; i++) {
+		struct bh_stored_change change = { .time = i * 100,
+						   .who = "root",
+						   .via = "socket",
+						   .method = "POST",
+						   .path = "/v1/mode",
+						   .query = "mode=learn",
+						   .status = 200 };
+		assert_int_equal(bh_store_add_change(store, &change, 3, NULL), 0);
+	}
+	assert_int_equal(bh_store_changes(store, 0, 2, note_change, &text, NULL), 0);
+	assert_string_equal(text.data, "5: root socket POST /v1/mode?mode=learn 200 at 500\n"
+				       "4: root socket POST /v1/mode?mode=learn 200 at 400\n");
+	bh_buffer_clear(&text);
+	assert_int_equal(bh_store_changes(store, 4, 10, note_change, &text, NULL), 0);
+	assert_string_equal(text.data, "3: root socket POST /v1/mode?mode=learn 200 at 300\n");
+	bh_buffer_free(&text);
+	bh_store_close(store);
 }
 
 /* One line a sample: newest, flow. */
@@ -1130,10 +1202,10 @@ static void a_newer_schema_is_refused_and_left_alone(void **state)
 {
 	(void)state;
 	bh_store_close(open_store());
-	execute("PRAGMA user_version = 13");
-	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 13, this one knows 12)");
-	execute("CREATE TABLE later (a); DROP TABLE ledger; PRAGMA user_version = 13");
-	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 13, this one knows 12)");
+	execute("PRAGMA user_version = 14");
+	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 14, this one knows 13)");
+	execute("CREATE TABLE later (a); DROP TABLE ledger; PRAGMA user_version = 14");
+	assert_refused_untouched(-EPROTO, "newer bulkhead (schema 14, this one knows 13)");
 }
 
 static void what_is_no_database_is_refused_and_left_alone(void **state)
@@ -1504,6 +1576,8 @@ int main(void)
 		TEST(answers_come_back_in_order_of_use),
 		TEST(of_an_edge_two_flows_are_kept),
 		TEST(uses_of_rules_survive_until_they_are_old),
+		TEST(tokens_are_kept_by_name),
+		TEST(changes_are_told_newest_first_and_trimmed),
 		TEST(an_older_schema_is_brought_up_to_date),
 		TEST(modes_keep_their_meaning_in_a_newer_schema),
 		TEST(a_newer_schema_is_refused_and_left_alone),
