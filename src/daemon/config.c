@@ -126,6 +126,8 @@ static const struct key keys[] = {
 	{ "enforcement.bridge", WORD, AT(bridge), 0, 0, bridge_paths },
 	{ "enforcement.self_test", PERIOD, AT(self_test), 10 * BH_SECOND, DAY, NULL },
 	{ "enforcement.log_group", NUMBER, AT(log_group), 1, 65535, NULL },
+	{ "history.flows", NUMBER, AT(keep_flows), 0, 100000000, NULL },
+	{ "history.traffic", DURATION, AT(keep_traffic), DAY, 3660 * DAY, NULL },
 	{ "events.keep", NUMBER, AT(keep_events), 100, 100000000, NULL },
 };
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
@@ -207,6 +209,8 @@ void bh_config_defaults(struct bh_config *c)
 		.verify_every = 300 * BH_SECOND,
 		.log_group = 5070,
 		.keep_events = 100000,
+		.keep_flows = 100000,
+		.keep_traffic = 90 * DAY,
 	};
 	find_kubernetes(c);
 	set_list(&c->uplinks, uplinks);

@@ -124,6 +124,8 @@ struct bh_config {
 	int64_t self_test;	     /* how often; 0: never */
 	int64_t log_group;
 	int64_t keep_events;
+	int64_t keep_flows; /* that are over; 0: none */
+	int64_t keep_traffic;
 };
 
 /* What holds where no file says otherwise. */

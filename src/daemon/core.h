@@ -69,9 +69,12 @@ struct bh_live_flow {
 	int64_t missing;    /* µs: of its last packet, as long as none has arrived */
 	int64_t before;	    /* of the flow before it on this tuple, either way; 0: none known */
 	bool spoofed;
-	bool link_control; /* neighbour discovery and the like: no traffic of the application */
-	uint64_t sequence; /* of its last report, for streams */
-	uint32_t number;   /* this and what follows: live_flows.c */
+	uint8_t told;	     /* what of it is in the sums of traffic (core_traffic.c) … */
+	uint64_t told_bytes; /* … and of its bytes */
+	bool kept;	     /* it is over, and in the store */
+	bool link_control;   /* neighbour discovery and the like: no traffic of the application */
+	uint64_t sequence;   /* of its last report, for streams */
+	uint32_t number;     /* this and what follows: live_flows.c */
 	uint32_t tuple_hash;
 	bool found_by_id;
 	bool found_by_tuple;
@@ -120,6 +123,7 @@ struct bh_core_existing;
 struct bh_rule_uses;
 struct bh_shares;
 struct bh_waiting_answers;
+struct bh_traffic;
 
 #define BH_PROBINGS 64 /* of the self-test, that are remembered */
 #define BH_LEAVING 16
@@ -279,6 +283,7 @@ struct bh_core {
 	struct bh_msg_capture_state capture_state;
 	bool capture_state_known;
 
+	struct bh_traffic *traffic;
 	struct bh_map *tokens;	     /* hash → who may call by it (core_tokens.c) */
 	int web_fds[BH_CONFIG_LIST]; /* as many as web.listen has; until the API starts */
 	char web_why[512];	     /* some place of web.listen does not serve; "": all do */
@@ -309,6 +314,8 @@ void bh_core_flows_orphaned(struct bh_core *core, uint32_t worker);
 void bh_core_flows_sweep(struct bh_core *core, int64_t now);
 /* How long the flow table keeps a flow of this protocol without a packet, and then some. */
 int64_t bh_core_longest_silence(const struct bh_core *core, uint8_t proto);
+/* Bytes both ways, as far as they are known. */
+uint64_t bh_core_flow_bytes(const struct bh_core *core, const struct bh_live_flow *live);
 /* core_spoofs.c */
 /* Tells of a flow whose sender does not hold the address that it sends as. */
 void bh_core_spoof(struct bh_core *core, const struct bh_flow *flow, const struct bh_peer *dst);

@@ -142,6 +142,7 @@ static const struct bh_api_route routes[] = {
 	{ "GET", "/v1/flows", false, bh_core_handle_flows },
 	{ "GET", "/v1/edges", false, bh_core_handle_edges },
 	{ "GET", "/v1/map", false, bh_core_handle_map },
+	{ "GET", "/v1/map/edges", false, bh_core_handle_map_edges },
 	{ "GET", "/v1/readiness", false, bh_core_handle_readiness },
 	{ "GET", "/v1/review", false, bh_core_handle_review },
 	{ "POST", "/v1/review", true, bh_core_handle_decide },

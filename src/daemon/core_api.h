@@ -61,6 +61,16 @@ bh_core_handler bh_core_handle_trace, bh_core_handle_trace_start;
 bh_core_handler bh_core_handle_flows, bh_core_handle_edges, bh_core_handle_map,
 	bh_core_handle_events;
 
+/* core_api_map.c: the map in the form that people look at, where something of it is asked for */
+bool bh_core_wants_map_view(const struct bh_api_request *request);
+void bh_core_map_view(const struct bh_core *core, const struct bh_api_request *request,
+		      struct bh_api_reply *reply);
+bh_core_handler bh_core_handle_map_edges;
+/* A time among the parameters (µs): RFC 3339, seconds, or how long ago; `otherwise` where it is not
+ * there; false with the reply filled where it is none. */
+bool bh_core_time_query(const struct bh_api_request *request, const char *key, int64_t otherwise,
+			int64_t *time, struct bh_api_reply *reply);
+
 /* core_api_learning.c */
 bh_core_handler bh_core_handle_readiness, bh_core_handle_review, bh_core_handle_decide;
 

@@ -330,12 +330,15 @@ void bh_core_handle_map(void *user, const struct bh_api_request *request,
 			struct bh_api_reply *reply)
 {
 	const struct bh_core *core = user;
-	struct map_writer w = { .core = core,
-				.known = bh_map_new(NULL),
-				.by_key = bh_map_new(NULL) };
+	struct map_writer w = { .core = core };
 	const struct bh_instance *instance;
 
-	(void)request;
+	if (bh_core_wants_map_view(request)) {
+		bh_core_map_view(core, request, reply);
+		return;
+	}
+	w.known = bh_map_new(NULL);
+	w.by_key = bh_map_new(NULL);
 	reply->json = cJSON_CreateObject();
 	w.nodes = cJSON_AddArrayToObject(reply->json, "nodes");
 	w.edges = cJSON_AddArrayToObject(reply->json, "edges");

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core_traffic.h"
 #include "core_uses.h"
 #include "grow.h"
 #include "log.h"
@@ -122,6 +123,8 @@ static void save_all(struct bh_core *core)
 		saver.result = bh_core_answers_save(core, &saver.err);
 	if (saver.result == 0)
 		saver.result = bh_core_uses_save(core, &saver.err);
+	if (saver.result == 0)
+		saver.result = bh_core_traffic_save(core, &saver.err);
 	if (saver.result == 0 && core->store_dirty)
 		saver.result =
 			bh_store_trim_events(core->store, core->config.keep_events, &saver.err);

@@ -12,6 +12,7 @@
 #include <xxhash.h>
 
 #include "address.h"
+#include "core_traffic.h"
 #include "core_uses.h"
 #include "grow.h"
 #include "log.h"
@@ -75,6 +76,7 @@ static void forget(struct bh_core *core, struct bh_live_flow *live)
 {
 	*(live->older != NULL ? &live->older->newer : &core->oldest) = live->newer;
 	*(live->newer != NULL ? &live->newer->older : &core->newest) = live->older;
+	bh_core_traffic_forget(core, live);
 	bh_core_count_leave(core, live);
 	bh_core_tracking_drop(core, live);
 	bh_core_proxy_leave(core, live);
@@ -215,8 +217,7 @@ static uint64_t total_bytes(const struct bh_flow_half *half)
 	return half->sent.packets > 0 ? half->sent.bytes : half->delivered.bytes;
 }
 
-/* As far as they are known. */
-static uint64_t bytes_of(const struct bh_core *core, const struct bh_live_flow *live)
+uint64_t bh_core_flow_bytes(const struct bh_core *core, const struct bh_live_flow *live)
 {
 	struct bh_tally tx = { 0 }, rx = { 0 };
 
@@ -300,7 +301,7 @@ static void learn(struct bh_core *core, struct bh_live_flow *live)
 {
 	const struct bh_flow *f = &live->flow;
 	bool answered = is_answered(f);
-	uint64_t bytes = bytes_of(core, live);
+	uint64_t bytes = bh_core_flow_bytes(core, live);
 	struct bh_peer room;
 
 	/* The answer may have been another capture process's to see, and have come later. */
@@ -438,6 +439,7 @@ static void take_news(struct bh_core *core, struct bh_live_flow *live)
 	bh_core_answer_used(core, live);
 	bh_core_verdict_observe(core, live);
 	teach(core, live);
+	bh_core_traffic_note(core, live);
 }
 
 bool bh_core_flow_name_late(struct bh_core *core, struct bh_live_flow *live)
@@ -459,6 +461,7 @@ bool bh_core_flow_name_late(struct bh_core *core, struct bh_live_flow *live)
 		live->unresolved_at_end = live->ended = false;
 	}
 	teach(core, live);
+	bh_core_traffic_note(core, live);
 	return true;
 }
 
@@ -469,6 +472,7 @@ void bh_core_flow_counted(struct bh_core *core, struct bh_live_flow *live)
 		return;
 	live->sequence = ++core->flow_sequence;
 	teach(core, live);
+	bh_core_traffic_note(core, live);
 	if (core->api != NULL)
 		bh_api_wake(core->api);
 }
@@ -523,6 +527,7 @@ static void take_flow(struct bh_core *core, const struct bh_flow *flow)
 		bh_live_flows_end(core->flows, live);
 		STAILQ_INSERT_TAIL(&core->finished, live, next_finished);
 		core->finished_count++;
+		bh_core_traffic_ended(core, live);
 	}
 }
 

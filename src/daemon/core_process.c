@@ -16,6 +16,7 @@
 #include "core_existing.h"
 #include "core_promotion.h"
 #include "core_share.h"
+#include "core_traffic.h"
 #include "core_trial.h"
 #include "core_uses.h"
 #include "grow.h"
@@ -411,6 +412,7 @@ static void start(struct bh_core *core, const struct bh_config *config)
 	core->names = bh_names_new(NAMES_OF_ONE, NAMES_OF_ALL);
 	bh_core_answers_start(core);
 	core->flows = bh_live_flows_new();
+	core->traffic = bh_traffic_new();
 	core->peers = bh_peers_new();
 	core->denials = bh_map_new(free);
 	core->reported = bh_map_new(free);
@@ -473,6 +475,7 @@ int bh_core_main(void)
 	uv_run(&core->loop, UV_RUN_DEFAULT);
 	if (core->store != NULL) {
 		bh_core_loss_tick(core, INT64_MAX);
+		bh_core_traffic_save_all(core);
 		core->history_due = 0; /* that it watched until now is to be known */
 		bh_core_store_save(core);
 	}

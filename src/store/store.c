@@ -146,6 +146,19 @@ static const char *const schema[SCHEMA_VERSION] = {
 	"CREATE TABLE audit (number INTEGER PRIMARY KEY, time INTEGER NOT NULL, who TEXT NOT NULL,"
 	" via TEXT NOT NULL, method TEXT NOT NULL, path TEXT NOT NULL, query TEXT NOT NULL,"
 	" status INTEGER NOT NULL);"
+	"CREATE TABLE traffic_edges (id INTEGER PRIMARY KEY, src_kind INTEGER NOT NULL,"
+	" src TEXT NOT NULL, dst_kind INTEGER NOT NULL, dst TEXT NOT NULL, proto INTEGER NOT NULL,"
+	" port INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,"
+	" UNIQUE (src_kind, src, dst_kind, dst, proto, port));"
+	"CREATE TABLE traffic (span INTEGER NOT NULL, start INTEGER NOT NULL, edge INTEGER NOT "
+	"NULL,"
+	" connections INTEGER NOT NULL, answered INTEGER NOT NULL, denied INTEGER NOT NULL,"
+	" would_deny INTEGER NOT NULL, bytes INTEGER NOT NULL, uncounted INTEGER NOT NULL,"
+	" PRIMARY KEY (span, start, edge))"
+	" WITHOUT ROWID;"
+	"CREATE TABLE past_flows (number INTEGER PRIMARY KEY, last INTEGER NOT NULL,"
+	" flow TEXT NOT NULL);"
+	"CREATE INDEX past_flows_by_time ON past_flows (last);"
 	"PRAGMA user_version = 13;",
 };
 
@@ -183,6 +196,7 @@ enum statement {
 	SAVE_WATCHED,
 	LAST_WATCHED,
 	WATCHED_AT,
+	SUM_WATCHED,
 	TRIM_WATCHED,
 	SAVE_RENAMED,
 	DROP_RENAMED,
@@ -255,6 +269,8 @@ static const char *const sql[STATEMENTS] = {
 	[SAVE_WATCHED] = "INSERT OR REPLACE INTO watched VALUES (?,?)",
 	[LAST_WATCHED] = "SELECT since, until FROM watched ORDER BY since DESC LIMIT 1",
 	[WATCHED_AT] = "SELECT since, until FROM watched WHERE since <= ?1 AND until >= ?1",
+	[SUM_WATCHED] = "SELECT sum(min(until, ?2) - max(since, ?1)) FROM watched"
+			" WHERE until > ?1 AND since < ?2 AND since <> ?3",
 	[TRIM_WATCHED] = "DELETE FROM watched WHERE until < ?",
 	[SAVE_RENAMED] = "INSERT OR REPLACE INTO renamed VALUES (?,?)",
 	[DROP_RENAMED] = "DELETE FROM renamed WHERE was = ?",
@@ -489,6 +505,8 @@ static struct bh_store *try_open(const char *path, struct bh_error *err)
 			result = bh_store_ledger_prepare(s, err);
 		if (result == 0)
 			result = bh_store_access_prepare(s, err);
+		if (result == 0)
+			result = bh_store_traffic_prepare(s, err);
 	}
 	if (result == 0) {
 		keep_log(s, false);
@@ -523,6 +541,7 @@ void bh_store_close(struct bh_store *s)
 		sqlite3_finalize(s->prepared[i]);
 	bh_store_ledger_finalize(s);
 	bh_store_access_finalize(s);
+	bh_store_traffic_finalize(s);
 	sqlite3_close(s->db);
 	free(s->path);
 	free(s);
@@ -1131,6 +1150,23 @@ int bh_store_watched(struct bh_store *s, int64_t at, int64_t *since, int64_t *un
 	*since = times[0];
 	*until = times[1];
 	return result;
+}
+
+static void read_sum(sqlite3_stmt *q, void *context)
+{
+	*(int64_t *)context = sqlite3_column_int64(q, 0);
+}
+
+int bh_store_watched_for(struct bh_store *s, int64_t since, int64_t until, int64_t but,
+			 int64_t *watched, struct bh_error *err)
+{
+	sqlite3_stmt *q = use(s, SUM_WATCHED);
+
+	sqlite3_bind_int64(q, 1, since);
+	sqlite3_bind_int64(q, 2, until);
+	sqlite3_bind_int64(q, 3, but);
+	*watched = 0;
+	return bh_store_each_row(s, q, read_sum, watched, err);
 }
 
 int bh_store_save_renamed(struct bh_store *s, const char *was, const char *now,

@@ -9,6 +9,7 @@
 
 #include "bulkhead/edge.h"
 #include "bulkhead/error.h"
+#include "bulkhead/traffic.h"
 #include "bulkhead/verdict.h"
 #include "ledger_keep.h"
 
@@ -176,6 +177,11 @@ int bh_store_save_watched(struct bh_store *store, int64_t since, int64_t until,
 int bh_store_watched(struct bh_store *store, int64_t at, int64_t *since, int64_t *until,
 		     struct bh_error *err);
 
+/* For how long of that time (µs all of them) somebody watched, but for the watch that began at
+ * `but`. */
+int bh_store_watched_for(struct bh_store *store, int64_t since, int64_t until, int64_t but,
+			 int64_t *watched, struct bh_error *err);
+
 /* Workloads that go by another name now. */
 int bh_store_save_renamed(struct bh_store *store, const char *was, const char *now,
 			  struct bh_error *err);
@@ -260,6 +266,41 @@ int bh_store_add_change(struct bh_store *store, const struct bh_stored_change *c
 int bh_store_changes(struct bh_store *store, int64_t before, size_t most,
 		     void (*row)(void *user, const struct bh_stored_change *change), void *user,
 		     struct bh_error *err);
+
+/* What passed between two peers, in time: sums over spans of five minutes, an hour and a day, each
+ * kept for as long as it takes the next one to be fine enough. */
+struct bh_stored_traffic {
+	const struct bh_peer *src, *dst;
+	uint8_t proto;
+	uint16_t port;
+	int64_t first, last; /* µs: of all that is known of the edge */
+	struct bh_traffic_counts counts;
+};
+/* Adds to what is there, in the spans in which `time` (µs) is. */
+int bh_store_add_traffic(struct bh_store *store, int64_t time,
+			 const struct bh_stored_traffic *traffic, struct bh_error *err);
+/* Sums from `since` until `until` (µs), which become the times that the answer is of: as fine as
+ * was kept. An edge may come several times, a part of its sum each. */
+int bh_store_traffic(struct bh_store *store, int64_t *since, int64_t *until,
+		     void (*row)(void *user, const struct bh_stored_traffic *traffic), void *user,
+		     struct bh_error *err);
+/* From when on anything is kept; 0: nothing is. */
+int bh_store_traffic_since(struct bh_store *store, int64_t *since, struct bh_error *err);
+/* Forgets what is older than it is to be kept, `keep` µs for days; a span at a time. *more: there
+ * is more to forget. */
+int bh_store_trim_traffic(struct bh_store *store, int64_t now, int64_t keep, bool *more,
+			  struct bh_error *err);
+
+/* Flows that are over, as the JSON they are shown as; numbered from 1 on. */
+int bh_store_add_flow(struct bh_store *store, int64_t last, const char *flow, struct bh_error *err);
+int bh_store_trim_flows(struct bh_store *store, int64_t keep, struct bh_error *err);
+/* Newest first, those before that number (0: the newest), that ended from `since` until `until`
+ * (µs), at most `most`, and until flow() says that it is enough. */
+int bh_store_flows(struct bh_store *store, int64_t before, int64_t since, int64_t until,
+		   size_t most, bool (*flow)(void *user, int64_t number, const char *flow),
+		   void *user, struct bh_error *err);
+/* When the oldest of them ended; 0: there is none. */
+int bh_store_flows_since(struct bh_store *store, int64_t *since, struct bh_error *err);
 
 /* Events as the JSON they are shown as; numbered from 1 without gaps. Only the newest `keep` stay.
  */

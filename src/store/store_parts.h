@@ -11,6 +11,7 @@
 #define BH_STORE_STATEMENTS 64 /* at least as many as there are */
 #define BH_STORE_LEDGER_STATEMENTS 24
 #define BH_STORE_ACCESS_STATEMENTS 8
+#define BH_STORE_TRAFFIC_STATEMENTS 16
 
 struct bh_store {
 	sqlite3 *db;
@@ -18,6 +19,7 @@ struct bh_store {
 	sqlite3_stmt *prepared[BH_STORE_STATEMENTS];
 	sqlite3_stmt *ledger[BH_STORE_LEDGER_STATEMENTS];
 	sqlite3_stmt *access[BH_STORE_ACCESS_STATEMENTS];
+	sqlite3_stmt *traffic[BH_STORE_TRAFFIC_STATEMENTS];
 	bool in_transaction;
 	struct bh_error broken; /* why SQLite gave up the transaction; code 0: it did not */
 };
@@ -42,5 +44,9 @@ void bh_store_ledger_finalize(struct bh_store *store);
 /* store_access.c */
 int bh_store_access_prepare(struct bh_store *store, struct bh_error *err);
 void bh_store_access_finalize(struct bh_store *store);
+
+/* store_traffic.c */
+int bh_store_traffic_prepare(struct bh_store *store, struct bh_error *err);
+void bh_store_traffic_finalize(struct bh_store *store);
 
 #endif

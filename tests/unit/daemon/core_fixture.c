@@ -4,6 +4,7 @@
 #include "core_existing.h"
 #include "core_promotion.h"
 #include "core_share.h"
+#include "core_traffic.h"
 #include "core_trial.h"
 #include "core_uses.h"
 
@@ -39,6 +40,7 @@ struct bh_core *core_fixture_new(int64_t keep_departed)
 	core->names = bh_names_new(10, 100);
 	bh_core_answers_start(core);
 	core->flows = bh_live_flows_new();
+	core->traffic = bh_traffic_new();
 	core->peers = bh_peers_new();
 	core->denials = bh_map_new(free);
 	core->reported = bh_map_new(free);
@@ -84,6 +86,7 @@ void core_fixture_free(struct bh_core *core)
 		bh_core_answer_leave(live);
 		free(live->sni);
 	}
+	bh_traffic_free(core->traffic);
 	bh_live_flows_free(core->flows);
 	bh_rule_uses_free(core->uses);
 	bh_shares_free(core->shares);

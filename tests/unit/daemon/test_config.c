@@ -46,6 +46,8 @@ static void documented_file_is_the_defaults(void **state)
 	SAME_TEXT(core_user);
 	SAME_TEXT(api_socket);
 	SAME_TEXT(operator_group);
+	SAME_NUMBER(keep_flows);
+	SAME_NUMBER(keep_traffic);
 	SAME_TEXT(web_certificate);
 	SAME_TEXT(web_key);
 	SAME_TEXT(web_client_ca);

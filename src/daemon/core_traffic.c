@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Traffic in time, for the map and for whoever looks back: sums by edge, of all that passed or
+ * tried to, learned or not, and flows that are over. What is learned from is the ledger's affair.
+ *
+ * Sums gather in memory and go to the store some at a time: thousands of edges must not hold up
+ * everything else once a minute. Whoever asks meanwhile is told of both.
+ */
+#include "core_traffic.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "grow.h"
+#include "peer.h"
+#include "timefmt.h"
+
+#define BUCKET (300 * BH_SECOND)
+#define GATHER (60 * BH_SECOND)
+#define AT_ONCE 500 /* sums to the store in a second */
+#define MOST_SUMS 50000
+#define MOST_FLOWS 500		      /* to the store in a second */
+#define MOST_FLOWS_ASKED 4000	      /* … when somebody asks */
+#define OPENER_COMES (30 * BH_SECOND) /* by then */
+#define NAMES_COME (30 * BH_SECOND)   /* by then */
+#define TRIM_EVERY (600 * BH_SECOND)
+
+/* In one bucket. */
+struct sum {
+	struct bh_peer src, dst;
+	uint8_t proto;
+	uint16_t port;
+	int64_t first, last;
+	struct bh_traffic_counts counts;
+	char key[2 * BH_PEER_NAME + 64];
+};
+
+struct bh_traffic {
+	struct bh_map *sums;		/* key → struct sum */
+	uint64_t left_out;		/* connections for which there was no room */
+	int64_t save_due;		/* monotonic */
+	bool saving;			/* some are still to go to the store */
+	int64_t trim_due;		/* monotonic */
+	struct bh_live_flow *next_over; /* the first that is not kept yet; NULL: all are */
+	uint64_t flows_left_out;
+	bool flows_added;
+};
+
+struct bh_traffic *bh_traffic_new(void)
+{
+	struct bh_traffic *t = bh_calloc(1, sizeof(*t));
+
+	t->sums = bh_map_new(free);
+	return t;
+}
+
+void bh_traffic_free(struct bh_traffic *t)
+{
+	if (t == NULL)
+		return;
+	bh_map_free(t->sums);
+	free(t);
+}
+
+/* --- gathering -------------------------------------------------------------------------------- */
+
+static void write_key(char *out, size_t size, int64_t bucket, const struct bh_peer *src,
+		      const struct bh_peer *dst, uint8_t proto, uint16_t port)
+{
+	snprintf(out, size, "%lld\n%u%s\n%u%s\n%u\n%u", (long long)bucket, src->kind, src->name,
+		 dst->kind, dst->name, proto, port);
+}
+
+static struct sum *sum_of(struct bh_traffic *t, const struct bh_live_flow *live,
+			  const struct bh_peer *dst, int64_t now)
+{
+	char key[sizeof(((struct sum *)NULL)->key)];
+
+	write_key(key, sizeof(key), now / BUCKET, live->src, dst, live->flow.key.proto,
+		  live->flow.key.dport);
+	struct sum *sum = bh_map_get_text(t->sums, key);
+	if (sum != NULL || bh_map_count(t->sums) >= MOST_SUMS)
+		return sum;
+	sum = bh_calloc(1, sizeof(*sum));
+	sum->src = *live->src;
+	sum->dst = *dst;
+	sum->proto = live->flow.key.proto;
+	sum->port = live->flow.key.dport;
+	sum->first = live->flow.first;
+	bh_copy_text(sum->key, sizeof(sum->key), key);
+	bh_map_put_text(t->sums, sum->key, sum);
+	return sum;
+}
+
+static bool became(bool now, uint8_t *told, uint8_t bit)
+{
+	bool news = now && (*told & bit) == 0;
+
+	if (news)
+		*told |= bit;
+	return news;
+}
+
+/* Which edge it is of is not known while an end has no name, or nobody knows who opened it: that
+ * may be found out. What was denied is shown at once, and of what is over no more will be known. */
+static bool may_wait(const struct bh_live_flow *live, int64_t now)
+{
+	bool fresh = live->flow.direction == BH_DIRECTION_UNKNOWN &&
+		     now - live->flow.first < OPENER_COMES;
+
+	return (live->unnamed || fresh) && !live->flow.final && !live->denied && !live->denied_back;
+}
+
+void bh_core_traffic_note(struct bh_core *core, struct bh_live_flow *live)
+{
+	struct bh_traffic *t = core->traffic;
+	struct bh_peer room;
+
+	int64_t now = bh_time_now();
+	if (!bh_core_flow_is_judged(live) || may_wait(live, now))
+		return;
+	struct sum *sum = sum_of(t, live, bh_core_destination(core, live, &room), now);
+	uint64_t bytes = bh_core_flow_bytes(core, live);
+	bool denied = live->denied || live->denied_back;
+	bool connection = became(true, &live->told, 1);
+	if (sum == NULL) {
+		t->left_out += connection;
+		return;
+	}
+	struct bh_traffic_counts *c = &sum->counts;
+	c->connections += connection;
+	c->answered += became(live->flow.answered, &live->told, 2);
+	c->denied += became(denied, &live->told, 4);
+	c->would_deny += became(live->against && !denied, &live->told, 8);
+	c->uncounted += became(bh_core_count_is_missing(core, live), &live->told, 16);
+	c->bytes += bytes > live->told_bytes ? bytes - live->told_bytes : 0;
+	live->told_bytes = bytes > live->told_bytes ? bytes : live->told_bytes;
+	if (live->flow.first < sum->first)
+		sum->first = live->flow.first;
+	if (live->flow.last > sum->last)
+		sum->last = live->flow.last;
+}
+
+/* --- flows that are over ---------------------------------------------------------------------- */
+
+static void keep_flow(struct bh_core *core, const struct bh_live_flow *live)
+{
+	struct bh_buffer json = { 0 };
+	struct bh_error err = { 0 };
+
+	bh_core_flow_json(core, live, &json);
+	bh_core_store_write(core);
+	if (bh_store_add_flow(core->store, live->flow.last, json.data, &err) != 0)
+		bh_core_store_failed(core, &err);
+	core->traffic->flows_added = true;
+	bh_buffer_free(&json);
+}
+
+static bool is_shown(const struct bh_live_flow *live)
+{
+	return !live->link_control && !bh_core_flow_is_hidden(live) &&
+	       !bh_core_proxy_shows_other(live);
+}
+
+void bh_core_traffic_forget(struct bh_core *core, struct bh_live_flow *live)
+{
+	if (core->traffic->next_over == live)
+		core->traffic->next_over = STAILQ_NEXT(live, next_finished);
+	if (!live->kept && live->flow.final && is_shown(live) && core->config.keep_flows > 0)
+		core->traffic->flows_left_out++;
+}
+
+void bh_core_traffic_ended(struct bh_core *core, struct bh_live_flow *live)
+{
+	if (core->traffic->next_over == NULL)
+		core->traffic->next_over = live;
+}
+
+/* Those that are over for that long, so that a name that comes late is not missing. */
+static void keep_flows(struct bh_core *core, int64_t wait, unsigned most)
+{
+	struct bh_traffic *t = core->traffic;
+	int64_t until = bh_time_now() - wait;
+
+	if (core->config.keep_flows == 0 || core->store_why[0] != '\0')
+		return;
+	while (t->next_over != NULL && t->next_over->flow.last <= until && most > 0) {
+		struct bh_live_flow *live = t->next_over;
+
+		t->next_over = STAILQ_NEXT(live, next_finished);
+		live->kept = true;
+		if (!is_shown(live))
+			continue;
+		keep_flow(core, live);
+		most--;
+	}
+}
+
+void bh_core_traffic_keep_now(struct bh_core *core)
+{
+	keep_flows(core, 0, MOST_FLOWS_ASKED);
+}
+
+uint64_t bh_core_flows_left_out(const struct bh_core *core)
+{
+	return core->traffic->flows_left_out;
+}
+
+/* --- saving ----------------------------------------------------------------------------------- */
+
+static int64_t bucket_of(const struct sum *sum)
+{
+	return strtoll(sum->key, NULL, 10) * BUCKET;
+}
+
+static struct bh_stored_traffic stored(const struct sum *sum)
+{
+	return (struct bh_stored_traffic) { .src = &sum->src,
+					    .dst = &sum->dst,
+					    .proto = sum->proto,
+					    .port = sum->port,
+					    .first = sum->first,
+					    .last = sum->last,
+					    .counts = sum->counts };
+}
+
+static int save(struct bh_core *core, size_t most, struct bh_error *err)
+{
+	struct bh_traffic *t = core->traffic;
+	struct sum *sum;
+	int result = 0;
+
+	for (size_t position = 0;
+	     result == 0 && most > 0 && (sum = bh_map_next(t->sums, &position)) != NULL; most--) {
+		struct bh_stored_traffic traffic = stored(sum);
+		char key[sizeof(sum->key)];
+
+		bh_core_store_write(core);
+		result = bh_store_add_traffic(core->store, bucket_of(sum), &traffic, err);
+		bh_copy_text(key, sizeof(key), sum->key);
+		bh_map_remove_text(t->sums, key);
+	}
+	return result;
+}
+
+static int trim(struct bh_core *core, int64_t now, struct bh_error *err)
+{
+	struct bh_traffic *t = core->traffic;
+	bool more;
+
+	bh_core_store_write(core);
+	int result = bh_store_trim_traffic(core->store, bh_time_now(), core->config.keep_traffic,
+					   &more, err);
+	t->trim_due = more ? now : now + TRIM_EVERY;
+	return result;
+}
+
+int bh_core_traffic_save(struct bh_core *core, struct bh_error *err)
+{
+	struct bh_traffic *t = core->traffic;
+	int64_t now = bh_time_monotonic();
+	int result = 0;
+
+	if (now >= t->save_due) {
+		t->save_due = now + GATHER;
+		t->saving = true;
+	}
+	if (t->saving)
+		result = save(core, core->stopping ? SIZE_MAX : AT_ONCE, err);
+	t->saving = t->saving && bh_map_count(t->sums) > 0;
+	if (result == 0)
+		keep_flows(core, core->stopping ? 0 : NAMES_COME,
+			   core->stopping ? UINT_MAX : MOST_FLOWS);
+	if (result == 0 && t->flows_added)
+		result = bh_store_trim_flows(core->store, core->config.keep_flows, err);
+	t->flows_added = false;
+	if (result == 0 && now >= t->trim_due)
+		result = trim(core, now, err);
+	return result;
+}
+
+void bh_core_traffic_save_all(struct bh_core *core)
+{
+	core->traffic->save_due = 0;
+}
+
+/* --- asking ----------------------------------------------------------------------------------- */
+
+static int64_t overlap(int64_t since, int64_t until, int64_t from, int64_t to)
+{
+	int64_t begin = since > from ? since : from, end = until < to ? until : to;
+
+	return end > begin ? end - begin : 0;
+}
+
+/* The watch that goes on is stored now and then only. */
+static int count_unwatched(const struct bh_core *core, struct bh_traffic_range *range,
+			   struct bh_error *err)
+{
+	int64_t now = bh_time_now(), until = range->until < now ? range->until : now, watched;
+	int result = bh_store_watched_for(core->store, range->since, until, core->watching_since,
+					  &watched, err);
+
+	if (core->watching_since != 0)
+		watched += overlap(range->since, until, core->watching_since, now);
+	range->unwatched = until - range->since - watched;
+	return result;
+}
+
+int bh_core_traffic_sums(const struct bh_core *core, struct bh_traffic_range *range,
+			 void (*row)(void *user, const struct bh_stored_traffic *traffic),
+			 void *user, struct bh_error *err)
+{
+	const struct sum *sum;
+	int result = bh_store_traffic(core->store, &range->since, &range->until, row, user, err);
+
+	for (size_t position = 0; (sum = bh_map_next(core->traffic->sums, &position)) != NULL;) {
+		struct bh_stored_traffic traffic = stored(sum);
+
+		if (bucket_of(sum) >= range->since && bucket_of(sum) < range->until)
+			row(user, &traffic);
+	}
+	if (result == 0)
+		result = bh_store_traffic_since(core->store, &range->known_since, err);
+	if (range->known_since == 0)
+		range->known_since = core->started;
+	if (result == 0)
+		result = count_unwatched(core, range, err);
+	range->left_out = core->traffic->left_out;
+	return result;
+}

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Traffic in time. Each piece of news is added to three spans, so that a question about any time is
+ * answered from few rows: days, hours at their ends, and five minutes at the ends of those.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "grow.h"
+#include "store_parts.h"
+#include "timefmt.h"
+
+#define SECONDS(n) ((int64_t)(n)*BH_SECOND)
+
+enum { SPANS = 3 };
+static const struct span {
+	int64_t length; /* µs */
+	int64_t keep;	/* 0: as long as it is asked for */
+} spans[SPANS] = {
+	{ SECONDS(300), SECONDS(2 * 86400) },
+	{ SECONDS(3600), SECONDS(14 * 86400) },
+	{ SECONDS(86400), 0 },
+};
+
+enum statement {
+	ADD_EDGE,
+	ADD,
+	SUM,
+	EARLIEST,
+	EARLIEST_OF_SPAN,
+	TRIM,
+	TRIM_EDGES,
+	ADD_FLOW,
+	TRIM_FLOWS,
+	GET_FLOWS,
+	EARLIEST_FLOW,
+	STATEMENTS,
+};
+_Static_assert(STATEMENTS <= BH_STORE_TRAFFIC_STATEMENTS, "room for all statements");
+
+static const char *const sql[STATEMENTS] = {
+	[ADD_EDGE] = "INSERT INTO traffic_edges VALUES (NULL,?1,?2,?3,?4,?5,?6,?7,?8)"
+		     " ON CONFLICT DO UPDATE SET last = max(last, ?8), first = min(first, ?7)"
+		     " RETURNING id",
+	[ADD] = "INSERT INTO traffic VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET"
+		" connections = connections + excluded.connections,"
+		" answered = answered + excluded.answered, denied = denied + excluded.denied,"
+		" would_deny = would_deny + excluded.would_deny, bytes = bytes + excluded.bytes,"
+		" uncounted = uncounted + excluded.uncounted",
+	[SUM] = "SELECT e.src_kind, e.src, e.dst_kind, e.dst, e.proto, e.port, e.first, e.last,"
+		" sum(connections), sum(answered), sum(denied), sum(would_deny), sum(bytes),"
+		" sum(uncounted)"
+		" FROM traffic JOIN traffic_edges e ON e.id = edge"
+		" WHERE span = ? AND start >= ? AND start < ? GROUP BY edge",
+	[EARLIEST] = "SELECT min(first) FROM traffic_edges",
+	[EARLIEST_OF_SPAN] = "SELECT min(start) FROM traffic WHERE span = ?",
+	[TRIM] = "DELETE FROM traffic WHERE span = ? AND start = ?",
+	[TRIM_EDGES] = "DELETE FROM traffic_edges WHERE last < ?",
+	[ADD_FLOW] = "INSERT INTO past_flows VALUES (NULL,?,?)",
+	[TRIM_FLOWS] =
+		"DELETE FROM past_flows WHERE number <= (SELECT max(number) FROM past_flows) - ?",
+	[GET_FLOWS] = "SELECT number, flow FROM past_flows WHERE number < ? AND last >= ? AND"
+		      " last < ? ORDER BY number DESC LIMIT ?",
+	[EARLIEST_FLOW] = "SELECT min(last) FROM past_flows",
+};
+
+int bh_store_traffic_prepare(struct bh_store *s, struct bh_error *err)
+{
+	for (int i = 0; i < STATEMENTS; i++)
+		if (sqlite3_prepare_v3(s->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->traffic[i],
+				       NULL) != SQLITE_OK)
+			return bh_store_fail_prepare(s, err);
+	return 0;
+}
+
+void bh_store_traffic_finalize(struct bh_store *s)
+{
+	for (int i = 0; i < STATEMENTS; i++)
+		sqlite3_finalize(s->traffic[i]);
+}
+
+static sqlite3_stmt *use(struct bh_store *s, enum statement which)
+{
+	sqlite3_reset(s->traffic[which]);
+	return s->traffic[which];
+}
+
+static void read_number(sqlite3_stmt *q, void *context)
+{
+	*(int64_t *)context = sqlite3_column_int64(q, 0);
+}
+
+/* --- adding ----------------------------------------------------------------------------------- */
+
+static int add_edge(struct bh_store *s, const struct bh_stored_traffic *t, int64_t *id,
+		    struct bh_error *err)
+{
+	sqlite3_stmt *q = use(s, ADD_EDGE);
+
+	sqlite3_bind_int(q, 1, t->src->kind);
+	bh_store_bind_text(q, 2, t->src->name);
+	sqlite3_bind_int(q, 3, t->dst->kind);
+	bh_store_bind_text(q, 4, t->dst->name);
+	sqlite3_bind_int(q, 5, t->proto);
+	sqlite3_bind_int(q, 6, t->port);
+	sqlite3_bind_int64(q, 7, t->first);
+	sqlite3_bind_int64(q, 8, t->last);
+	return bh_store_each_row(s, q, read_number, id, err);
+}
+
+static int64_t start_of(const struct span *span, int64_t time)
+{
+	return time - time % span->length;
+}
+
+static int add_to(struct bh_store *s, const struct span *span, int64_t time, int64_t edge,
+		  const struct bh_traffic_counts *c, struct bh_error *err)
+{
+	const uint64_t counts[] = { c->connections, c->answered, c->denied,
+				    c->would_deny,  c->bytes,	 c->uncounted };
+	sqlite3_stmt *q = use(s, ADD);
+
+	sqlite3_bind_int64(q, 1, span->length);
+	sqlite3_bind_int64(q, 2, start_of(span, time));
+	sqlite3_bind_int64(q, 3, edge);
+	for (int i = 0; i < 6; i++)
+		sqlite3_bind_int64(q, 4 + i, (sqlite3_int64)counts[i]);
+	return bh_store_run_once(s, q, err);
+}
+
+int bh_store_add_traffic(struct bh_store *s, int64_t time, const struct bh_stored_traffic *traffic,
+			 struct bh_error *err)
+{
+	int64_t edge = 0;
+	int result = add_edge(s, traffic, &edge, err);
+
+	for (int i = 0; result == 0 && i < SPANS; i++)
+		result = add_to(s, &spans[i], time, edge, &traffic->counts, err);
+	return result;
+}
+
+/* --- asking ----------------------------------------------------------------------------------- */
+
+struct question {
+	struct bh_store *store;
+	void (*row)(void *user, const struct bh_stored_traffic *traffic);
+	void *user;
+	struct bh_error *err;
+};
+
+static void read_sum(sqlite3_stmt *q, void *context)
+{
+	const struct question *ask = context;
+	struct bh_peer src = { .kind = (uint8_t)sqlite3_column_int(q, 0) };
+	struct bh_peer dst = { .kind = (uint8_t)sqlite3_column_int(q, 2) };
+	struct bh_stored_traffic t = { .src = &src, .dst = &dst };
+	uint64_t *const counts[] = {
+		&t.counts.connections, &t.counts.answered, &t.counts.denied,
+		&t.counts.would_deny,  &t.counts.bytes,	   &t.counts.uncounted
+	};
+
+	bh_store_copy_column(q, 1, src.name, sizeof(src.name));
+	bh_store_copy_column(q, 3, dst.name, sizeof(dst.name));
+	if (src.kind >= BH_PEER_KINDS || dst.kind >= BH_PEER_KINDS)
+		return;
+	t.proto = (uint8_t)sqlite3_column_int(q, 4);
+	t.port = (uint16_t)sqlite3_column_int(q, 5);
+	t.first = sqlite3_column_int64(q, 6);
+	t.last = sqlite3_column_int64(q, 7);
+	for (int i = 0; i < 6; i++)
+		*counts[i] = (uint64_t)sqlite3_column_int64(q, 8 + i);
+	ask->row(ask->user, &t);
+}
+
+static int sum(struct question *ask, const struct span *span, int64_t since, int64_t until)
+{
+	sqlite3_stmt *q = use(ask->store, SUM);
+
+	if (since >= until)
+		return 0;
+	sqlite3_bind_int64(q, 1, span->length);
+	sqlite3_bind_int64(q, 2, since);
+	sqlite3_bind_int64(q, 3, until);
+	return bh_store_each_row(ask->store, q, read_sum, ask, ask->err);
+}
+
+static int64_t round_up(const struct span *span, int64_t time)
+{
+	return start_of(span, time + span->length - 1);
+}
+
+/* From since until until, by spans of this kind, and in their midst by longer ones. */
+static int sum_by(struct question *ask, int level, int64_t since, int64_t until)
+{
+	const struct span *longer = level + 1 < SPANS ? &spans[level + 1] : NULL;
+	int64_t from = longer != NULL ? round_up(longer, since) : until;
+	int64_t to = longer != NULL ? start_of(longer, until) : until;
+
+	if (from >= to)
+		return sum(ask, &spans[level], since, until);
+	int result = sum(ask, &spans[level], since, from);
+	if (result == 0)
+		result = sum_by(ask, level + 1, from, to);
+	return result == 0 ? sum(ask, &spans[level], to, until) : result;
+}
+
+/* The finest spans that were kept from a time on. */
+static int finest(int64_t since, int64_t now)
+{
+	int level = 0;
+
+	while (level + 1 < SPANS && since < now - spans[level].keep + spans[level].length)
+		level++;
+	return level;
+}
+
+int bh_store_traffic(struct bh_store *s, int64_t *since, int64_t *until,
+		     void (*row)(void *user, const struct bh_stored_traffic *traffic), void *user,
+		     struct bh_error *err)
+{
+	struct question ask = { s, row, user, err };
+	int level = finest(*since, bh_time_now());
+
+	*since = start_of(&spans[level], *since);
+	*until = round_up(&spans[level], *until);
+	return sum_by(&ask, level, *since, *until);
+}
+
+int bh_store_traffic_since(struct bh_store *s, int64_t *since, struct bh_error *err)
+{
+	*since = 0;
+	return bh_store_each_row(s, use(s, EARLIEST), read_number, since, err);
+}
+
+static int trim(struct bh_store *s, const struct span *span, int64_t before, bool *more,
+		struct bh_error *err)
+{
+	sqlite3_stmt *q = use(s, EARLIEST_OF_SPAN);
+	int64_t earliest = 0;
+
+	sqlite3_bind_int64(q, 1, span->length);
+	int result = bh_store_each_row(s, q, read_number, &earliest, err);
+	if (result != 0 || earliest == 0 || earliest >= before)
+		return result;
+	q = use(s, TRIM);
+	sqlite3_bind_int64(q, 1, span->length);
+	sqlite3_bind_int64(q, 2, earliest);
+	*more = true;
+	return bh_store_run_once(s, q, err);
+}
+
+int bh_store_trim_traffic(struct bh_store *s, int64_t now, int64_t keep, bool *more,
+			  struct bh_error *err)
+{
+	int result = 0;
+
+	*more = false;
+	for (int i = 0; result == 0 && i < SPANS; i++) {
+		int64_t kept = spans[i].keep != 0 && spans[i].keep < keep ? spans[i].keep : keep;
+
+		result = trim(s, &spans[i], now - kept - spans[i].length, more, err);
+	}
+	if (result != 0 || *more)
+		return result;
+	sqlite3_stmt *q = use(s, TRIM_EDGES);
+	sqlite3_bind_int64(q, 1, now - keep - 2 * spans[SPANS - 1].length);
+	return bh_store_run_once(s, q, err);
+}
+
+/* --- flows ------------------------------------------------------------------------------------ */
+
+int bh_store_add_flow(struct bh_store *s, int64_t last, const char *flow, struct bh_error *err)
+{
+	sqlite3_stmt *q = use(s, ADD_FLOW);
+
+	sqlite3_bind_int64(q, 1, last);
+	bh_store_bind_text(q, 2, flow);
+	return bh_store_run_once(s, q, err);
+}
+
+int bh_store_trim_flows(struct bh_store *s, int64_t keep, struct bh_error *err)
+{
+	sqlite3_stmt *q = use(s, TRIM_FLOWS);
+
+	sqlite3_bind_int64(q, 1, keep);
+	return bh_store_run_once(s, q, err);
+}
+
+struct flow_question {
+	bool (*flow)(void *user, int64_t number, const char *flow);
+	void *user;
+	bool enough;
+};
+
+static void read_flow(sqlite3_stmt *q, void *context)
+{
+	struct flow_question *ask = context;
+	const char *flow = (const char *)sqlite3_column_text(q, 1);
+
+	if (!ask->enough && flow != NULL)
+		ask->enough = !ask->flow(ask->user, sqlite3_column_int64(q, 0), flow);
+}
+
+int bh_store_flows(struct bh_store *s, int64_t before, int64_t since, int64_t until, size_t most,
+		   bool (*flow)(void *user, int64_t number, const char *flow), void *user,
+		   struct bh_error *err)
+{
+	struct flow_question ask = { flow, user, false };
+	sqlite3_stmt *q = use(s, GET_FLOWS);
+
+	sqlite3_bind_int64(q, 1, before > 0 ? before : INT64_MAX);
+	sqlite3_bind_int64(q, 2, since);
+	sqlite3_bind_int64(q, 3, until);
+	sqlite3_bind_int64(q, 4, (sqlite3_int64)most);
+	return bh_store_each_row(s, q, read_flow, &ask, err);
+}
+
+int bh_store_flows_since(struct bh_store *s, int64_t *since, struct bh_error *err)
+{
+	*since = 0;
+	return bh_store_each_row(s, use(s, EARLIEST_FLOW), read_number, since, err);
+}
