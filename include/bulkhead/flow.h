@@ -51,6 +51,13 @@ struct bh_flow_half {
 	struct bh_tally delivered;
 };
 
+/* What is to be counted of it: where the sender's side was not seen, what arrived. */
+static inline const struct bh_tally *bh_flow_half_counted(const struct bh_flow_half *half)
+{
+	return half->sent.packets == 0 && half->delivered.packets > 0 ? &half->delivered
+								      : &half->sent;
+}
+
 /* Packets on the wire, where some that were captured stand for several of them (segmentation
  * offload): an estimate. 0: none did, and there were as many as were captured. */
 struct bh_flow_segments {

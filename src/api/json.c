@@ -15,6 +15,13 @@
 #include "timefmt.h"
 #include "utf8.h"
 
+const char bh_json_states[BH_JSON_STATES][BH_JSON_WORD] = { "attempted", "answered", "established",
+							    "refused", "closed" };
+const char bh_json_directions[BH_JSON_DIRECTIONS][BH_JSON_WORD] = { "unknown", "syn", "conntrack",
+								    "listener" };
+const char bh_json_verdicts[BH_JSON_VERDICTS][BH_JSON_WORD] = { "unknown", "delivered",
+								"undelivered", "denied" };
+
 static void put_character(struct bh_buffer *out, const char *text, size_t length)
 {
 	unsigned char c = (unsigned char)*text;
@@ -72,7 +79,7 @@ void bh_json_string(struct bh_buffer *out, const char *text)
 /* More than a flow takes whose numbers have all their digits, texts from outside left out. */
 #define FLOW_ROOM 2048
 
-#define WORD_ROOM 16 /* of a word that we have: what is copied, whatever its length */
+#define WORD_ROOM BH_JSON_WORD /* what is copied of a word that we have, whatever its length */
 
 INLINE char *put(char *at, const char *literal)
 {
@@ -160,8 +167,8 @@ INLINE char *put_via(char *at, const struct bh_flow_key *via, bool proxied)
 INLINE char *put_half(char *at, const char *before, const struct bh_flow_half *half,
 		      const struct bh_flow_segments *segments, bool receiver_watched)
 {
-	bool receiver_alone = half->sent.packets == 0 && half->delivered.packets > 0;
-	const struct bh_tally *sent = receiver_alone ? &half->delivered : &half->sent;
+	const struct bh_tally *sent = bh_flow_half_counted(half);
+	bool receiver_alone = sent == &half->delivered;
 
 	at = put_number(at, before, sent->packets);
 	at = put_number(at, ",\"bytes\":", sent->bytes);
@@ -235,11 +242,6 @@ static char *put_counter(char *at, const struct bh_flow_names *names)
 void bh_json_flow(struct bh_buffer *out, const struct bh_flow *flow,
 		  const struct bh_flow_names *names)
 {
-	static const char states[][WORD_ROOM] = { "attempted", "answered", "established", "refused",
-						  "closed" };
-	static const char directions[][WORD_ROOM] = { "unknown", "syn", "conntrack", "listener" };
-	static const char verdicts[][WORD_ROOM] = { "unknown", "delivered", "undelivered",
-						    "denied" };
 	char proto[WORD_ROOM] = "";
 
 	_Static_assert(sizeof(proto) >= BH_PROTOCOL_TEXT, "room for a protocol's name");
@@ -256,16 +258,16 @@ void bh_json_flow(struct bh_buffer *out, const struct bh_flow *flow,
 		at = put_text(out, at, ",\"container\":", names->dst_container);
 	at = names->uncounted ? put_tracked(at, names->tracked)
 			      : put_halves(at, flow, names->verdict);
-	at = put_word(at, "},\"state\":\"", WORD(states, flow->state));
-	at = put_word(at, ",\"direction\":\"", WORD(directions, flow->direction));
+	at = put_word(at, "},\"state\":\"", WORD(bh_json_states, flow->state));
+	at = put_word(at, ",\"direction\":\"", WORD(bh_json_directions, flow->direction));
 	at = put_text(out, at, ",\"dns\":", names->dns);
 	at = put_text(out, at, ",\"sni\":", names->sni);
 	at = put_via(at, names->via, names->proxied);
 	at = put_text(out, at, ",\"masked\":", names->masked);
 	at = put_text(out, at, ",\"tunnel\":", flow->tunnel[0] != '\0' ? flow->tunnel : NULL);
 	at = put_icmp_error(out, at, flow);
-	at = put_word(at, ",\"verdict\":\"", WORD(verdicts, names->verdict));
-	at = put_word(at, ",\"verdict_back\":\"", WORD(verdicts, names->verdict_back));
+	at = put_word(at, ",\"verdict\":\"", WORD(bh_json_verdicts, names->verdict));
+	at = put_word(at, ",\"verdict_back\":\"", WORD(bh_json_verdicts, names->verdict_back));
 	at = put(at, flow->lossy || names->lossy ? ",\"lossy\":true" : ",\"lossy\":false");
 	at = put_counter(at, names);
 	*at = '\0';

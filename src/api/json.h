@@ -14,6 +14,16 @@ enum bh_flow_verdict {
 	BH_FLOW_DENIED, /* by us */
 };
 
+/* The words for a flow's enumerations, in their order: states (enum bh_flow_state), directions
+ * (enum bh_direction), verdicts (enum bh_flow_verdict). */
+#define BH_JSON_WORD 16
+#define BH_JSON_STATES 5
+#define BH_JSON_DIRECTIONS 4
+#define BH_JSON_VERDICTS 4
+extern const char bh_json_states[BH_JSON_STATES][BH_JSON_WORD];
+extern const char bh_json_directions[BH_JSON_DIRECTIONS][BH_JSON_WORD];
+extern const char bh_json_verdicts[BH_JSON_VERDICTS][BH_JSON_WORD];
+
 /* What core knows about a flow beyond the record; NULL names print as null. */
 struct bh_flow_names {
 	const char *src_why; /* why an end has no workload; NULL: it has, or is none of ours */

@@ -212,17 +212,13 @@ static void name_ends(struct bh_core *core, struct bh_live_flow *live)
 		bh_core_spoof(core, f, live->dst);
 }
 
-static uint64_t total_bytes(const struct bh_flow_half *half)
-{
-	return half->sent.packets > 0 ? half->sent.bytes : half->delivered.bytes;
-}
-
 uint64_t bh_core_flow_bytes(const struct bh_core *core, const struct bh_live_flow *live)
 {
 	struct bh_tally tx = { 0 }, rx = { 0 };
 
 	if (!bh_core_count_is_needed(core, &live->flow))
-		return total_bytes(&live->flow.tx) + total_bytes(&live->flow.rx);
+		return bh_flow_half_counted(&live->flow.tx)->bytes +
+		       bh_flow_half_counted(&live->flow.rx)->bytes;
 	bh_core_counted(live, &tx, &rx);
 	return tx.bytes + rx.bytes;
 }
@@ -684,13 +680,11 @@ const char *bh_core_peer_workload(const struct bh_peer *peer)
 		       : NULL;
 }
 
-#define WHY_ROOM (BH_PEER_NAME + 16)
-
 /* Why an end of our networks has no workload; NULL: it has, or is none of ours. */
-static const char *why_unnamed(const struct bh_peer *peer, char room[WHY_ROOM])
+static const char *why_unnamed(const struct bh_peer *peer, char *room, size_t size)
 {
 	if (peer->kind == BH_PEER_DEPARTED) {
-		snprintf(room, WHY_ROOM, "departed:%s", peer->name);
+		snprintf(room, size, "departed:%s", peer->name);
 		return room;
 	}
 	if (peer->kind != BH_PEER_UNRESOLVED)
@@ -698,26 +692,26 @@ static const char *why_unnamed(const struct bh_peer *peer, char room[WHY_ROOM])
 	return strncmp(peer->name, "un", 2) == 0 ? peer->name : "unheld"; /* the address */
 }
 
-void bh_core_flow_json(const struct bh_core *core, const struct bh_live_flow *live,
-		       struct bh_buffer *out)
+void bh_core_flow_show(const struct bh_core *core, const struct bh_live_flow *live,
+		       struct bh_core_shown *out)
 {
 	const struct bh_live_flow *end = bh_core_proxied_end(live);
-	struct bh_flow flow = live->flow;
-	struct bh_peer room;
-	struct bh_tally tracked[2];
-	char why[2][WHY_ROOM];
 	bool needed = bh_core_count_is_needed(core, &live->flow);
-	bool counted = needed && bh_core_counted(live, &tracked[0], &tracked[1]);
-	struct bh_flow_names names = {
-		.src_why = why_unnamed(live->src, why[0]),
-		.dst_why = why_unnamed(end->dst, why[1]),
+	bool counted = needed && bh_core_counted(live, &out->tracked[0], &out->tracked[1]);
+
+	out->flow = live->flow;
+	out->flow.key.dst = end->flow.key.dst;
+	out->flow.key.dport = end->flow.key.dport;
+	out->names = (struct bh_flow_names) {
+		.src_why = why_unnamed(live->src, out->why[0], sizeof(out->why[0])),
+		.dst_why = why_unnamed(end->dst, out->why[1], sizeof(out->why[1])),
 		.dst_container = bh_core_listening_container(
 			core, end->flow.dst_ifindex, end->flow.key.proto, end->flow.key.dport),
 		.src_workload = bh_core_peer_workload(live->src),
 		.src_replica = live->src->kind == BH_PEER_WORKLOAD ? live->replica : 0,
 		.dst_workload = bh_core_peer_workload(end->dst),
 		.dns = live->dns != NULL ? bh_name_text(live->dns)
-					 : bh_peer_dns(bh_core_destination(core, live, &room)),
+					 : bh_peer_dns(bh_core_destination(core, live, &out->room)),
 		.sni = live->sni,
 		.via = end != live ? &live->flow.key : bh_core_joined_named(live),
 		.proxied = end != live,
@@ -726,12 +720,17 @@ void bh_core_flow_json(const struct bh_core *core, const struct bh_live_flow *li
 		.verdict_back = (uint8_t)bh_core_flow_verdict_back(core, live),
 		.lossy = bh_core_flow_is_lossy(core, live) || bh_core_flow_is_lossy(core, end),
 		.uncounted = needed,
-		.tracked = counted ? tracked : NULL
+		.tracked = counted ? out->tracked : NULL
 	};
+}
 
-	flow.key.dst = end->flow.key.dst;
-	flow.key.dport = end->flow.key.dport;
-	bh_json_flow(out, &flow, &names);
+void bh_core_flow_json(const struct bh_core *core, const struct bh_live_flow *live,
+		       struct bh_buffer *out)
+{
+	struct bh_core_shown shown;
+
+	bh_core_flow_show(core, live, &shown);
+	bh_json_flow(out, &shown.flow, &shown.names);
 }
 
 struct bh_flow_key bh_flow_key_turned(const struct bh_flow_key *key)
