@@ -124,9 +124,10 @@ int bh_unused_run(const struct bh_call *call); /* unused.c */
 int bh_mode_run(const struct bh_call *call);
 int bh_explain_run(const struct bh_call *call);
 
-/* read.c, replay.c: without a daemon, a capture file's flows, and recorded flows against a policy
- */
-int bh_read_run(const struct bh_call *call, const char *path);
+/* read.c, replay.c: without a daemon, a capture file's flows (filter: NULL: all of them), and
+ * recorded flows against a policy */
+struct bh_flow_filter;
+int bh_read_run(const struct bh_call *call, const char *path, const struct bh_flow_filter *filter);
 int bh_replay_run(const struct bh_call *call);
 
 /* learn.c: the same learning over recorded flows */

@@ -97,12 +97,19 @@ const struct bh_command bh_commands[] = {
 	  .example = "bulkhead who 172.18.0.3 --at 2026-11-24T12:30:00Z",
 	  .options = { { "at", "TIME", "RFC 3339, or seconds since the epoch" } } },
 	{ .name = "flows",
-	  .arguments = "",
+	  .arguments = "[FILTER]",
+	  .most = BH_MOST_ARGUMENTS,
 	  .run = bh_flows_run,
 	  .help = "connections between workloads, or those of a capture file",
-	  .details = "With --read no daemon is needed: pcap and pcapng; Ethernet, VLAN, raw IP, "
-		     "SLL, SLL2.",
-	  .example = "bulkhead flows --workload compose:shop/web --follow",
+	  .details =
+		  "FILTER, as many words as it takes: src and dst before a workload, an address, a "
+		  "network or port N;\nproto, state, verdict, direction, dns, sni, tunnel, "
+		  "replica; "
+		  "bytes, packets and duration with > and\nits like; denied, lossy, icmp_error, "
+		  "masked; and, or, not, parentheses. See docs/filters.md.\n\n"
+		  "With --read no daemon is needed: pcap and pcapng; Ethernet, VLAN, raw IP, SLL, "
+		  "SLL2.",
+	  .example = "bulkhead flows 'src compose:shop/* and port 5432 and not delivered'",
 	  .options = { FOLLOW,
 		       { "read", "PCAP", "read a capture file instead" },
 		       { "workload", "W", "only those with this workload at one end" },

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "flow_filter.h"
 #include "words.h"
 
 #define SPEC 80
@@ -40,10 +41,25 @@ static void each_group(void (*put)(const char *group))
 	}
 }
 
+/* The words of the filters' language, which go on for as many arguments as there are. */
+static bool is_filter(const char *spec)
+{
+	return strcmp(spec, "FILTER") == 0;
+}
+
+static void put_filter_words(void)
+{
+	for (size_t i = 0; bh_flow_filter_word(i) != NULL; i++)
+		printf("%s%s", i > 0 ? " " : "", bh_flow_filter_word(i));
+}
+
 static void put_fixed_words(const char *spec)
 {
 	char words[BH_MOST_WORDS][BH_WORD];
 	size_t count = bh_words_of(spec, words);
+
+	if (is_filter(spec))
+		put_filter_words();
 
 	for (size_t i = 0; i < count; i++)
 		printf("%s%s", i > 0 ? " " : "", words[i]);
@@ -104,12 +120,33 @@ static void bash_values(const struct bh_command *c)
 	}
 }
 
+/* Behind "state" what a flow's state may be, and so on; else any word. */
+static void bash_filter(const struct bh_command *c)
+{
+	const char *word, *value;
+
+	for (size_t i = 0; (word = bh_flow_filter_word(i)) != NULL; i++) {
+		if (bh_flow_filter_value(word, 0) == NULL)
+			continue;
+		printf("\t*' %s'*' %s') choices='", c->name, word);
+		for (size_t j = 0; (value = bh_flow_filter_value(word, j)) != NULL; j++)
+			printf("%s%s", j > 0 ? " " : "", value);
+		printf("' ;;\n");
+	}
+	printf("\t[1-9]*' %s'*) ", c->name);
+	bash_choices("FILTER");
+}
+
 static void bash_arguments(const struct bh_command *c)
 {
 	size_t words = strchr(c->name, ' ') != NULL ? 2 : 1;
 	char spec[SPEC];
 
 	for (size_t i = 0; bh_words_argument(c->arguments, i, spec, sizeof(spec)); i++) {
+		if (is_filter(spec)) {
+			bash_filter(c);
+			continue;
+		}
 		printf("\t'%zu %s%s) ", words + i, c->name, i > 0 ? " '*" : "'");
 		bash_choices(spec);
 	}
@@ -234,7 +271,11 @@ static void zsh_command(const struct bh_command *c)
 	printf("\t%s)\n\t\t_arguments", space != NULL ? space + 1 : c->name);
 	zsh_options(c);
 	for (size_t i = 0; bh_words_argument(c->arguments, i, spec, sizeof(spec)); i++) {
-		printf(" \\\n\t\t\t'%zu", i + 1);
+		printf(" \\\n\t\t\t'");
+		if (is_filter(spec))
+			printf("*");
+		else
+			printf("%zu", i + 1);
 		zsh_action(spec);
 		printf("'");
 	}

@@ -11,6 +11,7 @@
 #include "client.h"
 #include "command.h"
 #include "dns_watch.h"
+#include "flow_filter.h"
 #include "grow.h"
 #include "json.h"
 #include "map.h"
@@ -37,6 +38,7 @@ struct reader {
 	struct bh_names *names;
 	struct bh_map *claims; /* id of a flow → what its client claims */
 	uint64_t claims_left_out;
+	const struct bh_flow_filter *filter; /* NULL: none */
 };
 
 static void write_lines(struct reader *r)
@@ -154,10 +156,11 @@ static void on_flow(void *user, const struct bh_flow *flow)
 {
 	struct reader *r = user;
 	struct bh_flow_names names = { .dns = dns_name(r, flow), .sni = claim_of(r, flow) };
+	bool meant = r->filter == NULL || bh_flow_filter_matches(r->filter, flow, &names);
 
-	if (r->table != NULL)
+	if (meant && r->table != NULL)
 		add_flow_row(r->table, flow, &names);
-	else
+	else if (meant)
 		add_flow_line(r, flow, &names);
 	if (names.sni != NULL) /* a file's flows are reported once */
 		bh_map_remove(r->claims, &flow->id, sizeof(flow->id));
@@ -170,13 +173,13 @@ static void on_progress(void *user, uint64_t done, uint64_t total)
 		fprintf(stderr, "\r%3.0f %%", 100.0 * (double)done / (double)total);
 }
 
-int bh_read_run(const struct bh_call *call, const char *path)
+int bh_read_run(const struct bh_call *call, const char *path, const struct bh_flow_filter *filter)
 {
 	struct bh_flow_table_config config = { .max_flows = 4000000,
 					       .idle_timeout = 60 * BH_SECOND,
 					       .tcp_idle_timeout = 86400 * BH_SECOND,
 					       .closed_linger = 5 * BH_SECOND };
-	struct reader reader = { .call = call };
+	struct reader reader = { .call = call, .filter = filter };
 	struct bh_file_stats file;
 	struct bh_error err = { 0 };
 
@@ -198,7 +201,9 @@ int bh_read_run(const struct bh_call *call, const char *path)
 	bh_names_free(reader.names);
 	bh_map_free(reader.claims);
 	if (reader.table != NULL)
-		bh_table_print(reader.table, result == 0 ? "No flow." : NULL);
+		bh_table_print(reader.table, result != 0      ? NULL
+					     : filter != NULL ? "No flow is like that."
+							      : "No flow.");
 	write_lines(&reader);
 	bh_buffer_free(&reader.lines);
 	if (result == 0)

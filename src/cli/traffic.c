@@ -8,6 +8,7 @@
 #include "client.h"
 #include "command.h"
 #include "learned_view.h"
+#include "said_filter.h"
 #include "table.h"
 
 /* Where a reader was too slow, the daemon says how many lines it dropped. */
@@ -120,34 +121,68 @@ static struct bh_table *new_flow_table(const struct bh_call *call)
 	return table;
 }
 
-int bh_flows_run(const struct bh_call *call)
+static int read_capture(const struct bh_call *call, const char *capture,
+			const struct bh_flow_filter *filter)
 {
-	const char *capture = bh_call_option(call, "read"),
-		   *workload = bh_call_option(call, "workload"),
-		   *verdict = bh_call_option(call, "verdict"),
-		   *limit = bh_call_option(call, "limit");
-	bool follow = bh_call_option(call, "follow") != NULL;
+	const char *beyond = filter != NULL ? bh_flow_filter_beyond_capture(filter) : NULL;
+
+	if (beyond != NULL)
+		return bh_complain(BH_EXIT_USAGE,
+				   "flows --read: a filter for a capture file cannot ask for %s, "
+				   "which the daemon alone knows",
+				   beyond);
+	return bh_read_run(call, capture, filter);
+}
+
+static int ask_for_flows(const struct bh_call *call, bool follow, const char *filter)
+{
 	struct bh_request request = { .path = "/v1/flows" };
 	struct flow_printer printer = { .call = call };
 
-	if (capture != NULL && (follow || workload != NULL || verdict != NULL || limit != NULL))
-		return bh_complain(BH_EXIT_USAGE,
-				   "flows --read takes no other option: a capture file knows no "
-				   "workloads, and is printed whole");
-	if (capture != NULL)
-		return bh_read_run(call, capture);
-	if (follow && limit != NULL)
-		return bh_complain(BH_EXIT_USAGE, "flows takes --follow or --limit, not both");
 	if (!follow && !call->json)
 		printer.table = new_flow_table(call);
 	bh_request_add(&request, follow ? "follow" : "lines", "1");
-	bh_request_add(&request, "workload", workload);
-	bh_request_add(&request, "verdict", verdict);
-	bh_request_add(&request, "limit", limit);
+	bh_request_add(&request, "workload", bh_call_option(call, "workload"));
+	bh_request_add(&request, "verdict", bh_call_option(call, "verdict"));
+	bh_request_add(&request, "limit", bh_call_option(call, "limit"));
+	bh_request_add(&request, "filter", filter);
 	int result = bh_client_lines(call, &request, print_flow, &printer);
 	if (printer.table != NULL)
-		bh_table_print(printer.table,
-			       result == BH_EXIT_DONE ? "No flow has been seen yet." : NULL);
+		bh_table_print(printer.table, result != BH_EXIT_DONE ? NULL
+					      : filter != NULL	     ? "No flow is like that."
+							       : "No flow has been seen yet.");
+	return result;
+}
+
+static int check_flow_options(const struct bh_call *call)
+{
+	bool follow = bh_call_option(call, "follow") != NULL,
+	     limit = bh_call_option(call, "limit") != NULL;
+
+	if (bh_call_option(call, "read") != NULL &&
+	    (follow || limit || bh_call_option(call, "workload") != NULL ||
+	     bh_call_option(call, "verdict") != NULL))
+		return bh_complain(BH_EXIT_USAGE,
+				   "flows --read takes a filter and no other option: a capture "
+				   "file knows no workloads, and is printed whole");
+	if (follow && limit)
+		return bh_complain(BH_EXIT_USAGE, "flows takes --follow or --limit, not both");
+	return BH_EXIT_DONE;
+}
+
+int bh_flows_run(const struct bh_call *call)
+{
+	const char *capture = bh_call_option(call, "read");
+	struct bh_said_filter said = { 0 };
+	int result = check_flow_options(call);
+
+	if (result == BH_EXIT_DONE)
+		result = bh_said_filter_read(call, &said);
+	if (result == BH_EXIT_DONE && capture != NULL)
+		result = read_capture(call, capture, said.filter);
+	else if (result == BH_EXIT_DONE)
+		result = ask_for_flows(call, bh_call_option(call, "follow") != NULL, said.text);
+	bh_said_filter_free(&said);
 	return result;
 }
 

@@ -328,6 +328,16 @@ const char *bh_core_owner(const struct bh_core *core, const struct bh_addr *addr
 const char *bh_core_name_of(const struct bh_instance *instance);
 /* null for NULL and "". */
 cJSON *bh_core_text_json(const char *text);
+/* A flow as it is shown: what its JSON says, and what filters ask for. names points into it. */
+struct bh_core_shown {
+	struct bh_flow flow;
+	struct bh_flow_names names;
+	struct bh_peer room;
+	struct bh_tally tracked[2];
+	char why[2][BH_PEER_NAME + 16];
+};
+void bh_core_flow_show(const struct bh_core *core, const struct bh_live_flow *flow,
+		       struct bh_core_shown *out);
 void bh_core_flow_json(const struct bh_core *core, const struct bh_live_flow *flow,
 		       struct bh_buffer *out);
 /* Whether policy and learning have to do with it: not what links need to work, nor what a tunnel

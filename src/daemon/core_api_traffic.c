@@ -7,6 +7,7 @@
 
 #include "core_api.h"
 #include "core_share.h"
+#include "flow_filter.h"
 #include "grow.h"
 #include "log.h"
 #include "peer.h"
@@ -20,20 +21,32 @@
 
 struct flow_filter {
 	char workload[256];
-	char verdict[16];
+	char verdict[BH_JSON_WORD];
+	struct bh_flow_filter *filter; /* NULL: none; owned */
 };
-
-static const char *const verdicts[] = { "unknown", "delivered", "undelivered", "denied" };
 
 static bool is_verdict(const char *word)
 {
-	for (size_t i = 0; i < sizeof(verdicts) / sizeof(verdicts[0]); i++)
-		if (strcmp(verdicts[i], word) == 0)
+	for (size_t i = 0; i < BH_JSON_VERDICTS; i++)
+		if (strcmp(bh_json_verdicts[i], word) == 0)
 			return true;
 	return false;
 }
 
-/* False with the reply filled: no flow can have such a verdict. */
+/* False with the reply filled: the text is no filter. */
+static bool parse_filter(const char *text, struct flow_filter *filter, struct bh_api_reply *reply)
+{
+	struct bh_error err = { 0 };
+	size_t position;
+
+	filter->filter = text != NULL ? bh_flow_filter_parse(text, &position, &err) : NULL;
+	if (text != NULL && filter->filter == NULL)
+		bh_api_fail(reply, 400, "filter", "docs/filters.md has the language",
+			    "the filter, %s", err.text);
+	return text == NULL || filter->filter != NULL;
+}
+
+/* False with the reply filled: no flow can have such a verdict, or that is no filter. */
 static bool read_filter(const struct bh_api_request *request, struct flow_filter *filter,
 			struct bh_api_reply *reply)
 {
@@ -47,7 +60,16 @@ static bool read_filter(const struct bh_api_request *request, struct flow_filter
 	}
 	bh_copy_text(filter->workload, sizeof(filter->workload), workload != NULL ? workload : "");
 	bh_copy_text(filter->verdict, sizeof(filter->verdict), verdict != NULL ? verdict : "");
-	return true;
+	return parse_filter(bh_api_query(request, "filter"), filter, reply);
+}
+
+static bool is_meant(const struct bh_core *core, const struct bh_flow_filter *filter,
+		     const struct bh_live_flow *live)
+{
+	struct bh_core_shown shown;
+
+	bh_core_flow_show(core, live, &shown);
+	return bh_flow_filter_matches(filter, &shown.flow, &shown.names);
 }
 
 static bool passes(const struct bh_core *core, const struct flow_filter *filter,
@@ -59,8 +81,10 @@ static bool passes(const struct bh_core *core, const struct flow_filter *filter,
 	if (filter->workload[0] != '\0' && strcmp(filter->workload, live->src->name) != 0 &&
 	    strcmp(filter->workload, end->dst->name) != 0)
 		return false;
-	return filter->verdict[0] == '\0' ||
-	       strcmp(filter->verdict, verdicts[bh_core_flow_verdict(core, end)]) == 0;
+	if (filter->verdict[0] != '\0' &&
+	    strcmp(filter->verdict, bh_json_verdicts[bh_core_flow_verdict(core, end)]) != 0)
+		return false;
+	return filter->filter == NULL || is_meant(core, filter->filter, live);
 }
 
 struct flow_stream {
@@ -88,6 +112,15 @@ static void stream_flows(void *state, struct bh_buffer *out)
 	s->sequence = newest;
 }
 
+static void free_stream(void *state)
+{
+	struct flow_stream *stream = state;
+
+	bh_flow_filter_free(stream->filter.filter);
+	free(stream);
+}
+
+/* The filter becomes the stream's. */
 static void follow_flows(struct bh_core *core, const struct flow_filter *filter,
 			 struct bh_api_reply *reply)
 {
@@ -99,7 +132,7 @@ static void follow_flows(struct bh_core *core, const struct flow_filter *filter,
 	reply->stream = stream_flows;
 	reply->stream_kind = "flow";
 	reply->stream_state = stream;
-	reply->stream_free = free;
+	reply->stream_free = free_stream;
 }
 
 /* A name that nothing bears is a slip, and no reason for an empty answer. */
@@ -111,13 +144,42 @@ static bool name_is_known(const struct bh_core *core, const char *name)
 	return bh_core_subject(core, name, &peer, &subject);
 }
 
+static void list_flows(const struct bh_core *core, const struct bh_api_request *request,
+		       const struct flow_filter *filter, struct bh_api_reply *reply)
+{
+	int64_t limit, found = 0;
+	const struct bh_live_flow *live = core->newest, *first = NULL;
+	struct bh_buffer text = { 0 };
+
+	if (!bh_core_number_query(request, "limit", 1000, &limit, reply))
+		return;
+	for (; live != NULL && found < limit; live = live->older) {
+		if (!passes(core, filter, live))
+			continue;
+		first = live;
+		found++;
+	}
+	if (found == 0 && filter->workload[0] != '\0' && !name_is_known(core, filter->workload)) {
+		bh_core_unknown_workload(core, filter->workload, "workload", reply);
+		return;
+	}
+	bool lines = bh_core_wants_lines(request);
+	bh_buffer_puts(&text, lines ? "" : "{\"flows\":[\n");
+	for (live = first, found = 0; live != NULL; live = live->newer) {
+		if (!passes(core, filter, live))
+			continue;
+		if (found++ > 0)
+			bh_buffer_puts(&text, lines ? "\n" : ",\n");
+		bh_core_flow_json(core, live, &text);
+	}
+	bh_buffer_puts(&text, lines ? (found > 0 ? "\n" : "") : "]}");
+	bh_core_reply_raw(reply, &text, lines);
+}
+
 void bh_core_handle_flows(void *user, const struct bh_api_request *request,
 			  struct bh_api_reply *reply)
 {
 	struct bh_core *core = user;
-	int64_t limit, found = 0;
-	const struct bh_live_flow *live = core->newest, *first = NULL;
-	struct bh_buffer text = { 0 };
 	struct flow_filter filter;
 
 	if (!read_filter(request, &filter, reply))
@@ -126,29 +188,8 @@ void bh_core_handle_flows(void *user, const struct bh_api_request *request,
 		follow_flows(core, &filter, reply);
 		return;
 	}
-	if (!bh_core_number_query(request, "limit", 1000, &limit, reply))
-		return;
-	for (; live != NULL && found < limit; live = live->older) {
-		if (!passes(core, &filter, live))
-			continue;
-		first = live;
-		found++;
-	}
-	if (found == 0 && filter.workload[0] != '\0' && !name_is_known(core, filter.workload)) {
-		bh_core_unknown_workload(core, filter.workload, "workload", reply);
-		return;
-	}
-	bool lines = bh_core_wants_lines(request);
-	bh_buffer_puts(&text, lines ? "" : "{\"flows\":[\n");
-	for (live = first, found = 0; live != NULL; live = live->newer) {
-		if (!passes(core, &filter, live))
-			continue;
-		if (found++ > 0)
-			bh_buffer_puts(&text, lines ? "\n" : ",\n");
-		bh_core_flow_json(core, live, &text);
-	}
-	bh_buffer_puts(&text, lines ? (found > 0 ? "\n" : "") : "]}");
-	bh_core_reply_raw(reply, &text, lines);
+	list_flows(core, request, &filter, reply);
+	bh_flow_filter_free(filter.filter);
 }
 
 /* --- edges and map ---------------------------------------------------------------------------- */

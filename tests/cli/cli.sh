@@ -208,6 +208,10 @@ completes "" completion --form
 completes "my policy.yaml" policy apply m
 completes "my policy.yaml" policy check --policy my
 completes "my policy.yaml" flows --read my
+completes "direction" flows dir
+completes "established" flows src web and state es
+completes "unknown undelivered" flows --follow not verdict un
+completes "not" flows src web and no
 completes "" policy rollback ""
 bash --norc -c '. "$1"; complete -p bulkhead' - "$scratch/completion.bash" >"$scratch/out" ||
 	fail "bash knows no completion"
@@ -305,6 +309,25 @@ for asked in 0.98 2100-01-01; do
 		(.for | if has("probability") then .windows == null else has("quiet") and .quiet == null end)' \
 		"$scratch/out" >/dev/null || fail "it foretells: $out"
 done
+
+step "filters: of a capture file, and what is none"
+runs 0 flows --read "$corpus/pcap/connection.pcap" --format json
+all=$(wc -l <"$scratch/out")
+runs 0 flows --read "$corpus/pcap/connection.pcap" --format json tcp and packets '>' 0
+[ "$(wc -l <"$scratch/out")" = "$all" ] || fail "a filter that all pass lets $out pass"
+runs 0 flows --read "$corpus/pcap/connection.pcap" --format json udp
+prints_nothing
+runs 0 flows --read "$corpus/pcap/connection.pcap" udp
+prints "No flow is like that."
+runs 2 flows --read "$corpus/pcap/connection.pcap" src web
+says "cannot ask for workload"
+runs 2 flows src web and stat established
+says "character 13: there is no word stat; did you mean state?
+  src web and stat established
+              ^"
+runs 2 flows --follow $'dns \033[2J'
+! grep -q $'\033' "$scratch/err" || fail "a terminal obeys what was no filter"
+runs 3 flows 'src compose:shop/web and (port 80 or 443)'
 
 step "policy check on recorded flows"
 flow() {

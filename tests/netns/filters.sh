@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The language of filters on the lab's real traffic: listed, followed, over the API; and what is none.
+# shellcheck source=tests/common.sh
+. "$(dirname "$0")/../common.sh"
+
+[ -e /run/netns/bulkhead-lab ] && fail "a lab is up already: bulkhead lab down"
+host="bulkhead-lab"
+write_config "runtimes: {docker: off}"
+"$bulkhead" lab up >/dev/null || fail "lab up"
+at_end '"$bulkhead" lab down'
+start_daemon
+knows 7
+
+# all_are FILTER JQ: there are flows like that, and of each of them the expression holds.
+all_are() {
+	bh flows --format json "$1" >"$scratch/flows" || return
+	[ -s "$scratch/flows" ] && jq -e -s "all(.[]; $2)" "$scratch/flows" >/dev/null
+}
+
+step "each end by its name, its network and its port"
+eventually 20 has_edge netns:lab-web netns:lab-api 8080 || fail "nothing is learned"
+for case in \
+	'src netns:lab-web|.src.workload == "netns:lab-web"' \
+	'workload "netns:lab-[ad]*"|any(.src, .dst; .workload | . == "netns:lab-api" or . == "netns:lab-db")' \
+	'dst port 5432/tcp|.dst.port == 5432 and .proto == "tcp"' \
+	'dst 10.77.0.0/24 and tcp|(.dst.ip | startswith("10.77.0.")) and .proto == "tcp"' \
+	'ipv6 and src net fd77::/64|.src.ip | startswith("fd77:")' \
+	'port 8080 or 5432|.dst.port == 8080 or .dst.port == 5432' \
+	'tcp and not (port 8080 or port 5432)|.proto == "tcp" and .dst.port != 8080 and .dst.port != 5432' \
+	'delivered and packets > 3|.verdict == "delivered" and .tx.packets + .rx.packets > 3'; do
+	eventually 20 all_are "${case%%|*}" "${case#*|}" || fail "${case%%|*}: $(head -n 3 "$scratch/flows")"
+done
+
+step "flows that are like that and no other, beside --workload and --verdict"
+eventually 10 sh -c "'$bulkhead' --socket '$scratch/run/api.sock' flows --workload netns:lab-db --verdict delivered \
+	--format json 'src netns:lab-job' | jq -e -s 'length > 0 and
+	all(.[]; .src.workload == \"netns:lab-job\" and .dst.workload == \"netns:lab-db\")'" ||
+	fail "a filter and the options do not go together"
+bh flows 'src netns:lab-db and dst port 9' >"$scratch/none" || fail "nothing is no answer"
+grep -qx 'No flow is like that.' "$scratch/none" || fail "it is not said: $(cat "$scratch/none")"
+
+step "followed"
+bh flows --follow --format json 'src netns:lab-api and dst port 5432' >"$scratch/followed" &
+follower=$!
+at_end "kill $follower 2>/dev/null"
+eventually 20 test -s "$scratch/followed" || fail "nothing is followed"
+kill $follower
+sed '$d' "$scratch/followed" | jq -e -s \
+	'all(.[]; .src.workload == "netns:lab-api" and .dst.port == 5432)' >/dev/null || fail "others are followed, too"
+
+step "what is no filter is refused with its place"
+status=$(curl -s --unix-socket "$scratch/run/api.sock" -o "$scratch/refused" -w '%{http_code}' -G http://x/v1/flows \
+	--data-urlencode 'filter=tcp and verdct denied')
+[ "$status" = 400 ] || fail "status $status"
+jq -e '.error.where == "filter" and (.error.what | test("character 9: .*did you mean verdict"))' "$scratch/refused" \
+	>/dev/null || fail "$(cat "$scratch/refused")"
+status=$(curl -s --unix-socket "$scratch/run/api.sock" -o /dev/null -w '%{http_code}' -G http://x/v1/flows \
+	--data-urlencode 'filter=(' --data-urlencode follow=1)
+[ "$status" = 400 ] || fail "a stream with no filter: status $status"
