@@ -7,6 +7,8 @@
 	}
 /* Prints nothing, or what only a shell, a person or a log reads. */
 #define NO_FORMAT ""
+/* Prints rows that a spreadsheet can take, too. */
+#define ROWS "table|json|csv"
 #define WHY                                                                                        \
 	{                                                                                          \
 		"why", "TEXT", "kept in the history"                                               \
@@ -99,6 +101,7 @@ const struct bh_command bh_commands[] = {
 	{ .name = "flows",
 	  .arguments = "[FILTER]",
 	  .most = BH_MOST_ARGUMENTS,
+	  .formats = ROWS,
 	  .run = bh_flows_run,
 	  .help = "connections between workloads, or those of a capture file",
 	  .details =
@@ -119,6 +122,7 @@ const struct bh_command bh_commands[] = {
 	{ .name = "edges",
 	  .arguments = "[WORKLOAD]",
 	  .most = 1,
+	  .formats = ROWS,
 	  .run = bh_edges_run,
 	  .help = "what was learned, with its evidence",
 	  .example = "bulkhead edges compose:shop/web" },
@@ -164,8 +168,12 @@ const struct bh_command bh_commands[] = {
 	  .arguments = "",
 	  .run = bh_map_run,
 	  .help = "who talks to whom",
-	  .formats = "table|json|dot|mermaid",
-	  .example = "bulkhead map --format dot | dot -Tsvg > map.svg" },
+	  .formats = "table|json|dot|mermaid|graphml|csv|svg",
+	  .details =
+		  "By project or namespace, the heaviest first; what is denied is marked. svg is "
+		  "a picture that\nneeds no other program; dot, mermaid and graphml are for those "
+		  "that lay it out; csv has a row\nan edge.",
+	  .example = "bulkhead map --format svg > map.svg" },
 	{ .name = "learn",
 	  .arguments = "",
 	  .run = bh_learn_run,
@@ -369,6 +377,7 @@ const struct bh_command bh_commands[] = {
 	  .options = { { "rule", "NUMBER", "of the active policy" } } },
 	{ .name = "events",
 	  .arguments = "",
+	  .formats = ROWS,
 	  .run = bh_events_run,
 	  .help = "denials, leaks, what does not arrive, spoofs, loss, changes",
 	  .example = "bulkhead events --follow",

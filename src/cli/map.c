@@ -1,144 +1,178 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The map of who talks to whom: as a tree for people, as DOT and Mermaid for pictures. */
+/* The map of who talks to whom: as a tree for people, as CSV for spreadsheets; pictures are drawn
+ * elsewhere. */
 #include <stdio.h>
 #include <string.h>
 
 #include "answer.h"
+#include "buffer.h"
 #include "client.h"
 #include "command.h"
+#include "csv.h"
 #include "map_print.h"
 #include "table.h"
 
-static bool is_denied(const cJSON *edge)
+const char *bh_map_edge_port(const struct bh_map_edge *edge, char out[BH_PORT_TEXT])
 {
-	return bh_number(edge, "denied") > 0;
+	return bh_answer_port(edge->json, bh_number(edge->json, "port"), out);
 }
 
-static const char *edge_port(const cJSON *edge, char out[BH_PORT_TEXT])
+const char *bh_map_edge_label(const struct bh_map_edge *edge, char out[BH_MAP_LABEL])
 {
-	return bh_answer_port(edge, bh_number(edge, "port"), out);
+	char port[BH_PORT_TEXT], count[16], denied[16], refused[32] = "";
+
+	if (edge->denied > 0)
+		snprintf(refused, sizeof(refused), " · %s denied", bh_human(edge->denied, denied));
+	if (edge->connections > 0 || edge->denied == 0)
+		snprintf(out, BH_MAP_LABEL, "%s · %s%s", bh_map_edge_port(edge, port),
+			 bh_human(edge->connections, count), refused);
+	else
+		snprintf(out, BH_MAP_LABEL, "%s%s", bh_map_edge_port(edge, port), refused);
+	return out;
 }
 
-/* A string of DOT; two names never become one. */
-static void put_dot(const char *text)
+/* --- a tree for people ------------------------------------------------------------------------ */
+
+#define TREE_COLUMNS 6
+
+static void add_heading(struct bh_table *table, enum bh_color color, const char *text)
 {
-	putchar('"');
-	for (; *text != '\0'; text++)
-		printf("%s%c", *text == '"' || *text == '\\' ? "\\" : "", *text);
-	putchar('"');
+	const char *cells[TREE_COLUMNS] = { text, "", "", "", "", "" };
+
+	bh_table_row(table, color, cells);
 }
 
-/* A label of Mermaid, which knows HTML, entities ("#35;"), and Markdown between backticks. */
-static void put_mermaid(const char *text)
+static void add_node(struct bh_table *table, const struct bh_map_node *node)
 {
-	putchar('"');
-	for (; *text != '\0'; text++) {
-		if (strchr("\"#<>&`", *text) != NULL)
-			printf("#%d;", *text);
-		else
-			putchar(*text);
+	const char *mode = bh_text(node->json, "mode");
+	double instances = bh_number(node->json, "instances");
+	struct bh_buffer text = { 0 };
+	char room[BH_MODE_TEXT];
+
+	bh_buffer_printf(&text, "  %s", node->id);
+	if (mode != NULL)
+		bh_buffer_printf(&text, "  (%s)",
+				 bh_mode_text(mode, bh_get(node->json, "share"), room));
+	if (instances > 1)
+		bh_buffer_printf(&text, "  ×%.0f", instances);
+	add_heading(table, BH_PLAIN, text.data);
+	bh_buffer_free(&text);
+}
+
+static void add_branch(struct bh_table *table, const struct bh_map_model *m,
+		       const struct bh_map_edge *edge)
+{
+	char port[BH_PORT_TEXT], numbers[3][16], last[BH_TIME_TEXT];
+	struct bh_buffer peer = { 0 };
+	const char *cells[TREE_COLUMNS] = {
+		NULL,
+		bh_map_edge_port(edge, port),
+		bh_human(edge->connections, numbers[0]),
+		edge->denied > 0 ? bh_human(edge->denied, numbers[1]) : "",
+		edge->bytes_known ? bh_human(edge->bytes, numbers[2]) : "?",
+		bh_clock(bh_number(edge->json, "last"), last)
+	};
+
+	bh_buffer_printf(&peer, "    %s %s", edge->denied > 0 ? "✗" : "→", m->nodes[edge->dst].id);
+	cells[0] = peer.data;
+	bh_table_row(table, edge->denied > 0 ? BH_RED : BH_PLAIN, cells);
+	bh_buffer_free(&peer);
+}
+
+/* Who is no workload and only called stands at the edges that lead there: a thousand addresses'
+ * lines would tell nothing more. */
+static bool is_shown(const struct bh_map_node *node)
+{
+	return node->end > node->first || node->weight == 0 || strcmp(node->kind, "workload") == 0;
+}
+
+static void add_group(struct bh_table *table, const struct bh_map_model *m,
+		      const struct bh_map_group *group)
+{
+	bool titled = false;
+
+	for (size_t i = group->first; i < group->end; i++) {
+		const struct bh_map_node *node = &m->nodes[i];
+
+		if (!is_shown(node))
+			continue;
+		if (!titled)
+			add_heading(table, BH_DIM, group->name);
+		titled = true;
+		add_node(table, node);
+		for (size_t j = node->first; j < node->end; j++)
+			add_branch(table, m, &m->edges[j]);
 	}
-	putchar('"');
 }
 
-static void print_dot(const cJSON *map)
+static void print_tree(const struct bh_map_model *m, bool color)
 {
-	const cJSON *node, *edge;
-	char port[BH_PORT_TEXT];
+	static const char *const titles[] = { "WHO",	"PORT",	 "CONNECTIONS",
+					      "DENIED", "BYTES", "LAST" };
+	struct bh_table *table = bh_table_new(titles, TREE_COLUMNS, color);
 
-	printf("digraph bulkhead {\n  rankdir=LR;\n  node [shape=box];\n");
-	cJSON_ArrayForEach (node, bh_get(map, "nodes")) {
-		printf("  ");
-		put_dot(bh_word(node, "id"));
-		printf(" [style=%s];\n",
-		       strcmp(bh_word(node, "kind"), "workload") == 0 ? "solid" : "dashed");
-	}
-	cJSON_ArrayForEach (edge, bh_get(map, "edges")) {
-		printf("  ");
-		put_dot(bh_word(edge, "src"));
-		printf(" -> ");
-		put_dot(bh_word(edge, "dst"));
-		printf(" [label=\"%s\"%s];\n", edge_port(edge, port),
-		       is_denied(edge) ? ", color=red" : "");
-	}
-	printf("}\n");
+	bh_table_numeric(table, 2);
+	bh_table_expendable(table, 5);
+	bh_table_expendable(table, 4);
+	for (size_t i = 0; i < m->group_count; i++)
+		add_group(table, m, &m->groups[i]);
+	bh_table_print(table, "Nobody is known yet.");
 }
 
-/* Its place in the list of nodes, as Mermaid's names are made of it. */
-static size_t node_number(const cJSON *nodes, const char *id)
+/* --- CSV -------------------------------------------------------------------------------------- */
+
+static void print_csv(const struct bh_map_model *m)
 {
-	const cJSON *node;
-	size_t number = 0;
+	static const struct bh_csv_column columns[] = {
+		{ .path = "proto" },
+		{ .path = "port" },
+		{ .path = "connections" },
+		{ .path = "answered" },
+		{ .path = "denied" },
+		{ .path = "bytes" },
+		{ .path = "last", .time = true },
+		{ .path = NULL },
+	};
 
-	cJSON_ArrayForEach (node, nodes) {
-		if (strcmp(bh_word(node, "id"), id) == 0)
-			break;
-		number++;
+	printf("src,src_group,dst,dst_group,");
+	bh_csv_titles(columns);
+	for (size_t i = 0; i < m->edge_count; i++) {
+		const struct bh_map_node *src = &m->nodes[m->edges[i].src],
+					 *dst = &m->nodes[m->edges[i].dst];
+
+		bh_csv_text(src->id, ",");
+		bh_csv_text(m->groups[src->group].name, ",");
+		bh_csv_text(dst->id, ",");
+		bh_csv_text(m->groups[dst->group].name, ",");
+		bh_csv_row(columns, m->edges[i].json);
 	}
-	return number;
 }
 
-static void print_mermaid(const cJSON *map)
-{
-	const cJSON *node, *edge, *nodes = bh_get(map, "nodes");
-	char port[BH_PORT_TEXT];
-	size_t number = 0;
+/* --- all of it -------------------------------------------------------------------------------- */
 
-	printf("flowchart LR\n");
-	cJSON_ArrayForEach (node, nodes) {
-		printf("  n%zu[", number++);
-		put_mermaid(bh_word(node, "id"));
-		printf("]\n");
-	}
-	cJSON_ArrayForEach (edge, bh_get(map, "edges"))
-		printf("  n%zu %s|\"%s\"| n%zu\n", node_number(nodes, bh_word(edge, "src")),
-		       is_denied(edge) ? "-.->" : "-->", edge_port(edge, port),
-		       node_number(nodes, bh_word(edge, "dst")));
-}
-
-static void print_branch(const cJSON *edge, bool color)
-{
-	enum bh_color shade = is_denied(edge) ? BH_RED : BH_PLAIN;
-	double connections = bh_number(edge, "connections"), denied = bh_number(edge, "denied");
-	char port[BH_PORT_TEXT], count[16];
-
-	printf("%s  → %s  %s", bh_color_on(shade, color), bh_word(edge, "dst"),
-	       edge_port(edge, port));
-	if (connections > 0 || denied == 0)
-		printf("  %s", bh_human(connections, count));
-	if (denied > 0)
-		printf("  %s refused", bh_human(denied, count));
-	printf("%s\n", bh_color_off(shade, color));
-}
-
-/* Each node once, and below it whom it talks to. */
-static void print_tree(const cJSON *map, bool color)
-{
-	const cJSON *node, *edge;
-
-	cJSON_ArrayForEach (node, bh_get(map, "nodes")) {
-		const char *id = bh_word(node, "id"), *mode = bh_text(node, "mode");
-		char text[BH_MODE_TEXT];
-
-		printf("%s%s%s%s\n", id, mode != NULL ? "  (" : "",
-		       mode != NULL ? bh_mode_text(mode, bh_get(node, "share"), text) : "",
-		       mode != NULL ? ")" : "");
-		cJSON_ArrayForEach (edge, bh_get(map, "edges"))
-			if (strcmp(bh_word(edge, "src"), id) == 0)
-				print_branch(edge, color);
-	}
-	if (cJSON_GetArraySize(bh_get(map, "nodes")) == 0)
-		printf("Nobody is known yet.\n");
-}
+static const struct {
+	const char *format;
+	void (*print)(const struct bh_map_model *model);
+} drawings[] = {
+	{ "dot", bh_map_print_dot },	     { "mermaid", bh_map_print_mermaid },
+	{ "graphml", bh_map_print_graphml }, { "csv", print_csv },
+	{ "svg", bh_map_print_svg },
+};
 
 void bh_map_print(const struct bh_call *call, const cJSON *map)
 {
-	if (strcmp(call->format, "dot") == 0)
-		print_dot(map);
-	else if (strcmp(call->format, "mermaid") == 0)
-		print_mermaid(map);
-	else
-		print_tree(map, call->color);
+	struct bh_map_model model;
+	bool drawn = false;
+
+	bh_map_model_make(map, &model);
+	for (size_t i = 0; i < sizeof(drawings) / sizeof(drawings[0]) && !drawn; i++) {
+		drawn = strcmp(call->format, drawings[i].format) == 0;
+		if (drawn)
+			drawings[i].print(&model);
+	}
+	if (!drawn)
+		print_tree(&model, call->color);
+	bh_map_model_free(&model);
 }
 
 int bh_map_run(const struct bh_call *call)

@@ -4,11 +4,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "address.h"
 #include "answer.h"
 #include "client.h"
+#include "columns.h"
 #include "command.h"
 #include "dns_watch.h"
 #include "flow_filter.h"
@@ -31,7 +33,7 @@
 
 struct reader {
 	const struct bh_call *call;
-	struct bh_table *table; /* NULL: JSON */
+	struct bh_table *table; /* NULL: JSON, or CSV */
 	struct bh_buffer lines;
 	struct bh_dns_watch *dns;
 	struct bh_neighbour_watch *neighbours;
@@ -152,6 +154,18 @@ static void add_flow_line(struct reader *r, const struct bh_flow *flow,
 		write_lines(r);
 }
 
+/* Its row is made of its JSON, as the daemon's flows' are. */
+static void print_flow_row(struct reader *r, const struct bh_flow *flow,
+			   const struct bh_flow_names *names)
+{
+	bh_buffer_clear(&r->lines);
+	bh_json_flow(&r->lines, flow, names);
+	cJSON *json = bh_answer_parse(r->lines.data);
+	bh_csv_row(bh_flow_columns, json);
+	cJSON_Delete(json);
+	bh_buffer_clear(&r->lines);
+}
+
 static void on_flow(void *user, const struct bh_flow *flow)
 {
 	struct reader *r = user;
@@ -160,6 +174,8 @@ static void on_flow(void *user, const struct bh_flow *flow)
 
 	if (meant && r->table != NULL)
 		add_flow_row(r->table, flow, &names);
+	else if (meant && !r->call->json)
+		print_flow_row(r, flow, &names);
 	else if (meant)
 		add_flow_line(r, flow, &names);
 	if (names.sni != NULL) /* a file's flows are reported once */
@@ -183,7 +199,9 @@ int bh_read_run(const struct bh_call *call, const char *path, const struct bh_fl
 	struct bh_file_stats file;
 	struct bh_error err = { 0 };
 
-	if (!call->json)
+	if (strcmp(call->format, "csv") == 0)
+		bh_csv_titles(bh_flow_columns);
+	else if (!call->json)
 		reader.table = new_table(call);
 	struct bh_flow_table *table = bh_flow_table_new(&config, on_flow, &reader);
 	reader.names = bh_names_new(NAMES_OF_ONE, NAMES_OF_ALL);

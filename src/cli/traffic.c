@@ -6,10 +6,28 @@
 
 #include "answer.h"
 #include "client.h"
+#include "columns.h"
 #include "command.h"
 #include "learned_view.h"
 #include "said_filter.h"
 #include "table.h"
+
+static bool is_csv(const struct bh_call *call)
+{
+	return strcmp(call->format, "csv") == 0;
+}
+
+/* Lines that were dropped have no row: standard error tells of them. */
+static void print_row(const struct bh_csv_column *columns, const cJSON *object)
+{
+	const cJSON *gap = bh_get(object, "gap");
+
+	if (cJSON_IsNumber(gap))
+		bh_complain(0, "%.0f lines are missing here: they came faster than they were read",
+			    gap->valuedouble);
+	else
+		bh_csv_row(columns, object);
+}
 
 /* Where a reader was too slow, the daemon says how many lines it dropped. */
 static bool print_gap(const struct bh_call *call, const cJSON *line)
@@ -91,6 +109,8 @@ static void print_flow(void *user, char *line)
 
 	if (p->call->json) {
 		bh_print_document(line, "\n");
+	} else if (is_csv(p->call)) {
+		print_row(bh_flow_columns, flow);
 	} else if (!print_gap(p->call, flow)) {
 		fill_flow_row(flow, &row);
 		const char **c = row.cells;
@@ -139,7 +159,9 @@ static int ask_for_flows(const struct bh_call *call, bool follow, const char *fi
 	struct bh_request request = { .path = "/v1/flows" };
 	struct flow_printer printer = { .call = call };
 
-	if (!follow && !call->json)
+	if (is_csv(call))
+		bh_csv_titles(bh_flow_columns);
+	else if (!follow && !call->json)
 		printer.table = new_flow_table(call);
 	bh_request_add(&request, follow ? "follow" : "lines", "1");
 	bh_request_add(&request, "workload", bh_call_option(call, "workload"));
@@ -226,7 +248,17 @@ static void add_edge_row(struct bh_table *table, const cJSON *edge)
 	bh_table_row(table, cJSON_IsTrue(bh_get(edge, "lossy")) ? BH_YELLOW : BH_PLAIN, cells);
 }
 
-static void print_edges(const struct bh_call *call, const cJSON *answer)
+static void print_edge_rows(const cJSON *answer)
+{
+	const cJSON *edge;
+
+	bh_csv_titles(bh_edge_columns);
+	cJSON_ArrayForEach (edge, bh_get(answer, "edges"))
+		bh_csv_row(bh_edge_columns, edge);
+	bh_unlearned_print(bh_get(answer, "unlearned"), stderr);
+}
+
+static void print_edge_table(const struct bh_call *call, const cJSON *answer)
 {
 	static const char *const titles[] = { "SOURCE",	 "DESTINATION", "PORT",
 					      "LAST",	 "CONNECTIONS", "ANSWERED",
@@ -243,6 +275,14 @@ static void print_edges(const struct bh_call *call, const cJSON *answer)
 		add_edge_row(table, edge);
 	bh_table_print(table, "Nothing has been learned yet.");
 	bh_unlearned_print(bh_get(answer, "unlearned"), stdout);
+}
+
+static void print_edges(const struct bh_call *call, const cJSON *answer)
+{
+	if (is_csv(call))
+		print_edge_rows(answer);
+	else
+		print_edge_table(call, answer);
 }
 
 int bh_edges_run(const struct bh_call *call)
@@ -280,6 +320,8 @@ static void print_event(void *user, char *line)
 
 	if (call->json) {
 		bh_print_document(line, "\n");
+	} else if (is_csv(call)) {
+		print_row(bh_event_columns, event);
 	} else if (!print_gap(call, event)) {
 		const char *kind = bh_word(event, "kind");
 		enum bh_color color = event_color(kind);
@@ -301,6 +343,8 @@ int bh_events_run(const struct bh_call *call)
 	if (follow && limit != NULL)
 		return bh_complain(BH_EXIT_USAGE, "events takes --follow or --limit, not both");
 	bh_request_add(&request, follow ? "follow" : "lines", "1");
+	if (is_csv(call))
+		bh_csv_titles(bh_event_columns);
 	if (!follow)
 		bh_request_add(&request, "limit", limit != NULL ? limit : "100");
 	return bh_client_lines(call, &request, print_event, (void *)(uintptr_t)call);

@@ -198,7 +198,7 @@ completes "bash" completion b
 completes "json" status --format j
 completes "json" status --format = j
 completes "table json" status --format =
-completes "table json dot mermaid" map --format ""
+completes "table json dot mermaid graphml csv svg" map --format ""
 completes "" panic --format ""
 completes "delivered denied" flows --verdict de
 completes "--limit" flows --l
@@ -252,7 +252,7 @@ else
 	zsh_offers po "status:what state"
 	zsh_offers "policy _" "rollback:"
 	zsh_offers "policy apply _" "1:FILE:_files"
-	zsh_offers "map --format _" "--format[how to print; json is stable]:table|json|dot|mermaid:(table json dot mermaid)"
+	zsh_offers "map --format _" "--format[how to print; json is stable]:table|json|dot|mermaid|graphml|csv|svg:(table json dot mermaid graphml csv svg)"
 	zsh_offers "mode web _" "2:learn|audit|stage1|enforce:(learn audit stage1 enforce)"
 	! grep -q -- "^panic --f: --format" "$scratch/out" || fail "zsh offers --format for panic"
 	for command in "${commands[@]}"; do
@@ -317,6 +317,9 @@ runs 0 flows --read "$corpus/pcap/connection.pcap" --format json tcp and packets
 [ "$(wc -l <"$scratch/out")" = "$all" ] || fail "a filter that all pass lets $out pass"
 runs 0 flows --read "$corpus/pcap/connection.pcap" --format json udp
 prints_nothing
+runs 0 flows --read "$corpus/pcap/names.pcap" --format csv dns db.example
+prints "first,last,proto,src.ip,"
+[ "$(grep -c ',db.example,' "$scratch/out")" = 1 ] || fail "not one row: $out"
 runs 0 flows --read "$corpus/pcap/connection.pcap" udp
 prints "No flow is like that."
 runs 2 flows --read "$corpus/pcap/connection.pcap" src web
@@ -650,7 +653,7 @@ runs 2 workloads
 says "the daemon answers with status 400"
 runs 1 who 10.0.0.9 --at 2026-11-24T12:30:00Z
 prints "is not known: bulkhead did not watch"
-for format in table dot mermaid; do
+for format in table dot mermaid graphml csv svg; do
 	runs 0 map --format $format
 	[[ $out != *$'\033'* ]] || fail "map --format $format: a name reaches the terminal"
 done
@@ -719,6 +722,51 @@ prints "web-1 (container:web-1), "
 prints ": image base, ports 80/tcp"
 prints '      - match: {bulkhead.name: "web-*"}'
 prints "nothing in common that a rule could match"
+
+step "the map as XML, DOT and CSV, whatever things are called"
+names='["compose:<shop>&/we\"b]", "=cmd|x", "k8s:a\u0001/b;c", "--> |x|", "\\\\", "+1,2", "ä\ufffe", "`\n#quot;"]'
+jq -n "$names"' as $n | {nodes: [$n[] | {id: ., kind: "workload", mode: "learn"}],
+	edges: [range(8) as $i | {src: $n[$i], dst: $n[($i + 3) % 8], proto: "tcp", port: (80 + $i), connections: 5, denied: ($i % 2), bytes: null, last: 5}]} as $map |
+	{"/v1/map": [200, ($map | tojson)], "/v1/edges": [200, ({edges: [$map.edges[] | .first = 1.5]} | tojson)],
+	"/v1/flows": [200, ($n | map({src: {workload: .}, dns: "@x"} | tojson + "\n") | add + "{\"gap\":3}\n")],
+	"/v1/events": [200, ($n | map({number: 1, time: 2, kind: "denied", text: .} | tojson + "\n") | add)]}' \
+	>"$scratch/answers.json" || fail "jq"
+answers names
+for format in graphml svg; do
+	runs 0 --socket "$scratch/sock-names" map --format $format
+	python3 -c 'import sys, xml.etree.ElementTree as tree
+root = tree.parse(sys.argv[1]).getroot()
+texts = [e.text for e in root.iter() if e.text]
+assert sum("compose:<shop>&/we\"b]" in t for t in texts) >= 1, texts
+assert len(list(root.iter("{http://graphml.graphdrawing.org/xmlns}edge"))) == (8 if "graphml" in root.tag else 0)
+' "$scratch/out" || fail "map --format $format: $out"
+done
+runs 0 --socket "$scratch/sock-names" map --format dot
+! command -v dot >/dev/null || dot -Tplain "$scratch/out" >/dev/null || fail "dot does not read it: $out"
+# rows COLUMN VALUE COMMAND...: as CSV, eight rows of as many cells as there are titles; a formula is a text.
+rows() {
+	local column=$1 value=$2
+	shift 2
+	runs 0 --socket "$scratch/sock-names" "$@" --format csv
+	python3 -c 'import csv, sys
+with open(sys.argv[1], newline="", encoding="utf-8") as file:
+	text = file.read()
+	assert text.count("\n") == text.count("\r\n"), "line ends"
+	file.seek(0)
+	rows = list(csv.DictReader(file, strict=True))
+assert len(rows) == 8 and all(None not in r and None not in r.values() for r in rows), rows
+assert not [c for r in rows for c in r.values() if c[:1] in tuple("=+-@")], rows
+assert any(r[sys.argv[2]] == sys.argv[3] for r in rows), rows
+' "$scratch/out" "$column" "$value" || fail "$*: $out"
+}
+rows src "'=cmd|x" map
+rows src_group 'compose:<shop>&' map
+rows dst "'+1,2" edges
+rows first 1970-01-01T00:00:01.500Z edges
+rows src.workload "'--> |x|" flows
+says "3 lines are missing here"
+rows dns "'@x" flows
+rows text "'=cmd|x" events
 
 step "a share of a workload"
 jq -n '{workload: "web", mode: "enforce", replicas: null, percent: 25, rest: "audit", on: 1, of: 4, instances: ["'"$evil"'web-2"]} as $share |
