@@ -124,6 +124,7 @@ struct bh_rule_uses;
 struct bh_shares;
 struct bh_waiting_answers;
 struct bh_traffic;
+struct bh_flow_stream;
 
 #define BH_PROBINGS 64 /* of the self-test, that are remembered */
 #define BH_LEAVING 16
@@ -216,8 +217,9 @@ struct bh_core {
 	struct bh_live_flow *oldest, *newest;
 	STAILQ_HEAD(, bh_live_flow) finished; /* kept for a while, in order of their end */
 	size_t finished_count;
-	uint64_t flow_sequence;		    /* counts reports */
-	TAILQ_HEAD(, bh_live_flow) unnamed; /* flows whose ends have no names yet (core_late.c) */
+	struct bh_flow_stream *flow_streams; /* those who follow */
+	uint64_t flow_sequence;		     /* counts reports */
+	TAILQ_HEAD(, bh_live_flow) unnamed;  /* flows whose ends have no names yet (core_late.c) */
 	size_t unnamed_count;
 	size_t unnamed_due;	   /* so many of them, from the first on, are to be looked at … */
 	uint64_t named_generation; /* … since the model became this one */
@@ -959,6 +961,10 @@ bool bh_core_uplink_why(const struct bh_core *core, const struct bh_coverage_row
 
 /* core_tokens.c */
 int bh_core_tokens_load(struct bh_core *core, struct bh_error *err);
+
+/* core_api_flows.c */
+/* A flow is forgotten: who follows, and was not told of it yet, misses it. */
+void bh_core_flow_streams_forget(struct bh_core *core, const struct bh_live_flow *live);
 
 /* core_api.c */
 /* A socket of web.listen, before the API starts. */

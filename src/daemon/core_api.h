@@ -57,8 +57,13 @@ bh_core_handler bh_core_handle_doctor;
 /* core_trace.c */
 bh_core_handler bh_core_handle_trace, bh_core_handle_trace_start;
 
+/* core_api_flows.c */
+bh_core_handler bh_core_handle_flows;
+
 /* core_api_traffic.c */
-bh_core_handler bh_core_handle_flows, bh_core_handle_edges, bh_core_handle_map,
+/* A name that nothing bears is a slip, and no reason for an empty answer. */
+bool bh_core_name_is_known(const struct bh_core *core, const char *name);
+bh_core_handler bh_core_handle_edges, bh_core_handle_map,
 	bh_core_handle_events;
 
 /* core_api_map.c: the map in the form that people look at, where something of it is asked for */

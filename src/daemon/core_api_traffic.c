@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Flows, the ledger, the map, and events. */
+/* The ledger, the map, and events. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +7,6 @@
 
 #include "core_api.h"
 #include "core_share.h"
-#include "flow_filter.h"
 #include "grow.h"
 #include "log.h"
 #include "peer.h"
@@ -17,182 +16,15 @@
 #include "learned.h"
 #include "timefmt.h"
 
-/* --- flows ------------------------------------------------------------------------------------ */
+/* --- edges and map ---------------------------------------------------------------------------- */
 
-struct flow_filter {
-	char workload[256];
-	char verdict[BH_JSON_WORD];
-	struct bh_flow_filter *filter; /* NULL: none; owned */
-};
-
-static bool is_verdict(const char *word)
-{
-	for (size_t i = 0; i < BH_JSON_VERDICTS; i++)
-		if (strcmp(bh_json_verdicts[i], word) == 0)
-			return true;
-	return false;
-}
-
-/* False with the reply filled: the text is no filter. */
-static bool parse_filter(const char *text, struct flow_filter *filter, struct bh_api_reply *reply)
-{
-	struct bh_error err = { 0 };
-	size_t position;
-
-	filter->filter = text != NULL ? bh_flow_filter_parse(text, &position, &err) : NULL;
-	if (text != NULL && filter->filter == NULL)
-		bh_api_fail(reply, 400, "filter", "docs/filters.md has the language",
-			    "the filter, %s", err.text);
-	return text == NULL || filter->filter != NULL;
-}
-
-/* False with the reply filled: no flow can have such a verdict, or that is no filter. */
-static bool read_filter(const struct bh_api_request *request, struct flow_filter *filter,
-			struct bh_api_reply *reply)
-{
-	const char *workload = bh_api_query(request, "workload");
-	const char *verdict = bh_api_query(request, "verdict");
-
-	if (verdict != NULL && !is_verdict(verdict)) {
-		bh_api_fail(reply, 400, "verdict", "delivered, undelivered, denied or unknown",
-			    "%s is no verdict", verdict);
-		return false;
-	}
-	bh_copy_text(filter->workload, sizeof(filter->workload), workload != NULL ? workload : "");
-	bh_copy_text(filter->verdict, sizeof(filter->verdict), verdict != NULL ? verdict : "");
-	return parse_filter(bh_api_query(request, "filter"), filter, reply);
-}
-
-static bool is_meant(const struct bh_core *core, const struct bh_flow_filter *filter,
-		     const struct bh_live_flow *live)
-{
-	struct bh_core_shown shown;
-
-	bh_core_flow_show(core, live, &shown);
-	return bh_flow_filter_matches(filter, &shown.flow, &shown.names);
-}
-
-static bool passes(const struct bh_core *core, const struct flow_filter *filter,
-		   const struct bh_live_flow *live)
-{
-	if (live->link_control || bh_core_flow_is_hidden(live) || bh_core_proxy_shows_other(live))
-		return false;
-	const struct bh_live_flow *end = bh_core_proxied_end(live);
-	if (filter->workload[0] != '\0' && strcmp(filter->workload, live->src->name) != 0 &&
-	    strcmp(filter->workload, end->dst->name) != 0)
-		return false;
-	if (filter->verdict[0] != '\0' &&
-	    strcmp(filter->verdict, bh_json_verdicts[bh_core_flow_verdict(core, end)]) != 0)
-		return false;
-	return filter->filter == NULL || is_meant(core, filter->filter, live);
-}
-
-struct flow_stream {
-	struct bh_core *core;
-	struct flow_filter filter;
-	uint64_t sequence;
-};
-
-/* Every report since the last call, in the order in which they came. */
-static void stream_flows(void *state, struct bh_buffer *out)
-{
-	struct flow_stream *s = state;
-	uint64_t newest = s->sequence;
-
-	for (const struct bh_live_flow *live = s->core->oldest; live != NULL; live = live->newer) {
-		if (live->sequence <= s->sequence)
-			continue;
-		if (live->sequence > newest)
-			newest = live->sequence;
-		if (!passes(s->core, &s->filter, live))
-			continue;
-		bh_core_flow_json(s->core, live, out);
-		bh_buffer_puts(out, "\n");
-	}
-	s->sequence = newest;
-}
-
-static void free_stream(void *state)
-{
-	struct flow_stream *stream = state;
-
-	bh_flow_filter_free(stream->filter.filter);
-	free(stream);
-}
-
-/* The filter becomes the stream's. */
-static void follow_flows(struct bh_core *core, const struct flow_filter *filter,
-			 struct bh_api_reply *reply)
-{
-	struct flow_stream *stream = bh_calloc(1, sizeof(*stream));
-
-	stream->core = core;
-	stream->sequence = core->flow_sequence;
-	stream->filter = *filter;
-	reply->stream = stream_flows;
-	reply->stream_kind = "flow";
-	reply->stream_state = stream;
-	reply->stream_free = free_stream;
-}
-
-/* A name that nothing bears is a slip, and no reason for an empty answer. */
-static bool name_is_known(const struct bh_core *core, const char *name)
+bool bh_core_name_is_known(const struct bh_core *core, const char *name)
 {
 	struct bh_peer peer;
 	struct bh_subject subject;
 
 	return bh_core_subject(core, name, &peer, &subject);
 }
-
-static void list_flows(const struct bh_core *core, const struct bh_api_request *request,
-		       const struct flow_filter *filter, struct bh_api_reply *reply)
-{
-	int64_t limit, found = 0;
-	const struct bh_live_flow *live = core->newest, *first = NULL;
-	struct bh_buffer text = { 0 };
-
-	if (!bh_core_number_query(request, "limit", 1000, &limit, reply))
-		return;
-	for (; live != NULL && found < limit; live = live->older) {
-		if (!passes(core, filter, live))
-			continue;
-		first = live;
-		found++;
-	}
-	if (found == 0 && filter->workload[0] != '\0' && !name_is_known(core, filter->workload)) {
-		bh_core_unknown_workload(core, filter->workload, "workload", reply);
-		return;
-	}
-	bool lines = bh_core_wants_lines(request);
-	bh_buffer_puts(&text, lines ? "" : "{\"flows\":[\n");
-	for (live = first, found = 0; live != NULL; live = live->newer) {
-		if (!passes(core, filter, live))
-			continue;
-		if (found++ > 0)
-			bh_buffer_puts(&text, lines ? "\n" : ",\n");
-		bh_core_flow_json(core, live, &text);
-	}
-	bh_buffer_puts(&text, lines ? (found > 0 ? "\n" : "") : "]}");
-	bh_core_reply_raw(reply, &text, lines);
-}
-
-void bh_core_handle_flows(void *user, const struct bh_api_request *request,
-			  struct bh_api_reply *reply)
-{
-	struct bh_core *core = user;
-	struct flow_filter filter;
-
-	if (!read_filter(request, &filter, reply))
-		return;
-	if (bh_core_is_following(request)) {
-		follow_flows(core, &filter, reply);
-		return;
-	}
-	list_flows(core, request, &filter, reply);
-	bh_flow_filter_free(filter.filter);
-}
-
-/* --- edges and map ---------------------------------------------------------------------------- */
 
 struct edge_writer {
 	struct bh_buffer text;
@@ -225,7 +57,8 @@ void bh_core_handle_edges(void *user, const struct bh_api_request *request,
 	bh_buffer_puts(&writer.text, "[");
 	bh_ledger_each(core->ledger, BH_EDGES, write_edge, &writer);
 	bh_buffer_puts(&writer.text, "]");
-	if (writer.count == 0 && writer.workload != NULL && !name_is_known(core, writer.workload)) {
+	if (writer.count == 0 && writer.workload != NULL &&
+	    !bh_core_name_is_known(core, writer.workload)) {
 		bh_core_unknown_workload(core, writer.workload, "workload", reply);
 		bh_buffer_free(&writer.text);
 		return;

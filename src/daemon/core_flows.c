@@ -77,6 +77,7 @@ static void forget(struct bh_core *core, struct bh_live_flow *live)
 	*(live->older != NULL ? &live->older->newer : &core->oldest) = live->newer;
 	*(live->newer != NULL ? &live->newer->older : &core->newest) = live->older;
 	bh_core_traffic_forget(core, live);
+	bh_core_flow_streams_forget(core, live);
 	bh_core_count_leave(core, live);
 	bh_core_tracking_drop(core, live);
 	bh_core_proxy_leave(core, live);
