@@ -8,13 +8,13 @@ export PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 
 run_packages="libpcap0.8 libuv1 libmnl0 libnftnl11 libnetfilter-log1 libnetfilter-conntrack3
 	libnl-3-200 libnl-route-3-200 libcjson1 libyaml-0-2 libsqlite3-0 libmicrohttpd12 libgnutls30
-	libcurl3-gnutls libcap-ng0 libseccomp2 libxxhash0 libpsl5 iproute2"
+	libcurl3-gnutls libcap-ng0 libseccomp2 libxxhash0 libpsl5 libncursesw6 iproute2"
 build_packages="gcc libc6-dev meson ninja-build pkg-config libpcap-dev libuv1-dev libmnl-dev
 	libnftnl-dev libnetfilter-log-dev libnetfilter-conntrack-dev libnl-3-dev libnl-route-3-dev
 	libcjson-dev libjsmn-dev libyaml-dev libsqlite3-dev libmicrohttpd-dev libgnutls28-dev libcurl4-gnutls-dev
-	libcap-ng-dev libseccomp-dev libxxhash-dev libpsl-dev libcmocka-dev"
+	libcap-ng-dev libseccomp-dev libxxhash-dev libpsl-dev libncurses-dev libcmocka-dev"
 test_packages="clang lld libclang-rt-14-dev llvm-14 clang-format codespell shellcheck nftables iptables ipset
-	conntrack docker.io containerd containernetworking-plugins python3-grpcio lxc lxd dnsmasq-base systemd-container podman openssl slirp4netns uidmap catatonit netavark aardvark-dns runc busybox-static jq tcpdump python3 python3-yaml python3-jsonschema curl tshark man-db groff-base zsh util-linux procps dbus ufw"
+	conntrack docker.io containerd containernetworking-plugins python3-grpcio lxc lxd dnsmasq-base systemd-container podman openssl slirp4netns uidmap catatonit netavark aardvark-dns runc busybox-static jq tcpdump python3 python3-yaml python3-jsonschema curl tshark man-db groff-base zsh util-linux procps dbus ufw tmux"
 
 die() {
 	echo "${0##*/}: $*" >&2

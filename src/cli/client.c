@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "client.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "answer.h"
+#include "client_curl.h"
 #include "meaning.h"
 
 #define CONNECT_SECONDS 10L
@@ -62,7 +62,7 @@ void bh_request_add(struct bh_request *request, const char *key, const char *val
 	curl_free(escaped);
 }
 
-static CURL *prepare(const struct bh_call *call, struct bh_request *request)
+CURL *bh_client_prepare(const struct bh_call *call, struct bh_request *request)
 {
 	struct bh_buffer url = { 0 };
 	CURL *curl = curl_easy_init();
@@ -134,7 +134,7 @@ static size_t collect(char *data, size_t size, size_t count, void *user)
 
 int bh_client_text(const struct bh_call *call, struct bh_request *request, struct bh_buffer *out)
 {
-	CURL *curl = prepare(call, request);
+	CURL *curl = bh_client_prepare(call, request);
 	int result = BH_EXIT_DONE;
 	long status = 0;
 
@@ -216,7 +216,9 @@ static size_t take(char *data, size_t size, size_t count, void *user)
 int bh_client_lines(const struct bh_call *call, struct bh_request *request,
 		    void (*line)(void *user, char *line), void *user)
 {
-	struct follower f = { .curl = prepare(call, request), .line = line, .user = user };
+	struct follower f = { .curl = bh_client_prepare(call, request),
+			      .line = line,
+			      .user = user };
 	long status = 0;
 
 	curl_easy_setopt(f.curl, CURLOPT_WRITEFUNCTION, take);

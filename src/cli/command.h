@@ -108,6 +108,9 @@ int bh_token_list_run(const struct bh_call *call);
 int bh_token_remove_run(const struct bh_call *call);
 int bh_changes_run(const struct bh_call *call);
 
+/* top.c: live */
+int bh_top_run(const struct bh_call *call);
+
 /* govern.c: what is allowed */
 int bh_propose_run(const struct bh_call *call);
 int bh_show_run(const struct bh_call *call);

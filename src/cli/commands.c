@@ -119,6 +119,22 @@ const struct bh_command bh_commands[] = {
 		       { "verdict", "delivered|undelivered|denied|unknown",
 			 "only those that fared so" },
 		       { "limit", "N", "the newest N (default 1000)" } } },
+	{ .name = "top",
+	  .arguments = "[FILTER]",
+	  .most = BH_MOST_ARGUMENTS,
+	  .run = bh_top_run,
+	  .help = "live edges and workloads: connections, bytes and denials a second",
+	  .details =
+		  "Keys: Tab another view, up and down choose, Enter into (a workload's edges, an "
+		  "edge's flows),\nEsc back, < > sort, r the other way round, D denied first, / "
+		  "filter, space freeze, ? help, q quit.\nFILTER as flows takes it. With --batch "
+		  "no "
+		  "terminal is needed: frames as text, or a JSON object each.",
+	  .example = "bulkhead top workload 'compose:shop/*'",
+	  .options = { { "interval", "TIME", "between two frames (default 2s)" },
+		       { "batch", "N", "print so many frames, and end" },
+		       { "view", "edges|workloads|denials", "what is shown first" },
+		       { "sort", "COLUMN", "by which column, as JSON calls it" } } },
 	{ .name = "edges",
 	  .arguments = "[WORKLOAD]",
 	  .most = 1,

@@ -20,7 +20,7 @@ struct row {
 };
 
 struct bh_table {
-	const char *titles[BH_TABLE_COLUMNS];
+	char *titles[BH_TABLE_COLUMNS];
 	bool numeric[BH_TABLE_COLUMNS];
 	bool left_out[BH_TABLE_COLUMNS];
 	size_t expendable[BH_TABLE_COLUMNS]; /* columns, least needed first */
@@ -111,7 +111,7 @@ struct bh_table *bh_table_new(const char *const *titles, size_t columns, bool co
 	t->columns = columns;
 	t->color = color;
 	for (size_t i = 0; i < columns; i++) {
-		t->titles[i] = titles[i];
+		t->titles[i] = bh_strdup(titles[i]);
 		t->widths[i] = display_width(titles[i]);
 	}
 	return t;
@@ -200,62 +200,94 @@ static void fit(struct bh_table *t, size_t room)
 	}
 }
 
-static void put_cell(const char *text, size_t width, bool right, bool last)
+void bh_table_fit(struct bh_buffer *out, const char *text, size_t width, bool right)
 {
 	size_t needed = display_width(text), used = 0, columns;
 
 	if (needed <= width) {
-		size_t padding = width - needed;
+		int padding = (int)(width - needed);
 
-		printf("%*s%s%*s", right ? (int)padding : 0, "", text,
-		       right || last ? 0 : (int)padding, "");
+		bh_buffer_printf(out, "%*s%s%*s", right ? padding : 0, "", text,
+				 right ? 0 : padding, "");
 		return;
 	}
 	while (*text != '\0') {
 		size_t bytes = character(text, &columns);
 
-		if (used + columns > width - 1)
+		if (used + columns + 1 > width)
 			break;
-		printf("%.*s", (int)bytes, text);
+		bh_buffer_append(out, text, bytes);
 		text += bytes;
 		used += columns;
 	}
-	printf("…%*s", last ? 0 : (int)(width - used - 1), "");
+	bh_buffer_printf(out, "%s%*s", width > 0 ? "…" : "",
+			 width > 0 ? (int)(width - used - 1) : 0, "");
 }
 
-static void put_line(const struct bh_table *t, enum bh_color color, const char *const *cells)
+static void strip_end(struct bh_buffer *line)
 {
-	size_t last = 0;
+	while (line->length > 0 && line->data[line->length - 1] == ' ')
+		line->data[--line->length] = '\0';
+}
 
-	for (size_t i = 0; i < t->columns; i++)
-		if (!t->left_out[i] && cells[i][0] != '\0')
-			last = i;
-	fputs(bh_color_on(color, t->color), stdout);
-	for (size_t i = 0; i <= last; i++) {
+static void render_line(const struct bh_table *t, const struct bh_table_window *w,
+			enum bh_color color, const char *const *cells)
+{
+	struct bh_buffer line = { 0 };
+	bool first = true;
+
+	for (size_t i = 0; i < t->columns; i++) {
 		if (t->left_out[i])
 			continue;
-		put_cell(cells[i], t->widths[i], t->numeric[i], i == last);
-		if (i < last)
-			printf("%*s", GAP, "");
+		bh_buffer_printf(&line, "%*s", first ? 0 : GAP, "");
+		bh_table_fit(&line, cells[i], t->widths[i], t->numeric[i]);
+		first = false;
 	}
-	printf("%s\n", bh_color_off(color, t->color));
+	strip_end(&line);
+	w->line(w->user, color, line.data);
+	bh_buffer_free(&line);
+}
+
+static void free_table(struct bh_table *t)
+{
+	for (size_t i = 0; i < t->columns; i++)
+		free(t->titles[i]);
+	for (size_t i = 0; i < t->count; i++)
+		for (size_t j = 0; j < t->columns; j++)
+			free(t->rows[i].cells[j]);
+	free(t->rows);
+	free(t);
+}
+
+void bh_table_render(struct bh_table *t, const struct bh_table_window *w)
+{
+	if (w->width > 0)
+		fit(t, w->width);
+	render_line(t, w, BH_DIM, (const char *const *)t->titles);
+	for (size_t i = w->first; i < t->count && i - w->first < w->count; i++)
+		render_line(t, w, t->rows[i].color, (const char *const *)t->rows[i].cells);
+	free_table(t);
+}
+
+static void print_line(void *user, enum bh_color color, const char *text)
+{
+	const bool *wanted = user;
+
+	printf("%s%s%s\n", bh_color_on(color, *wanted), text, bh_color_off(color, *wanted));
 }
 
 void bh_table_print(struct bh_table *t, const char *nothing)
 {
-	size_t room = bh_terminal_width();
+	bool color = t->color;
+	struct bh_table_window all = {
+		.width = bh_terminal_width(), .count = t->count, .line = print_line, .user = &color
+	};
 
-	if (room > 0)
-		fit(t, room);
-	if (t->count == 0 && nothing != NULL)
-		printf("%s\n", nothing);
-	if (t->count > 0)
-		put_line(t, BH_DIM, t->titles);
-	for (size_t i = 0; i < t->count; i++) {
-		put_line(t, t->rows[i].color, (const char *const *)t->rows[i].cells);
-		for (size_t j = 0; j < t->columns; j++)
-			free(t->rows[i].cells[j]);
+	if (t->count > 0) {
+		bh_table_render(t, &all);
+		return;
 	}
-	free(t->rows);
-	free(t);
+	if (nothing != NULL)
+		printf("%s\n", nothing);
+	free_table(t);
 }

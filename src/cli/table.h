@@ -8,13 +8,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "buffer.h"
+
 #define BH_TABLE_COLUMNS 12
 
 enum bh_color { BH_PLAIN, BH_RED, BH_YELLOW, BH_GREEN, BH_DIM };
 
 struct bh_table;
 
-/* titles: one a column. color: whether colours are wanted at all. */
+/* titles: one a column, copied. color: whether colours are wanted at all. */
 struct bh_table *bh_table_new(const char *const *titles, size_t columns, bool color);
 
 /* Adds a row of cells, made harmless; NULL is printed as "-". */
@@ -28,6 +30,19 @@ void bh_table_expendable(struct bh_table *table, size_t column);
 
 /* Prints and frees it; `nothing` in its place where it has no row (NULL: not even a line). */
 void bh_table_print(struct bh_table *table, const char *nothing);
+
+/* The same into lines, the titles first, of at most `width` columns (0: any): rows from `first` on,
+ * at most `count` of them. No codes of colour are in the text. */
+struct bh_table_window {
+	size_t width, first, count;
+	void (*line)(void *user, enum bh_color color, const char *text);
+	void *user;
+};
+void bh_table_render(struct bh_table *table, const struct bh_table_window *window);
+
+/* Appends the text in exactly `width` columns, cut with "…" or with blanks behind it (right: before
+ * it). */
+void bh_table_fit(struct bh_buffer *out, const char *text, size_t width, bool right);
 
 /* Columns of the terminal, or of $COLUMNS; 0: no terminal, nothing is cut. */
 size_t bh_terminal_width(void);

@@ -138,7 +138,7 @@ says "SRC and DST"
 
 step "without a daemon the status is 3, and it is said how to start one"
 nowhere=$scratch/nowhere.sock
-for words in status coverage doctor "doctor --trace" workloads flows edges map "policy propose" "policy show" \
+for words in status coverage doctor "doctor --trace" workloads flows edges map "top --batch 1" "policy propose" "policy show" \
 	"policy show --nft" "policy diff" "policy check" "policy history" "policy rollback" "policy export --kubernetes" \
 	"mode all learn" "explain a b 80" "explain --rule 1" readiness review "review accept all" events "flows --follow" "events --follow"; do
 	for format in table json; do
@@ -309,6 +309,23 @@ for asked in 0.98 2100-01-01; do
 		(.for | if has("probability") then .windows == null else has("quiet") and .quiet == null end)' \
 		"$scratch/out" >/dev/null || fail "it foretells: $out"
 done
+
+step "top: what it cannot do"
+runs 2 top
+says "top draws on a terminal, and there is none; --batch N"
+runs 2 top --format json
+says "goes with --batch N"
+runs 2 top --batch 0
+says "from 1 on"
+runs 2 top --batch 1 --interval 0
+says "--interval takes a time from 1s to 1h"
+runs 2 top --batch 1 --view denial
+says "did you mean denials?"
+runs 2 top --batch 1 --view workloads --sort mod
+says "workloads have no column mod; did you mean mode"
+runs 2 top --batch 1 srk web
+says "did you mean src?"
+runs 2 top --format csv --batch 1
 
 step "filters: of a capture file, and what is none"
 runs 0 flows --read "$corpus/pcap/connection.pcap" --format json
