@@ -169,6 +169,53 @@ for i in 1 2 3 4 5 6 7 8 9 10; do
 	jq -e '.rows | length == 2' "$scratch/coverage.$i" >/dev/null || fail "call $i was cut"
 done
 
+step "the map of a time, and flows that are over"
+nsenter --net="/run/netns/$host-db" python3 -c 'if True:
+	import socket
+	server = socket.create_server(("10.97.0.2", 5432))
+	while True:
+		caller = server.accept()[0]
+		caller.sendall(b"hello")
+		caller.close()' &
+at_end "kill $! 2>/dev/null"
+listening db 5432
+in_guest web python3 -c 'if True:
+	import socket
+	for _ in range(7):
+		s = socket.create_connection(("10.97.0.2", 5432), 2)
+		s.recv(10)
+		s.close()'
+on_map() {
+	curl -s -H "Authorization: Bearer $session" "${here}v1/map?since=10m&collapse=$1" |
+		jq -e --arg web "netns:$host-web" --arg db "netns:$host-db" "$2" >/dev/null
+}
+eventually 15 on_map none '.range.complete == false and (.range.why | length > 0) and .collapsed == false and
+	any(.edges[]; .src == $web and .dst == $db and .connections == 7 and .answered == 7 and .bytes > 0 and
+	.ports[0].port == "5432/tcp" and .stands_for == 1)' || fail "not on the map"
+on_map all '.collapsed and [.nodes[] | select(.kind == "group") | [.id, .members]] == [["group:netns", 2]] and
+	any(.edges[]; .src == "group:netns" and .dst == "group:netns" and .connections == 7)' || fail "no groups"
+curl -s -H "Authorization: Bearer $session" "${here}v1/map/edges?since=10m&src=group:netns&dst=group:netns" |
+	jq -e '.edges | length == 1 and .[0].port == 5432 and .[0].connections == 7' >/dev/null || fail "what is behind an edge"
+ask 400 "${change[@]}" "$plain/v1/map?since=yesterday"
+says '.error.where == "since"'
+ask 404 "${change[@]}" "$plain/v1/map?focus=nobody"
+past() {
+	on_host curl -sG "${change[@]}" "$plain/v1/flows?past=1" --data-urlencode "filter=$1" -d "limit=$2" -d "before=${3:-0}" >"$scratch/answer"
+}
+seven() {
+	past "src netns:$host-web and port 5432/tcp" 100
+	jq -e '(.flows | length) == 7 and .next == null and .known_since > 0' "$scratch/answer" >/dev/null
+}
+eventually 40 seven || fail "not kept: $(cat "$scratch/answer")"
+past "port 5432" 4
+says '(.flows | length) == 4 and .next == .flows[0].number and (.flows | map(.number) | . == sort)'
+past "port 5432" 4 "$(jq .next "$scratch/answer")"
+says '.flows | length == 3'
+past "port 5432 and denied" 4
+says '.flows == []'
+past "port 5432 andd denied" 4
+says '.error.where == "filter"'
+
 step "events as server-sent events: numbered, gone on with, and with signs of life"
 curl -sN --max-time 40 -H "Authorization: Bearer $session" -H 'Accept: text/event-stream' \
 	"${here}v1/events?follow=1" >"$scratch/sse" &

@@ -74,7 +74,7 @@ static const struct {
 	{ "--format", "--format needs a value: table|json" },
 	{ "status --format xml", "--format takes table or json, not \"xml\"" },
 	{ "--format dot status", "--format takes table or json, not \"dot\"" },
-	{ "map --format=svg", "--format takes table, json, dot or mermaid, not \"svg\"" },
+	{ "map --format=png", "--format takes table, json, dot, mermaid, graphml, csv or svg, not \"png\"" },
 	{ "completion bash --format json",
 	  "completion takes no --format: it prints no table and no JSON" },
 	{ "--format json panic", "panic takes no --format: it prints no table and no JSON" },

@@ -1070,6 +1070,123 @@ static void tokens_are_kept_by_name(void **state)
 	bh_store_close(store);
 }
 
+#define HOUR (3600 * BH_SECOND)
+
+struct summed {
+	struct bh_traffic_counts all;
+	size_t rows;
+	int64_t first;
+};
+
+static void sum_traffic(void *user, const struct bh_stored_traffic *t)
+{
+	struct summed *s = user;
+
+	assert_string_equal(t->src->name, "web");
+	assert_int_equal(t->dst->kind, BH_PEER_DNS);
+	assert_int_equal(t->port, 443);
+	bh_traffic_add(&s->all, &t->counts);
+	s->first = t->first;
+	s->rows++;
+}
+
+static struct summed traffic_between(struct bh_store *store, int64_t since, int64_t until)
+{
+	struct summed s = { 0 };
+	int64_t from = since, to = until;
+
+	assert_int_equal(bh_store_traffic(store, &from, &to, sum_traffic, &s, NULL), 0);
+	assert_true(from <= since && to >= until);
+	return s;
+}
+
+/* Something every ten minutes for forty days, a connection each. */
+static void traffic_is_summed_over_any_time(void **state)
+{
+	struct bh_store *store = open_store();
+	const struct bh_peer web = { BH_PEER_WORKLOAD, "web" }, pay = { BH_PEER_DNS, "dns:pay" };
+	int64_t now = bh_time_now() / BH_DAY * BH_DAY + 7 * HOUR + 31 * 60 * BH_SECOND;
+	int64_t begin = now - 40 * BH_DAY, since;
+	bool more = true;
+
+	(void)state;
+	assert_int_equal(bh_store_begin(store, NULL), 0);
+	for (int64_t t = begin; t < now; t += 600 * BH_SECOND) {
+		const struct bh_stored_traffic one = {
+			.src = &web,
+			.dst = &pay,
+			.proto = 6,
+			.port = 443,
+			.first = t,
+			.last = t + 1,
+			.counts = { .connections = 1, .answered = 1, .bytes = 100 }
+		};
+		assert_int_equal(bh_store_add_traffic(store, t, &one, NULL), 0);
+	}
+	assert_int_equal(bh_store_commit(store, NULL), 0);
+	assert_int_equal(bh_store_traffic_since(store, &since, NULL), 0);
+	assert_int_equal(since, begin);
+	struct summed s = traffic_between(store, begin, now);
+	assert_int_equal(s.all.connections, 40 * 144);
+	assert_int_equal(s.all.bytes, 40 * 14400);
+	assert_int_equal(s.first, begin);
+	assert_true(s.rows <= 5); /* days, and what is at their ends: not thousands of pieces */
+	assert_in_range(traffic_between(store, now - HOUR, now).all.connections, 6, 7);
+	/* Rounded to five minutes at either end. */
+	assert_in_range(traffic_between(store, now - 25 * HOUR, now - HOUR).all.connections, 144,
+			145);
+	assert_int_equal(traffic_between(store, now + HOUR, now + 2 * HOUR).rows, 0);
+	while (more)
+		assert_int_equal(bh_store_trim_traffic(store, now, 30 * BH_DAY, &more, NULL), 0);
+	/* The short spans went, and the days that are too old; what is kept says the same. */
+	s = traffic_between(store, begin, now);
+	assert_in_range(s.all.connections, 30 * 144, 32 * 144);
+	assert_in_range(traffic_between(store, now - HOUR, now).all.connections, 6, 7);
+	assert_in_range(traffic_between(store, now - 10 * BH_DAY, now).all.connections, 10 * 144,
+			10 * 144 + 6);
+	bh_store_close(store);
+}
+
+struct flow_list {
+	struct bh_buffer text;
+	int enough;
+};
+
+static bool note_flow(void *user, int64_t number, const char *flow)
+{
+	struct flow_list *l = user;
+
+	bh_buffer_printf(&l->text, "%lld:%s ", (long long)number, flow);
+	return --l->enough > 0;
+}
+
+static void flows_that_are_over_are_told_newest_first(void **state)
+{
+	struct bh_store *store = open_store();
+	struct flow_list list = { .enough = 100 };
+	int64_t since;
+
+	(void)state;
+	for (int i = 1; i <= 6; i++) {
+		char flow[8];
+
+		snprintf(flow, sizeof(flow), "f%d", i);
+		assert_int_equal(bh_store_add_flow(store, i * 10, flow, NULL), 0);
+	}
+	assert_int_equal(bh_store_trim_flows(store, 5, NULL), 0);
+	assert_int_equal(bh_store_flows(store, 0, 0, INT64_MAX, 2, note_flow, &list, NULL), 0);
+	assert_int_equal(bh_store_flows(store, 5, 20, 41, 100, note_flow, &list, NULL), 0);
+	assert_string_equal(list.text.data, "6:f6 5:f5 4:f4 3:f3 2:f2 ");
+	bh_buffer_clear(&list.text);
+	list.enough = 1;
+	assert_int_equal(bh_store_flows(store, 0, 0, INT64_MAX, 100, note_flow, &list, NULL), 0);
+	assert_string_equal(list.text.data, "6:f6 ");
+	assert_int_equal(bh_store_flows_since(store, &since, NULL), 0);
+	assert_int_equal(since, 20);
+	bh_buffer_free(&list.text);
+	bh_store_close(store);
+}
+
 static void note_change(void *user, const struct bh_stored_change *c)
 {
 	bh_buffer_printf(user, "%lld: %s %s %s %s?%s %u at %lld\n", (long long)c->number, c->who,
@@ -1579,6 +1696,8 @@ int main(void)
 		TEST(uses_of_rules_survive_until_they_are_old),
 		TEST(tokens_are_kept_by_name),
 		TEST(changes_are_told_newest_first_and_trimmed),
+		TEST(traffic_is_summed_over_any_time),
+		TEST(flows_that_are_over_are_told_newest_first),
 		TEST(an_older_schema_is_brought_up_to_date),
 		TEST(modes_keep_their_meaning_in_a_newer_schema),
 		TEST(a_newer_schema_is_refused_and_left_alone),
