@@ -150,6 +150,7 @@ static const struct bh_api_route routes[] = {
 	{ "GET", "/v1/policy/active", false, bh_core_handle_active },
 	{ "GET", "/v1/policy/nft", false, bh_core_handle_nft },
 	{ "GET", "/v1/policy/history", false, bh_core_handle_history },
+	{ "GET", "/v1/policy/rules", false, bh_core_handle_rules },
 	{ "GET", "/v1/policy/uses", false, bh_core_handle_uses },
 	{ "POST", "/v1/policy/diff", false, bh_core_handle_diff },
 	{ "POST", "/v1/policy/check", false, bh_core_handle_check },

@@ -63,8 +63,7 @@ bh_core_handler bh_core_handle_flows;
 /* core_api_traffic.c */
 /* A name that nothing bears is a slip, and no reason for an empty answer. */
 bool bh_core_name_is_known(const struct bh_core *core, const char *name);
-bh_core_handler bh_core_handle_edges, bh_core_handle_map,
-	bh_core_handle_events;
+bh_core_handler bh_core_handle_edges, bh_core_handle_map, bh_core_handle_events;
 
 /* core_api_map.c: the map in the form that people look at, where something of it is asked for */
 bool bh_core_wants_map_view(const struct bh_api_request *request);
@@ -83,6 +82,8 @@ bh_core_handler bh_core_handle_readiness, bh_core_handle_review, bh_core_handle_
 bh_core_handler bh_core_handle_diff, bh_core_handle_check;
 
 /* core_api_policy.c */
+/* False with the reply filled: no policy is active. */
+bool bh_core_has_policy(const struct bh_core *core, struct bh_api_reply *reply);
 /* What the caller calls the body: errors name it. */
 const char *bh_core_file_of(const struct bh_api_request *request);
 /* The body's policy; NULL with the reply filled where it is invalid. */
@@ -98,7 +99,12 @@ bh_core_handler bh_core_handle_proposal, bh_core_handle_active, bh_core_handle_n
 /* "allow", "deny", "uncertain" */
 const char *bh_core_verdict_name(uint8_t verdict);
 
-/* core_api_rule.c: a rule of the active policy, counted from 1; there has to be one */
-void bh_core_explain_rule(const struct bh_core *core, int64_t number, struct bh_api_reply *reply);
+/* core_api_rule.c: a rule of that policy, counted from 1; which one, and of which, a request says;
+ * and all of them */
+void bh_core_explain_rule(const struct bh_core *core, const struct bh_policy *policy,
+			  int64_t number, struct bh_api_reply *reply);
+void bh_core_explain_a_rule(struct bh_core *core, const struct bh_api_request *request,
+			    struct bh_api_reply *reply);
+bh_core_handler bh_core_handle_rules;
 
 #endif

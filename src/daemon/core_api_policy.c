@@ -158,7 +158,7 @@ static void reply_applied(const struct bh_core *core, size_t changes, const stru
 	add_meaning(meaning, reply->json);
 }
 
-static bool has_policy(const struct bh_core *core, struct bh_api_reply *reply)
+bool bh_core_has_policy(const struct bh_core *core, struct bh_api_reply *reply)
 {
 	if (core->policy == NULL)
 		bh_api_fail(
@@ -178,7 +178,7 @@ void bh_core_handle_uses(void *user, const struct bh_api_request *request,
 		bh_api_fail(reply, 400, "since",
 			    "RFC 3339 (2026-11-24T12:30:00Z), a day, or seconds since the epoch",
 			    "%.60s is no time", since);
-	else if (has_policy(user, reply))
+	else if (bh_core_has_policy(user, reply))
 		reply->json = bh_core_uses_json(user, time);
 }
 
@@ -708,7 +708,7 @@ static void explain_access(const struct bh_core *core, const struct bh_api_reque
 		bh_core_unknown_workload(core, dst, "dst", reply);
 		return;
 	}
-	if (!has_policy(core, reply))
+	if (!bh_core_has_policy(core, reply))
 		return;
 	bh_core_name_question(core, &question);
 	bh_policy_evaluate(core->policy, &question, &answer);
@@ -729,11 +729,10 @@ static void explain_access(const struct bh_core *core, const struct bh_api_reque
 void bh_core_handle_explain(void *user, const struct bh_api_request *request,
 			    struct bh_api_reply *reply)
 {
-	const struct bh_core *core = user;
-	int64_t rule;
+	struct bh_core *core = user;
 
 	if (bh_api_query(request, "rule") == NULL)
 		explain_access(core, request, reply);
-	else if (has_policy(core, reply) && bh_core_number_query(request, "rule", 0, &rule, reply))
-		bh_core_explain_rule(core, rule, reply);
+	else
+		bh_core_explain_a_rule(core, request, reply);
 }

@@ -24,24 +24,25 @@ struct row {
 
 struct explanation {
 	const struct bh_core *core;
+	const struct bh_policy *policy; /* the active one, or the proposal */
 	size_t rule;
 	struct bh_map *links; /* IDs of the rule's edges → whether the ledger has it */
 	struct row *rows;
 	size_t count, capacity, left_off;
 };
 
-static void ask(const struct bh_core *core, const struct bh_edge *edge, struct bh_answer *answer)
+static void ask(const struct explanation *x, const struct bh_edge *edge, struct bh_answer *answer)
 {
 	struct bh_question question = { .proto = edge->proto, .port = edge->port };
 
-	bh_core_peer_subject(core, edge->src, &question.src);
-	bh_core_peer_subject(core, edge->dst, &question.dst);
-	bh_policy_evaluate(core->policy, &question, answer);
+	bh_core_peer_subject(x->core, edge->src, &question.src);
+	bh_core_peer_subject(x->core, edge->dst, &question.dst);
+	bh_policy_evaluate(x->policy, &question, answer);
 }
 
 static void make_links(struct explanation *x)
 {
-	const struct bh_policy_rule *rule = &x->core->policy->rules[x->rule];
+	const struct bh_policy_rule *rule = &x->policy->rules[x->rule];
 
 	x->links = bh_map_new(free);
 	for (size_t i = 0; i < rule->edge_count; i++)
@@ -66,10 +67,10 @@ static void look_at(void *user, const struct bh_edge *edge)
 	uint64_t id = bh_edge_id(edge);
 	bool linked = is_linked(x, id);
 
-	if (!linked && !bh_policy_rule_has_port(x->core->policy, x->rule, edge->proto, edge->port))
+	if (!linked && !bh_policy_rule_has_port(x->policy, x->rule, edge->proto, edge->port))
 		return;
 	struct bh_answer answer;
-	ask(x->core, edge, &answer);
+	ask(x, edge, &answer);
 	if (!linked && answer.rule != (int)x->rule)
 		return;
 	if (x->count == MOST_EDGES) {
@@ -169,7 +170,7 @@ static bool is_met(const struct explanation *x, uint64_t id)
 /* Edges that the rule names and the ledger does not have. */
 static cJSON *missing_json(const struct explanation *x)
 {
-	const struct bh_policy_rule *rule = &x->core->policy->rules[x->rule];
+	const struct bh_policy_rule *rule = &x->policy->rules[x->rule];
 	cJSON *list = cJSON_CreateArray();
 	char id[BH_EDGE_ID_TEXT];
 
@@ -180,20 +181,30 @@ static cJSON *missing_json(const struct explanation *x)
 	return list;
 }
 
+/* Of the active one; null of what is only proposed. */
+static void add_revision(const struct bh_core *core, const struct bh_policy *policy, cJSON *json)
+{
+	bool active = policy == core->policy;
+
+	if (active)
+		cJSON_AddNumberToObject(json, "number", (double)core->revision_number);
+	else
+		cJSON_AddNullToObject(json, "number");
+	bh_core_add_text(json, "revision", active ? core->revision : NULL);
+}
+
 static void reply_explained(struct explanation *x, struct bh_api_reply *reply)
 {
-	const struct bh_core *core = x->core;
 	cJSON *json = cJSON_CreateObject(), *edges;
 	char *text = bh_calloc(1, RULE_TEXT);
 	struct bh_error err = { 0 };
 	int result = 0;
 
-	bh_policy_rule_text(core->policy, x->rule, text, RULE_TEXT);
-	cJSON_AddNumberToObject(json, "number", (double)core->revision_number);
-	cJSON_AddStringToObject(json, "revision", core->revision);
+	bh_policy_rule_text(x->policy, x->rule, text, RULE_TEXT);
+	add_revision(x->core, x->policy, json);
 	cJSON_AddNumberToObject(json, "rule", (double)x->rule + 1);
 	cJSON_AddStringToObject(json, "text", text);
-	bh_core_add_text(json, "comment", core->policy->rules[x->rule].comment);
+	bh_core_add_text(json, "comment", x->policy->rules[x->rule].comment);
 	edges = cJSON_AddArrayToObject(json, "edges");
 	for (size_t i = 0; i < x->count && result == 0; i++)
 		result = add_row(x, &x->rows[i], edges, &err);
@@ -208,14 +219,16 @@ static void reply_explained(struct explanation *x, struct bh_api_reply *reply)
 	bh_api_fail(reply, 500, "store", NULL, "%s", err.text);
 }
 
-void bh_core_explain_rule(const struct bh_core *core, int64_t number, struct bh_api_reply *reply)
+void bh_core_explain_rule(const struct bh_core *core, const struct bh_policy *policy,
+			  int64_t number, struct bh_api_reply *reply)
 {
-	struct explanation x = { .core = core };
+	struct explanation x = { .core = core, .policy = policy };
 
-	if (number < 1 || (uint64_t)number > core->policy->rule_count) {
+	if (number < 1 || (uint64_t)number > policy->rule_count) {
 		bh_api_fail(reply, 404, "rule", "bulkhead policy show",
-			    "the active policy has %zu rules, and no rule %lld",
-			    core->policy->rule_count, (long long)number);
+			    "the %s has %zu rules, and no rule %lld",
+			    policy == core->policy ? "active policy" : "proposal",
+			    policy->rule_count, (long long)number);
 		return;
 	}
 	x.rule = (size_t)number - 1;
@@ -227,4 +240,111 @@ void bh_core_explain_rule(const struct bh_core *core, int64_t number, struct bh_
 		bh_buffer_free(&x.rows[i].recent);
 	free(x.rows);
 	bh_map_free(x.links);
+}
+
+/* --- all rules -------------------------------------------------------------------------------- */
+
+/* An end of one peer is written as a text. */
+static cJSON *as_list(cJSON *ends)
+{
+	cJSON *list;
+
+	if (cJSON_IsArray(ends))
+		return ends;
+	list = cJSON_CreateArray();
+	cJSON_AddItemToArray(list, ends);
+	return list;
+}
+
+/* As it is printed, with what a reader needs besides. */
+static cJSON *rule_json(const struct bh_policy *policy, size_t number, cJSON *printed)
+{
+	const struct bh_policy_rule *rule = &policy->rules[number];
+	cJSON *json = cJSON_CreateObject();
+	char *text = bh_calloc(1, RULE_TEXT);
+	cJSON *edges = cJSON_DetachItemFromObject(printed, "edges");
+
+	bh_policy_rule_text(policy, number, text, RULE_TEXT);
+	cJSON_AddNumberToObject(json, "number", (double)number + 1);
+	cJSON_AddStringToObject(json, "action", bh_rank_denies(rule->rank) ? "deny" : "allow");
+	cJSON_AddStringToObject(json, "tier",
+				bh_rank_is_platform(rule->rank) ? "platform" : "application");
+	cJSON_AddItemToObject(json, "from", as_list(cJSON_DetachItemFromObject(printed, "from")));
+	cJSON_AddItemToObject(json, "to", as_list(cJSON_DetachItemFromObject(printed, "to")));
+	cJSON_AddItemToObject(json, "ports", cJSON_DetachItemFromObject(printed, "ports"));
+	bh_core_add_time(json, "expires", rule->expires);
+	bh_core_add_text(json, "comment", rule->comment);
+	bh_core_add_text(json, "note", rule->note);
+	cJSON_AddStringToObject(json, "text", text);
+	cJSON_AddItemToObject(json, "edges", edges != NULL ? edges : cJSON_CreateArray());
+	free(text);
+	return json;
+}
+
+static void list_rules(const struct bh_core *core, const struct bh_policy *policy,
+		       struct bh_api_reply *reply)
+{
+	char *text = bh_policy_print_json(policy);
+	cJSON *printed = cJSON_Parse(text), *rule;
+	size_t number = 0;
+
+	reply->json = cJSON_CreateObject();
+	cJSON_AddStringToObject(reply->json, "of", policy == core->policy ? "active" : "proposal");
+	add_revision(core, policy, reply->json);
+	cJSON *rules = cJSON_AddArrayToObject(reply->json, "rules");
+	cJSON_ArrayForEach (rule, cJSON_GetObjectItem(printed, "rules"))
+		cJSON_AddItemToArray(rules, rule_json(policy, number++, rule));
+	cJSON_Delete(printed);
+	free(text);
+}
+
+/* --- of which policy -------------------------------------------------------------------------- */
+
+typedef void policy_user(const struct bh_core *core, const struct bh_policy *policy,
+			 const struct bh_api_request *request, struct bh_api_reply *reply);
+
+/* The active one, unless of=proposal asks for the other. */
+static void with_policy(struct bh_core *core, const struct bh_api_request *request,
+			struct bh_api_reply *reply, policy_user *use)
+{
+	const char *of = bh_api_query(request, "of");
+
+	if (of != NULL && strcmp(of, "proposal") == 0) {
+		struct bh_policy *policy = bh_core_propose(core);
+
+		use(core, policy, request, reply);
+		bh_policy_free(policy);
+	} else if (of != NULL && strcmp(of, "active") != 0) {
+		bh_api_fail(reply, 400, "of", "active or proposal", "of: found \"%.60s\"", of);
+	} else if (bh_core_has_policy(core, reply)) {
+		use(core, core->policy, request, reply);
+	}
+}
+
+static void use_for_rule(const struct bh_core *core, const struct bh_policy *policy,
+			 const struct bh_api_request *request, struct bh_api_reply *reply)
+{
+	int64_t number;
+
+	if (bh_core_number_query(request, "rule", 0, &number, reply))
+		bh_core_explain_rule(core, policy, number, reply);
+}
+
+void bh_core_explain_a_rule(struct bh_core *core, const struct bh_api_request *request,
+			    struct bh_api_reply *reply)
+{
+	with_policy(core, request, reply, use_for_rule);
+}
+
+static void use_for_list(const struct bh_core *core, const struct bh_policy *policy,
+			 const struct bh_api_request *request, struct bh_api_reply *reply)
+{
+	(void)request;
+	list_rules(core, policy, reply);
+}
+
+void bh_core_handle_rules(void *user, const struct bh_api_request *request,
+			  struct bh_api_reply *reply)
+{
+	with_policy(user, request, reply, use_for_list);
 }

@@ -92,7 +92,7 @@ static cJSON *explain(int64_t rule)
 {
 	struct bh_api_reply reply = { 0 };
 
-	bh_core_explain_rule(core, rule, &reply);
+	bh_core_explain_rule(core, core->policy, rule, &reply);
 	assert_non_null(reply.json);
 	char *text = cJSON_PrintUnformatted(reply.json);
 	cJSON *json = cJSON_Parse(text);
@@ -228,7 +228,7 @@ static void rules_that_there_are_not(void **state)
 	for (size_t i = 0; i < 4; i++) {
 		struct bh_api_reply reply = { 0 };
 
-		bh_core_explain_rule(core, wrong[i], &reply);
+		bh_core_explain_rule(core, core->policy, wrong[i], &reply);
 		assert_int_equal(reply.status, 404);
 		cJSON_Delete(reply.json);
 		free(reply.text);
