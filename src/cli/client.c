@@ -11,6 +11,7 @@
 #include "answer.h"
 #include "client_curl.h"
 #include "meaning.h"
+#include "progress.h"
 
 #define CONNECT_SECONDS 10L
 #define ANSWER_SECONDS 120L
@@ -39,8 +40,12 @@ bool bh_read_file(const char *path, struct bh_buffer *out)
 		bh_complain(BH_EXIT_UNREACHABLE, "%s: %s", path, strerror(errno));
 		return false;
 	}
-	while ((got = fread(chunk, 1, sizeof(chunk), file)) > 0)
+	struct bh_progress progress = bh_progress_of_file(path, fileno(file));
+	while ((got = fread(chunk, 1, sizeof(chunk), file)) > 0) {
 		bh_buffer_append(out, chunk, got);
+		bh_progress_show(&progress, out->length);
+	}
+	bh_progress_end(&progress);
 	int failure = ferror(file) != 0 ? errno : 0;
 	if (file != stdin)
 		fclose(file);

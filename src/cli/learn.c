@@ -13,6 +13,7 @@
 #include "learned_policy.h"
 #include "learned_view.h"
 #include "readiness.h"
+#include "progress.h"
 #include "records.h"
 #include "timefmt.h"
 
@@ -125,9 +126,12 @@ static void learn_ongoing(struct lesson *l, int64_t before)
 
 static void learn_all(struct lesson *l)
 {
+	struct bh_progress progress = bh_progress_begin("learning", l->records.count);
+
 	for (size_t i = 0; i < l->records.count && l->records.items[i].first < l->until; i++) {
 		const struct bh_record *r = &l->records.items[i];
 
+		bh_progress_show(&progress, i);
 		learn_ongoing(l, r->first);
 		if (r->deploy) {
 			bh_ledger_deployed(l->ledger, r->src, r->first);
@@ -138,6 +142,7 @@ static void learn_all(struct lesson *l)
 		observe(l, r, r->first, true);
 		go_on(l, r, r->first);
 	}
+	bh_progress_end(&progress);
 	learn_ongoing(l, INT64_MAX);
 	if (l->until != INT64_MAX)
 		bh_ledger_advance(l->ledger, l->until);

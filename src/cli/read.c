@@ -19,6 +19,7 @@
 #include "map.h"
 #include "names.h"
 #include "neighbours.h"
+#include "progress.h"
 #include "protocol.h"
 #include "read_summary.h"
 #include "source.h"
@@ -41,6 +42,7 @@ struct reader {
 	struct bh_map *claims; /* id of a flow → what its client claims */
 	uint64_t claims_left_out;
 	const struct bh_flow_filter *filter; /* NULL: none */
+	struct bh_progress progress;
 };
 
 static void write_lines(struct reader *r)
@@ -184,9 +186,19 @@ static void on_flow(void *user, const struct bh_flow *flow)
 
 static void on_progress(void *user, uint64_t done, uint64_t total)
 {
-	(void)user;
-	if (total > 0 && isatty(STDERR_FILENO))
-		fprintf(stderr, "\r%3.0f %%", 100.0 * (double)done / (double)total);
+	struct reader *r = user;
+
+	r->progress.total = total;
+	bh_progress_show(&r->progress, done);
+}
+
+/* Flows that go to the same terminal as they are read leave no line for anything else. */
+static struct bh_progress begin_progress(const struct reader *r, const char *path)
+{
+	struct bh_progress progress = bh_progress_begin(path, 0);
+
+	progress.wanted = progress.wanted && (r->table != NULL || !isatty(STDOUT_FILENO));
+	return progress;
 }
 
 int bh_read_run(const struct bh_call *call, const char *path, const struct bh_flow_filter *filter)
@@ -211,7 +223,9 @@ int bh_read_run(const struct bh_call *call, const char *path, const struct bh_fl
 	bh_flow_table_show_dns(table, on_dns, &reader);
 	bh_flow_table_show_neighbours(table, on_neighbour, &reader);
 	bh_flow_table_show_claims(table, on_claim, &reader);
-	int result = bh_file_source_read(path, table, &file, on_progress, NULL, &err);
+	reader.progress = begin_progress(&reader, path);
+	int result = bh_file_source_read(path, table, &file, on_progress, &reader, &err);
+	bh_progress_end(&reader.progress);
 	struct bh_flow_table_stats stats = bh_flow_table_stats(table);
 	struct bh_dns_unread dns = bh_dns_watch_unread(reader.dns, INT64_MAX / 2);
 	bh_flow_table_free(table);

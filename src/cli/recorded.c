@@ -15,6 +15,7 @@
 #include "error.h"
 #include "grow.h"
 #include "peer.h"
+#include "progress.h"
 #include "protocol.h"
 #include "recorded_line.h"
 #include "timefmt.h"
@@ -173,11 +174,19 @@ static int read_lines(const char *path, FILE *file,
 	struct bh_error err = { 0 };
 	int result = BH_EXIT_DONE;
 	char *line = NULL;
-	size_t room = 0;
+	size_t room = 0, number = 1;
+	struct bh_progress progress = bh_progress_of_file(path, fileno(file));
+	uint64_t done = 0;
+	ssize_t length;
+	bool taken = true;
 
-	for (size_t number = 1; result == BH_EXIT_DONE && getline(&line, &room, file) > 0; number++)
-		if (line[0] != '\n' && !take(user, line, number, &err))
-			result = bh_recorded_refuse(path, number, &err);
+	for (; taken && (length = getline(&line, &room, file)) > 0; number += taken) {
+		taken = line[0] == '\n' || take(user, line, number, &err);
+		bh_progress_show(&progress, done += (uint64_t)length);
+	}
+	bh_progress_end(&progress);
+	if (!taken)
+		result = bh_recorded_refuse(path, number, &err);
 	if (ferror(file))
 		result = bh_complain(BH_EXIT_UNREACHABLE, "%s: %s", path, strerror(errno));
 	free(line);

@@ -11,6 +11,7 @@
 #include "client.h"
 #include "grow.h"
 #include "peers.h"
+#include "progress.h"
 #include "recorded.h"
 
 #define MOST_THREADS 8
@@ -40,6 +41,8 @@ struct source {
 	int error;	     /* errno of a read */
 	size_t refused;	     /* the first line that is no flow; 0: none is */
 	struct bh_error why; /* … and why */
+	struct bh_progress progress;
+	uint64_t done; /* bytes that were read */
 };
 
 struct reader {
@@ -73,6 +76,8 @@ static bool read_more(struct source *s, struct text *to)
 	s->ended = got <= 0;
 	to->length += got > 0 ? (size_t)got : 0;
 	to->bytes[to->length] = '\0';
+	s->done += got > 0 ? (uint64_t)got : 0;
+	bh_progress_show(&s->progress, s->done);
 	return !s->ended;
 }
 
@@ -290,7 +295,9 @@ int bh_records_read(const char *path, const struct bh_records_config *config,
 	if (s.fd < 0)
 		return bh_complain(BH_EXIT_UNREACHABLE, "%s: %s", path, strerror(errno));
 	out->peers = bh_calloc(out->thread_count, sizeof(struct bh_peers *));
+	s.progress = bh_progress_of_file(path, s.fd);
 	read_all(&s, out);
+	bh_progress_end(&s.progress);
 	join(&s, out);
 	free(s.rest.bytes);
 	if (s.fd != STDIN_FILENO)

@@ -479,13 +479,12 @@ static void draw_help(struct drawing *d)
 		"< >          sort by the column beside; r: the other way round",
 		"c b d n l    sort by connections, bytes, denials, name, last",
 		"D            what was denied first",
-		"/            filter: src web and port 5432 and not delivered; empty: none",
+		"/            filter, such as: src web and not delivered; empty: none",
 		"space        freeze, and go on",
 		"q            quit",
 		"",
-		"Red: denied. Yellow: something was lost meanwhile, counts are a floor. ?: not "
-		"known.",
-		"Rates are of the last interval; what flows counted before the watch is nobody's.",
+		"Red: denied. Yellow: something was lost meanwhile. ?: not known.",
+		"Rates are of the last interval, and of what came in it.",
 		"",
 		"Any key goes back.",
 	};

@@ -310,6 +310,26 @@ for asked in 0.98 2100-01-01; do
 		"$scratch/out" >/dev/null || fail "it foretells: $out"
 done
 
+step "progress: on a terminal that waits, gone when it is done, and nowhere else"
+cat >"$scratch/slowly" <<'SH'
+#!/bin/sh
+for i in 1 2 3 4 5 6 7 8 9; do
+	echo '{"first":1,"last":2,"proto":"tcp","src":{"ip":"10.0.0.1","port":1,"workload":"a"},"dst":{"ip":"10.0.0.2","port":80,"workload":"b"},"tx":{"packets":1,"bytes":1},"rx":{"packets":1,"bytes":1},"state":"closed","direction":"syn","dns":null,"tunnel":null,"verdict":"delivered"}'
+	sleep 0.15
+done
+SH
+chmod +x "$scratch/slowly"
+for words in "learn --flows -" "policy check --policy $source/config/policies/shop.json --flows -"; do
+	script -qec "'$scratch/slowly' | '$bulkhead' $words >'$scratch/told'" /dev/null >"$scratch/shown" </dev/null
+	grep -q 'standard input' "$scratch/shown" || fail "$words: no progress: $(cat -v "$scratch/shown")"
+	[[ $(<"$scratch/shown") == *$'\r'+( )$'\r' ]] || fail "$words: it stays: $(cat -v "$scratch/shown")"
+	grep -q 'standard input' "$scratch/told" && fail "$words: it is in the output"
+	# shellcheck disable=SC2086 # words
+	"$scratch/slowly" | "$bulkhead" $words >"$scratch/quiet" 2>"$scratch/err"
+	[ ! -s "$scratch/err" ] || fail "$words: told where nobody looks: $(cat "$scratch/err")"
+	cmp -s "$scratch/told" "$scratch/quiet" || fail "$words: the answer differs"
+done
+
 step "top: what it cannot do"
 runs 2 top
 says "top draws on a terminal, and there is none; --batch N"
