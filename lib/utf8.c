@@ -32,3 +32,14 @@ size_t bh_utf8_length(const char *text, size_t length)
 
 	return bh_utf8_decode(text, length, &code);
 }
+
+size_t bh_utf8_encode(uint32_t code, char out[4])
+{
+	static const unsigned char lead[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
+	size_t bytes = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+
+	for (size_t i = bytes; i > 1; i--, code >>= 6)
+		out[i - 1] = (char)(0x80 | (code & 0x3f));
+	out[0] = (char)(lead[bytes] | code);
+	return bytes;
+}

@@ -10,5 +10,7 @@
 size_t bh_utf8_length(const char *text, size_t length);
 /* The same, and which character it is. */
 size_t bh_utf8_decode(const char *text, size_t length, uint32_t *code);
+/* Writes a character, which has to be one, and returns how many bytes it took. */
+size_t bh_utf8_encode(uint32_t code, char out[4]);
 
 #endif

@@ -153,27 +153,8 @@ static void type_character(struct bh_top_state *s, int key)
 {
 	size_t length = strlen(s->typed);
 	char bytes[4];
-	size_t count;
+	size_t count = bh_utf8_encode((uint32_t)key, bytes);
 
-	if (key < 0x80) {
-		bytes[0] = (char)key;
-		count = 1;
-	} else if (key < 0x800) {
-		bytes[0] = (char)(0xc0 | key >> 6);
-		bytes[1] = (char)(0x80 | (key & 0x3f));
-		count = 2;
-	} else if (key < 0x10000) {
-		bytes[0] = (char)(0xe0 | key >> 12);
-		bytes[1] = (char)(0x80 | (key >> 6 & 0x3f));
-		bytes[2] = (char)(0x80 | (key & 0x3f));
-		count = 3;
-	} else {
-		bytes[0] = (char)(0xf0 | key >> 18);
-		bytes[1] = (char)(0x80 | (key >> 12 & 0x3f));
-		bytes[2] = (char)(0x80 | (key >> 6 & 0x3f));
-		bytes[3] = (char)(0x80 | (key & 0x3f));
-		count = 4;
-	}
 	if (length + count >= sizeof(s->typed))
 		return;
 	memcpy(s->typed + length, bytes, count);

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The language of filters on the lab's real traffic: listed, followed, over the API; and what is none.
+# The language of filters on the lab's real traffic: listed, followed, over the API; what is none; and the map and CSV
+# of the same.
 # shellcheck source=tests/common.sh
 . "$(dirname "$0")/../common.sh"
 
@@ -58,3 +59,22 @@ jq -e '.error.where == "filter" and (.error.what | test("character 9: .*did you 
 status=$(curl -s --unix-socket "$scratch/run/api.sock" -o /dev/null -w '%{http_code}' -G http://x/v1/flows \
 	--data-urlencode 'filter=(' --data-urlencode follow=1)
 [ "$status" = 400 ] || fail "a stream with no filter: status $status"
+
+step "the map of the same, in every format"
+bh map >"$scratch/map" || fail "map"
+grep -qE '^ +→ netns:lab-api +8080/tcp +[1-9]' "$scratch/map" || fail "no tree: $(cat "$scratch/map")"
+bh map --format dot | grep -qE '"netns:lab-web" -> "netns:lab-api" \[label="8080/tcp · [1-9]' || fail "dot"
+bh map --format mermaid | grep -q '^  subgraph g0\["netns"\]$' || fail "mermaid"
+for format in graphml svg; do
+	bh map --format $format >"$scratch/map.xml" || fail "$format"
+	python3 -c 'import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.argv[1])' "$scratch/map.xml" || fail "$format is no XML"
+	grep -q netns:lab-cache "$scratch/map.xml" || fail "$format has not all of them"
+done
+[ "$(bh map --format csv | grep -c '^netns:lab-web,netns,netns:lab-api,netns,tcp,8080,')" = 1 ] || fail "csv"
+for what in flows edges events; do
+	bh $what --format csv >"$scratch/$what.csv" || fail "$what --format csv"
+	python3 -c 'import csv, sys
+with open(sys.argv[1], newline="", encoding="utf-8") as file:
+	rows = list(csv.reader(file, strict=True))
+assert len(rows) > 1 and len({len(row) for row in rows}) == 1, rows[:3]' "$scratch/$what.csv" || fail "$what --format csv"
+done

@@ -9,20 +9,6 @@
 
 #include "utf8.h"
 
-static size_t encode(uint32_t code, char out[4])
-{
-	if (code < 0x80) {
-		out[0] = (char)code;
-		return 1;
-	}
-	size_t count = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-
-	for (size_t i = count; i-- > 1; code >>= 6)
-		out[i] = (char)(0x80 | (code & 0x3f));
-	out[0] = (char)((0xf00 >> count & 0xff) | code);
-	return count;
-}
-
 /* All of Unicode and what lies beyond it, surrogates aside: a character, and no shorter piece. */
 static void every_code_is_judged(void **state)
 {
@@ -30,7 +16,7 @@ static void every_code_is_judged(void **state)
 
 	(void)state;
 	for (uint32_t code = 0; code < 0x200000; code++) {
-		size_t count = encode(code, bytes);
+		size_t count = bh_utf8_encode(code, bytes);
 		bool surrogate = code >= 0xd800 && code < 0xe000;
 		bool good = code <= 0x10ffff && !surrogate;
 
@@ -38,6 +24,22 @@ static void every_code_is_judged(void **state)
 			fail_msg("U+%04X", code);
 		if (good && bh_utf8_length(bytes, count - 1) != 0)
 			fail_msg("a piece of U+%04X", code);
+	}
+}
+
+static void what_is_written_is_read_again(void **state)
+{
+	char bytes[4];
+	uint32_t again;
+
+	(void)state;
+	for (uint32_t code = 0; code <= 0x10ffff; code++) {
+		if (code >= 0xd800 && code < 0xe000)
+			continue;
+		size_t count = bh_utf8_encode(code, bytes);
+
+		if (bh_utf8_decode(bytes, count, &again) != count || again != code)
+			fail_msg("U+%04X", code);
 	}
 }
 
@@ -84,6 +86,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_code_is_judged),
+		cmocka_unit_test(what_is_written_is_read_again),
 		cmocka_unit_test(what_is_no_character_is_refused),
 	};
 
