@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import { useState } from 'preact/hooks';
+import type { Range } from '../api/types';
+import { When } from './value';
+
+const PRESETS: readonly [string, string][] = [['', 'all that is known'], ['15m', 'last 15 minutes'], ['1h', 'last hour'], ['24h', 'last 24 hours'], ['7d', 'last 7 days'], ['30d', 'last 30 days']];
+
+/** The local time that a datetime-local field shows for an RFC 3339 text. */
+function forField(text: string): string {
+  const date = new Date(text);
+  if (Number.isNaN(date.getTime())) return '';
+  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}
+
+const fromField = (text: string) => (text ? new Date(text).toISOString() : '');
+
+export interface RangeValue {
+  since: string;
+  until: string;
+}
+
+/** A time range: how long ago, or from a time to another. */
+export function RangePicker({ label, value, onChange, absent }: { label: string; value: RangeValue; onChange(value: RangeValue): void; absent?: string }) {
+  const preset = PRESETS.some(([since]) => since === value.since) && !value.until;
+  const [custom, setCustom] = useState(!preset);
+  const choose = (since: string) => {
+    setCustom(since === 'custom');
+    if (since !== 'custom') onChange({ since, until: '' });
+  };
+  return (
+    <span class="range">
+      <label class="field">
+        <span>{label}</span>
+        <select value={custom ? 'custom' : value.since} onChange={(event) => choose(event.currentTarget.value)}>
+          {PRESETS.map(([since, text]) => <option key={since} value={since}>{since === '' && absent ? absent : text}</option>)}
+          <option value="custom">from … to …</option>
+        </select>
+      </label>
+      {custom && (
+        <>
+          <input type="datetime-local" aria-label={`${label}: from`} value={forField(value.since)} onChange={(event) => onChange({ ...value, since: fromField(event.currentTarget.value) })} />
+          <input type="datetime-local" aria-label={`${label}: to`} value={forField(value.until)} onChange={(event) => onChange({ ...value, until: fromField(event.currentTarget.value) })} />
+        </>
+      )}
+    </span>
+  );
+}
+
+/** A range of which not all was recorded is told, with the reason. */
+export function RangeNote({ range, label }: { range: Range; label: string }) {
+  if (range.complete) return null;
+  return (
+    <p class="note warn" role="note">
+      <strong>{label} is not completely recorded:</strong> {range.why ?? 'the daemon does not say why'}
+      {range.known_since !== null && <> (known since <When time={range.known_since} />)</>}
+    </p>
+  );
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { ApiError, address, getJson, getText } from '../api/client';
+import type { MapAnswer } from '../api/types';
+import { useAnswer } from '../api/use_answer';
+import { Loading, Problem } from '../components/problem';
+import { RangeNote } from '../components/range_picker';
+import { Bytes, Count, Name } from '../components/value';
+import { csv, download } from '../logic/csv';
+import { EdgeDetails, NodeDetails } from '../map/details';
+import { Graph, type GraphHandle } from '../map/graph';
+import { EdgeList } from '../map/list';
+import { Matrix } from '../map/matrix';
+import { makeModel, type MapModel } from '../map/model';
+import { exportQuery, mapQuery, mapStateOf, toggled, type MapState } from '../map/state';
+import { Toolbar } from '../map/toolbar';
+import { change, useRoute } from '../state/route';
+
+const REFRESH = 15_000;
+
+function Totals({ answer, model }: { answer: MapAnswer; model: MapModel }) {
+  const { totals } = answer;
+  const hidden = answer.edges.length - model.edges.length;
+  return (
+    <p class="totals">
+      <Count value={totals.workloads} /> workloads in <Count value={totals.groups} /> groups, <Count value={totals.edges} /> edges, <Count value={totals.connections} /> connections, {totals.bytes === null && 'bytes '}<Bytes value={totals.bytes} />;{' '}
+      <strong class={totals.denied ? 'tone-bad' : ''}><Count value={totals.denied} /> denied</strong>, <span class={totals.would_deny ? 'tone-warn' : ''}><Count value={totals.would_deny} /> would be</span>
+      <span class="quiet"> – shown: {model.nodes.length} nodes, {model.edges.length} edges{hidden > 0 && `, ${hidden} hidden`}</span>
+    </p>
+  );
+}
+
+function Folded({ answer }: { answer: MapAnswer }) {
+  if (!answer.folded.length) return null;
+  return (
+    <p class="folded">
+      <span class="quiet">Folded into badges:</span>{' '}
+      {answer.folded.map((one) => (
+        <span key={`${one.peer} ${one.port}`} class="badge" title={`${one.service}: ${one.peer} ${one.port}, ${one.connections} connections`}>
+          <Name text={one.peer} most={28} /> {one.port} <span class="quiet"><Count value={one.clients} /> clients</span>
+        </span>
+      ))}
+      <button type="button" class="link" onClick={() => change({ fold: '0' })}>show their edges</button>
+    </p>
+  );
+}
+
+function edgesAsCsv(model: MapModel): string {
+  return csv(['src', 'dst', 'ports', 'state', 'connections', 'answered', 'bytes', 'denied', 'would_deny', 'first', 'last'],
+    model.edges.map((edge) => [edge.src, edge.dst, edge.ports.map(({ port }) => port).join(' '), edge.state, edge.connections, edge.answered, edge.bytes, edge.denied, edge.would_deny, edge.first, edge.last]));
+}
+
+function useExport(state: MapState, answer: MapAnswer | null, model: MapModel | null) {
+  const [error, setError] = useState<ApiError | null>(null);
+  const exportAs = async (format: string) => {
+    setError(null);
+    if (format === 'csv' && model) return download('bulkhead-map.csv', edgesAsCsv(model), 'text/csv');
+    if (format === 'json' && answer) return download('bulkhead-map.json', JSON.stringify(answer, null, 1), 'application/json');
+    try {
+      const text = await getText('/v1/export', { of: 'map', as: format, ...exportQuery(state) });
+      return download(format === 'dot' ? 'bulkhead-map.dot' : 'bulkhead-map.mmd', text);
+    } catch (failure) {
+      if (!(failure instanceof ApiError)) throw failure;
+      return setError(failure);
+    }
+  };
+  return { exportAs, error };
+}
+
+/** Whatever is chosen may be gone with the next answer: then nothing is. */
+function Details({ model, state }: { model: MapModel; state: MapState }) {
+  const actions = useMapActions(state);
+  const node = model.byId.get(state.chosen);
+  if (node) return <NodeDetails node={node} model={model} state={state} {...actions} />;
+  const edge = model.edgeById.get(state.chosen);
+  if (edge) return <EdgeDetails edge={edge} state={state} {...actions} />;
+  return null;
+}
+
+function useMapActions(state: MapState) {
+  return {
+    onChoose: (id: string) => change({ chosen: id || null }, 'replace'),
+    onToggle: (group: string) => change({ open: toggled(state.open, group) || null, chosen: group }),
+    onFocus: (id: string) => change(state.focus === id ? { focus: null, hops: null } : { focus: id }),
+    onClose: () => {
+      change({ chosen: null }, 'replace');
+      document.querySelector<HTMLElement>('.graph')?.focus();
+    },
+  };
+}
+
+export function MapPage() {
+  const { parameters } = useRoute();
+  const signature = JSON.stringify(parameters);
+  const state = useMemo(() => mapStateOf(parameters), [signature]);
+  const query = mapQuery(state);
+  const answer = useAnswer(address('/v1/map', query), async (signal) => ({ ...(await getJson<MapAnswer>('/v1/map', query, signal)), focus: state.focus }), REFRESH);
+  const hidden = state.hidden.join(',');
+  const model = useMemo(() => (answer.data ? makeModel(answer.data, state.hidden) : null), [answer.data, hidden]);
+  const graph = useRef<GraphHandle>(null);
+  const actions = useMapActions(state);
+  const { exportAs, error } = useExport(state, answer.data, model);
+  const open = useMemo(() => state.open, [state.open.join(',')]);
+  useEffect(() => {
+    if (model) performance.mark('map-answered');
+  }, [model === null]);
+
+  const picture = () => graph.current && download('bulkhead-map.png', graph.current.picture());
+  const toDetails = () => document.getElementById('details')?.focus();
+  const data = answer.data;
+
+  return (
+    <div class="page map-page">
+      <Toolbar state={state} onPicture={state.view === 'graph' ? picture : null} exportAs={exportAs} />
+      <Problem error={answer.error ?? error} />
+      {data && <RangeNote label="This range" range={data.range} />}
+      {data?.before && <RangeNote label="The range it is compared with" range={data.before} />}
+      {data && model && <Totals answer={data} model={model} />}
+      {data && <Folded answer={data} />}
+      {!model && !answer.error && <Loading what="the map" />}
+      {data && model && (
+        <div class="map-body" aria-busy={answer.loading}>
+          {state.view === 'graph' && <Graph model={model} collapsed={data.collapsed} open={open} focus={data.focus} weight={state.weight} chosen={state.chosen} handle={graph} onDetails={toDetails} {...actions} />}
+          {state.view === 'matrix' && <Matrix model={model} weight={state.weight} chosen={state.chosen} onChoose={actions.onChoose} onToggle={actions.onToggle} />}
+          {state.view === 'list' && <EdgeList model={model} weight={state.weight} compared={data.before !== null} chosen={state.chosen} onChoose={actions.onChoose} />}
+          <Details model={model} state={state} />
+        </div>
+      )}
+      {data && data.nodes.length === 0 && <p class="quiet">Nothing in this range{state.search && ` has “${state.search}” in its name, image or group`}.</p>}
+    </div>
+  );
+}
