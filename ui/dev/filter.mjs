@@ -10,7 +10,7 @@ function tokens(text) {
   while (at < text.length) {
     pattern.lastIndex = at;
     const match = pattern.exec(text);
-    if (!match) throw new FilterError(`at ${at + 1}: a quote that is not closed`);
+    if (!match) throw new FilterError(`character ${at + 1}: a quote that is not closed`);
     if (match[0].trim()) found.push({ text: match[0].replace(/^"|"$/g, ''), at: at + 1 });
     at = pattern.lastIndex;
   }
@@ -70,7 +70,7 @@ class Parser {
 
   take(wanted) {
     const token = this.list[this.position++];
-    if (!token) throw new FilterError(`at ${this.end}: ${wanted} is missing`);
+    if (!token) throw new FilterError(`character ${this.end}: ${wanted} is missing`);
     return token;
   }
 
@@ -103,7 +103,7 @@ class Parser {
     if (this.peek() === '(') {
       this.position++;
       const inner = this.either();
-      if (this.take('")"').text !== ')') throw new FilterError(`at ${this.end}: ")" is missing`);
+      if (this.take('")"').text !== ')') throw new FilterError(`character ${this.end}: ")" is missing`);
       return inner;
     }
     return this.term();
@@ -116,7 +116,7 @@ class Parser {
     if (COMPARED[word.text]) return this.comparison(COMPARED[word.text]);
     if (ONE_VALUE[word.text]) return ONE_VALUE[word.text](this.take(`what follows ${word.text}`).text);
     const near = nearest(word.text);
-    throw new FilterError(`at ${word.at}: no filter has the word ${word.text}${near ? `; did you mean ${near}?` : ''}`);
+    throw new FilterError(`character ${word.at}: no filter has the word ${word.text}${near ? `; did you mean ${near}?` : ''}`);
   }
 
   endTerm(side) {
@@ -132,9 +132,9 @@ class Parser {
   comparison(of) {
     const operator = this.take('<, <=, > or >=');
     const value = quantity(this.take('a number').text);
-    if (Number.isNaN(value)) throw new FilterError(`at ${operator.at}: no number follows`);
+    if (Number.isNaN(value)) throw new FilterError(`character ${operator.at}: no number follows`);
     const compare = { '>': (a) => a > value, '>=': (a) => a >= value, '<': (a) => a < value, '<=': (a) => a <= value }[operator.text];
-    if (!compare) throw new FilterError(`at ${operator.at}: <, <=, > or >= is wanted here`);
+    if (!compare) throw new FilterError(`character ${operator.at}: <, <=, > or >= is wanted here`);
     return (flow) => compare(of(flow));
   }
 }
@@ -144,6 +144,6 @@ export function parseFilter(text) {
   if (!text.trim()) return () => true;
   const parser = new Parser(text);
   const filter = parser.either();
-  if (parser.peek() !== undefined) throw new FilterError(`at ${parser.list[parser.position].at}: "${parser.peek()}" has no beginning`);
+  if (parser.peek() !== undefined) throw new FilterError(`character ${parser.list[parser.position].at}: "${parser.peek()}" has no beginning`);
   return filter;
 }

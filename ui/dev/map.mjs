@@ -152,10 +152,10 @@ function nodeOf(world, id, touching, badges, stand) {
     mode: null, share: null, instances: sum(members, 'instances'), image: null };
 }
 
-function byPair(placed) {
+function byPair(world, placed) {
   const pairs = new Map();
   for (const { edge, a, b } of placed) {
-    if (a === b) continue; // within a closed group
+    if (a === b && !world.nodes.has(a)) continue; // within a closed group
     const key = `${a} ${b}`;
     if (!pairs.has(key)) pairs.set(key, { a, b, edges: [] });
     pairs.get(key).edges.push(edge);
@@ -172,7 +172,7 @@ export function mapAnswer(world, query, now) {
   const stand = standIns(world, query);
   const place = (list) => list.filter(Boolean).map((edge) => ({ edge, a: stand.of(edge.src), b: stand.of(edge.dst) }));
   let placed = place(world.edges.map((edge) => within(edge, since, until, now)));
-  const earlier = compared ? byPair(place(world.edges.map((edge) => within(edge, beforeSince, beforeUntil, now)))) : null;
+  const earlier = compared ? byPair(world, place(world.edges.map((edge) => within(edge, beforeSince, beforeUntil, now)))) : null;
   const focus = query.get('focus');
   const totals = totalsOf(world, placed);
   if (query.get('q')) placed = matching(world, placed, query.get('q'));
@@ -181,7 +181,7 @@ export function mapAnswer(world, query, now) {
     placed = placed.filter(({ a, b }) => near.has(a) && near.has(b));
   }
   const { kept, folded, badges } = query.get('fold') === '1' ? foldServices(placed) : { kept: placed, folded: [], badges: [] };
-  const pairs = byPair(kept);
+  const pairs = byPair(world, kept);
   const edges = [...pairs].map(([key, { a, b, edges: list }]) => mapEdge(a, b, list, earlier ? earlier.get(key)?.edges ?? null : undefined));
   return { range: describeRange(since, until, now), before: compared ? describeRange(beforeSince, beforeUntil, now) : null,
     totals, collapsed: stand.collapsed, nodes: nodesOf(world, placed, badges, stand), edges: [...edges, ...goneEdges(earlier, pairs, focus)], folded };
@@ -230,5 +230,5 @@ export function edgesBehind(world, src, dst, query, now) {
   const [since, until] = [instant(query.get('since'), now), instant(query.get('until'), now)];
   return { edges: world.edges.filter((edge) => stands(edge.src, src) && stands(edge.dst, dst))
     .map((edge) => within(edge, since, until, now)).filter(Boolean)
-    .map((edge) => mapEdge(edge.src, edge.dst, [edge], undefined)) };
+    .map(({ id, service, port, ...edge }) => ({ ...edge, proto: port.split('/')[1], port: Number(port.split('/')[0]) })) };
 }

@@ -168,7 +168,7 @@ async function answerPost(request, url, role) {
   if (!handler) throw new Refusal(404, `no request POST ${url.pathname}`, 'path', 'see docs/api.md');
   const dry = HARMLESS.includes(url.pathname) || url.searchParams.get('dry_run') === '1';
   if (role !== 'operator' && !dry) throw new Refusal(403, 'viewers may only read', 'role', 'ask an operator');
-  const entry = { who: `stand-in ${role}`, role, via: 'token', method: 'POST', path: url.pathname, query: url.search.slice(1) };
+  const entry = { who: `stand-in ${role}`, via: 'token', method: 'POST', path: url.pathname, query: url.search.slice(1) };
   try {
     const answer = handler(url.searchParams, await bodyOf(request));
     if (!dry) policy.record({ ...entry, status: 200 });

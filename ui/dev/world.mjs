@@ -49,7 +49,7 @@ class World {
   /** An edge with its history; the same twice is one. */
   edge(src, dst, port, extra = {}) {
     const key = `${src}>${dst}>${port}`;
-    if (this.index.has(key) || src === dst) return;
+    if (this.index.has(key)) return;
     const connections = this.random.skewed(extra.most ?? 40000);
     const denied = extra.denied ?? 0;
     const edge = { id: idOf(key), src, dst, port, connections: Math.max(connections, denied),
@@ -74,12 +74,13 @@ function addProject(world, project, index) {
       { instances: tier === 'web' || tier === 'api' ? r.integer(2, 4) : 1, mode, image: `${tier}:${r.integer(1, 9)}.${r.integer(0, 20)}` });
   }
   const id = (tier) => workloadId(project, tier);
+  world.edge(id('cache'), id('cache'), '7946/tcp'); // replicas among themselves
   world.edge('world', id('web'), '443/tcp');
   world.edge('host', id('web'), '8080/tcp', { most: 9000 });
   for (const server of ['api', 'auth', 'session']) world.edge(id('web'), id(server), '8080/tcp');
   for (const client of TIERS) {
     for (const server of ['db', 'cache', 'queue', 'search', 'api', 'db-replica']) {
-      if (r.chance(0.42)) world.edge(id(client), id(server), PORT_OF[server] ?? '8080/tcp');
+      if (client !== server && r.chance(0.42)) world.edge(id(client), id(server), PORT_OF[server] ?? '8080/tcp');
     }
     for (let i = 0; i < 2; i++) {
       const name = r.pick(OUTSIDE);
@@ -101,7 +102,7 @@ function addCommonServices(world) {
   }
   const clients = [...world.nodes.values()].filter((node) => node.kind === 'workload');
   for (const [server, , port, service, scrapes] of services) {
-    for (const { id } of clients) {
+    for (const { id } of clients.filter((client) => client.id !== server)) {
       world.edge(scrapes ? server : id, scrapes ? id : server, port, { service });
       if (service === 'dns' && world.random.chance(0.2)) world.edge(id, server, '53/tcp', { service });
     }

@@ -45,6 +45,7 @@ describe('filters for what the map shows', () => {
   it('name workloads, groups and names outside', () => {
     expect(filterOfEdge('compose:shop/web', 'compose:shop/db', '5432/tcp')).toBe('src compose:shop/web and dst compose:shop/db and port 5432/tcp');
     expect(filterOfEdge('group:compose:shop', 'dns:api.example', '443/tcp')).toBe('src workload compose:shop/* and dns api.example and port 443/tcp');
+    expect(filterOfEdge('host', '10.0.0.1', 'icmp/8:0')).toBe('src host and dst 10.0.0.1 and proto icmp');
     expect(filterOfEdge('outside', 'host')).toBe('dst host');
     expect(filterOfNode('group:k8s:prod')).toBe('workload k8s:prod/*');
     expect(filterOfNode('outside')).toBe('');

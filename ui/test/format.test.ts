@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import { describe, expect, it } from 'vitest';
-import { ago, bytes, count, countdown, duration, localTime, percent, plural, shorten, utcTime, whole } from '../src/logic/format';
+import { ago, bytes, count, countdown, duration, estimate, localTime, percent, plural, shorten, utcTime, whole } from '../src/logic/format';
 
 describe('numbers', () => {
   it('are whole as long as they are short, and then scaled', () => {
@@ -22,6 +22,9 @@ describe('numbers', () => {
     expect(plural(1, 'edge')).toBe('1 edge');
     expect(plural(1204, 'edge')).toBe('1,204 edges');
     expect(percent(0.0159)).toBe('1.6 %');
+    expect(percent(0.00001)).toBe('< 0.1 %');
+    expect(percent(0)).toBe('0.0 %');
+    expect(estimate(0.022187)).toBe('0.022');
   });
 });
 

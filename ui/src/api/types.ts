@@ -108,6 +108,22 @@ export interface MapEdge {
   before: { connections: number; bytes: number | null; denied: number } | null;
 }
 
+/** What is behind a map's edge: one source, destination and port. */
+export interface PortEdge {
+  src: string;
+  dst: string;
+  proto: string;
+  port: number;
+  state: EdgeState;
+  connections: number;
+  answered: number;
+  denied: number;
+  would_deny: number;
+  bytes: number | null;
+  first: Time | null;
+  last: Time | null;
+}
+
 export interface FoldedService {
   service: string;
   peer: string;
@@ -492,7 +508,6 @@ export interface AuditChange {
   number: number;
   time: Time;
   who: string;
-  role: string;
   via: string;
   method: string;
   path: string;

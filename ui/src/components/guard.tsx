@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import type { Guard } from '../api/types';
 import { Count, Name } from './value';
+import { portName } from '../logic/port';
 
 /** What has to go on and would be cut off, with the rule that keeps each. */
 export function GuardFindings({ guard }: { guard: Guard }) {
@@ -11,7 +12,7 @@ export function GuardFindings({ guard }: { guard: Guard }) {
       <ul>
         {guard.findings.map((finding) => (
           <li key={`${finding.kind} ${finding.src} ${finding.dst} ${finding.port}`}>
-            <strong>{finding.kind}</strong>: <Name text={finding.src} /> → <Name text={finding.dst} /> {finding.port}/{finding.proto}, <Count value={finding.connections} /> connections. {finding.reason}
+            <strong>{finding.kind}</strong>: <Name text={finding.src} /> → <Name text={finding.dst} /> {portName(finding.proto, finding.port)}, <Count value={finding.connections} /> connections. {finding.reason}
             {finding.add_rule && <>
               <br />This rule keeps it: <code>{finding.add_rule}</code>
               {finding.add_workloads.length > 0 && <> with, below workloads: <code>{finding.add_workloads.join(' ')}</code></>}

@@ -84,9 +84,14 @@ function endFilter(side: 'src' | 'dst', id: string): string | null {
   return `${side} ${quoted(id)}`;
 }
 
+/** A port of the filter language; what has none is named by its protocol: 'icmp/8:0', 'gre'. */
+function portFilter(port: string): string {
+  return /^\d+\/\w+$/.test(port) ? `port ${port}` : `proto ${port.split('/')[0]}`;
+}
+
 /** The filter whose flows are behind a map's edge. */
 export function filterOfEdge(src: string, dst: string, port?: string): string {
-  const parts = [endFilter('src', src), endFilter('dst', dst), port ? `port ${port}` : null];
+  const parts = [endFilter('src', src), endFilter('dst', dst), port ? portFilter(port) : null];
   return parts.filter((part) => part !== null).join(' and ');
 }
 

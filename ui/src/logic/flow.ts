@@ -2,12 +2,9 @@
 // A flow as its row says it.
 import type { Flow, FlowEnd } from '../api/types';
 import type { Cell } from './csv';
+import { portName } from './port';
 
-/** Of a port that the protocol does not have: ICMP's type and code. */
-export function portText(flow: Flow): string {
-  if (flow.proto.startsWith('icmp')) return `${flow.proto}/${flow.dst.port >> 8}:${flow.dst.port & 255}`;
-  return `${flow.dst.port}/${flow.proto}`;
-}
+export const portText = (flow: Flow) => portName(flow.proto, flow.dst.port);
 
 /** Who an end is: its workload, the name that was asked for, or its address, with why nobody is named. */
 export function endText(end: FlowEnd, dns: string | null = null): string {

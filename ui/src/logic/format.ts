@@ -98,4 +98,10 @@ export function shorten(name: string, most: number): string {
   return `${characters.slice(0, head).join('')}…${characters.slice(characters.length - tail).join('')}`;
 }
 
-export const percent = (part: number) => `${(part * 100).toFixed(part < 0.1 ? 1 : 0)} %`;
+export function percent(part: number): string {
+  if (part > 0 && part < 0.001) return '< 0.1 %';
+  return `${(part * 100).toFixed(part < 0.1 ? 1 : 0)} %`;
+}
+
+/** An estimate, to two digits: more would say more than is known. */
+export const estimate = (value: number) => String(Number(value.toPrecision(2)));

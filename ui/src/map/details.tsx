@@ -3,15 +3,16 @@
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { address, getJson } from '../api/client';
-import type { Explanation, MapEdge, MapNode, MapPort } from '../api/types';
+import type { EdgeState, Explanation, MapEdge, MapNode, MapPort, PortEdge } from '../api/types';
 import { useAnswer } from '../api/use_answer';
 import { Mark } from '../components/mark';
 import { Loading, Problem } from '../components/problem';
 import { Bytes, Count, Name, When } from '../components/value';
 import { filterOfEdge, filterOfNode } from '../logic/filter';
 import { plural } from '../logic/format';
+import { portName } from '../logic/port';
 import { formatHash } from '../state/route';
-import { byWeight, isOpenable, type MapModel } from './model';
+import { byWeight, isOpenable, STATES, type MapModel } from './model';
 import type { MapState } from './state';
 
 interface Actions {
@@ -128,7 +129,8 @@ function Explain({ src, dst, port }: { src: string; dst: string; port: string })
 /** A group stands for many: only an edge between two ends of its own can be explained. */
 const isOne = (id: string) => !id.startsWith('group:') && id !== 'outside';
 
-function Port({ edge, port, state }: { edge: MapEdge; port: MapPort; state: MapState }) {
+/** One port between two ends, with the way to its flows and to why it is judged so. */
+function PortRow({ src, dst, port, state }: { src: string; dst: string; port: MapPort; state: MapState }) {
   const [explained, setExplained] = useState(false);
   return (
     <>
@@ -138,41 +140,61 @@ function Port({ edge, port, state }: { edge: MapEdge; port: MapPort; state: MapS
         <td class="right"><Count value={port.connections} /></td>
         <td class="right"><Bytes value={port.bytes} /></td>
         <td>
-          <a href={flowsLink(filterOfEdge(edge.src, edge.dst, port.port), state)}>flows</a>
-          {isOne(edge.src) && isOne(edge.dst) && <button type="button" class="link" aria-expanded={explained} onClick={() => setExplained(!explained)}>why</button>}
+          <a href={flowsLink(filterOfEdge(src, dst, port.port), state)}>flows</a>
+          {isOne(src) && isOne(dst) && <button type="button" class="link" aria-expanded={explained} onClick={() => setExplained(!explained)}>why</button>}
         </td>
       </tr>
-      {explained && <tr><td colSpan={5}><Explain src={edge.src} dst={edge.dst} port={port.port} /></td></tr>}
+      {explained && <tr><td colSpan={5}><Explain src={src} dst={dst} port={port.port} /></td></tr>}
     </>
   );
 }
 
-function Ports({ edge, state }: { edge: MapEdge; state: MapState }) {
+function Ports({ src, dst, ports, leftOff, state }: { src: string; dst: string; ports: readonly MapPort[]; leftOff: number; state: MapState }) {
   return (
     <table class="small">
       <thead><tr><th>Port</th><th>State</th><th class="right">Connections</th><th class="right">Bytes</th><th><span class="hidden">Links</span></th></tr></thead>
-      <tbody>{edge.ports.map((port) => <Port key={port.port} edge={edge} port={port} state={state} />)}</tbody>
-      {edge.ports_left_off > 0 && <tfoot><tr><td colSpan={5} class="quiet">and {edge.ports_left_off} more ports</td></tr></tfoot>}
+      <tbody>{ports.map((port) => <PortRow key={port.port} src={src} dst={dst} port={port} state={state} />)}</tbody>
+      {leftOff > 0 && <tfoot><tr><td colSpan={5} class="quiet">and {leftOff} more ports</td></tr></tfoot>}
     </table>
   );
 }
 
+interface Pair {
+  src: string;
+  dst: string;
+  state: EdgeState;
+  ports: MapPort[];
+}
+
+/** Edges that differ in their port alone are one row; the gravest first, as the daemon has them. */
+function pairsOf(edges: readonly PortEdge[]): Pair[] {
+  const pairs = new Map<string, Pair>();
+  for (const edge of edges) {
+    const key = `${edge.src} ${edge.dst}`;
+    const pair = pairs.get(key) ?? { src: edge.src, dst: edge.dst, state: edge.state, ports: [] };
+    pairs.set(key, pair);
+    pair.ports.push({ ...edge, port: portName(edge.proto, edge.port) });
+    if (STATES.indexOf(edge.state) < STATES.indexOf(pair.state)) pair.state = edge.state;
+  }
+  return [...pairs.values()].sort((a, b) => STATES.indexOf(a.state) - STATES.indexOf(b.state));
+}
+
 function Behind({ edge, state }: { edge: MapEdge; state: MapState }) {
   const query = { src: edge.src, dst: edge.dst, ...rangeParameters(state) };
-  const answer = useAnswer(address('/v1/map/edges', query), (signal) => getJson<{ edges: MapEdge[] }>('/v1/map/edges', query, signal));
+  const answer = useAnswer(address('/v1/map/edges', query), (signal) => getJson<{ edges: PortEdge[] }>('/v1/map/edges', query, signal));
   if (answer.error) return <Problem error={answer.error} />;
   if (!answer.data) return <Loading what="the edges behind it" />;
-  const edges = byWeight(answer.data.edges, state.weight);
+  const pairs = pairsOf(answer.data.edges);
   return (
     <section>
-      <h3>It stands for {plural(edges.length, 'edge')}</h3>
-      {edges.slice(0, MOST_EDGES).map((one) => (
-        <details key={one.id} class="behind">
-          <summary><Mark state={one.state} /> <Name text={one.src} most={26} /> → <Name text={one.dst} most={26} /> {one.ports.map(({ port }) => port).join(' ')}</summary>
-          <Ports edge={one} state={state} />
+      <h3>It stands for {plural(answer.data.edges.length, 'edge')}</h3>
+      {pairs.slice(0, MOST_EDGES).map((pair) => (
+        <details key={`${pair.src} ${pair.dst}`} class="behind">
+          <summary><Mark state={pair.state} /> <Name text={pair.src} most={26} /> → <Name text={pair.dst} most={26} /> {pair.ports.map(({ port }) => port).join(' ')}</summary>
+          <Ports src={pair.src} dst={pair.dst} ports={pair.ports} leftOff={0} state={state} />
         </details>
       ))}
-      {edges.length > MOST_EDGES && <p class="quiet">and {edges.length - MOST_EDGES} more: open the groups, or export the map</p>}
+      {pairs.length > MOST_EDGES && <p class="quiet">and {pairs.length - MOST_EDGES} more: open the groups, or export the map</p>}
     </section>
   );
 }
@@ -199,8 +221,8 @@ export function EdgeDetails({ edge, state, onChoose, onClose }: { edge: MapEdge;
         {edge.before && <Fact name="before"><Count value={edge.before.connections} /> connections, <Bytes value={edge.before.bytes} />, <Count value={edge.before.denied} /> denied</Fact>}
       </Facts>
       <h3>Ports</h3>
-      <Ports edge={edge} state={state} />
-      {edge.stands_for > 1 && <Behind edge={edge} state={state} />}
+      <Ports src={edge.src} dst={edge.dst} ports={edge.ports} leftOff={edge.ports_left_off} state={state} />
+      {(edge.stands_for > edge.ports.length || !isOne(edge.src) || !isOne(edge.dst)) && <Behind edge={edge} state={state} />}
     </Panel>
   );
 }

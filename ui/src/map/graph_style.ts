@@ -36,6 +36,8 @@ export function graphStyle(): StylesheetJson {
       'text-background-color': colour('background'), 'text-background-opacity': 0.85, 'text-background-padding': '2px', 'text-rotation': 'autorotate', 'min-zoomed-font-size': 7,
     } },
     { selector: 'edge.straight', style: { 'curve-style': 'straight' } },
+    // Replicas that talk to each other: a loop has to reach out of its wide node to be drawn at all.
+    { selector: 'edge:loop', style: { 'curve-style': 'bezier', 'control-point-step-size': 110, 'loop-direction': '-90deg', 'loop-sweep': '-70deg' } },
     edge('learned', { opacity: 'data(strength)', 'z-index': 1 }),
     edge('unlearned', { 'line-style': 'dotted', opacity: 0.45, 'z-index': 1 }),
     { selector: 'edge.crossing', style: { 'arrow-scale': 0.6 } },

@@ -85,24 +85,28 @@ function Chips({ state }: { state: MapState }) {
 
 export function Toolbar({ state, onPicture, exportAs }: { state: MapState; onPicture: (() => void) | null; exportAs(format: string): void }) {
   const set = (patch: Patch) => change(patch);
+  const [more, setMore] = useState(false);
   return (
     <>
       <div class="toolbar" role="group" aria-label="What the map shows">
         <Switch<View> label="View" value={state.view} onChange={(view) => set({ view: view === 'graph' ? null : view })}
           choices={[{ value: 'graph', label: 'Graph' }, { value: 'matrix', label: 'Matrix' }, { value: 'list', label: 'List' }]} />
         <Search value={state.search} />
-        <RangePicker label="time" value={{ since: state.since, until: state.until }} onChange={({ since, until }) => set({ since: since || null, until: until || null })} />
-        <Compare state={state} />
-        <Switch<Weight> label="Width of edges" value={state.weight} onChange={(weight) => set({ weight: weight === 'connections' ? null : weight })}
-          choices={[{ value: 'connections', label: 'Connections' }, { value: 'bytes', label: 'Bytes' }]} />
-        <label class="field"><span>groups</span>
-          <select value={state.collapse} onChange={(event) => set({ collapse: event.currentTarget.value === 'auto' ? null : event.currentTarget.value as Collapse })}>
-            <option value="auto">auto</option><option value="all">all closed</option><option value="none">all open</option>
-          </select>
-        </label>
-        <label class="check" title="DNS, metrics and the like, which everybody uses, become badges. Never what was denied."><input type="checkbox" checked={state.fold} onChange={() => set({ fold: state.fold ? '0' : null })} />fold services</label>
-        <StateFilter state={state} />
-        <Export onPicture={onPicture} exportAs={exportAs} />
+        <button type="button" class="narrow-only" aria-expanded={more} onClick={() => setMore(!more)}>Options</button>
+        <div class={more ? 'options' : 'options folded-away'}>
+          <RangePicker label="time" value={{ since: state.since, until: state.until }} onChange={({ since, until }) => set({ since: since || null, until: until || null })} />
+          <Compare state={state} />
+          <Switch<Weight> label="Width of edges" value={state.weight} onChange={(weight) => set({ weight: weight === 'connections' ? null : weight })}
+            choices={[{ value: 'connections', label: 'Connections' }, { value: 'bytes', label: 'Bytes' }]} />
+          <label class="field"><span>groups</span>
+            <select value={state.collapse} onChange={(event) => set({ collapse: event.currentTarget.value === 'auto' ? null : event.currentTarget.value as Collapse })}>
+              <option value="auto">auto</option><option value="all">all closed</option><option value="none">all open</option>
+            </select>
+          </label>
+          <label class="check" title="DNS, metrics and the like, which everybody uses, become badges. Never what was denied."><input type="checkbox" checked={state.fold} onChange={() => set({ fold: state.fold ? '0' : null })} />fold services</label>
+          <StateFilter state={state} />
+          <Export onPicture={onPicture} exportAs={exportAs} />
+        </div>
       </div>
       <Chips state={state} />
     </>

@@ -14,6 +14,7 @@ import { instantOf } from '../logic/instant';
 import { localTime } from '../logic/format';
 import { change, formatHash, useRoute, type Parameters } from '../state/route';
 import { useEvents } from './use_events';
+import { portName } from '../logic/port';
 
 const BARS = 60;
 
@@ -60,7 +61,7 @@ function Details({ row, onClose }: { row: FoldedEvent; onClose(): void }) {
       <p>{event.text}</p>
       <div class="actions">
         {about && <a class="button" href={formatHash('map', { focus: about, chosen: about })}>Map</a>}
-        {src && dst && <a class="button" href={formatHash('flows', { mode: 'history', filter: filterOfEdge(src, dst, event.port !== undefined && event.proto ? `${event.port}/${event.proto}` : undefined) })}>Flows</a>}
+        {src && dst && <a class="button" href={formatHash('flows', { mode: 'history', filter: filterOfEdge(src, dst, event.port !== undefined && event.proto ? portName(event.proto, event.port) : undefined) })}>Flows</a>}
         {src && dst && <button type="button" onClick={() => change({ q: src })}>More about its source</button>}
       </div>
       <dl class="facts">

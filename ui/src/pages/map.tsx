@@ -33,15 +33,15 @@ function Totals({ answer, model }: { answer: MapAnswer; model: MapModel }) {
 function Folded({ answer }: { answer: MapAnswer }) {
   if (!answer.folded.length) return null;
   return (
-    <p class="folded">
-      <span class="quiet">Folded into badges:</span>{' '}
-      {answer.folded.map((one) => (
-        <span key={`${one.peer} ${one.port}`} class="badge" title={`${one.service}: ${one.peer} ${one.port}, ${one.connections} connections`}>
-          <Name text={one.peer} most={28} /> {one.port} <span class="quiet"><Count value={one.clients} /> clients</span>
-        </span>
-      ))}
+    <details class="folded">
+      <summary>Folded into badges: {answer.folded.map((one) => `${one.service} ${one.port}`).join(', ')}</summary>
+      <ul class="plain">
+        {answer.folded.map((one) => (
+          <li key={`${one.peer} ${one.port}`}>{one.service}: <Name text={one.peer} /> {one.port}, <Count value={one.clients} /> clients, <Count value={one.connections} /> connections</li>
+        ))}
+      </ul>
       <button type="button" class="link" onClick={() => change({ fold: '0' })}>show their edges</button>
-    </p>
+    </details>
   );
 }
 

@@ -8,9 +8,10 @@ import { ReadOnlyNote } from '../components/operator_button';
 import { Tabs } from '../components/tabs';
 import { Count, Name, When } from '../components/value';
 import { VirtualTable, type Column } from '../components/virtual_table';
-import { duration, percent, plural, UNKNOWN } from '../logic/format';
+import { duration, estimate, percent, plural, UNKNOWN } from '../logic/format';
 import { change, formatHash, useRoute } from '../state/route';
 import { ReviewQueue } from './review';
+import { portName } from '../logic/port';
 
 const WEEKDAYS = ['Thursday', 'Friday', 'Saturday', 'Sunday', 'Monday', 'Tuesday', 'Wednesday'];
 const DAY = 86400;
@@ -73,7 +74,7 @@ function Summary({ data }: { data: Readiness }) {
       </section>
       <section>
         <h2>What was not</h2>
-        <p>New edges in the next window: {data.expected === null ? UNKNOWN : `about ${data.expected}`}, at most {data.bound ?? UNKNOWN}; none at all with a probability of {percent(data.quiet)}.</p>
+        <p>New edges in the next window: {data.expected === null ? UNKNOWN : `about ${estimate(data.expected)}`}, at most {data.bound === null ? UNKNOWN : estimate(data.bound)}; none at all with a probability of {percent(data.quiet)}.</p>
         <ul>
           {missingDays.length > 0 && <li>not seen yet: {missingDays.join(', ')}</li>}
           {data.uncounted.unwatched > 0 && <li>{plural(data.uncounted.unwatched, 'window')} not watched throughout</li>}
@@ -87,7 +88,7 @@ function Summary({ data }: { data: Readiness }) {
         {data.schedules.length === 0 && data.declared.length === 0 && <p class="quiet">No schedule is known.</p>}
         <ul>
           {data.schedules.map((one) => (
-            <li key={`${one.src} ${one.dst} ${one.port}`}><Name text={one.src} /> → <Name text={one.dst} /> {one.port}/{one.proto}: every {plural(one.every, 'window')}, seen {plural(one.seen, 'time')}, next <When time={one.next} />{one.overdue && <strong class="tone-warn"> overdue</strong>}</li>
+            <li key={`${one.src} ${one.dst} ${one.port}`}><Name text={one.src} /> → <Name text={one.dst} /> {portName(one.proto, one.port)}: every {plural(one.every, 'window')}, seen {plural(one.seen, 'time')}, next <When time={one.next} />{one.overdue && <strong class="tone-warn"> overdue</strong>}</li>
           ))}
           {data.declared.map((one) => <li key={one.workload + one.label}><Name text={one.workload} /> says {one.label}: {one.text}{one.why && ` (${one.why})`}</li>)}
         </ul>

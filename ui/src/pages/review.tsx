@@ -14,6 +14,7 @@ import { plural } from '../logic/format';
 import { change, formatHash, useRoute } from '../state/route';
 import { useReadOnlyReason } from '../state/me';
 import { refreshStatus } from '../state/status';
+import { portName } from '../logic/port';
 
 type Action = 'accept' | 'reject';
 
@@ -21,15 +22,15 @@ const LIST_TEXT: Record<LearnedEdge['list'], string> = { edge: '', attempt: 'nev
 
 function columns(chosen: ReadonlySet<string>, flip: (id: string) => void, disabled: boolean): readonly Column<LearnedEdge>[] {
   return [
-    { id: 'pick', label: '', width: '2rem', cell: (edge) => <input type="checkbox" disabled={disabled} aria-label={`choose ${edge.src} to ${edge.dst}, ${edge.port}/${edge.proto}`} checked={chosen.has(edge.id)} onChange={() => flip(edge.id)} /> },
+    { id: 'pick', label: '', width: '2.6rem', cell: (edge) => <input type="checkbox" disabled={disabled} aria-label={`choose ${edge.src} to ${edge.dst}, ${portName(edge.proto, edge.port)}`} checked={chosen.has(edge.id)} onChange={() => flip(edge.id)} /> },
     { id: 'src', label: 'Source', width: 'minmax(11rem, 1fr)', cell: (edge) => <Name text={edge.src} /> },
     { id: 'dst', label: 'Destination', width: 'minmax(11rem, 1fr)', cell: (edge) => <Name text={edge.dst} /> },
-    { id: 'port', label: 'Port', width: '6rem', cell: (edge) => `${edge.port}/${edge.proto}` },
+    { id: 'port', label: 'Port', width: '6rem', cell: (edge) => portName(edge.proto, edge.port) },
     { id: 'list', label: 'What', width: '9rem', cell: (edge) => <>{edge.urgent && <strong class="tone-warn">! urgent </strong>}<span class={edge.list === 'denied' ? 'tone-bad' : ''}>{LIST_TEXT[edge.list]}</span>{edge.provisional && 'may pass for now'}</> },
     { id: 'connections', label: 'Connections', width: '7rem', align: 'right', cell: (edge) => <Count value={edge.connections} /> },
     { id: 'last', label: 'Last', width: '11rem', cell: (edge) => <When time={edge.last} /> },
     { id: 'reasons', label: 'Why it waits', width: 'minmax(14rem, 1.4fr)', cell: (edge) => <span class="cut" title={edge.reasons.join('; ')}>{edge.reasons.join('; ')}</span> },
-    { id: 'flows', label: '', width: '4rem', cell: (edge) => <a href={formatHash('flows', { mode: 'history', filter: filterOfEdge(edge.src, edge.dst, `${edge.port}/${edge.proto}`) })}>flows</a> },
+    { id: 'flows', label: '', width: '4rem', cell: (edge) => <a href={formatHash('flows', { mode: 'history', filter: filterOfEdge(edge.src, edge.dst, portName(edge.proto, edge.port)) })}>flows</a> },
   ];
 }
 
@@ -43,7 +44,7 @@ function Decision({ action, edges, onDone, onClose }: { action: Action; edges: r
     <ChangeDialog title={action === 'accept' ? `Accept ${plural(edges.length, 'edge')}` : `Reject ${plural(edges.length, 'edge')}`} action={action === 'accept' ? 'Accept' : 'Reject'} danger={action === 'reject'} overridable={false} perform={perform} onClose={onClose}>
       <p>{action === 'accept' ? 'They will be in the next proposal. Nothing that is in force changes.' : 'They will not be in the next proposal. Nothing that is in force changes.'}</p>
       {action === 'accept' && denied > 0 && <p class="note warn">{plural(denied, 'of these was', 'of these were')} denied by the policy: look at the flows first.</p>}
-      <ul class="few">{edges.slice(0, 12).map((edge) => <li key={edge.id}>{edge.src} → {edge.dst} {edge.port}/{edge.proto}</li>)}{edges.length > 12 && <li>and {edges.length - 12} more</li>}</ul>
+      <ul class="few">{edges.slice(0, 12).map((edge) => <li key={edge.id}>{edge.src} → {edge.dst} {portName(edge.proto, edge.port)}</li>)}{edges.length > 12 && <li>and {edges.length - 12} more</li>}</ul>
       <label class="field"><span>ends after days (empty: never)</span><input type="number" min="1" max="3650" value={expires} onInput={(event) => setExpires(event.currentTarget.value)} /></label>
     </ChangeDialog>
   );

@@ -22,7 +22,7 @@ const outcome = (status: number) => (status < 300 ? <span class="tone-good">✓ 
 const COLUMNS: readonly Column<AuditChange>[] = [
   { id: 'time', label: 'Time', width: '11rem', cell: (change) => <When time={change.time} /> },
   { id: 'who', label: 'Who', width: 'minmax(9rem, 1fr)', cell: (change) => <Name text={change.who} /> },
-  { id: 'role', label: 'Role, by', width: '10rem', cell: (change) => `${change.role}, ${change.via}` },
+  { id: 'via', label: 'Known by', width: '7rem', cell: (change) => change.via },
   { id: 'what', label: 'What', width: 'minmax(11rem, 1fr)', cell: (change) => `${change.method} ${change.path}` },
   { id: 'with', label: 'With', width: 'minmax(12rem, 1.6fr)', cell: (change) => <Name text={parts(change.query).rest} most={60} /> },
   { id: 'why', label: 'Why', width: 'minmax(10rem, 1.4fr)', cell: (change) => <span class="cut" title={parts(change.query).why}>{parts(change.query).why || <span class="quiet">–</span>}</span> },

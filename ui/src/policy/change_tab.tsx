@@ -33,15 +33,15 @@ async function activeDocument(): Promise<string> {
   }
 }
 
-function OwnDocument({ text, onText }: { text: string; onText(text: string): void }) {
+function OwnDocument({ text, onChange }: { text: string; onChange(text: string): void }) {
   const read = async (event: { currentTarget: HTMLInputElement }) => {
     const file = event.currentTarget.files?.[0];
-    if (file) onText(await file.text());
+    if (file) onChange(await file.text());
   };
   return (
     <section>
       <label class="field"><span>read a file</span><input type="file" accept=".yaml,.yml,.json" onChange={read} /></label>
-      <label class="field block"><span>Policy (YAML)</span><textarea class="mono" rows={16} spellcheck={false} value={text} onInput={(event) => onText(event.currentTarget.value)} /></label>
+      <label class="field block"><span>Policy (YAML)</span><textarea class="mono" rows={16} spellcheck={false} value={text} onInput={(event) => onChange(event.currentTarget.value)} /></label>
     </section>
   );
 }
@@ -147,7 +147,7 @@ export function ChangeTab() {
       </div>
       {outcome && <Done outcome={outcome} />}
       <Problem error={proposal.error ?? active.error ?? error} />
-      {source === 'own' && <OwnDocument text={own} onText={setOwn} />}
+      {source === 'own' && <OwnDocument text={own} onChange={setOwn} />}
       {!diff && !error && candidate !== '' && <Loading what="what would change" />}
       {diff && <Effect diff={diff} />}
       {candidate && active.data !== null && <><h2>Documents</h2><DocumentDiff left={active.data} right={candidate} leftName={number === null ? 'active: none' : `active: revision ${number}`} rightName={source === 'own' ? 'your document' : 'proposed'} /></>}

@@ -33,6 +33,7 @@ export function DocumentDiff({ left, right, leftName, rightName }: { left: strin
       {shown.length > 0 && (
         <div class="diff-scroller" tabIndex={0} role="region" aria-label={`${leftName} beside ${rightName}`}>
           <table class="diff">
+            <colgroup><col class="number" /><col /><col class="change" /><col class="number" /><col /></colgroup>
             <thead><tr><th colSpan={2}>{leftName}</th><th><span class="hidden">Change</span></th><th colSpan={2}>{rightName}</th></tr></thead>
             <tbody>
               {shown.slice(0, most).map((row, at) => (row.kind === 'gap'

@@ -7,6 +7,7 @@ import { GuardFindings } from '../components/guard';
 import { Loading, Problem } from '../components/problem';
 import { Name, When } from '../components/value';
 import { plural } from '../logic/format';
+import { portName } from '../logic/port';
 
 const MOST_CONNECTIONS = 50;
 
@@ -30,7 +31,7 @@ export function OpenConnections({ existing }: { existing: Existing }) {
             <thead><tr><th>Source</th><th>Destination</th><th>Port</th><th>Since</th><th>Why</th></tr></thead>
             <tbody>
               {existing.connections.slice(0, MOST_CONNECTIONS).map((one, at) => (
-                <tr key={at}><td><Name text={one.src.workload ?? one.src.ip} most={30} /></td><td><Name text={one.dst.workload ?? one.dst.ip} most={30} /></td><td>{one.port}/{one.proto}</td><td><When time={one.since} /></td><td>{one.not_kept ?? one.reason}</td></tr>
+                <tr key={at}><td><Name text={one.src.workload ?? one.src.ip} most={30} /></td><td><Name text={one.dst.workload ?? one.dst.ip} most={30} /></td><td>{portName(one.proto, one.port)}</td><td><When time={one.since} /></td><td>{one.not_kept ?? one.reason}</td></tr>
               ))}
             </tbody>
           </table>

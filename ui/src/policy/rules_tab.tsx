@@ -11,6 +11,7 @@ import { VirtualTable, type Column } from '../components/virtual_table';
 import { filterOfEdge } from '../logic/filter';
 import { endText } from '../logic/flow';
 import { change, formatHash, useRoute } from '../state/route';
+import { portName } from '../logic/port';
 
 type Of = 'active' | 'proposal';
 
@@ -52,10 +53,10 @@ function RuleDetails({ rule, of, use, onClose }: { rule: Rule; of: Of; use: Rule
       {answer.data && <h3>Edges behind it ({answer.data.edges.length}{answer.data.left_off > 0 && ` of ${answer.data.edges.length + answer.data.left_off}`})</h3>}
       {answer.data?.edges.slice(0, 100).map(({ edge, linked, verdict, recent }) => (
         <details key={edge.id} class="behind">
-          <summary><Mark state={verdict} /> <Name text={edge.src} most={26} /> → <Name text={edge.dst} most={26} /> {edge.port}/{edge.proto}{!linked && <span class="quiet"> (not named by the rule)</span>}</summary>
+          <summary><Mark state={verdict} /> <Name text={edge.src} most={26} /> → <Name text={edge.dst} most={26} /> {portName(edge.proto, edge.port)}{!linked && <span class="quiet"> (not named by the rule)</span>}</summary>
           <p><Count value={edge.connections} /> connections, <Count value={edge.answered} /> answered, <Bytes value={edge.bytes} />, first <When time={edge.first} />, last <When time={edge.last} /></p>
           <RecentFlows flows={recent} />
-          <a href={formatHash('flows', { mode: 'history', filter: filterOfEdge(edge.src, edge.dst, `${edge.port}/${edge.proto}`) })}>all recorded flows of it</a>
+          <a href={formatHash('flows', { mode: 'history', filter: filterOfEdge(edge.src, edge.dst, portName(edge.proto, edge.port)) })}>all recorded flows of it</a>
         </details>
       ))}
       {answer.data && answer.data.missing.length > 0 && <p class="note warn">The rule names edges that the ledger does not have: {names(answer.data.missing)}</p>}
