@@ -14,7 +14,7 @@ build_packages="gcc libc6-dev meson ninja-build pkg-config libpcap-dev libuv1-de
 	libcjson-dev libjsmn-dev libyaml-dev libsqlite3-dev libmicrohttpd-dev libgnutls28-dev libcurl4-gnutls-dev
 	libcap-ng-dev libseccomp-dev libxxhash-dev libpsl-dev libncurses-dev libcmocka-dev"
 test_packages="clang lld libclang-rt-14-dev llvm-14 clang-format codespell shellcheck nftables iptables ipset
-	conntrack docker.io containerd containernetworking-plugins python3-grpcio lxc lxd dnsmasq-base systemd-container podman openssl slirp4netns uidmap catatonit netavark aardvark-dns runc busybox-static jq tcpdump python3 python3-yaml python3-jsonschema curl tshark man-db groff-base zsh util-linux procps dbus ufw tmux"
+	conntrack docker.io containerd containernetworking-plugins python3-grpcio lxc lxd dnsmasq-base systemd-container podman openssl slirp4netns uidmap catatonit netavark aardvark-dns runc busybox-static jq tcpdump python3 python3-yaml python3-jsonschema curl tshark man-db groff-base zsh util-linux procps dbus ufw tmux chromium"
 
 die() {
 	echo "${0##*/}: $*" >&2
@@ -54,6 +54,11 @@ install_idle() {
 	dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q '^install ok' && return
 	install_missing "$1"
 	! command -v systemctl >/dev/null || systemctl disable --quiet "$2" 2>/dev/null
+}
+
+# The web interface's tools: Debian's Node, unless another is there already.
+install_node() {
+	command -v npm >/dev/null || install_missing nodejs npm
 }
 
 # The two unprivileged users, and the operators' group.

@@ -26,18 +26,20 @@ function crosses(model: MapModel, edge: MapEdge): boolean {
 
 /** So many edges are drawn straight: bent ones would make every movement wait. */
 const STRAIGHT_FROM = 1500;
+/** So few need not step back behind each other. */
+const FEW = 80;
 
-function edgeElement(edge: MapEdge, weight: Weight, straight: boolean, crossing: boolean): ElementDefinition {
+function edgeElement(edge: MapEdge, weight: Weight, crowd: number, crossing: boolean): ElementDefinition {
   const width = widthOf(weightOf(edge, weight));
-  return { group: 'edges', data: { id: edge.id, source: edge.src, target: edge.dst, label: edgeLabel(edge), ports: edgePorts(edge), width, strength: Math.min(0.6, 0.1 + width / 9) },
-    classes: classes(edge.state, straight && 'straight', crossing && 'crossing', edge.change && `change-${edge.change}`) };
+  return { group: 'edges', data: { id: edge.id, source: edge.src, target: edge.dst, label: edgeLabel(edge), ports: edgePorts(edge), width, strength: Math.min(0.75, (crowd < FEW ? 0.35 : 0.1) + width / 9) },
+    classes: classes(edge.state, crowd > STRAIGHT_FROM && 'straight', crossing && 'crossing', edge.change && `change-${edge.change}`) };
 }
 
 export function elementsOf(model: MapModel, weight: Weight): ElementDefinition[] {
   return [
     ...[...model.opened].map((group) => boxElement(group, model.byId.get(group))),
     ...model.nodes.filter((node) => !model.opened.has(node.id)).map((node) => nodeElement(node, model.parentOf(node))),
-    ...model.edges.map((edge) => edgeElement(edge, weight, model.edges.length > STRAIGHT_FROM, crosses(model, edge))),
+    ...model.edges.map((edge) => edgeElement(edge, weight, model.edges.length, crosses(model, edge))),
   ];
 }
 

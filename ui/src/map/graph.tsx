@@ -130,8 +130,8 @@ export function Graph({ model, collapsed, open, focus, weight, chosen, onChoose,
       setDrawn(true);
       performance.mark('map-drawn');
     }
-    const fresh = open.find((group) => model.opened.has(group) && !wasOpened.current.has(group));
-    if (fresh && !first) showGroup(drawnGraph, fresh);
+    const fresh = first ? [...model.opened].find((group) => group === chosen) : open.find((group) => model.opened.has(group) && !wasOpened.current.has(group));
+    if (fresh) showGroup(drawnGraph, fresh);
     wasOpened.current = model.opened;
     if (wasFocus.current !== focus && !first) fit(drawnGraph);
     wasFocus.current = focus;

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { after, test } from 'node:test';
+import { ask, closeBrowser, firstGroup, hashOf, screenshot, settled, visit, withPage } from './harness.mjs';
+
+after(closeBrowser);
+
+const totals = (page) => page.locator('.totals').innerText();
+const MAP = '/v1/map?collapse=auto&fold=1&hops=';
+
+/** Where on the canvas a closed group stands: found as a person does, by clicking. */
+async function groupOnCanvas(page) {
+  const { width, height } = await page.locator('.graph').boundingBox();
+  for (let y = height / 2; y < height - 30; y += 45) {
+    for (let x = width / 4; x < (width * 3) / 4; x += 110) {
+      await page.locator('.graph').click({ position: { x, y } });
+      await page.waitForTimeout(350); // two clicks in a row would be a double click
+      if (/chosen=group/.test(await hashOf(page))) {
+        await page.keyboard.press('Escape'); // the details go, and the canvas is as wide as before
+        return { x, y };
+      }
+      if (await page.locator('.details').count()) await page.locator('.graph').press('Escape');
+    }
+  }
+  throw new Error('no group was met on the canvas');
+}
+
+test('a group is opened and closed: by its button, by Enter, by a double click', async (t) => {
+  await withPage('#/map', {}, async (page) => {
+    const group = await firstGroup(page);
+    if (!group) return t.skip('no group here');
+    await visit(page, `#/map?chosen=${group}`);
+    await page.getByRole('button', { name: 'Open the group' }).click();
+    await page.locator('.chip', { hasText: 'open:' }).waitFor();
+    await page.getByRole('button', { name: 'Close the group' }).click();
+    await page.locator('.chip').waitFor({ state: 'detached' });
+    await page.locator('.graph').focus();
+    await page.keyboard.press('Enter');
+    await page.locator('.chip', { hasText: 'open:' }).waitFor();
+    await screenshot(page, 'group-opened');
+    await page.keyboard.press('Enter');
+    await page.locator('.chip').waitFor({ state: 'detached' });
+    await visit(page, '#/map');
+    const at = await groupOnCanvas(page);
+    await page.locator('.graph').dblclick({ position: at });
+    await page.locator('.chip', { hasText: 'open:' }).waitFor();
+  });
+});
+
+test('what is not shown by the graph alone: the list has every edge, the matrix a cell for each', async () => {
+  await withPage('#/map?view=list', {}, async (page) => {
+    const { edges } = await ask(page, MAP);
+    const rows = Number(await page.locator('[role=table]').getAttribute('aria-rowcount')) - 1;
+    assert.ok(Math.abs(rows - edges.length) <= 3, `${rows} rows, ${edges.length} edges`);
+    await visit(page, '#/map?view=matrix');
+    assert.ok(Math.abs(await page.locator('.matrix-cell').count() - rows) <= 3);
+  });
+});
+
+test('no view hides a denial, whatever is filtered', async (t) => {
+  await withPage('#/map?view=list&hide=would-deny,new,review,learned,unlearned', {}, async (page) => {
+    const { edges } = await ask(page, MAP);
+    const denied = edges.filter((edge) => edge.denied > 0).length;
+    if (!denied) return t.skip('nothing was denied here');
+    const rows = Number(await page.locator('[role=table]').getAttribute('aria-rowcount')) - 1;
+    assert.equal(rows, denied);
+    await visit(page, '#/map?view=matrix&hide=would-deny,new,review,learned,unlearned');
+    assert.equal(await page.locator('.matrix-cell.state-denied').count(), denied);
+  });
+});
+
+test('an edge tells its ports, what it stands for, and why', async () => {
+  await withPage('#/map?view=matrix', {}, async (page) => {
+    await page.locator('.matrix-cell').first().click();
+    const details = page.locator('.details');
+    await details.getByRole('heading', { name: 'Ports' }).waitFor();
+    const link = await details.getByRole('link', { name: 'Flows' }).first().getAttribute('href');
+    assert.match(link, /^#\/flows\?filter=/);
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('Enter');
+    await details.waitFor();
+    const behind = details.locator('.behind').first();
+    if (await behind.count()) {
+      await behind.locator('summary').click();
+      await behind.getByRole('button', { name: 'why' }).first().click();
+      await behind.locator('.explain').waitFor();
+    }
+    await screenshot(page, 'edge-details');
+  });
+});
+
+test('search, focus and a time range ask the daemon, and live in the address', async () => {
+  await withPage('#/map', {}, async (page) => {
+    const before = await totals(page);
+    const { nodes } = await ask(page, MAP);
+    const node = nodes.find((one) => one.kind === 'group') ?? nodes.find((one) => one.kind === 'workload');
+    await page.getByPlaceholder(/^Search: name/).fill(node.label);
+    await page.waitForFunction((text) => document.querySelector('.totals').innerText !== text, before);
+    assert.match(await hashOf(page), /q=/);
+    await visit(page, `#/map?chosen=${node.id}`);
+    await page.locator('.details').getByRole('button', { name: 'Focus', exact: true }).click();
+    await page.locator('.chip', { hasText: 'focus:' }).waitFor();
+    await page.getByLabel('Hops').selectOption('2');
+    assert.match(await hashOf(page), /hops=2/);
+    await page.getByRole('button', { name: 'Leave the focus' }).first().click();
+    await page.getByRole('combobox', { name: 'time', exact: true }).selectOption('1h');
+    await settled(page);
+    assert.match(await hashOf(page), /since=1h/);
+  });
+});
+
+test('two ranges are compared', async () => {
+  await withPage('#/map?view=list&since=24h&before_since=7d&before_until=24h', {}, async (page) => {
+    await page.getByRole('columnheader', { name: 'Change' }).waitFor();
+    assert.ok(await page.locator('[role=row] .mark', { hasText: /^(\+ added|− gone|▲ more|▼ less|= same)$/ }).count() > 0);
+    await visit(page, '#/map?since=24h&before_since=7d&before_until=24h');
+    await screenshot(page, 'map-compared');
+  });
+});
+
+test('nodes stay where they are when the answer is refreshed, and where a group was opened and closed', async (t) => {
+  await withPage('#/map', {}, async (page) => {
+    const group = await firstGroup(page);
+    if (!group) return t.skip('no group here');
+    const shot = async () => (await page.locator('.graph').screenshot()).toString('base64');
+    await visit(page, `#/map?chosen=${group}`);
+    await page.getByRole('button', { name: 'Open the group' }).click();
+    await page.locator('.chip').waitFor();
+    await page.getByRole('button', { name: 'Close the group' }).click();
+    await page.locator('.chip').waitFor({ state: 'detached' });
+    await page.locator('.graph').focus();
+    await page.keyboard.press('0');
+    await page.waitForTimeout(500);
+    const first = await shot();
+    await page.getByRole('button', { name: 'Open the group' }).click();
+    await page.locator('.chip').waitFor();
+    await page.getByRole('button', { name: 'Close the group' }).click();
+    await page.locator('.chip').waitFor({ state: 'detached' });
+    await page.locator('.graph').focus();
+    await page.keyboard.press('0');
+    await page.waitForTimeout(500);
+    assert.equal(await shot(), first);
+  });
+});
+
+test('the map is exported: a picture, DOT, Mermaid, CSV, JSON', async () => {
+  await withPage('#/map', {}, async (page) => {
+    const save = async (name) => {
+      await page.locator('summary', { hasText: 'Export' }).click();
+      const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name }).click()]);
+      await page.locator('summary', { hasText: 'Export' }).click();
+      return readFile(await download.path());
+    };
+    assert.equal((await save(/PNG/)).subarray(1, 4).toString(), 'PNG');
+    assert.match((await save(/DOT/)).toString(), /^(strict )?digraph/);
+    assert.match((await save(/Mermaid/)).toString(), /^(flowchart|graph) /m);
+    assert.match((await save(/CSV/)).toString(), /^src,dst,ports,state/);
+    assert.ok(JSON.parse((await save(/JSON/)).toString()).nodes.length > 0);
+  });
+});
