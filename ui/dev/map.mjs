@@ -75,6 +75,7 @@ function compare(counted, earlier) {
 
 /** Who stands for a node: its group, where that is shown closed. */
 function standIns(world, query) {
+  const focus = query.get('focus');
   const workloads = [...world.nodes.values()].filter((node) => node.kind === 'workload').length;
   const collapse = query.get('collapse') ?? 'none';
   const collapsed = collapse === 'all' || (collapse === 'auto' && workloads > COLLAPSE_FROM);
@@ -83,9 +84,9 @@ function standIns(world, query) {
   const groupOf = (node) => (foldOutside && isOutside(node) ? OUTSIDE : node.group);
   const of = (id) => {
     const group = groupOf(world.nodes.get(id));
-    return collapsed && group && !open.has(group) ? group : id;
+    return collapsed && group && id !== focus && !open.has(group) ? group : id;
   };
-  return { collapsed, groupOf, of, node: (id) => world.nodes.get(id) };
+  return { collapsed, groupOf, of };
 }
 
 const isOutside = (node) => node.kind === 'dns' || node.kind === 'address';
@@ -148,7 +149,7 @@ function nodeOf(world, id, touching, badges, stand) {
   }
   const modes = {};
   for (const { mode } of members) modes[mode] = (modes[mode] ?? 0) + 1;
-  return { ...common, label: id.replace(/^group:(compose:)?/, ''), kind: 'group', group: null, members: members.length, modes,
+  return { ...common, label: id.replace(/^group:/, ''), kind: 'group', group: null, members: members.length, modes,
     mode: null, share: null, instances: sum(members, 'instances'), image: null };
 }
 
@@ -204,24 +205,13 @@ function totalsOf(world, placed) {
 function nodesOf(world, placed, badges, stand) {
   const touching = new Map();
   for (const { edge, a, b } of placed) {
-    for (const id of new Set([a, b, ...opened(edge, stand)])) {
+    for (const id of new Set([a, b])) {
       if (!touching.has(id)) touching.set(id, []);
       touching.get(id).push(edge);
     }
   }
   const shown = new Set(touching.keys());
-  for (const id of [...shown]) {
-    const node = world.nodes.get(id);
-    const group = node && stand.groupOf(node);
-    if (stand.collapsed && group) shown.add(group); // an opened group stays, as the box around its members
-  }
   return [...shown].map((id) => nodeOf(world, id, touching, badges, stand));
-}
-
-/** The opened groups that an edge's ends are members of. */
-function opened(edge, stand) {
-  if (!stand.collapsed) return [];
-  return [edge.src, edge.dst].filter((id) => stand.of(id) === id).map((id) => stand.groupOf(stand.node(id))).filter(Boolean);
 }
 
 /** The answer to GET /v1/map/edges?src=&dst=: each src/dst/port edge behind one of the map's. */

@@ -36,7 +36,7 @@ describe('places', () => {
     const shut = makeModel(answer(closed(12), ring(12)), []);
     const before = places.place(shut, true, []);
     const members = [1, 2, 3].map((i) => node(`m${i}`, { group: 'g4' }));
-    const opened = makeModel(answer([...closed(12), ...members], [...ring(12).filter(({ src, dst }) => src !== 'g4' && dst !== 'g4'), edge('m1', 'm2')]), []);
+    const opened = makeModel(answer([...closed(12).filter(({ id }) => id !== 'g4'), ...members], [...ring(12).filter(({ src, dst }) => src !== 'g4' && dst !== 'g4'), edge('m1', 'm2')]), []);
     const open = places.place(opened, true, ['g4']);
     expect(open.has('g4')).toBe(false);
     expect([1, 2, 3].every((i) => open.has(`m${i}`))).toBe(true);
@@ -70,6 +70,16 @@ describe('moving apart', () => {
 });
 
 describe('the model', () => {
+  it('draws an opened group as a box, and a member beside its closed group where that alone is looked at', () => {
+    const member = node('m', { group: 'g0' });
+    const opened = makeModel(answer([member], []), []);
+    expect([...opened.opened]).toEqual(['g0']);
+    expect(opened.boxOf('m')).toBe('g0');
+    const apart = makeModel(answer([member, ...closed(1)], []), []);
+    expect(apart.opened.size).toBe(0);
+    expect(apart.boxOf('m')).toBeNull();
+  });
+
   it('never hides a denial', () => {
     const model = makeModel(answer([node('a'), node('b')], [edge('a', 'b', { state: 'denied', denied: 3 })]), ['denied', 'learned']);
     expect(model.edges).toHaveLength(1);

@@ -36,7 +36,7 @@ export type Change = 'added' | 'gone' | 'more' | 'less' | 'same';
 
 export interface Range {
   since: Time | null;
-  until: Time;
+  until: Time | null;
   known_since: Time | null;
   complete: boolean;
   why: string | null;

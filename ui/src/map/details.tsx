@@ -5,6 +5,7 @@ import { useState } from 'preact/hooks';
 import { address, getJson } from '../api/client';
 import type { EdgeState, Explanation, MapEdge, MapNode, MapPort, PortEdge } from '../api/types';
 import { useAnswer } from '../api/use_answer';
+import { DetailsPanel } from '../components/details_panel';
 import { Mark } from '../components/mark';
 import { Loading, Problem } from '../components/problem';
 import { Bytes, Count, Name, When } from '../components/value';
@@ -40,18 +41,6 @@ function flowsLink(filter: string, state: MapState): string {
   return formatHash('flows', { filter, mode: 'history', ...rangeParameters(state) });
 }
 
-function Panel({ title, kind, onClose, children }: { title: string; kind: string; onClose(): void; children: ComponentChildren }) {
-  return (
-    <aside class="details" id="details" tabIndex={-1} aria-label={`Details: ${title}`} onKeyDown={(event) => event.key === 'Escape' && onClose()}>
-      <header>
-        <div><span class="quiet">{kind}</span><h2 title={title}>{title}</h2></div>
-        <button type="button" class="ghost" onClick={onClose} aria-label="Close the details">✕</button>
-      </header>
-      {children}
-    </aside>
-  );
-}
-
 function EdgeRow({ edge, end, onChoose }: { edge: MapEdge; end: string; onChoose(id: string): void }) {
   return (
     <li>
@@ -73,17 +62,21 @@ function EdgesOf({ title, edges, endOf, onChoose }: { title: string; edges: read
   );
 }
 
+function FocusButton({ id, state, onFocus }: { id: string; state: MapState } & Pick<Actions, 'onFocus'>) {
+  const focused = state.focus === id;
+  return <button type="button" aria-pressed={focused} onClick={() => onFocus(id)}>{focused ? 'Leave the focus' : 'Focus'}</button>;
+}
+
 export function NodeDetails({ node, model, state, onChoose, onToggle, onFocus, onClose }: { node: MapNode; model: MapModel; state: MapState } & Actions) {
-  const isOpen = state.open.includes(node.id);
   const out = byWeight(model.edges.filter((edge) => edge.src === node.id), state.weight);
   const incoming = byWeight(model.edges.filter((edge) => edge.dst === node.id), state.weight);
   const filter = filterOfNode(node.id);
   return (
-    <Panel title={node.id} kind={node.kind} onClose={onClose}>
+    <DetailsPanel title={node.id} kind={node.kind} onClose={onClose}>
       <div class="actions">
-        {(isOpenable(node) || isOpen) && <button type="button" class="primary" onClick={() => onToggle(node.id)}>{isOpen ? 'Close the group' : 'Open the group'}</button>}
-        {node.group && model.opened.has(node.group) && state.open.includes(node.group) && <button type="button" onClick={() => onToggle(node.group ?? '')}>Close its group</button>}
-        <button type="button" aria-pressed={state.focus === node.id} onClick={() => onFocus(node.id)}>{state.focus === node.id ? 'Leave the focus' : 'Focus'}</button>
+        {isOpenable(node) && <button type="button" class="primary" onClick={() => onToggle(node.id)}>Open the group</button>}
+        {node.group && state.open.includes(node.group) && <button type="button" onClick={() => onToggle(node.group ?? '')}>Close its group</button>}
+        <FocusButton id={node.id} state={state} onFocus={onFocus} />
         {filter && <a class="button" href={flowsLink(filter, state)}>Flows</a>}
         {node.kind === 'workload' && <a class="button" href={formatHash('readiness', { workload: node.id })}>Readiness</a>}
         {node.kind !== 'group' && <a class="button" href={formatHash('events', { q: node.id })}>Events</a>}
@@ -108,7 +101,7 @@ export function NodeDetails({ node, model, state, onChoose, onToggle, onFocus, o
       )}
       <EdgesOf title="To" edges={out} endOf={(edge) => edge.dst} onChoose={onChoose} />
       <EdgesOf title="From" edges={incoming} endOf={(edge) => edge.src} onChoose={onChoose} />
-    </Panel>
+    </DetailsPanel>
   );
 }
 
@@ -123,6 +116,28 @@ function Explain({ src, dst, port }: { src: string; dst: string; port: string })
       {rule !== null && <> <a href={formatHash('policy', { tab: 'rules', of: 'active', rule: String(rule) })}>rule {rule}</a></>}
       {unknown.map((text) => <p key={text} class="note">{text}</p>)}
     </div>
+  );
+}
+
+/** An opened group: its members, and the way back. */
+export function BoxDetails({ group, model, state, onChoose, onToggle, onFocus, onClose }: { group: string; model: MapModel; state: MapState } & Actions) {
+  const members = model.nodes.filter((node) => model.boxOf(node.id) === group);
+  return (
+    <DetailsPanel title={group} kind="opened group" onClose={onClose}>
+      <div class="actions">
+        {state.open.includes(group) && <button type="button" class="primary" onClick={() => onToggle(group)}>Close the group</button>}
+        <FocusButton id={group} state={state} onFocus={onFocus} />
+        <a class="button" href={flowsLink(filterOfNode(group), state)}>Flows</a>
+      </div>
+      <h3>Members <span class="quiet">({members.length})</span></h3>
+      <ul class="plain">
+        {members.map((node) => (
+          <li key={node.id}>
+            <button type="button" class="link row" onClick={() => onChoose(node.id)}><Name text={node.label} most={30} /> {node.mode && <span class={`mode mode-${node.mode}`}>{node.mode}</span>}{node.denied > 0 && <span class="tone-bad">✕ <Count value={node.denied} /> denied</span>}</button>
+          </li>
+        ))}
+      </ul>
+    </DetailsPanel>
   );
 }
 
@@ -201,7 +216,7 @@ function Behind({ edge, state }: { edge: MapEdge; state: MapState }) {
 
 export function EdgeDetails({ edge, state, onChoose, onClose }: { edge: MapEdge; state: MapState } & Pick<Actions, 'onChoose' | 'onClose'>) {
   return (
-    <Panel title={`${edge.src} → ${edge.dst}`} kind="edge" onClose={onClose}>
+    <DetailsPanel title={`${edge.src} → ${edge.dst}`} kind="edge" onClose={onClose}>
       <div class="actions">
         <a class="button" href={flowsLink(filterOfEdge(edge.src, edge.dst), state)}>Flows</a>
         <button type="button" onClick={() => onChoose(edge.src)}>Source</button>
@@ -223,6 +238,6 @@ export function EdgeDetails({ edge, state, onChoose, onClose }: { edge: MapEdge;
       <h3>Ports</h3>
       <Ports src={edge.src} dst={edge.dst} ports={edge.ports} leftOff={edge.ports_left_off} state={state} />
       {(edge.stands_for > edge.ports.length || !isOne(edge.src) || !isOne(edge.dst)) && <Behind edge={edge} state={state} />}
-    </Panel>
+    </DetailsPanel>
   );
 }

@@ -14,14 +14,13 @@ function nodeElement(node: MapNode, parent: string | null): ElementDefinition {
     classes: classes(node.kind, node.denied > 0 && 'denied', node.change && `change-${node.change}`) };
 }
 
-function boxElement(group: string, node: MapNode | undefined): ElementDefinition {
-  return { group: 'nodes', data: { id: group, label: '', title: node?.label ?? groupLabel(group), width: 10, height: 10 }, classes: 'box' };
+function boxElement(group: string): ElementDefinition {
+  return { group: 'nodes', data: { id: group, label: '', title: groupLabel(group), width: 10, height: 10 }, classes: 'box' };
 }
 
 /** Between a member of an opened group and others: there are many of these, and the group was opened for its inside. */
 function crosses(model: MapModel, edge: MapEdge): boolean {
-  const [from, to] = [model.byId.get(edge.src)?.group ?? null, model.byId.get(edge.dst)?.group ?? null];
-  return from !== to;
+  return model.boxOf(edge.src) !== model.boxOf(edge.dst);
 }
 
 /** So many edges are drawn straight: bent ones would make every movement wait. */
@@ -37,8 +36,8 @@ function edgeElement(edge: MapEdge, weight: Weight, crowd: number, crossing: boo
 
 export function elementsOf(model: MapModel, weight: Weight): ElementDefinition[] {
   return [
-    ...[...model.opened].map((group) => boxElement(group, model.byId.get(group))),
-    ...model.nodes.filter((node) => !model.opened.has(node.id)).map((node) => nodeElement(node, model.parentOf(node))),
+    ...[...model.opened].map((group) => boxElement(group)),
+    ...model.nodes.map((node) => nodeElement(node, model.boxOf(node.id))),
     ...model.edges.map((edge) => edgeElement(edge, weight, model.edges.length, crosses(model, edge))),
   ];
 }

@@ -7,7 +7,7 @@ import { theme } from '../state/theme';
 import { arrange } from './arrange';
 import { bringUpToDate, elementsOf } from './elements';
 import { graphStyle } from './graph_style';
-import { edgeText, isOpenable, STATE_TEXT, type MapModel } from './model';
+import { edgeText, groupLabel, isOpenable, STATE_TEXT, type MapModel } from './model';
 import { Places } from './placement';
 import type { Weight } from './state';
 
@@ -35,7 +35,8 @@ const places = new Places(arrange);
 function makeGraph(container: HTMLElement): Core {
   return cytoscape({
     container, style: graphStyle(), layout: { name: 'preset' }, minZoom: 0.08, maxZoom: 3, boxSelectionEnabled: false, selectionType: 'single',
-    pixelRatio: 'auto',
+    // What systems take for a double click; Cytoscape's 250 ms is less than many people's.
+    multiClickDebounceTime: 500,
   });
 }
 
@@ -96,7 +97,8 @@ function describe(model: MapModel, id: string): string {
   const node = model.byId.get(id);
   if (node) return `${node.label}, ${node.kind}${node.members !== null ? `, ${node.members} members` : ''}${node.denied ? `, ${node.denied} denied` : ''}`;
   const edge = model.edgeById.get(id);
-  return edge ? edgeText(edge) : '';
+  if (edge) return edgeText(edge);
+  return model.opened.has(id) ? `${groupLabel(id)}, an opened group` : '';
 }
 
 export function Graph({ model, collapsed, open, focus, weight, chosen, onChoose, onToggle, onFocus, onDetails, handle }: Properties) {
@@ -105,8 +107,8 @@ export function Graph({ model, collapsed, open, focus, weight, chosen, onChoose,
   const [drawn, setDrawn] = useState(false);
   const wasFocus = useRef(focus);
   const wasOpened = useRef<ReadonlySet<string>>(model.opened);
-  const latest = useRef({ model, collapsed, onChoose, onToggle });
-  latest.current = { model, collapsed, onChoose, onToggle };
+  const latest = useRef({ model, collapsed, open, onChoose, onToggle });
+  latest.current = { model, collapsed, open, onChoose, onToggle };
   useColours(graph);
 
   useEffect(() => {
@@ -165,13 +167,12 @@ export function Graph({ model, collapsed, open, focus, weight, chosen, onChoose,
     const node = model.byId.get(chosen);
     if (event.key === 'Enter' && chosen) {
       event.preventDefault();
-      if (canToggle(model, collapsed, chosen)) onToggle(chosen);
+      if (canToggle(model, open, chosen)) onToggle(chosen);
       else onDetails();
     } else if (event.key === 'f' && node) onFocus(node.id);
     else if (event.key === '+' || event.key === '=') zoomBy(1.25);
     else if (event.key === '-') zoomBy(0.8);
     else if (event.key === '0') fitAll();
-    else if (event.key === 'Escape') onChoose('');
   };
 
   return (
@@ -245,6 +246,7 @@ function moveTo(graph: Core, id: string | null, onChoose: (id: string) => void):
 interface Latest {
   model: MapModel;
   collapsed: boolean;
+  open: readonly string[];
   onChoose(id: string): void;
   onToggle(group: string): void;
 }
@@ -253,9 +255,9 @@ function listen(graph: Core, latest: { current: Latest }): void {
   const choose = (event: EventObject) => latest.current.onChoose(event.target === graph ? '' : event.target.id());
   graph.on('tap', choose);
   graph.on('dbltap', 'node', (event: EventObject) => {
-    const { model, collapsed, onToggle } = latest.current;
+    const { model, open, onToggle } = latest.current;
     const id = event.target.id() as string;
-    if (canToggle(model, collapsed, id)) onToggle(id);
+    if (canToggle(model, open, id)) onToggle(id);
   });
   let from = { x: 0, y: 0 };
   graph.on('grab', 'node', (event: EventObject) => {
@@ -264,12 +266,12 @@ function listen(graph: Core, latest: { current: Latest }): void {
   graph.on('dragfree', 'node', (event: EventObject) => {
     const { model, collapsed } = latest.current;
     const to = event.target.position();
-    places.moved(event.target.id(), model.byId.get(event.target.id())?.group ?? null, { x: to.x - from.x, y: to.y - from.y }, collapsed);
+    places.moved(event.target.id(), model.boxOf(event.target.id()), { x: to.x - from.x, y: to.y - from.y }, collapsed);
   });
 }
 
-/** Where the daemon shows all groups opened, none can be closed by itself. */
-function canToggle(model: MapModel, collapsed: boolean, id: string): boolean {
+/** A box that nobody opened – there are few workloads, or all groups are to be open – cannot be closed by itself. */
+function canToggle(model: MapModel, open: readonly string[], id: string): boolean {
   const node = model.byId.get(id);
-  return collapsed && (model.opened.has(id) || (node !== undefined && isOpenable(node)));
+  return node ? isOpenable(node) : open.includes(id);
 }

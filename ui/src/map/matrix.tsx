@@ -12,7 +12,7 @@ const SIGNS: Record<string, string> = { denied: '✕', 'would-deny': '!', new: '
 
 /** Members stand beside their group; within it, and among groups, by name. */
 function inOrder(nodes: readonly MapNode[]): MapNode[] {
-  const key = (node: MapNode) => `${node.kind === 'workload' || node.kind === 'group' ? 0 : 1} ${node.group ?? node.id} ${node.id}`;
+  const key = (node: MapNode) => `${node.group !== null || node.kind === 'group' ? 0 : 1} ${node.group ?? node.id} ${node.id}`;
   return [...nodes].sort((a, b) => (key(a) < key(b) ? -1 : 1));
 }
 
@@ -35,7 +35,7 @@ function neighbourOf(cells: readonly Cell[], from: Cell, key: string): Cell | un
 
 export function Matrix({ model, weight, chosen, onChoose, onToggle }: { model: MapModel; weight: Weight; chosen: string; onChoose(id: string): void; onToggle(group: string): void }) {
   const area = useRef<HTMLDivElement>(null);
-  const nodes = inOrder(model.nodes.filter((node) => !model.opened.has(node.id)));
+  const nodes = inOrder(model.nodes);
   const index = new Map(nodes.map((node, at) => [node.id, at]));
   const cells: Cell[] = model.edges.map((edge) => ({ edge, row: index.get(edge.src) ?? 0, column: index.get(edge.dst) ?? 0 })).sort((a, b) => a.row - b.row || a.column - b.column);
   const current = cells.find(({ edge }) => edge.id === chosen) ?? cells[0];
@@ -49,7 +49,7 @@ export function Matrix({ model, weight, chosen, onChoose, onToggle }: { model: M
   };
   const head = (node: MapNode) => (node.members !== null
     ? <button type="button" class="link" onClick={() => onToggle(node.id)} title={`open ${node.id}`}>{shorten(node.label, 22)}</button>
-    : <button type="button" class="link" onClick={() => onChoose(node.id)} title={node.id}>{shorten(node.group ? `${node.label}` : node.label, 22)}</button>);
+    : <button type="button" class="link" onClick={() => onChoose(node.id)} title={node.id}>{shorten(node.label, 22)}</button>);
 
   return (
     <div class="matrix-scroller" role="region" aria-label="Matrix of sources and destinations" tabIndex={0}>

@@ -16,28 +16,32 @@ export interface MapModel {
   edges: readonly MapEdge[];
   byId: ReadonlyMap<string, MapNode>;
   edgeById: ReadonlyMap<string, MapEdge>;
-  /** Groups that are shown as a box around their members. */
+  /** Groups that are shown as a box around their members: none of them is among the nodes. */
   opened: ReadonlySet<string>;
   /** The box that a node is drawn in. */
-  parentOf(node: MapNode): string | null;
+  boxOf(id: string): string | null;
 }
 
-/** A group whose members are shown is a box, whether the daemon names it among the nodes or not. */
-function openedGroups(nodes: readonly MapNode[]): Set<string> {
-  return new Set(nodes.map((node) => node.group).filter((group): group is string => group !== null));
+/** A group whose members are shown is a box; one that is closed is a node, also where one member stands apart (the focus). */
+function openedGroups(nodes: readonly MapNode[], present: ReadonlySet<string>): Set<string> {
+  return new Set(nodes.map((node) => node.group).filter((group): group is string => group !== null && !present.has(group)));
 }
 
 export function makeModel(answer: MapAnswer, hidden: readonly EdgeState[]): MapModel {
-  const opened = openedGroups(answer.nodes);
   const present = new Set(answer.nodes.map((node) => node.id));
+  const opened = openedGroups(answer.nodes, present);
+  const byId = new Map(answer.nodes.map((node) => [node.id, node]));
   const visible = answer.edges.filter((edge) => present.has(edge.src) && present.has(edge.dst) && (edge.denied > 0 || !hidden.includes(edge.state)));
   return {
     nodes: answer.nodes,
     edges: visible,
-    byId: new Map(answer.nodes.map((node) => [node.id, node])),
+    byId,
     edgeById: new Map(visible.map((edge) => [edge.id, edge])),
     opened,
-    parentOf: (node) => node.group,
+    boxOf: (id) => {
+      const group = byId.get(id)?.group ?? null;
+      return group !== null && opened.has(group) ? group : null;
+    },
   };
 }
 
@@ -47,7 +51,7 @@ export function isOpenable(node: MapNode): boolean {
 
 export const weightOf = (item: { connections: number; bytes: number | null }, weight: Weight) => (weight === 'bytes' ? item.bytes : item.connections);
 
-/** 'group:compose:shop' → 'shop', for groups that the daemon does not name. */
+/** 'group:compose:shop' → 'shop'. */
 export function groupLabel(group: string): string {
   return group.replace(/^group:/, '').replace(/^(compose|k8s):/, '');
 }
@@ -64,11 +68,13 @@ function secondLine(node: MapNode): string {
   return node.kind === node.label ? '' : node.kind;
 }
 
+const MOST_BADGES = 3;
+
 /** Of a closed group nearly every one uses them: its details say which. */
 function badgeLine(node: MapNode): string {
   if (node.members !== null) return '';
-  const services = new Map(node.badges.map((badge) => [badge.service, badge.direction === 'in' ? '←' : '→']));
-  return [...services].map(([service, arrow]) => `${arrow}${service}`).join(' ');
+  const services = [...new Set(node.badges.map(({ service, direction }) => `${direction === 'in' ? '←' : '→'}${shorten(service.replace(/^.*\//, ''), 12)}`))];
+  return services.slice(0, MOST_BADGES).join(' ') + (services.length > MOST_BADGES ? ` +${services.length - MOST_BADGES}` : '');
 }
 
 /** What is written in a node: its name, what it is, the common services it uses, and its denials. */

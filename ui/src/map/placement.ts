@@ -147,10 +147,10 @@ export class Places {
   /** The place of every node that is no box. groupOrder: opened groups, as they were opened. */
   place(model: MapModel, collapsed: boolean, groupOrder: readonly string[]): Map<string, Point> {
     const sizes = new Map(model.nodes.map((node) => [node.id, sizeOfLabel(nodeLabel(node))]));
-    const outerOf = (id: string) => model.byId.get(id)?.group ?? id;
+    const outerOf = (id: string) => model.boxOf(id) ?? id;
     const links = model.edges.map((edge): Link => ({ src: edge.src, dst: edge.dst, weight: weightOf(edge, 'connections') ?? 0, denied: edge.denied > 0 }));
     const boxes = new Map([...model.opened].map((group) => [group, this.placeMembers(group, model, sizes, links)]));
-    const tops = [...new Set(model.nodes.filter((node) => !model.opened.has(node.id)).map((node) => outerOf(node.id)))];
+    const tops = [...new Set(model.nodes.map((node) => outerOf(node.id)))];
     const closedSizes = new Map(tops.map((id) => [id, sizes.get(id) ?? { width: 120, height: 42 }]));
     const topSizes = new Map(tops.map((id) => [id, (collapsed ? undefined : boxes.get(id)?.size) ?? closedSizes.get(id) ?? { width: 120, height: 42 }]));
     const between = links.map((link) => ({ ...link, src: outerOf(link.src), dst: outerOf(link.dst) })).filter(({ src, dst }) => src !== dst);
@@ -166,7 +166,7 @@ export class Places {
   }
 
   private placeMembers(group: string, model: MapModel, sizes: ReadonlyMap<string, Size>, links: readonly Link[]) {
-    const members = model.nodes.filter((node) => node.group === group).map((node) => node.id);
+    const members = model.nodes.filter((node) => model.boxOf(node.id) === group).map((node) => node.id);
     const memberSizes = new Map(members.map((id) => [id, sizes.get(id) ?? { width: 56, height: 42 }]));
     const inside = links.filter(({ src, dst }) => memberSizes.has(src) && memberSizes.has(dst));
     const known = this.inner.get(group) ?? new Map<string, Point>();
@@ -198,9 +198,9 @@ export class Places {
   private resolve(model: MapModel, shown: ReadonlyMap<string, Point>, boxes: ReadonlyMap<string, { middle: Point; members: Map<string, Point> }>): Map<string, Point> {
     const positions = new Map<string, Point>();
     for (const node of model.nodes) {
-      if (model.opened.has(node.id)) continue;
-      const box = node.group === null ? undefined : boxes.get(node.group);
-      const at = shown.get(node.group ?? node.id) ?? { x: 0, y: 0 };
+      const group = model.boxOf(node.id);
+      const box = group === null ? undefined : boxes.get(group);
+      const at = shown.get(group ?? node.id) ?? { x: 0, y: 0 };
       const own = box?.members.get(node.id);
       positions.set(node.id, own && box ? { x: at.x + own.x - box.middle.x, y: at.y + own.y - box.middle.y } : at);
     }

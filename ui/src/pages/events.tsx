@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import { useMemo, useState } from 'preact/hooks';
 import type { BulkheadEvent } from '../api/types';
+import { DetailsPanel } from '../components/details_panel';
 import { Histogram } from '../components/histogram';
 import { KindMark } from '../components/mark';
 import { Loading, Problem } from '../components/problem';
@@ -56,8 +57,7 @@ function Details({ row, onClose }: { row: FoldedEvent; onClose(): void }) {
   const about = src ?? event.workload ?? null;
   const members = Object.entries(event).filter(([name]) => !HANDLED.has(name));
   return (
-    <aside class="details" aria-label={`Details: ${event.kind}`} onKeyDown={(pressed) => pressed.key === 'Escape' && onClose()}>
-      <header><div><span class="quiet">event {event.number}</span><h2>{event.kind}</h2></div><button type="button" class="ghost" aria-label="Close the details" onClick={onClose}>✕</button></header>
+    <DetailsPanel title={event.kind} kind={`event ${event.number}`} onClose={onClose}>
       <p>{event.text}</p>
       <div class="actions">
         {about && <a class="button" href={formatHash('map', { focus: about, chosen: about })}>Map</a>}
@@ -70,7 +70,7 @@ function Details({ row, onClose }: { row: FoldedEvent; onClose(): void }) {
         <div><dt>last</dt><dd><When time={row.last} /></dd></div>
         {members.map(([name, value]) => <div key={name}><dt>{name}</dt><dd class="mono">{memberText(value)}</dd></div>)}
       </dl>
-    </aside>
+    </DetailsPanel>
   );
 }
 

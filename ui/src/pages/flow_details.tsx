@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import type { Flow, FlowEnd, FlowHalf } from '../api/types';
+import { DetailsPanel } from '../components/details_panel';
 import { Mark } from '../components/mark';
-import { Bytes, Count, Name, When } from '../components/value';
+import { Bytes, Count, When } from '../components/value';
 import { duration } from '../logic/format';
 import { endText, portText } from '../logic/flow';
 import { formatHash } from '../state/route';
@@ -26,11 +27,7 @@ function Half({ name, half }: { name: string; half: FlowHalf }) {
 export function FlowDetails({ flow, onClose }: { flow: Flow; onClose(): void }) {
   const title = `${endText(flow.src)} → ${endText(flow.dst, flow.dns)} ${portText(flow)}`;
   return (
-    <aside class="details" aria-label={`Details: ${title}`} onKeyDown={(event) => event.key === 'Escape' && onClose()}>
-      <header>
-        <div><span class="quiet">flow</span><h2 title={title}><Name text={title} most={90} /></h2></div>
-        <button type="button" class="ghost" onClick={onClose} aria-label="Close the details">✕</button>
-      </header>
+    <DetailsPanel title={title} kind="flow" onClose={onClose}>
       <dl class="facts">
         <End name="source" end={flow.src} />
         <End name="destination" end={flow.dst} />
@@ -49,6 +46,6 @@ export function FlowDetails({ flow, onClose }: { flow: Flow; onClose(): void }) 
         {flow.tunnel && <div><dt>tunnel</dt><dd>{flow.tunnel}</dd></div>}
         {flow.icmp_error && <div><dt>ICMP error</dt><dd>{flow.icmp_error.what ?? `type ${flow.icmp_error.type}, code ${flow.icmp_error.code}`}, {flow.icmp_error.count} times</dd></div>}
       </dl>
-    </aside>
+    </DetailsPanel>
   );
 }

@@ -7,7 +7,8 @@ import { Loading, Problem } from '../components/problem';
 import { RangeNote } from '../components/range_picker';
 import { Bytes, Count, Name } from '../components/value';
 import { csv, download } from '../logic/csv';
-import { EdgeDetails, NodeDetails } from '../map/details';
+import { plural } from '../logic/format';
+import { BoxDetails, EdgeDetails, NodeDetails } from '../map/details';
 import { Graph, type GraphHandle } from '../map/graph';
 import { EdgeList } from '../map/list';
 import { Matrix } from '../map/matrix';
@@ -23,7 +24,7 @@ function Totals({ answer, model }: { answer: MapAnswer; model: MapModel }) {
   const hidden = answer.edges.length - model.edges.length;
   return (
     <p class="totals">
-      <Count value={totals.workloads} /> workloads in <Count value={totals.groups} /> groups, <Count value={totals.edges} /> edges, <Count value={totals.connections} /> connections, {totals.bytes === null && 'bytes '}<Bytes value={totals.bytes} />;{' '}
+      {plural(totals.workloads, 'workload')} in {plural(totals.groups, 'group')}, {plural(totals.edges, 'edge')}, <Count value={totals.connections} unit="connections" /> connections, {totals.bytes === null && 'bytes '}<Bytes value={totals.bytes} />;{' '}
       <strong class={totals.denied ? 'tone-bad' : ''}><Count value={totals.denied} /> denied</strong>, <span class={totals.would_deny ? 'tone-warn' : ''}><Count value={totals.would_deny} /> would be</span>
       <span class="quiet"> – shown: {model.nodes.length} nodes, {model.edges.length} edges{hidden > 0 && `, ${hidden} hidden`}</span>
     </p>
@@ -74,6 +75,7 @@ function Details({ model, state }: { model: MapModel; state: MapState }) {
   if (node) return <NodeDetails node={node} model={model} state={state} {...actions} />;
   const edge = model.edgeById.get(state.chosen);
   if (edge) return <EdgeDetails edge={edge} state={state} {...actions} />;
+  if (model.opened.has(state.chosen)) return <BoxDetails group={state.chosen} model={model} state={state} {...actions} />;
   return null;
 }
 

@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks';
 import { getJson } from '../api/client';
 import type { Readiness, WorkloadReadiness } from '../api/types';
 import { useAnswer } from '../api/use_answer';
+import { DetailsPanel } from '../components/details_panel';
 import { Loading, Problem } from '../components/problem';
 import { ReadOnlyNote } from '../components/operator_button';
 import { Tabs } from '../components/tabs';
@@ -40,8 +41,7 @@ const COLUMNS: readonly Column<WorkloadReadiness>[] = [
 
 function WorkloadDetails({ row, onClose }: { row: WorkloadReadiness; onClose(): void }) {
   return (
-    <aside class="details" aria-label={`Details: ${row.workload}`} onKeyDown={(event) => event.key === 'Escape' && onClose()}>
-      <header><div><span class="quiet">readiness of</span><h2 title={row.workload}>{row.workload}</h2></div><button type="button" class="ghost" aria-label="Close the details" onClick={onClose}>✕</button></header>
+    <DetailsPanel title={row.workload} kind="readiness of" onClose={onClose}>
       <div class="actions">
         <a class="button" href={formatHash('map', { focus: row.workload, chosen: row.workload })}>Map</a>
         <a class="button" href={formatHash('readiness', { tab: 'review', of: row.workload })}>Its review queue</a>
@@ -58,7 +58,7 @@ function WorkloadDetails({ row, onClose }: { row: WorkloadReadiness; onClose(): 
           {stage.missing.length > 0 && <ul>{stage.missing.map((missing) => <li key={missing.lack + missing.text}><span class="quiet">{missing.lack}:</span> {missing.text}</li>)}</ul>}
         </section>
       ))}
-    </aside>
+    </DetailsPanel>
   );
 }
 

@@ -3,6 +3,7 @@
 import { address, ApiError, getJson } from '../api/client';
 import type { Flow, Rule, RuleEvidence, RuleUse, RuleUses, RulesAnswer } from '../api/types';
 import { useAnswer } from '../api/use_answer';
+import { DetailsPanel } from '../components/details_panel';
 import { Mark } from '../components/mark';
 import { Loading, Problem } from '../components/problem';
 import { Switch } from '../components/switch';
@@ -43,8 +44,7 @@ function RuleDetails({ rule, of, use, onClose }: { rule: Rule; of: Of; use: Rule
   const query = { rule: rule.number, of: of === 'proposal' ? 'proposal' : '' };
   const answer = useAnswer(address('/v1/explain', query), (signal) => getJson<RuleEvidence>('/v1/explain', query, signal));
   return (
-    <aside class="details" aria-label={`Details: rule ${rule.number}`} onKeyDown={(event) => event.key === 'Escape' && onClose()}>
-      <header><div><span class="quiet">rule</span><h2>{rule.number}</h2></div><button type="button" class="ghost" aria-label="Close the details" onClick={onClose}>✕</button></header>
+    <DetailsPanel title={`Rule ${rule.number}`} kind={of === 'active' ? 'active' : 'proposed'} onClose={onClose}>
       <p>{rule.text}</p>
       {rule.comment && <p class="quiet">{rule.comment}</p>}
       {use?.remark && <p class="note">{use.remark}</p>}
@@ -60,7 +60,7 @@ function RuleDetails({ rule, of, use, onClose }: { rule: Rule; of: Of; use: Rule
         </details>
       ))}
       {answer.data && answer.data.missing.length > 0 && <p class="note warn">The rule names edges that the ledger does not have: {names(answer.data.missing)}</p>}
-    </aside>
+    </DetailsPanel>
   );
 }
 

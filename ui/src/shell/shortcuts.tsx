@@ -28,6 +28,16 @@ function isForField(event: KeyboardEvent): boolean {
   return target instanceof HTMLElement && (target.isContentEditable || ['INPUT', 'TEXTAREA', 'SELECT'].includes(target.tagName) || target.closest('dialog') !== null);
 }
 
+/** An open menu, or else the details. */
+function closeTopmost(): void {
+  const menu = document.querySelector<HTMLDetailsElement>('details.menu[open]');
+  if (!menu) document.querySelector<HTMLElement>('[data-close]')?.click();
+  else {
+    menu.open = false;
+    menu.querySelector('summary')?.focus();
+  }
+}
+
 export function useShortcuts() {
   const [shown, setShown] = useState(false);
   useEffect(() => {
@@ -36,6 +46,7 @@ export function useShortcuts() {
       const page = PAGES[Number(event.key) - 1];
       if (event.key === '?') setShown(true);
       else if (event.key === 't') nextTheme();
+      else if (event.key === 'Escape') closeTopmost();
       else if (event.key === '/') {
         event.preventDefault();
         document.querySelector<HTMLElement>('[data-search]')?.focus();
