@@ -10,7 +10,7 @@ const totals = (page) => page.locator('.totals').innerText();
 const MAP = '/v1/map?collapse=auto&fold=1';
 
 /** As fast as a person's: a step is not waited for, as the page draws between the clicks. */
-async function doubleClick(page, { x, y }) {
+async function clickTwice(page, { x, y }) {
   const box = await page.locator('.graph').boundingBox();
   await page.mouse.move(box.x + x, box.y + y);
   await Promise.all([page.mouse.down(), page.mouse.up(), page.mouse.down({ clickCount: 2 }), page.mouse.up({ clickCount: 2 })]);
@@ -49,7 +49,7 @@ test('a group is opened and closed: by its button, by Enter, by a double click',
     await page.keyboard.press('Enter');
     await page.locator('.chip').waitFor({ state: 'detached' });
     await visit(page, '#/map');
-    await doubleClick(page, await groupOnCanvas(page));
+    await clickTwice(page, await groupOnCanvas(page));
     await page.locator('.chip', { hasText: 'open:' }).waitFor();
   });
 });

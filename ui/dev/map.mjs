@@ -184,8 +184,9 @@ export function mapAnswer(world, query, now) {
   const { kept, folded, badges } = query.get('fold') === '1' ? foldServices(placed) : { kept: placed, folded: [], badges: [] };
   const pairs = byPair(world, kept);
   const edges = [...pairs].map(([key, { a, b, edges: list }]) => mapEdge(a, b, list, earlier ? earlier.get(key)?.edges ?? null : undefined));
+  const gone = goneEdges(earlier, pairs, focus);
   return { range: describeRange(since, until, now), before: compared ? describeRange(beforeSince, beforeUntil, now) : null,
-    totals, collapsed: stand.collapsed, nodes: nodesOf(world, placed, badges, stand), edges: [...edges, ...goneEdges(earlier, pairs, focus)], folded };
+    totals, collapsed: stand.collapsed, nodes: nodesOf(world, placed, badges, stand, gone), edges: [...edges, ...gone], folded };
 }
 
 /** What the earlier range alone has. */
@@ -202,7 +203,7 @@ function totalsOf(world, placed) {
     connections: sum(edges, 'connections'), bytes: sumOrUnknown(edges, 'bytes'), denied: sum(edges, 'denied'), would_deny: sum(edges, 'would_deny') };
 }
 
-function nodesOf(world, placed, badges, stand) {
+function nodesOf(world, placed, badges, stand, gone) {
   const touching = new Map();
   for (const { edge, a, b } of placed) {
     for (const id of new Set([a, b])) {
@@ -210,7 +211,7 @@ function nodesOf(world, placed, badges, stand) {
       touching.get(id).push(edge);
     }
   }
-  const shown = new Set(touching.keys());
+  const shown = new Set([...touching.keys(), ...gone.flatMap(({ src, dst }) => [src, dst])]);
   return [...shown].map((id) => nodeOf(world, id, touching, badges, stand));
 }
 

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import { useState } from 'preact/hooks';
 import type { Range } from '../api/types';
+import { instantOf } from '../logic/instant';
 import { When } from './value';
 
 const PRESETS: readonly [string, string][] = [['', 'all that is known'], ['15m', 'last 15 minutes'], ['1h', 'last hour'], ['24h', 'last 24 hours'], ['7d', 'last 7 days'], ['30d', 'last 30 days']];
 
-/** The local time that a datetime-local field shows for an RFC 3339 text. */
+/** The local time that a datetime-local field shows for a time as the API takes it. */
 function forField(text: string): string {
-  const date = new Date(text);
-  if (Number.isNaN(date.getTime())) return '';
+  const time = instantOf(text, Date.now() / 1000);
+  if (time === null) return '';
+  const date = new Date(time * 1000);
   return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }
 
@@ -22,7 +24,8 @@ export interface RangeValue {
 /** A time range: how long ago, or from a time to another. */
 export function RangePicker({ label, value, onChange, absent }: { label: string; value: RangeValue; onChange(value: RangeValue): void; absent?: string }) {
   const preset = PRESETS.some(([since]) => since === value.since) && !value.until;
-  const [custom, setCustom] = useState(!preset);
+  const [wanted, setCustom] = useState(false);
+  const custom = wanted || !preset;
   const choose = (since: string) => {
     setCustom(since === 'custom');
     if (since !== 'custom') onChange({ since, until: '' });

@@ -18,27 +18,29 @@ function boxElement(group: string): ElementDefinition {
   return { group: 'nodes', data: { id: group, label: '', title: groupLabel(group), width: 10, height: 10 }, classes: 'box' };
 }
 
-/** Between a member of an opened group and others: there are many of these, and the group was opened for its inside. */
-function crosses(model: MapModel, edge: MapEdge): boolean {
-  return model.boxOf(edge.src) !== model.boxOf(edge.dst);
+/** So few need not step back behind each other. */
+const FEW = 80;
+
+/** Not within an opened group, where one is: there are many of these, and the group was opened for its inside. */
+function isBeside(model: MapModel, edge: MapEdge): boolean {
+  const box = model.boxOf(edge.src);
+  return model.opened.size > 0 && model.edges.length >= FEW && (box === null || box !== model.boxOf(edge.dst));
 }
 
 /** So many edges are drawn straight: bent ones would make every movement wait. */
 const STRAIGHT_FROM = 1500;
-/** So few need not step back behind each other. */
-const FEW = 80;
 
-function edgeElement(edge: MapEdge, weight: Weight, crowd: number, crossing: boolean): ElementDefinition {
+function edgeElement(edge: MapEdge, weight: Weight, crowd: number, beside: boolean): ElementDefinition {
   const width = widthOf(weightOf(edge, weight));
   return { group: 'edges', data: { id: edge.id, source: edge.src, target: edge.dst, label: edgeLabel(edge), ports: edgePorts(edge), width, strength: Math.min(0.75, (crowd < FEW ? 0.35 : 0.1) + width / 9) },
-    classes: classes(edge.state, crowd > STRAIGHT_FROM && 'straight', crossing && 'crossing', edge.change && `change-${edge.change}`) };
+    classes: classes(edge.state, crowd > STRAIGHT_FROM && 'straight', beside && 'beside', edge.change && `change-${edge.change}`) };
 }
 
 export function elementsOf(model: MapModel, weight: Weight): ElementDefinition[] {
   return [
     ...[...model.opened].map((group) => boxElement(group)),
     ...model.nodes.map((node) => nodeElement(node, model.boxOf(node.id))),
-    ...model.edges.map((edge) => edgeElement(edge, weight, model.edges.length, crosses(model, edge))),
+    ...model.edges.map((edge) => edgeElement(edge, weight, model.edges.length, isBeside(model, edge))),
   ];
 }
 

@@ -109,7 +109,7 @@ export function EventsPage() {
     <div class="page events-page">
       <div class="toolbar">
         <label class="field grow"><span class="hidden">Search</span><input type="search" data-search placeholder="Search in events (/)" value={choice.search} onInput={(event) => change({ q: event.currentTarget.value || null }, 'replace')} /></label>
-        <RangePicker key={`${choice.since}${choice.until}`} label="time" absent="as far as it was read" value={choice} onChange={(value) => change({ since: value.since || null, until: value.until || null })} />
+        <RangePicker label="time" absent="as far as it was read" value={choice} onChange={(value) => change({ since: value.since || null, until: value.until || null })} />
         {live.next !== null && <button type="button" onClick={live.older}>Read older ones</button>}
         <button type="button" class="ghost" disabled={!matching.length} onClick={() => download('bulkhead-events.jsonl', jsonLines(matching), 'application/x-ndjson')}>Export JSON lines</button>
         <span class={`stream stream-${live.stream}`} role="status">{live.stream}</span>
