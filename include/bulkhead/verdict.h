@@ -39,4 +39,13 @@ enum bh_posture {
 	BH_POSTURE_CLOSED,
 };
 
+/* What became of one direction of a flow. */
+enum bh_flow_verdict {
+	BH_FLOW_VERDICT_UNKNOWN, /* one side alone was seen */
+	BH_FLOW_DELIVERED,
+	BH_FLOW_UNDELIVERED,
+	BH_FLOW_DENIED, /* by us */
+	BH_FLOW_VERDICTS,
+};
+
 #endif

@@ -164,34 +164,57 @@ INLINE char *put_via(char *at, const struct bh_flow_key *via, bool proxied)
 
 /* Where the sender's side was not seen, what arrived is all there is to count; where the receiver's
  * was not, nobody knows what arrived. receiver_watched: nothing seen there means nothing came. */
-INLINE char *put_half(char *at, const char *before, const struct bh_flow_half *half,
-		      const struct bh_flow_segments *segments, bool receiver_watched)
+INLINE struct bh_flow_told tell_half(const struct bh_flow_half *half,
+				     const struct bh_flow_segments *segments, bool receiver_watched)
 {
-	const struct bh_tally *sent = bh_flow_half_counted(half);
-	bool receiver_alone = sent == &half->delivered;
+	bool receiver_alone = half->sent.packets == 0 && half->delivered.packets > 0;
 
-	at = put_number(at, before, sent->packets);
-	at = put_number(at, ",\"bytes\":", sent->bytes);
-	if (receiver_alone || (half->delivered.packets == 0 && !receiver_watched)) {
-		at = put(at, ",\"delivered_packets\":null,\"delivered_bytes\":null");
-	} else {
-		at = put_number(at, ",\"delivered_packets\":", half->delivered.packets);
-		at = put_number(at, ",\"delivered_bytes\":", half->delivered.bytes);
-	}
-	return put_segments(at, receiver_alone ? segments->delivered : segments->sent);
+	return (struct bh_flow_told) {
+		.counted = receiver_alone ? half->delivered : half->sent,
+		.segments = receiver_alone ? segments->delivered : segments->sent,
+		.delivered = half->delivered,
+		.delivered_known =
+			!receiver_alone && (half->delivered.packets > 0 || receiver_watched),
+	};
 }
 
 /* A verdict says that core knows the sides apart; a file's reader does not. The responder of a flow
  * that never reached it was still watched where the verdict says so. */
-static char *put_halves(char *at, const struct bh_flow *flow, uint8_t verdict)
+INLINE void tell_halves(const struct bh_flow *flow, uint8_t verdict, struct bh_flow_told told[2])
 {
 	bool judged = verdict != BH_FLOW_VERDICT_UNKNOWN;
 	bool stopped = verdict == BH_FLOW_UNDELIVERED || verdict == BH_FLOW_DENIED;
 
-	at = put_half(at, "},\"tx\":{\"packets\":", &flow->tx, &flow->tx_segments,
-		      stopped || (judged && flow->dst_ifindex != 0));
-	return put_half(at, "},\"rx\":{\"packets\":", &flow->rx, &flow->rx_segments,
-			judged && flow->src_ifindex != 0);
+	told[0] = tell_half(&flow->tx, &flow->tx_segments,
+			    stopped || (judged && flow->dst_ifindex != 0));
+	told[1] = tell_half(&flow->rx, &flow->rx_segments, judged && flow->src_ifindex != 0);
+}
+
+void bh_flow_tell(const struct bh_flow *flow, uint8_t verdict, struct bh_flow_told told[2])
+{
+	tell_halves(flow, verdict, told);
+}
+
+INLINE char *put_half(char *at, const char *before, const struct bh_flow_told *told)
+{
+	at = put_number(at, before, told->counted.packets);
+	at = put_number(at, ",\"bytes\":", told->counted.bytes);
+	if (!told->delivered_known) {
+		at = put(at, ",\"delivered_packets\":null,\"delivered_bytes\":null");
+	} else {
+		at = put_number(at, ",\"delivered_packets\":", told->delivered.packets);
+		at = put_number(at, ",\"delivered_bytes\":", told->delivered.bytes);
+	}
+	return put_segments(at, told->segments);
+}
+
+static char *put_halves(char *at, const struct bh_flow *flow, uint8_t verdict)
+{
+	struct bh_flow_told told[2];
+
+	tell_halves(flow, verdict, told);
+	at = put_half(at, "},\"tx\":{\"packets\":", &told[0]);
+	return put_half(at, "},\"rx\":{\"packets\":", &told[1]);
 }
 
 static char *put_icmp_error(struct bh_buffer *out, char *at, const struct bh_flow *flow)
@@ -238,6 +261,11 @@ static char *put_counter(char *at, const struct bh_flow_names *names)
 /* A word for a number that may come from elsewhere. */
 #define WORD(words, number)                                                                        \
 	((number) < sizeof(words) / sizeof((words)[0]) ? (words)[number] : (words)[0])
+
+const char *bh_flow_verdict_name(uint8_t verdict)
+{
+	return WORD(bh_json_verdicts, verdict);
+}
 
 void bh_json_flow(struct bh_buffer *out, const struct bh_flow *flow,
 		  const struct bh_flow_names *names)

@@ -6,13 +6,7 @@
 #include "buffer.h"
 #include "bulkhead/edge.h"
 #include "bulkhead/flow.h"
-
-enum bh_flow_verdict {
-	BH_FLOW_VERDICT_UNKNOWN, /* one side alone was seen */
-	BH_FLOW_DELIVERED,
-	BH_FLOW_UNDELIVERED,
-	BH_FLOW_DENIED, /* by us */
-};
+#include "bulkhead/verdict.h"
 
 /* The words for a flow's enumerations, in their order: states (enum bh_flow_state), directions
  * (enum bh_direction), verdicts (enum bh_flow_verdict). */
@@ -43,6 +37,19 @@ struct bh_flow_names {
 	bool uncounted;			/* capture did not count it; … */
 	const struct bh_tally *tracked; /* … connection tracking did: tx, rx; NULL: nor did that */
 };
+
+/* What is told of one direction of a flow that capture counted. */
+struct bh_flow_told {
+	struct bh_tally counted; /* by the sender's side, or where that was not seen, the other */
+	uint64_t segments;	 /* an estimate of as many packets; 0: there were as many */
+	struct bh_tally delivered;
+	bool delivered_known;
+};
+
+const char *bh_flow_verdict_name(uint8_t verdict); /* "delivered" */
+
+/* There and back. verdict: enum bh_flow_verdict. */
+void bh_flow_tell(const struct bh_flow *flow, uint8_t verdict, struct bh_flow_told told[2]);
 
 /* Appends one flow as a JSON object without a newline, keys in the contract's order. */
 void bh_json_flow(struct bh_buffer *out, const struct bh_flow *flow,

@@ -61,6 +61,23 @@ static void print_loss(const cJSON *loss, bool color)
 	       bh_clock(bh_number(latest, "from"), from), bh_color_off(BH_YELLOW, color));
 }
 
+static void print_exports(const cJSON *exports, bool color)
+{
+	const cJSON *to;
+
+	cJSON_ArrayForEach (to, exports) {
+		bool fails = cJSON_IsString(bh_get(to, "why"));
+		char sent[16], lost[16], waiting[16];
+
+		printf("exports      %s %s%s%s%s%s, %s sent, %s lost, %s waiting\n",
+		       bh_word(to, "to"), bh_color_on(fails ? BH_RED : BH_PLAIN, color),
+		       bh_word(to, "state"), fails ? ": " : "", fails ? bh_word(to, "why") : "",
+		       bh_color_off(fails ? BH_RED : BH_PLAIN, color),
+		       bh_human(bh_number(to, "sent"), sent), bh_human(bh_number(to, "lost"), lost),
+		       bh_human(bh_number(to, "waiting"), waiting));
+	}
+}
+
 /* Which types those were that the decoder does not know. */
 static void print_ethertypes(const cJSON *types)
 {
@@ -352,6 +369,7 @@ static void print_status(const struct bh_call *call, const cJSON *status)
 	print_capture(bh_get(status, "capture"), call->color);
 	print_flowless(bh_get(status, "capture"));
 	print_loss(bh_get(status, "loss"), call->color);
+	print_exports(bh_get(status, "exports"), call->color);
 	print_identity(bh_get(status, "identity"));
 	print_startup(bh_get(status, "startup"), call->color);
 	printf("learning     %.0f edges, %.0f whole windows of %s watched\n",

@@ -12,10 +12,12 @@
 #include <unistd.h>
 
 #include "buffer.h"
+#include "config_exports.h"
 #include "config_postures.h"
 #include "config_web.h"
 #include "config_workloads.h"
 #include "grow.h"
+#include "ipfix.h"
 #include "log.h"
 #include "nearest.h"
 #include "pattern.h"
@@ -45,6 +47,7 @@ enum kind {
 	RULES,	 /* about workloads */
 	EXISTING,
 	POSTURES,
+	COLLECTORS,
 };
 
 struct key {
@@ -129,6 +132,18 @@ static const struct key keys[] = {
 	{ "history.flows", NUMBER, AT(keep_flows), 0, 100000000, NULL },
 	{ "history.traffic", DURATION, AT(keep_traffic), DAY, 3660 * DAY, NULL },
 	{ "events.keep", NUMBER, AT(keep_events), 100, 100000000, NULL },
+	{ "exports.active_timeout", DURATION, AT(exports.active_timeout), BH_SECOND, DAY, NULL },
+	{ "exports.ipfix.collectors", COLLECTORS, AT(exports.ipfix), 0, 0, NULL },
+	{ "exports.ipfix.biflows", SWITCH, AT(exports.ipfix.biflows), 0, 0, NULL },
+	{ "exports.ipfix.enterprise", NUMBER, AT(exports.ipfix.enterprise), 1, UINT32_MAX, NULL },
+	{ "exports.ipfix.domain", NUMBER, AT(exports.ipfix.domain), 0, UINT32_MAX, NULL },
+	{ "exports.ipfix.message_size", NUMBER, AT(exports.ipfix.message_size),
+	  BH_IPFIX_LEAST_MESSAGE, BH_IPFIX_MOST_MESSAGE, NULL },
+	{ "exports.ipfix.template_interval", DURATION, AT(exports.ipfix.template_interval),
+	  BH_SECOND, DAY, NULL },
+	{ "exports.ipfix.template_messages", NUMBER, AT(exports.ipfix.template_messages), 1,
+	  1000000, NULL },
+	{ "exports.ipfix.queue", BYTES, AT(exports.ipfix.queue), 1 << 20, 1 << 30, NULL },
 };
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
 
@@ -211,6 +226,13 @@ void bh_config_defaults(struct bh_config *c)
 		.keep_events = 100000,
 		.keep_flows = 100000,
 		.keep_traffic = 90 * DAY,
+		.exports = { .active_timeout = 60 * BH_SECOND,
+			     .ipfix = { .biflows = true,
+					.enterprise = 32473,
+					.message_size = 1400,
+					.template_interval = 60 * BH_SECOND,
+					.template_messages = 1000,
+					.queue = 8 << 20 } },
 	};
 	find_kubernetes(c);
 	set_list(&c->uplinks, uplinks);
@@ -304,6 +326,9 @@ static const char *expectation(const struct key *key, char *out, size_t size)
 		break;
 	case POSTURES:
 		snprintf(out, size, "a list of postures");
+		break;
+	case COLLECTORS:
+		snprintf(out, size, "a list of collectors");
 		break;
 	}
 	return out;
@@ -563,6 +588,8 @@ static int read_section(struct bh_config *config, const struct bh_yaml *map, con
 		int result = 0;
 		if (key != NULL && key->kind == POSTURES)
 			result = bh_config_read_postures(&config->postures, node, file, err);
+		else if (key != NULL && key->kind == COLLECTORS)
+			result = bh_config_read_collectors(&config->exports.ipfix, node, file, err);
 		else if (key != NULL && key->kind == RULES)
 			result = bh_config_read_workloads(
 				(struct bh_grouping *)(void *)((char *)config + key->offset), node,
@@ -570,7 +597,7 @@ static int read_section(struct bh_config *config, const struct bh_yaml *map, con
 		else if (key != NULL && !read_value(key, node, (char *)config + key->offset))
 			result = bh_config_refuse(err, file, node, path,
 						  expectation(key, expected, sizeof(expected)));
-		else if (key == NULL && *section == '\0' && is_section(path))
+		else if (key == NULL && is_section(path))
 			result = node->kind == BH_YAML_MAP
 					 ? read_section(config, node, path, file, err)
 					 : bh_config_refuse(err, file, node, path,

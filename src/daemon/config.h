@@ -61,6 +61,40 @@ enum bh_web_anonymous {
 	BH_WEB_READ,
 };
 
+#define BH_CONFIG_COLLECTORS 8
+#define BH_CONFIG_HOST 256 /* a name that DNS could have, or an address */
+
+enum bh_transport {
+	BH_TRANSPORT_UDP,
+	BH_TRANSPORT_TCP,
+	BH_TRANSPORTS,
+};
+
+struct bh_config_collector {
+	char host[BH_CONFIG_HOST];
+	uint16_t port;
+	uint8_t transport; /* enum bh_transport */
+};
+
+/* IPFIX. */
+struct bh_config_ipfix {
+	uint32_t collector_count; /* 0: it is off */
+	struct bh_config_collector collectors[BH_CONFIG_COLLECTORS];
+	bool biflows; /* one record of both directions (RFC 5103) */
+	int64_t enterprise;
+	int64_t domain;
+	int64_t message_size;
+	int64_t template_interval;
+	int64_t template_messages;
+	int64_t queue; /* bytes, of each collector */
+};
+
+/* Flows and events to other tools. */
+struct bh_config_exports {
+	int64_t active_timeout;
+	struct bh_config_ipfix ipfix;
+};
+
 #define BH_MOST_WORKERS 16 /* capture processes */
 
 struct bh_config {
@@ -126,6 +160,7 @@ struct bh_config {
 	int64_t keep_events;
 	int64_t keep_flows; /* that are over; 0: none */
 	int64_t keep_traffic;
+	struct bh_config_exports exports;
 };
 
 /* What holds where no file says otherwise. */

@@ -68,6 +68,8 @@ struct bh_live_flow {
 	uint32_t use_epoch; /* … as was found then; 0: nobody asked yet */
 	int64_t missing;    /* µs: of its last packet, as long as none has arrived */
 	int64_t before;	    /* of the flow before it on this tuple, either way; 0: none known */
+	struct bh_exporting *exporting; /* core_export.c; NULL: there is nothing to export … */
+	bool exported;			/* … any more */
 	bool spoofed;
 	uint8_t told;	     /* what of it is in the sums of traffic (core_traffic.c) … */
 	uint64_t told_bytes; /* … and of its bytes */
@@ -274,6 +276,8 @@ struct bh_core {
 	int64_t leaks_due; /* monotonic: when those that were not said are summed up */
 	uv_timer_t rules_timer;
 
+	struct bh_exports *exports; /* to other tools (core_export.h); NULL: nothing is exported */
+
 	int64_t last_event;
 	struct bh_loss_ring losses;
 	uint64_t losses_told;	 /* intervals of which an event told */
@@ -330,18 +334,22 @@ const char *bh_core_owner(const struct bh_core *core, const struct bh_addr *addr
 const char *bh_core_name_of(const struct bh_instance *instance);
 /* null for NULL and "". */
 cJSON *bh_core_text_json(const char *text);
-/* A flow as it is shown: what its JSON says, and what filters ask for. names points into it. */
-struct bh_core_shown {
+/* A flow as people are told of it. What it points to is its own, core's or the flow's: it stays
+ * where it was filled, and is good until either changes. */
+#define BH_WHY_ROOM (BH_PEER_NAME + 16)
+struct bh_flow_view {
 	struct bh_flow flow;
 	struct bh_flow_names names;
-	struct bh_peer room;
 	struct bh_tally tracked[2];
-	char why[2][BH_PEER_NAME + 16];
+	struct bh_peer room;
+	char src_why[BH_WHY_ROOM], dst_why[BH_WHY_ROOM];
 };
-void bh_core_flow_show(const struct bh_core *core, const struct bh_live_flow *flow,
-		       struct bh_core_shown *out);
+void bh_core_flow_view(const struct bh_core *core, const struct bh_live_flow *flow,
+		       struct bh_flow_view *view);
 void bh_core_flow_json(const struct bh_core *core, const struct bh_live_flow *flow,
 		       struct bh_buffer *out);
+/* Neither what links need to work, nor what another flow shows. */
+bool bh_core_flow_is_shown(const struct bh_live_flow *flow);
 /* Whether policy and learning have to do with it: not what links need to work, nor what a tunnel
  * carries, whose addresses are of a network of their own and may be anybody's here. */
 bool bh_core_flow_is_judged(const struct bh_live_flow *flow);

@@ -62,16 +62,16 @@ static bool read_filter(const struct bh_api_request *request, struct flow_filter
 static bool is_meant(const struct bh_core *core, const struct bh_flow_filter *filter,
 		     const struct bh_live_flow *live)
 {
-	struct bh_core_shown shown;
+	struct bh_flow_view view;
 
-	bh_core_flow_show(core, live, &shown);
-	return bh_flow_filter_matches(filter, &shown.flow, &shown.names);
+	bh_core_flow_view(core, live, &view);
+	return bh_flow_filter_matches(filter, &view.flow, &view.names);
 }
 
 static bool passes(const struct bh_core *core, const struct flow_filter *filter,
 		   const struct bh_live_flow *live)
 {
-	if (live->link_control || bh_core_flow_is_hidden(live) || bh_core_proxy_shows_other(live))
+	if (!bh_core_flow_is_shown(live))
 		return false;
 	const struct bh_live_flow *end = bh_core_proxied_end(live);
 	if (filter->workload[0] != '\0' && strcmp(filter->workload, live->src->name) != 0 &&

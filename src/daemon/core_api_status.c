@@ -11,6 +11,7 @@
 #include "core_posture.h"
 #include "core_promotion.h"
 #include "core_existing.h"
+#include "core_export.h"
 #include "core_trial.h"
 #include "learned.h"
 #include "ruleset.h"
@@ -536,6 +537,7 @@ cJSON *bh_core_unknown(const struct bh_core *core)
 	say_what_is_copied(core, list);
 	say_what_is_not_counted(core, list);
 	bh_core_loss_say(core, list);
+	bh_core_exports_say(core, list);
 	say_unread_names(&core->capture_stats.dns, list);
 	say_unnoted(&core->capture_stats.table, list);
 	say_what_is_not_learned(core, list);
@@ -566,6 +568,7 @@ void bh_core_handle_status(void *user, const struct bh_api_request *request,
 	cJSON_AddItemToObject(json, "modes", modes_json(core));
 	cJSON_AddItemToObject(json, "shares", bh_core_shares_json(core));
 	cJSON_AddItemToObject(json, "loss", bh_core_loss_json(core));
+	cJSON_AddItemToObject(json, "exports", bh_core_exports_json(core));
 	cJSON_AddItemToObject(json, "unknown", bh_core_unknown(core));
 	reply->json = json;
 }

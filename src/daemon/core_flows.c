@@ -12,6 +12,7 @@
 #include <xxhash.h>
 
 #include "address.h"
+#include "core_export.h"
 #include "core_traffic.h"
 #include "core_uses.h"
 #include "grow.h"
@@ -74,6 +75,7 @@ static void set_stranger_of(struct bh_core *core, struct bh_live_flow *live,
 
 static void forget(struct bh_core *core, struct bh_live_flow *live)
 {
+	bh_core_export_leave(core, live);
 	*(live->older != NULL ? &live->older->newer : &core->oldest) = live->newer;
 	*(live->newer != NULL ? &live->newer->older : &core->newest) = live->older;
 	bh_core_traffic_forget(core, live);
@@ -526,6 +528,7 @@ static void take_flow(struct bh_core *core, const struct bh_flow *flow)
 		core->finished_count++;
 		bh_core_traffic_ended(core, live);
 	}
+	bh_core_export_note(core, live);
 }
 
 void bh_core_flows_tick(struct bh_core *core)
@@ -682,10 +685,10 @@ const char *bh_core_peer_workload(const struct bh_peer *peer)
 }
 
 /* Why an end of our networks has no workload; NULL: it has, or is none of ours. */
-static const char *why_unnamed(const struct bh_peer *peer, char *room, size_t size)
+static const char *why_unnamed(const struct bh_peer *peer, char room[BH_WHY_ROOM])
 {
 	if (peer->kind == BH_PEER_DEPARTED) {
-		snprintf(room, size, "departed:%s", peer->name);
+		snprintf(room, BH_WHY_ROOM, "departed:%s", peer->name);
 		return room;
 	}
 	if (peer->kind != BH_PEER_UNRESOLVED)
@@ -693,26 +696,24 @@ static const char *why_unnamed(const struct bh_peer *peer, char *room, size_t si
 	return strncmp(peer->name, "un", 2) == 0 ? peer->name : "unheld"; /* the address */
 }
 
-void bh_core_flow_show(const struct bh_core *core, const struct bh_live_flow *live,
-		       struct bh_core_shown *out)
+void bh_core_flow_view(const struct bh_core *core, const struct bh_live_flow *live,
+		       struct bh_flow_view *view)
 {
 	const struct bh_live_flow *end = bh_core_proxied_end(live);
 	bool needed = bh_core_count_is_needed(core, &live->flow);
-	bool counted = needed && bh_core_counted(live, &out->tracked[0], &out->tracked[1]);
+	bool counted = needed && bh_core_counted(live, &view->tracked[0], &view->tracked[1]);
 
-	out->flow = live->flow;
-	out->flow.key.dst = end->flow.key.dst;
-	out->flow.key.dport = end->flow.key.dport;
-	out->names = (struct bh_flow_names) {
-		.src_why = why_unnamed(live->src, out->why[0], sizeof(out->why[0])),
-		.dst_why = why_unnamed(end->dst, out->why[1], sizeof(out->why[1])),
+	view->names = (struct bh_flow_names) {
+		.src_why = why_unnamed(live->src, view->src_why),
+		.dst_why = why_unnamed(end->dst, view->dst_why),
 		.dst_container = bh_core_listening_container(
 			core, end->flow.dst_ifindex, end->flow.key.proto, end->flow.key.dport),
 		.src_workload = bh_core_peer_workload(live->src),
 		.src_replica = live->src->kind == BH_PEER_WORKLOAD ? live->replica : 0,
 		.dst_workload = bh_core_peer_workload(end->dst),
-		.dns = live->dns != NULL ? bh_name_text(live->dns)
-					 : bh_peer_dns(bh_core_destination(core, live, &out->room)),
+		.dns = live->dns != NULL
+			       ? bh_name_text(live->dns)
+			       : bh_peer_dns(bh_core_destination(core, live, &view->room)),
 		.sni = live->sni,
 		.via = end != live ? &live->flow.key : bh_core_joined_named(live),
 		.proxied = end != live,
@@ -721,17 +722,26 @@ void bh_core_flow_show(const struct bh_core *core, const struct bh_live_flow *li
 		.verdict_back = (uint8_t)bh_core_flow_verdict_back(core, live),
 		.lossy = bh_core_flow_is_lossy(core, live) || bh_core_flow_is_lossy(core, end),
 		.uncounted = needed,
-		.tracked = counted ? out->tracked : NULL
+		.tracked = counted ? view->tracked : NULL
 	};
+	view->flow = live->flow;
+	view->flow.key.dst = end->flow.key.dst;
+	view->flow.key.dport = end->flow.key.dport;
 }
 
 void bh_core_flow_json(const struct bh_core *core, const struct bh_live_flow *live,
 		       struct bh_buffer *out)
 {
-	struct bh_core_shown shown;
+	struct bh_flow_view view;
 
-	bh_core_flow_show(core, live, &shown);
-	bh_json_flow(out, &shown.flow, &shown.names);
+	bh_core_flow_view(core, live, &view);
+	bh_json_flow(out, &view.flow, &view.names);
+}
+
+bool bh_core_flow_is_shown(const struct bh_live_flow *live)
+{
+	return !live->link_control && !bh_core_flow_is_hidden(live) &&
+	       !bh_core_proxy_shows_other(live);
 }
 
 struct bh_flow_key bh_flow_key_turned(const struct bh_flow_key *key)

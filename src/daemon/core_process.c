@@ -14,6 +14,7 @@
 
 #include "core.h"
 #include "core_existing.h"
+#include "core_export.h"
 #include "core_promotion.h"
 #include "core_share.h"
 #include "core_traffic.h"
@@ -86,6 +87,7 @@ static void on_tick(uv_timer_t *timer)
 		bh_core_promotion_tick(core, now, bh_time_monotonic());
 	if (core->rules_dirty)
 		bh_core_rules_touch(core);
+	bh_core_exports_tick(core, bh_time_monotonic());
 	bh_core_store_save(core);
 }
 
@@ -445,6 +447,7 @@ static void start(struct bh_core *core, const struct bh_config *config)
 		bh_core_stop(core, 2);
 		return;
 	}
+	bh_core_exports_start(core);
 	uv_timer_start(&core->tick, on_tick, 1000, 1000);
 }
 
@@ -474,6 +477,7 @@ int bh_core_main(void)
 	core->kernel = bh_channel_new(&core->loop, BH_CHILD_FD, &handlers, QUEUE_LIMIT);
 	uv_run(&core->loop, UV_RUN_DEFAULT);
 	if (core->store != NULL) {
+		bh_core_exports_end(core);
 		bh_core_loss_tick(core, INT64_MAX);
 		bh_core_traffic_save_all(core);
 		core->history_due = 0; /* that it watched until now is to be known */

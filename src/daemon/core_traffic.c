@@ -158,17 +158,11 @@ static void keep_flow(struct bh_core *core, const struct bh_live_flow *live)
 	bh_buffer_free(&json);
 }
 
-static bool is_shown(const struct bh_live_flow *live)
-{
-	return !live->link_control && !bh_core_flow_is_hidden(live) &&
-	       !bh_core_proxy_shows_other(live);
-}
-
 void bh_core_traffic_forget(struct bh_core *core, struct bh_live_flow *live)
 {
 	if (core->traffic->next_over == live)
 		core->traffic->next_over = STAILQ_NEXT(live, next_finished);
-	if (!live->kept && live->flow.final && is_shown(live) && core->config.keep_flows > 0)
+	if (!live->kept && live->flow.final && bh_core_flow_is_shown(live) && core->config.keep_flows > 0)
 		core->traffic->flows_left_out++;
 }
 
@@ -191,7 +185,7 @@ static void keep_flows(struct bh_core *core, int64_t wait, unsigned most)
 
 		t->next_over = STAILQ_NEXT(live, next_finished);
 		live->kept = true;
-		if (!is_shown(live))
+		if (!bh_core_flow_is_shown(live))
 			continue;
 		keep_flow(core, live);
 		most--;

@@ -54,6 +54,9 @@ static const struct {
 			   "core was away %" PRIu64 " times; what was reported was not kept" },
 	[BH_LOSS_EVENTS] = { "events", "%" PRIu64 " event was not stored",
 			     "%" PRIu64 " events were not stored" },
+	[BH_LOSS_IPFIX] = { "ipfix_records",
+			    "%" PRIu64 " flow record did not reach an IPFIX collector",
+			    "%" PRIu64 " flow records did not reach an IPFIX collector" },
 };
 
 const struct bh_loss_interval *bh_loss_kept(const struct bh_loss_ring *ring, size_t back)

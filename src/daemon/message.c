@@ -58,6 +58,16 @@ static bool check_existing(const struct bh_existing *e)
 	       e->drain <= BH_DRAIN_LONGEST;
 }
 
+static bool check_exports(const struct bh_config_exports *e)
+{
+	bool ok = e->ipfix.collector_count <= BH_CONFIG_COLLECTORS && flag_ok(&e->ipfix.biflows);
+
+	for (uint32_t i = 0; ok && i < e->ipfix.collector_count; i++)
+		ok = TEXT_OK(e->ipfix.collectors[i].host) &&
+		     e->ipfix.collectors[i].transport < BH_TRANSPORTS;
+	return ok;
+}
+
 static bool check_config(const void *data)
 {
 	const struct bh_config *c = data;
@@ -75,7 +85,8 @@ static bool check_config(const void *data)
 	       check_list(&c->web_operators) && flag_ok(&c->netns_ordinals) &&
 	       check_list(&c->uplinks) && check_list(&c->netns_directories) &&
 	       bh_grouping_is_sound(&c->grouping) && check_postures(&c->postures) &&
-	       c->sensitive.count <= BH_SENSITIVE_PORTS && check_existing(&c->existing);
+	       c->sensitive.count <= BH_SENSITIVE_PORTS && check_existing(&c->existing) &&
+	       check_exports(&c->exports);
 }
 
 static bool check_web_place(const void *data)

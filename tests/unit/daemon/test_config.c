@@ -12,6 +12,7 @@
 
 #include "bulkhead/verdict.h"
 #include "config.h"
+#include "config_exports.h"
 #include "timefmt.h"
 #include "web_place.h"
 
@@ -84,6 +85,15 @@ static void documented_file_is_the_defaults(void **state)
 	SAME_NUMBER(self_test);
 	SAME_NUMBER(log_group);
 	SAME_NUMBER(keep_events);
+	SAME_NUMBER(exports.active_timeout);
+	SAME_NUMBER(exports.ipfix.collector_count);
+	SAME_NUMBER(exports.ipfix.biflows);
+	SAME_NUMBER(exports.ipfix.enterprise);
+	SAME_NUMBER(exports.ipfix.domain);
+	SAME_NUMBER(exports.ipfix.message_size);
+	SAME_NUMBER(exports.ipfix.template_interval);
+	SAME_NUMBER(exports.ipfix.template_messages);
+	SAME_NUMBER(exports.ipfix.queue);
 	assert_int_equal(read.grouping.rule_count, 0);
 }
 
@@ -128,6 +138,69 @@ static void values_are_read(void **state)
 	assert_int_equal(c.receive_buffer, 64 << 10);
 	assert_int_equal(parse(&c, "learning: {sensitive_ports: []}", &err), 0);
 	assert_int_equal(c.sensitive.count, 0);
+}
+
+static void collectors_are_read(void **state)
+{
+	struct bh_config c;
+	struct bh_error err = { 0 };
+	const struct bh_config_ipfix *ipfix = &c.exports.ipfix;
+	char text[BH_COLLECTOR_TEXT];
+
+	(void)state;
+	assert_int_equal(parse(&c,
+			       "exports: {active_timeout: 5m, ipfix: {enterprise: 4294967295, "
+			       "biflows: false,\n"
+			       "  collectors: [udp://192.0.2.10:9995, \"tcp://[2001:db8::5]\", "
+			       "\"tcp://[2001:db8::5]:99\", udp://flows.example]}}",
+			       &err),
+			 0);
+	assert_int_equal(c.exports.active_timeout, 300 * BH_SECOND);
+	assert_int_equal(ipfix->enterprise, UINT32_MAX);
+	assert_false(ipfix->biflows);
+	assert_int_equal(ipfix->collector_count, 4);
+	assert_string_equal(bh_config_collector_text(&ipfix->collectors[0], text),
+			    "udp://192.0.2.10:9995");
+	assert_string_equal(bh_config_collector_text(&ipfix->collectors[1], text),
+			    "tcp://[2001:db8::5]:4739");
+	assert_int_equal(ipfix->collectors[2].port, 99);
+	assert_string_equal(ipfix->collectors[3].host, "flows.example");
+	/* What a later file says replaces it. */
+	assert_int_equal(bh_config_parse(&c, "exports: {ipfix: {collectors: []}}", 34, "f", &err),
+			 0);
+	assert_int_equal(ipfix->collector_count, 0);
+}
+
+static void wrong_collectors_are_refused(void **state)
+{
+	static const char *const wrong[] = {
+		"192.0.2.10:9995",   "http://192.0.2.10",  "udp://",
+		"udp://:4739",	     "udp://a:0",	   "udp://a:65536",
+		"udp://a:1x",	     "udp://a:",	   "udp://a:+1",
+		"udp://2001:db8::5", "udp://[2001:db8::5", "udp://[192.0.2.1]:1",
+		"udp://a/b",	     "udp://a b"
+	};
+	struct bh_config c;
+	struct bh_error err = { 0 };
+	char text[200];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		snprintf(text, sizeof(text), "exports:\n  ipfix:\n    collectors: [\"%s\"]\n",
+			 wrong[i]);
+		assert_int_equal(parse(&c, text, &err), -EINVAL);
+		assert_non_null(strstr(err.text, "test.yaml:3:18: exports.ipfix.collectors[0]: "));
+		assert_non_null(strstr(err.text, "udp://HOST:PORT or tcp://HOST:PORT"));
+	}
+	assert_int_equal(parse(&c, "exports: {ipfix: {collectors: [udp://a, udp://a:4739]}}", &err),
+			 -EINVAL);
+	assert_non_null(strstr(err.text, "each collector once"));
+	assert_int_equal(parse(&c, "exports: {ipfix: {collectors: udp://a}}", &err), -EINVAL);
+	assert_non_null(strstr(err.text, "a list of at most 8"));
+	assert_int_equal(parse(&c, "exports: {ipfix: {message_size: 100}}", &err), -EINVAL);
+	assert_non_null(strstr(err.text, "a number from 1000 to 65507"));
+	assert_int_equal(parse(&c, "exports: {ipfix: {colectors: []}}", &err), -EINVAL);
+	assert_non_null(strstr(err.text, "did you mean exports.ipfix.collectors?"));
 }
 
 /* In a pod, its environment says where the API server is. */
@@ -479,6 +552,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(documented_file_is_the_defaults),
 		cmocka_unit_test(values_are_read),
+		cmocka_unit_test(collectors_are_read),
+		cmocka_unit_test(wrong_collectors_are_refused),
 		cmocka_unit_test(rules_about_workloads_are_read),
 		cmocka_unit_test(postures_are_read_in_order),
 		cmocka_unit_test(a_posture_is_for_somebody_who_can_be),
