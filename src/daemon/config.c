@@ -19,6 +19,7 @@
 #include "grow.h"
 #include "ipfix.h"
 #include "log.h"
+#include "log_record.h"
 #include "nearest.h"
 #include "pattern.h"
 #include "ruleset.h"
@@ -48,6 +49,8 @@ enum kind {
 	EXISTING,
 	POSTURES,
 	COLLECTORS,
+	SYSLOG, /* where to, or off */
+	KINDS,	/* a list of kinds of events */
 };
 
 struct key {
@@ -65,6 +68,16 @@ static const char *const promotions[] = { "confirm", "auto", NULL };
 static const char *const anonymous[] = { "none", "viewer", NULL };
 static const char *const bridge_paths[] = { "stateful", "stateless", NULL };
 static const char *const protections[] = { "watch", "owner", NULL };
+
+/* As enum bh_log_format has them. */
+static const char *const line_formats[] = { "bulkhead", "ecs", "otel", NULL };
+static const char *const syslog_formats[] = { "bulkhead", "ecs", "otel", "text", NULL };
+/* RFC 5424, 6.2.1, by number. */
+static const char *const facilities[] = { "kern",     "user",	"mail",	  "daemon", "auth",
+					  "syslog",   "lpr",	"news",	  "uucp",   "cron",
+					  "authpriv", "ftp",	"ntp",	  "audit",  "alert",
+					  "clock",    "local0", "local1", "local2", "local3",
+					  "local4",   "local5", "local6", "local7", NULL };
 
 #define AT(field) offsetof(struct bh_config, field)
 #define DAY (86400 * BH_SECOND)
@@ -144,6 +157,24 @@ static const struct key keys[] = {
 	{ "exports.ipfix.template_messages", NUMBER, AT(exports.ipfix.template_messages), 1,
 	  1000000, NULL },
 	{ "exports.ipfix.queue", BYTES, AT(exports.ipfix.queue), 1 << 20, 1 << 30, NULL },
+	{ "exports.file.path", OPTIONAL_PATH, AT(exports.file.path), 0, 0, NULL },
+	{ "exports.file.flows", SWITCH, AT(exports.file.log.flows), 0, 0, NULL },
+	{ "exports.file.events", SWITCH, AT(exports.file.log.events), 0, 0, NULL },
+	{ "exports.file.kinds", KINDS, AT(exports.file.log), 0, 0, NULL },
+	{ "exports.file.format", WORD, AT(exports.file.log.format), 0, 0, line_formats },
+	{ "exports.file.size", BYTES, AT(exports.file.size), 1 << 20, INT64_C(1) << 40, NULL },
+	{ "exports.file.age", DURATION, AT(exports.file.age), 60 * BH_SECOND, 366 * DAY, NULL },
+	{ "exports.file.keep", NUMBER, AT(exports.file.keep), 0, 1000, NULL },
+	{ "exports.syslog.to", SYSLOG, AT(exports.syslog.to), 0, 0, NULL },
+	{ "exports.syslog.facility", WORD, AT(exports.syslog.facility), 0, 0, facilities },
+	{ "exports.syslog.flows", SWITCH, AT(exports.syslog.log.flows), 0, 0, NULL },
+	{ "exports.syslog.events", SWITCH, AT(exports.syslog.log.events), 0, 0, NULL },
+	{ "exports.syslog.kinds", KINDS, AT(exports.syslog.log), 0, 0, NULL },
+	{ "exports.syslog.format", WORD, AT(exports.syslog.log.format), 0, 0, syslog_formats },
+	{ "exports.journal.socket", OPTIONAL_PATH, AT(exports.journal.socket), 0, 0, NULL },
+	{ "exports.journal.flows", SWITCH, AT(exports.journal.log.flows), 0, 0, NULL },
+	{ "exports.journal.events", SWITCH, AT(exports.journal.log.events), 0, 0, NULL },
+	{ "exports.journal.kinds", KINDS, AT(exports.journal.log), 0, 0, NULL },
 };
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
 
@@ -232,7 +263,14 @@ void bh_config_defaults(struct bh_config *c)
 					.message_size = 1400,
 					.template_interval = 60 * BH_SECOND,
 					.template_messages = 1000,
-					.queue = 8 << 20 } },
+					.queue = 8 << 20 },
+			     .file = { .log = { .events = true },
+				       .size = 64 << 20,
+				       .age = DAY,
+				       .keep = 7 },
+			     .syslog = { .log = { .events = true, .format = BH_LOG_FORMAT_TEXT },
+					 .facility = 3 },
+			     .journal = { .log = { .events = true } } },
 	};
 	find_kubernetes(c);
 	set_list(&c->uplinks, uplinks);
@@ -329,6 +367,15 @@ static const char *expectation(const struct key *key, char *out, size_t size)
 		break;
 	case COLLECTORS:
 		snprintf(out, size, "a list of collectors");
+		break;
+	case SYSLOG:
+		snprintf(out, size,
+			 "unix:///dev/log, udp://HOST:PORT, tcp://HOST:PORT (an IPv6 address in "
+			 "brackets), or off");
+		break;
+	case KINDS:
+		snprintf(out, size, "a list of at most %d kinds of events (docs/api.md has them)",
+			 BH_CONFIG_KINDS);
 		break;
 	}
 	return out;
@@ -516,6 +563,8 @@ static bool read_value(const struct key *key, const struct bh_yaml *node, char *
 		return read_ports(node, (struct bh_sensitive *)(void *)field);
 	if (key->kind == FILTERS)
 		return read_filters(node, (int64_t *)(void *)field);
+	if (key->kind == KINDS)
+		return bh_config_read_kinds(node, (struct bh_config_log *)(void *)field);
 	if (node->kind != BH_YAML_SCALAR)
 		return false;
 	switch (key->kind) {
@@ -532,6 +581,9 @@ static bool read_value(const struct key *key, const struct bh_yaml *node, char *
 		return read_quantity(key, node->text, (int64_t *)(void *)field);
 	case EXISTING:
 		return bh_existing_parse(node->text, (struct bh_existing *)(void *)field);
+	case SYSLOG:
+		return bh_config_read_syslog(node->text,
+					     (struct bh_config_collector *)(void *)field);
 	case SERVER:
 	case NODE:
 		return read_name(key, node->text, field);

@@ -67,6 +67,7 @@ enum bh_web_anonymous {
 enum bh_transport {
 	BH_TRANSPORT_UDP,
 	BH_TRANSPORT_TCP,
+	BH_TRANSPORT_UNIX, /* datagrams; host is the socket's path */
 	BH_TRANSPORTS,
 };
 
@@ -89,10 +90,44 @@ struct bh_config_ipfix {
 	int64_t queue; /* bytes, of each collector */
 };
 
+#define BH_CONFIG_KINDS 16
+#define BH_CONFIG_KIND 24
+
+/* What is logged somewhere. */
+struct bh_config_log {
+	bool flows;
+	bool events;
+	uint32_t kind_count; /* of events; 0: all */
+	char kinds[BH_CONFIG_KINDS][BH_CONFIG_KIND];
+	int64_t format; /* enum bh_log_format */
+};
+
+struct bh_config_log_file {
+	char path[BH_CONFIG_TEXT]; /* "": there is none */
+	struct bh_config_log log;
+	int64_t size; /* bytes, from which on a new one is begun … */
+	int64_t age;  /* … or µs */
+	int64_t keep; /* how many old ones */
+};
+
+struct bh_config_syslog {
+	struct bh_config_collector to; /* host "": nowhere */
+	struct bh_config_log log;
+	int64_t facility; /* as syslog numbers them */
+};
+
+struct bh_config_journal {
+	char socket[BH_CONFIG_TEXT]; /* "": it is not written to */
+	struct bh_config_log log;
+};
+
 /* Flows and events to other tools. */
 struct bh_config_exports {
 	int64_t active_timeout;
 	struct bh_config_ipfix ipfix;
+	struct bh_config_log_file file;
+	struct bh_config_syslog syslog;
+	struct bh_config_journal journal;
 };
 
 #define BH_MOST_WORKERS 16 /* capture processes */

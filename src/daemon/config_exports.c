@@ -7,11 +7,13 @@
 #include <string.h>
 
 #include "config_workloads.h"
+#include "grow.h"
 #include "ipfix.h"
+#include "log_record.h"
 
 #define PATH "exports.ipfix.collectors"
 
-static const char *const schemes[BH_TRANSPORTS] = { "udp://", "tcp://" };
+static const char *const schemes[BH_TRANSPORTS] = { "udp://", "tcp://", "unix://" };
 
 static bool is_name(const char *host)
 {
@@ -43,7 +45,7 @@ static bool read_port(const char *text, uint16_t otherwise, uint16_t *port)
 }
 
 /* "HOST", "HOST:PORT", "[IPV6]:PORT" */
-static bool read_host(const char *text, struct bh_config_collector *out)
+static bool read_host(const char *text, uint16_t port, struct bh_config_collector *out)
 {
 	bool bracketed = *text == '[';
 	const char *host = bracketed ? text + 1 : text;
@@ -55,20 +57,64 @@ static bool read_host(const char *text, struct bh_config_collector *out)
 	memcpy(out->host, host, length);
 	out->host[length] = '\0';
 	return (bracketed ? is_ipv6(out->host) : is_name(out->host)) &&
-	       read_port(rest, BH_IPFIX_PORT, &out->port);
+	       read_port(rest, port, &out->port);
+}
+
+/* What follows the scheme of that transport; NULL: it has another. */
+static const char *after_scheme(const char *text, enum bh_transport transport)
+{
+	size_t length = strlen(schemes[transport]);
+
+	return strncmp(text, schemes[transport], length) == 0 ? text + length : NULL;
+}
+
+static bool read_inet(const char *text, const uint16_t ports[2], struct bh_config_collector *out)
+{
+	for (out->transport = 0; out->transport <= BH_TRANSPORT_TCP; out->transport++) {
+		const char *host = after_scheme(text, out->transport);
+
+		if (host != NULL)
+			return read_host(host, ports[out->transport], out);
+	}
+	return false;
 }
 
 static bool read_collector(const struct bh_yaml *node, struct bh_config_collector *out)
 {
-	if (node->kind != BH_YAML_SCALAR)
-		return false;
-	for (out->transport = 0; out->transport < BH_TRANSPORTS; out->transport++) {
-		const char *scheme = schemes[out->transport];
+	static const uint16_t ports[] = { BH_IPFIX_PORT, BH_IPFIX_PORT };
 
-		if (strncmp(node->text, scheme, strlen(scheme)) == 0)
-			return read_host(node->text + strlen(scheme), out);
+	return node->kind == BH_YAML_SCALAR && read_inet(node->text, ports, out);
+}
+
+/* The ports of RFC 5426 and RFC 6587. */
+bool bh_config_read_syslog(const char *text, struct bh_config_collector *to)
+{
+	static const uint16_t ports[] = { 514, 601 };
+	const char *path = after_scheme(text, BH_TRANSPORT_UNIX);
+
+	memset(to, 0, sizeof(*to));
+	if (strcmp(text, "off") == 0 || strcmp(text, "false") == 0)
+		return true;
+	if (path == NULL)
+		return read_inet(text, ports, to);
+	to->transport = BH_TRANSPORT_UNIX;
+	return path[0] == '/' && bh_copy_text(to->host, sizeof(to->host), path);
+}
+
+bool bh_config_read_kinds(const struct bh_yaml *list, struct bh_config_log *log)
+{
+	log->kind_count = 0;
+	memset(log->kinds, 0, sizeof(log->kinds));
+	if (list->kind != BH_YAML_LIST || list->count > BH_CONFIG_KINDS)
+		return false;
+	for (size_t i = 0; i < list->count; i++) {
+		const struct bh_yaml *item = &list->items[i];
+
+		if (item->kind != BH_YAML_SCALAR || !bh_log_is_kind(item->text))
+			return false;
+		bh_copy_text(log->kinds[log->kind_count++], BH_CONFIG_KIND, item->text);
 	}
-	return false;
+	return true;
 }
 
 static bool is_there(const struct bh_config_ipfix *ipfix, const struct bh_config_collector *one)
@@ -113,7 +159,11 @@ int bh_config_read_collectors(struct bh_config_ipfix *ipfix, const struct bh_yam
 
 char *bh_config_collector_text(const struct bh_config_collector *c, char out[BH_COLLECTOR_TEXT])
 {
-	snprintf(out, BH_COLLECTOR_TEXT, strchr(c->host, ':') != NULL ? "%s[%s]:%u" : "%s%s:%u",
-		 schemes[c->transport], c->host, c->port);
+	if (c->transport == BH_TRANSPORT_UNIX)
+		snprintf(out, BH_COLLECTOR_TEXT, "unix://%s", c->host);
+	else
+		snprintf(out, BH_COLLECTOR_TEXT,
+			 strchr(c->host, ':') != NULL ? "%s[%s]:%u" : "%s%s:%u",
+			 schemes[c->transport], c->host, c->port);
 	return out;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core_export.h"
 #include "core_traffic.h"
 #include "core_uses.h"
 #include "grow.h"
@@ -184,6 +185,8 @@ void bh_core_event_json(struct bh_core *core, const char *kind, const char *text
 		bh_core_lost(core, BH_LOSS_EVENTS, 1);
 		bh_core_store_failed(core, &err);
 	}
+	if (line != NULL)
+		bh_core_export_event(core, kind, now, line);
 	free(line);
 	if (core->api != NULL)
 		bh_api_wake(core->api);

@@ -8,6 +8,7 @@
 
 #include "address.h"
 #include "core_export_ipfix.h"
+#include "core_export_log.h"
 #include "grow.h"
 #include "record.h"
 #include "timefmt.h"
@@ -15,6 +16,7 @@
 #define SETTLE (5 * BH_SECOND) /* after its end, for what comes late */
 #define MOST_TRIES 4	       /* so often that long, where it is still being asked about */
 #define MOST_AT_ONCE 20000     /* flows in a second; beyond the rest waits for the next */
+#define END_MS 1000	       /* for what is on its way when core ends */
 
 /* A flow of which a record is to be made. */
 struct bh_exporting {
@@ -36,6 +38,8 @@ struct bh_exports {
 	struct exporting going;
 	struct exporting ended;
 	struct bh_ipfix_exporter *ipfix;
+	struct bh_log_exporter *logs; /* NULL: there are none */
+	uv_timer_t end;
 };
 
 /* --- records ---------------------------------------------------------------------------------- */
@@ -145,11 +149,6 @@ static const char *via_text(const struct bh_flow_key *via, char out[VIA_TEXT])
 	return out;
 }
 
-static void hand_out(struct bh_core *core, const struct bh_export_flow *record)
-{
-	bh_ipfix_exporter_add(core->exports->ipfix, record);
-}
-
 /* One record of it: what it grew since the one before. */
 static void export(struct bh_core *core, struct bh_exporting *e)
 {
@@ -157,6 +156,8 @@ static void export(struct bh_core *core, struct bh_exporting *e)
 	struct bh_flow_view view;
 	char via[VIA_TEXT];
 
+	if (core->config.exports.ipfix.collector_count == 0)
+		return;
 	bh_core_flow_view(core, e->live, &view);
 	const struct bh_flow *flow = &view.flow;
 	const struct bh_flow_names *names = &view.names;
@@ -191,7 +192,7 @@ static void export(struct bh_core *core, struct bh_exporting *e)
 		.via = via_text(names->via, via),
 	};
 	record.dst_container = container_at(core, record.dst_ifindex, flow->first);
-	hand_out(core, &record);
+	bh_ipfix_exporter_add(core->exports->ipfix, &record);
 	e->begun = true;
 	e->key = flow->key;
 	e->last = flow->last;
@@ -253,8 +254,10 @@ void bh_core_export_note(struct bh_core *core, struct bh_live_flow *live)
 /* What another flow shows has nothing of its own. */
 static void export_last(struct bh_core *core, struct bh_exporting *e)
 {
-	if (bh_core_flow_is_shown(e->live))
+	if (bh_core_flow_is_shown(e->live)) {
 		export(core, e);
+		bh_log_exporter_flow(core->exports->logs, e->live);
+	}
 	finish(core->exports, e);
 }
 
@@ -312,37 +315,73 @@ void bh_core_exports_tick(struct bh_core *core, int64_t now)
 	take_due(core, &core->exports->ended, now, take_ended);
 	take_due(core, &core->exports->going, now, take_going);
 	bh_ipfix_exporter_tick(core->exports->ipfix, now);
+	bh_log_exporter_tick(core->exports->logs, now);
 }
 
 /* --- the whole -------------------------------------------------------------------------------- */
 
 void bh_core_exports_start(struct bh_core *core)
 {
+	struct bh_log_exporter *logs = bh_log_exporter_new(core);
 	struct bh_exports *exports;
 
-	if (core->config.exports.ipfix.collector_count == 0)
+	if (core->config.exports.ipfix.collector_count == 0 && logs == NULL)
 		return;
 	exports = core->exports = bh_calloc(1, sizeof(*exports));
 	TAILQ_INIT(&exports->going);
 	TAILQ_INIT(&exports->ended);
 	exports->ipfix = bh_ipfix_exporter_new(core);
+	exports->logs = logs;
+}
+
+void bh_core_export_event(struct bh_core *core, const char *kind, int64_t time, const char *line)
+{
+	if (core->exports != NULL)
+		bh_log_exporter_event(core->exports->logs, kind, time, line);
+}
+
+static void on_end(uv_timer_t *timer)
+{
+	*(bool *)timer->data = true;
+}
+
+/* The loop is run for what is on its way, and not for longer than that takes. */
+static void send_rest(struct bh_core *core)
+{
+	struct bh_exports *exports = core->exports;
+	bool over = false;
+
+	uv_timer_init(&core->loop, &exports->end);
+	exports->end.data = &over;
+	uv_timer_start(&exports->end, on_end, END_MS, 0);
+	bh_ipfix_exporter_tick(exports->ipfix, bh_time_monotonic());
+	bh_log_exporter_tick(exports->logs, bh_time_monotonic());
+	while (!over && !(bh_ipfix_exporter_is_done(exports->ipfix) &&
+			  bh_log_exporter_is_done(exports->logs)))
+		uv_run(&core->loop, UV_RUN_ONCE);
+	bh_ipfix_exporter_last_words(exports->ipfix);
+	uv_close((uv_handle_t *)&exports->end, NULL);
+	uv_run(&core->loop, UV_RUN_NOWAIT);
 }
 
 void bh_core_exports_end(struct bh_core *core)
 {
+	struct bh_exports *exports = core->exports;
 	struct exporting *queues[2];
 	struct bh_exporting *e;
 
-	if (core->exports == NULL)
+	if (exports == NULL)
 		return;
 	core->stopping = true;
-	queues[0] = &core->exports->ended;
-	queues[1] = &core->exports->going;
+	queues[0] = &exports->ended;
+	queues[1] = &exports->going;
 	for (size_t i = 0; i < 2; i++)
 		while ((e = TAILQ_FIRST(queues[i])) != NULL)
 			export_last(core, e);
-	bh_ipfix_exporter_end(core->exports->ipfix);
-	free(core->exports);
+	send_rest(core);
+	bh_ipfix_exporter_free(exports->ipfix);
+	bh_log_exporter_free(exports->logs);
+	free(exports);
 	core->exports = NULL;
 }
 
@@ -350,13 +389,17 @@ cJSON *bh_core_exports_json(const struct bh_core *core)
 {
 	cJSON *list = cJSON_CreateArray();
 
-	if (core->exports != NULL)
+	if (core->exports != NULL) {
 		bh_ipfix_exporter_json(core->exports->ipfix, list);
+		bh_log_exporter_json(core->exports->logs, list);
+	}
 	return list;
 }
 
 void bh_core_exports_say(const struct bh_core *core, cJSON *list)
 {
-	if (core->exports != NULL)
-		bh_ipfix_exporter_say(core->exports->ipfix, list);
+	if (core->exports == NULL)
+		return;
+	bh_ipfix_exporter_say(core->exports->ipfix, list);
+	bh_log_exporter_say(core->exports->logs, list);
 }

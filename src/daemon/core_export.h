@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Flows to other tools. What is exported is what bh_core_flow_json() tells. A flow that goes on has
- * a record at each exports.active_timeout in which it grew, and one a while after its end: names
- * and counts that come late are in it.
+ * Flows and events to other tools. What is exported is what bh_core_flow_json() tells. A flow that
+ * goes on has a record at each exports.active_timeout in which it grew, and one a while after its
+ * end: names and counts that come late are in it. Logs have it then alone, with all of its counts.
  *
  * Without exports configured all of these do nothing.
  */
@@ -16,6 +16,8 @@ void bh_core_exports_start(struct bh_core *core); /* once it is configured */
 void bh_core_export_note(struct bh_core *core, struct bh_live_flow *live);
 /* It is forgotten: what was not exported is exported now. */
 void bh_core_export_leave(struct bh_core *core, struct bh_live_flow *live);
+/* An event was told; line: its JSON. time: µs. */
+void bh_core_export_event(struct bh_core *core, const char *kind, int64_t time, const char *line);
 void bh_core_exports_tick(struct bh_core *core, int64_t now); /* monotonic */
 /* core ends: every flow has its last record, and for at most a second it is sent. */
 void bh_core_exports_end(struct bh_core *core);

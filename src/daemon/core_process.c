@@ -442,12 +442,12 @@ static void start(struct bh_core *core, const struct bh_config *config)
 	core->attempts = bh_map_new(NULL);
 	core->undelivered = bh_edge_notes_new();
 	core->proofs = bh_map_new(free);
+	bh_core_exports_start(core);
 	if (open_state(core, &err) != 0) {
 		bh_log(BH_LOG_ERROR, "%s", err.text);
 		bh_core_stop(core, 2);
 		return;
 	}
-	bh_core_exports_start(core);
 	uv_timer_start(&core->tick, on_tick, 1000, 1000);
 }
 
@@ -477,9 +477,9 @@ int bh_core_main(void)
 	core->kernel = bh_channel_new(&core->loop, BH_CHILD_FD, &handlers, QUEUE_LIMIT);
 	uv_run(&core->loop, UV_RUN_DEFAULT);
 	if (core->store != NULL) {
-		bh_core_exports_end(core);
 		bh_core_loss_tick(core, INT64_MAX);
 		bh_core_traffic_save_all(core);
+		bh_core_exports_end(core);
 		core->history_due = 0; /* that it watched until now is to be known */
 		bh_core_store_save(core);
 	}

@@ -57,6 +57,8 @@ static const struct {
 	[BH_LOSS_IPFIX] = { "ipfix_records",
 			    "%" PRIu64 " flow record did not reach an IPFIX collector",
 			    "%" PRIu64 " flow records did not reach an IPFIX collector" },
+	[BH_LOSS_LOGS] = { "log_records", "%" PRIu64 " log record was lost",
+			   "%" PRIu64 " log records were lost" },
 };
 
 const struct bh_loss_interval *bh_loss_kept(const struct bh_loss_ring *ring, size_t back)

@@ -28,6 +28,7 @@ enum bh_loss_kind {
 	BH_LOSS_CORE,	    /* a core died before this one */
 	BH_LOSS_EVENTS,	    /* that the store did not take */
 	BH_LOSS_IPFIX,	    /* flow records that a collector was not sent */
+	BH_LOSS_LOGS,	    /* flows and events that found no way into a log */
 	BH_LOSS_KINDS,
 };
 

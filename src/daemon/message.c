@@ -58,6 +58,23 @@ static bool check_existing(const struct bh_existing *e)
 	       e->drain <= BH_DRAIN_LONGEST;
 }
 
+static bool check_log(const struct bh_config_log *log)
+{
+	bool ok =
+		flag_ok(&log->flows) && flag_ok(&log->events) && log->kind_count <= BH_CONFIG_KINDS;
+
+	for (uint32_t i = 0; ok && i < log->kind_count; i++)
+		ok = TEXT_OK(log->kinds[i]);
+	return ok;
+}
+
+static bool check_logs(const struct bh_config_exports *e)
+{
+	return TEXT_OK(e->file.path) && TEXT_OK(e->syslog.to.host) && TEXT_OK(e->journal.socket) &&
+	       e->syslog.to.transport < BH_TRANSPORTS && check_log(&e->file.log) &&
+	       check_log(&e->syslog.log) && check_log(&e->journal.log);
+}
+
 static bool check_exports(const struct bh_config_exports *e)
 {
 	bool ok = e->ipfix.collector_count <= BH_CONFIG_COLLECTORS && flag_ok(&e->ipfix.biflows);
@@ -65,7 +82,7 @@ static bool check_exports(const struct bh_config_exports *e)
 	for (uint32_t i = 0; ok && i < e->ipfix.collector_count; i++)
 		ok = TEXT_OK(e->ipfix.collectors[i].host) &&
 		     e->ipfix.collectors[i].transport < BH_TRANSPORTS;
-	return ok;
+	return ok && check_logs(e);
 }
 
 static bool check_config(const void *data)

@@ -22,13 +22,6 @@ struct item {
 	uint8_t form;
 };
 
-void bh_ipfix_sum_add(struct bh_ipfix_sum *to, const struct bh_ipfix_sum *more)
-{
-	to->records += more->records;
-	to->packets += more->packets;
-	to->octets += more->octets;
-}
-
 /* --- records that wait ------------------------------------------------------------------------ */
 
 static struct item first_item(const struct bh_export_queue *queue, const char **record,
@@ -44,13 +37,13 @@ static struct item first_item(const struct bh_export_queue *queue, const char **
 }
 
 static void take_item(struct bh_export_queue *queue, const struct item *item,
-		      struct bh_ipfix_sum *sum)
+		      struct bh_export_sum *sum)
 {
-	bh_ipfix_sum_add(sum, &(struct bh_ipfix_sum) { 1, item->packets, item->octets });
+	bh_export_sum_add(sum, &(struct bh_export_sum) { 1, item->packets, item->octets });
 	bh_export_queue_drop(queue);
 }
 
-static void lose_oldest(struct bh_export_queue *queue, struct bh_ipfix_sum *lost)
+static void lose_oldest(struct bh_export_queue *queue, struct bh_export_sum *lost)
 {
 	const char *record;
 	size_t length;
@@ -73,7 +66,7 @@ static struct item item_of(const struct bh_export_flow *flow)
 }
 
 static void add_record(const struct bh_ipfix_settings *settings, struct bh_export_queue *queue,
-		       const struct bh_export_flow *flow, struct bh_ipfix_sum *lost)
+		       const struct bh_export_flow *flow, struct bh_export_sum *lost)
 {
 	size_t room = settings->message_size - MESSAGE_HEADER - SET_HEADER;
 	struct item item = item_of(flow);
@@ -92,7 +85,7 @@ static void add_record(const struct bh_ipfix_settings *settings, struct bh_expor
 
 /* Who tells the directions apart has no record of one in which nothing came. */
 void bh_ipfix_add(const struct bh_ipfix_settings *settings, struct bh_export_queue *queue,
-		  const struct bh_export_flow *flow, struct bh_ipfix_sum *lost)
+		  const struct bh_export_flow *flow, struct bh_export_sum *lost)
 {
 	struct bh_export_flow one;
 
@@ -266,13 +259,13 @@ static void introduce(struct message *m)
 }
 
 bool bh_ipfix_statistics(const struct bh_ipfix_settings *settings, struct bh_ipfix_session *session,
-			 const struct bh_ipfix_totals *totals, uint32_t export_time,
-			 struct bh_buffer *out)
+			 const struct bh_export_totals *totals, uint64_t packets_ignored,
+			 uint32_t export_time, struct bh_buffer *out)
 {
 	const uint64_t numbers[] = { totals->messages,	       totals->octets,
 				     totals->sent.records,     totals->not_sent.records,
 				     totals->not_sent.packets, totals->not_sent.octets,
-				     totals->packets_ignored };
+				     packets_ignored };
 	struct set set = { 0 };
 
 	if (!is_introduced(session))
@@ -325,7 +318,7 @@ static bool announce(struct message *m, uint8_t form)
 }
 
 /* The oldest record that waits; false: not in this message. */
-static bool put_first(struct message *m, struct bh_export_queue *queue, struct bh_ipfix_sum *sum)
+static bool put_first(struct message *m, struct bh_export_queue *queue, struct bh_export_sum *sum)
 {
 	const char *record;
 	size_t length;
@@ -341,11 +334,11 @@ static bool put_first(struct message *m, struct bh_export_queue *queue, struct b
 bool bh_ipfix_next_message(const struct bh_ipfix_settings *settings,
 			   struct bh_ipfix_session *session, struct bh_export_queue *queue,
 			   int64_t now, uint32_t export_time, struct bh_buffer *out,
-			   struct bh_ipfix_sum *sum)
+			   struct bh_export_sum *sum)
 {
 	struct message m = { .settings = settings, .session = session, .out = out };
 
-	*sum = (struct bh_ipfix_sum) { 0 };
+	*sum = (struct bh_export_sum) { 0 };
 	begin_message(out);
 	renew_templates(settings, session, now);
 	if (!is_introduced(session))

@@ -29,12 +29,6 @@ struct bh_ipfix_settings {
 	uint32_t template_messages; /* … or so many messages, whichever comes first */
 };
 
-struct bh_ipfix_sum {
-	uint64_t records;
-	uint64_t packets;
-	uint64_t octets;
-};
-
 /* One transport session: a TCP connection, or a UDP socket and whom it sends to. */
 struct bh_ipfix_session {
 	uint32_t sequence;	  /* data records sent before the next message */
@@ -44,32 +38,21 @@ struct bh_ipfix_session {
 	uint32_t since_announced; /* messages */
 };
 
-/* Of the exporting process, since it began. */
-struct bh_ipfix_totals {
-	uint64_t messages;
-	uint64_t octets;
-	struct bh_ipfix_sum sent;     /* flow records */
-	struct bh_ipfix_sum not_sent; /* likewise */
-	uint64_t packets_ignored;     /* that the kernel had no room for: in no flow */
-};
-
 /* Adds the flow's record, or its two. What has no room goes, oldest first, and is added to *lost.
  * Texts that are too long for a message are cut. */
 void bh_ipfix_add(const struct bh_ipfix_settings *settings, struct bh_export_queue *queue,
-		  const struct bh_export_flow *flow, struct bh_ipfix_sum *lost);
+		  const struct bh_export_flow *flow, struct bh_export_sum *lost);
 
 /* Takes records off the queue into one message, which *out becomes; *sum: those. False: there is
  * nothing to send. now: monotonic µs; export_time: seconds since the epoch. */
 bool bh_ipfix_next_message(const struct bh_ipfix_settings *settings,
 			   struct bh_ipfix_session *session, struct bh_export_queue *queue,
 			   int64_t now, uint32_t export_time, struct bh_buffer *out,
-			   struct bh_ipfix_sum *sum);
+			   struct bh_export_sum *sum);
 
 /* A message that tells of the exporter itself. False: its template was not sent yet. */
 bool bh_ipfix_statistics(const struct bh_ipfix_settings *settings, struct bh_ipfix_session *session,
-			 const struct bh_ipfix_totals *totals, uint32_t export_time,
-			 struct bh_buffer *out);
-
-void bh_ipfix_sum_add(struct bh_ipfix_sum *to, const struct bh_ipfix_sum *more);
+			 const struct bh_export_totals *totals, uint64_t packets_ignored,
+			 uint32_t export_time, struct bh_buffer *out);
 
 #endif

@@ -59,3 +59,10 @@ void bh_export_queue_free(struct bh_export_queue *q)
 	bh_buffer_free(&q->bytes);
 	*q = (struct bh_export_queue) { 0 };
 }
+
+void bh_export_sum_add(struct bh_export_sum *to, const struct bh_export_sum *more)
+{
+	to->records += more->records;
+	to->packets += more->packets;
+	to->octets += more->octets;
+}

@@ -28,4 +28,20 @@ const void *bh_export_queue_first(const struct bh_export_queue *queue, size_t *l
 void bh_export_queue_drop(struct bh_export_queue *queue); /* that one */
 void bh_export_queue_free(struct bh_export_queue *queue);
 
+/* What was exported, or lost. */
+struct bh_export_sum {
+	uint64_t records;
+	uint64_t packets; /* that flows had */
+	uint64_t octets;
+};
+void bh_export_sum_add(struct bh_export_sum *to, const struct bh_export_sum *more);
+
+/* Of one destination, since core started. */
+struct bh_export_totals {
+	uint64_t messages;
+	uint64_t octets; /* of messages */
+	struct bh_export_sum sent;
+	struct bh_export_sum not_sent;
+};
+
 #endif

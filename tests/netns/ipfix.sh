@@ -176,7 +176,7 @@ end keep KILL
 end nfcapd
 in_guest one python3 "$helper" talk-often 10.99.0.2 50 || fail "no talk"
 eventually 30 status_is '.exports[2] | .state != "sending" and .waiting >= 50' || fail "nothing waits for it"
-eventually 30 status_is '.unknown | any(contains("flows do not reach the collector tcp://localhost:9997"))' ||
+eventually 30 status_is '.unknown | any(contains("flows do not reach tcp://localhost:9997"))' ||
 	fail "status does not say that a collector is away"
 eventually 30 has_event '.kind == "export" and (.text | contains("flows do not reach tcp://localhost:9997"))' ||
 	fail "no event tells of it"

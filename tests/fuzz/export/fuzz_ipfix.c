@@ -75,7 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct bh_cursor c = bh_cursor_over(data, size);
 	struct bh_export_queue queue = { .limit = 16384 };
 	struct bh_ipfix_session session = { 0 };
-	struct bh_ipfix_sum lost = { 0 }, sent = { 0 }, sum;
+	struct bh_export_sum lost = { 0 }, sent = { 0 }, sum;
 	struct bh_buffer message = { 0 };
 	struct bh_export_flow flow;
 	uint64_t added = 0, seen = 0;
@@ -101,7 +101,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (message.length > settings.message_size)
 			abort();
 		reader_take(&reader, message.data, message.length);
-		bh_ipfix_sum_add(&sent, &sum);
+		bh_export_sum_add(&sent, &sum);
 	}
 	if (seen != sent.records || sent.records + lost.records != added || queue.count != 0)
 		abort();

@@ -94,6 +94,20 @@ static void documented_file_is_the_defaults(void **state)
 	SAME_NUMBER(exports.ipfix.template_interval);
 	SAME_NUMBER(exports.ipfix.template_messages);
 	SAME_NUMBER(exports.ipfix.queue);
+	SAME_TEXT(exports.file.path);
+	SAME_NUMBER(exports.file.log.flows);
+	SAME_NUMBER(exports.file.log.events);
+	SAME_NUMBER(exports.file.log.kind_count);
+	SAME_NUMBER(exports.file.log.format);
+	SAME_NUMBER(exports.file.size);
+	SAME_NUMBER(exports.file.age);
+	SAME_NUMBER(exports.file.keep);
+	SAME_TEXT(exports.syslog.to.host);
+	SAME_NUMBER(exports.syslog.facility);
+	SAME_NUMBER(exports.syslog.log.events);
+	SAME_NUMBER(exports.syslog.log.format);
+	SAME_TEXT(exports.journal.socket);
+	SAME_NUMBER(exports.journal.log.events);
 	assert_int_equal(read.grouping.rule_count, 0);
 }
 
@@ -169,6 +183,50 @@ static void collectors_are_read(void **state)
 	assert_int_equal(bh_config_parse(&c, "exports: {ipfix: {collectors: []}}", 34, "f", &err),
 			 0);
 	assert_int_equal(ipfix->collector_count, 0);
+}
+
+static void logs_are_read(void **state)
+{
+	struct bh_config c;
+	struct bh_error err = { 0 };
+	const struct bh_config_syslog *syslog = &c.exports.syslog;
+
+	(void)state;
+	assert_int_equal(
+		parse(&c,
+		      "exports:\n"
+		      "  file: {path: /var/log/b.jsonl, flows: true, events: false, format: "
+		      "ecs, size: 1GiB, age: 1h, keep: 0}\n"
+		      "  syslog: {to: \"tcp://[2001:db8::1]\", facility: local7, kinds: "
+		      "[leak, would-deny], format: otel}\n"
+		      "  journal: {socket: /run/systemd/journal/socket}\n",
+		      &err),
+		0);
+	assert_string_equal(c.exports.file.path, "/var/log/b.jsonl");
+	assert_true(c.exports.file.log.flows);
+	assert_false(c.exports.file.log.events);
+	assert_int_equal(c.exports.file.log.format, 1);
+	assert_int_equal(c.exports.file.keep, 0);
+	assert_int_equal(syslog->to.transport, BH_TRANSPORT_TCP);
+	assert_int_equal(syslog->to.port, 601);
+	assert_int_equal(syslog->facility, 23);
+	assert_int_equal(syslog->log.kind_count, 2);
+	assert_string_equal(syslog->log.kinds[1], "would-deny");
+	assert_int_equal(syslog->log.format, 2);
+	assert_int_equal(parse(&c, "exports: {syslog: {to: \"unix:///dev/log\"}}", &err), 0);
+	assert_int_equal(syslog->to.transport, BH_TRANSPORT_UNIX);
+	assert_string_equal(syslog->to.host, "/dev/log");
+	assert_int_equal(parse(&c, "exports: {syslog: {to: udp://logs.example}}", &err), 0);
+	assert_int_equal(syslog->to.port, 514);
+	assert_int_equal(parse(&c, "exports: {syslog: {to: off}}", &err), 0);
+	assert_string_equal(syslog->to.host, "");
+	assert_int_equal(parse(&c, "exports: {syslog: {to: dev/log}}", &err), -EINVAL);
+	assert_non_null(strstr(err.text, "expected unix:///dev/log, udp://HOST:PORT"));
+	assert_int_equal(parse(&c, "exports: {file: {kinds: [leek]}}", &err), -EINVAL);
+	assert_non_null(strstr(err.text, "exports.file.kinds: found a list, expected a list of at "
+					 "most 16 kinds of events"));
+	assert_int_equal(parse(&c, "exports: {file: {format: text}}", &err), -EINVAL);
+	assert_non_null(strstr(err.text, "one of bulkhead, ecs, otel"));
 }
 
 static void wrong_collectors_are_refused(void **state)
@@ -554,6 +612,7 @@ int main(void)
 		cmocka_unit_test(values_are_read),
 		cmocka_unit_test(collectors_are_read),
 		cmocka_unit_test(wrong_collectors_are_refused),
+		cmocka_unit_test(logs_are_read),
 		cmocka_unit_test(rules_about_workloads_are_read),
 		cmocka_unit_test(postures_are_read_in_order),
 		cmocka_unit_test(a_posture_is_for_somebody_who_can_be),

@@ -203,7 +203,7 @@ struct fixture {
 	struct bh_ipfix_session session;
 	struct bh_export_queue queue;
 	struct bh_buffer message;
-	struct bh_ipfix_sum sum, sent, lost;
+	struct bh_export_sum sum, sent, lost;
 	struct reader reader;
 	struct seen seen;
 	int64_t now;
@@ -238,7 +238,7 @@ static bool send_next(struct fixture *f, const struct bh_ipfix_settings *how)
 		return false;
 	assert_true(f->message.length <= how->message_size);
 	reader_take(&f->reader, f->message.data, f->message.length);
-	bh_ipfix_sum_add(&f->sent, &f->sum);
+	bh_export_sum_add(&f->sent, &f->sum);
 	return true;
 }
 
@@ -474,12 +474,12 @@ static void a_full_queue_loses_the_oldest(void **state)
 
 static void statistics_tell_what_was_not_sent(void **state)
 {
-	struct bh_ipfix_totals totals = { .messages = 1, .not_sent = { 42, 0, 0 } };
+	struct bh_export_totals totals = { .messages = 1, .not_sent = { 42, 0, 0 } };
 	struct fixture *f = *state;
 
-	assert_false(bh_ipfix_statistics(&settings, &f->session, &totals, 1, &f->message));
+	assert_false(bh_ipfix_statistics(&settings, &f->session, &totals, 9, 1, &f->message));
 	send_all(f, &settings);
-	assert_true(bh_ipfix_statistics(&settings, &f->session, &totals, 1, &f->message));
+	assert_true(bh_ipfix_statistics(&settings, &f->session, &totals, 9, 1, &f->message));
 	reader_take(&f->reader, f->message.data, f->message.length);
 	assert_int_equal(f->seen.statistics, 1);
 	assert_int_equal(f->seen.not_sent, 42);
