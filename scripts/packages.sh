@@ -57,9 +57,13 @@ install_idle() {
 	! command -v systemctl >/dev/null || systemctl disable --quiet "$2" 2>/dev/null
 }
 
-# The web interface's tools: Debian's Node, unless another is there already.
-install_node() {
+# The web interface's tools: Debian's Node, unless another is there already, and what npm has of the lock file's.
+# No package may run a script of its own. Without them there is all but the interface.
+prepare_web() {
 	command -v npm >/dev/null || install_missing nodejs npm
+	[ ui/node_modules/.package-lock.json -nt ui/package-lock.json ] && return
+	echo "installing what the web interface is built with"
+	npm --prefix ui ci --ignore-scripts --no-audit --no-fund >/dev/null
 }
 
 # The two unprivileged users, and the operators' group.
