@@ -296,7 +296,7 @@ void bh_core_handle_flows(void *user, const struct bh_api_request *request,
 		follow_flows(core, &filter, reply);
 		return;
 	}
-	if (bh_api_query(request, "past") != NULL)
+	if (bh_api_query(request, "history") != NULL)
 		list_past(core, request, &filter, reply);
 	else
 		list_flows(core, request, &filter, reply);

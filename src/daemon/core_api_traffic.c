@@ -240,9 +240,17 @@ static void write_event(struct bh_buffer *out, int64_t number, const char *json)
 struct event_writer {
 	struct bh_buffer *out;
 	const char *separator;
-	int64_t last;
+	int64_t first, last;
 	size_t count;
+	bool follows; /* what is missing after the last one is told of */
 };
+
+/* Only the newest are kept: who is too slow to follow finds a gap. */
+static void add_gap(struct event_writer *w, int64_t number)
+{
+	if (w->follows && number > w->last + 1)
+		bh_buffer_printf(w->out, "{\"gap\":%" PRId64 "}\n", number - w->last - 1);
+}
 
 static void add_event(void *user, int64_t number, const char *json)
 {
@@ -250,6 +258,9 @@ static void add_event(void *user, int64_t number, const char *json)
 
 	if (w->count++ > 0)
 		bh_buffer_puts(w->out, w->separator);
+	else
+		w->first = number;
+	add_gap(w, number);
 	write_event(w->out, number, json);
 	w->last = number;
 }
@@ -262,7 +273,9 @@ struct event_stream {
 static void stream_events(void *state, struct bh_buffer *out)
 {
 	struct event_stream *s = state;
-	struct event_writer writer = { .out = out, .separator = "\n", .last = s->last };
+	struct event_writer writer = {
+		.out = out, .separator = "\n", .last = s->last, .follows = true
+	};
 	struct bh_error err = { 0 };
 
 	/* A lost transaction takes numbers back, and they are given again. */
@@ -286,37 +299,65 @@ static int64_t last_event_of(const struct bh_api_request *request)
 	return header != NULL && bh_query_number(header, &number) ? number : -1;
 }
 
-void bh_core_handle_events(void *user, const struct bh_api_request *request,
-			   struct bh_api_reply *reply)
+static void follow_events(struct bh_core *core, int64_t after, struct bh_api_reply *reply)
 {
-	struct bh_core *core = user;
-	int64_t after, limit;
+	struct event_stream *stream = bh_calloc(1, sizeof(*stream));
+
+	stream->core = core;
+	stream->last = after >= 0 ? after : core->last_event;
+	reply->stream = stream_events;
+	reply->stream_kind = "event";
+	reply->stream_state = stream;
+	reply->stream_free = free;
+}
+
+/* Before which number there may be more: of those that are not asked for from some number on. */
+static void end_events(struct bh_buffer *text, const struct event_writer *writer, int64_t limit)
+{
+	if (writer->count > 0 && writer->count == (size_t)limit && writer->first > 1)
+		bh_buffer_printf(text, "],\"next\":%" PRId64 "}", writer->first);
+	else
+		bh_buffer_puts(text, "],\"next\":null}");
+}
+
+static void list_events(struct bh_core *core, const struct bh_api_request *request, int64_t after,
+			struct bh_api_reply *reply)
+{
+	bool lines = bh_core_wants_lines(request);
+	int64_t limit, before;
 	struct bh_buffer text = { 0 };
-	struct event_writer writer = { .out = &text, .separator = ",\n" };
+	struct event_writer writer = { .out = &text, .separator = lines ? "\n" : ",\n" };
 	struct bh_error err = { 0 };
 
-	if (!bh_core_number_query(request, "after", last_event_of(request), &after, reply) ||
-	    !bh_core_number_query(request, "limit", 1000, &limit, reply))
+	if (!bh_core_number_query(request, "limit", 1000, &limit, reply) ||
+	    !bh_core_number_query(request, "before", 0, &before, reply))
 		return;
-	if (bh_core_is_following(request)) {
-		struct event_stream *stream = bh_calloc(1, sizeof(*stream));
-
-		stream->core = core;
-		stream->last = after >= 0 ? after : core->last_event;
-		reply->stream = stream_events;
-		reply->stream_kind = "event";
-		reply->stream_state = stream;
-		reply->stream_free = free;
-		return;
-	}
-	bool lines = bh_core_wants_lines(request);
-	writer.separator = lines ? "\n" : ",\n";
 	bh_buffer_puts(&text, lines ? "" : "{\"events\":[\n");
-	if (bh_store_events(core->store, after, (size_t)limit, add_event, &writer, &err) != 0) {
+	int result = before > 0 ? bh_store_events_before(core->store, before, (size_t)limit,
+							 add_event, &writer, &err)
+				: bh_store_events(core->store, after, (size_t)limit, add_event,
+						  &writer, &err);
+	if (result != 0) {
 		bh_api_fail(reply, 500, "store", NULL, "%s", err.text);
 		bh_buffer_free(&text);
 		return;
 	}
-	bh_buffer_puts(&text, lines ? (writer.count > 0 ? "\n" : "") : "]}");
+	if (lines)
+		bh_buffer_puts(&text, writer.count > 0 ? "\n" : "");
+	else
+		end_events(&text, &writer, limit);
 	bh_core_reply_raw(reply, &text, lines);
+}
+
+void bh_core_handle_events(void *user, const struct bh_api_request *request,
+			   struct bh_api_reply *reply)
+{
+	int64_t after;
+
+	if (!bh_core_number_query(request, "after", last_event_of(request), &after, reply))
+		return;
+	if (bh_core_is_following(request))
+		follow_events(user, after, reply);
+	else
+		list_events(user, request, after, reply);
 }

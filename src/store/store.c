@@ -213,6 +213,7 @@ enum statement {
 	TRIM_EVENTS,
 	EVENTS_AFTER,
 	EVENTS_NEWEST,
+	EVENTS_BEFORE,
 	STATEMENTS,
 };
 
@@ -286,6 +287,8 @@ static const char *const sql[STATEMENTS] = {
 	[ADD_EVENT] = "INSERT INTO events (time, kind, json) VALUES (?,?,?)",
 	[TRIM_EVENTS] = "DELETE FROM events WHERE number <= (SELECT max(number) FROM events) - ?",
 	[EVENTS_AFTER] = "SELECT number, json FROM events WHERE number > ? ORDER BY number LIMIT ?",
+	[EVENTS_BEFORE] = "SELECT * FROM (SELECT number, json FROM events WHERE number < ?"
+			  " ORDER BY number DESC LIMIT ?) ORDER BY number",
 	[EVENTS_NEWEST] =
 		"SELECT * FROM (SELECT number, json FROM events ORDER BY number DESC LIMIT ?)"
 		" ORDER BY number",
@@ -1370,5 +1373,17 @@ int bh_store_events(struct bh_store *s, int64_t after, size_t most,
 	if (after >= 0)
 		sqlite3_bind_int64(q, 1, after);
 	sqlite3_bind_int64(q, after < 0 ? 1 : 2, (sqlite3_int64)most);
+	return bh_store_each_row(s, q, read_event, &context, err);
+}
+
+int bh_store_events_before(struct bh_store *s, int64_t before, size_t most,
+			   void (*row)(void *user, int64_t number, const char *json), void *user,
+			   struct bh_error *err)
+{
+	struct event_context context = { row, user };
+	sqlite3_stmt *q = use(s, EVENTS_BEFORE);
+
+	sqlite3_bind_int64(q, 1, before);
+	sqlite3_bind_int64(q, 2, (sqlite3_int64)most);
 	return bh_store_each_row(s, q, read_event, &context, err);
 }

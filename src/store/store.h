@@ -311,5 +311,9 @@ int bh_store_trim_events(struct bh_store *store, int64_t keep, struct bh_error *
 int bh_store_events(struct bh_store *store, int64_t after, size_t most,
 		    void (*row)(void *user, int64_t number, const char *json), void *user,
 		    struct bh_error *err);
+/* The `most` newest of those with a number below `before`, oldest first. */
+int bh_store_events_before(struct bh_store *store, int64_t before, size_t most,
+			   void (*row)(void *user, int64_t number, const char *json), void *user,
+			   struct bh_error *err);
 
 #endif

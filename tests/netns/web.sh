@@ -200,7 +200,7 @@ ask 400 "${change[@]}" "$plain/v1/map?since=yesterday"
 says '.error.where == "since"'
 ask 404 "${change[@]}" "$plain/v1/map?focus=nobody"
 past() {
-	on_host curl -sG "${change[@]}" "$plain/v1/flows?past=1" --data-urlencode "filter=$1" -d "limit=$2" -d "before=${3:-0}" >"$scratch/answer"
+	on_host curl -sG "${change[@]}" "$plain/v1/flows?history=1" --data-urlencode "filter=$1" -d "limit=$2" -d "before=${3:-0}" >"$scratch/answer"
 }
 seven() {
 	past "src netns:$host-web and port 5432/tcp" 100
@@ -215,6 +215,14 @@ past "port 5432 and denied" 4
 says '.flows == []'
 past "port 5432 andd denied" 4
 says '.error.where == "filter"'
+
+step "events, a page at a time"
+ask 200 "${change[@]}" "$plain/v1/events?limit=2"
+says '(.events | length) == 2 and .next == .events[0].number'
+ask 200 "${change[@]}" "$plain/v1/events?limit=2&before=$(jq .next "$scratch/answer")"
+says '(.events | length) == 2 and .events[1].number < .next + 2 and .next == .events[0].number'
+ask 200 "${change[@]}" "$plain/v1/events?limit=5&before=3"
+says '(.events | map(.number)) == [1, 2] and .next == null'
 
 step "events as server-sent events: numbered, gone on with, and with signs of life"
 curl -sN --max-time 40 -H "Authorization: Bearer $session" -H 'Accept: text/event-stream' \
