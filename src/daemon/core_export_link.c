@@ -25,7 +25,8 @@
 #define PACE_MS 5			/* … and how long the other side gets then to read them */
 #define MOST_UNSENT (256 << 10)		/* bytes that libuv holds for a connection */
 #define ALIVE_SECONDS 60
-#define UNANSWERED_MS 30000 /* how long what was sent may stay unacknowledged */
+#define CONNECT_WITHIN (10 * BH_SECOND) /* its name's look-up included */
+#define UNANSWERED_MS 30000		/* how long what was sent may stay unacknowledged */
 
 /* A message that the other side has not acknowledged. */
 struct unacked {
@@ -505,6 +506,8 @@ static void retry_later(struct bh_export_link *l)
 
 void bh_export_link_tick(struct bh_export_link *l, int64_t now)
 {
+	if (l->state == CONNECTING && now - l->looked_up >= CONNECT_WITHIN)
+		break_off(l, "it cannot be connected to", UV_ETIMEDOUT);
 	if (l->state == UP && is_tcp(l))
 		forget_acknowledged(l->socket);
 	else if (l->state == UP && l->to->transport == BH_TRANSPORT_UDP &&

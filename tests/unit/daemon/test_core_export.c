@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -282,6 +283,66 @@ static void what_is_forgotten_is_exported_before(void **state)
 	assert_int_equal(f->count, 1);
 }
 
+static const char *state_of_exports(const struct bh_core *core, char out[256])
+{
+	cJSON *list = bh_core_exports_json(core);
+	const cJSON *one = cJSON_GetArrayItem(list, 0);
+	const char *why = cJSON_GetStringValue(cJSON_GetObjectItem(one, "why"));
+
+	snprintf(out, 256, "%s: %s", cJSON_GetStringValue(cJSON_GetObjectItem(one, "state")),
+		 why != NULL ? why : "");
+	cJSON_Delete(list);
+	return out;
+}
+
+/* A listener whose queue is full leaves those who come without an answer. */
+static int listen_deaf(struct sockaddr_in *address, int callers[2])
+{
+	socklen_t length = sizeof(*address);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	*address = (struct sockaddr_in) { .sin_family = AF_INET,
+					  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	assert_int_equal(bind(fd, (struct sockaddr *)address, length), 0);
+	assert_int_equal(listen(fd, 0), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)address, &length), 0);
+	for (int i = 0; i < 2; i++) {
+		callers[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		connect(callers[i], (struct sockaddr *)address, length);
+	}
+	return fd;
+}
+
+static void who_never_answers_is_given_up(void **state)
+{
+	struct bh_core *core = core_fixture_with_rules(BH_SECOND);
+	struct bh_config_ipfix *ipfix = &core->config.exports.ipfix;
+	struct sockaddr_in address;
+	int callers[2], deaf = listen_deaf(&address, callers);
+	char text[256] = "";
+
+	(void)state;
+	ipfix->collector_count = 1;
+	ipfix->collectors[0] = (struct bh_config_collector) { .host = "127.0.0.1",
+							      .port = ntohs(address.sin_port),
+							      .transport = BH_TRANSPORT_TCP };
+	bh_core_exports_start(core);
+	for (int i = 0; i < 2000 && strcmp(state_of_exports(core, text), "connecting: ") != 0;
+	     i++) {
+		uv_run(&core->loop, UV_RUN_NOWAIT);
+		usleep(1000);
+	}
+	assert_string_equal(text, "connecting: ");
+	bh_core_exports_tick(core, bh_time_monotonic() + 11 * BH_SECOND);
+	assert_string_equal(state_of_exports(core, text),
+			    "waiting: it cannot be connected to: connection timed out");
+	bh_core_exports_end(core);
+	core_fixture_free_with_rules(core);
+	close(deaf);
+	close(callers[0]);
+	close(callers[1]);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -292,6 +353,7 @@ int main(void)
 		TEST(a_turned_flow_goes_on_from_what_was_told),
 		TEST(reasons_are_told_apart),
 		TEST(what_is_forgotten_is_exported_before),
+		cmocka_unit_test(who_never_answers_is_given_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
