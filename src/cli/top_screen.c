@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <term.h>
 #include <unistd.h>
 
 #include "client.h"
@@ -29,18 +30,30 @@ static bool start_colors(void)
 	return true;
 }
 
+/* Asked first: newterm() leaves memory behind where it fails. */
+static bool is_known_terminal(void)
+{
+	int status;
+
+	if (setupterm(NULL, STDOUT_FILENO, &status) == ERR)
+		return false;
+	del_curterm(cur_term);
+	return true;
+}
+
 bool bh_top_screen_open(bool *color)
 {
 	const char *term = getenv("TERM");
 
-	set_escdelay(ESCAPE_WAIT);
-	screen = newterm(NULL, stdout, stdin);
+	if (is_known_terminal())
+		screen = newterm(NULL, stdout, stdin);
 	if (screen == NULL) {
 		bh_complain(0,
 			    "the terminal cannot be drawn on (TERM is %s); --batch N prints frames",
 			    term != NULL ? term : "not set");
 		return false;
 	}
+	set_escdelay(ESCAPE_WAIT);
 	cbreak();
 	noecho();
 	nonl();
