@@ -5,12 +5,13 @@
 const KEY = 'bulkhead-token';
 const IN_HASH = /^#token=(.+)$/;
 
-/** Takes the token out of the address, where there is one. To be called before anything reads the hash. */
-export function adoptTokenFromAddress(): void {
+/** Takes the token out of the address; false where there is none. To be called before anything else reads the hash. */
+export function adoptTokenFromAddress(): boolean {
   const match = IN_HASH.exec(location.hash);
-  if (!match?.[1]) return;
+  if (!match?.[1]) return false;
   storeToken(decodeURIComponent(match[1]));
   history.replaceState(null, '', location.pathname);
+  return true;
 }
 
 export function storedToken(): string | null {

@@ -83,6 +83,9 @@ export function VirtualTable<T>({ label, columns, rows, keyOf, classOf, chosen, 
   useFollowEnd(scroller, followEnd, rows.length);
   const from = Math.max(0, Math.floor(top / ROW) - BEYOND);
   const until = Math.min(rows.length, Math.ceil((top + height) / ROW) + BEYOND);
+  // One row is a stop of the Tab key; the arrows lead to the others.
+  const chosenAt = chosen ? rows.findIndex((row) => keyOf(row) === chosen) : -1;
+  const stop = chosenAt >= from && chosenAt < until ? chosenAt : Math.min(until - 1, Math.ceil(top / ROW));
   const template = { gridTemplateColumns: columns.map((column) => column.width).join(' ') };
 
   const onKey = (event: KeyboardEvent, index: number) => {
@@ -118,7 +121,7 @@ export function VirtualTable<T>({ label, columns, rows, keyOf, classOf, chosen, 
             const index = from + offset;
             const key = keyOf(row);
             return (
-              <div key={key} role="row" aria-rowindex={index + 2} data-index={index} style={template} tabIndex={onChoose ? 0 : undefined}
+              <div key={key} role="row" aria-rowindex={index + 2} data-index={index} style={template} tabIndex={onChoose ? (index === stop ? 0 : -1) : undefined}
                 class={`table-row ${classOf?.(row) ?? ''} ${onChoose ? 'choosable' : ''} ${chosen === key ? 'chosen' : ''}`}
                 onClick={onChoose && (() => onChoose(row))} onKeyDown={onChoose && ((event) => onKey(event, index))}>
                 {columns.map((column) => <div key={column.id} role="cell" class={column.align}>{column.cell(row)}</div>)}

@@ -67,6 +67,9 @@ export function bringUpToDate(graph: Core, elements: readonly ElementDefinition[
       known.data(element.data);
       known.classes(element.classes as string);
     }
-    for (const [id, position] of positions) graph.getElementById(id).position({ ...position });
+    for (const [id, position] of positions) {
+      const node = graph.getElementById(id);
+      if (!node.grabbed()) node.position({ ...position });
+    }
   });
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useMemo, useRef, useState } from 'preact/hooks';
 import { ApiError, address, getJson, getText } from '../api/client';
 import type { MapAnswer } from '../api/types';
 import { useAnswer } from '../api/use_answer';
@@ -103,9 +103,6 @@ export function MapPage() {
   const actions = useMapActions(state);
   const { exportAs, error } = useExport(state, answer.data, model);
   const open = useMemo(() => state.open, [state.open.join(',')]);
-  useEffect(() => {
-    if (model) performance.mark('map-answered');
-  }, [model === null]);
 
   const picture = () => graph.current && download('bulkhead-map.png', graph.current.picture());
   const toDetails = () => document.getElementById('details')?.focus();

@@ -32,7 +32,7 @@ export function useEvents(): State & { older(): Promise<void> } {
   const load = async (before: number | null, signal?: AbortSignal) => {
     try {
       const answer = await getJson<EventsAnswer>('/v1/events', { limit: PAGE, before }, signal);
-      setState((now) => ({ ...now, events: merged(answer.events, now.events), next: answer.next, loaded: true, error: null }));
+      setState((now) => ({ ...now, events: merged(answer.events, now.events), next: answer.next ?? null, loaded: true, error: null }));
     } catch (error) {
       if (!(error instanceof ApiError)) return;
       setState((now) => ({ ...now, error, loaded: true }));

@@ -25,7 +25,7 @@ const LIST: readonly [string, string][] = [
 function isForField(event: KeyboardEvent): boolean {
   if (event.ctrlKey || event.altKey || event.metaKey) return true;
   const target = event.target;
-  return target instanceof HTMLElement && (target.isContentEditable || ['INPUT', 'TEXTAREA', 'SELECT'].includes(target.tagName) || target.closest('dialog') !== null);
+  return target instanceof HTMLElement && target.matches('input:not([type=radio], [type=checkbox]), textarea, select, dialog *');
 }
 
 /** An open menu, or else the details. */
