@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // A field for the flows' filter language: suggestions while one types, and the daemon's error at its position.
-import { useEffect, useId, useRef, useState } from 'preact/hooks';
+import { useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { ApiError } from '../api/client';
 import { errorPosition, suggest, type Suggestion } from '../logic/filter';
 
@@ -27,9 +27,17 @@ export function FilterField({ value, workloads, error, onApply }: Properties) {
   const [shown, setShown] = useState(false);
   const [picked, setPicked] = useState(-1);
   const input = useRef<HTMLInputElement>(null);
+  const cursorToBe = useRef<number | null>(null);
   const listId = useId();
   const errorId = useId();
   useEffect(() => setText(value), [value]);
+  // Right after the text is in the field, before the next key: who goes on typing types behind the suggestion.
+  useLayoutEffect(() => {
+    if (cursorToBe.current === null) return;
+    input.current?.focus();
+    input.current?.setSelectionRange(cursorToBe.current, cursorToBe.current);
+    cursorToBe.current = null;
+  });
   const list: Suggestion[] = shown ? suggest(text, cursor, workloads) : [];
   const filterError = error?.problem.where === 'filter' ? error : null;
 
@@ -37,10 +45,7 @@ export function FilterField({ value, workloads, error, onApply }: Properties) {
     setText(suggestion.result);
     setCursor(suggestion.cursor);
     setPicked(-1);
-    requestAnimationFrame(() => {
-      input.current?.focus();
-      input.current?.setSelectionRange(suggestion.cursor, suggestion.cursor);
-    });
+    cursorToBe.current = suggestion.cursor;
   };
   const apply = () => {
     setShown(false);
