@@ -97,19 +97,6 @@ const followEvents = (request, response, query) => {
   });
 };
 
-function exportAnswer(query) {
-  const { nodes, edges } = mapAnswer(world, query, now());
-  const quote = (text) => JSON.stringify(text);
-  if (query.get('as') === 'dot') {
-    return ['digraph bulkhead {', ...nodes.map((node) => `  ${quote(node.id)};`), ...edges.map((edge) => `  ${quote(edge.src)} -> ${quote(edge.dst)};`), '}', ''].join('\n');
-  }
-  if (query.get('as') === 'mermaid') {
-    const index = new Map(nodes.map((node, at) => [node.id, `n${at}`]));
-    return ['flowchart LR', ...nodes.map((node) => `  ${index.get(node.id)}[${quote(node.id)}]`), ...edges.map((edge) => `  ${index.get(edge.src)} --> ${index.get(edge.dst)}`), ''].join('\n');
-  }
-  throw new Refusal(400, `no export as ${query.get('as')}`, 'as', 'dot or mermaid');
-}
-
 const documentOf = (body) => body || policy.proposal;
 const RULE_SOURCES = ['active', 'proposal'];
 
@@ -134,7 +121,6 @@ const GET = {
     return policy.rules(query.get('of'));
   },
   '/v1/audit': auditAnswer,
-  '/v1/export': exportAnswer,
 };
 
 const POST = {

@@ -53,15 +53,6 @@ export function mapStateOf(parameters: Parameters): MapState {
 /** The parameters of GET /v1/map. */
 export function mapQuery(state: MapState): Query {
   return {
-    ...exportQuery(state),
-    before_since: state.beforeSince,
-    before_until: state.beforeUntil,
-  };
-}
-
-/** The same without what a drawn graph cannot show. */
-export function exportQuery(state: MapState): Query {
-  return {
     collapse: state.collapse,
     open: state.open.join(','),
     focus: state.focus,
@@ -70,6 +61,8 @@ export function exportQuery(state: MapState): Query {
     fold: state.fold ? '1' : '',
     since: state.since,
     until: state.until,
+    before_since: state.beforeSince,
+    before_until: state.beforeUntil,
   };
 }
 

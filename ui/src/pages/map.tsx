@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import { useMemo, useRef, useState } from 'preact/hooks';
-import { ApiError, address, getJson, getText } from '../api/client';
+import { useMemo, useRef } from 'preact/hooks';
+import { address, getJson } from '../api/client';
 import type { MapAnswer } from '../api/types';
 import { useAnswer } from '../api/use_answer';
 import { Loading, Problem } from '../components/problem';
@@ -8,12 +8,13 @@ import { RangeNote } from '../components/range_picker';
 import { Bytes, Count, Name } from '../components/value';
 import { csv, download } from '../logic/csv';
 import { plural } from '../logic/format';
+import { dot, mermaid } from '../logic/graph_text';
 import { BoxDetails, EdgeDetails, NodeDetails } from '../map/details';
 import { Graph, type GraphHandle } from '../map/graph';
 import { EdgeList } from '../map/list';
 import { Matrix } from '../map/matrix';
 import { makeModel, type MapModel } from '../map/model';
-import { exportQuery, mapQuery, mapStateOf, toggled, type MapState } from '../map/state';
+import { mapQuery, mapStateOf, toggled, type MapState } from '../map/state';
 import { Toolbar } from '../map/toolbar';
 import { change, useRoute } from '../state/route';
 
@@ -51,21 +52,10 @@ function edgesAsCsv(model: MapModel): string {
     model.edges.map((edge) => [edge.src, edge.dst, edge.ports.map(({ port }) => port).join(' '), edge.state, edge.connections, edge.answered, edge.bytes, edge.denied, edge.would_deny, edge.first, edge.last]));
 }
 
-function useExport(state: MapState, answer: MapAnswer | null, model: MapModel | null) {
-  const [error, setError] = useState<ApiError | null>(null);
-  const exportAs = async (format: string) => {
-    setError(null);
-    if (format === 'csv' && model) return download('bulkhead-map.csv', edgesAsCsv(model), 'text/csv');
-    if (format === 'json' && answer) return download('bulkhead-map.json', JSON.stringify(answer, null, 1), 'application/json');
-    try {
-      const text = await getText('/v1/export', { of: 'map', as: format, ...exportQuery(state) });
-      return download(format === 'dot' ? 'bulkhead-map.dot' : 'bulkhead-map.mmd', text);
-    } catch (failure) {
-      if (!(failure instanceof ApiError)) throw failure;
-      return setError(failure);
-    }
-  };
-  return { exportAs, error };
+function exportAs(format: string, answer: MapAnswer, model: MapModel) {
+  if (format === 'csv') return download('bulkhead-map.csv', edgesAsCsv(model), 'text/csv');
+  if (format === 'json') return download('bulkhead-map.json', JSON.stringify(answer, null, 1), 'application/json');
+  return format === 'dot' ? download('bulkhead-map.dot', dot(model)) : download('bulkhead-map.mmd', mermaid(model));
 }
 
 /** Whatever is chosen may be gone with the next answer: then nothing is. */
@@ -101,7 +91,6 @@ export function MapPage() {
   const model = useMemo(() => (answer.data ? makeModel(answer.data, state.hidden) : null), [answer.data, hidden]);
   const graph = useRef<GraphHandle>(null);
   const actions = useMapActions(state);
-  const { exportAs, error } = useExport(state, answer.data, model);
   const open = useMemo(() => state.open, [state.open.join(',')]);
 
   const picture = () => graph.current && download('bulkhead-map.png', graph.current.picture());
@@ -110,8 +99,8 @@ export function MapPage() {
 
   return (
     <div class="page map-page">
-      <Toolbar state={state} onPicture={state.view === 'graph' ? picture : null} exportAs={exportAs} />
-      <Problem error={answer.error ?? error} />
+      <Toolbar state={state} onPicture={state.view === 'graph' ? picture : null} exportAs={(format) => model && answer.data && exportAs(format, answer.data, model)} />
+      <Problem error={answer.error} />
       {data && <RangeNote label="This range" range={data.range} />}
       {data?.before && <RangeNote label="The range it is compared with" range={data.before} />}
       {data && model && <Totals answer={data} model={model} />}
