@@ -162,7 +162,8 @@ void bh_core_traffic_forget(struct bh_core *core, struct bh_live_flow *live)
 {
 	if (core->traffic->next_over == live)
 		core->traffic->next_over = STAILQ_NEXT(live, next_finished);
-	if (!live->kept && live->flow.final && bh_core_flow_is_shown(live) && core->config.keep_flows > 0)
+	if (!live->kept && live->flow.final && bh_core_flow_is_shown(live) &&
+	    core->config.keep_flows > 0)
 		core->traffic->flows_left_out++;
 }
 

@@ -213,7 +213,7 @@ past "port 5432" 4 "$(jq .next "$scratch/answer")"
 says '.flows | length == 3'
 past "port 5432 and denied" 4
 says '.flows == []'
-past "port 5432 andd denied" 4
+past "port 5432 or" 4
 says '.error.where == "filter"'
 
 step "events, a page at a time"
