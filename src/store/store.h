@@ -294,7 +294,7 @@ int bh_store_trim_traffic(struct bh_store *store, int64_t now, int64_t keep, boo
 /* Flows that are over, as the JSON they are shown as; numbered from 1 on. */
 int bh_store_add_flow(struct bh_store *store, int64_t last, const char *flow, struct bh_error *err);
 int bh_store_trim_flows(struct bh_store *store, int64_t keep, struct bh_error *err);
-/* Newest first, those before that number (0: the newest), that ended from `since` until `until`
+/* Newest first, those before that number (0: the newest), that ended from `since` to `until`
  * (µs), at most `most`, and until flow() says that it is enough. */
 int bh_store_flows(struct bh_store *store, int64_t before, int64_t since, int64_t until,
 		   size_t most, bool (*flow)(void *user, int64_t number, const char *flow),

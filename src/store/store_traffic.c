@@ -59,8 +59,9 @@ static const char *const sql[STATEMENTS] = {
 	[ADD_FLOW] = "INSERT INTO past_flows VALUES (NULL,?,?)",
 	[TRIM_FLOWS] =
 		"DELETE FROM past_flows WHERE number <= (SELECT max(number) FROM past_flows) - ?",
-	[GET_FLOWS] = "SELECT number, flow FROM past_flows WHERE number < ? AND last >= ? AND"
-		      " last < ? ORDER BY number DESC LIMIT ?",
+	[GET_FLOWS] = "SELECT number, flow FROM past_flows"
+		      " WHERE number < ? AND last BETWEEN ? AND ?"
+		      " ORDER BY number DESC LIMIT ?",
 	[EARLIEST_FLOW] = "SELECT min(last) FROM past_flows",
 };
 
