@@ -15,7 +15,7 @@ build_packages="gcc libc6-dev meson ninja-build pkg-config libpcap-dev libuv1-de
 	libcap-ng-dev libseccomp-dev libxxhash-dev libpsl-dev libncurses-dev libcmocka-dev"
 test_packages="clang lld libclang-rt-14-dev llvm-14 clang-format codespell shellcheck nftables iptables ipset
 	conntrack docker.io containerd containernetworking-plugins python3-grpcio lxc lxd dnsmasq-base systemd-container podman openssl slirp4netns uidmap catatonit netavark aardvark-dns runc busybox-static jq tcpdump python3 python3-yaml python3-jsonschema curl tshark man-db groff-base zsh util-linux procps dbus ufw tmux chromium
-	nfdump pmacct libfixbuf-tools"
+	nfdump pmacct libfixbuf-tools prometheus"
 
 die() {
 	echo "${0##*/}: $*" >&2

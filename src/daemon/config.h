@@ -145,6 +145,7 @@ struct bh_config {
 	char web_key[BH_CONFIG_TEXT];
 	char web_client_ca[BH_CONFIG_TEXT];
 	struct bh_config_list web_operators; /* common names of certificates */
+	int64_t metrics_workloads;	     /* that have metrics of their own */
 	int64_t web_anonymous;		     /* enum bh_web_anonymous */
 	struct bh_config_list uplinks;	     /* shell patterns of interface names */
 	int64_t ring_bytes;

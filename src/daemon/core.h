@@ -126,6 +126,7 @@ struct bh_rule_uses;
 struct bh_shares;
 struct bh_waiting_answers;
 struct bh_traffic;
+struct bh_metrics;
 struct bh_flow_stream;
 
 #define BH_PROBINGS 64 /* of the self-test, that are remembered */
@@ -290,6 +291,7 @@ struct bh_core {
 	bool capture_state_known;
 
 	struct bh_traffic *traffic;
+	struct bh_metrics *metrics;
 	struct bh_map *tokens;	     /* hash → who may call by it (core_tokens.c) */
 	int web_fds[BH_CONFIG_LIST]; /* as many as web.listen has; until the API starts */
 	char web_why[512];	     /* some place of web.listen does not serve; "": all do */

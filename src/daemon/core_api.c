@@ -127,6 +127,7 @@ void bh_core_unknown_workload(const struct bh_core *core, const char *name, cons
 
 static const struct bh_api_route routes[] = {
 	{ "GET", "/v1/status", false, bh_core_handle_status },
+	{ "GET", "/metrics", false, bh_core_handle_metrics },
 	{ "GET", "/v1/me", false, bh_core_handle_me },
 	{ "POST", "/v1/session", false, bh_core_handle_session },
 	{ "GET", "/v1/tokens", true, bh_core_handle_tokens },

@@ -45,6 +45,9 @@ void bh_core_changed(void *user, const struct bh_api_request *request, unsigned 
 bh_core_handler bh_core_handle_me, bh_core_handle_session, bh_core_handle_tokens,
 	bh_core_handle_token_add, bh_core_handle_token_remove, bh_core_handle_audit;
 
+/* core_metrics.c */
+bh_core_handler bh_core_handle_metrics;
+
 /* core_api_who.c */
 bh_core_handler bh_core_handle_who;
 

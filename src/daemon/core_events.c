@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core_export.h"
+#include "core_metrics.h"
 #include "core_traffic.h"
 #include "core_uses.h"
 #include "grow.h"
@@ -178,6 +179,7 @@ void bh_core_event_json(struct bh_core *core, const char *kind, const char *text
 	cJSON_AddStringToObject(json, "text", text);
 	char *line = cJSON_PrintUnformatted(json);
 	cJSON_Delete(json);
+	bh_core_metrics_event(core, kind);
 	bh_core_store_write(core);
 	if (line == NULL ||
 	    bh_store_add_event(core->store, now, kind, line, &core->last_event, &err) != 0) {

@@ -14,6 +14,7 @@
 
 #include "core.h"
 #include "core_existing.h"
+#include "core_metrics.h"
 #include "core_export.h"
 #include "core_promotion.h"
 #include "core_share.h"
@@ -415,6 +416,7 @@ static void start(struct bh_core *core, const struct bh_config *config)
 	bh_core_answers_start(core);
 	core->flows = bh_live_flows_new();
 	core->traffic = bh_traffic_new();
+	core->metrics = bh_core_metrics_new();
 	core->peers = bh_peers_new();
 	core->denials = bh_map_new(free);
 	core->reported = bh_map_new(free);

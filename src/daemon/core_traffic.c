@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core_metrics.h"
 #include "grow.h"
 #include "peer.h"
 #include "timefmt.h"
@@ -113,30 +114,40 @@ static bool may_wait(const struct bh_live_flow *live, int64_t now)
 	return (live->unnamed || fresh) && !live->flow.final && !live->denied && !live->denied_back;
 }
 
+/* What of it is told now, and not again. */
+static struct bh_traffic_counts news_of(const struct bh_core *core, struct bh_live_flow *live)
+{
+	bool denied = live->denied || live->denied_back;
+	uint64_t bytes = bh_core_flow_bytes(core, live), told = live->told_bytes;
+
+	live->told_bytes = bytes > told ? bytes : told;
+	return (struct bh_traffic_counts) {
+		.connections = became(true, &live->told, 1),
+		.answered = became(live->flow.answered, &live->told, 2),
+		.denied = became(denied, &live->told, 4),
+		.would_deny = became(live->against && !denied, &live->told, 8),
+		.uncounted = became(bh_core_count_is_missing(core, live), &live->told, 16),
+		.bytes = bytes > told ? bytes - told : 0,
+	};
+}
+
 void bh_core_traffic_note(struct bh_core *core, struct bh_live_flow *live)
 {
 	struct bh_traffic *t = core->traffic;
+	int64_t now = bh_time_now();
 	struct bh_peer room;
 
-	int64_t now = bh_time_now();
 	if (!bh_core_flow_is_judged(live) || may_wait(live, now))
 		return;
-	struct sum *sum = sum_of(t, live, bh_core_destination(core, live, &room), now);
-	uint64_t bytes = bh_core_flow_bytes(core, live);
-	bool denied = live->denied || live->denied_back;
-	bool connection = became(true, &live->told, 1);
+	const struct bh_peer *dst = bh_core_destination(core, live, &room);
+	struct bh_traffic_counts news = news_of(core, live);
+	bh_core_metrics_traffic(core, live->src, dst, &news);
+	struct sum *sum = sum_of(t, live, dst, now);
 	if (sum == NULL) {
-		t->left_out += connection;
+		t->left_out += news.connections;
 		return;
 	}
-	struct bh_traffic_counts *c = &sum->counts;
-	c->connections += connection;
-	c->answered += became(live->flow.answered, &live->told, 2);
-	c->denied += became(denied, &live->told, 4);
-	c->would_deny += became(live->against && !denied, &live->told, 8);
-	c->uncounted += became(bh_core_count_is_missing(core, live), &live->told, 16);
-	c->bytes += bytes > live->told_bytes ? bytes - live->told_bytes : 0;
-	live->told_bytes = bytes > live->told_bytes ? bytes : live->told_bytes;
+	bh_traffic_add(&sum->counts, &news);
 	if (live->flow.first < sum->first)
 		sum->first = live->flow.first;
 	if (live->flow.last > sum->last)

@@ -2,6 +2,7 @@
 #include "core_fixture.h"
 
 #include "core_existing.h"
+#include "core_metrics.h"
 #include "core_promotion.h"
 #include "core_share.h"
 #include "core_traffic.h"
@@ -41,6 +42,7 @@ struct bh_core *core_fixture_new(int64_t keep_departed)
 	bh_core_answers_start(core);
 	core->flows = bh_live_flows_new();
 	core->traffic = bh_traffic_new();
+	core->metrics = bh_core_metrics_new();
 	core->peers = bh_peers_new();
 	core->denials = bh_map_new(free);
 	core->reported = bh_map_new(free);
@@ -87,6 +89,7 @@ void core_fixture_free(struct bh_core *core)
 		free(live->sni);
 	}
 	bh_traffic_free(core->traffic);
+	bh_core_metrics_free(core->metrics);
 	bh_live_flows_free(core->flows);
 	bh_rule_uses_free(core->uses);
 	bh_shares_free(core->shares);

@@ -53,6 +53,7 @@ static void documented_file_is_the_defaults(void **state)
 	SAME_TEXT(web_key);
 	SAME_TEXT(web_client_ca);
 	SAME_NUMBER(web_anonymous);
+	SAME_NUMBER(metrics_workloads);
 	assert_memory_equal(&read.web_listen, &defaults.web_listen, sizeof(read.web_listen));
 	assert_memory_equal(&read.web_operators, &defaults.web_operators,
 			    sizeof(read.web_operators));
