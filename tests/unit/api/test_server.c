@@ -32,7 +32,8 @@ struct world {
 	unsigned produced;	/* lines ever put there */
 	unsigned handled;
 	unsigned streams_freed;
-	bool ready; /* what a handler waits for */
+	bool ready;	   /* what a handler waits for */
+	char changes[256]; /* "GET /path author status", … as they were told */
 };
 
 /* --- handlers --------------------------------------------------------------------------------- */
@@ -97,6 +98,27 @@ static void follow(void *user, const struct bh_api_request *request, struct bh_a
 	reply->stream = stream_lines;
 	reply->stream_state = user;
 	reply->stream_free = free_lines;
+	reply->stream_kind = "line";
+}
+
+static enum bh_api_role know_token(void *user, const char *token, char name[BH_API_NAME])
+{
+	(void)user;
+	bh_copy_text(name, BH_API_NAME, token);
+	return strcmp(token, "ada") == 0   ? BH_ROLE_OPERATOR
+	       : strcmp(token, "bob") == 0 ? BH_ROLE_VIEWER
+					   : BH_ROLE_NONE;
+}
+
+static void note_change(void *user, const struct bh_api_request *request, unsigned status)
+{
+	struct world *w = user;
+	size_t used = strlen(w->changes);
+	char *query = bh_api_query_text(request);
+
+	snprintf(w->changes + used, sizeof(w->changes) - used, "%s %s?%s %s %u\n", request->method,
+		 request->path, query, request->author, status);
+	free(query);
 }
 
 static void put_line(struct world *w, const char *padding)
@@ -137,10 +159,21 @@ static const struct bh_api_route routes[] = {
 
 /* --- both ends -------------------------------------------------------------------------------- */
 
-static void open_world(struct world *w, gid_t operators, unsigned connections)
+static const unsigned char page[] = "compressed, says its head";
+static const struct bh_api_file files[] = {
+	{ "/", "text/html; charset=utf-8", false, page, sizeof(page) - 1 },
+	{ "/assets/x-12345678.js", "text/javascript", true, page, sizeof(page) - 1 },
+	{ 0 },
+};
+
+static void open_as(struct world *w, struct bh_api_listener listener, gid_t operators,
+		    unsigned connections)
 {
 	static unsigned number;
 	struct bh_api_config config = { .operator_group = operators,
+					.files = files,
+					.token = know_token,
+					.changed = note_change,
 					.max_body = MAX_BODY,
 					.max_stream = MAX_STREAM,
 					.max_connections = connections };
@@ -152,15 +185,17 @@ static void open_world(struct world *w, gid_t operators, unsigned connections)
 	int length = snprintf(w->name.sun_path + 1, sizeof(w->name.sun_path) - 1,
 			      "bulkhead-test-%d-%u", getpid(), number++);
 	w->name_size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
-	config.listeners[config.listener_count++] = (struct bh_api_listener) {
-		.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0),
-		.trusts_peers = true,
-	};
-	int fd = config.listeners[0].fd;
-	assert_int_equal(bind(fd, (struct sockaddr *)&w->name, w->name_size), 0);
-	assert_int_equal(listen(fd, 64), 0);
+	listener.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	assert_int_equal(bind(listener.fd, (struct sockaddr *)&w->name, w->name_size), 0);
+	assert_int_equal(listen(listener.fd, 64), 0);
+	config.listeners[config.listener_count++] = listener;
 	w->api = bh_api_new(&config, routes, w, &err);
 	assert_non_null(w->api);
+}
+
+static void open_world(struct world *w, gid_t operators, unsigned connections)
+{
+	open_as(w, (struct bh_api_listener) { .trusts_peers = true }, operators, connections);
 }
 
 static void close_world(struct world *w)
@@ -173,6 +208,20 @@ static int open_world_setup(void **state)
 {
 	*state = bh_calloc(1, sizeof(struct world));
 	open_world(*state, (gid_t)-1, 16);
+	return 0;
+}
+
+static int open_web_setup(void **state)
+{
+	*state = bh_calloc(1, sizeof(struct world));
+	open_as(*state, (struct bh_api_listener) { 0 }, (gid_t)-1, 16);
+	return 0;
+}
+
+static int open_anonymous_setup(void **state)
+{
+	*state = bh_calloc(1, sizeof(struct world));
+	open_as(*state, (struct bh_api_listener) { .anonymous = BH_ROLE_VIEWER }, (gid_t)-1, 16);
 	return 0;
 }
 
@@ -791,6 +840,58 @@ static void test_slow_reader_is_told_what_it_missed(void **state)
 
 /* A reader that does not read at all costs what the socket takes and one batch, however much
  * happens. */
+#define FOLLOW "GET /v1/follow HTTP/1.1\r\nHost: bulkhead\r\nAccept: text/event-stream\r\n\r\n"
+
+static void test_events_are_framed(void **state)
+{
+	struct bh_buffer in = { 0 };
+	struct world *w = *state;
+	int fd = call(w);
+
+	send_text(w, fd, FOLLOW);
+	assert_stream(w, fd, &in, ": bulkhead\n\n");
+	assert_non_null(strstr(in.data, "\r\nContent-Type: text/event-stream\r\n"));
+	bh_buffer_puts(&w->lines, "{\"number\":41,\"text\":\"a\"}\n{\"n\":1}\n");
+	bh_api_wake(w->api);
+	assert_stream(w, fd, &in,
+		      ": bulkhead\n\nid: 41\nevent: line\ndata: {\"number\":41,\"text\":\"a\"}\n\n"
+		      "event: line\ndata: {\"n\":1}\n\n");
+	bh_buffer_free(&in);
+	close(fd);
+}
+
+/* What waits is bounded, whatever comes meanwhile, and its reader is told of the rest: each line
+ * that was ever produced was sent, or is part of a gap. */
+static void test_slow_reader_of_events_is_told_what_it_missed(void **state)
+{
+	static const char padding[] = "....................................................";
+	struct bh_buffer in = { 0 };
+	struct world *w = *state;
+	unsigned told = 0, missed = 0, gap, n;
+	int fd = call(w);
+
+	send_text(w, fd, FOLLOW);
+	for (unsigned round = 0; round < 50; round++) {
+		for (unsigned i = 0; i < 1000; i++)
+			put_line(w, padding);
+		bh_api_wake(w->api);
+		turn(w);
+	}
+	take(w, fd, &in);
+	char *text = dechunk(in.data);
+	for (const char *at = text; (at = strstr(at, "event: ")) != NULL; at++) {
+		if (sscanf(at, "event: gap\ndata: {\"gap\":%u}\n\n", &gap) == 1)
+			missed += gap;
+		else if (sscanf(at, "event: line\ndata: {\"n\":%u,", &n) == 1)
+			assert_int_equal(n, told++ + missed);
+	}
+	assert_int_equal(told + missed, 50000);
+	assert_true(missed > 0);
+	free(text);
+	bh_buffer_free(&in);
+	close(fd);
+}
+
 static void test_reader_that_does_not_read(void **state)
 {
 	static const char padding[] = "....................................................";
@@ -867,6 +968,103 @@ static void test_silent_callers_run_out_of_time(void **state)
 	close(fd);
 }
 
+/* --- who comes by no trusted socket ----------------------------------------------------------- */
+
+#define AS(method, path, token)                                                                    \
+	method " " path " HTTP/1.1\r\nHost: bulkhead\r\nAuthorization: Bearer " token "\r\n"       \
+	       "Content-Length: 0\r\n\r\n"
+
+static void test_nobody_is_served_without_a_token(void **state)
+{
+	cJSON *json;
+	char *head;
+	int fd = call(*state);
+
+	send_text(*state, fd, GET("/v1/hello"));
+	assert_int_equal(read_answer(*state, fd, &head, NULL), 401);
+	assert_non_null(strstr(head, "\r\nWWW-Authenticate: Bearer\r\n"));
+	free(head);
+	close(fd);
+	assert_int_equal(ask(*state, AS("GET", "/v1/hello", "eve"), &json), 401);
+	cJSON_Delete(json);
+	/* Nor is he told what there is. */
+	assert_int_equal(ask(*state, GET("/v1/nothing"), &json), 401);
+	cJSON_Delete(json);
+	assert_int_equal(((struct world *)*state)->handled, 0);
+}
+
+static void test_tokens_have_roles(void **state)
+{
+	struct world *w = *state;
+	cJSON *json;
+
+	assert_int_equal(ask(w, AS("GET", "/v1/hello", "bob"), &json), 200);
+	assert_string_equal(text_at(json, "author"), "token bob");
+	assert_true(cJSON_IsFalse(cJSON_GetObjectItem(json, "operator")));
+	cJSON_Delete(json);
+	assert_int_equal(ask(w, AS("POST", "/v1/change?why=a%20%26%20b&x", "bob"), &json), 403);
+	cJSON_Delete(json);
+	assert_int_equal(ask(w, AS("POST", "/v1/change", "ada"), &json), 200);
+	cJSON_Delete(json);
+	assert_string_equal(w->changes, "POST /v1/change?why=a%20%26%20b&x= token bob 403\n"
+					"POST /v1/change? token ada 200\n");
+}
+
+static void test_the_page_needs_no_token(void **state)
+{
+	char *head, *body;
+	int fd = call(*state);
+
+	send_text(*state, fd, GET("/"));
+	assert_int_equal(read_answer(*state, fd, &head, &body), 200);
+	assert_string_equal(body, (const char *)page);
+	assert_non_null(strstr(head, "\r\nContent-Encoding: gzip\r\n"));
+	assert_non_null(strstr(head, "\r\nCache-Control: no-cache\r\n"));
+	assert_non_null(strstr(head, "\r\nContent-Security-Policy: default-src 'self';"));
+	assert_non_null(strstr(head, "\r\nX-Content-Type-Options: nosniff\r\n"));
+	free(head);
+	free(body);
+	send_text(*state, fd, GET("/assets/x-12345678.js"));
+	assert_int_equal(read_answer(*state, fd, &head, NULL), 200);
+	assert_non_null(strstr(head, "immutable"));
+	free(head);
+	close(fd);
+}
+
+/* Where a name led here that a stranger gave (DNS rebinding), nobody is anonymous. */
+static void test_who_shows_nothing_may_read_by_address(void **state)
+{
+	static const struct {
+		const char *host;
+		int status;
+	} cases[] = {
+		{ "127.0.0.1:7480", 200 }, { "localhost", 200 },
+		{ "[::1]:7480", 200 },	   { "evil.example:7480", 401 },
+		{ "bulkhead", 401 },	   { "127.0.0.1.evil.example", 401 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char request[256];
+		cJSON *json;
+
+		snprintf(request, sizeof(request), "GET /v1/hello HTTP/1.1\r\nHost: %s\r\n\r\n",
+			 cases[i].host);
+		assert_int_equal(ask(*state, request, &json), cases[i].status);
+		cJSON_Delete(json);
+	}
+	cJSON *json;
+	assert_int_equal(
+		ask(*state,
+		    "POST /v1/change HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n\r\n",
+		    &json),
+		403);
+	cJSON_Delete(json);
+	/* Who shows a token that is none is not somebody without. */
+	assert_int_equal(ask(*state, AS("GET", "/v1/hello", "eve"), &json), 401);
+	cJSON_Delete(json);
+}
+
+#define WEB(name) cmocka_unit_test_setup_teardown(name, open_web_setup, close_world_teardown)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_world_setup, close_world_teardown)
 
 int main(void)
@@ -895,6 +1093,13 @@ int main(void)
 		TEST(test_handler_waits),
 		cmocka_unit_test(test_waiting_ends_with_the_server),
 		TEST(test_slow_reader_is_told_what_it_missed),
+		TEST(test_events_are_framed),
+		TEST(test_slow_reader_of_events_is_told_what_it_missed),
+		WEB(test_nobody_is_served_without_a_token),
+		WEB(test_tokens_have_roles),
+		WEB(test_the_page_needs_no_token),
+		cmocka_unit_test_setup_teardown(test_who_shows_nothing_may_read_by_address,
+						open_anonymous_setup, close_world_teardown),
 		TEST(test_reader_that_does_not_read),
 		cmocka_unit_test(test_more_callers_than_places),
 		TEST(test_silent_callers_run_out_of_time),
