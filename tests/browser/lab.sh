@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The web interface of a real daemon, which watches the lab's shop: every page, what can be done on the map, a policy that is
 # applied, confirmed and taken back, in a browser that reaches nothing but the daemon's web listener.
-#   BULKHEAD_SCREENSHOTS=DIR    keeps pictures of the pages there
+#   BULKHEAD_SCREENSHOTS=1    keeps pictures of the pages in tests/browser/screenshots
 # shellcheck source=tests/common.sh
 . "$(dirname "$0")/../common.sh"
 needs node curl

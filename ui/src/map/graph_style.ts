@@ -10,7 +10,7 @@ function colours() {
 /** By kind: a shape tells what a node is without its colour. */
 const SHAPES: Record<string, string> = {
   group: 'round-rectangle', workload: 'round-rectangle', host: 'hexagon', world: 'ellipse', outside: 'ellipse', dns: 'round-tag', address: 'cut-rectangle',
-  metadata: 'cut-rectangle', multicast: 'cut-rectangle', departed: 'rectangle', masked: 'octagon', unresolved: 'rhomboid',
+  metadata: 'cut-rectangle', multicast: 'cut-rectangle', departed: 'rectangle', masked: 'octagon', unresolved: 'hexagon',
 };
 
 export function graphStyle(): StylesheetJson {

@@ -30,7 +30,7 @@ function StageCell({ row }: { row: WorkloadReadiness }) {
 
 const COLUMNS: readonly Column<WorkloadReadiness>[] = [
   { id: 'workload', label: 'Workload', width: 'minmax(12rem, 1fr)', cell: (row) => <Name text={row.workload} /> },
-  { id: 'mode', label: 'Mode', width: '5.5rem', cell: (row) => (row.mode ? <span class={`mode mode-${row.mode}`}>{row.mode}</span> : <span class="unknown">unknown</span>) },
+  { id: 'mode', label: 'Mode', width: '6.5rem', cell: (row) => (row.mode ? <span class={`mode mode-${row.mode}`}>{row.mode}</span> : <span class="unknown">unknown</span>) },
   { id: 'windows', label: 'Windows', width: '5.5rem', align: 'right', cell: (row) => row.windows },
   { id: 'edges', label: 'Edges', width: '5rem', align: 'right', cell: (row) => row.edges },
   { id: 'once', label: 'Seen once', width: '6rem', align: 'right', cell: (row) => row.seen_once },
