@@ -76,5 +76,6 @@ void bh_manual_print(void)
 	       ".SH FILES\n.TP\n/etc/bulkhead/bulkhead.yaml\nThe configuration; every key is "
 	       "documented in "
 	       "it.\n.TP\n/run/bulkhead/api.sock\nThe daemon's socket.\n.TP\n/var/lib/bulkhead\n"
-	       "What was learned, policies, events.\n.SH \"SEE ALSO\"\n.BR nft (8)\n");
+	       "What was learned, policies, events.\n.SH \"SEE ALSO\"\n.BR bulkhead.yaml (5),\n"
+	       ".BR nft (8)\n");
 }
