@@ -14,7 +14,7 @@
 
 #define READABLE 40	    /* workloads that are shown one by one unless asked otherwise */
 #define OUTSIDE_READABLE 12 /* peers outside likewise */
-#define MOST_PORTS 20	    /* of an edge, that are listed */
+#define MOST_PORTS 5	    /* of an edge, that are listed */
 #define COMMON_LEAST 5	    /* so many at least, and one in … */
 #define COMMON_PART 4	    /* … of the workloads, make a service a common one */
 #define OUTSIDE "outside"

@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What the map costs of a host of 500 workloads and 5,000 edges: the API's answers (median, 99th percentile of 200, bytes), and the
+# memory of core. The host is made up (bench/map_fill.c); daemon, store and API are real, in a namespace with nothing in it.
+#   bench/map.sh BUILD [WORKLOADS EDGES]
+set -euo pipefail
+build=$(realpath "${1:?usage: bench/map.sh BUILD [WORKLOADS EDGES]}")
+workloads=${2:-500} edges=${3:-5000}
+scratch=$(mktemp -d)
+host=map-$$
+daemon=
+finish() {
+	[ -z "$daemon" ] || { kill "$daemon" 2>/dev/null || true; wait "$daemon" 2>/dev/null || true; }
+	ip netns del "$host" 2>/dev/null || true
+	rm -rf "$scratch"
+}
+trap finish EXIT
+ip netns add "$host"
+chmod 755 "$scratch"
+mkdir -m 700 "$scratch/state"
+"$build/bench/map_fill" "$scratch/state/bulkhead.db" "$workloads" "$edges"
+chown -R bulkhead:bulkhead "$scratch/state"
+cat >"$scratch/bulkhead.yaml" <<-YAML
+	state_directory: $scratch/state
+	run_directory: $scratch/run
+	api: {socket: $scratch/run/api.sock}
+	runtimes: {docker: off}
+YAML
+nsenter --net="/run/netns/$host" "$build/src/cli/bulkhead" daemon --foreground --config "$scratch/bulkhead.yaml" \
+	>"$scratch/log" 2>&1 &
+daemon=$!
+for _ in $(seq 100); do
+	"$build/src/cli/bulkhead" --socket "$scratch/run/api.sock" status >/dev/null 2>&1 && break
+	sleep 0.1
+done
+core=$(pgrep -P "$daemon" -f -- '--child core')
+memory() { awk '$1 == "VmRSS:" { print $2 }' "/proc/$core/status"; }
+before=$(memory)
+python3 - "$scratch/run/api.sock" <<'PYTHON'
+import http.client, socket, sys, time
+
+class Unix(http.client.HTTPConnection):
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(sys.argv[1])
+
+VIEWS = [
+    ("as it opens: an hour, groups closed, services folded", "/v1/map?since=1h&collapse=auto&fold=1"),
+    ("a group opened", "/v1/map?since=1h&collapse=auto&fold=1&open=group:compose:project3"),
+    ("a day", "/v1/map?since=24h&collapse=auto&fold=1"),
+    ("a workload's neighbourhood", "/v1/map?since=24h&focus=compose:project3/service4"),
+    ("two halves of a day compared", "/v1/map?since=12h&before_since=24h&before_until=12h&collapse=auto"),
+    ("every workload", "/v1/map?since=24h&collapse=none"),
+    ("all that was learned", "/v1/map?collapse=auto&fold=1"),
+    ("status", "/v1/status"),
+    ("metrics", "/metrics"),
+]
+call = Unix("bulkhead")
+print(f"{'answer':54} {'median':>9} {'p99':>9} {'bytes':>10}")
+for name, path in VIEWS:
+    times, size = [], 0
+    for _ in range(200):
+        begun = time.perf_counter()
+        call.request("GET", path)
+        answer = call.getresponse()
+        size = len(answer.read())
+        times.append((time.perf_counter() - begun) * 1000)
+        if answer.status != 200:
+            sys.exit(f"{path}: {answer.status}")
+    times.sort()
+    print(f"{name:54} {times[100]:6.1f} ms {times[197]:6.1f} ms {size:10}")
+PYTHON
+echo "core: $((before / 1024)) MiB before, $(($(memory) / 1024)) MiB after"
