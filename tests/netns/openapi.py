@@ -151,15 +151,15 @@ class Caller:
             count -= 1
 
 
-def compare(what, said, done):
-    if said != done:
-        raise SystemExit(f"{what}: documented alone {sorted(said - done)}, in the daemon alone {sorted(done - said)}")
+def compare(what, first, second):
+    if first != second:
+        raise SystemExit(f"{what}: not there: {sorted(first - second)}, too many: {sorted(second - first)}")
 
 
 def compare_routes(document, caller):
     error = json.loads(caller.send("GET", "/v1/nothing").read())
     document.check({"$ref": "#/components/schemas/Error"}, error, "GET /v1/nothing")
-    compare("routes", {f"{m} {p}" for m, p, _ in document.operations()}, set(error["error"]["do"].split(", ")))
+    compare("routes of the daemon", {f"{m} {p}" for m, p, _ in document.operations()}, set(error["error"]["do"].split(", ")))
     for method, path, operation in document.operations():
         answer = caller.send("PATCH", path)
         document.check({"$ref": "#/components/schemas/Error"}, json.loads(answer.read()), f"PATCH {path}")
@@ -179,11 +179,12 @@ def compare_roles(document, caller):
     """A viewer is sent away from exactly what is an operator's, and an operator from what is root's."""
     said = {(m, p): o["x-role"] for m, p, o in document.operations()}
     secured = {(m, p) for m, p, o in document.operations() if {"bearer": ["operator"]} in o.get("security", [])}
-    compare("security", secured, {key for key, role in said.items() if role == "operator"})
+    operators = {key for key, role in said.items() if role == "operator"}
+    compare("operations of the role operator, by their security", secured, operators)
     refused = {key for key in said if forbids(caller.send(*key, token=caller.tokens[1]))}
-    compare("roles", {key for key, role in said.items() if role != "viewer"}, refused)
+    compare("operations refused to a viewer", {key for key, role in said.items() if role != "viewer"}, refused)
     rooted = {key for key, role in said.items() if role == "root"}
-    compare("root's", rooted, {key for key in rooted if caller.send(*key).status == 403})
+    compare("operations refused to an operator", rooted, {key for key in rooted if caller.send(*key).status == 403})
 
 
 def carry_out(document, caller, word):
@@ -192,7 +193,8 @@ def carry_out(document, caller, word):
     if word == "roles":
         return compare_roles(document, caller)
     if word == "met":
-        return compare("schemas", set(), set(document.schemas) - document.met - NOT_HERE - unused(document))
+        left_out = NOT_HERE | unused(document)
+        return compare("schemas that were met", set(document.schemas) - left_out, document.met - left_out)
     method, target, *rest = word.split(" ")
     if method in ("FOLLOW", "SSE"):
         return caller.follow(target, int(rest[0]), method == "SSE")
