@@ -149,6 +149,12 @@ eventually 20 has_event '.kind == "denied"' || fail "no denial is told"
 traced() { asked trace | jq -e '.drops != [] and .packets != []' >/dev/null; }
 eventually 20 traced || fail "nothing is traced"
 # DNS that is answered has to go on: what denies it is refused, and said, and done all the same.
+talk web-1 names,udp,10.95.0.2,53
+speak names
+guarded() {
+	bh policy diff "$scratch/nothing.yaml" --format json | jq -e '.guard.findings != []' >/dev/null
+}
+eventually 30 guarded || fail "the guard finds no DNS"
 holds "POST /v1/policy/apply @$scratch/nothing.yaml 409" "POST /v1/policy/apply?existing=drain=5m&anyway=1 @$scratch/nothing.yaml"
 eventually 20 status_is '.enforcement.draining != []' || fail "no connection drains"
 holds 'GET /v1/status' "POST /v1/policy/apply?anyway=1 @$scratch/policy.yaml"
