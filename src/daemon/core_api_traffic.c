@@ -229,6 +229,8 @@ void bh_core_handle_map(void *user, const struct bh_api_request *request,
 	bh_map_free(w.by_key);
 }
 
+#define MOST_EVENTS 100000 /* in one answer */
+
 /* --- events ----------------------------------------------------------------------------------- */
 
 /* The stored JSON with its number in front. */
@@ -332,6 +334,7 @@ static void list_events(struct bh_core *core, const struct bh_api_request *reque
 	if (!bh_core_number_query(request, "limit", 1000, &limit, reply) ||
 	    !bh_core_number_query(request, "before", 0, &before, reply))
 		return;
+	limit = limit < 1 ? 1 : limit > MOST_EVENTS ? MOST_EVENTS : limit;
 	bh_buffer_puts(&text, lines ? "" : "{\"events\":[\n");
 	int result = before > 0 ? bh_store_events_before(core->store, before, (size_t)limit,
 							 add_event, &writer, &err)

@@ -413,6 +413,12 @@ void bh_core_handle_tokens(void *user, const struct bh_api_request *request,
 
 /* --- what was changed ------------------------------------------------------------------------- */
 
+/* What needs the operator's role may only read all the same. */
+static bool is_reading(const struct bh_api_request *request)
+{
+	return strcmp(request->method, "GET") == 0;
+}
+
 static bool is_trial_run(const struct bh_api_request *request)
 {
 	return bh_api_query(request, "dry_run") != NULL;
@@ -429,7 +435,7 @@ void bh_core_changed(void *user, const struct bh_api_request *request, unsigned 
 	struct bh_core *core = user;
 	struct bh_error err = { 0 };
 
-	if (is_trial_run(request) || is_hook(request))
+	if (is_reading(request) || is_trial_run(request) || is_hook(request))
 		return;
 	char *query = bh_api_query_text(request);
 	const struct bh_stored_change change = { .time = bh_time_now(),

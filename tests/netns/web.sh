@@ -111,6 +111,7 @@ bh changes --format json >"$scratch/answer"
 says '[.changes[] | select(.path == "/v1/mode") | [.who, .via, .status]] ==
 	[["token deploy", "token", 200], ["token grafana", "token", 403]]'
 says 'any(.changes[]; .who == "root" and .via == "socket" and .path == "/v1/tokens" and (.query | contains("name=deploy")))'
+says 'all(.changes[]; .method != "GET")'
 bh changes --limit 1 --format json >"$scratch/answer"
 says '(.changes | length) == 1 and .next > 1'
 ask 200 "${read[@]}" "$plain/v1/audit?limit=1&before=$(jq .next "$scratch/answer")"
