@@ -97,15 +97,17 @@ static void frame(struct stream *s, const char *line, size_t length)
 /* Frames a block's worth of lines. */
 static void frame_some(struct stream *s)
 {
-	const char *at = s->waiting.data, *end = at + s->waiting.length, *newline;
+	const char *at = s->waiting.data, *end, *newline;
 
+	if (s->waiting.length == 0)
+		return;
+	end = at + s->waiting.length;
 	while (at < end && s->frames.length < STREAM_BLOCK &&
 	       (newline = memchr(at, '\n', (size_t)(end - at))) != NULL) {
 		frame(s, at, (size_t)(newline - at));
 		at = newline + 1;
 	}
-	if (at != NULL)
-		bh_buffer_consume(&s->waiting, (size_t)(at - s->waiting.data));
+	bh_buffer_consume(&s->waiting, (size_t)(at - s->waiting.data));
 }
 
 /* --- the connection --------------------------------------------------------------------------- */

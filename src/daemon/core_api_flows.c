@@ -225,11 +225,10 @@ static bool take_past(void *user, int64_t number, const char *flow)
 /* Newest last, as they are shown everywhere. */
 static void write_past(const struct past *p, bool lines, struct bh_buffer *out)
 {
-	const char *end = p->lines->data + p->lines->length;
 	const char **starts = bh_calloc((size_t)p->found + 1, sizeof(char *));
 	const char *at = p->lines->data;
 
-	for (int64_t i = 0; i < p->found && at < end; i++, at += strlen(at) + 1)
+	for (int64_t i = 0; i < p->found; i++, at += strlen(at) + 1)
 		starts[i] = at;
 	for (int64_t i = p->found - 1; i >= 0; i--)
 		bh_buffer_printf(out, "%s%s", starts[i], i > 0 ? lines ? "\n" : ",\n" : "");
