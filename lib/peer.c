@@ -15,6 +15,22 @@ const char *bh_peer_text(const struct bh_peer *peer)
 	return peer->kind == BH_PEER_MASKED ? "masked" : peer->name;
 }
 
+const char *bh_peer_kind_name(uint8_t kind)
+{
+	static const char *const names[BH_PEER_KINDS] = { [BH_PEER_UNRESOLVED] = "unresolved",
+							  [BH_PEER_WORKLOAD] = "workload",
+							  [BH_PEER_HOST] = "host",
+							  [BH_PEER_WORLD] = "world",
+							  [BH_PEER_ADDRESS] = "address",
+							  [BH_PEER_METADATA] = "metadata",
+							  [BH_PEER_MULTICAST] = "multicast",
+							  [BH_PEER_DEPARTED] = "departed",
+							  [BH_PEER_MASKED] = "masked",
+							  [BH_PEER_DNS] = "dns" };
+
+	return names[kind];
+}
+
 bool bh_peer_by_dns(const char *name, struct bh_peer *peer)
 {
 	char *at = mempcpy(peer->name, BEFORE_NAME, strlen(BEFORE_NAME));

@@ -7,6 +7,8 @@
 
 /* The peer's name; of whoever is masked that word, whatever masks him. */
 const char *bh_peer_text(const struct bh_peer *peer);
+/* What kind of peer it is, in a word: "workload", "dns" … */
+const char *bh_peer_kind_name(uint8_t kind);
 /* Whether it is off this host: the world, an address or a name there, the metadata service. */
 bool bh_peer_is_outside(const struct bh_peer *peer);
 

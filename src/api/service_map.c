@@ -21,9 +21,11 @@
 #define GROUP "group:"
 
 struct badge {
-	const struct bh_map_edge *like; /* service and port */
-	const struct bh_peer *peer;
+	uint8_t proto;
+	uint16_t port;
+	const struct node *peer;
 	bool in;
+	size_t edges; /* that it stands for: one a client, or a server, and port */
 	struct bh_traffic_counts counts;
 };
 
@@ -39,7 +41,7 @@ struct node {
 	struct bh_traffic_counts counts;
 	bool in_now, in_before;	   /* it has edges then */
 	unsigned clients, servers; /* distinct ones: how common it is */
-	struct badge *badges;
+	struct badge **badges;
 	size_t badge_count, badge_capacity;
 	unsigned distance; /* from the focus; UINT_MAX: far */
 };
@@ -57,9 +59,12 @@ struct view {
 	struct bh_map *nodes; /* id → struct node */
 	struct node **list;   /* the same, in the order in which they came */
 	size_t count, capacity;
+	size_t workload_count;	  /* that are there, or have edges */
 	struct node **src, **dst; /* by edge */
 	bool *folded;		  /* by edge */
 	struct bh_map *services;  /* dst, proto and port → struct service */
+	struct bh_map *badges;	  /* struct badge_key → struct badge */
+	struct node all;	  /* has the badges of the whole map */
 	struct bh_map *lines;	  /* src and dst → struct line */
 	struct line **line_list;
 	size_t line_count, line_capacity;
@@ -97,22 +102,6 @@ void bh_workload_group(const char *workload, char out[BH_GROUP_NAME])
 
 /* --- nodes ------------------------------------------------------------------------------------ */
 
-static const char *kind_name(uint8_t kind)
-{
-	static const char *const names[BH_PEER_KINDS] = { [BH_PEER_UNRESOLVED] = "unresolved",
-							  [BH_PEER_WORKLOAD] = "workload",
-							  [BH_PEER_HOST] = "host",
-							  [BH_PEER_WORLD] = "world",
-							  [BH_PEER_ADDRESS] = "address",
-							  [BH_PEER_METADATA] = "metadata",
-							  [BH_PEER_MULTICAST] = "multicast",
-							  [BH_PEER_DEPARTED] = "departed",
-							  [BH_PEER_MASKED] = "masked",
-							  [BH_PEER_DNS] = "dns" };
-
-	return names[kind];
-}
-
 static struct node *make_node(struct view *v, const char *id, const char *kind)
 {
 	struct node *n = bh_calloc(1, sizeof(*n));
@@ -147,10 +136,12 @@ static struct node *node_of(struct view *v, const struct bh_peer *peer)
 
 	if (n != NULL)
 		return n;
-	n = make_node(v, id, kind_name(peer->kind));
+	n = make_node(v, id, bh_peer_kind_name(peer->kind));
 	n->outside = peer->kind == BH_PEER_ADDRESS || peer->kind == BH_PEER_DNS;
-	if (peer->kind == BH_PEER_WORKLOAD)
+	if (peer->kind == BH_PEER_WORKLOAD) {
 		n->group = group_of(v, id);
+		v->workload_count++;
+	}
 	return n;
 }
 
@@ -388,7 +379,7 @@ static void count_clients(struct view *v)
 
 static bool is_common(const struct view *v, size_t count)
 {
-	return count >= COMMON_LEAST && count * COMMON_PART >= v->input->workload_count;
+	return count >= COMMON_LEAST && count * COMMON_PART >= v->workload_count;
 }
 
 /* In whose eyes the edge is one to a common service (of the client, false), or from somebody who
@@ -411,22 +402,45 @@ static bool is_foldable(const struct view *v, size_t i, bool *in)
 	       is_common(v, v->src[i]->servers);
 }
 
-static void add_badge(struct node *n, const struct bh_map_edge *e, bool in)
+struct badge_key {
+	const struct node *of, *peer;
+	uint16_t port;
+	uint8_t proto, in;
+	uint32_t zero; /* no padding: it is a map's key */
+};
+_Static_assert(sizeof(struct badge_key) == 2 * sizeof(void *) + 8, "a badge's key has no padding");
+
+static struct badge *badge_of(struct view *v, struct node *n, const struct badge *like)
 {
-	const struct bh_peer *peer = in ? e->src : e->dst;
+	const struct badge_key key = { .of = n,
+				       .peer = like->peer,
+				       .port = like->port,
+				       .proto = like->proto,
+				       .in = like->in };
+	struct badge *b = bh_map_get(v->badges, &key, sizeof(key));
 
-	for (size_t i = 0; i < n->badge_count; i++) {
-		struct badge *b = &n->badges[i];
+	if (b != NULL)
+		return b;
+	b = bh_calloc(1, sizeof(*b));
+	*b = *like;
+	bh_map_put(v->badges, &key, sizeof(key), b);
+	n->badges =
+		bh_grow(n->badges, &n->badge_capacity, n->badge_count + 1, sizeof(struct badge *));
+	n->badges[n->badge_count++] = b;
+	return b;
+}
 
-		if (b->in == in && strcmp(bh_peer_text(b->peer), bh_peer_text(peer)) == 0 &&
-		    b->like->proto == e->proto && b->like->port == e->port) {
-			bh_traffic_add(&b->counts, &e->now);
-			return;
-		}
-	}
-	n->badges = bh_grow(n->badges, &n->badge_capacity, n->badge_count + 1, sizeof(*n->badges));
-	n->badges[n->badge_count++] =
-		(struct badge) { .like = e, .peer = peer, .in = in, .counts = e->now };
+static void add_badge(struct view *v, struct node *n, size_t edge, bool in)
+{
+	const struct bh_map_edge *e = &v->input->edges[edge];
+	const struct badge like = { .proto = e->proto,
+				    .port = e->port,
+				    .peer = in ? v->src[edge] : v->dst[edge],
+				    .in = in };
+	struct badge *b = badge_of(v, n, &like);
+
+	bh_traffic_add(&b->counts, &e->now);
+	b->edges++;
 }
 
 /* Who is looked at is looked at with all that he has. */
@@ -442,7 +456,8 @@ static void fold(struct view *v)
 		    is_kept_apart(v, v->dst[i]) || !is_foldable(v, i, &in))
 			continue;
 		v->folded[i] = true;
-		add_badge((in ? v->dst[i] : v->src[i])->shown, &v->input->edges[i], in);
+		add_badge(v, (in ? v->dst[i] : v->src[i])->shown, i, in);
+		add_badge(v, &v->all, i, in);
 	}
 }
 
@@ -522,12 +537,14 @@ static void add_text(cJSON *json, const char *key, const char *text)
 static cJSON *badge_json(const struct badge *b)
 {
 	cJSON *json = cJSON_CreateObject();
-	char port[BH_PORT_TEXT], peer[BH_PEER_NAME];
+	char port[BH_PORT_TEXT];
 
-	bh_port_format(b->like->proto, b->like->port, port);
-	bh_copy_text(peer, sizeof(peer), bh_peer_text(b->peer));
-	cJSON_AddStringToObject(json, "service", b->like->port == 53 ? "dns" : b->in ? peer : port);
-	cJSON_AddStringToObject(json, "peer", peer);
+	bh_port_format(b->proto, b->port, port);
+	cJSON_AddStringToObject(json, "service",
+				b->port == 53 ? "dns"
+				: b->in	      ? b->peer->id
+					      : port);
+	cJSON_AddStringToObject(json, "peer", b->peer->id);
 	cJSON_AddStringToObject(json, "port", port);
 	cJSON_AddStringToObject(json, "direction", b->in ? "in" : "out");
 	cJSON_AddNumberToObject(json, "connections", (double)b->counts.connections);
@@ -594,7 +611,7 @@ static cJSON *node_json(const struct view *v, const struct node *n)
 	cJSON_AddNumberToObject(json, "would_deny", (double)n->counts.would_deny);
 	cJSON *badges = cJSON_AddArrayToObject(json, "badges");
 	for (size_t i = 0; i < n->badge_count; i++)
-		cJSON_AddItemToArray(badges, badge_json(&n->badges[i]));
+		cJSON_AddItemToArray(badges, badge_json(n->badges[i]));
 	add_text(json, "change", node_change(v, n));
 	return json;
 }
@@ -734,31 +751,14 @@ static cJSON *line_json(const struct view *v, const struct line *l)
 
 static void add_folded(cJSON *out, const struct view *v)
 {
-	struct node all = { 0 };
 	cJSON *list = cJSON_AddArrayToObject(out, "folded");
-	size_t *clients;
-	bool in;
 
-	for (size_t i = 0; i < v->input->edge_count; i++)
-		if (v->folded[i] && is_foldable(v, i, &in))
-			add_badge(&all, &v->input->edges[i], in);
-	clients = bh_calloc(all.badge_count + 1, sizeof(size_t));
-	for (size_t i = 0; i < v->input->edge_count; i++)
-		for (size_t b = 0; v->folded[i] && b < all.badge_count; b++) {
-			const struct bh_map_edge *e = &v->input->edges[i],
-						 *like = all.badges[b].like;
+	for (size_t i = 0; i < v->all.badge_count; i++) {
+		cJSON *row = badge_json(v->all.badges[i]);
 
-			clients[b] += e->proto == like->proto && e->port == like->port &&
-				      (all.badges[b].in ? e->src : e->dst) == all.badges[b].peer;
-		}
-	for (size_t b = 0; b < all.badge_count; b++) {
-		cJSON *row = badge_json(&all.badges[b]);
-
-		cJSON_AddNumberToObject(row, "clients", (double)clients[b]);
+		cJSON_AddNumberToObject(row, "clients", (double)v->all.badges[i]->edges);
 		cJSON_AddItemToArray(list, row);
 	}
-	free(clients);
-	free(all.badges);
 }
 
 static void add_totals(cJSON *out, const struct view *v)
@@ -817,6 +817,7 @@ static void free_view(struct view *v)
 		free(v->list[i]->badges);
 		free(v->list[i]);
 	}
+	free(v->all.badges);
 	free(v->line_list);
 	free(v->list);
 	free(v->src);
@@ -824,12 +825,16 @@ static void free_view(struct view *v)
 	free(v->folded);
 	bh_map_free(v->nodes);
 	bh_map_free(v->services);
+	bh_map_free(v->badges);
 	bh_map_free(v->lines);
 }
 
 bool bh_service_map(const struct bh_map_input *input, const struct bh_map_query *query, cJSON *out)
 {
-	struct view v = { .input = input, .query = query, .nodes = bh_map_new(NULL) };
+	struct view v = { .input = input,
+			  .query = query,
+			  .nodes = bh_map_new(NULL),
+			  .badges = bh_map_new(free) };
 
 	add_workloads(&v);
 	add_ends(&v);

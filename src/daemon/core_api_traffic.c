@@ -77,22 +77,6 @@ struct map_writer {
 	struct bh_map *by_key; /* edge key → its JSON, for denials */
 };
 
-static const char *peer_kind_name(uint8_t kind)
-{
-	static const char *const names[] = { [BH_PEER_UNRESOLVED] = "unresolved",
-					     [BH_PEER_WORKLOAD] = "workload",
-					     [BH_PEER_HOST] = "host",
-					     [BH_PEER_WORLD] = "world",
-					     [BH_PEER_ADDRESS] = "address",
-					     [BH_PEER_METADATA] = "metadata",
-					     [BH_PEER_MULTICAST] = "multicast",
-					     [BH_PEER_DEPARTED] = "departed",
-					     [BH_PEER_MASKED] = "masked",
-					     [BH_PEER_DNS] = "dns" };
-
-	return names[kind];
-}
-
 static size_t present_instances(const struct bh_core *core, const char *workload)
 {
 	const struct bh_instance *instance;
@@ -113,7 +97,7 @@ static void add_node(struct map_writer *w, const struct bh_peer *peer)
 		return;
 	cJSON *node = cJSON_CreateObject();
 	cJSON_AddStringToObject(node, "id", id);
-	cJSON_AddStringToObject(node, "kind", peer_kind_name(peer->kind));
+	cJSON_AddStringToObject(node, "kind", bh_peer_kind_name(peer->kind));
 	bh_core_add_text(node, "mode",
 			 workload ? bh_mode_name(bh_core_mode(w->core, peer->name)) : NULL);
 	cJSON_AddItemToObject(node, "share",
@@ -144,7 +128,7 @@ static cJSON *map_edge(struct map_writer *w, const struct bh_peer *src, const st
 	add_node(w, dst);
 	edge = cJSON_CreateObject();
 	cJSON_AddStringToObject(edge, "src", bh_peer_text(src));
-	cJSON_AddStringToObject(edge, "dst", dst->name);
+	cJSON_AddStringToObject(edge, "dst", bh_peer_text(dst));
 	cJSON_AddStringToObject(edge, "proto", bh_protocol_format(proto, name));
 	cJSON_AddNumberToObject(edge, "port", port);
 	cJSON_AddNumberToObject(edge, "connections", 0);

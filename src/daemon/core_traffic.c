@@ -28,14 +28,20 @@
 #define NAMES_COME (30 * BH_SECOND)   /* by then */
 #define TRIM_EVERY (600 * BH_SECOND)
 
-/* In one bucket. */
-struct sum {
-	struct bh_peer src, dst;
-	uint8_t proto;
+/* Found by addresses: of core's peers, each is there once as long as somebody has it. */
+struct key {
+	int64_t bucket;
+	const struct bh_peer *src, *dst;
 	uint16_t port;
+	uint8_t proto, zero[5]; /* no padding: it is a map's key */
+};
+_Static_assert(sizeof(struct key) == 16 + 2 * sizeof(void *), "a sum's key has no padding");
+
+/* In one bucket. It has its peers, until it is dropped. */
+struct sum {
+	struct key key;
 	int64_t first, last;
 	struct bh_traffic_counts counts;
-	char key[2 * BH_PEER_NAME + 64];
 };
 
 struct bh_traffic {
@@ -67,32 +73,37 @@ void bh_traffic_free(struct bh_traffic *t)
 
 /* --- gathering -------------------------------------------------------------------------------- */
 
-static void write_key(char *out, size_t size, int64_t bucket, const struct bh_peer *src,
-		      const struct bh_peer *dst, uint8_t proto, uint16_t port)
-{
-	snprintf(out, size, "%lld\n%u%s\n%u%s\n%u\n%u", (long long)bucket, src->kind, src->name,
-		 dst->kind, dst->name, proto, port);
-}
-
-static struct sum *sum_of(struct bh_traffic *t, const struct bh_live_flow *live,
+static struct sum *sum_of(struct bh_core *core, const struct bh_live_flow *live,
 			  const struct bh_peer *dst, int64_t now)
 {
-	char key[sizeof(((struct sum *)NULL)->key)];
+	struct bh_traffic *t = core->traffic;
+	const struct bh_peer *kept = bh_peers_get(core->peers, dst);
+	const struct key key = { .bucket = now / BUCKET,
+				 .src = live->src,
+				 .dst = kept,
+				 .port = live->flow.key.dport,
+				 .proto = live->flow.key.proto };
+	struct sum *sum = bh_map_get(t->sums, &key, sizeof(key));
 
-	write_key(key, sizeof(key), now / BUCKET, live->src, dst, live->flow.key.proto,
-		  live->flow.key.dport);
-	struct sum *sum = bh_map_get_text(t->sums, key);
-	if (sum != NULL || bh_map_count(t->sums) >= MOST_SUMS)
+	if (sum != NULL || bh_map_count(t->sums) >= MOST_SUMS) {
+		bh_peers_release(core->peers, kept);
 		return sum;
+	}
 	sum = bh_calloc(1, sizeof(*sum));
-	sum->src = *live->src;
-	sum->dst = *dst;
-	sum->proto = live->flow.key.proto;
-	sum->port = live->flow.key.dport;
+	sum->key = key;
+	bh_peers_get(core->peers, live->src);
 	sum->first = live->flow.first;
-	bh_copy_text(sum->key, sizeof(sum->key), key);
-	bh_map_put_text(t->sums, sum->key, sum);
+	bh_map_put(t->sums, &sum->key, sizeof(sum->key), sum);
 	return sum;
+}
+
+static void drop(struct bh_core *core, struct sum *sum)
+{
+	struct key key = sum->key;
+
+	bh_map_remove(core->traffic->sums, &key, sizeof(key));
+	bh_peers_release(core->peers, key.src);
+	bh_peers_release(core->peers, key.dst);
 }
 
 static bool became(bool now, uint8_t *told, uint8_t bit)
@@ -142,7 +153,7 @@ void bh_core_traffic_note(struct bh_core *core, struct bh_live_flow *live)
 	const struct bh_peer *dst = bh_core_destination(core, live, &room);
 	struct bh_traffic_counts news = news_of(core, live);
 	bh_core_metrics_traffic(core, live->src, dst, &news);
-	struct sum *sum = sum_of(t, live, dst, now);
+	struct sum *sum = sum_of(core, live, dst, now);
 	if (sum == NULL) {
 		t->left_out += news.connections;
 		return;
@@ -218,15 +229,15 @@ uint64_t bh_core_flows_left_out(const struct bh_core *core)
 
 static int64_t bucket_of(const struct sum *sum)
 {
-	return strtoll(sum->key, NULL, 10) * BUCKET;
+	return sum->key.bucket * BUCKET;
 }
 
 static struct bh_stored_traffic stored(const struct sum *sum)
 {
-	return (struct bh_stored_traffic) { .src = &sum->src,
-					    .dst = &sum->dst,
-					    .proto = sum->proto,
-					    .port = sum->port,
+	return (struct bh_stored_traffic) { .src = sum->key.src,
+					    .dst = sum->key.dst,
+					    .proto = sum->key.proto,
+					    .port = sum->key.port,
 					    .first = sum->first,
 					    .last = sum->last,
 					    .counts = sum->counts };
@@ -241,12 +252,10 @@ static int save(struct bh_core *core, size_t most, struct bh_error *err)
 	for (size_t position = 0;
 	     result == 0 && most > 0 && (sum = bh_map_next(t->sums, &position)) != NULL; most--) {
 		struct bh_stored_traffic traffic = stored(sum);
-		char key[sizeof(sum->key)];
 
 		bh_core_store_write(core);
 		result = bh_store_add_traffic(core->store, bucket_of(sum), &traffic, err);
-		bh_copy_text(key, sizeof(key), sum->key);
-		bh_map_remove_text(t->sums, key);
+		drop(core, sum);
 	}
 	return result;
 }
