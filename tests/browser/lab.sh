@@ -6,7 +6,7 @@
 # shellcheck source=tests/common.sh
 . "$(dirname "$0")/../common.sh"
 needs node curl
-[ -x "${BULKHEAD_CHROMIUM:-/usr/bin/chromium}" ] || skip "chromium is not installed"
+[ -x "${BULKHEAD_CHROMIUM:-/usr/bin/chromium}" ] || fail "chromium is not installed; sudo scripts/test installs it"
 [ -d "$SOURCE_ROOT/tests/browser/node_modules" ] || npm --prefix "$SOURCE_ROOT/tests/browser" ci --ignore-scripts \
 	--no-audit --no-fund >/dev/null || fail "npm ci"
 

@@ -3,7 +3,7 @@
 import cytoscape, { type Core, type EventObject } from 'cytoscape';
 import type { Ref } from 'preact';
 import { useEffect, useImperativeHandle, useRef, useState } from 'preact/hooks';
-import { theme } from '../state/theme';
+import { shownTheme } from '../state/theme';
 import { arrange } from './arrange';
 import { bringUpToDate, elementsOf } from './elements';
 import { graphStyle } from './graph_style';
@@ -42,16 +42,7 @@ function makeGraph(container: HTMLElement): Core {
 
 /** Draws again with other colours when a person, or the system, changes them. */
 function useColours(graph: { current: Core | null }) {
-  useEffect(() => {
-    const restyle = () => requestAnimationFrame(() => graph.current?.style(graphStyle()));
-    const system = matchMedia('(prefers-color-scheme: dark)');
-    system.addEventListener('change', restyle);
-    const unsubscribe = theme.subscribe(restyle);
-    return () => {
-      system.removeEventListener('change', restyle);
-      unsubscribe();
-    };
-  }, []);
+  useEffect(() => shownTheme.subscribe(() => requestAnimationFrame(() => graph.current?.style(graphStyle()))), []);
 }
 
 /** What is not near the chosen one steps back; denials stay to be seen. */

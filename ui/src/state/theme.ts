@@ -10,16 +10,27 @@ const asTheme = (text: string | null): Theme => ORDER.find((theme) => theme === 
 
 export const theme = makeStore<Theme>(asTheme(localStorage.getItem(KEY)));
 
-function show(chosen: Theme): void {
-  if (chosen === 'system') delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = chosen;
+const system = matchMedia('(prefers-color-scheme: dark)');
+const shown = (): 'light' | 'dark' => {
+  const chosen = theme.get();
+  if (chosen !== 'system') return chosen;
+  return system.matches ? 'dark' : 'light';
+};
+
+/** What is shown, whoever changed it: what draws by itself reads the colours anew. */
+export const shownTheme = makeStore<'light' | 'dark'>(shown());
+
+function show(): void {
+  document.documentElement.dataset.theme = shown();
+  shownTheme.set(shown());
 }
 
 export function beginTheme(): void {
-  show(theme.get());
+  show();
+  system.addEventListener('change', show);
   theme.subscribe((chosen) => {
     localStorage.setItem(KEY, chosen);
-    show(chosen);
+    show();
   });
 }
 
