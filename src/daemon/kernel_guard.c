@@ -55,7 +55,7 @@ struct bh_guard {
 	struct bh_tampering what;
 	struct bh_nft_touched touched;
 	int64_t strikes;    /* repairs that are not forgiven yet … */
-	int64_t struck;	    /* … monotonic: the last of them */
+	int64_t struck;	    /* … monotonic: since then they are being forgiven */
 	int64_t not_before; /* monotonic: the next one */
 	int64_t verify_every;
 	struct check check;
@@ -283,13 +283,16 @@ static void wait_after(struct bh_guard *guard, int64_t took)
 {
 	int64_t wait = took * REPAIR_SHARE, now = bh_time_monotonic();
 
-	guard->strikes -= (now - guard->struck) / FORGIVEN;
+	if (now > guard->struck)
+		guard->strikes -= (now - guard->struck) / FORGIVEN;
 	guard->strikes = guard->strikes < 0 ? 1 : guard->strikes + 1;
 	guard->struck = now;
 	if (guard->strikes < AT_ONCE)
 		return;
 	wait = wait < LEAST_WAIT ? LEAST_WAIT : wait > MOST_WAIT ? MOST_WAIT : wait;
 	guard->not_before = now + wait;
+	/* Nobody's peace: else whoever repairs slowly would never call it contested. */
+	guard->struck = guard->not_before;
 }
 
 static void repair(struct bh_guard *guard)
