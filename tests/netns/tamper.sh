@@ -162,8 +162,11 @@ ticks() {
 }
 from=$(ticks)
 begun=$(date +%s%N)
-for _ in $(seq 50); do
+flushes=0
+# For so long that on any machine there is more than one to repair: what is flushed twice before a repair is one change.
+while [ $((($(date +%s%N) - begun) / 1000000)) -lt 4000 ]; do
 	on_host nft flush ruleset
+	flushes=$((flushes + 1))
 done
 fought=$((($(date +%s%N) - begun) / 1000000))
 eventually 8 status_is '.enforcement.state == "contested"' || fail "it is not called contested: $(bh status --format json | jq -c .enforcement)"
@@ -172,7 +175,7 @@ jq -e '.faults | any(test("again and again"))' "$scratch/doctor.json" >/dev/null
 eventually 10 whole || fail "it does not end repaired"
 judged || fail "traffic is not judged after the fight"
 used=$((($(ticks) - from) * 1000 / $(getconf CLK_TCK)))
-echo "50 flushes in $fought ms: the kernel process used $used ms, and was called upon $(tampered) times in all"
+echo "$flushes flushes in $fought ms: the kernel process used $used ms, and was called upon $(tampered) times in all"
 # A self-test that fell into the fight comes again after a minute.
 eventually 90 status_is '.enforcement.state == "active"' || fail "it remains contested"
 eventually 5 has_event '.kind == "tampering" and (.text | test("contested"))' || fail "no event of it"
