@@ -15,6 +15,7 @@
 #include "config_exports.h"
 #include "config_postures.h"
 #include "config_web.h"
+#include "config_webhooks.h"
 #include "config_workloads.h"
 #include "grow.h"
 #include "ipfix.h"
@@ -51,6 +52,8 @@ enum kind {
 	COLLECTORS,
 	SYSLOG, /* where to, or off */
 	KINDS,	/* a list of kinds of events */
+	WEBHOOKS,
+	URL, /* http://… or https://…, or off */
 };
 
 struct key {
@@ -176,6 +179,14 @@ static const struct key keys[] = {
 	{ "exports.journal.flows", SWITCH, AT(exports.journal.log.flows), 0, 0, NULL },
 	{ "exports.journal.events", SWITCH, AT(exports.journal.log.events), 0, 0, NULL },
 	{ "exports.journal.kinds", KINDS, AT(exports.journal.log), 0, 0, NULL },
+	{ "exports.webhooks", WEBHOOKS, AT(exports.webhooks), 0, 0, NULL },
+	{ "exports.otlp.url", URL, AT(exports.otlp.url), 0, 0, NULL },
+	{ "exports.otlp.headers", OPTIONAL_PATH, AT(exports.otlp.headers), 0, 0, NULL },
+	{ "exports.otlp.ca", OPTIONAL_PATH, AT(exports.otlp.ca), 0, 0, NULL },
+	{ "exports.otlp.flows", SWITCH, AT(exports.otlp.log.flows), 0, 0, NULL },
+	{ "exports.otlp.events", SWITCH, AT(exports.otlp.log.events), 0, 0, NULL },
+	{ "exports.otlp.kinds", KINDS, AT(exports.otlp.log), 0, 0, NULL },
+	{ "exports.otlp.metrics", PERIOD, AT(exports.otlp.metrics), BH_SECOND, DAY, NULL },
 };
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
 
@@ -272,7 +283,8 @@ void bh_config_defaults(struct bh_config *c)
 				       .keep = 7 },
 			     .syslog = { .log = { .events = true, .format = BH_LOG_FORMAT_TEXT },
 					 .facility = 3 },
-			     .journal = { .log = { .events = true } } },
+			     .journal = { .log = { .events = true } },
+			     .otlp = { .log = { .events = true }, .metrics = 60 * BH_SECOND } },
 	};
 	find_kubernetes(c);
 	set_list(&c->uplinks, uplinks);
@@ -378,6 +390,12 @@ static const char *expectation(const struct key *key, char *out, size_t size)
 	case KINDS:
 		snprintf(out, size, "a list of at most %d kinds of events (docs/api.md has them)",
 			 BH_CONFIG_KINDS);
+		break;
+	case WEBHOOKS:
+		snprintf(out, size, "a list of webhooks");
+		break;
+	case URL:
+		snprintf(out, size, "http://HOST:PORT or https://HOST:PORT, or off");
 		break;
 	}
 	return out;
@@ -586,6 +604,8 @@ static bool read_value(const struct key *key, const struct bh_yaml *node, char *
 	case SYSLOG:
 		return bh_config_read_syslog(node->text,
 					     (struct bh_config_collector *)(void *)field);
+	case URL:
+		return bh_config_read_url(node->text, field);
 	case SERVER:
 	case NODE:
 		return read_name(key, node->text, field);
@@ -644,6 +664,9 @@ static int read_section(struct bh_config *config, const struct bh_yaml *map, con
 			result = bh_config_read_postures(&config->postures, node, file, err);
 		else if (key != NULL && key->kind == COLLECTORS)
 			result = bh_config_read_collectors(&config->exports.ipfix, node, file, err);
+		else if (key != NULL && key->kind == WEBHOOKS)
+			result =
+				bh_config_read_webhooks(&config->exports.webhooks, node, file, err);
 		else if (key != NULL && key->kind == RULES)
 			result = bh_config_read_workloads(
 				(struct bh_grouping *)(void *)((char *)config + key->offset), node,

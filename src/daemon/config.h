@@ -121,6 +121,28 @@ struct bh_config_journal {
 	struct bh_config_log log;
 };
 
+#define BH_CONFIG_WEBHOOKS 4
+
+struct bh_config_webhook {
+	char url[BH_CONFIG_TEXT];
+	char secret[BH_CONFIG_TEXT]; /* a file; "": it is not signed */
+	char ca[BH_CONFIG_TEXT];     /* a file; "": the system's authorities */
+	struct bh_config_log log;    /* events alone; format: enum bh_webhook_format */
+};
+
+struct bh_config_webhooks {
+	uint32_t count;
+	struct bh_config_webhook items[BH_CONFIG_WEBHOOKS];
+};
+
+struct bh_config_otlp {
+	char url[BH_CONFIG_TEXT];     /* before /v1/logs; "": it is off */
+	char headers[BH_CONFIG_TEXT]; /* a file; "": none */
+	char ca[BH_CONFIG_TEXT];      /* a file; "": the system's authorities */
+	struct bh_config_log log;
+	int64_t metrics; /* how often; 0: never */
+};
+
 /* Flows and events to other tools. */
 struct bh_config_exports {
 	int64_t active_timeout;
@@ -128,6 +150,8 @@ struct bh_config_exports {
 	struct bh_config_log_file file;
 	struct bh_config_syslog syslog;
 	struct bh_config_journal journal;
+	struct bh_config_webhooks webhooks;
+	struct bh_config_otlp otlp;
 };
 
 #define BH_MOST_WORKERS 16 /* capture processes */

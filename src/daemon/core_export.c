@@ -9,6 +9,7 @@
 #include "address.h"
 #include "core_export_ipfix.h"
 #include "core_export_log.h"
+#include "core_export_otlp.h"
 #include "grow.h"
 #include "record.h"
 #include "timefmt.h"
@@ -38,7 +39,9 @@ struct bh_exports {
 	struct exporting going;
 	struct exporting ended;
 	struct bh_ipfix_exporter *ipfix;
-	struct bh_log_exporter *logs; /* NULL: there are none */
+	struct bh_log_exporter *logs;	 /* NULL: there are none */
+	struct bh_otlp_metrics *metrics; /* likewise */
+	struct bh_curl_loop *loop;	 /* NULL: nothing is sent over HTTP */
 	uv_timer_t end;
 };
 
@@ -316,22 +319,33 @@ void bh_core_exports_tick(struct bh_core *core, int64_t now)
 	take_due(core, &core->exports->going, now, take_going);
 	bh_ipfix_exporter_tick(core->exports->ipfix, now);
 	bh_log_exporter_tick(core->exports->logs, now);
+	bh_otlp_metrics_tick(core->exports->metrics, now);
 }
 
 /* --- the whole -------------------------------------------------------------------------------- */
 
+static bool is_configured(const struct bh_config_exports *c)
+{
+	return c->ipfix.collector_count > 0 || c->file.path[0] != '\0' ||
+	       c->syslog.to.host[0] != '\0' || c->journal.socket[0] != '\0' ||
+	       c->webhooks.count > 0 || c->otlp.url[0] != '\0';
+}
+
 void bh_core_exports_start(struct bh_core *core)
 {
-	struct bh_log_exporter *logs = bh_log_exporter_new(core);
+	const struct bh_config_exports *config = &core->config.exports;
 	struct bh_exports *exports;
 
-	if (core->config.exports.ipfix.collector_count == 0 && logs == NULL)
+	if (!is_configured(config))
 		return;
 	exports = core->exports = bh_calloc(1, sizeof(*exports));
 	TAILQ_INIT(&exports->going);
 	TAILQ_INIT(&exports->ended);
 	exports->ipfix = bh_ipfix_exporter_new(core);
-	exports->logs = logs;
+	if (config->webhooks.count > 0 || config->otlp.url[0] != '\0')
+		exports->loop = bh_curl_loop_new(&core->loop);
+	exports->logs = bh_log_exporter_new(core, exports->loop);
+	exports->metrics = bh_otlp_metrics_new(core, exports->loop);
 }
 
 void bh_core_export_event(struct bh_core *core, const char *kind, int64_t time, const char *line)
@@ -361,7 +375,6 @@ static void send_rest(struct bh_core *core)
 		uv_run(&core->loop, UV_RUN_ONCE);
 	bh_ipfix_exporter_last_words(exports->ipfix);
 	uv_close((uv_handle_t *)&exports->end, NULL);
-	uv_run(&core->loop, UV_RUN_NOWAIT);
 }
 
 void bh_core_exports_end(struct bh_core *core)
@@ -381,6 +394,9 @@ void bh_core_exports_end(struct bh_core *core)
 	send_rest(core);
 	bh_ipfix_exporter_free(exports->ipfix);
 	bh_log_exporter_free(exports->logs);
+	bh_otlp_metrics_free(exports->metrics);
+	bh_curl_loop_free(exports->loop);
+	uv_run(&core->loop, UV_RUN_NOWAIT);
 	free(exports);
 	core->exports = NULL;
 }
@@ -392,6 +408,7 @@ cJSON *bh_core_exports_json(const struct bh_core *core)
 	if (core->exports != NULL) {
 		bh_ipfix_exporter_json(core->exports->ipfix, list);
 		bh_log_exporter_json(core->exports->logs, list);
+		bh_otlp_metrics_json(core->exports->metrics, list);
 	}
 	return list;
 }
@@ -402,4 +419,5 @@ void bh_core_exports_say(const struct bh_core *core, cJSON *list)
 		return;
 	bh_ipfix_exporter_say(core->exports->ipfix, list);
 	bh_log_exporter_say(core->exports->logs, list);
+	bh_otlp_metrics_say(core->exports->metrics, list);
 }

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "core_export_file.h"
-
+/*
+ * Log records to a file of lines that is begun anew when it is large or old. A thread of libuv's
+ * does all that may wait for a disk, one batch after the other. A batch that cannot be written is
+ * tried again, whole, every second; what then finds no room in memory is lost and counted. No line
+ * is ever cut.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,6 +14,7 @@
 #include <unistd.h>
 
 #include "core_export_health.h"
+#include "core_export_sink.h"
 #include "grow.h"
 #include "timefmt.h"
 
@@ -25,7 +30,7 @@ struct batch {
 	const char *doing;
 };
 
-struct bh_export_file {
+struct file {
 	struct bh_core *core;
 	const struct bh_config_log_file *config;
 	struct bh_buffer waiting;
@@ -141,18 +146,18 @@ static void write_batch(struct batch *b, const struct bh_config_log_file *config
 
 static void on_work(uv_work_t *work)
 {
-	struct bh_export_file *f = work->data;
+	struct file *f = work->data;
 
 	write_batch(&f->batch, f->config);
 }
 
 /* --- in core ---------------------------------------------------------------------------------- */
 
-static void begin_batch(struct bh_export_file *f);
+static void begin_batch(struct file *f);
 
 static void on_worked(uv_work_t *work, int status)
 {
-	struct bh_export_file *f = work->data;
+	struct file *f = work->data;
 	struct batch *b = &f->batch;
 
 	(void)status;
@@ -169,7 +174,7 @@ static void on_worked(uv_work_t *work, int status)
 	begin_batch(f);
 }
 
-static void begin_batch(struct bh_export_file *f)
+static void begin_batch(struct file *f)
 {
 	if (f->working || (f->batch.lines == 0 && f->lines == 0))
 		return;
@@ -184,61 +189,87 @@ static void begin_batch(struct bh_export_file *f)
 	f->working = uv_queue_work(&f->core->loop, &f->work, on_work, on_worked) == 0;
 }
 
-void bh_export_file_add(struct bh_export_file *f, const char *line, size_t length)
+static void add(void *to, const struct bh_log_record *record)
 {
-	if (f->waiting.length + length + 1 > MOST_WAITING) {
+	struct file *f = to;
+	struct bh_buffer line = { 0 };
+
+	bh_log_body(&line, (enum bh_log_format)f->config->log.format, record);
+	if (f->waiting.length + line.length + 1 > MOST_WAITING) {
 		f->lost++;
 		bh_core_lost(f->core, BH_LOSS_LOGS, 1);
-		return;
+	} else {
+		bh_buffer_append(&f->waiting, line.data, line.length);
+		bh_buffer_append(&f->waiting, "\n", 1);
+		f->lines++;
 	}
-	bh_buffer_append(&f->waiting, line, length);
-	bh_buffer_append(&f->waiting, "\n", 1);
-	f->lines++;
+	bh_buffer_free(&line);
 }
 
-void bh_export_file_tick(struct bh_export_file *f, int64_t now)
+static void tick(void *to, int64_t now)
 {
+	struct file *f = to;
+
 	begin_batch(f);
 	bh_export_tell(f->core, &f->health, "log records", f->config->path, f->lost, now);
 }
 
-bool bh_export_file_is_done(const struct bh_export_file *f)
+static bool is_done(const void *to)
 {
+	const struct file *f = to;
+
 	return !f->working && ((f->lines == 0 && f->batch.lines == 0) || f->batch.error != 0);
 }
 
-cJSON *bh_export_file_json(const struct bh_export_file *f)
+static cJSON *json(const void *to)
 {
+	const struct file *f = to;
+
 	return bh_export_json("file", f->config->path,
 			      f->health.why[0] != '\0' ? "failing" : "writing", &f->health, f->sent,
 			      f->lost, f->lines + f->batch.lines);
 }
 
-void bh_export_file_say(const struct bh_export_file *f, cJSON *list)
+static void say(const void *to, cJSON *list)
 {
+	const struct file *f = to;
+
 	bh_export_say(&f->health, "log records", f->config->path, f->lost,
 		      f->lines + f->batch.lines, list);
 }
 
-struct bh_export_file *bh_export_file_new(struct bh_core *core,
-					  const struct bh_config_log_file *config)
-{
-	struct bh_export_file *f = bh_calloc(1, sizeof(*f));
-
-	f->core = core;
-	f->config = config;
-	f->batch.fd = -1;
-	f->work.data = f;
-	return f;
-}
-
 /* A thread that still waits for the disk keeps what it works with, until the process ends. */
-void bh_export_file_free(struct bh_export_file *f)
+static void free_file(void *to)
 {
+	struct file *f = to;
+
 	if (f->working)
 		return;
 	bh_close_fd(&f->batch.fd);
 	bh_buffer_free(&f->batch.bytes);
 	bh_buffer_free(&f->waiting);
 	free(f);
+}
+
+bool bh_file_sink(struct bh_core *core, struct bh_log_sink *sink)
+{
+	const struct bh_config_log_file *config = &core->config.exports.file;
+
+	if (config->path[0] == '\0')
+		return false;
+	struct file *f = bh_calloc(1, sizeof(*f));
+	f->core = core;
+	f->config = config;
+	f->batch.fd = -1;
+	f->work.data = f;
+	*sink = (struct bh_log_sink) { &config->log,
+				       config->log.format != BH_LOG_FORMAT_BULKHEAD,
+				       f,
+				       add,
+				       tick,
+				       is_done,
+				       free_file,
+				       json,
+				       say };
+	return true;
 }

@@ -75,6 +75,20 @@ static bool check_logs(const struct bh_config_exports *e)
 	       check_log(&e->syslog.log) && check_log(&e->journal.log);
 }
 
+static bool check_posts(const struct bh_config_exports *e)
+{
+	const struct bh_config_otlp *o = &e->otlp;
+	bool ok = TEXT_OK(o->url) && TEXT_OK(o->headers) && TEXT_OK(o->ca) && check_log(&o->log) &&
+		  o->metrics >= 0 && e->webhooks.count <= BH_CONFIG_WEBHOOKS;
+
+	for (uint32_t i = 0; ok && i < e->webhooks.count; i++) {
+		const struct bh_config_webhook *w = &e->webhooks.items[i];
+
+		ok = TEXT_OK(w->url) && TEXT_OK(w->secret) && TEXT_OK(w->ca) && check_log(&w->log);
+	}
+	return ok;
+}
+
 static bool check_exports(const struct bh_config_exports *e)
 {
 	bool ok = e->ipfix.collector_count <= BH_CONFIG_COLLECTORS && flag_ok(&e->ipfix.biflows);
@@ -82,7 +96,7 @@ static bool check_exports(const struct bh_config_exports *e)
 	for (uint32_t i = 0; ok && i < e->ipfix.collector_count; i++)
 		ok = TEXT_OK(e->ipfix.collectors[i].host) &&
 		     e->ipfix.collectors[i].transport < BH_TRANSPORTS;
-	return ok && check_logs(e);
+	return ok && check_logs(e) && check_posts(e);
 }
 
 static bool check_config(const void *data)

@@ -13,6 +13,8 @@
 #include "bulkhead/verdict.h"
 #include "config.h"
 #include "config_exports.h"
+#include "config_webhooks.h"
+#include "webhook.h"
 #include "timefmt.h"
 #include "web_place.h"
 
@@ -109,6 +111,14 @@ static void documented_file_is_the_defaults(void **state)
 	SAME_NUMBER(exports.syslog.log.format);
 	SAME_TEXT(exports.journal.socket);
 	SAME_NUMBER(exports.journal.log.events);
+	SAME_NUMBER(exports.webhooks.count);
+	SAME_TEXT(exports.otlp.url);
+	SAME_TEXT(exports.otlp.headers);
+	SAME_TEXT(exports.otlp.ca);
+	SAME_NUMBER(exports.otlp.log.flows);
+	SAME_NUMBER(exports.otlp.log.events);
+	SAME_NUMBER(exports.otlp.log.kind_count);
+	SAME_NUMBER(exports.otlp.metrics);
 	assert_int_equal(read.grouping.rule_count, 0);
 }
 
@@ -228,6 +238,74 @@ static void logs_are_read(void **state)
 					 "most 16 kinds of events"));
 	assert_int_equal(parse(&c, "exports: {file: {format: text}}", &err), -EINVAL);
 	assert_non_null(strstr(err.text, "one of bulkhead, ecs, otel"));
+}
+
+static void webhooks_are_read(void **state)
+{
+	struct bh_config c;
+	struct bh_error err = { 0 };
+	const struct bh_config_webhook *hooks = c.exports.webhooks.items;
+	char text[BH_URL_TEXT];
+
+	(void)state;
+	assert_int_equal(
+		parse(&c,
+		      "exports:\n"
+		      "  webhooks:\n"
+		      "  - {url: \"https://h.example:8443/secret?x\", secret: /s, ca: /c, "
+		      "kinds: [leak], format: slack}\n"
+		      "  - {url: \"http://[fd00::1]\"}\n"
+		      "  otlp: {url: \"https://c.example:4318\", headers: /h, metrics: off}\n",
+		      &err),
+		0);
+	assert_int_equal(c.exports.webhooks.count, 2);
+	assert_string_equal(hooks[0].secret, "/s");
+	assert_string_equal(hooks[0].ca, "/c");
+	assert_int_equal(hooks[0].log.kind_count, 1);
+	assert_int_equal(hooks[0].log.format, BH_WEBHOOK_SLACK);
+	assert_string_equal(bh_config_url_text(hooks[0].url, text), "https://h.example:8443");
+	assert_string_equal(bh_config_url_text(hooks[1].url, text), "http://[fd00::1]");
+	assert_string_equal(hooks[1].secret, "");
+	assert_true(hooks[1].log.events);
+	assert_false(hooks[1].log.flows);
+	assert_int_equal(hooks[1].log.format, BH_WEBHOOK_BULKHEAD);
+	assert_string_equal(c.exports.otlp.url, "https://c.example:4318");
+	assert_int_equal(c.exports.otlp.metrics, 0);
+}
+
+static void refused_with(const char *text, const char *words)
+{
+	struct bh_config c;
+	struct bh_error err = { 0 };
+
+	assert_int_equal(parse(&c, text, &err), -EINVAL);
+	if (strstr(err.text, words) == NULL)
+		fail_msg("%s: %s", text, err.text);
+}
+
+static void wrong_webhooks_are_refused(void **state)
+{
+	(void)state;
+	refused_with(
+		"exports: {webhooks: [{url: \"ftp://a/\"}]}",
+		"test.yaml:1:23: exports.webhooks[0].url: found \"ftp://a/\", expected http://… "
+		"or https://…");
+	refused_with("exports: {webhooks: [{url: \"https://me:word@a/\"}]}",
+		     "without a user's name");
+	refused_with("exports: {webhooks: [{url: off}]}", "expected http://…");
+	refused_with("exports: {webhooks: [{secret: /s}]}", "expected a map with url");
+	refused_with(
+		"exports: {webhooks: [{url: \"http://a\", secret: s}]}",
+		"exports.webhooks[0].secret: found \"s\", expected a file's absolute path, or off");
+	refused_with("exports: {webhooks: [{url: \"http://a\", kinds: [leek]}]}",
+		     "a list of at most 16 kinds of events");
+	refused_with("exports: {webhooks: [{url: \"http://a\", format: ecs}]}",
+		     "one of bulkhead, slack");
+	refused_with("exports: {webhooks: [{url: \"http://a\", uri: b}]}",
+		     "no such key: url, secret, ca, kinds, format");
+	refused_with("exports: {webhooks: \"http://a\"}", "a list of at most 4");
+	refused_with("exports: {otlp: {url: \"collector:4318\"}}",
+		     "expected http://HOST:PORT or https://HOST:PORT, or off");
 }
 
 static void wrong_collectors_are_refused(void **state)
@@ -613,6 +691,8 @@ int main(void)
 		cmocka_unit_test(values_are_read),
 		cmocka_unit_test(collectors_are_read),
 		cmocka_unit_test(wrong_collectors_are_refused),
+		cmocka_unit_test(webhooks_are_read),
+		cmocka_unit_test(wrong_webhooks_are_refused),
 		cmocka_unit_test(logs_are_read),
 		cmocka_unit_test(rules_about_workloads_are_read),
 		cmocka_unit_test(postures_are_read_in_order),
