@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +36,7 @@ struct bh_export_post {
 	struct bh_core *core;
 	struct bh_curl_loop *loop;
 	struct bh_export_post_user user;
-	char text[BH_URL_TEXT]; /* where to, without what may be a secret */
+	char text[BH_URL_TEXT + 16]; /* where to, without what may be a secret */
 	enum state state;
 	struct bh_buffer body; /* not taken yet, where there are records in it: */
 	size_t records;
@@ -308,6 +309,17 @@ void bh_export_post_say(const struct bh_export_post *p, cJSON *list)
 
 /* --- the whole -------------------------------------------------------------------------------- */
 
+static void name(struct bh_export_post *p)
+{
+	char url[BH_URL_TEXT];
+
+	bh_config_url_text(p->user.url, url);
+	if (p->user.number == 0)
+		snprintf(p->text, sizeof(p->text), "%s", url);
+	else
+		snprintf(p->text, sizeof(p->text), "%s #%" PRIu32, url, p->user.number);
+}
+
 struct bh_export_post *bh_export_post_new(struct bh_core *core, struct bh_curl_loop *loop,
 					  const struct bh_export_post_user *user)
 {
@@ -318,7 +330,7 @@ struct bh_export_post *bh_export_post_new(struct bh_core *core, struct bh_curl_l
 	p->user = *user;
 	p->transfer.ended = on_ended;
 	p->retry_ms = FIRST_RETRY_MS;
-	bh_config_url_text(user->url, p->text);
+	name(p);
 	uv_timer_init(&core->loop, &p->retry);
 	p->retry.data = p;
 	return p;

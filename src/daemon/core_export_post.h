@@ -25,6 +25,7 @@ struct bh_export_post_user {
 	const char *kind; /* "webhook" */
 	const char *what; /* of which events tell: "events" */
 	const char *url;
+	uint32_t number;     /* which of several; 0: it is the only one */
 	const char *ca;	     /* the authorities' file; "": the system's */
 	const char *secrets; /* a file that sign() is given, read at each try; "": none */
 	bool is_loss;	     /* what is lost is lost, and no newer tells the same */

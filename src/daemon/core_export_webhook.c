@@ -131,10 +131,12 @@ bool bh_webhook_sink(struct bh_core *core, uint32_t number, struct bh_curl_loop 
 		     struct bh_log_sink *sink)
 {
 	const struct bh_config_webhook *config = &core->config.exports.webhooks.items[number];
+	bool several = core->config.exports.webhooks.count > 1;
 	struct hook *h = bh_calloc(1, sizeof(*h));
 	struct bh_export_post_user user = { .kind = "webhook",
 					    .what = "events",
 					    .url = config->url,
+					    .number = several ? number + 1 : 0,
 					    .ca = config->ca,
 					    .secrets = config->secret,
 					    .is_loss = true,

@@ -95,7 +95,7 @@ jq -s -e 'map(select(.path == "/secret-path")) | all(.[]; .fault == null and .bo
 	.method == "POST" and (.headers["webhook-id"] | startswith("msg_")) and (.headers["webhook-timestamp"] | tonumber) > 1e9)' \
 	"$scratch/hooks" >/dev/null || fail "a request is not as it should be: $(head -n 1 "$scratch/hooks")"
 eventually 10 has_request hooks '.path == "/chat" and (.body | keys == ["text"]) and (.body.text | contains("mode: "))' || fail "nothing is said in the chat"
-export_is webhook '.state == "sending" and .sent >= 4 and .lost == 0 and .to == "http://127.0.0.1:7481"' ||
+export_is webhook '.state == "sending" and .sent >= 4 and .lost == 0 and .to == "http://127.0.0.1:7481 #1"' ||
 	fail "status says otherwise: $(bh status --format json | jq -c .exports)"
 bh status --format json | grep -q secret-path && fail "status tells the path, which may be a secret"
 
@@ -128,8 +128,8 @@ for which in audit learn audit learn; do
 	mode $which
 done
 eventually 20 export_is webhook '.state == "waiting" and .waiting == 8' || fail "nothing waits: $(bh status --format json | jq -c .exports)"
-eventually 20 has_event '.kind == "export" and (.text | startswith("events do not reach http://127.0.0.1:7481: "))' || fail "no event tells of it"
-status_is '.unknown | any(contains("events do not reach http://127.0.0.1:7481"))' || fail "it is not among what is not known"
+eventually 20 has_event '.kind == "export" and (.text | startswith("events do not reach http://127.0.0.1:7481 #1: "))' || fail "no event tells of it"
+status_is '.unknown | any(contains("events do not reach http://127.0.0.1:7481 #1"))' || fail "it is not among what is not known"
 mv "$scratch/hooks" "$scratch/hooks.before"
 receive hooks 7481
 eventually 90 status_is 'all(.exports[]; .state == "sending" and .waiting == 0 and .lost == 1)' || fail "it is not sent to again"
