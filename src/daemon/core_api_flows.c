@@ -19,6 +19,8 @@ struct flow_filter {
 	char workload[256];
 	char verdict[BH_JSON_WORD];
 	struct bh_flow_filter *filter; /* NULL: none; owned */
+	int64_t since, until;	       /* of the last packet */
+	bool unrecorded;	       /* those alone that the store does not have */
 };
 
 static bool is_verdict(const char *word)
@@ -56,6 +58,9 @@ static bool read_filter(const struct bh_api_request *request, struct flow_filter
 	}
 	bh_copy_text(filter->workload, sizeof(filter->workload), workload != NULL ? workload : "");
 	bh_copy_text(filter->verdict, sizeof(filter->verdict), verdict != NULL ? verdict : "");
+	filter->since = 0;
+	filter->until = INT64_MAX;
+	filter->unrecorded = false;
 	return parse_filter(bh_api_query(request, "filter"), filter, reply);
 }
 
@@ -71,7 +76,8 @@ static bool is_meant(const struct bh_core *core, const struct bh_flow_filter *fi
 static bool passes(const struct bh_core *core, const struct flow_filter *filter,
 		   const struct bh_live_flow *live)
 {
-	if (!bh_core_flow_is_shown(live))
+	if (!bh_core_flow_is_shown(live) || live->flow.last < filter->since ||
+	    live->flow.last > filter->until || (filter->unrecorded && live->kept))
 		return false;
 	const struct bh_live_flow *end = bh_core_proxied_end(live);
 	if (filter->workload[0] != '\0' && strcmp(filter->workload, live->src->name) != 0 &&
@@ -147,34 +153,45 @@ static void follow_flows(struct bh_core *core, const struct flow_filter *filter,
 	reply->stream_free = free_stream;
 }
 
-static void list_flows(const struct bh_core *core, const struct bh_api_request *request,
-		       const struct flow_filter *filter, struct bh_api_reply *reply)
+/* The newest of those that are remembered, the newest last; how many. */
+static int64_t write_flows(const struct bh_core *core, const struct flow_filter *filter,
+			   int64_t limit, bool lines, struct bh_buffer *out)
 {
-	int64_t limit, found = 0;
 	const struct bh_live_flow *live = core->newest, *first = NULL;
-	struct bh_buffer text = { 0 };
+	int64_t found = 0, written = 0;
 
-	if (!bh_core_number_query(request, "limit", 1000, &limit, reply))
-		return;
 	for (; live != NULL && found < limit; live = live->older) {
 		if (!passes(core, filter, live))
 			continue;
 		first = live;
 		found++;
 	}
+	for (live = first; live != NULL; live = live->newer) {
+		if (!passes(core, filter, live))
+			continue;
+		if (written++ > 0)
+			bh_buffer_puts(out, lines ? "\n" : ",\n");
+		bh_core_flow_json(core, live, out);
+	}
+	return found;
+}
+
+static void list_flows(const struct bh_core *core, const struct bh_api_request *request,
+		       const struct flow_filter *filter, struct bh_api_reply *reply)
+{
+	bool lines = bh_core_wants_lines(request);
+	struct bh_buffer text = { 0 };
+	int64_t limit;
+
+	if (!bh_core_number_query(request, "limit", 1000, &limit, reply))
+		return;
+	bh_buffer_puts(&text, lines ? "" : "{\"flows\":[\n");
+	int64_t found = write_flows(core, filter, limit, lines, &text);
 	if (found == 0 && filter->workload[0] != '\0' &&
 	    !bh_core_name_is_known(core, filter->workload)) {
 		bh_core_unknown_workload(core, filter->workload, "workload", reply);
+		bh_buffer_free(&text);
 		return;
-	}
-	bool lines = bh_core_wants_lines(request);
-	bh_buffer_puts(&text, lines ? "" : "{\"flows\":[\n");
-	for (live = first, found = 0; live != NULL; live = live->newer) {
-		if (!passes(core, filter, live))
-			continue;
-		if (found++ > 0)
-			bh_buffer_puts(&text, lines ? "\n" : ",\n");
-		bh_core_flow_json(core, live, &text);
 	}
 	bh_buffer_puts(&text, lines ? (found > 0 ? "\n" : "") : "]}");
 	bh_core_reply_raw(reply, &text, lines);
@@ -235,50 +252,134 @@ static void write_past(const struct past *p, bool lines, struct bh_buffer *out)
 	free(starts);
 }
 
-static void end_past(const struct bh_core *core, const struct past *p, int64_t known_since,
-		     struct bh_buffer *out)
+static void say_why(const struct bh_core *core, cJSON *json, const struct flow_filter *asked,
+		    const struct bh_traffic_range *range)
+{
+	char text[256] = "";
+
+	if (core->config.keep_flows == 0)
+		snprintf(text, sizeof(text),
+			 "flows that are over are not recorded: history.flows "
+			 "is 0");
+	else if (asked->since != 0 && asked->since < range->known_since)
+		snprintf(text, sizeof(text), "it begins before the oldest flow that is recorded");
+	else if (range->unwatched > BH_GAP_WORTH_A_WORD)
+		snprintf(text, sizeof(text), "for %lld minutes of it nobody watched",
+			 (long long)(range->unwatched / (60 * BH_SECOND)));
+	else if (range->left_out > 0)
+		snprintf(text, sizeof(text),
+			 "since the start %llu flows came too fast to be recorded",
+			 (unsigned long long)range->left_out);
+	cJSON_AddBoolToObject(json, "complete", text[0] == '\0');
+	bh_core_add_text(json, "why", text);
+}
+
+/* Of what is known of it: before, nobody can have watched. */
+static int find_range(struct bh_core *core, const struct flow_filter *asked,
+		      struct bh_traffic_range *range, struct bh_error *err)
+{
+	int64_t now = bh_time_now();
+
+	*range = (struct bh_traffic_range) { .until = asked->until < now ? asked->until : now,
+					     .left_out = bh_core_flows_left_out(core) };
+	if (bh_store_flows_since(core->store, &range->known_since, err) != 0)
+		return -1;
+	int64_t known_since = range->known_since != 0 ? range->known_since : core->started;
+	range->since = asked->since > known_since ? asked->since : known_since;
+	if (range->since >= range->until)
+		return 0;
+	return bh_core_traffic_count_unwatched(core, range, err);
+}
+
+static void write_range(const struct bh_core *core, const struct flow_filter *asked,
+			const struct bh_traffic_range *range, struct bh_buffer *out)
+{
+	cJSON *json = cJSON_CreateObject();
+
+	bh_core_add_time(json, "since", asked->since);
+	bh_core_add_time(json, "until", range->until);
+	bh_core_add_time(json, "known_since", range->known_since);
+	say_why(core, json, asked, range);
+	char *text = cJSON_PrintUnformatted(json);
+	bh_buffer_printf(out, "\"range\":%s", text);
+	free(text);
+	cJSON_Delete(json);
+}
+
+static void end_past(const struct bh_core *core, const struct past *p,
+		     const struct bh_traffic_range *range, struct bh_buffer *out)
 {
 	char since[BH_TIME_TEXT], next[24];
 	bool more = p->found == p->limit || p->looked == MOST_LOOKED_AT;
 
 	snprintf(next, sizeof(next), "%" PRId64, p->last);
-	bh_buffer_printf(out, "],\"next\":%s,\"known_since\":%s,\"left_out\":%" PRIu64 "}",
+	bh_buffer_printf(out, "\"next\":%s,\"known_since\":%s,\"left_out\":%" PRIu64 ",",
 			 more ? next : "null",
-			 known_since != 0 ? bh_time_seconds(known_since, since) : "null",
-			 bh_core_flows_left_out(core));
+			 range->known_since != 0 ? bh_time_seconds(range->known_since, since)
+						 : "null",
+			 range->left_out);
+	write_range(core, p->filter, range, out);
+	bh_buffer_puts(out, "}");
+}
+
+/* Those that are not over, or not recorded yet, are told of at the same moment as those that are:
+ * none is among both, or among neither. */
+static void write_unrecorded(const struct bh_core *core, const struct past *p, bool lines,
+			     struct bh_buffer *out)
+{
+	struct flow_filter unrecorded = *p->filter;
+
+	unrecorded.unrecorded = true;
+	bh_buffer_puts(out, lines ? "" : "\"live\":[\n");
+	if (write_flows(core, &unrecorded, p->limit, lines, out) > 0 && lines)
+		bh_buffer_puts(out, "\n");
+	bh_buffer_puts(out, lines ? "" : "],");
+}
+
+static bool read_past(const struct bh_api_request *request, struct flow_filter *filter,
+		      struct past *p, int64_t *before, struct bh_api_reply *reply)
+{
+	if (!bh_core_number_query(request, "limit", 1000, &p->limit, reply) ||
+	    !bh_core_number_query(request, "before", 0, before, reply) ||
+	    !bh_core_time_query(request, "since", 0, &filter->since, reply) ||
+	    !bh_core_time_query(request, "until", INT64_MAX, &filter->until, reply))
+		return false;
+	p->limit = p->limit < 1 ? 1 : p->limit > MOST_LOOKED_AT ? MOST_LOOKED_AT : p->limit;
+	if (filter->since < filter->until)
+		return true;
+	bh_api_fail(reply, 400, "since", NULL, "since is not before until");
+	return false;
 }
 
 /* A filter may look at very many before it finds what it is for: then it is gone on with from where
  * it was, and what else is to be done meanwhile does not wait. */
 static void list_past(struct bh_core *core, const struct bh_api_request *request,
-		      const struct flow_filter *filter, struct bh_api_reply *reply)
+		      struct flow_filter *filter, struct bh_api_reply *reply)
 {
 	bool lines = bh_core_wants_lines(request);
 	struct bh_buffer found = { 0 }, text = { 0 };
 	struct past p = { .filter = filter, .lines = &found };
-	int64_t before, since, until, known_since;
+	struct bh_traffic_range range;
 	struct bh_error err = { 0 };
+	int64_t before;
 
-	if (!bh_core_number_query(request, "limit", 1000, &p.limit, reply) ||
-	    !bh_core_number_query(request, "before", 0, &before, reply) ||
-	    !bh_core_time_query(request, "since", 0, &since, reply) ||
-	    !bh_core_time_query(request, "until", INT64_MAX, &until, reply))
+	if (!read_past(request, filter, &p, &before, reply))
 		return;
-	p.limit = p.limit < 1 ? 1 : p.limit > MOST_LOOKED_AT ? MOST_LOOKED_AT : p.limit;
 	bh_core_traffic_keep_now(core);
-	if (bh_store_flows(core->store, before, since, until, MOST_LOOKED_AT, take_past, &p,
-			   &err) != 0 ||
-	    bh_store_flows_since(core->store, &known_since, &err) != 0) {
+	if (bh_store_flows(core->store, before, filter->since, filter->until, MOST_LOOKED_AT,
+			   take_past, &p, &err) != 0 ||
+	    find_range(core, filter, &range, &err) != 0) {
 		bh_api_fail(reply, 500, "store", NULL, "%s", err.text);
 		bh_buffer_free(&found);
 		return;
 	}
 	bh_buffer_puts(&text, lines ? "" : "{\"flows\":[\n");
 	write_past(&p, lines, &text);
-	if (lines)
-		bh_buffer_puts(&text, p.found > 0 ? "\n" : "");
-	else
-		end_past(core, &p, known_since, &text);
+	bh_buffer_puts(&text, !lines ? "]," : p.found > 0 ? "\n" : "");
+	if (bh_api_query(request, "live") != NULL)
+		write_unrecorded(core, &p, lines, &text);
+	if (!lines)
+		end_past(core, &p, &range, &text);
 	bh_core_reply_raw(reply, &text, lines);
 	bh_buffer_free(&found);
 }

@@ -20,7 +20,6 @@
 #define MOST_HOPS 10
 #define NEW_AT_LEAST (3600 * BH_SECOND) /* so long an edge is new, … */
 #define NEW_PART 10			/* … or for such a part of the range */
-#define GAP_WORTH_A_WORD (120 * BH_SECOND)
 
 struct asked {
 	struct bh_map_query query;
@@ -334,7 +333,7 @@ static void say_why(cJSON *json, const struct bh_traffic_range *range)
 
 	if (range->since < range->known_since)
 		snprintf(text, sizeof(text), "nothing is known of before it began to be recorded");
-	else if (range->unwatched > GAP_WORTH_A_WORD)
+	else if (range->unwatched > BH_GAP_WORTH_A_WORD)
 		snprintf(text, sizeof(text), "for %lld minutes of it nobody watched",
 			 (long long)(range->unwatched / (60 * BH_SECOND)));
 	else if (range->left_out > 0)

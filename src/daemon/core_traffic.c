@@ -311,8 +311,8 @@ static int64_t overlap(int64_t since, int64_t until, int64_t from, int64_t to)
 }
 
 /* The watch that goes on is stored now and then only. */
-static int count_unwatched(const struct bh_core *core, struct bh_traffic_range *range,
-			   struct bh_error *err)
+int bh_core_traffic_count_unwatched(const struct bh_core *core, struct bh_traffic_range *range,
+				    struct bh_error *err)
 {
 	int64_t now = bh_time_now(), until = range->until < now ? range->until : now, watched;
 	int result = bh_store_watched_for(core->store, range->since, until, core->watching_since,
@@ -342,7 +342,7 @@ int bh_core_traffic_sums(const struct bh_core *core, struct bh_traffic_range *ra
 	if (range->known_since == 0)
 		range->known_since = core->started;
 	if (result == 0)
-		result = count_unwatched(core, range, err);
+		result = bh_core_traffic_count_unwatched(core, range, err);
 	range->left_out = core->traffic->left_out;
 	return result;
 }

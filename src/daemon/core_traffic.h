@@ -4,6 +4,7 @@
 #define BH_CORE_TRAFFIC_H
 
 #include "core.h"
+#include "timefmt.h"
 
 struct bh_traffic *bh_traffic_new(void);
 void bh_traffic_free(struct bh_traffic *traffic); /* may be NULL */
@@ -29,6 +30,11 @@ struct bh_traffic_range {
 	int64_t unwatched;   /* for so long in between nobody watched */
 	uint64_t left_out;   /* connections since the start for which there was no room */
 };
+/* How much of it nobody watched. */
+int bh_core_traffic_count_unwatched(const struct bh_core *core, struct bh_traffic_range *range,
+				    struct bh_error *err);
+/* Nobody watched for longer than it takes to start anew. */
+#define BH_GAP_WORTH_A_WORD (120 * BH_SECOND)
 /* Sums in a range; an edge may come several times. */
 int bh_core_traffic_sums(const struct bh_core *core, struct bh_traffic_range *range,
 			 void (*row)(void *user, const struct bh_stored_traffic *traffic),

@@ -95,6 +95,7 @@ eventually 60 past || fail "no flow is over"
 edge=$(bh edges --format json | jq -r --arg s "$web" '[.edges[] | select(.src == $s and .port == 5432)][0].id')
 earlier=$(date -u -d '-1 minute' +%Y-%m-%dT%H:%M:%SZ)
 holds 'GET /v1/flows' 'GET /v1/flows?lines=1' 'GET /v1/flows?history=1&limit=3' 'GET /v1/flows?history=1&lines=1&since=1h' \
+	'GET /v1/flows?history=1&live=1&since=1h' 'GET /v1/flows?history=1&live=1&lines=1' 'GET /v1/flows?history=1&since=1m&until=2m 400' \
 	"GET /v1/flows?workload=$db&verdict=delivered&filter=tcp&limit=2" 'GET /v1/flows?filter=or 400' 'GET /v1/flows?verdict=lost 400' \
 	'GET /v1/flows?workload=netns:nobody 404' 'GET /v1/edges' "GET /v1/edges?workload=$db" 'GET /v1/edges?workload=netns:nobody 404' \
 	'GET /v1/map' 'GET /v1/map?since=1h' 'GET /v1/map?collapse=all' 'GET /v1/map?collapse=none&fold=1' "GET /v1/map?focus=$db&hops=1&q=web" \
