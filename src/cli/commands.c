@@ -110,6 +110,10 @@ const struct bh_command bh_commands[] = {
 		  "replica; "
 		  "bytes, packets and duration with > and\nits like; denied, lossy, icmp_error, "
 		  "masked; and, or, not, parentheses. See docs/filters.md.\n\n"
+		  "Without a time: what the daemon remembers. With --since or --until all whose "
+		  "last packet came\nthen, also those that are long over, as far as they are "
+		  "recorded (history.flows); TIME is how\nlong ago (15m, 7d), RFC 3339, or "
+		  "seconds since the epoch.\n\n"
 		  "With --read no daemon is needed: pcap and pcapng; Ethernet, VLAN, raw IP, SLL, "
 		  "SLL2.",
 	  .example = "bulkhead flows 'src compose:shop/* and port 5432 and not delivered'",
@@ -118,7 +122,9 @@ const struct bh_command bh_commands[] = {
 		       { "workload", "W", "only those with this workload at one end" },
 		       { "verdict", "delivered|undelivered|denied|unknown",
 			 "only those that fared so" },
-		       { "limit", "N", "the newest N (default 1000)" } } },
+		       { "since", "TIME", "those of that time, recorded ones, too" },
+		       { "until", "TIME", "likewise, up to then" },
+		       { "limit", "N", "the newest N (default 1000, with a time all)" } } },
 	{ .name = "top",
 	  .arguments = "[FILTER]",
 	  .most = BH_MOST_ARGUMENTS,

@@ -2,6 +2,7 @@
 /* Who talks to whom, and what happened: flows, edges, events. Flows and events are lines, which can
  * be followed. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "answer.h"
@@ -9,6 +10,7 @@
 #include "columns.h"
 #include "command.h"
 #include "learned_view.h"
+#include "past_flows.h"
 #include "said_filter.h"
 #include "table.h"
 
@@ -154,26 +156,89 @@ static int read_capture(const struct bh_call *call, const char *capture,
 	return bh_read_run(call, capture, filter);
 }
 
+static void begin_flows(struct flow_printer *printer, bool follow)
+{
+	if (is_csv(printer->call))
+		bh_csv_titles(bh_flow_columns);
+	else if (!follow && !printer->call->json)
+		printer->table = new_flow_table(printer->call);
+}
+
+/* nothing: what is said where there is none. */
+static void end_flows(struct flow_printer *printer, int result, const char *nothing)
+{
+	if (printer->table != NULL)
+		bh_table_print(printer->table, result == BH_EXIT_DONE ? nothing : NULL);
+}
+
+static void ask_alike(struct bh_request *request, const struct bh_call *call, const char *filter)
+{
+	bh_request_add(request, "workload", bh_call_option(call, "workload"));
+	bh_request_add(request, "verdict", bh_call_option(call, "verdict"));
+	bh_request_add(request, "filter", filter);
+}
+
 static int ask_for_flows(const struct bh_call *call, bool follow, const char *filter)
 {
 	struct bh_request request = { .path = "/v1/flows" };
 	struct flow_printer printer = { .call = call };
 
-	if (is_csv(call))
-		bh_csv_titles(bh_flow_columns);
-	else if (!follow && !call->json)
-		printer.table = new_flow_table(call);
+	begin_flows(&printer, follow);
 	bh_request_add(&request, follow ? "follow" : "lines", "1");
-	bh_request_add(&request, "workload", bh_call_option(call, "workload"));
-	bh_request_add(&request, "verdict", bh_call_option(call, "verdict"));
 	bh_request_add(&request, "limit", bh_call_option(call, "limit"));
-	bh_request_add(&request, "filter", filter);
+	ask_alike(&request, call, filter);
 	int result = bh_client_lines(call, &request, print_flow, &printer);
-	if (printer.table != NULL)
-		bh_table_print(printer.table, result != BH_EXIT_DONE ? NULL
-					      : filter != NULL	     ? "No flow is like that."
-							       : "No flow has been seen yet.");
+	end_flows(&printer, result,
+		  filter != NULL ? "No flow is like that." : "No flow has been seen yet.");
 	return result;
+}
+
+/* Of which part of the time not all is known. */
+static void print_incomplete(const struct bh_call *call, const cJSON *range)
+{
+	double known_since = bh_number(range, "known_since");
+	FILE *out = call->json || is_csv(call) ? stderr : stdout;
+	char time[BH_TIME_TEXT];
+
+	if (bh_text(range, "why") == NULL)
+		return;
+	fprintf(out, "%sNot all of that time is known: %s",
+		out == stdout ? "\n" : "bulkhead: ", bh_text(range, "why"));
+	if (known_since > 0)
+		fprintf(out, "; known since %s", bh_clock(known_since, time));
+	fputs("\n", out);
+}
+
+static int ask_for_past(const struct bh_call *call, const char *filter)
+{
+	const char *limit = bh_call_option(call, "limit");
+	struct bh_request request = { .path = "/v1/flows" };
+	struct flow_printer printer = { .call = call };
+	struct bh_past_flows past;
+
+	bh_request_add(&request, "history", "1");
+	bh_request_add(&request, "since", bh_call_option(call, "since"));
+	bh_request_add(&request, "until", bh_call_option(call, "until"));
+	ask_alike(&request, call, filter);
+	int result = bh_past_flows_read(call, &request,
+					limit != NULL ? strtoul(limit, NULL, 10) : SIZE_MAX, &past);
+	if (result == BH_EXIT_DONE) {
+		begin_flows(&printer, false);
+		for (size_t i = past.count; i > 0; i--)
+			print_flow(&printer, past.lines[i - 1]);
+		end_flows(&printer, result,
+			  filter != NULL ? "No flow of that time is like that."
+					 : "No flow of that time is known.");
+		print_incomplete(call, past.range);
+	}
+	bh_buffer_free(&request.query);
+	bh_past_flows_free(&past);
+	return result;
+}
+
+static bool is_past(const struct bh_call *call)
+{
+	return bh_call_option(call, "since") != NULL || bh_call_option(call, "until") != NULL;
 }
 
 static int check_flow_options(const struct bh_call *call)
@@ -182,13 +247,16 @@ static int check_flow_options(const struct bh_call *call)
 	     limit = bh_call_option(call, "limit") != NULL;
 
 	if (bh_call_option(call, "read") != NULL &&
-	    (follow || limit || bh_call_option(call, "workload") != NULL ||
+	    (follow || limit || is_past(call) || bh_call_option(call, "workload") != NULL ||
 	     bh_call_option(call, "verdict") != NULL))
 		return bh_complain(BH_EXIT_USAGE,
 				   "flows --read takes a filter and no other option: a capture "
 				   "file knows no workloads, and is printed whole");
 	if (follow && limit)
 		return bh_complain(BH_EXIT_USAGE, "flows takes --follow or --limit, not both");
+	if (follow && is_past(call))
+		return bh_complain(BH_EXIT_USAGE,
+				   "flows takes --follow or a time that has passed, not both");
 	return BH_EXIT_DONE;
 }
 
@@ -202,6 +270,8 @@ int bh_flows_run(const struct bh_call *call)
 		result = bh_said_filter_read(call, &said);
 	if (result == BH_EXIT_DONE && capture != NULL)
 		result = read_capture(call, capture, said.filter);
+	else if (result == BH_EXIT_DONE && is_past(call))
+		result = ask_for_past(call, said.text);
 	else if (result == BH_EXIT_DONE)
 		result = ask_for_flows(call, bh_call_option(call, "follow") != NULL, said.text);
 	bh_said_filter_free(&said);

@@ -89,6 +89,12 @@ runs 2 daemon --format json
 runs 2 --format json daemon
 runs 2 flows --read x --limit 5
 runs 2 flows --follow --limit 5
+for when in "--since 1h" "--until 1h"; do
+	# shellcheck disable=SC2086 # an option and its value
+	runs 2 flows --follow $when
+	# shellcheck disable=SC2086
+	runs 2 flows --read x $when
+done
 runs 2 policy check --policy x
 runs 2 policy check --flows x
 runs 2 policy check --policy x --flows y z
@@ -744,6 +750,30 @@ answers() {
 		sleep 0.1
 	done
 }
+
+step "flows of a time that has passed, a page after another"
+jq -n --arg evil $'\033[2J' 'def flow($at; $number): {first: $at, last: $at, proto: "tcp", src: {ip: "10.0.0.2", workload: "w\($at)"},
+		dst: {ip: "10.0.0.3", port: 80}, tx: {bytes: 1}, rx: {bytes: 1}, state: "closed", verdict: "delivered"} +
+		if $number then {number: $number} else {} end;
+	def page($flows; $next): {flows: $flows, next: $next, range: {known_since: 1, complete: false, why: "it is \($evil) incomplete"}};
+	def asked($rest): "/v1/flows?history=1&since=1h&filter=port%2080&limit=\($rest)";
+	{(asked("5000&live=1")): (page([flow(1.250001; 8), flow(2; 9)]; 8) + {live: [flow(3; null)]}),
+	(asked("5000&before=8")): page([]; 4),
+	(asked("5000&before=4")): page([flow(0.5; 2)]; null),
+	(asked("2&live=1")): (page([flow(1; 8), flow(2; 9)]; 8) + {live: [flow(3; null)]}),
+	"/v1/flows": {}} | map_values([200, tojson])' >"$scratch/answers.json" || fail "jq"
+answers past
+past=(--socket "$scratch/sock-past" flows --since 1h)
+runs 0 "${past[@]}" --format json port 80
+[ "$(jq -c '[.last, .number]' "$scratch/out" | tr '\n' ' ')" = "[0.5,2] [1.250001,8] [2,9] [3,null] " ] || fail "not all, the newest last: $out"
+says "Not all of that time is known: it is ?[2J incomplete; known since 1970-01-01T00:00:01.000Z"
+runs 0 "${past[@]}" --format csv port 80
+[ "$(cut -d, -f6 "$scratch/out" | tr '\n' ' ')" = "src.workload w0.5 w1.250001 w2 w3 " ] || fail "not a row each: $out"
+runs 0 "${past[@]}" --limit 2 port 80
+[[ $out == *w2*w3* && $out != *w1* ]] || fail "not the newest two: $out"
+prints "Not all of that time is known: it is ?[2J incomplete"
+runs 3 "${past[@]}" port 81
+says "is not bulkhead's daemon"
 
 step "groups to be confirmed"
 jq -n '{"/v1/workloads": [200, ({rows: [], proposed_groups: [

@@ -41,6 +41,32 @@ eventually 10 sh -c "'$bulkhead' --socket '$scratch/run/api.sock' flows --worklo
 bh flows 'src netns:lab-db and dst port 9' >"$scratch/none" || fail "nothing is no answer"
 grep -qx 'No flow is like that.' "$scratch/none" || fail "it is not said: $(cat "$scratch/none")"
 
+step "of a time that has passed: what is over, and what goes on"
+# past JQ ARGUMENT...: of the flows of that time, all in one list, the expression holds.
+past() {
+	local holds=$1
+	shift
+	bh flows --format json "$@" 2>"$scratch/said" >"$scratch/flows" && jq -e -s "$holds" "$scratch/flows" >/dev/null
+}
+both='any(.[]; .dst.port == 6380 and .number == null and .state == "established") and any(.[]; .dst.port == 8080 and .number != null)'
+eventually 60 past "$both" --since 10m 'src netns:lab-api or dst netns:lab-api' || fail "not both: $(tail -n 3 "$scratch/flows")"
+jq -e -s 'map(.number | values) | . == sort' "$scratch/flows" >/dev/null || fail "the newest is not last"
+jq -e -s 'group_by([.first, .proto, .src, .dst, .tunnel]) | all(.[]; length == 1)' "$scratch/flows" >/dev/null || fail "one is there twice"
+grep -q 'it begins before the oldest flow that is recorded; known since' "$scratch/said" || fail "what is missing is not said: $(cat "$scratch/said")"
+past 'length == 3' --since 10m --limit 3 || fail "not three"
+past '. == []' --until 5m || fail "there is something of before the lab was there"
+over=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+eventually 30 past 'any(.[]; .number != null)' --since "$over" || fail "nothing is over"
+past "all(.[]; .last >= $(date -d "$over" +%s))" --since "$over" || fail "there is something of before"
+past "length > 0 and all(.[]; .last <= $(date -d "$over" +%s))" --until "$over" || fail "there is something of later"
+[ ! -s "$scratch/said" ] || fail "of all that is recorded something is missing: $(cat "$scratch/said")"
+bh flows --since 1m --until 2m 2>"$scratch/said" && fail "an end before the beginning"
+grep -q 'since is not before until' "$scratch/said" || fail "$(cat "$scratch/said")"
+bh flows --since yesterday 2>"$scratch/said" && fail "yesterday is a time"
+stop_daemon
+start_daemon
+past "length > 0 and all(.[]; .number != null and .dst.port == 8080)" --until "$over" 'dst port 8080' || fail "forgotten with the daemon"
+
 step "followed"
 bh flows --follow --format json 'src netns:lab-api and dst port 5432' >"$scratch/followed" &
 follower=$!
