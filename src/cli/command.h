@@ -80,6 +80,7 @@ const char *bh_call_option(const struct bh_call *call, const char *name);
 void bh_help_overview(void);
 int bh_help_about(int argc, char *const *argv); /* the command or group that the words name */
 int bh_help_run(const struct bh_call *call);
+int bh_help_json(const struct bh_call *call); /* help_json.c */
 
 /* manual.c, completion.c */
 void bh_manual_print(void);

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "config_workloads.h"
+#include "event_kinds.h"
 #include "grow.h"
 #include "ipfix.h"
-#include "log_record.h"
 
 #define PATH "exports.ipfix.collectors"
 
@@ -110,7 +110,7 @@ bool bh_config_read_kinds(const struct bh_yaml *list, struct bh_config_log *log)
 	for (size_t i = 0; i < list->count; i++) {
 		const struct bh_yaml *item = &list->items[i];
 
-		if (item->kind != BH_YAML_SCALAR || !bh_log_is_kind(item->text))
+		if (item->kind != BH_YAML_SCALAR || bh_event_kind_find(item->text) == NULL)
 			return false;
 		bh_copy_text(log->kinds[log->kind_count++], BH_CONFIG_KIND, item->text);
 	}

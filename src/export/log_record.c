@@ -8,12 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "event_kinds.h"
 #include "log_names.h"
 #include "timefmt.h"
 #include "utf8.h"
-
-/* RFC 5424, 6.2.1 */
-enum { ALERT = 1, CRITICAL, ERROR, WARNING, NOTICE, INFORMATIONAL };
 
 static bool is_flow(const struct bh_log_record *record)
 {
@@ -27,57 +25,14 @@ static const char *text_at(const cJSON *object, const char *key)
 	return text != NULL ? text : "";
 }
 
-/* Every kind of event (docs/api.md). */
-static const struct {
-	const char *kind;
-	unsigned severity;
-} kinds[] = { { "address-conflict", WARNING },
-	      { "address-moved", INFORMATIONAL },
-	      { "capture", WARNING },
-	      { "cut", WARNING },
-	      { "denied", WARNING },
-	      { "deploy", INFORMATIONAL },
-	      { "endpoint-down", INFORMATIONAL },
-	      { "endpoint-up", INFORMATIONAL },
-	      { "enforcement", NOTICE },
-	      { "export", ERROR },
-	      { "guard", ERROR },
-	      { "hook", INFORMATIONAL },
-	      { "leak", ALERT },
-	      { "learning", INFORMATIONAL },
-	      { "loss", ERROR },
-	      { "mode", NOTICE },
-	      { "policy", NOTICE },
-	      { "ready", NOTICE },
-	      { "renamed", INFORMATIONAL },
-	      { "review", NOTICE },
-	      { "runtime", WARNING },
-	      { "spoof", CRITICAL },
-	      { "store", ERROR },
-	      { "tampering", CRITICAL },
-	      { "unclaimed", WARNING },
-	      { "undelivered", WARNING },
-	      { "unknown-address", WARNING },
-	      { "would-deny", WARNING } };
-#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
-
 unsigned bh_log_severity(const struct bh_log_record *record)
 {
-	if (is_flow(record))
-		return strcmp(text_at(record->json, "verdict"), "denied") == 0 ? NOTICE
-									       : INFORMATIONAL;
-	for (size_t i = 0; i < KINDS; i++)
-		if (strcmp(kinds[i].kind, record->kind) == 0)
-			return kinds[i].severity;
-	return INFORMATIONAL;
-}
+	const struct bh_event_kind *kind = bh_event_kind_find(record->kind);
+	bool denied = is_flow(record) && strcmp(text_at(record->json, "verdict"), "denied") == 0;
 
-bool bh_log_is_kind(const char *kind)
-{
-	for (size_t i = 0; i < KINDS; i++)
-		if (strcmp(kinds[i].kind, kind) == 0)
-			return true;
-	return false;
+	return kind != NULL ? kind->severity
+	       : denied	    ? BH_SEVERITY_NOTICE
+			    : BH_SEVERITY_INFORMATIONAL;
 }
 
 static void put_end(struct bh_buffer *out, const cJSON *end)

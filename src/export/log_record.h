@@ -31,10 +31,7 @@ struct bh_log_record {
 	int64_t time;	   /* µs: of the event, of the flow's last packet */
 };
 
-/* Whether there are events of that kind. */
-bool bh_log_is_kind(const char *kind);
-
-/* Syslog's severity: 1 (alert) to 6 (informational). */
+/* Syslog's severity: enum bh_severity (event_kinds.h). */
 unsigned bh_log_severity(const struct bh_log_record *record);
 
 /* A sentence about it. */

@@ -24,9 +24,8 @@ enum shape {
 struct family {
 	struct bh_metric metric;
 	enum shape shape;
-	const char *path;	  /* "capture.packets" */
-	const char *fields[3];	  /* ROWS: of the labels, and of the value; COUNTED: of the label */
-	const char *const *words; /* WORD, COUNTED: all there are; ends with NULL */
+	const char *path;      /* "capture.packets" */
+	const char *fields[3]; /* ROWS: of the labels, and of the value; COUNTED: of the label */
 };
 
 static const char *const enforcement_states[] = { "off",     "starting",  "active", "unproven",
@@ -55,10 +54,10 @@ static const struct family families[] = {
 		      .unit = "",
 		      .help = "Whether rules are in force and met: active is proved, unproven is "
 			      "not.",
-		      .labels = { "state" } },
+		      .labels = { "state" },
+		      .words = enforcement_states },
 	  .shape = WORD,
-	  .path = "status.enforcement.state",
-	  .words = enforcement_states },
+	  .path = "status.enforcement.state" },
 	{ .metric = { .name = "bulkhead_policy_number",
 		      .type = BH_METRIC_GAUGE,
 		      .unit = "",
@@ -88,28 +87,28 @@ static const struct family families[] = {
 		      .type = BH_METRIC_GAUGE,
 		      .unit = "",
 		      .help = "Bridges by what the self-test found.",
-		      .labels = { "state" } },
+		      .labels = { "state" },
+		      .words = proof_states },
 	  .shape = COUNTED,
 	  .path = "status.enforcement.self_test.bridges",
-	  .fields = { "state" },
-	  .words = proof_states },
+	  .fields = { "state" } },
 	{ .metric = { .name = "bulkhead_self_test_routed",
 		      .type = BH_METRIC_GAUGE,
 		      .unit = "",
 		      .help = "Routed veths by what the self-test found.",
-		      .labels = { "state" } },
+		      .labels = { "state" },
+		      .words = proof_states },
 	  .shape = COUNTED,
 	  .path = "status.enforcement.self_test.routed",
-	  .fields = { "state" },
-	  .words = proof_states },
+	  .fields = { "state" } },
 	{ .metric = { .name = "bulkhead_capture_state",
 		      .type = BH_METRIC_GAUGE,
 		      .unit = "",
 		      .help = "Whether packets are read.",
-		      .labels = { "state" } },
+		      .labels = { "state" },
+		      .words = capture_states },
 	  .shape = WORD,
-	  .path = "status.capture.state",
-	  .words = capture_states },
+	  .path = "status.capture.state" },
 	{ .metric = { .name = "bulkhead_capture_packets",
 		      .type = BH_METRIC_COUNTER,
 		      .unit = "",
@@ -157,11 +156,11 @@ static const struct family families[] = {
 		      .type = BH_METRIC_GAUGE,
 		      .unit = "",
 		      .help = "Containers by what bulkhead can do about them.",
-		      .labels = { "coverage" } },
+		      .labels = { "coverage" },
+		      .words = coverages },
 	  .shape = COUNTED,
 	  .path = "coverage.rows",
-	  .fields = { "coverage" },
-	  .words = coverages },
+	  .fields = { "coverage" } },
 	{ .metric = { .name = "bulkhead_workloads",
 		      .type = BH_METRIC_GAUGE,
 		      .unit = "",
@@ -274,6 +273,18 @@ const struct bh_metric *bh_metric(size_t number)
 	return number < FAMILIES ? &families[number].metric : NULL;
 }
 
+const char *bh_metric_suffix(const struct bh_metric *m)
+{
+	return m->type == BH_METRIC_COUNTER ? "_total" : m->type == BH_METRIC_INFO ? "_info" : "";
+}
+
+const char *bh_metric_type_name(const struct bh_metric *m)
+{
+	static const char *const names[] = { "gauge", "counter", "info" };
+
+	return names[m->type];
+}
+
 /* --- samples ---------------------------------------------------------------------------------- */
 
 static const cJSON *at_path(const cJSON *facts, const char *path)
@@ -337,7 +348,7 @@ static void tell_counted(const struct teller *t, const cJSON *list)
 
 	if (!cJSON_IsArray(list))
 		return;
-	for (const char *const *word = t->family->words; *word != NULL; word++) {
+	for (const char *const *word = t->family->metric.words; *word != NULL; word++) {
 		double count = 0;
 
 		cJSON_ArrayForEach (row, list)
@@ -350,7 +361,7 @@ static void tell_word(const struct teller *t, const cJSON *text)
 {
 	if (!cJSON_IsString(text))
 		return;
-	for (const char *const *word = t->family->words; *word != NULL; word++)
+	for (const char *const *word = t->family->metric.words; *word != NULL; word++)
 		tell(t, *word, NULL, strcmp(text->valuestring, *word) == 0);
 }
 
@@ -406,22 +417,15 @@ struct writer {
 	const struct bh_metric *last; /* whose head is written */
 };
 
-static const char *suffix(const struct bh_metric *m)
-{
-	return m->type == BH_METRIC_COUNTER ? "_total" : m->type == BH_METRIC_INFO ? "_info" : "";
-}
-
-/* Prometheus' own text does not know the last; there the suffix is part of the family's name. */
+/* Prometheus' own text does not know info; there the suffix is part of the family's name. */
 static const char *type_word(const struct bh_metric *m, bool openmetrics)
 {
-	static const char *const words[] = { "gauge", "counter", "info" };
-
-	return m->type == BH_METRIC_INFO && !openmetrics ? "gauge" : words[m->type];
+	return m->type == BH_METRIC_INFO && !openmetrics ? "gauge" : bh_metric_type_name(m);
 }
 
 static void write_head(struct writer *w, const struct bh_metric *m)
 {
-	const char *end = w->openmetrics ? "" : suffix(m);
+	const char *end = w->openmetrics ? "" : bh_metric_suffix(m);
 
 	bh_buffer_printf(w->out, "# HELP %s%s %s\n# TYPE %s%s %s\n", m->name, end, m->help, m->name,
 			 end, type_word(m, w->openmetrics));
@@ -450,7 +454,7 @@ static void write_sample(void *user, const struct bh_sample *sample)
 	if (w->last != m)
 		write_head(w, m);
 	w->last = m;
-	bh_buffer_printf(w->out, "%s%s", m->name, suffix(m));
+	bh_buffer_printf(w->out, "%s%s", m->name, bh_metric_suffix(m));
 	for (size_t i = 0; i < BH_METRIC_LABELS && m->labels[i] != NULL; i++) {
 		bh_buffer_printf(w->out, "%s%s=\"", i == 0 ? "{" : ",", m->labels[i]);
 		write_value(w->out, sample->values[i] != NULL ? sample->values[i] : "");

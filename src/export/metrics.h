@@ -27,10 +27,14 @@ struct bh_metric {
 	const char *unit; /* "seconds", "bytes", as in the name's end; "": none */
 	const char *help;
 	const char *labels[BH_METRIC_LABELS]; /* NULL: no more */
+	const char *const *words; /* all that the first one can be; ends with NULL. NULL: others */
 };
 
 /* By number from 0 on; NULL behind the last. */
 const struct bh_metric *bh_metric(size_t number);
+/* What follows the name in a sample, "_total"; and its type, "counter". */
+const char *bh_metric_suffix(const struct bh_metric *metric);
+const char *bh_metric_type_name(const struct bh_metric *metric);
 
 struct bh_sample {
 	const struct bh_metric *metric;

@@ -3,7 +3,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -116,51 +115,12 @@ static void each_has_a_name_of_its_own_and_says_what_it_is(void **state)
 	}
 }
 
-/* As docs/exports.md has it. */
-static void write_row(const struct bh_metric *m, struct bh_buffer *out)
-{
-	static const char *const types[] = { "gauge", "counter", "info" };
-	static const char *const ends[] = { "", "_total", "_info" };
-
-	bh_buffer_printf(out, "| `%s%s` | %s | ", m->name, ends[m->type], types[m->type]);
-	for (size_t i = 0; i < BH_METRIC_LABELS && m->labels[i] != NULL; i++)
-		bh_buffer_printf(out, "%s`%s`", i > 0 ? ", " : "", m->labels[i]);
-	bh_buffer_printf(out, " | %s |", m->help);
-}
-
-static void all_of_them_are_documented_and_no_others(void **state)
-{
-	struct bh_buffer docs = { 0 };
-	char chunk[4096];
-	size_t got, count = 0, rows = 0;
-	FILE *file = fopen(EXPORTS_MD, "re");
-	const struct bh_metric *m;
-
-	(void)state;
-	assert_non_null(file);
-	while ((got = fread(chunk, 1, sizeof(chunk), file)) > 0)
-		bh_buffer_append(&docs, chunk, got);
-	fclose(file);
-	for (; (m = bh_metric(count)) != NULL; count++) {
-		struct bh_buffer row = { 0 };
-
-		write_row(m, &row);
-		assert_line(docs.data, row.data);
-		bh_buffer_free(&row);
-	}
-	for (const char *at = docs.data; (at = strstr(at, "| `bulkhead_")) != NULL; at++)
-		rows++;
-	assert_int_equal(rows, count);
-	bh_buffer_free(&docs);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(facts_are_told_as_openmetrics),
 		cmocka_unit_test(what_is_not_known_is_no_sample),
 		cmocka_unit_test(prometheus_own_text_has_its_own_words),
-		cmocka_unit_test(all_of_them_are_documented_and_no_others),
 		cmocka_unit_test(each_has_a_name_of_its_own_and_says_what_it_is),
 	};
 
