@@ -109,7 +109,7 @@ const struct bh_command bh_commands[] = {
 		  "network or port N;\nproto, state, verdict, direction, dns, sni, tunnel, "
 		  "replica; "
 		  "bytes, packets and duration with > and\nits like; denied, lossy, icmp_error, "
-		  "masked; and, or, not, parentheses. See docs/filters.md.\n\n"
+		  "masked; and, or, not, parentheses. See bulkhead-filter(7).\n\n"
 		  "Without a time: what the daemon remembers. With --since or --until all whose "
 		  "last packet came\nthen, also those that are long over, as far as they are "
 		  "recorded (history.flows); TIME is how\nlong ago (15m, 7d), RFC 3339, or "
@@ -449,6 +449,8 @@ const struct bh_command bh_commands[] = {
 	  .most = 2,
 	  .run = bh_help_run,
 	  .help = "what a command does",
+	  .details = "With --format json and no COMMAND it lists, besides all commands, the "
+		     "metrics and the kinds of events.",
 	  .example = "bulkhead help policy apply",
 	  .options = { { "man", NULL, "the man page's source" } } },
 	{ 0 },

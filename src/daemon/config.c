@@ -388,7 +388,8 @@ static const char *expectation(const struct key *key, char *out, size_t size)
 			 "brackets), or off");
 		break;
 	case KINDS:
-		snprintf(out, size, "a list of at most %d kinds of events (docs/api.md has them)",
+		snprintf(out, size,
+			 "a list of at most %d kinds of events (docs/reference/events.md has them)",
 			 BH_CONFIG_KINDS);
 		break;
 	case WEBHOOKS:

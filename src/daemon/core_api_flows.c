@@ -39,7 +39,8 @@ static bool parse_filter(const char *text, struct flow_filter *filter, struct bh
 
 	filter->filter = text != NULL ? bh_flow_filter_parse(text, &position, &err) : NULL;
 	if (text != NULL && filter->filter == NULL)
-		bh_api_fail(reply, 400, "filter", "docs/filters.md has the language",
+		bh_api_fail(reply, 400, "filter",
+			    "bulkhead-filter(7) has the language (docs/filters.md)",
 			    "the filter, %s", err.text);
 	return text == NULL || filter->filter != NULL;
 }
