@@ -2,7 +2,7 @@
 """Every key of config/bulkhead.yaml, with what the comments there say of it: for the web, and as bulkhead.yaml(5)."""
 import re
 
-from .man import head_lines, plain, literal, roff, roff_code
+from .man import head_lines, literal, pages_named, plain, roff, roff_code
 from .markdown import MADE, anchor, escaped
 
 
@@ -85,7 +85,7 @@ def roff_comment(comment, new_paragraph):
             yield from (new_paragraph, '.RS', '.nf', *(roff_code(line[2:]) for line in lines), '.fi', '.RE')
         else:
             yield from ([] if first else [new_paragraph])
-            yield from map(roff, lines)
+            yield from (roff(pages_named(line)) for line in lines)
         first = False
 
 

@@ -39,6 +39,13 @@ def roff_code(line):
     return guarded(literal(line))
 
 
+def pages_named(text):
+    """Pages of docs/ that are manual pages, as such."""
+    for page, manual_page in MANUALS.items():
+        text = text.replace(page, manual_page)
+    return text
+
+
 class Place(typing.NamedTuple):
     folder: str  # from which a page's links go out
     manual: str  # what it becomes
@@ -53,9 +60,10 @@ def linked(text, target, place):
         return f'{inline(text, place)} <{plain(target)}>'
     path = posixpath.normpath(posixpath.join(place.folder, target.partition('#')[0]))
     name = MANUALS.get(path, path)
-    if name == place.manual:
-        return inline(text, place)
-    return plain(name) if path.endswith(text.strip('`')) else f'{inline(text, place)} ({plain(name)})'
+    own, named = name == place.manual, path.endswith(text.strip('`'))
+    if named:
+        return plain(path if own else name)
+    return inline(text, place) + ('' if own else f' ({plain(name)})')
 
 
 def marked(match, place):
@@ -132,8 +140,8 @@ def cells(row):
 
 
 def row_lines(titles, row, place):
-    named = len(row) > 2
-    said = [f"{title.partition(':')[0]}: {cell}" if named and title else cell for title, cell in zip(titles[1:], row[1:]) if cell]
+    names = [title.partition(':')[0] if len(row) > 2 else '' for title in titles]
+    said = [f'{name}: {cell}' if name else cell for name, cell in zip(names[1:], row[1:]) if cell]
     text = '; '.join([*(part.rstrip('.') for part in said[:-1]), *said[-1:]])
     yield from ('.TP 8', *text_lines([row[0]], place), *(text_lines([text], place) if text else [r'\&']))
 
@@ -175,14 +183,23 @@ def head_lines(name, section, volume):
                 f'.TH {name.upper()} {section} "" "bulkhead" "{volume}"', *AS_IT_IS)
 
 
+def body_lines(parts, manual):
+    for number, (folder, lines) in enumerate(parts):
+        if number > 0:  # its title becomes a section
+            lines = ['#' + lines[0], *lines[1:]]
+        for kind, own in blocks(lines):
+            yield from block_lines(kind, own, Place(folder, manual))
+
+
 def manual(name, what, parts, see_also):
     """name(7), of parts: Markdown each, with the folder of the repository that it stands in."""
     yield from head_lines(name, 7, 'Miscellaneous')
-    yield from ('.SH NAME', f'{plain(name)} \\- {plain(what)}', '.SH DESCRIPTION')
-    for number, (folder, lines) in enumerate(parts):
-        if number > 0:
-            lines = ['#' + lines[0], *lines[1:]]
-        for kind, own in blocks(lines):
-            yield from block_lines(kind, own, Place(folder, f'{name}(7)'))
+    yield from ('.SH NAME', f'{plain(name)} \\- {plain(what)}')
+    before = '.SH DESCRIPTION'
+    yield before
+    for line in body_lines(parts, f'{name}(7)'):
+        if line != '.PP' or not before.startswith(('.SH', '.SS')):
+            yield line
+        before = line
     yield '.SH "SEE ALSO"'
     yield from (f'.BR {plain(page)} ({number})' + (',' if (page, number) != see_also[-1] else '') for page, number in see_also)

@@ -6,7 +6,7 @@ MADE = 'Made by scripts/reference: do not edit.'
 # Pages that are manual pages as well.
 MANUALS = {'docs/filters.md': 'bulkhead-filter(7)', 'docs/exports.md': 'bulkhead-exports(7)',
            'docs/reference/metrics.md': 'bulkhead-exports(7)', 'docs/reference/events.md': 'bulkhead-exports(7)',
-           'docs/reference/api.md': 'bulkhead-api(7)', 'docs/reference/cli.md': 'bulkhead(8)',
+           'docs/api.md': 'bulkhead-api(7)', 'docs/reference/api.md': 'bulkhead-api(7)', 'docs/reference/cli.md': 'bulkhead(8)',
            'docs/reference/configuration.md': 'bulkhead.yaml(5)', 'config/bulkhead.yaml': 'bulkhead.yaml(5)'}
 LINKED = {'bulkhead-filter(7)': '../filters.md', 'bulkhead-exports(7)': '../exports.md', 'bulkhead-api(7)': 'api.md'}
 
