@@ -214,6 +214,7 @@ metric bulkhead_connections | jq -e --argjson n "$(awk '$1 == "bulkhead_connecti
 metric bulkhead_traffic_bytes | jq -e '.unit == "By" and .sum.dataPoints[0].asDouble > 1000' >/dev/null || fail "bytes: $(metric bulkhead_traffic_bytes)"
 metric bulkhead_endpoints | jq -e '.gauge.dataPoints[0].asDouble == 2' >/dev/null || fail "endpoints: $(metric bulkhead_endpoints)"
 [ "$(requests otlp "$points | length")" = "$(grep -c '^# TYPE' <<<"$told")" ] || fail "not every metric is sent"
+grep -q '^bulkhead_export_sent_total{kind="otlp-logs",to="http://127.0.0.1:4318"} [1-9]' <<<"$told" || fail "no metric tells of the export"
 status_is '[.exports[].kind] == ["otlp-logs", "otlp-metrics"] and all(.exports[]; .state == "sending" and .lost == 0)' ||
 	fail "status says otherwise: $(bh status --format json | jq -c .exports)"
 
