@@ -157,6 +157,32 @@ test('a node stands where it stood after groups were opened and closed and the a
   });
 });
 
+test('a box is moved with all of its members', async () => {
+  await withPage(GROUPED, {}, async (page) => {
+    const group = await firstGroup(page);
+    await visit(page, `${GROUPED}&open=${group}`);
+    await showAll(page);
+    const places = () => page.evaluate((id) => {
+      const graph = document.querySelector('.graph')._cyreg.cy;
+      const stand = (node) => ({ ...node.renderedPosition() });
+      const { x1, y2 } = graph.getElementById(id).renderedBoundingBox({ includeLabels: false });
+      return { corner: { x: x1 + 6, y: y2 - 6 }, box: stand(graph.getElementById(id)), members: graph.nodes().filter((node) => node.data('box') === id).map(stand) };
+    }, group);
+    const before = await places();
+    const { x, y } = await page.locator('.graph').boundingBox();
+    await page.mouse.move(x + before.corner.x, y + before.corner.y);
+    await page.mouse.down();
+    await page.mouse.move(x + before.corner.x + 20, y + before.corner.y - 15);
+    await page.mouse.move(x + before.corner.x + 45, y + before.corner.y - 30);
+    await page.mouse.up();
+    const after = await places();
+    const moved = (from, to) => [Math.round(to.x - from.x), Math.round(to.y - from.y)];
+    assert.notDeepEqual(moved(before.box, after.box), [0, 0]);
+    assert.ok(before.members.length > 0);
+    before.members.forEach((member, at) => assert.deepEqual(moved(member, after.members[at]), moved(before.box, after.box)));
+  });
+});
+
 test('the map is exported: a picture, DOT, Mermaid, CSV, JSON', async () => {
   await withPage('#/map', {}, async (page) => {
     const save = async (name) => {

@@ -5,11 +5,8 @@ import type { Arrange, Point } from './placement';
 
 cytoscape.use(fcose);
 
-/** So many nodes at once are arranged roughly: a good arrangement of them would take seconds. */
-const ROUGH_FROM = 150;
-
 /** fcose, from a given start: the same nodes and links are arranged the same. */
-export const arrange: Arrange = (sizes, links, start) => {
+export const arrange: Arrange = (sizes, links, start, roughly) => {
   const graph = cytoscape({
     headless: true,
     styleEnabled: true,
@@ -21,7 +18,7 @@ export const arrange: Arrange = (sizes, links, start) => {
   });
   const options = {
     name: 'fcose', animate: false, randomize: false, fit: false, packComponents: true, nodeDimensionsIncludeLabels: false,
-    quality: sizes.size > ROUGH_FROM ? 'default' : 'proof', numIter: sizes.size > ROUGH_FROM ? 400 : 2500,
+    quality: roughly ? 'default' : 'proof', numIter: roughly ? 400 : 2500,
     nodeRepulsion: () => 40_000, idealEdgeLength: () => 150, edgeElasticity: () => 0.2, gravity: 0.25, nodeSeparation: 120, tile: true,
   };
   graph.layout(options as cytoscape.LayoutOptions).run();

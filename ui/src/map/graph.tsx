@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The map as a graph on a canvas. Whatever it shows, the list shows as well: a canvas tells a screen reader nothing.
-import cytoscape, { type Core, type EventObject } from 'cytoscape';
+import cytoscape, { type Core, type EventObject, type NodeCollection } from 'cytoscape';
 import type { Ref } from 'preact';
 import { useEffect, useImperativeHandle, useRef, useState } from 'preact/hooks';
 import { shownTheme } from '../state/theme';
 import { arrange } from './arrange';
+import { boxesAround, fitBoxes, membersOf } from './boxes';
 import { bringUpToDate, elementsOf } from './elements';
 import { graphStyle } from './graph_style';
 import { edgeText, groupLabel, isOpenable, STATE_TEXT, type MapModel } from './model';
@@ -52,15 +53,14 @@ function highlight(graph: Core, chosen: string): void {
     const element = graph.getElementById(chosen);
     if (element.empty()) return;
     element.select();
-    const box = graph.nodes(':parent').filter((node) => node.id() === chosen);
-    if (box.nonempty()) {
-      const members = box.descendants();
-      graph.elements().difference(members.union(members.edgesWith(members)).union(box)).addClass('away');
+    if (element.hasClass('box')) {
+      const members = membersOf(graph, chosen);
+      graph.elements().difference(members.union(members.edgesWith(members)).union(element)).addClass('away');
       return;
     }
     const edges = element.edges().union(element.nodes().connectedEdges());
     const near = element.union(edges).union(edges.connectedNodes());
-    graph.elements().difference(near.union(near.nodes().ancestors())).addClass('away');
+    graph.elements().difference(near.union(boxesAround(graph, near))).addClass('away');
     edges.addClass('near');
   });
 }
@@ -69,7 +69,7 @@ const ARROWS: Record<string, [number, number]> = { ArrowLeft: [-1, 0], ArrowRigh
 
 /** The nearest node that lies in a direction, rather ahead than aside. */
 function nodeTowards(graph: Core, from: string, [dx, dy]: [number, number]): string | null {
-  const nodes = graph.nodes(':childless');
+  const nodes: NodeCollection = graph.nodes().filter((node) => !node.hasClass('box'));
   const start = graph.getElementById(from);
   if (start.empty() || !start.isNode()) return nodes.empty() ? null : nodes.max((node) => node.degree(false)).ele.id();
   const at = start.position();
@@ -221,7 +221,7 @@ function showGroup(graph: Core, group: string): void {
   const box = graph.getElementById(group);
   if (box.empty()) return;
   graph.resize();
-  const { x1, y1, w, h } = box.children().boundingBox({});
+  const { x1, y1, w, h } = box.boundingBox({});
   const zoom = Math.min(1.2, (graph.width() - 100) / w, (graph.height() - 100) / h);
   const pan = { x: graph.width() / 2 - (x1 + w / 2) * zoom, y: graph.height() / 2 - (y1 + h / 2) * zoom };
   graph.animate({ zoom, pan }, { duration: matchMedia('(prefers-reduced-motion: reduce)').matches ? 0 : 200 });
@@ -250,9 +250,15 @@ function listen(graph: Core, latest: { current: Latest }): void {
     const id = event.target.id() as string;
     if (canToggle(model, open, id)) onToggle(id);
   });
-  let from = { x: 0, y: 0 };
+  let [from, at] = [{ x: 0, y: 0 }, { x: 0, y: 0 }];
   graph.on('grab', 'node', (event: EventObject) => {
-    from = { ...event.target.position() };
+    from = at = { ...event.target.position() };
+  });
+  graph.on('drag', 'node', (event: EventObject) => {
+    const to = { ...event.target.position() };
+    if (event.target.hasClass('box')) membersOf(graph, event.target.id()).shift({ x: to.x - at.x, y: to.y - at.y });
+    else if (event.target.data('box')) fitBoxes(graph);
+    at = to;
   });
   graph.on('dragfree', 'node', (event: EventObject) => {
     const { model, collapsed } = latest.current;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Where nodes stand. A node keeps its place as long as the page is open: what is new is put beside its neighbours, an
 // opened group pushes the others outward, and a closed one lets them come back to where they were.
+import type { MapNode } from '../api/types';
 import type { MapModel } from './model';
 import { nodeLabel, weightOf } from './model';
 
@@ -22,16 +23,18 @@ export interface Link {
 }
 
 /** Arranges nodes anew: fcose in the page, something simple in tests. */
-export type Arrange = (sizes: ReadonlyMap<string, Size>, links: readonly Link[], start: ReadonlyMap<string, Point>) => Map<string, Point>;
+export type Arrange = (sizes: ReadonlyMap<string, Size>, links: readonly Link[], start: ReadonlyMap<string, Point>, roughly: boolean) => Map<string, Point>;
+
+/** So many nodes on the map are arranged roughly: a good arrangement of them would take seconds. */
+const ROUGH_FROM = 150;
 
 const LINE = 14;
 const CHARACTER = 6.8;
 const BOX_PADDING = 22;
-const BOX_TITLE = 16;
-/** Room between nodes, for edges to be seen. */
-const GAP = 34;
+/** Room between nodes, for edges to be seen, loops with their labels, and one line more where something is denied. */
+const GAP = 52;
 /** Screens are wider than high, and so are labels. */
-const WIDER = 1.35;
+const WIDER = 1.6;
 /** Weak edges would pull everything into one heap: so many of each node's strongest count for the arrangement. */
 const STRONGEST = 4;
 
@@ -40,6 +43,18 @@ export function sizeOfLabel(label: string): Size {
   const longest = Math.max(...lines.map((line) => [...line].length));
   return { width: Math.max(56, Math.round(longest * CHARACTER) + 18), height: lines.length * LINE + 14 };
 }
+
+/** In an ellipse the first and the last line have less room than the one in the middle. */
+const ROUND = new Set(['outside', 'world']);
+
+export function sizeOfNode(node: MapNode): Size {
+  const { width, height } = sizeOfLabel(nodeLabel(node));
+  return ROUND.has(node.kind) ? { width: Math.round(width * 1.25), height: Math.round(height * 1.1) } : { width, height };
+}
+
+/** From how far all is looked at: that grows as the sides of so many boxes' area do. */
+export const distance = (boxes: number) => Math.sqrt(Math.max(1, boxes));
+export const titleSize = (boxes: number) => Math.round(18 * distance(boxes));
 
 /** A spiral, the heaviest in the middle: the same start gives the same arrangement. */
 export function spiral(ids: readonly string[], step = 130): Map<string, Point> {
@@ -124,7 +139,7 @@ export function pushOutward(positions: Map<string, Point>, group: string, closed
   }
 }
 
-function extent(positions: ReadonlyMap<string, Point>, sizes: ReadonlyMap<string, Size>): { size: Size; middle: Point } {
+function extent(positions: ReadonlyMap<string, Point>, sizes: ReadonlyMap<string, Size>, title: number): { size: Size; middle: Point } {
   let [left, right, top, bottom] = [Infinity, -Infinity, Infinity, -Infinity];
   for (const [id, { x, y }] of positions) {
     const { width, height } = sizes.get(id) ?? { width: 0, height: 0 };
@@ -133,7 +148,7 @@ function extent(positions: ReadonlyMap<string, Point>, sizes: ReadonlyMap<string
     top = Math.min(top, y - height / 2);
     bottom = Math.max(bottom, y + height / 2);
   }
-  return { size: { width: right - left + 2 * BOX_PADDING, height: bottom - top + 2 * BOX_PADDING + BOX_TITLE }, middle: { x: (left + right) / 2, y: (top + bottom) / 2 } };
+  return { size: { width: right - left + 2 * BOX_PADDING, height: bottom - top + 2 * BOX_PADDING + title + 4 }, middle: { x: (left + right) / 2, y: (top + bottom - title) / 2 } };
 }
 
 /** Remembers places for as long as the page is open. */
@@ -146,7 +161,7 @@ export class Places {
 
   /** The place of every node that is no box. groupOrder: opened groups, as they were opened. */
   place(model: MapModel, collapsed: boolean, groupOrder: readonly string[]): Map<string, Point> {
-    const sizes = new Map(model.nodes.map((node) => [node.id, sizeOfLabel(nodeLabel(node))]));
+    const sizes = new Map(model.nodes.map((node) => [node.id, sizeOfNode(node)]));
     const outerOf = (id: string) => model.boxOf(id) ?? id;
     const links = model.edges.map((edge): Link => ({ src: edge.src, dst: edge.dst, weight: weightOf(edge, 'connections') ?? 0, denied: edge.denied > 0 }));
     const boxes = new Map([...model.opened].map((group) => [group, this.placeMembers(group, model, sizes, links)]));
@@ -154,7 +169,7 @@ export class Places {
     const closedSizes = new Map(tops.map((id) => [id, sizes.get(id) ?? { width: 120, height: 42 }]));
     const topSizes = new Map(tops.map((id) => [id, (collapsed ? undefined : boxes.get(id)?.size) ?? closedSizes.get(id) ?? { width: 120, height: 42 }]));
     const between = links.map((link) => ({ ...link, src: outerOf(link.src), dst: outerOf(link.dst) })).filter(({ src, dst }) => src !== dst);
-    const base = this.settle(collapsed ? this.outer.closed : this.outer.open, topSizes, between);
+    const base = this.settle(collapsed ? this.outer.closed : this.outer.open, topSizes, between, model.nodes.length > ROUGH_FROM);
     const shown = new Map(tops.map((id) => [id, base.get(id) ?? { x: 0, y: 0 }]));
     if (collapsed) {
       for (const group of groupOrder) {
@@ -171,17 +186,17 @@ export class Places {
     const inside = links.filter(({ src, dst }) => memberSizes.has(src) && memberSizes.has(dst));
     const known = this.inner.get(group) ?? new Map<string, Point>();
     this.inner.set(group, known);
-    const settled = this.settle(known, memberSizes, inside);
+    const settled = this.settle(known, memberSizes, inside, model.nodes.length > ROUGH_FROM);
     const shown = new Map(members.map((id) => [id, settled.get(id) ?? { x: 0, y: 0 }]));
-    return { ...extent(shown, memberSizes), members: shown };
+    return { ...extent(shown, memberSizes, titleSize(model.opened.size)), members: shown };
   }
 
   /** Puts those that have no place yet somewhere; nobody else moves. Those without a link are put where room is. */
-  private settle(known: Map<string, Point>, sizes: ReadonlyMap<string, Size>, links: readonly Link[]): Map<string, Point> {
+  private settle(known: Map<string, Point>, sizes: ReadonlyMap<string, Size>, links: readonly Link[], roughly: boolean): Map<string, Point> {
     if ([...sizes.keys()].filter((id) => !known.has(id)).length > sizes.size / 2) {
       known.clear();
       const linked = new Map([...sizes].filter(([id]) => links.some(({ src, dst }) => src === id || dst === id)));
-      const arranged = this.arrange(linked, strongest(links), spiral(heaviestFirst(linked, links)));
+      const arranged = this.arrange(linked, strongest(links), spiral(heaviestFirst(linked, links)), roughly);
       for (const [id, point] of separate(widened(arranged), linked, GAP)) known.set(id, point);
     }
     const fresh = [...sizes.keys()].filter((id) => !known.has(id));
