@@ -280,7 +280,7 @@ struct bh_stored_traffic {
 int bh_store_add_traffic(struct bh_store *store, int64_t time,
 			 const struct bh_stored_traffic *traffic, struct bh_error *err);
 /* Sums from `since` until `until` (µs), which become the times that the answer is of: as fine as
- * was kept. An edge may come several times, a part of its sum each. */
+ * was kept. Each edge comes once. */
 int bh_store_traffic(struct bh_store *store, int64_t *since, int64_t *until,
 		     void (*row)(void *user, const struct bh_stored_traffic *traffic), void *user,
 		     struct bh_error *err);

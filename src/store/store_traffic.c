@@ -4,9 +4,11 @@
  * answered from few rows: days, hours at their ends, and five minutes at the ends of those.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "grow.h"
+#include "map.h"
 #include "store_parts.h"
 #include "timefmt.h"
 
@@ -25,7 +27,10 @@ static const struct span {
 enum statement {
 	ADD_EDGE,
 	ADD,
-	SUM,
+	HOLD,
+	GET_SPAN,
+	GET_EDGE,
+	LET_GO,
 	EARLIEST,
 	EARLIEST_OF_SPAN,
 	TRIM,
@@ -47,11 +52,12 @@ static const char *const sql[STATEMENTS] = {
 		" answered = answered + excluded.answered, denied = denied + excluded.denied,"
 		" would_deny = would_deny + excluded.would_deny, bytes = bytes + excluded.bytes,"
 		" uncounted = uncounted + excluded.uncounted",
-	[SUM] = "SELECT e.src_kind, e.src, e.dst_kind, e.dst, e.proto, e.port, e.first, e.last,"
-		" sum(connections), sum(answered), sum(denied), sum(would_deny), sum(bytes),"
-		" sum(uncounted)"
-		" FROM traffic JOIN traffic_edges e ON e.id = edge"
-		" WHERE span = ? AND start >= ? AND start < ? GROUP BY edge",
+	[HOLD] = "SAVEPOINT sums",
+	[LET_GO] = "RELEASE sums",
+	[GET_SPAN] = "SELECT edge, connections, answered, denied, would_deny, bytes, uncounted"
+		     " FROM traffic WHERE span = ? AND start >= ? AND start < ?",
+	[GET_EDGE] = "SELECT src_kind, src, dst_kind, dst, proto, port, first, last"
+		     " FROM traffic_edges WHERE id = ?",
 	[EARLIEST] = "SELECT min(first) FROM traffic_edges",
 	[EARLIEST_OF_SPAN] = "SELECT min(start) FROM traffic WHERE span = ?",
 	[TRIM] = "DELETE FROM traffic WHERE span = ? AND start = ?",
@@ -142,47 +148,55 @@ int bh_store_add_traffic(struct bh_store *s, int64_t time, const struct bh_store
 
 /* --- asking ----------------------------------------------------------------------------------- */
 
+/* Summed here, since SQLite would sort all rows to bring those of an edge together. */
 struct question {
 	struct bh_store *store;
-	void (*row)(void *user, const struct bh_stored_traffic *traffic);
-	void *user;
+	struct bh_map *sums; /* of each edge that has rows: id → struct edge_sum */
 	struct bh_error *err;
 };
 
-static void read_sum(sqlite3_stmt *q, void *context)
+struct edge_sum {
+	int64_t id;
+	struct bh_traffic_counts counts;
+};
+
+static struct edge_sum *sum_of(struct bh_map *sums, int64_t id)
+{
+	struct edge_sum *sum = bh_map_get(sums, &id, sizeof(id));
+
+	if (sum != NULL)
+		return sum;
+	sum = bh_calloc(1, sizeof(*sum));
+	sum->id = id;
+	bh_map_put(sums, &id, sizeof(id), sum);
+	return sum;
+}
+
+static void read_counts(sqlite3_stmt *q, void *context)
 {
 	const struct question *ask = context;
-	struct bh_peer src = { .kind = (uint8_t)sqlite3_column_int(q, 0) };
-	struct bh_peer dst = { .kind = (uint8_t)sqlite3_column_int(q, 2) };
-	struct bh_stored_traffic t = { .src = &src, .dst = &dst };
-	uint64_t *const counts[] = {
-		&t.counts.connections, &t.counts.answered, &t.counts.denied,
-		&t.counts.would_deny,  &t.counts.bytes,	   &t.counts.uncounted
+	const struct bh_traffic_counts counts = {
+		.connections = (uint64_t)sqlite3_column_int64(q, 1),
+		.answered = (uint64_t)sqlite3_column_int64(q, 2),
+		.denied = (uint64_t)sqlite3_column_int64(q, 3),
+		.would_deny = (uint64_t)sqlite3_column_int64(q, 4),
+		.bytes = (uint64_t)sqlite3_column_int64(q, 5),
+		.uncounted = (uint64_t)sqlite3_column_int64(q, 6),
 	};
 
-	bh_store_copy_column(q, 1, src.name, sizeof(src.name));
-	bh_store_copy_column(q, 3, dst.name, sizeof(dst.name));
-	if (src.kind >= BH_PEER_KINDS || dst.kind >= BH_PEER_KINDS)
-		return;
-	t.proto = (uint8_t)sqlite3_column_int(q, 4);
-	t.port = (uint16_t)sqlite3_column_int(q, 5);
-	t.first = sqlite3_column_int64(q, 6);
-	t.last = sqlite3_column_int64(q, 7);
-	for (int i = 0; i < 6; i++)
-		*counts[i] = (uint64_t)sqlite3_column_int64(q, 8 + i);
-	ask->row(ask->user, &t);
+	bh_traffic_add(&sum_of(ask->sums, sqlite3_column_int64(q, 0))->counts, &counts);
 }
 
 static int sum(struct question *ask, const struct span *span, int64_t since, int64_t until)
 {
-	sqlite3_stmt *q = use(ask->store, SUM);
+	sqlite3_stmt *q = use(ask->store, GET_SPAN);
 
 	if (since >= until)
 		return 0;
 	sqlite3_bind_int64(q, 1, span->length);
 	sqlite3_bind_int64(q, 2, since);
 	sqlite3_bind_int64(q, 3, until);
-	return bh_store_each_row(ask->store, q, read_sum, ask, ask->err);
+	return bh_store_each_row(ask->store, q, read_counts, ask, ask->err);
 }
 
 static int64_t round_up(const struct span *span, int64_t time)
@@ -215,16 +229,70 @@ static int finest(int64_t since, int64_t now)
 	return level;
 }
 
+struct telling {
+	const struct edge_sum *sum;
+	void (*row)(void *user, const struct bh_stored_traffic *traffic);
+	void *user;
+};
+
+static void tell_edge(sqlite3_stmt *q, void *context)
+{
+	const struct telling *tell = context;
+	struct bh_peer src = { .kind = (uint8_t)sqlite3_column_int(q, 0) };
+	struct bh_peer dst = { .kind = (uint8_t)sqlite3_column_int(q, 2) };
+	const struct bh_stored_traffic traffic = { .src = &src,
+						   .dst = &dst,
+						   .proto = (uint8_t)sqlite3_column_int(q, 4),
+						   .port = (uint16_t)sqlite3_column_int(q, 5),
+						   .first = sqlite3_column_int64(q, 6),
+						   .last = sqlite3_column_int64(q, 7),
+						   .counts = tell->sum->counts };
+
+	bh_store_copy_column(q, 1, src.name, sizeof(src.name));
+	bh_store_copy_column(q, 3, dst.name, sizeof(dst.name));
+	if (src.kind < BH_PEER_KINDS && dst.kind < BH_PEER_KINDS)
+		tell->row(tell->user, &traffic);
+}
+
+static int tell_sums(const struct question *ask, struct telling *tell)
+{
+	int result = 0;
+
+	for (size_t position = 0;
+	     result == 0 && (tell->sum = bh_map_next(ask->sums, &position)) != NULL;) {
+		sqlite3_stmt *q = use(ask->store, GET_EDGE);
+
+		sqlite3_bind_int64(q, 1, tell->sum->id);
+		result = bh_store_each_row(ask->store, q, tell_edge, tell, ask->err);
+	}
+	return result;
+}
+
+/* Between the two there is one state for all that is asked of it, and one lock instead of one for
+ * each edge. Where that fails, every question is by itself: slower, and no less true. */
+static void run_anyhow(struct bh_store *s, enum statement which)
+{
+	sqlite3_step(use(s, which));
+	sqlite3_reset(s->traffic[which]);
+}
+
 int bh_store_traffic(struct bh_store *s, int64_t *since, int64_t *until,
 		     void (*row)(void *user, const struct bh_stored_traffic *traffic), void *user,
 		     struct bh_error *err)
 {
-	struct question ask = { s, row, user, err };
+	struct question ask = { .store = s, .sums = bh_map_new(free), .err = err };
+	struct telling tell = { .row = row, .user = user };
 	int level = finest(*since, bh_time_now());
 
 	*since = start_of(&spans[level], *since);
 	*until = round_up(&spans[level], *until);
-	return sum_by(&ask, level, *since, *until);
+	run_anyhow(s, HOLD);
+	int result = sum_by(&ask, level, *since, *until);
+	if (result == 0)
+		result = tell_sums(&ask, &tell);
+	run_anyhow(s, LET_GO);
+	bh_map_free(ask.sums);
+	return result;
 }
 
 int bh_store_traffic_since(struct bh_store *s, int64_t *since, struct bh_error *err)
