@@ -36,11 +36,20 @@ function within(model: MapModel, edge: MapEdge): string | null {
   return box === model.boxOf(edge.dst) ? box : null;
 }
 
-/** How many edges there are within each opened group, and (null) besides. */
-function crowdsOf(model: MapModel): Map<string | null, number> {
+/** What of the model an edge's looks depend on. */
+interface Surroundings {
+  model: MapModel;
+  weight: Weight;
+  /** How many edges there are within each opened group, and (null) besides. */
+  crowds: ReadonlyMap<string | null, number>;
+  /** The nodes that have an edge to themselves. */
+  looped: ReadonlySet<string>;
+}
+
+function surroundings(model: MapModel, weight: Weight): Surroundings {
   const crowds = new Map<string | null, number>();
   for (const edge of model.edges) crowds.set(within(model, edge), (crowds.get(within(model, edge)) ?? 0) + 1);
-  return crowds;
+  return { model, weight, crowds, looped: new Set(model.edges.filter(({ src, dst }) => src === dst).map(({ src }) => src)) };
 }
 
 /** Thin in a crowd, but for what nobody may overlook: that is as wide as it is looked at from afar. */
@@ -49,27 +58,32 @@ function widthIn(crowd: number, boxes: number, edge: MapEdge, width: number): nu
   return crowd < FEW ? width : Math.max(1, width * 0.6);
 }
 
-function looksOf(model: MapModel, edge: MapEdge, weight: Weight, crowd: number) {
+/** How far before its end an edge's label stands: on this side of the loop that may be there. */
+const [AT_NODE, AT_LOOP] = [36, 62];
+
+function looksOf(edge: MapEdge, { model, weight, crowds, looped }: Surroundings) {
   const width = widthOf(weightOf(edge, weight));
+  const crowd = crowds.get(within(model, edge)) ?? 0;
   const loop = edge.src === edge.dst ? { loop: loopOf(model.byId.get(edge.src)) } : {};
-  return { width: widthIn(crowd, model.opened.size, edge, width), strength: strengthOf(width, crowd), ...loop };
+  return { width: widthIn(crowd, model.opened.size, edge, width), strength: strengthOf(width, crowd), offset: looped.has(edge.dst) ? AT_LOOP : AT_NODE, ...loop };
 }
 
-function edgeElement(model: MapModel, edge: MapEdge, weight: Weight, crowd: number): ElementDefinition {
+function edgeElement(edge: MapEdge, around: Surroundings): ElementDefinition {
+  const { model } = around;
   const all = model.edges.length;
   const label = edgeLabel(edge);
   // A group is opened for its inside, and there are many beside it.
   const beside = all >= FEW && model.opened.size > 0 && within(model, edge) === null;
-  return { group: 'edges', data: { id: edge.id, source: edge.src, target: edge.dst, label, ports: edgePorts(edge), ...looksOf(model, edge, weight, crowd) },
+  return { group: 'edges', data: { id: edge.id, source: edge.src, target: edge.dst, label, ports: edgePorts(edge), ...looksOf(edge, around) },
     classes: classes(edge.state, all >= FEW && 'crowded', all <= STRAIGHT_FROM && 'bent', label !== '' && 'told', beside && 'beside', edge.change && `change-${edge.change}`) };
 }
 
 export function elementsOf(model: MapModel, weight: Weight): ElementDefinition[] {
-  const crowds = crowdsOf(model);
+  const around = surroundings(model, weight);
   return [
     ...[...model.opened].map((group) => boxElement(group, model.opened.size)),
     ...model.nodes.map((node) => nodeElement(node, model.boxOf(node.id))),
-    ...model.edges.map((edge) => edgeElement(model, edge, weight, crowds.get(within(model, edge)) ?? 0)),
+    ...model.edges.map((edge) => edgeElement(edge, around)),
   ];
 }
 

@@ -31,7 +31,7 @@ interface Properties {
 }
 
 /** Outlives the page's visits to other pages, so that everything is found again where it was. */
-const places = new Places(arrange);
+const places = new Places(arrange, innerWidth > innerHeight ? 1.6 : 0.8);
 
 function makeGraph(container: HTMLElement): Core {
   return cytoscape({

@@ -21,7 +21,7 @@ export function graphStyle(): StylesheetJson {
   ];
   return [
     { selector: 'node', style: {
-      label: 'data(label)', 'text-wrap': 'wrap', 'text-valign': 'center', 'text-halign': 'center', 'font-size': 11, 'font-family': 'system-ui, sans-serif', 'line-height': 1.25, 'min-zoomed-font-size': 4,
+      label: 'data(label)', 'text-wrap': 'wrap', 'text-valign': 'center', 'text-halign': 'center', 'font-size': 11, 'font-family': 'system-ui, sans-serif', 'line-height': 1.25, 'min-zoomed-font-size': 2.5,
       width: 'data(width)', height: 'data(height)', shape: 'round-rectangle', 'background-color': colour('node'), 'border-width': 1, 'border-color': colour('node-line'), color: colour('text'),
     } },
     ...Object.entries(SHAPES).map(([kind, shape]) => ({ selector: `node.${kind}`, style: { shape } })),
@@ -41,7 +41,7 @@ export function graphStyle(): StylesheetJson {
       label: 'data(label)', 'font-size': 10, 'font-weight': 600, 'text-background-color': colour('background'), 'text-background-opacity': 0.85, 'text-background-padding': '2px', 'text-rotation': 'autorotate', 'min-zoomed-font-size': 7,
     } },
     // The middle of a long edge lies behind other nodes; nothing lies between its end and its node.
-    { selector: 'edge.told.crowded:simple', style: { label: '', 'target-label': 'data(label)', 'target-text-offset': 36, 'target-text-rotation': 'autorotate' } },
+    { selector: 'edge.told.crowded:simple', style: { label: '', 'target-label': 'data(label)', 'target-text-offset': 'data(offset)', 'target-text-rotation': 'autorotate' } },
     { selector: 'edge:loop', style: { 'curve-style': 'bezier', 'control-point-step-size': 'data(loop)', 'loop-direction': '0deg', 'loop-sweep': '-70deg' } },
     ...edge('learned', { opacity: 'data(strength)' }),
     ...edge('unlearned', { 'line-style': 'dotted', opacity: 0.45 }),

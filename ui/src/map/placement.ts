@@ -33,8 +33,6 @@ const CHARACTER = 6.8;
 const BOX_PADDING = 22;
 /** Room between nodes, for edges to be seen, loops with their labels, and one line more where something is denied. */
 const GAP = 52;
-/** Screens are wider than high, and so are labels. */
-const WIDER = 1.6;
 /** Weak edges would pull everything into one heap: so many of each node's strongest count for the arrangement. */
 const STRONGEST = 4;
 
@@ -44,8 +42,8 @@ export function sizeOfLabel(label: string): Size {
   return { width: Math.max(56, Math.round(longest * CHARACTER) + 18), height: lines.length * LINE + 14 };
 }
 
-/** In an ellipse the first and the last line have less room than the one in the middle. */
-const ROUND = new Set(['outside', 'world']);
+/** In an ellipse and a hexagon the first and the last line have less room than the one in the middle. */
+const ROUND = new Set(['outside', 'world', 'host', 'unresolved']);
 
 export function sizeOfNode(node: MapNode): Size {
   const { width, height } = sizeOfLabel(nodeLabel(node));
@@ -157,7 +155,8 @@ export class Places {
   private readonly outer = { closed: new Map<string, Point>(), open: new Map<string, Point>() };
   private readonly inner = new Map<string, Map<string, Point>>();
 
-  constructor(private readonly arrange: Arrange) {}
+  /** wider: by how much, than fcose makes it. */
+  constructor(private readonly arrange: Arrange, private readonly wider = 1) {}
 
   /** The place of every node that is no box. groupOrder: opened groups, as they were opened. */
   place(model: MapModel, collapsed: boolean, groupOrder: readonly string[]): Map<string, Point> {
@@ -197,7 +196,7 @@ export class Places {
       known.clear();
       const linked = new Map([...sizes].filter(([id]) => links.some(({ src, dst }) => src === id || dst === id)));
       const arranged = this.arrange(linked, strongest(links), spiral(heaviestFirst(linked, links)), roughly);
-      for (const [id, point] of separate(widened(arranged), linked, GAP)) known.set(id, point);
+      for (const [id, point] of separate(widened(arranged, this.wider), linked, GAP)) known.set(id, point);
     }
     const fresh = [...sizes.keys()].filter((id) => !known.has(id));
     const shown = new Map([...known].filter(([id]) => sizes.has(id)));
@@ -230,8 +229,8 @@ export class Places {
   }
 }
 
-function widened(positions: ReadonlyMap<string, Point>): Map<string, Point> {
-  return new Map([...positions].map(([id, { x, y }]) => [id, { x: x * WIDER, y }]));
+function widened(positions: ReadonlyMap<string, Point>, wider: number): Map<string, Point> {
+  return new Map([...positions].map(([id, { x, y }]) => [id, { x: x * wider, y }]));
 }
 
 function heaviestFirst(sizes: ReadonlyMap<string, Size>, links: readonly Link[]): string[] {
