@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A made-up host for bench/map.sh: a store that knows of 500 workloads and 5,000 edges between
- * them, learned, and with a day of traffic. map_fill STORE [WORKLOADS EDGES] */
+ * them, learned, and with a day of traffic, which was watched. map_fill STORE [WORKLOADS EDGES] */
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +13,7 @@
 #define OF_A_PROJECT 20
 #define MOST_WORKLOADS 5000
 #define HOUR (3600 * BH_SECOND)
+#define RECORDED (25 * HOUR) /* a day, and what its ends are rounded to */
 
 static struct bh_peer peers[MOST_WORKLOADS];
 static uint64_t state = 0x9e3779b97f4a7c15; /* the same host every time */
@@ -62,9 +63,9 @@ static int fill(struct bh_store *store, struct bh_ledger *ledger, unsigned workl
 						     .proto = contact.proto,
 						     .port = contact.port };
 
-		for (int64_t time = now - 24 * HOUR; result == 0 && time < now; time += HOUR / 2) {
+		for (int64_t time = now - RECORDED; result == 0 && time < now; time += HOUR / 2) {
 			contact.time = traffic.last = time;
-			traffic.first = now - 24 * HOUR;
+			traffic.first = now - RECORDED;
 			traffic.counts =
 				(struct bh_traffic_counts) { .connections = 1 + random_below(50),
 							     .answered = 1,
@@ -74,6 +75,8 @@ static int fill(struct bh_store *store, struct bh_ledger *ledger, unsigned workl
 			result = bh_store_add_traffic(store, time, &traffic, err);
 		}
 	}
+	if (result == 0)
+		result = bh_store_save_watched(store, now - RECORDED, now, err);
 	return result == 0 ? bh_store_save_ledger(store, ledger, err) : result;
 }
 
