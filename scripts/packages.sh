@@ -66,6 +66,15 @@ prepare_web() {
 	npm --prefix ui ci --ignore-scripts --no-audit --no-fund >/dev/null
 }
 
+# What tests have from npm: they run where nothing can be reached.
+prepare_tests() {
+	local folder
+	for folder in tests/browser tests/receivers; do
+		[ $folder/node_modules/.package-lock.json -nt $folder/package-lock.json ] && continue
+		npm --prefix $folder ci --ignore-scripts --no-audit --no-fund >/dev/null || return
+	done
+}
+
 # The two unprivileged users, and the operators' group.
 make_users() {
 	getent group bulkhead >/dev/null || groupadd --system bulkhead

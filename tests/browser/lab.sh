@@ -7,8 +7,7 @@
 . "$(dirname "$0")/../common.sh"
 needs node curl
 [ -x "${BULKHEAD_CHROMIUM:-/usr/bin/chromium}" ] || fail "chromium is not installed; sudo scripts/test installs it"
-[ -d "$SOURCE_ROOT/tests/browser/node_modules" ] || npm --prefix "$SOURCE_ROOT/tests/browser" ci --ignore-scripts \
-	--no-audit --no-fund >/dev/null || fail "npm ci"
+[ -d "$SOURCE_ROOT/tests/browser/node_modules" ] || fail "no tests/browser/node_modules: sudo scripts/test installs it"
 
 [ -e /run/netns/bulkhead-lab ] && fail "a lab is up already: bulkhead lab down"
 host="bulkhead-lab"
