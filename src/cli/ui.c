@@ -257,30 +257,24 @@ static void tell(const struct bh_call *call, const struct door *door, const cJSO
 	fflush(stdout);
 }
 
-static int serve(const struct bh_call *call, const cJSON *session)
+static int serve(const struct bh_call *call, struct door *door, const cJSON *session)
 {
-	struct door *door = bh_calloc(1, sizeof(*door));
 	const char *socket = bh_text(session, "socket");
-	int result;
 
 	if (socket == NULL)
-		result = bh_complain(BH_EXIT_NO,
-				     "the web interface is at no socket: add web.sock to "
-				     "web.listen in the configuration");
-	else if (!bh_copy_text(door->socket, sizeof(door->socket), socket))
-		result = bh_complain(BH_EXIT_UNREACHABLE, "%s is too long a name", socket);
-	else
-		result = open_door(door, bh_call_option(call, "port"));
-	if (result == BH_EXIT_DONE) {
-		watch_interrupts(door);
-		tell(call, door, session);
-		uv_run(&door->loop, UV_RUN_DEFAULT);
-	}
-	free(door);
-	return result;
+		return bh_complain(BH_EXIT_NO,
+				   "the web interface is at no socket: add web.sock to web.listen "
+				   "in the configuration");
+	if (!bh_copy_text(door->socket, sizeof(door->socket), socket))
+		return bh_complain(BH_EXIT_UNREACHABLE, "%s is too long a name", socket);
+	watch_interrupts(door);
+	tell(call, door, session);
+	uv_run(&door->loop, UV_RUN_DEFAULT);
+	return BH_EXIT_DONE;
 }
 
-int bh_ui_run(const struct bh_call *call)
+/* Once there is a door: nobody is to have a session that leads nowhere. */
+static int begin_session(const struct bh_call *call, struct door *door)
 {
 	struct bh_request request = { .method = "POST", .path = "/v1/session" };
 	struct bh_buffer text = { 0 };
@@ -289,9 +283,20 @@ int bh_ui_run(const struct bh_call *call)
 	if (result == BH_EXIT_DONE) {
 		cJSON *session = bh_answer_parse(text.data);
 
-		result = serve(call, session);
+		result = serve(call, door, session);
 		cJSON_Delete(session);
 	}
 	bh_buffer_free(&text);
+	return result;
+}
+
+int bh_ui_run(const struct bh_call *call)
+{
+	struct door *door = bh_calloc(1, sizeof(*door));
+	int result = open_door(door, bh_call_option(call, "port"));
+
+	if (result == BH_EXIT_DONE)
+		result = begin_session(call, door);
+	free(door);
 	return result;
 }

@@ -346,8 +346,10 @@ void bh_core_handle_session(void *user, const struct bh_api_request *request,
 		return;
 	name_session(core, request->author, t.name);
 	bh_copy_text(t.author, sizeof(t.author), request->author);
-	if (make(core, &t, reply))
-		bh_core_add_text(reply->json, "socket", web_socket(core, &place));
+	if (!make(core, &t, reply))
+		return;
+	bh_core_add_text(reply->json, "socket", web_socket(core, &place));
+	bh_core_changed(core, request, 200);
 }
 
 void bh_core_handle_token_remove(void *user, const struct bh_api_request *request,
@@ -419,9 +421,16 @@ static bool is_reading(const struct bh_api_request *request)
 	return strcmp(request->method, "GET") == 0;
 }
 
+/* To others the word means nothing, and they change what they change. */
 static bool is_trial_run(const struct bh_api_request *request)
 {
-	return bh_api_query(request, "dry_run") != NULL;
+	static const char *const paths[] = { "/v1/policy/apply", "/v1/policy/rollback",
+					     "/v1/mode" };
+	bool knows = false;
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		knows = knows || strcmp(request->path, paths[i]) == 0;
+	return knows && bh_api_query(request, "dry_run") != NULL;
 }
 
 /* A hook asks again and again until its container's rules stand; nothing of that is a change. */

@@ -112,6 +112,12 @@ says '[.changes[] | select(.path == "/v1/mode") | [.who, .via, .status]] ==
 	[["token deploy", "token", 200], ["token grafana", "token", 403]]'
 says 'any(.changes[]; .who == "root" and .via == "socket" and .path == "/v1/tokens" and (.query | contains("name=deploy")))'
 says 'all(.changes[]; .method != "GET")'
+# dry_run means nothing to who does not know it.
+ask 200 "${change[@]}" -X POST "$plain/v1/tokens?name=sly&dry_run=1"
+ask 200 "${change[@]}" -X DELETE "$plain/v1/tokens?name=sly&dry_run=1"
+ask 200 "${change[@]}" -X POST "$plain/v1/mode?workload=netns:$host-web&mode=learn&dry_run=1"
+bh changes --format json >"$scratch/answer"
+says '[.changes[] | select(.query | contains("dry_run")) | .path] == ["/v1/tokens", "/v1/tokens"]'
 bh changes --limit 1 --format json >"$scratch/answer"
 says '(.changes | length) == 1 and .next > 1'
 ask 200 "${read[@]}" "$plain/v1/audit?limit=1&before=$(jq .next "$scratch/answer")"
@@ -169,6 +175,8 @@ wait "${callers[@]}"
 for i in 1 2 3 4 5 6 7 8 9 10; do
 	jq -e '.rows | length == 2' "$scratch/coverage.$i" >/dev/null || fail "call $i was cut"
 done
+bh changes --format json >"$scratch/answer"
+says '[.changes[] | select(.path == "/v1/session" and .status == 200)] | length == 1'
 
 step "the map of a time, and flows that are over"
 nsenter --net="/run/netns/$host-db" python3 -c 'if True:
