@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "utf8.h"
 
+#include <stdbool.h>
+#include <string.h>
+
 size_t bh_utf8_decode(const char *text, size_t length, uint32_t *code)
 {
 	/* By length: the least code that is worth so many bytes. */
@@ -42,4 +45,44 @@ size_t bh_utf8_encode(uint32_t code, char out[4])
 		out[i - 1] = (char)(0x80 | (code & 0x3f));
 	out[0] = (char)(lead[bytes] | code);
 	return bytes;
+}
+
+static bool is_treacherous(uint32_t c)
+{
+	static const struct {
+		uint32_t first, last;
+	} ranges[] = {
+		{ 0x00, 0x1f },	    { 0x7f, 0x9f },	/* C0, DEL, C1 */
+		{ 0x61c, 0x61c },   { 0x200b, 0x200f }, /* nothing to see, direction marks */
+		{ 0x2028, 0x202e }, { 0x2060, 0x206f }, /* separators, overrides, isolates */
+		{ 0xfeff, 0xfeff },
+	};
+
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
+		if (c >= ranges[i].first && c <= ranges[i].last)
+			return true;
+	return false;
+}
+
+/* By bytes and not by the locale: the C library's decoder takes surrogates for characters. */
+void bh_harmless(char *text, const char *keep)
+{
+	char *to = text;
+	size_t left = strlen(text);
+
+	while (left > 0) {
+		uint32_t c = 0;
+		size_t bytes = bh_utf8_decode(text, left, &c);
+		bool kept = bytes == 1 && strchr(keep, *text) != NULL;
+
+		if (bytes == 0 || (is_treacherous(c) && !kept)) {
+			*to++ = '?';
+		} else {
+			memmove(to, text, bytes);
+			to += bytes;
+		}
+		text += bytes > 0 ? bytes : 1;
+		left -= bytes > 0 ? bytes : 1;
+	}
+	*to = '\0';
 }

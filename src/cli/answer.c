@@ -11,48 +11,6 @@
 
 #define MOST_CHOSEN 20 /* replicas of a share that are named one by one */
 
-/* --- text ------------------------------------------------------------------------------------- */
-
-static bool is_treacherous(uint32_t c)
-{
-	static const struct {
-		uint32_t first, last;
-	} ranges[] = {
-		{ 0x00, 0x1f },	    { 0x7f, 0x9f },	/* C0, DEL, C1 */
-		{ 0x61c, 0x61c },   { 0x200b, 0x200f }, /* nothing to see, direction marks */
-		{ 0x2028, 0x202e }, { 0x2060, 0x206f }, /* separators, overrides, isolates */
-		{ 0xfeff, 0xfeff },
-	};
-
-	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
-		if (c >= ranges[i].first && c <= ranges[i].last)
-			return true;
-	return false;
-}
-
-/* By bytes and not by the locale: the C library's decoder takes surrogates for characters. */
-void bh_harmless(char *text, const char *keep)
-{
-	char *to = text;
-	size_t left = strlen(text);
-
-	while (left > 0) {
-		uint32_t c = 0;
-		size_t bytes = bh_utf8_decode(text, left, &c);
-		bool kept = bytes == 1 && strchr(keep, *text) != NULL;
-
-		if (bytes == 0 || (is_treacherous(c) && !kept)) {
-			*to++ = '?';
-		} else {
-			memmove(to, text, bytes);
-			to += bytes;
-		}
-		text += bytes > 0 ? bytes : 1;
-		left -= bytes > 0 ? bytes : 1;
-	}
-	*to = '\0';
-}
-
 /* --- JSON ------------------------------------------------------------------------------------- */
 
 /* Children stand beside each other in lists of any length: only depth costs stack, and cJSON limits

@@ -38,11 +38,6 @@ char *bh_mode_text(const char *mode, const cJSON *share, char out[BH_MODE_TEXT])
 /* "compose:shop/web: enforce on 1 of 4 (web-2), audit the others"; nothing where it is null. */
 void bh_share_print(const char *indent, const cJSON *share);
 
-/* Replaces, in place, what a terminal obeys, shows elsewhere than it stands, or not at all (control
- * characters, bidirectional overrides, spaces of no width, broken UTF-8) by '?'. keep: control
- * characters that stay, "" or "\n\t". */
-void bh_harmless(char *text, const char *keep);
-
 /* Which revision is on trial, and what ends that; nothing where none is (null). */
 void bh_trial_print(const cJSON *trial);
 

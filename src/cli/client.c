@@ -12,6 +12,7 @@
 #include "client_curl.h"
 #include "meaning.h"
 #include "progress.h"
+#include "utf8.h"
 
 #define CONNECT_SECONDS 10L
 #define ANSWER_SECONDS 120L

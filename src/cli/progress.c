@@ -12,6 +12,7 @@
 #include "grow.h"
 #include "table.h"
 #include "timefmt.h"
+#include "utf8.h"
 
 #define PATIENCE (BH_SECOND / 2) /* before which it does not appear */
 #define EVERY (BH_SECOND / 10)	 /* it is drawn no more often */

@@ -8,6 +8,7 @@
 #include "address.h"
 #include "buffer.h"
 #include "answer.h"
+#include "utf8.h"
 
 #define MOST_CLAIMS_SAID 20
 

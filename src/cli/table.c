@@ -10,6 +10,7 @@
 
 #include "answer.h"
 #include "grow.h"
+#include "utf8.h"
 
 #define GAP 2
 #define LEAST_WIDTH 6 /* no column is cut further */

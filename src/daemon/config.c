@@ -53,7 +53,7 @@ enum kind {
 	SYSLOG, /* where to, or off */
 	KINDS,	/* a list of kinds of events */
 	WEBHOOKS,
-	URL, /* http://… or https://…, or off */
+	OTLP, /* http://… or https://…, or off */
 };
 
 struct key {
@@ -180,7 +180,7 @@ static const struct key keys[] = {
 	{ "exports.journal.events", SWITCH, AT(exports.journal.log.events), 0, 0, NULL },
 	{ "exports.journal.kinds", KINDS, AT(exports.journal.log), 0, 0, NULL },
 	{ "exports.webhooks", WEBHOOKS, AT(exports.webhooks), 0, 0, NULL },
-	{ "exports.otlp.url", URL, AT(exports.otlp.url), 0, 0, NULL },
+	{ "exports.otlp.url", OTLP, AT(exports.otlp.url), 0, 0, NULL },
 	{ "exports.otlp.headers", OPTIONAL_PATH, AT(exports.otlp.headers), 0, 0, NULL },
 	{ "exports.otlp.ca", OPTIONAL_PATH, AT(exports.otlp.ca), 0, 0, NULL },
 	{ "exports.otlp.flows", SWITCH, AT(exports.otlp.log.flows), 0, 0, NULL },
@@ -302,6 +302,13 @@ int bh_config_refuse(struct bh_error *err, const char *file, const struct bh_yam
 			    expected);
 }
 
+int bh_config_refuse_secret(struct bh_error *err, const char *file, const struct bh_yaml *node,
+			    const char *path, const char *expected)
+{
+	return bh_error_set(err, -EINVAL, "%s:%d:%d: %s: expected %s", file, node->line,
+			    node->column, path, expected);
+}
+
 static void expect_words(const struct key *key, char *out, size_t size)
 {
 	snprintf(out, size, "one of");
@@ -395,8 +402,9 @@ static const char *expectation(const struct key *key, char *out, size_t size)
 	case WEBHOOKS:
 		snprintf(out, size, "a list of webhooks");
 		break;
-	case URL:
-		snprintf(out, size, "http://HOST:PORT or https://HOST:PORT, or off");
+	case OTLP:
+		snprintf(out, size,
+			 "http://HOST:PORT or https://HOST:PORT, without /v1/logs, or off");
 		break;
 	}
 	return out;
@@ -605,8 +613,8 @@ static bool read_value(const struct key *key, const struct bh_yaml *node, char *
 	case SYSLOG:
 		return bh_config_read_syslog(node->text,
 					     (struct bh_config_collector *)(void *)field);
-	case URL:
-		return bh_config_read_url(node->text, field);
+	case OTLP:
+		return bh_config_read_otlp(node->text, field);
 	case SERVER:
 	case NODE:
 		return read_name(key, node->text, field);
@@ -673,8 +681,9 @@ static int read_section(struct bh_config *config, const struct bh_yaml *map, con
 				(struct bh_grouping *)(void *)((char *)config + key->offset), node,
 				file, err);
 		else if (key != NULL && !read_value(key, node, (char *)config + key->offset))
-			result = bh_config_refuse(err, file, node, path,
-						  expectation(key, expected, sizeof(expected)));
+			result = (key->kind == OTLP ? bh_config_refuse_secret : bh_config_refuse)(
+				err, file, node, path,
+				expectation(key, expected, sizeof(expected)));
 		else if (key == NULL && is_section(path))
 			result = node->kind == BH_YAML_MAP
 					 ? read_section(config, node, path, file, err)

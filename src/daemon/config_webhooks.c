@@ -11,6 +11,8 @@
 #include "webhook.h"
 
 #define PATH "exports.webhooks"
+#define URL "http://… or https://… of at most 255 bytes, without a user's name"
+#define KEYS "one of the keys url, secret, ca, kinds, format"
 
 /* --- addresses -------------------------------------------------------------------------------- */
 
@@ -27,18 +29,34 @@ static bool has_user(CURLU *url)
 static bool is_url(const char *text)
 {
 	CURLU *url = curl_url();
-	bool ok = (strncmp(text, "http://", 7) == 0 || strncmp(text, "https://", 8) == 0) &&
+	size_t scheme = strncmp(text, "http://", 7) == 0    ? 7
+			: strncmp(text, "https://", 8) == 0 ? 8
+							    : 0;
+	bool ok = scheme > 0 && text[scheme] != '/' &&
 		  curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK && !has_user(url);
 
 	curl_url_cleanup(url);
 	return ok;
 }
 
-bool bh_config_read_url(const char *text, char out[BH_CONFIG_TEXT])
+static bool is_off(const char *text)
 {
-	if (strcmp(text, "off") == 0 || strcmp(text, "false") == 0)
+	return strcmp(text, "off") == 0 || strcmp(text, "false") == 0;
+}
+
+static bool ends_in(const char *text, const char *end)
+{
+	size_t length = strlen(text), of_end = strlen(end);
+
+	return length >= of_end && strcmp(text + length - of_end, end) == 0;
+}
+
+bool bh_config_read_otlp(const char *text, char out[BH_CONFIG_TEXT])
+{
+	if (is_off(text))
 		text = "";
-	else if (!is_url(text))
+	else if (!is_url(text) || strpbrk(text, "?#") != NULL || ends_in(text, "/v1/logs") ||
+		 ends_in(text, "/v1/metrics"))
 		return false;
 	return bh_copy_text(out, BH_CONFIG_TEXT, text);
 }
@@ -57,16 +75,19 @@ char *bh_config_url_text(const char *url, char out[BH_URL_TEXT])
 static int refuse(const struct bh_yaml *node, size_t number, const char *key, const char *expected,
 		  const char *file, struct bh_error *err)
 {
+	/* An address is as good as a password; and of a key that is none its value is no matter. */
+	bool untold = strcmp(expected, URL) == 0 || strcmp(expected, KEYS) == 0;
 	char path[64];
 
 	snprintf(path, sizeof(path), PATH "[%zu]%s%.16s", number, *key != '\0' ? "." : "", key);
-	return bh_config_refuse(err, file, node, path, expected);
+	return (untold ? bh_config_refuse_secret : bh_config_refuse)(err, file, node, path,
+								     expected);
 }
 
 /* An absolute path, or off: "". */
 static bool read_path(const char *text, char out[BH_CONFIG_TEXT])
 {
-	if (strcmp(text, "off") == 0 || strcmp(text, "false") == 0)
+	if (is_off(text))
 		text = "";
 	else if (*text != '/')
 		return false;
@@ -85,10 +106,7 @@ static const char *read_key(struct bh_config_webhook *w, const struct bh_yaml *n
 	const char *text = node->kind == BH_YAML_SCALAR ? node->text : "";
 
 	if (strcmp(node->key, "url") == 0)
-		return bh_config_read_url(text, w->url) && w->url[0] != '\0'
-			       ? NULL
-			       : "http://… or https://… of at most 255 bytes, without a user's "
-				 "name";
+		return is_url(text) && bh_copy_text(w->url, sizeof(w->url), text) ? NULL : URL;
 	if (strcmp(node->key, "secret") == 0)
 		return read_path(text, w->secret) ? NULL : "a file's absolute path, or off";
 	if (strcmp(node->key, "ca") == 0)
@@ -99,7 +117,7 @@ static const char *read_key(struct bh_config_webhook *w, const struct bh_yaml *n
 			       : "a list of at most 16 kinds of events (docs/api.md has them)";
 	if (strcmp(node->key, "format") == 0)
 		return read_format(text, &w->log.format) ? NULL : "one of bulkhead, slack";
-	return "no such key: url, secret, ca, kinds, format";
+	return KEYS;
 }
 
 static int read_webhook(struct bh_config_webhook *w, const struct bh_yaml *map, size_t number,

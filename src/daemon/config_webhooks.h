@@ -11,8 +11,9 @@
 int bh_config_read_webhooks(struct bh_config_webhooks *webhooks, const struct bh_yaml *list,
 			    const char *file, struct bh_error *err);
 
-/* "http://HOST…", "https://HOST…" or "off", which is "". False: it is none of them. */
-bool bh_config_read_url(const char *text, char out[BH_CONFIG_TEXT]);
+/* "http://HOST…", "https://HOST…", before /v1/logs; or "off", which is "". False: it is none of
+ * them. */
+bool bh_config_read_otlp(const char *text, char out[BH_CONFIG_TEXT]);
 
 #define BH_URL_TEXT BH_CONFIG_TEXT
 /* The address as far as it may be told: "https://HOST:PORT", for paths of webhooks are as good as

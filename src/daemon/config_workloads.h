@@ -11,6 +11,10 @@
 int bh_config_refuse(struct bh_error *err, const char *file, const struct bh_yaml *node,
 		     const char *path, const char *expected);
 
+/* The same without what was found, which may be as good as a password. */
+int bh_config_refuse_secret(struct bh_error *err, const char *file, const struct bh_yaml *node,
+			    const char *path, const char *expected);
+
 /* Reads the list into *grouping, whatever that was. 0; or -EINVAL and *err. */
 int bh_config_read_workloads(struct bh_grouping *grouping, const struct bh_yaml *list,
 			     const char *file, struct bh_error *err);

@@ -48,7 +48,7 @@ static const char *add_headers(void *user, const char *lines, const struct bh_bu
 
 static enum bh_post_answer judge(long status)
 {
-	return bh_otlp_is_retryable(status) ? BH_POST_AGAIN : BH_POST_REFUSED;
+	return bh_otlp_is_retryable(status) ? BH_POST_AWAY : BH_POST_REFUSED;
 }
 
 /* Returns url. */
@@ -75,35 +75,43 @@ struct logs {
 static void add(void *to, const struct bh_log_record *record)
 {
 	struct logs *l = to;
+	const struct bh_post_batch one = { 1, bh_post_is_quiet(record->kind), bh_time_monotonic() };
 	struct bh_buffer json = { 0 };
 
 	bh_otlp_log(&json, record, bh_time_now());
-	while (l->queue.count > 0 && !bh_export_queue_fits(&l->queue, json.length)) {
-		bh_export_queue_drop(&l->queue);
-		bh_export_post_lose(l->post, 1);
-	}
-	bh_export_queue_add(&l->queue, json.data, json.length, NULL, 0);
+	bh_export_post_queue(l->post, &l->queue, &one, json.data, json.length);
 	bh_buffer_free(&json);
 }
 
-static size_t next_logs(void *user, struct bh_buffer *body)
+static void add_record(struct bh_buffer *body, struct bh_post_batch *batch,
+		       const struct bh_post_batch *one, const char *record, size_t length)
+{
+	if (batch->records == 0)
+		batch->time = one->time;
+	else
+		bh_buffer_puts(body, ",");
+	bh_buffer_append(body, record, length);
+	batch->records++;
+	batch->quiet += one->quiet;
+}
+
+static struct bh_post_batch next_logs(void *user, struct bh_buffer *body)
 {
 	struct logs *l = user;
-	size_t count = 0, length;
+	struct bh_post_batch batch = { 0 }, one;
 	const char *record;
+	size_t length;
 
-	if (l->queue.count == 0)
-		return 0;
 	bh_otlp_logs_begin(body, l->host);
-	while (count < MOST_RECORDS && body->length < MOST_BODY &&
-	       (record = bh_export_queue_first(&l->queue, &length)) != NULL) {
-		if (count++ > 0)
-			bh_buffer_puts(body, ",");
-		bh_buffer_append(body, record, length);
+	while (batch.records < MOST_RECORDS && body->length < MOST_BODY &&
+	       (record = bh_export_post_first(l->post, &l->queue, &one, &length)) != NULL) {
+		add_record(body, &batch, &one, record, length);
 		bh_export_queue_drop(&l->queue);
 	}
 	bh_otlp_logs_end(body);
-	return count;
+	if (batch.records == 0)
+		bh_buffer_clear(body);
+	return batch;
 }
 
 static size_t count_waiting(const void *user)
@@ -179,17 +187,18 @@ struct bh_otlp_metrics {
 	bool is_due;
 };
 
-static size_t next_metrics(void *user, struct bh_buffer *body)
+static struct bh_post_batch next_metrics(void *user, struct bh_buffer *body)
 {
 	struct bh_otlp_metrics *m = user;
+	struct bh_post_batch batch = { .time = bh_time_monotonic() };
 
 	if (!m->is_due)
-		return 0;
+		return batch;
 	m->is_due = false;
 	cJSON *facts = bh_core_metrics_json(m->core);
-	size_t points = bh_otlp_metrics(body, m->host, facts, m->core->started, bh_time_now());
+	batch.records = bh_otlp_metrics(body, m->host, facts, m->core->started, bh_time_now());
 	cJSON_Delete(facts);
-	return points;
+	return batch;
 }
 
 static size_t no_more(const void *user)

@@ -20,7 +20,8 @@
 #define FIRST_RETRY_MS 1000
 #define LAST_RETRY_MS 300000
 #define LONGEST_ASKED_MS 3600000 /* by Retry-After */
-#define GIVE_UP (86400 * BH_SECOND)
+#define TOO_OLD (86400 * BH_SECOND)
+#define MOST_TRIES 5	  /* of a message that may not be liked, while others wait */
 #define MOST_ANSWER 65536 /* bytes of it that are kept */
 #define MOST_SECRETS 16384
 
@@ -39,8 +40,9 @@ struct bh_export_post {
 	char text[BH_URL_TEXT + 16]; /* where to, without what may be a secret */
 	enum state state;
 	struct bh_buffer body; /* not taken yet, where there are records in it: */
-	size_t records;
-	int64_t begun; /* monotonic: its first try */
+	struct bh_post_batch batch;
+	unsigned tries; /* of it that were answered, and not by who is away */
+	bool refused;	/* so was the last one */
 	struct curl_slist *headers;
 	struct bh_buffer answer;
 	char reason[CURL_ERROR_SIZE];
@@ -51,17 +53,74 @@ struct bh_export_post {
 	struct bh_export_health health;
 };
 
-void bh_export_post_lose(struct bh_export_post *p, uint64_t records)
+/* --- what waits ------------------------------------------------------------------------------- */
+
+bool bh_post_is_quiet(const char *kind)
 {
-	p->lost += records;
+	return strcmp(kind, "loss") == 0 || strcmp(kind, "export") == 0;
+}
+
+void bh_export_post_lose(struct bh_export_post *p, const struct bh_post_batch *batch)
+{
+	p->lost += batch->records;
 	if (p->user.is_loss)
-		bh_core_lost(p->core, BH_LOSS_LOGS, records);
+		bh_core_lost(p->core, BH_LOSS_LOGS, batch->records - batch->quiet);
 }
 
 static void forget_body(struct bh_export_post *p)
 {
-	p->records = 0;
+	p->batch = (struct bh_post_batch) { 0 };
+	p->tries = 0;
 	bh_buffer_clear(&p->body);
+}
+
+static void lose_body(struct bh_export_post *p)
+{
+	bh_export_post_lose(p, &p->batch);
+	forget_body(p);
+}
+
+static bool is_too_old(const struct bh_post_batch *batch)
+{
+	return bh_time_monotonic() - batch->time >= TOO_OLD;
+}
+
+static const char *first(const struct bh_export_queue *queue, struct bh_post_batch *one,
+			 size_t *length)
+{
+	const char *item = bh_export_queue_first(queue, length);
+
+	if (item == NULL)
+		return NULL;
+	memcpy(one, item, sizeof(*one));
+	*length -= sizeof(*one);
+	return item + sizeof(*one);
+}
+
+void bh_export_post_queue(struct bh_export_post *p, struct bh_export_queue *queue,
+			  const struct bh_post_batch *one, const void *payload, size_t length)
+{
+	struct bh_post_batch oldest;
+	size_t ignored;
+
+	while (!bh_export_queue_fits(queue, sizeof(*one) + length) &&
+	       first(queue, &oldest, &ignored) != NULL) {
+		bh_export_queue_drop(queue);
+		bh_export_post_lose(p, &oldest);
+	}
+	bh_export_queue_add(queue, one, sizeof(*one), payload, length);
+}
+
+const char *bh_export_post_first(struct bh_export_post *p, struct bh_export_queue *queue,
+				 struct bh_post_batch *one, size_t *length)
+{
+	const char *payload;
+
+	while ((payload = first(queue, one, length)) != NULL && is_too_old(one)) {
+		bh_export_queue_drop(queue);
+		bh_export_post_lose(p, one);
+	}
+	return payload;
 }
 
 /* --- what is answered ------------------------------------------------------------------------- */
@@ -96,10 +155,16 @@ static void retry_later(struct bh_export_post *p, curl_off_t asked_seconds)
 	p->retry_ms = p->retry_ms * 2 < LAST_RETRY_MS ? p->retry_ms * 2 : LAST_RETRY_MS;
 }
 
-static void try_again(struct bh_export_post *p, curl_off_t asked_seconds)
+/* Who does not like one message is sent the others in between. */
+static void try_again(struct bh_export_post *p, bool away, curl_off_t asked_seconds)
 {
-	if (bh_time_monotonic() - p->begun >= GIVE_UP) {
-		bh_export_post_lose(p, p->records);
+	if (!away)
+		p->tries++;
+	if (is_too_old(&p->batch)) {
+		lose_body(p);
+	} else if (p->tries >= MOST_TRIES && p->user.postpone != NULL &&
+		   p->user.waiting(p->user.user) > 0) {
+		p->user.postpone(p->user.user, &p->body, &p->batch);
 		forget_body(p);
 	}
 	retry_later(p, asked_seconds);
@@ -117,27 +182,41 @@ static void tell_rejected(struct bh_export_post *p, uint64_t rejected, const cha
 
 static void take(struct bh_export_post *p)
 {
+	struct bh_post_batch rejected = { 0 };
 	char why[160] = "";
-	uint64_t rejected = 0;
 
 	p->health.why[0] = '\0';
 	if (p->user.rejected != NULL && p->answer.length > 0)
-		rejected = p->user.rejected(p->answer.data, p->answer.length, why, sizeof(why));
-	rejected = rejected < p->records ? rejected : p->records;
-	tell_rejected(p, rejected, why);
-	p->sent += p->records - rejected;
-	bh_export_post_lose(p, rejected);
+		rejected.records =
+			p->user.rejected(p->answer.data, p->answer.length, why, sizeof(why));
+	if (rejected.records > p->batch.records)
+		rejected.records = p->batch.records;
+	/* Which ones they were is not said. */
+	if (p->batch.quiet == p->batch.records)
+		rejected.quiet = rejected.records;
+	tell_rejected(p, rejected.records, why);
+	p->refused = rejected.records > 0;
+	p->sent += p->batch.records - rejected.records;
+	bh_export_post_lose(p, &rejected);
 	p->retry_ms = FIRST_RETRY_MS;
 	forget_body(p);
 }
 
-static void lose_all(struct bh_export_post *p)
+/* Nobody misses it there. */
+static void drop_all(struct bh_export_post *p)
 {
 	do {
-		bh_export_post_lose(p, p->records);
-		forget_body(p);
-		p->records = p->user.next(p->user.user, &p->body);
-	} while (p->records > 0);
+		p->batch.quiet = p->batch.records;
+		lose_body(p);
+		p->batch = p->user.next(p->user.user, &p->body);
+	} while (p->batch.records > 0);
+}
+
+static void refuse(struct bh_export_post *p)
+{
+	p->refused = true;
+	p->retry_ms = FIRST_RETRY_MS;
+	lose_body(p);
 }
 
 static void take_status(struct bh_export_post *p, long status, curl_off_t asked_seconds)
@@ -148,18 +227,20 @@ static void take_status(struct bh_export_post *p, long status, curl_off_t asked_
 	}
 	snprintf(p->health.why, sizeof(p->health.why), "it answers %ld", status);
 	switch (p->user.judge(status)) {
+	case BH_POST_AWAY:
+		try_again(p, true, asked_seconds);
+		break;
 	case BH_POST_AGAIN:
-		try_again(p, asked_seconds);
+		try_again(p, false, asked_seconds);
 		break;
 	case BH_POST_REFUSED:
-		bh_export_post_lose(p, p->records);
-		forget_body(p);
+		refuse(p);
 		break;
 	case BH_POST_GONE:
 		snprintf(p->health.why, sizeof(p->health.why),
 			 "it answers %ld: nothing is sent there until bulkhead is started again",
 			 status);
-		lose_all(p);
+		drop_all(p);
 		p->state = GONE;
 		break;
 	}
@@ -172,6 +253,7 @@ static void on_ended(struct bh_transfer *transfer, CURLcode result)
 	long status = 0;
 
 	p->state = IDLE;
+	p->refused = false;
 	if (result == CURLE_OK) {
 		curl_easy_getinfo(transfer->curl, CURLINFO_RESPONSE_CODE, &status);
 		curl_easy_getinfo(transfer->curl, CURLINFO_RETRY_AFTER, &asked);
@@ -181,7 +263,7 @@ static void on_ended(struct bh_transfer *transfer, CURLcode result)
 		end_try(p);
 		bh_copy_text(p->health.why, sizeof(p->health.why),
 			     p->reason[0] != '\0' ? p->reason : curl_easy_strerror(result));
-		try_again(p, 0);
+		try_again(p, true, 0);
 	}
 	bh_export_post_pump(p);
 }
@@ -205,7 +287,7 @@ static bool sign(struct bh_export_post *p)
 
 	if (*path == '\0')
 		return p->user.sign(p->user.user, NULL, &p->body, &p->headers) == NULL;
-	BH_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+	BH_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	ssize_t got = fd < 0 ? -1 : read(fd, secrets, sizeof(secrets) - 1);
 	if (got < 0) {
 		snprintf(p->reason, sizeof(p->reason), "%.160s: %s", path, strerror(errno));
@@ -257,23 +339,19 @@ static void send_body(struct bh_export_post *p)
 void bh_export_post_pump(struct bh_export_post *p)
 {
 	if (p->state == GONE)
-		lose_all(p);
+		drop_all(p);
 	if (p->state != IDLE)
 		return;
-	if (p->records == 0) {
-		p->records = p->user.next(p->user.user, &p->body);
-		p->begun = bh_time_monotonic();
-	}
-	if (p->records > 0)
+	if (p->batch.records == 0)
+		p->batch = p->user.next(p->user.user, &p->body);
+	if (p->batch.records > 0)
 		send_body(p);
 }
 
 void bh_export_post_replace(struct bh_export_post *p)
 {
-	if (p->state == SENDING)
-		return;
-	bh_export_post_lose(p, p->records);
-	forget_body(p);
+	if (p->state != SENDING)
+		lose_body(p);
 }
 
 /* --- telling ---------------------------------------------------------------------------------- */
@@ -286,14 +364,14 @@ void bh_export_post_tick(struct bh_export_post *p, int64_t now)
 
 static const char *state_word(const struct bh_export_post *p)
 {
-	if (p->state == WAITS)
-		return "waiting";
-	return p->state == GONE || p->health.why[0] != '\0' ? "refused" : "sending";
+	if (p->state == GONE || p->refused)
+		return "refused";
+	return p->health.why[0] != '\0' ? "waiting" : "sending";
 }
 
 static size_t count_waiting(const struct bh_export_post *p)
 {
-	return p->records + p->user.waiting(p->user.user);
+	return p->batch.records + p->user.waiting(p->user.user);
 }
 
 cJSON *bh_export_post_json(const struct bh_export_post *p)

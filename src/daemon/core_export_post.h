@@ -12,13 +12,22 @@
 
 #include "core.h"
 #include "curl_loop.h"
+#include "queue.h"
 
 struct bh_export_post;
 
 enum bh_post_answer {
-	BH_POST_AGAIN,
+	BH_POST_AWAY,	 /* later, as any other */
+	BH_POST_AGAIN,	 /* later; it may be this one that is not liked */
 	BH_POST_REFUSED, /* this one; others may be taken */
 	BH_POST_GONE,	 /* nobody wants any more of them */
+};
+
+/* What is in a body; records 0: nothing. */
+struct bh_post_batch {
+	size_t records;
+	size_t quiet; /* of these */
+	int64_t time; /* monotonic: since when the oldest waits */
 };
 
 struct bh_export_post_user {
@@ -30,8 +39,11 @@ struct bh_export_post_user {
 	const char *secrets; /* a file that sign() is given, read at each try; "": none */
 	bool is_loss;	     /* what is lost is lost, and no newer tells the same */
 	void *user;
-	/* The next body is appended. How many records are in it; 0: there is none. */
-	size_t (*next)(void *user, struct bh_buffer *body);
+	/* The next body is appended. */
+	struct bh_post_batch (*next)(void *user, struct bh_buffer *body);
+	/* Puts it behind the others; NULL: it is tried until it is too old. */
+	void (*postpone)(void *user, const struct bh_buffer *body,
+			 const struct bh_post_batch *batch);
 	/* Of each try: adds headers. NULL; or what is wrong with the secrets, which are NULL where
 	 * there is no file. */
 	const char *(*sign)(void *user, const char *secrets, const struct bh_buffer *body,
@@ -49,8 +61,6 @@ struct bh_export_post *bh_export_post_new(struct bh_core *core, struct bh_curl_l
 /* There is something to send. */
 void bh_export_post_pump(struct bh_export_post *post);
 void bh_export_post_tick(struct bh_export_post *post, int64_t now); /* monotonic */
-/* What had no room in the user's queue. */
-void bh_export_post_lose(struct bh_export_post *post, uint64_t records);
 /* What is to be tried again is not: a newer one takes its place. */
 void bh_export_post_replace(struct bh_export_post *post);
 /* Whether nothing is left to do that could be done now. */
@@ -60,5 +70,17 @@ void bh_export_post_free(struct bh_export_post *post);
 cJSON *bh_export_post_json(const struct bh_export_post *post);
 /* Appends a sentence if it takes nothing. */
 void bh_export_post_say(const struct bh_export_post *post, cJSON *list);
+
+/* --- for the user's queue --------------------------------------------------------------------- */
+
+bool bh_post_is_quiet(const char *kind);
+/* One record; the oldest are lost where there is no room. */
+void bh_export_post_queue(struct bh_export_post *post, struct bh_export_queue *queue,
+			  const struct bh_post_batch *one, const void *payload, size_t length);
+/* The oldest, until the queue changes; those that are too old are lost. NULL: there is none. */
+const char *bh_export_post_first(struct bh_export_post *post, struct bh_export_queue *queue,
+				 struct bh_post_batch *one, size_t *length);
+/* A record that could not even be made. */
+void bh_export_post_lose(struct bh_export_post *post, const struct bh_post_batch *batch);
 
 #endif

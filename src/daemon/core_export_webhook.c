@@ -23,35 +23,45 @@ struct hook {
 static void add(void *to, const struct bh_log_record *record)
 {
 	struct hook *h = to;
-	struct bh_buffer body = { 0 };
+	const struct bh_post_batch one = { 1, bh_post_is_quiet(record->kind), bh_time_monotonic() };
+	struct bh_buffer message = { 0 };
 	char id[BH_WEBHOOK_ID];
 
 	if (!bh_webhook_id(id)) {
-		bh_export_post_lose(h->post, 1);
+		bh_export_post_lose(h->post, &one);
 		return;
 	}
-	bh_webhook_body(&body, (enum bh_webhook_format)h->config->log.format, record);
-	while (h->queue.count > 0 && !bh_export_queue_fits(&h->queue, sizeof(id) + body.length)) {
-		bh_export_queue_drop(&h->queue);
-		bh_export_post_lose(h->post, 1);
-	}
-	bh_export_queue_add(&h->queue, id, sizeof(id), body.data, body.length);
-	bh_buffer_free(&body);
+	bh_buffer_append(&message, id, sizeof(id));
+	bh_webhook_body(&message, (enum bh_webhook_format)h->config->log.format, record);
+	bh_export_post_queue(h->post, &h->queue, &one, message.data, message.length);
+	bh_buffer_free(&message);
 	bh_export_post_pump(h->post);
 }
 
-static size_t next(void *user, struct bh_buffer *body)
+static struct bh_post_batch next(void *user, struct bh_buffer *body)
 {
 	struct hook *h = user;
+	struct bh_post_batch one = { 0 };
 	size_t length;
-	const char *item = bh_export_queue_first(&h->queue, &length);
+	const char *message = bh_export_post_first(h->post, &h->queue, &one, &length);
 
-	if (item == NULL)
-		return 0;
-	memcpy(h->id, item, sizeof(h->id));
-	bh_buffer_append(body, item + sizeof(h->id), length - sizeof(h->id));
+	if (message == NULL)
+		return (struct bh_post_batch) { 0 };
+	memcpy(h->id, message, sizeof(h->id));
+	bh_buffer_append(body, message + sizeof(h->id), length - sizeof(h->id));
 	bh_export_queue_drop(&h->queue);
-	return 1;
+	return one;
+}
+
+static void postpone(void *user, const struct bh_buffer *body, const struct bh_post_batch *one)
+{
+	struct hook *h = user;
+	struct bh_buffer message = { 0 };
+
+	bh_buffer_append(&message, h->id, sizeof(h->id));
+	bh_buffer_append(&message, body->data, body->length);
+	bh_export_post_queue(h->post, &h->queue, one, message.data, message.length);
+	bh_buffer_free(&message);
 }
 
 static size_t count_waiting(const void *user)
@@ -93,9 +103,11 @@ static const char *sign(void *user, const char *secrets, const struct bh_buffer 
 /* 410: the receiver wants no more (Standard Webhooks, "Responding to webhooks"). */
 static enum bh_post_answer judge(long status)
 {
-	return status == 410		       ? BH_POST_GONE
-	       : bh_webhook_is_refused(status) ? BH_POST_REFUSED
-					       : BH_POST_AGAIN;
+	if (status == 410)
+		return BH_POST_GONE;
+	if (bh_webhook_is_refused(status))
+		return BH_POST_REFUSED;
+	return status == 429 || (status >= 502 && status <= 504) ? BH_POST_AWAY : BH_POST_AGAIN;
 }
 
 static void tick(void *to, int64_t now)
@@ -142,6 +154,7 @@ bool bh_webhook_sink(struct bh_core *core, uint32_t number, struct bh_curl_loop 
 					    .is_loss = true,
 					    .user = h,
 					    .next = next,
+					    .postpone = postpone,
 					    .sign = sign,
 					    .judge = judge,
 					    .waiting = count_waiting };

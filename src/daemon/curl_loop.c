@@ -126,8 +126,11 @@ static int watch_socket(CURL *curl, curl_socket_t fd, int what, void *user, void
 void bh_curl_loop_add(struct bh_curl_loop *l, struct bh_transfer *t)
 {
 	t->begun = false;
-	if (t->curl != NULL)
+	if (t->curl != NULL) {
 		curl_easy_setopt(t->curl, CURLOPT_PRIVATE, t);
+		/* Whoever ends a transfer does not wait for the thread that looks its name up. */
+		curl_easy_setopt(t->curl, CURLOPT_QUICK_EXIT, 1L);
+	}
 	TAILQ_INSERT_TAIL(&l->new, t, next);
 	uv_timer_start(&l->soon, on_soon, 0, 0);
 }

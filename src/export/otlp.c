@@ -246,24 +246,6 @@ static uint64_t count_at(const cJSON *object, const char *key)
 	return count > 0 && count < MOST_EXACT ? (uint64_t)count : 0;
 }
 
-/* Strangers' words, for people's terminals. */
-static void copy_words(char *out, size_t size, const char *words)
-{
-	struct bh_buffer clean = { 0 };
-	const char *end = words + strlen(words);
-
-	while (words < end) {
-		size_t length = bh_utf8_length(words, (size_t)(end - words));
-		bool plain = length > 0 && (unsigned char)*words >= ' ' && *words != 0x7f;
-
-		bh_buffer_append(&clean, plain ? words : "?", plain ? length : 1);
-		words += length > 0 ? length : 1;
-	}
-	bh_buffer_append(&clean, "", 0);
-	bh_copy_text(out, size, clean.data);
-	bh_buffer_free(&clean);
-}
-
 uint64_t bh_otlp_rejected(const char *body, size_t length, char *why, size_t size)
 {
 	cJSON *json = cJSON_ParseWithLength(body, length);
@@ -273,7 +255,8 @@ uint64_t bh_otlp_rejected(const char *body, size_t length, char *why, size_t siz
 	uint64_t count =
 		count_at(partial, "rejectedLogRecords") + count_at(partial, "rejectedDataPoints");
 
-	copy_words(why, size, words != NULL ? words : "");
+	bh_copy_text(why, size, words != NULL ? words : "");
+	bh_harmless(why, "");
 	cJSON_Delete(json);
 	return count;
 }

@@ -6,9 +6,8 @@
 . "$(dirname "$0")/../common.sh"
 here=$(cd "$(dirname "$0")" && pwd)
 receivers=$here/../receivers
-needs curl openssl node npm
-[ "$receivers/node_modules/.package-lock.json" -nt "$receivers/package-lock.json" ] ||
-	npm --prefix "$receivers" ci --ignore-scripts --no-audit --no-fund >/dev/null || fail "npm ci in tests/receivers"
+needs curl openssl node
+[ -d "$receivers/node_modules" ] || fail "no tests/receivers/node_modules: sudo scripts/test installs it"
 
 make_host "posts-$$"
 chmod 755 "$scratch"
@@ -149,6 +148,17 @@ mv "$scratch/elsewhere" "$scratch/secret"
 eventually 30 status_is 'all(.exports[]; .waiting == 0)' || fail "it does not go on with the secret"
 [ "$(requests hooks 'map(select(.path == "/secret-path")) | length')" = $((before + 1)) ] || fail "something was sent without a signature"
 
+step "one that is answered with 500 again and again does not hold up the others"
+answer 7481 '[{"status": 500}, {"status": 500}, {"status": 500}, {"status": 500}, {"status": 500}, {"status": 500}]'
+before=$(requests hooks length)
+mode audit
+eventually 60 status_is 'all(.exports[]; .state == "sending" and .waiting == 0 and .lost == 1)' || fail "not all arrives: $(bh status --format json | jq -c .exports)"
+requests hooks ".[$before:] | group_by(.path)[] | group_by(.headers[\"webhook-id\"]) | map([.[].answered])" | jq -e -s \
+	'all(.[]; all(.[]; last == 200)) and any(.[]; any(.[]; length >= 3))' >/dev/null || fail "not as it should be: $(requests hooks ".[$before:]")"
+[ "$(requests hooks ".[$before:] | map(select(.answered == 200)) | length")" = 4 ] || fail "some were sent twice"
+mode learn
+eventually 20 status_is 'all(.exports[]; .waiting == 0)' || fail "it does not go on"
+
 step "410: nothing is sent there any more"
 answer 7481 '[{"status": 410}, {"status": 410}]'
 one_mode audit || fail "mode"
@@ -160,6 +170,37 @@ sleep 1
 [ "$(requests hooks length)" = "$before" ] || fail "it is sent to nevertheless"
 no_fault hooks.before
 stop_daemon
+
+step "a name server that does not answer holds nothing up; what tells of loss is no loss"
+printf 'nameserver 192.0.2.53\nsearch a.example b.example\n' >"$scratch/resolv.conf"
+ip -n "$host" link add away type veth peer name home && ip -n "$host" addr add 192.0.2.1/24 dev away && ip -n "$host" link set away up &&
+	ip -n "$host" link set home up && ip -n "$host" neigh add 192.0.2.53 lladdr 02:00:00:00:00:01 dev away || fail "no dead name server"
+mount --bind "$scratch/resolv.conf" /etc/resolv.conf || fail "resolv.conf"
+at_end "umount /etc/resolv.conf"
+configure "  webhooks: [{url: 'http://hooks.nowhere.example/', kinds: [mode]}, {url: 'http://127.0.0.1:7481/all'}]"
+answer 7481 "[$(printf '{"status": 400},%.0s' {1..49}){\"status\": 400}]"
+since=$(date +%s.%N)
+start_daemon
+knows 2
+mode audit
+slowest=0
+for _ in $(seq 25); do
+	begun=$(date +%s%N)
+	bh status >/dev/null || fail "no status"
+	took=$((($(date +%s%N) - begun) / 1000000))
+	[ $took -le $slowest ] || slowest=$took
+	sleep 1
+done
+[ $slowest -lt 3000 ] || fail "core is held up for $slowest ms"
+echo "slowest answer beside a dead name server: $slowest ms"
+export_is webhook '.to == "http://hooks.nowhere.example #1" and .state == "waiting" and .waiting >= 2' || fail "the name is found"
+losses=$(bh events --format json --limit 2000 | jq -s "map(select(.kind == \"loss\" and .time >= $since)) | length")
+[ "$losses" -ge 1 ] && [ "$losses" -le 2 ] || fail "$losses events of loss: each makes another one"
+mode learn
+begun=$(date +%s)
+stop_daemon
+[ $(($(date +%s) - begun)) -le 2 ] || fail "it does not stop beside a dead name server"
+umount /etc/resolv.conf
 
 step "TLS: who is not vouched for is told nothing"
 receive tls 7482 "$scratch/ca" "$scratch/key"

@@ -11,6 +11,7 @@
 
 #include "answer.h"
 #include "grow.h"
+#include "utf8.h"
 
 static const struct {
 	const char *given, *harmless;

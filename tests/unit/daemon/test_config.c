@@ -286,10 +286,8 @@ static void refused_with(const char *text, const char *words)
 static void wrong_webhooks_are_refused(void **state)
 {
 	(void)state;
-	refused_with(
-		"exports: {webhooks: [{url: \"ftp://a/\"}]}",
-		"test.yaml:1:23: exports.webhooks[0].url: found \"ftp://a/\", expected http://… "
-		"or https://…");
+	refused_with("exports: {webhooks: [{url: \"ftp://a/\"}]}",
+		     "test.yaml:1:23: exports.webhooks[0].url: expected http://… or https://…");
 	refused_with("exports: {webhooks: [{url: \"https://me:word@a/\"}]}",
 		     "without a user's name");
 	refused_with("exports: {webhooks: [{url: off}]}", "expected http://…");
@@ -301,11 +299,16 @@ static void wrong_webhooks_are_refused(void **state)
 		     "a list of at most 16 kinds of events");
 	refused_with("exports: {webhooks: [{url: \"http://a\", format: ecs}]}",
 		     "one of bulkhead, slack");
-	refused_with("exports: {webhooks: [{url: \"http://a\", uri: b}]}",
-		     "no such key: url, secret, ca, kinds, format");
+	refused_with(
+		"exports: {webhooks: [{url: \"http://a\", uri: b}]}",
+		"exports.webhooks[0].uri: expected one of the keys url, secret, ca, kinds, format");
 	refused_with("exports: {webhooks: \"http://a\"}", "a list of at most 4");
 	refused_with("exports: {otlp: {url: \"collector:4318\"}}",
-		     "expected http://HOST:PORT or https://HOST:PORT, or off");
+		     "exports.otlp.url: expected http://HOST:PORT or https://HOST:PORT, without "
+		     "/v1/logs, or off");
+	refused_with("exports: {otlp: {url: \"http://c:4318/v1/logs\"}}", "without /v1/logs");
+	refused_with("exports: {otlp: {url: \"http://c:4318?a=b\"}}", "without /v1/logs");
+	refused_with("exports: {webhooks: [{url: \"http:///x\"}]}", "expected http://…");
 }
 
 static void wrong_collectors_are_refused(void **state)
