@@ -176,7 +176,7 @@ printf 'nameserver 192.0.2.53\nsearch a.example b.example\n' >"$scratch/resolv.c
 ip -n "$host" link add away type veth peer name home && ip -n "$host" addr add 192.0.2.1/24 dev away && ip -n "$host" link set away up &&
 	ip -n "$host" link set home up && ip -n "$host" neigh add 192.0.2.53 lladdr 02:00:00:00:00:01 dev away || fail "no dead name server"
 mount --bind "$scratch/resolv.conf" /etc/resolv.conf || fail "resolv.conf"
-at_end "umount /etc/resolv.conf"
+at_end "umount /etc/resolv.conf 2>/dev/null"
 configure "  webhooks: [{url: 'http://hooks.nowhere.example/', kinds: [mode]}, {url: 'http://127.0.0.1:7481/all'}]"
 answer 7481 "[$(printf '{"status": 400},%.0s' {1..49}){\"status\": 400}]"
 since=$(date +%s.%N)
