@@ -219,12 +219,15 @@ static int sum_by(struct question *ask, int level, int64_t since, int64_t until)
 	return result == 0 ? sum(ask, &spans[level], to, until) : result;
 }
 
-/* The finest spans that were kept from a time on. */
-static int finest(int64_t since, int64_t now)
+/* The finest spans by which a range can begin or end at a time: those that are kept from where the
+ * longer one that has it begins. The same for both, so that of two ranges that meet nothing is in
+ * both. */
+static int finest(int64_t time, int64_t now)
 {
 	int level = 0;
 
-	while (level + 1 < SPANS && since < now - spans[level].keep + spans[level].length)
+	while (level + 1 < SPANS &&
+	       start_of(&spans[level + 1], time) < now - spans[level].keep + spans[level].length)
 		level++;
 	return level;
 }
@@ -282,12 +285,12 @@ int bh_store_traffic(struct bh_store *s, int64_t *since, int64_t *until,
 {
 	struct question ask = { .store = s, .sums = bh_map_new(free), .err = err };
 	struct telling tell = { .row = row, .user = user };
-	int level = finest(*since, bh_time_now());
+	int64_t now = bh_time_now();
 
-	*since = start_of(&spans[level], *since);
-	*until = round_up(&spans[level], *until);
+	*since = start_of(&spans[finest(*since, now)], *since);
+	*until = round_up(&spans[finest(*until, now)], *until);
 	run_anyhow(s, HOLD);
-	int result = sum_by(&ask, level, *since, *until);
+	int result = sum_by(&ask, 0, *since, *until);
 	if (result == 0)
 		result = tell_sums(&ask, &tell);
 	run_anyhow(s, LET_GO);

@@ -1147,6 +1147,32 @@ static void traffic_is_summed_over_any_time(void **state)
 	bh_store_close(store);
 }
 
+/* What is in one of them is not in the other, however far back they meet. */
+static void ranges_that_meet_do_not_overlap(void **state)
+{
+	static const int64_t ago[] = { 900,	   3600,      2 * 86400 - 1800,
+				       2 * 86400,  7 * 86400, 14 * 86400 - 7200,
+				       14 * 86400, 30 * 86400 };
+	struct bh_store *store = open_store();
+	int64_t now = bh_time_now();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ago) / sizeof(ago[0]); i++) {
+		int64_t since = now - ago[i] * BH_SECOND, until = now;
+		int64_t before_since = now - 60 * BH_DAY;
+
+		assert_int_equal(bh_store_traffic(store, &since, &until, sum_traffic, NULL, NULL),
+				 0);
+		int64_t before_until = since;
+		assert_int_equal(bh_store_traffic(store, &before_since, &before_until, sum_traffic,
+						  NULL, NULL),
+				 0);
+		assert_int_equal(before_until, since);
+		assert_in_range(until, now, now + 300 * BH_SECOND);
+	}
+	bh_store_close(store);
+}
+
 struct flow_list {
 	struct bh_buffer text;
 	int enough;
@@ -1697,6 +1723,7 @@ int main(void)
 		TEST(tokens_are_kept_by_name),
 		TEST(changes_are_told_newest_first_and_trimmed),
 		TEST(traffic_is_summed_over_any_time),
+		TEST(ranges_that_meet_do_not_overlap),
 		TEST(flows_that_are_over_are_told_newest_first),
 		TEST(an_older_schema_is_brought_up_to_date),
 		TEST(modes_keep_their_meaning_in_a_newer_schema),
