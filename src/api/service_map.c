@@ -191,7 +191,8 @@ static bool has_text(const char *where, const char *text)
 
 static bool matches(const struct node *n, const char *text)
 {
-	return has_text(n->id, text) || (n->group != NULL && has_text(n->group->id, text)) ||
+	return has_text(n->id, text) ||
+	       (n->group != NULL && has_text(n->group->id + sizeof(GROUP) - 1, text)) ||
 	       (n->workload != NULL && has_text(n->workload->image, text));
 }
 

@@ -315,7 +315,14 @@ static void a_search_finds_names_and_their_neighbours(void **state)
 	assert_non_null(find(w, "nodes", "compose:project3/service4"));
 	assert_non_null(find(w, "nodes", "compose:project3/service3"));
 	assert_null(find(w, "nodes", "compose:project3/service9"));
+	w->query.match = "compose:project3";
+	ask(w);
+	assert_non_null(find(w, "nodes", "compose:project3/service9"));
 	w->query.match = "no such thing";
+	ask(w);
+	assert_int_equal(count(w, "nodes"), 0);
+	/* What a group's ID begins with is no part of its name. */
+	w->query.match = "oup";
 	ask(w);
 	assert_int_equal(count(w, "nodes"), 0);
 }
