@@ -77,17 +77,23 @@ static bool read_collapse(const struct bh_api_request *request, uint8_t *collaps
 	return text == NULL;
 }
 
-static bool read_range(const struct bh_api_request *request, const char *since, const char *until,
-		       int64_t otherwise, struct bh_traffic_range *range,
+static bool read_range(const struct bh_api_request *request, struct bh_traffic_range *range,
 		       struct bh_api_reply *reply)
 {
-	if (!bh_core_time_query(request, since, otherwise, &range->since, reply) ||
-	    !bh_core_time_query(request, until, bh_time_now(), &range->until, reply))
+	if (!bh_core_time_query(request, "since", 1, &range->since, reply) ||
+	    !bh_core_time_query(request, "until", bh_time_now(), &range->until, reply))
 		return false;
 	if (range->since < range->until)
 		return true;
-	bh_api_fail(reply, 400, since, NULL, "%s is not before %s", since, until);
+	bh_api_fail(reply, 400, "since", NULL, "since is not before until");
 	return false;
+}
+
+/* What is in both ranges would not be told as new. */
+static void end_before(struct bh_traffic_range *earlier, const struct bh_traffic_range *range)
+{
+	if (earlier->until > range->since)
+		earlier->until = range->since;
 }
 
 static const char *text_query(const struct bh_api_request *request, const char *key)
@@ -97,15 +103,32 @@ static const char *text_query(const struct bh_api_request *request, const char *
 	return text != NULL && *text != '\0' ? text : NULL;
 }
 
+static bool read_earlier_range(const struct bh_api_request *request, struct asked *a,
+			       struct bh_api_reply *reply)
+{
+	if (text_query(request, "since") == NULL) {
+		bh_api_fail(reply, 400, "before_since", "since=24h&before_since=48h",
+			    "before_since needs since: without it there is no range to compare");
+		return false;
+	}
+	if (!bh_core_time_query(request, "before_since", 1, &a->before.since, reply) ||
+	    !bh_core_time_query(request, "before_until", a->range.since, &a->before.until, reply))
+		return false;
+	end_before(&a->before, &a->range);
+	if (a->before.since < a->before.until)
+		return true;
+	bh_api_fail(reply, 400, "before_since", "since=24h&before_since=48h",
+		    "before_since is not before both since and before_until");
+	return false;
+}
+
 static bool read_times(const struct bh_api_request *request, struct asked *a,
 		       struct bh_api_reply *reply)
 {
 	a->in_time = text_query(request, "since") != NULL || text_query(request, "until") != NULL;
 	a->comparing = text_query(request, "before_since") != NULL;
-	if (!read_range(request, "since", "until", 1, &a->range, reply))
-		return false;
-	return !a->comparing ||
-	       read_range(request, "before_since", "before_until", 1, &a->before, reply);
+	return read_range(request, &a->range, reply) &&
+	       (!a->comparing || read_earlier_range(request, a, reply));
 }
 
 static bool read_question(const struct bh_api_request *request, struct asked *a,
@@ -205,18 +228,20 @@ static void take_denied(struct collector *c)
 
 static int collect(struct collector *c, struct asked *a, struct bh_error *err)
 {
-	int result = 0;
-
-	if (a->in_time || a->comparing) {
-		result = bh_core_traffic_sums(c->core, &a->range, take_traffic, c, err);
-	} else {
+	if (!a->in_time) {
 		bh_ledger_each(c->core->ledger, BH_EDGES, take_learned, c);
 		take_denied(c);
+		return 0;
 	}
+	int result = bh_core_traffic_sums(c->core, &a->range, take_traffic, c, err);
+	if (result != 0 || !a->comparing)
+		return result;
 	c->before = true;
-	if (result == 0 && a->comparing)
-		result = bh_core_traffic_sums(c->core, &a->before, take_traffic, c, err);
-	return result;
+	/* The range begins earlier now, rounded as it is. */
+	end_before(&a->before, &a->range);
+	if (a->before.since >= a->before.until)
+		a->before.since = a->before.until - 1;
+	return bh_core_traffic_sums(c->core, &a->before, take_traffic, c, err);
 }
 
 static int64_t new_since(const struct asked *a)
@@ -357,7 +382,7 @@ static void add_range(cJSON *out, const char *key, const struct bh_traffic_range
 /* Of all that was learned the times are the ledger's, and every edge has its own. */
 static void add_ranges(cJSON *out, const struct asked *a)
 {
-	if (a->in_time || a->comparing) {
+	if (a->in_time) {
 		add_range(out, "range", &a->range);
 	} else {
 		cJSON *json = cJSON_AddObjectToObject(out, "range");

@@ -125,10 +125,41 @@ test('search, focus and a time range ask the daemon, and live in the address', a
   });
 });
 
-test('two ranges are compared', async () => {
-  await withPage('#/map?view=list&since=24h&before_since=7d&before_until=24h', {}, async (page) => {
+/** Of each row of the list: its source, destination and change. */
+async function changes(page) {
+  const titles = await page.locator('[role=columnheader]').allInnerTexts();
+  const at = ['Source', 'Destination', 'Change'].map((title) => titles.findIndex((text) => text.startsWith(title)));
+  const rows = await page.locator('[role=row]:has([role=cell])').evaluateAll((all, columns) => all.map((row) => columns.map((column) => {
+    const cell = row.querySelectorAll('[role=cell]')[column];
+    return cell.querySelector('.mark')?.textContent ?? cell.querySelector('[title]')?.title ?? cell.textContent;
+  })), at);
+  assert.ok(rows.length > 0, 'no row');
+  return new Map(rows.map(([src, dst, change]) => [`${src} → ${dst}`, change]));
+}
+
+test('two ranges are compared: what was not there before is added, and nothing else is', async () => {
+  await withPage('#/map?view=list&fold=0&collapse=none', {}, async (page) => {
+    const compare = page.locator('.field', { hasText: 'compare' }).getByRole('combobox');
+    assert.ok(await compare.isDisabled());
+    assert.equal(await compare.innerText(), 'choose a time first');
+    await page.getByRole('combobox', { name: 'time', exact: true }).selectOption('1h');
+    await compare.selectOption({ label: 'what was before, from 24 hours ago' });
     await page.getByRole('columnheader', { name: 'Change' }).waitFor();
-    assert.ok(await page.locator('[role=row] .mark', { hasText: /^(\+ added|− gone|▲ more|▼ less|= same)$/ }).count() > 0);
+    assert.deepEqual((await compare.locator('option').allInnerTexts()).slice(0, 3), ['nothing', 'what was before, from 2 hours ago', 'what was before, from 24 hours ago']);
+    await settled(page);
+    const { range, before, edges } = await ask(page, '/v1/map?collapse=none&since=1h&before_since=24h');
+    assert.equal(before.until, range.since);
+    const header = page.getByRole('columnheader', { name: 'Change' }).getByRole('button');
+    await header.click();
+    const last = await changes(page);
+    await header.click(); // the other way round: what was added is first
+    const shown = new Map([...last, ...await changes(page)]);
+    const marks = edges.map(({ src, dst, first }) => ({ mark: shown.get(`${src} → ${dst}`), first })).filter(({ mark }) => mark !== undefined);
+    assert.ok(marks.some(({ first }) => first > range.since), 'nothing is new');
+    for (const { mark, first } of marks) assert.equal(mark === '+ added', first > range.since, `${mark}, and first seen at ${first}`);
+    await page.getByRole('combobox', { name: 'time', exact: true }).selectOption('7d');
+    await page.getByRole('columnheader', { name: 'Change' }).waitFor({ state: 'detached' });
+    assert.ok(!(await hashOf(page)).includes('before_since'));
     await visit(page, '#/map?since=24h&before_since=7d&before_until=24h');
     await screenshot(page, 'map-compared');
   });

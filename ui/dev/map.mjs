@@ -107,7 +107,7 @@ function matching(world, edges, text) {
   const needle = text.toLowerCase();
   const hit = (id) => {
     const node = world.nodes.get(id);
-    return [id, node?.image, node?.group].some((value) => value?.toLowerCase().includes(needle));
+    return [id, node?.image, node?.group].some((value) => value?.replace(/^group:/, '').toLowerCase().includes(needle));
   };
   return edges.filter(({ edge, a, b }) => hit(edge.src) || hit(edge.dst) || hit(a) || hit(b));
 }
@@ -168,8 +168,9 @@ function byPair(world, placed) {
 export function mapAnswer(world, query, now) {
   const range = (prefix) => [instant(query.get(`${prefix}since`), now), instant(query.get(`${prefix}until`), now)];
   const [since, until] = range('');
-  const [beforeSince, beforeUntil] = range('before_');
-  const compared = beforeSince !== null || beforeUntil !== null;
+  const [beforeSince, end] = range('before_');
+  const beforeUntil = Math.min(end ?? since, since);
+  const compared = beforeSince !== null;
   const stand = standIns(world, query);
   const place = (list) => list.filter(Boolean).map((edge) => ({ edge, a: stand.of(edge.src), b: stand.of(edge.dst) }));
   let placed = place(world.edges.map((edge) => within(edge, since, until, now)));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import { describe, expect, it } from 'vitest';
-import { mapQuery, mapStateOf, toggled } from '../src/map/state';
+import { earlierPresets, isEarlier, mapQuery, mapStateOf, toggled } from '../src/map/state';
 import { formatHash, parseHash, patched } from '../src/state/route';
 
 describe('the hash', () => {
@@ -33,6 +33,14 @@ describe('the map\'s state', () => {
     const query = mapQuery(mapStateOf({ open: 'group:compose:shop', focus: 'host', hops: '2', since: '1h', before_since: '2h', before_until: '1h', fold: '0' }));
     expect(query).toMatchObject({ collapse: 'auto', open: 'group:compose:shop', focus: 'host', hops: '2', since: '1h', before_since: '2h', before_until: '1h', fold: '' });
     expect(mapQuery(mapStateOf({ hops: '2' })).hops).toBe('');
+  });
+
+  it('compares a time that has a beginning, and with what is before that alone', () => {
+    expect(mapQuery(mapStateOf({ until: '1h', before_since: '24h', before_until: '2h' }))).toMatchObject({ before_since: '', before_until: '' });
+    expect(earlierPresets('24h', 1e9).map(([since]) => since)).toEqual(['', '2d', '7d', '14d', '30d', '60d']);
+    expect(earlierPresets('15m', 1e9)[1]).toEqual(['30m', 'what was before, from 30 minutes ago']);
+    expect(isEarlier('24h', '15m', 1e9)).toBe(true);
+    expect(isEarlier('24h', '24h', 1e9) || isEarlier('', '15m', 1e9) || isEarlier('24h', '', 1e9)).toBe(false);
   });
 
   it('opens a group, and closes it again', () => {

@@ -4,7 +4,10 @@ import type { Range } from '../api/types';
 import { instantOf } from '../logic/instant';
 import { When } from './value';
 
-const PRESETS: readonly [string, string][] = [['', 'all that is known'], ['15m', 'last 15 minutes'], ['1h', 'last hour'], ['24h', 'last 24 hours'], ['7d', 'last 7 days'], ['30d', 'last 30 days']];
+/** How long ago, or nothing at all, and what that is called. */
+export type Preset = readonly [since: string, text: string];
+
+const PRESETS: readonly Preset[] = [['', 'all that is known'], ['15m', 'last 15 minutes'], ['1h', 'last hour'], ['24h', 'last 24 hours'], ['7d', 'last 7 days'], ['30d', 'last 30 days']];
 
 /** The local time that a datetime-local field shows for a time as the API takes it. */
 function forField(text: string): string {
@@ -21,21 +24,32 @@ export interface RangeValue {
   until: string;
 }
 
+interface RangePickerProps {
+  label: string;
+  value: RangeValue;
+  onChange(value: RangeValue): void;
+  absent?: string;
+  presets?: readonly Preset[];
+  /** Why nothing can be chosen. */
+  impossible?: string | null;
+}
+
 /** A time range: how long ago, or from a time to another. */
-export function RangePicker({ label, value, onChange, absent }: { label: string; value: RangeValue; onChange(value: RangeValue): void; absent?: string }) {
-  const preset = PRESETS.some(([since]) => since === value.since) && !value.until;
+export function RangePicker({ label, value, onChange, absent, presets = PRESETS, impossible }: RangePickerProps) {
+  const preset = presets.some(([since]) => since === value.since) && !value.until;
   const [wanted, setCustom] = useState(false);
   const custom = wanted || !preset;
   const choose = (since: string) => {
     setCustom(since === 'custom');
     if (since !== 'custom') onChange({ since, until: '' });
   };
+  if (impossible) return <label class="field" title={impossible}><span>{label}</span><select disabled><option>{impossible}</option></select></label>;
   return (
     <span class="range">
       <label class="field">
         <span>{label}</span>
         <select value={custom ? 'custom' : value.since} onChange={(event) => choose(event.currentTarget.value)}>
-          {PRESETS.map(([since, text]) => <option key={since} value={since}>{since === '' && absent ? absent : text}</option>)}
+          {presets.map(([since, text]) => <option key={since} value={since}>{since === '' && absent ? absent : text}</option>)}
           <option value="custom">from … to …</option>
         </select>
       </label>

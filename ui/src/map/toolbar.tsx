@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import { useEffect, useState } from 'preact/hooks';
-import { RangePicker } from '../components/range_picker';
+import { RangePicker, type RangeValue } from '../components/range_picker';
 import { Switch } from '../components/switch';
 import { shorten } from '../logic/format';
 import { change, type Patch } from '../state/route';
 import { groupLabel, STATE_TEXT } from './model';
-import { HIDEABLE, toggled, type Collapse, type MapState, type View, type Weight } from './state';
+import { earlierPresets, HIDEABLE, isEarlier, toggled, type Collapse, type MapState, type View, type Weight } from './state';
 
 const SEARCH_DELAY = 300;
 
@@ -42,8 +42,17 @@ function StateFilter({ state }: { state: MapState }) {
 }
 
 function Compare({ state }: { state: MapState }) {
-  const set = (since: string, until: string) => change({ before_since: since || null, before_until: until || null });
-  return <RangePicker label="compare" absent="nothing" value={{ since: state.beforeSince, until: state.beforeUntil }} onChange={({ since, until }) => set(since, until)} />;
+  const set = ({ since, until }: RangeValue) => change({ before_since: since || null, before_until: until || null });
+  return <RangePicker label="compare" presets={earlierPresets(state.since, Date.now() / 1000)} impossible={state.since ? null : 'choose a time first'} value={{ since: state.beforeSince, until: state.beforeUntil }} onChange={set} />;
+}
+
+/** What it was compared with is let go where that is not earlier than the new time. */
+function Time({ state }: { state: MapState }) {
+  const set = ({ since, until }: RangeValue) => {
+    const kept = isEarlier(state.beforeSince, since, Date.now() / 1000);
+    change({ since: since || null, until: until || null, ...(kept ? {} : { before_since: null, before_until: null }) });
+  };
+  return <RangePicker label="time" value={{ since: state.since, until: state.until }} onChange={set} />;
 }
 
 function Export({ onPicture, exportAs }: { onPicture: (() => void) | null; exportAs(format: string): void }) {
@@ -94,7 +103,7 @@ export function Toolbar({ state, onPicture, exportAs }: { state: MapState; onPic
         <Search value={state.search} />
         <button type="button" class="narrow-only" aria-expanded={more} onClick={() => setMore(!more)}>Options</button>
         <div class={more ? 'options' : 'options folded-away'}>
-          <RangePicker label="time" value={{ since: state.since, until: state.until }} onChange={({ since, until }) => set({ since: since || null, until: until || null })} />
+          <Time state={state} />
           <Compare state={state} />
           <Switch<Weight> label="Width of edges" value={state.weight} onChange={(weight) => set({ weight: weight === 'connections' ? null : weight })}
             choices={[{ value: 'connections', label: 'Connections' }, { value: 'bytes', label: 'Bytes' }]} />
