@@ -208,31 +208,34 @@ static void take_learned(void *user, const struct bh_edge *edge)
 		e->now.bytes += edge->bytes;
 }
 
-/* What is not learned stands in the flows that are kept, and nowhere else. */
-static void take_denied(struct collector *c)
+/* The ledger has what is learned, and nothing that was refused is. */
+static void take_refused(void *user, const struct bh_stored_traffic *t)
 {
-	struct bh_peer room;
+	struct collector *c = user;
 
-	for (const struct bh_live_flow *f = c->core->oldest; f != NULL; f = f->newer) {
-		bool denied = f->denied || f->denied_back;
+	if (t->counts.denied + t->counts.would_deny == 0)
+		return;
+	struct bh_map_edge *e = edge_of(c, t->src, t->dst, t->proto, t->port);
+	note_times(e, t->first, t->last);
+	e->now.denied += t->counts.denied;
+	e->now.would_deny += t->counts.would_deny;
+}
 
-		if ((!denied && !f->against) || !bh_core_flow_is_judged(f))
-			continue;
-		struct bh_map_edge *e = edge_of(c, f->src, bh_core_destination(c->core, f, &room),
-						f->flow.key.proto, f->flow.key.dport);
-		note_times(e, f->flow.first, f->flow.last);
-		e->now.denied += denied;
-		e->now.would_deny += !denied;
-	}
+static int collect_all(struct collector *c, struct asked *a, struct bh_error *err)
+{
+	struct bh_traffic_range range = a->range; /* its end is rounded: no time to judge by */
+
+	bh_ledger_each(c->core->ledger, BH_EDGES, take_learned, c);
+	int result = bh_core_traffic_sums(c->core, &range, take_refused, c, err);
+	a->range.known_since = range.known_since;
+	a->range.left_out = range.left_out;
+	return result;
 }
 
 static int collect(struct collector *c, struct asked *a, struct bh_error *err)
 {
-	if (!a->in_time) {
-		bh_ledger_each(c->core->ledger, BH_EDGES, take_learned, c);
-		take_denied(c);
-		return 0;
-	}
+	if (!a->in_time)
+		return collect_all(c, a, err);
 	int result = bh_core_traffic_sums(c->core, &a->range, take_traffic, c, err);
 	if (result != 0 || !a->comparing)
 		return result;
@@ -379,20 +382,25 @@ static void add_range(cJSON *out, const char *key, const struct bh_traffic_range
 	say_why(json, range);
 }
 
-/* Of all that was learned the times are the ledger's, and every edge has its own. */
+/* Of all that was learned the times are the ledger's, and every edge has its own; what was refused
+ * is known as long as traffic is. */
+static void add_all(cJSON *out, const struct bh_traffic_range *range)
+{
+	cJSON *json = cJSON_AddObjectToObject(out, "range");
+	const struct bh_traffic_range known = { .left_out = range->left_out };
+
+	cJSON_AddNullToObject(json, "since");
+	cJSON_AddNullToObject(json, "until");
+	bh_core_add_time(json, "known_since", range->known_since);
+	say_why(json, &known);
+}
+
 static void add_ranges(cJSON *out, const struct asked *a)
 {
-	if (a->in_time) {
+	if (a->in_time)
 		add_range(out, "range", &a->range);
-	} else {
-		cJSON *json = cJSON_AddObjectToObject(out, "range");
-
-		cJSON_AddNullToObject(json, "since");
-		cJSON_AddNullToObject(json, "until");
-		cJSON_AddNullToObject(json, "known_since");
-		cJSON_AddTrueToObject(json, "complete");
-		cJSON_AddNullToObject(json, "why");
-	}
+	else
+		add_all(out, &a->range);
 	if (a->comparing)
 		add_range(out, "before", &a->before);
 	else

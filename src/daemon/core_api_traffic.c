@@ -7,6 +7,7 @@
 
 #include "core_api.h"
 #include "core_share.h"
+#include "core_traffic.h"
 #include "grow.h"
 #include "log.h"
 #include "peer.h"
@@ -169,46 +170,52 @@ static void add_map_edge(void *user, const struct bh_edge *edge)
 	set_number(json, "last", (double)edge->last / BH_SECOND);
 }
 
-/* Denied flows stand on the map too: what was refused is what one came to see. */
-static void add_denied(struct map_writer *w)
+/* Nothing that was denied is learned, and it stands on the map all the same: what was refused is
+ * what one came to see. */
+static void add_denied(void *user, const struct bh_stored_traffic *t)
 {
-	struct bh_peer room;
+	struct map_writer *w = user;
 
-	for (const struct bh_live_flow *f = w->core->oldest; f != NULL; f = f->newer) {
-		if (!f->denied && !f->denied_back)
-			continue;
-		cJSON *json = map_edge(w, f->src, bh_core_destination(w->core, f, &room),
-				       f->flow.key.proto, f->flow.key.dport);
+	if (t->counts.denied == 0)
+		return;
+	cJSON *json = map_edge(w, t->src, t->dst, t->proto, t->port);
+	set_number(json, "denied",
+		   cJSON_GetObjectItem(json, "denied")->valuedouble + (double)t->counts.denied);
+}
 
-		set_number(json, "denied", cJSON_GetObjectItem(json, "denied")->valuedouble + 1);
+static void write_plain_map(struct map_writer *w, struct bh_api_reply *reply)
+{
+	struct bh_traffic_range ever = { .since = 1, .until = bh_time_now() };
+	const struct bh_instance *instance;
+	struct bh_error err = { 0 };
+
+	reply->json = cJSON_CreateObject();
+	w->nodes = cJSON_AddArrayToObject(reply->json, "nodes");
+	w->edges = cJSON_AddArrayToObject(reply->json, "edges");
+	for (size_t position = 0; (instance = bh_model_next(w->core->model, &position)) != NULL;) {
+		struct bh_peer peer = { .kind = BH_PEER_WORKLOAD };
+
+		bh_copy_text(peer.name, sizeof(peer.name), instance->workload);
+		if (peer.name[0] != '\0')
+			add_node(w, &peer);
 	}
+	bh_ledger_each(w->core->ledger, BH_EDGES, add_map_edge, w);
+	if (bh_core_traffic_sums(w->core, &ever, add_denied, w, &err) != 0)
+		bh_api_fail(reply, 500, "store", NULL, "%s", err.text);
 }
 
 void bh_core_handle_map(void *user, const struct bh_api_request *request,
 			struct bh_api_reply *reply)
 {
-	const struct bh_core *core = user;
-	struct map_writer w = { .core = core };
-	const struct bh_instance *instance;
+	struct map_writer w = { .core = user };
 
 	if (bh_core_wants_map_view(request)) {
-		bh_core_map_view(core, request, reply);
+		bh_core_map_view(w.core, request, reply);
 		return;
 	}
 	w.known = bh_map_new(NULL);
 	w.by_key = bh_map_new(NULL);
-	reply->json = cJSON_CreateObject();
-	w.nodes = cJSON_AddArrayToObject(reply->json, "nodes");
-	w.edges = cJSON_AddArrayToObject(reply->json, "edges");
-	for (size_t position = 0; (instance = bh_model_next(core->model, &position)) != NULL;) {
-		struct bh_peer peer = { .kind = BH_PEER_WORKLOAD };
-
-		bh_copy_text(peer.name, sizeof(peer.name), instance->workload);
-		if (peer.name[0] != '\0')
-			add_node(&w, &peer);
-	}
-	bh_ledger_each(core->ledger, BH_EDGES, add_map_edge, &w);
-	add_denied(&w);
+	write_plain_map(&w, reply);
 	bh_map_free(w.known);
 	bh_map_free(w.by_key);
 }

@@ -99,7 +99,7 @@ holds 'GET /v1/flows' 'GET /v1/flows?lines=1' 'GET /v1/flows?history=1&limit=3' 
 	"GET /v1/flows?workload=$db&verdict=delivered&filter=tcp&limit=2" 'GET /v1/flows?filter=or 400' 'GET /v1/flows?verdict=lost 400' \
 	'GET /v1/flows?workload=netns:nobody 404' 'GET /v1/edges' "GET /v1/edges?workload=$db" 'GET /v1/edges?workload=netns:nobody 404' \
 	'GET /v1/map' 'GET /v1/map?since=1h' 'GET /v1/map?collapse=all' 'GET /v1/map?collapse=none&fold=1' "GET /v1/map?focus=$db&hops=1&q=web" \
-	"GET /v1/map?since=$earlier&before_since=2h&before_until=$earlier" 'GET /v1/map?since=x 400' 'GET /v1/map?focus=nobody 404' \
+	"GET /v1/map?since=$earlier&before_since=2h&before_until=$earlier" 'GET /v1/map?since=x 400' 'GET /v1/map?before_since=2h 400' 'GET /v1/map?focus=nobody 404' \
 	"GET /v1/map/edges?since=1h&src=$web" 'GET /v1/map/edges' 'GET /v1/map/edges?until=x 400' 'GET /v1/workloads' 'GET /v1/coverage' \
 	'GET /v1/who?address=10.95.0.2' 'GET /v1/who?address=fd95::2&at='"$earlier" 'GET /v1/who 400' 'GET /v1/me' 'GET /v1/tokens' \
 	'GET /v1/readiness' "GET /v1/readiness?workload=$web&for=0.98" 'GET /v1/readiness?for=2100-01-01' 'GET /v1/readiness?for=x 400' \
