@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, test } from 'node:test';
-import { closeBrowser, hashOf, screenshot, settled, withPage } from './harness.mjs';
+import { closeBrowser, hashOf, screenshot, settled, visit, withPage } from './harness.mjs';
 
 after(closeBrowser);
 
@@ -21,6 +21,45 @@ test('live flows come in, wait while it is paused, and go on', async () => {
     await page.getByRole('button', { name: /Go on/ }).click();
     await page.waitForFunction((n) => document.querySelector('[role=table]').getAttribute('aria-rowcount') - 1 > n, paused);
     await screenshot(page, 'flows-live');
+  });
+});
+
+/** Answers what the page follows with these, once; what it reads besides is empty. */
+async function stream(page, path, kind, items) {
+  let told = false;
+  await page.route((url) => url.pathname === path, (route) => {
+    if (!route.request().url().includes('follow=1')) return route.fulfill({ json: { [`${kind}s`]: [], next: null } });
+    if (told) return undefined; // it goes on, and tells nothing
+    told = true;
+    return route.fulfill({ contentType: 'text/event-stream', body: items.map((item) => `event: ${kind}\ndata: ${JSON.stringify(item)}\n\n`).join('') });
+  });
+}
+
+test('of what comes while it is paused the newest are kept, and it is told how many are not', async () => {
+  await withPage('#/coverage', {}, async (page) => {
+    const end = (ip) => ({ ip, port: 80, workload: null, container: null });
+    const flows = Array.from({ length: 7000 }, (_, n) => ({ proto: 'tcp', src: end(`10.0.${n >> 8}.${n % 256}`), dst: end('10.1.0.1'), first: n, last: n, state: 'closed', verdict: 'delivered', tx: { packets: 1, bytes: 1 }, rx: { packets: 1, bytes: 1 } }));
+    await page.route((url) => url.pathname === '/v1/flows' && url.searchParams.has('follow'), () => undefined);
+    await visit(page, '#/flows');
+    await page.getByRole('button', { name: 'Pause' }).click();
+    await page.unrouteAll({ behavior: 'ignoreErrors' });
+    await stream(page, '/v1/flows', 'flow', flows);
+    await page.getByRole('combobox', { name: 'Filter' }).fill('tcp'); // asks anew, and stays paused
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Go on (5000 wait)' }).waitFor();
+    await page.getByText('2,000 older ones are not shown').waitFor();
+    await page.getByRole('button', { name: /Go on/ }).click();
+    await page.getByText('5000 lines, the newest below; 2,000 older ones are not shown').waitFor();
+  });
+});
+
+test('of many events the newest are kept, and it is told how many are not', async () => {
+  await withPage('#/coverage', {}, async (page) => {
+    await stream(page, '/v1/events', 'event', Array.from({ length: 20500 }, (_, n) => ({ number: n + 1, time: 1.7e9 + n, kind: 'mode', text: `change ${n}` })));
+    await visit(page, '#/events');
+    await page.getByText('500 older events are not shown: this page keeps the newest 20000.').waitFor();
+    assert.ok(await page.getByRole('button', { name: 'Read older ones' }).isDisabled());
   });
 });
 

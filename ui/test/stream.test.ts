@@ -4,6 +4,7 @@ import { EventParser } from '../src/api/sse';
 import type { Flow } from '../src/api/types';
 import { csv, jsonLines } from '../src/logic/csv';
 import { addRows, both, portText, type FlowRow } from '../src/logic/flow';
+import { newest } from '../src/logic/newest';
 import { instantOf } from '../src/logic/instant';
 
 const STREAM = ': heartbeat\n\nid: 7\nevent: event\ndata: {"a":1}\n\nevent: gap\r\ndata: {"gap":3}\r\n\r\ndata: x\ndata: y\n\n';
@@ -26,10 +27,13 @@ const gap = (key: string, missing: number): FlowRow => ({ kind: 'gap', key, miss
 
 describe('live rows', () => {
   it('replace a flow that grew, join gaps, and let the oldest go', () => {
-    const rows = addRows(addRows([], [row('a'), row('b')], 10), [row('a'), gap('1', 2), gap('2', 3), row('c')], 10);
+    const rows = addRows(addRows([], [row('a'), row('b')]), [row('a'), gap('1', 2), gap('2', 3), row('c')]);
     expect(rows.map(({ key }) => key)).toEqual(['a', 'b', '1', 'c']);
     expect(rows[2]).toMatchObject({ missing: 5 });
-    expect(addRows(rows, [row('d')], 3).map(({ key }) => key)).toEqual(['1', 'c', 'd']);
+    const { kept, gone } = newest(addRows(rows, [row('d')]), 3);
+    expect(kept.map(({ key }) => key)).toEqual(['1', 'c', 'd']);
+    expect(gone).toBe(2);
+    expect(newest(kept, 3)).toEqual({ kept, gone: 0 });
   });
 });
 

@@ -19,6 +19,12 @@ export function endName(end: EventEnd | undefined): string | null {
   return typeof end === 'string' ? end : end.workload ?? end.ip;
 }
 
+/** Two lists in order, each event once. */
+export function mergeEvents(a: readonly BulkheadEvent[], b: readonly BulkheadEvent[]): BulkheadEvent[] {
+  const byNumber = new Map([...a, ...b].map((event) => [event.number, event]));
+  return [...byNumber.values()].sort((x, y) => x.number - y.number);
+}
+
 export interface FoldedEvent {
   key: string;
   /** The newest of them. */

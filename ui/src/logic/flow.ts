@@ -31,11 +31,8 @@ export const FLOW_COLUMNS: readonly [string, (flow: Flow) => Cell][] = [
 /** A row of the live table: a flow, or the place where some are missing. */
 export type FlowRow = { kind: 'flow'; key: string; flow: Flow } | { kind: 'gap'; key: string; missing: number };
 
-/**
- * Adds what a stream brought. A flow that grew replaces its earlier line where that is; what exceeds `most` rows goes,
- * the oldest first. Gaps that follow each other are one.
- */
-export function addRows(rows: readonly FlowRow[], fresh: readonly FlowRow[], most: number): FlowRow[] {
+/** Adds what a stream brought. A flow that grew replaces its earlier line where that is. Gaps that follow each other are one. */
+export function addRows(rows: readonly FlowRow[], fresh: readonly FlowRow[]): FlowRow[] {
   const result = [...rows];
   const at = new Map(result.map((row, index) => [row.key, index]));
   for (const row of fresh) {
@@ -48,5 +45,5 @@ export function addRows(rows: readonly FlowRow[], fresh: readonly FlowRow[], mos
       result.push(row);
     }
   }
-  return result.length > most ? result.slice(result.length - most) : result;
+  return result;
 }

@@ -6,7 +6,7 @@ import { Histogram } from '../components/histogram';
 import { KindMark } from '../components/mark';
 import { Loading, Problem } from '../components/problem';
 import { RangePicker } from '../components/range_picker';
-import { When } from '../components/value';
+import { Count, When } from '../components/value';
 import { VirtualTable, type Column } from '../components/virtual_table';
 import { download, jsonLines } from '../logic/csv';
 import { countKinds, endName, foldEvents, histogram, severityOf, type FoldedEvent } from '../logic/events';
@@ -14,7 +14,7 @@ import { filterOfEdge } from '../logic/filter';
 import { instantOf } from '../logic/instant';
 import { localTime } from '../logic/format';
 import { change, formatHash, useRoute, type Parameters } from '../state/route';
-import { useEvents } from './use_events';
+import { MOST_EVENTS, useEvents } from './use_events';
 import { portName } from '../logic/port';
 
 const BARS = 60;
@@ -104,18 +104,20 @@ export function EventsPage() {
   const rows = useMemo(() => foldEvents(matching), [matching]);
   const row = rows.find(({ key }) => key === chosen) ?? null;
   const oldest = live.events[0]?.time;
+  const full = live.events.length >= MOST_EVENTS;
 
   return (
     <div class="page events-page">
       <div class="toolbar">
         <label class="field grow"><span class="hidden">Search</span><input type="search" data-search placeholder="Search in events (/)" value={choice.search} onInput={(event) => change({ q: event.currentTarget.value || null }, 'replace')} /></label>
         <RangePicker label="time" absent="as far as it was read" value={choice} onChange={(value) => change({ since: value.since || null, until: value.until || null })} />
-        {live.next !== null && <button type="button" onClick={live.older}>Read older ones</button>}
+        {live.next !== null && <button type="button" disabled={full} title={full ? `this page keeps the newest ${MOST_EVENTS}` : undefined} onClick={live.older}>Read older ones</button>}
         <button type="button" class="ghost" disabled={!matching.length} onClick={() => download('bulkhead-events.jsonl', jsonLines(matching), 'application/x-ndjson')}>Export JSON lines</button>
         <span class={`stream stream-${live.stream}`} role="status">{live.stream}</span>
       </div>
       <Problem error={live.error} />
       {live.missing > 0 && <p class="note warn">{live.missing} events are missing here: this page fell behind. Reload it to have them.</p>}
+      {live.gone > 0 && <p class="note warn"><Count value={live.gone} /> older events are not shown: this page keeps the newest {MOST_EVENTS}. bulkhead events has all that are stored.</p>}
       {oldest !== undefined && live.next !== null && from < oldest && <p class="note warn">Only events since <When time={oldest} /> were read so far: there are older ones.</p>}
       <Kinds events={inRange} chosen={choice.kinds} />
       <Histogram bars={histogram(matching, from, until, BARS)} onNarrow={(start, end) => change({ since: new Date(start * 1000).toISOString(), until: new Date(end * 1000).toISOString() })} />

@@ -63,7 +63,7 @@ function LiveFlows({ filter, onError, onChoose, chosen }: { filter: string; onEr
         <span class={`stream stream-${live.state}`} role="status">{paused ? 'paused' : STREAM_TEXT[live.state]}</span>
         <button type="button" class="ghost" onClick={live.clear}>Empty the table</button>
         <Save rows={live.rows} />
-        <span class="quiet">{live.rows.length} lines, the newest below</span>
+        <span class="quiet">{live.rows.length} lines, the newest below{live.gone > 0 && <>; <Count value={live.gone} /> older ones are not shown</>}</span>
       </div>
       <VirtualTable label="Flows, live" columns={COLUMNS} rows={live.rows} keyOf={(row) => row.key} classOf={rowClass} chosen={chosen} followEnd={!paused}
         onChoose={(row) => row.kind === 'flow' && onChoose(row.flow)} empty={live.error ? '' : 'no flow that matches was reported yet'} />

@@ -3,9 +3,12 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { address, ApiError, getJson } from '../api/client';
 import { follow, type StreamState } from '../api/sse';
 import type { BulkheadEvent, EventsAnswer } from '../api/types';
+import { mergeEvents } from '../logic/events';
+import { newest } from '../logic/newest';
 
 const PAGE = 1000;
 const EVERY = 500;
+export const MOST_EVENTS = 20_000;
 
 interface State {
   events: BulkheadEvent[];
@@ -14,14 +17,16 @@ interface State {
   stream: StreamState;
   error: ApiError | null;
   loaded: boolean;
+  /** How many that were read went, as there were too many: the oldest. */
+  gone: number;
 }
 
-const EMPTY: State = { events: [], next: null, missing: 0, stream: 'connecting', error: null, loaded: false };
+const EMPTY: State = { events: [], next: null, missing: 0, stream: 'connecting', error: null, loaded: false, gone: 0 };
 
-/** Two lists in order, each event once. */
-function merged(a: readonly BulkheadEvent[], b: readonly BulkheadEvent[]): BulkheadEvent[] {
-  const byNumber = new Map([...a, ...b].map((event) => [event.number, event]));
-  return [...byNumber.values()].sort((x, y) => x.number - y.number);
+/** With these, as far as there is room. Before which number there are more is another one once some went. */
+function withEvents(now: State, more: readonly BulkheadEvent[], next: number | null): State {
+  const { kept, gone } = newest(mergeEvents(now.events, more), MOST_EVENTS);
+  return { ...now, events: kept, next: gone > 0 ? kept[0]?.number ?? next : next, gone: now.gone + gone };
 }
 
 /** The newest events, those that follow, and older ones where they are asked for. */
@@ -32,7 +37,7 @@ export function useEvents(): State & { older(): Promise<void> } {
   const load = async (before: number | null, signal?: AbortSignal) => {
     try {
       const answer = await getJson<EventsAnswer>('/v1/events', { limit: PAGE, before }, signal);
-      setState((now) => ({ ...now, events: merged(answer.events, now.events), next: answer.next ?? null, loaded: true, error: null }));
+      setState((now) => ({ ...withEvents(now, answer.events, answer.next ?? null), loaded: true, error: null }));
     } catch (error) {
       if (!(error instanceof ApiError)) return;
       setState((now) => ({ ...now, error, loaded: true }));
@@ -51,7 +56,7 @@ export function useEvents(): State & { older(): Promise<void> } {
     });
     const timer = setInterval(() => {
       const fresh = queue.current.splice(0);
-      if (fresh.length) setState((now) => ({ ...now, events: merged(now.events, fresh) }));
+      if (fresh.length) setState((now) => withEvents(now, fresh, now.next));
     }, EVERY);
     return () => {
       abort.abort();
