@@ -212,13 +212,10 @@ static void take_learned(void *user, const struct bh_edge *edge)
 static void take_refused(void *user, const struct bh_stored_traffic *t)
 {
 	struct collector *c = user;
-
-	if (t->counts.denied + t->counts.would_deny == 0)
-		return;
 	struct bh_map_edge *e = edge_of(c, t->src, t->dst, t->proto, t->port);
+
 	note_times(e, t->first, t->last);
-	e->now.denied += t->counts.denied;
-	e->now.would_deny += t->counts.would_deny;
+	bh_traffic_add(&e->now, &t->counts);
 }
 
 static int collect_all(struct collector *c, struct asked *a, struct bh_error *err)
@@ -226,7 +223,7 @@ static int collect_all(struct collector *c, struct asked *a, struct bh_error *er
 	struct bh_traffic_range range = a->range; /* its end is rounded: no time to judge by */
 
 	bh_ledger_each(c->core->ledger, BH_EDGES, take_learned, c);
-	int result = bh_core_traffic_sums(c->core, &range, take_refused, c, err);
+	int result = bh_core_refused_sums(c->core, &range, take_refused, c, err);
 	a->range.known_since = range.known_since;
 	a->range.left_out = range.left_out;
 	return result;

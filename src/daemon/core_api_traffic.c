@@ -200,7 +200,7 @@ static void write_plain_map(struct map_writer *w, struct bh_api_reply *reply)
 			add_node(w, &peer);
 	}
 	bh_ledger_each(w->core->ledger, BH_EDGES, add_map_edge, w);
-	if (bh_core_traffic_sums(w->core, &ever, add_denied, w, &err) != 0)
+	if (bh_core_refused_sums(w->core, &ever, add_denied, w, &err) != 0)
 		bh_api_fail(reply, 500, "store", NULL, "%s", err.text);
 }
 

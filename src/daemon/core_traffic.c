@@ -324,6 +324,24 @@ int bh_core_traffic_count_unwatched(const struct bh_core *core, struct bh_traffi
 	return result;
 }
 
+static int describe(const struct bh_core *core, struct bh_traffic_range *range,
+		    struct bh_error *err)
+{
+	int result = bh_store_traffic_since(core->store, &range->known_since, err);
+
+	if (range->known_since == 0)
+		range->known_since = core->started;
+	if (result == 0)
+		result = bh_core_traffic_count_unwatched(core, range, err);
+	range->left_out = core->traffic->left_out;
+	return result;
+}
+
+static bool is_within(const struct sum *sum, const struct bh_traffic_range *range)
+{
+	return bucket_of(sum) >= range->since && bucket_of(sum) < range->until;
+}
+
 int bh_core_traffic_sums(const struct bh_core *core, struct bh_traffic_range *range,
 			 void (*row)(void *user, const struct bh_stored_traffic *traffic),
 			 void *user, struct bh_error *err)
@@ -334,15 +352,27 @@ int bh_core_traffic_sums(const struct bh_core *core, struct bh_traffic_range *ra
 	for (size_t position = 0; (sum = bh_map_next(core->traffic->sums, &position)) != NULL;) {
 		struct bh_stored_traffic traffic = stored(sum);
 
-		if (bucket_of(sum) >= range->since && bucket_of(sum) < range->until)
+		if (is_within(sum, range))
 			row(user, &traffic);
 	}
-	if (result == 0)
-		result = bh_store_traffic_since(core->store, &range->known_since, err);
-	if (range->known_since == 0)
-		range->known_since = core->started;
-	if (result == 0)
-		result = bh_core_traffic_count_unwatched(core, range, err);
-	range->left_out = core->traffic->left_out;
-	return result;
+	return result == 0 ? describe(core, range, err) : result;
+}
+
+int bh_core_refused_sums(const struct bh_core *core, struct bh_traffic_range *range,
+			 void (*row)(void *user, const struct bh_stored_traffic *traffic),
+			 void *user, struct bh_error *err)
+{
+	const struct sum *sum;
+	int result = bh_store_refused(core->store, &range->since, &range->until, row, user, err);
+
+	for (size_t position = 0; (sum = bh_map_next(core->traffic->sums, &position)) != NULL;) {
+		struct bh_stored_traffic traffic = stored(sum);
+
+		traffic.counts =
+			(struct bh_traffic_counts) { .denied = sum->counts.denied,
+						     .would_deny = sum->counts.would_deny };
+		if (is_within(sum, range) && traffic.counts.denied + traffic.counts.would_deny > 0)
+			row(user, &traffic);
+	}
+	return result == 0 ? describe(core, range, err) : result;
 }

@@ -39,5 +39,9 @@ int bh_core_traffic_count_unwatched(const struct bh_core *core, struct bh_traffi
 int bh_core_traffic_sums(const struct bh_core *core, struct bh_traffic_range *range,
 			 void (*row)(void *user, const struct bh_stored_traffic *traffic),
 			 void *user, struct bh_error *err);
+/* The same of what was denied, or would have been: nothing else is counted. */
+int bh_core_refused_sums(const struct bh_core *core, struct bh_traffic_range *range,
+			 void (*row)(void *user, const struct bh_stored_traffic *traffic),
+			 void *user, struct bh_error *err);
 
 #endif

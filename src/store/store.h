@@ -284,6 +284,11 @@ int bh_store_add_traffic(struct bh_store *store, int64_t time,
 int bh_store_traffic(struct bh_store *store, int64_t *since, int64_t *until,
 		     void (*row)(void *user, const struct bh_stored_traffic *traffic), void *user,
 		     struct bh_error *err);
+/* The same of what was denied, or would have been, and nothing else is counted: where one edge in a
+ * hundred was, a third of the time. */
+int bh_store_refused(struct bh_store *store, int64_t *since, int64_t *until,
+		     void (*row)(void *user, const struct bh_stored_traffic *traffic), void *user,
+		     struct bh_error *err);
 /* From when on anything is kept; 0: nothing is. */
 int bh_store_traffic_since(struct bh_store *store, int64_t *since, struct bh_error *err);
 /* Forgets what is older than it is to be kept, `keep` µs for days; a span at a time. *more: there

@@ -29,6 +29,7 @@ enum statement {
 	ADD,
 	HOLD,
 	GET_SPAN,
+	GET_REFUSED,
 	GET_EDGE,
 	LET_GO,
 	EARLIEST,
@@ -56,6 +57,9 @@ static const char *const sql[STATEMENTS] = {
 	[LET_GO] = "RELEASE sums",
 	[GET_SPAN] = "SELECT edge, connections, answered, denied, would_deny, bytes, uncounted"
 		     " FROM traffic WHERE span = ? AND start >= ? AND start < ?",
+	[GET_REFUSED] = "SELECT edge, 0, 0, denied, would_deny, 0, 0"
+			" FROM traffic WHERE span = ? AND start >= ? AND start < ?"
+			" AND denied + would_deny > 0",
 	[GET_EDGE] = "SELECT src_kind, src, dst_kind, dst, proto, port, first, last"
 		     " FROM traffic_edges WHERE id = ?",
 	[EARLIEST] = "SELECT min(first) FROM traffic_edges",
@@ -151,6 +155,7 @@ int bh_store_add_traffic(struct bh_store *s, int64_t time, const struct bh_store
 /* Summed here, since SQLite would sort all rows to bring those of an edge together. */
 struct question {
 	struct bh_store *store;
+	enum statement rows; /* GET_SPAN or GET_REFUSED */
 	struct bh_map *sums; /* of each edge that has rows: id → struct edge_sum */
 	struct bh_error *err;
 };
@@ -189,7 +194,7 @@ static void read_counts(sqlite3_stmt *q, void *context)
 
 static int sum(struct question *ask, const struct span *span, int64_t since, int64_t until)
 {
-	sqlite3_stmt *q = use(ask->store, GET_SPAN);
+	sqlite3_stmt *q = use(ask->store, ask->rows);
 
 	if (since >= until)
 		return 0;
@@ -279,11 +284,11 @@ static void run_anyhow(struct bh_store *s, enum statement which)
 	sqlite3_reset(s->traffic[which]);
 }
 
-int bh_store_traffic(struct bh_store *s, int64_t *since, int64_t *until,
-		     void (*row)(void *user, const struct bh_stored_traffic *traffic), void *user,
-		     struct bh_error *err)
+static int tell_of(struct bh_store *s, enum statement rows, int64_t *since, int64_t *until,
+		   void (*row)(void *user, const struct bh_stored_traffic *traffic), void *user,
+		   struct bh_error *err)
 {
-	struct question ask = { .store = s, .sums = bh_map_new(free), .err = err };
+	struct question ask = { .store = s, .rows = rows, .sums = bh_map_new(free), .err = err };
 	struct telling tell = { .row = row, .user = user };
 	int64_t now = bh_time_now();
 
@@ -296,6 +301,20 @@ int bh_store_traffic(struct bh_store *s, int64_t *since, int64_t *until,
 	run_anyhow(s, LET_GO);
 	bh_map_free(ask.sums);
 	return result;
+}
+
+int bh_store_traffic(struct bh_store *s, int64_t *since, int64_t *until,
+		     void (*row)(void *user, const struct bh_stored_traffic *traffic), void *user,
+		     struct bh_error *err)
+{
+	return tell_of(s, GET_SPAN, since, until, row, user, err);
+}
+
+int bh_store_refused(struct bh_store *s, int64_t *since, int64_t *until,
+		     void (*row)(void *user, const struct bh_stored_traffic *traffic), void *user,
+		     struct bh_error *err)
+{
+	return tell_of(s, GET_REFUSED, since, until, row, user, err);
 }
 
 int bh_store_traffic_since(struct bh_store *s, int64_t *since, struct bh_error *err)

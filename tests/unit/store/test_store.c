@@ -1100,6 +1100,14 @@ static struct summed traffic_between(struct bh_store *store, int64_t since, int6
 	return s;
 }
 
+static struct summed refused_between(struct bh_store *store, int64_t since, int64_t until)
+{
+	struct summed s = { 0 };
+
+	assert_int_equal(bh_store_refused(store, &since, &until, sum_traffic, &s, NULL), 0);
+	return s;
+}
+
 /* Something every ten minutes for forty days, a connection each. */
 static void traffic_is_summed_over_any_time(void **state)
 {
@@ -1112,15 +1120,17 @@ static void traffic_is_summed_over_any_time(void **state)
 	(void)state;
 	assert_int_equal(bh_store_begin(store, NULL), 0);
 	for (int64_t t = begin; t < now; t += 600 * BH_SECOND) {
-		const struct bh_stored_traffic one = {
-			.src = &web,
-			.dst = &pay,
-			.proto = 6,
-			.port = 443,
-			.first = t,
-			.last = t + 1,
-			.counts = { .connections = 1, .answered = 1, .bytes = 100 }
-		};
+		const struct bh_stored_traffic one = { .src = &web,
+						       .dst = &pay,
+						       .proto = 6,
+						       .port = 443,
+						       .first = t,
+						       .last = t + 1,
+						       .counts = { .connections = 1,
+								   .answered = 1,
+								   .bytes = 100,
+								   .denied = t == begin,
+								   .would_deny = t > now - HOUR } };
 		assert_int_equal(bh_store_add_traffic(store, t, &one, NULL), 0);
 	}
 	assert_int_equal(bh_store_commit(store, NULL), 0);
@@ -1131,6 +1141,12 @@ static void traffic_is_summed_over_any_time(void **state)
 	assert_int_equal(s.all.bytes, 40 * 14400);
 	assert_int_equal(s.first, begin);
 	assert_int_equal(s.rows, 1); /* of days, and of what is at their ends */
+	s = refused_between(store, begin, now);
+	assert_int_equal(s.all.denied, 1);
+	assert_int_equal(s.all.would_deny, 5);
+	assert_int_equal(s.all.connections + s.all.answered + s.all.bytes, 0);
+	assert_int_equal(s.rows, 1);
+	assert_int_equal(refused_between(store, now - BH_DAY, now - 2 * HOUR).rows, 0);
 	assert_in_range(traffic_between(store, now - HOUR, now).all.connections, 6, 7);
 	/* Rounded to five minutes at either end. */
 	assert_in_range(traffic_between(store, now - 25 * HOUR, now - HOUR).all.connections, 144,
