@@ -7,6 +7,7 @@
 #include "address.h"
 #include "core_api.h"
 #include "core_share.h"
+#include "core_traffic.h"
 #include "core_trial.h"
 #include "grow.h"
 #include "protocol.h"
@@ -81,6 +82,14 @@ static struct bh_live_flow *shown(struct bh_live_flow *live)
 	return live != NULL && !live->flow.final ? live : NULL;
 }
 
+static void mark(struct bh_core *core, struct bh_live_flow *live, bool *denied)
+{
+	*denied = true;
+	/* No other report of it may come for long. */
+	if (!bh_core_tracking_waits(live))
+		bh_core_traffic_note(core, live);
+}
+
 /* Marks the flow that the packet belongs to, whichever way it went, or remembers the packet until
  * its flow comes: the two travel by different roads. */
 static void mark_flow(struct bh_core *core, const struct bh_denial *d)
@@ -89,9 +98,9 @@ static void mark_flow(struct bh_core *core, const struct bh_denial *d)
 	struct bh_live_flow *there = shown(newest.there), *other = shown(newest.back);
 
 	if (there != NULL)
-		there->denied = true;
+		mark(core, there, &there->denied);
 	else if (other != NULL)
-		other->denied_back = true;
+		mark(core, other, &other->denied_back);
 	if (there != NULL || other != NULL)
 		return;
 	remember(core, bh_tuple_of(&d->key), d);

@@ -26,6 +26,7 @@
 #define MOST_FLOWS_ASKED 4000	      /* … when somebody asks */
 #define OPENER_COMES (30 * BH_SECOND) /* by then */
 #define NAMES_COME (30 * BH_SECOND)   /* by then */
+#define REFUSAL_COMES (5 * BH_SECOND) /* by then */
 #define TRIM_EVERY (600 * BH_SECOND)
 
 /* Found by addresses: of core's peers, each is there once as long as somebody has it. */
@@ -125,8 +126,15 @@ static bool may_wait(const struct bh_live_flow *live, int64_t now)
 	return (live->unnamed || fresh) && !live->flow.final && !live->denied && !live->denied_back;
 }
 
+/* That the rules refused its packets is told by another road, and may be still on its way. */
+static bool has_passed(const struct bh_live_flow *live, int64_t now)
+{
+	return live->flow.answered || live->flow.final || now - live->flow.first >= REFUSAL_COMES;
+}
+
 /* What of it is told now, and not again. */
-static struct bh_traffic_counts news_of(const struct bh_core *core, struct bh_live_flow *live)
+static struct bh_traffic_counts news_of(const struct bh_core *core, struct bh_live_flow *live,
+					int64_t now)
 {
 	bool denied = live->denied || live->denied_back;
 	uint64_t bytes = bh_core_flow_bytes(core, live), told = live->told_bytes;
@@ -136,7 +144,8 @@ static struct bh_traffic_counts news_of(const struct bh_core *core, struct bh_li
 		.connections = became(true, &live->told, 1),
 		.answered = became(live->flow.answered, &live->told, 2),
 		.denied = became(denied, &live->told, 4),
-		.would_deny = became(live->against && !denied, &live->told, 8),
+		.would_deny =
+			became(live->against && !denied && has_passed(live, now), &live->told, 8),
 		.uncounted = became(bh_core_count_is_missing(core, live), &live->told, 16),
 		.bytes = bytes > told ? bytes - told : 0,
 	};
@@ -151,7 +160,7 @@ void bh_core_traffic_note(struct bh_core *core, struct bh_live_flow *live)
 	if (!bh_core_flow_is_judged(live) || may_wait(live, now))
 		return;
 	const struct bh_peer *dst = bh_core_destination(core, live, &room);
-	struct bh_traffic_counts news = news_of(core, live);
+	struct bh_traffic_counts news = news_of(core, live, now);
 	bh_core_metrics_traffic(core, live->src, dst, &news);
 	struct sum *sum = sum_of(core, live, dst, now);
 	if (sum == NULL) {

@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 
 #include "core_fixture.h"
+#include "core_traffic.h"
 
 static struct bh_core *core;
 
@@ -111,6 +112,53 @@ static void what_is_tracked_is_told_datagram_by_datagram(void **state)
 	assert_int_equal(core_fixture_events(core, "would-deny"), 2);
 }
 
+static void add_counts(void *user, const struct bh_stored_traffic *traffic)
+{
+	bh_traffic_add(user, &traffic->counts);
+}
+
+static struct bh_traffic_counts refused(void)
+{
+	struct bh_traffic_counts counts = { 0 };
+	struct bh_traffic_range ever = { .since = 1, .until = bh_time_now() };
+
+	assert_int_equal(bh_core_refused_sums(core, &ever, add_counts, &counts, NULL), 0);
+	return counts;
+}
+
+/* A connection that began just now, and that the policy does not allow. */
+static struct bh_live_flow *attempt(uint64_t id, uint16_t sport, bool answered)
+{
+	struct bh_flow flow = { .id = id,
+				.key = core_fixture_tuple("10.0.1.2", sport, "10.0.2.3", 5432),
+				.first = bh_time_now(),
+				.direction = BH_DIRECTION_SYN,
+				.answered = answered };
+
+	flow.last = flow.first;
+	bh_core_flows(core, &flow, 1);
+	core->newest->tracking = BH_TRACKING_UNTRACKED;
+	core->newest->against = true;
+	bh_core_traffic_note(core, core->newest);
+	return core->newest;
+}
+
+static void of_traffic_what_is_denied_after_its_flow_is_met_is_denied_and_nothing_else(void **state)
+{
+	(void)state;
+	attempt(1, 40000, false);
+	assert_int_equal(refused().would_deny, 0);
+	deny(BH_DENIED, BH_EGRESS, 40000, 0);
+	assert_int_equal(refused().denied, 1);
+	attempt(2, 40001, true);
+	struct bh_live_flow *silent = attempt(3, 40002, false);
+	assert_int_equal(refused().would_deny, 1);
+	silent->flow.final = true;
+	bh_core_traffic_note(core, silent);
+	assert_int_equal(refused().would_deny, 2);
+	assert_int_equal(refused().denied, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -122,6 +170,9 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(what_only_one_end_denies_is_told_of_that_end, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(
+			of_traffic_what_is_denied_after_its_flow_is_met_is_denied_and_nothing_else,
+			setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
