@@ -64,7 +64,8 @@ if [ "$runs" = 0 ]; then
 	in_the_browser
 	exit
 fi
-echo "$(date -I), $(nproc) × $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), Linux $(uname -r), load $(cut -d ' ' -f 1 /proc/loadavg)"
+load() { cut -d ' ' -f 1 /proc/loadavg; }
+echo "$(date -I), $(nproc) × $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), Linux $(uname -r), load $(load)"
 core=$(pgrep -P "$daemon" -f -- '--child core')
 memory() { awk '$1 == "VmRSS:" { print $2 }' "/proc/$core/status"; }
 before=$(memory)
@@ -106,3 +107,4 @@ for name, path in VIEWS:
 PYTHON
 echo "core: $((before / 1024)) MiB before, $(($(memory) / 1024)) MiB after"
 in_the_browser
+echo "load $(load)"

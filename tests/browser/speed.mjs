@@ -32,7 +32,7 @@ const hasCells = () => document.querySelector('.matrix-cell') !== null;
 async function opening(page) {
   await visit(page, '#/map');
   await page.reload();
-  await page.locator('.graph[data-drawn="true"]').waitFor();
+  await page.waitForFunction(() => performance.getEntriesByName('map-drawn').length);
   return page.evaluate(() => ({
     'first contentful paint': performance.getEntriesByName('first-contentful-paint')[0].startTime,
     'the map drawn': performance.getEntriesByName('map-drawn')[0].startTime,

@@ -121,7 +121,7 @@ export function Graph({ model, collapsed, open, focus, weight, chosen, onChoose,
     if (first && model.nodes.length) {
       fit(drawnGraph);
       setDrawn(true);
-      performance.mark('map-drawn');
+      drawnGraph.one('render', () => performance.mark('map-drawn'));
     }
     const fresh = first ? [...model.opened].find((group) => group === chosen) : open.find((group) => model.opened.has(group) && !wasOpened.current.has(group));
     if (fresh) showGroup(drawnGraph, fresh);
