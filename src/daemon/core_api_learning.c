@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core_api.h"
+#include "core_api_page.h"
 #include "core_promotion.h"
 #include "edge_id.h"
 #include "grow.h"
@@ -56,8 +57,7 @@ struct queue {
 	const char *workload; /* NULL: all */
 	bool all;	      /* not only those that wait */
 	enum bh_ledger_list list;
-	struct bh_buffer text;
-	size_t count;
+	struct bh_edge_page page;
 };
 
 static bool is_of(const struct bh_edge *edge, const char *workload)
@@ -76,10 +76,26 @@ static void queue_edge(void *user, const struct bh_edge *edge)
 {
 	struct queue *q = user;
 
-	if (!is_of(edge, q->workload) || (!q->all && !waits(q->core, &q->filters, q->list, edge)))
-		return;
-	bh_buffer_puts(&q->text, q->count++ > 0 ? ",\n" : "\n");
-	bh_json_learned(&q->text, q->core->ledger, &q->filters, q->list, edge);
+	if (is_of(edge, q->workload) && (q->all || waits(q->core, &q->filters, q->list, edge)))
+		bh_edge_page_add(&q->page, edge, q->list);
+}
+
+static cJSON *queue_json(const struct queue *q)
+{
+	cJSON *json = cJSON_CreateObject();
+	struct bh_buffer text = { 0 };
+
+	bh_buffer_puts(&text, "[");
+	for (size_t i = 0; i < q->page.count; i++) {
+		bh_buffer_puts(&text, i > 0 ? ",\n" : "\n");
+		bh_json_learned(&text, q->core->ledger, &q->filters, q->page.edges[i].list,
+				&q->page.edges[i].edge);
+	}
+	bh_buffer_puts(&text, "]");
+	cJSON_AddItemToObject(json, "edges", cJSON_CreateRaw(text.data));
+	bh_edge_page_add_next(&q->page, json);
+	bh_buffer_free(&text);
+	return json;
 }
 
 void bh_core_handle_review(void *user, const struct bh_api_request *request,
@@ -95,13 +111,11 @@ void bh_core_handle_review(void *user, const struct bh_api_request *request,
 		bh_core_unknown_workload(core, q.workload, "workload", reply);
 		return;
 	}
-	bh_buffer_puts(&q.text, "[");
 	for (q.list = BH_EDGES; q.list < BH_LEDGER_LISTS; q.list++)
 		bh_ledger_each(core->ledger, q.list, queue_edge, &q);
-	bh_buffer_puts(&q.text, "]");
-	reply->json = cJSON_CreateObject();
-	cJSON_AddItemToObject(reply->json, "edges", cJSON_CreateRaw(q.text.data));
-	bh_buffer_free(&q.text);
+	if (bh_edge_page_cut(&q.page, request, reply))
+		reply->json = queue_json(&q);
+	bh_edge_page_free(&q.page);
 }
 
 /* --- decisions -------------------------------------------------------------------------------- */

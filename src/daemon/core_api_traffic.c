@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core_api.h"
+#include "core_api_page.h"
 #include "core_share.h"
 #include "core_traffic.h"
 #include "grow.h"
@@ -27,47 +28,59 @@ bool bh_core_name_is_known(const struct bh_core *core, const char *name)
 	return bh_core_subject(core, name, &peer, &subject);
 }
 
-struct edge_writer {
-	struct bh_buffer text;
-	const struct bh_core *core;
+struct edge_chooser {
+	struct bh_edge_page page;
 	const char *workload; /* NULL: all */
-	size_t count;
 };
 
-static void write_edge(void *user, const struct bh_edge *edge)
+static void choose_edge(void *user, const struct bh_edge *edge)
 {
-	struct edge_writer *w = user;
+	struct edge_chooser *c = user;
 
-	if (w->workload != NULL && strcmp(w->workload, edge->src->name) != 0 &&
-	    strcmp(w->workload, edge->dst->name) != 0)
-		return;
+	if (c->workload == NULL || strcmp(c->workload, edge->src->name) == 0 ||
+	    strcmp(c->workload, edge->dst->name) == 0)
+		bh_edge_page_add(&c->page, edge, BH_EDGES);
+}
+
+static void write_edge(struct bh_buffer *out, const struct bh_core *core,
+		       const struct bh_edge *edge)
+{
 	struct bh_edge_names names;
 
-	bh_called_get(w->core->called, edge->src->name, edge->dst->name, &names);
-	bh_buffer_puts(&w->text, w->count++ > 0 ? ",\n" : "\n");
-	bh_json_edge(&w->text, edge, bh_edge_replicas(edge), &names,
-		     bh_core_proxy_clients(w->core, edge));
+	bh_called_get(core->called, edge->src->name, edge->dst->name, &names);
+	bh_json_edge(out, edge, bh_edge_replicas(edge), &names, bh_core_proxy_clients(core, edge));
+}
+
+static cJSON *edges_json(const struct bh_core *core, const struct bh_edge_page *page)
+{
+	cJSON *json = cJSON_CreateObject();
+	struct bh_buffer text = { 0 };
+
+	bh_buffer_puts(&text, "[");
+	for (size_t i = 0; i < page->count; i++) {
+		bh_buffer_puts(&text, i > 0 ? ",\n" : "\n");
+		write_edge(&text, core, &page->edges[i].edge);
+	}
+	bh_buffer_puts(&text, "]");
+	cJSON_AddItemToObject(json, "edges", cJSON_CreateRaw(text.data));
+	bh_edge_page_add_next(page, json);
+	cJSON_AddItemToObject(json, "unlearned", bh_json_unlearned(core->ledger));
+	bh_buffer_free(&text);
+	return json;
 }
 
 void bh_core_handle_edges(void *user, const struct bh_api_request *request,
 			  struct bh_api_reply *reply)
 {
 	const struct bh_core *core = user;
-	struct edge_writer writer = { .core = core, .workload = bh_api_query(request, "workload") };
+	struct edge_chooser c = { .workload = bh_api_query(request, "workload") };
 
-	bh_buffer_puts(&writer.text, "[");
-	bh_ledger_each(core->ledger, BH_EDGES, write_edge, &writer);
-	bh_buffer_puts(&writer.text, "]");
-	if (writer.count == 0 && writer.workload != NULL &&
-	    !bh_core_name_is_known(core, writer.workload)) {
-		bh_core_unknown_workload(core, writer.workload, "workload", reply);
-		bh_buffer_free(&writer.text);
-		return;
-	}
-	reply->json = cJSON_CreateObject();
-	cJSON_AddItemToObject(reply->json, "edges", cJSON_CreateRaw(writer.text.data));
-	cJSON_AddItemToObject(reply->json, "unlearned", bh_json_unlearned(core->ledger));
-	bh_buffer_free(&writer.text);
+	bh_ledger_each(core->ledger, BH_EDGES, choose_edge, &c);
+	if (c.page.count == 0 && c.workload != NULL && !bh_core_name_is_known(core, c.workload))
+		bh_core_unknown_workload(core, c.workload, "workload", reply);
+	else if (bh_edge_page_cut(&c.page, request, reply))
+		reply->json = edges_json(core, &c.page);
+	bh_edge_page_free(&c.page);
 }
 
 struct map_writer {

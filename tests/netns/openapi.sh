@@ -97,14 +97,30 @@ earlier=$(date -u -d '-1 minute' +%Y-%m-%dT%H:%M:%SZ)
 holds 'GET /v1/flows' 'GET /v1/flows?lines=1' 'GET /v1/flows?history=1&limit=3' 'GET /v1/flows?history=1&lines=1&since=1h' \
 	'GET /v1/flows?history=1&live=1&since=1h' 'GET /v1/flows?history=1&live=1&lines=1' 'GET /v1/flows?history=1&since=1m&until=2m 400' \
 	"GET /v1/flows?workload=$db&verdict=delivered&filter=tcp&limit=2" 'GET /v1/flows?filter=or 400' 'GET /v1/flows?verdict=lost 400' \
-	'GET /v1/flows?workload=netns:nobody 404' 'GET /v1/edges' "GET /v1/edges?workload=$db" 'GET /v1/edges?workload=netns:nobody 404' \
+	'GET /v1/flows?workload=netns:nobody 404' 'GET /v1/edges' 'GET /v1/edges?limit=2' 'GET /v1/edges?limit=0 400' 'GET /v1/edges?after=x 400' "GET /v1/edges?workload=$db" 'GET /v1/edges?workload=netns:nobody 404' \
 	'GET /v1/map' 'GET /v1/map?since=1h' 'GET /v1/map?collapse=all' 'GET /v1/map?collapse=none&fold=1' "GET /v1/map?focus=$db&hops=1&q=web" \
 	"GET /v1/map?since=$earlier&before_since=2h&before_until=$earlier" 'GET /v1/map?since=x 400' 'GET /v1/map?before_since=2h 400' 'GET /v1/map?focus=nobody 404' \
 	"GET /v1/map/edges?since=1h&src=$web" 'GET /v1/map/edges' 'GET /v1/map/edges?until=x 400' 'GET /v1/workloads' 'GET /v1/coverage' \
 	'GET /v1/who?address=10.95.0.2' 'GET /v1/who?address=fd95::2&at='"$earlier" 'GET /v1/who 400' 'GET /v1/me' 'GET /v1/tokens' \
 	'GET /v1/readiness' "GET /v1/readiness?workload=$web&for=0.98" 'GET /v1/readiness?for=2100-01-01' 'GET /v1/readiness?for=x 400' \
-	'GET /v1/readiness?workload=netns:nobody 404' 'GET /v1/review' 'GET /v1/review?all=1' 'GET /v1/review?workload=netns:nobody 404' \
+	'GET /v1/readiness?workload=netns:nobody 404' 'GET /v1/review' 'GET /v1/review?all=1' 'GET /v1/review?all=1&limit=1' 'GET /v1/review?limit=x 400' 'GET /v1/review?workload=netns:nobody 404' \
 	'GET /metrics' 'GET /v1/status'
+
+# pages PATH: every edge, asked for two at a time.
+pages() {
+	local after='' answer
+	while :; do
+		answer=$(asked "$1limit=2$after") || return 1
+		jq -c '.edges[].id' <<<"$answer"
+		after="&after=$(jq -r '.next // empty' <<<"$answer")"
+		[ "$after" != "&after=" ] || return 0
+	done
+}
+for list in 'edges?' 'review?all=1&'; do
+	pages "$list" >"$scratch/pages"
+	asked "${list%?}" | jq -c '.edges[].id' | sort | cmp - <(sort "$scratch/pages") || fail "$list: pages are not the whole"
+	[ "$(wc -l <"$scratch/pages")" -ge 3 ] && sort -c "$scratch/pages" || fail "$list: not page by page"
+done
 
 step "decisions, a policy on trial, and what it would do"
 holds "POST /v1/review?action=accept&edges=$edge&expires=30&why=known" 'POST /v1/review?action=maybe 400' \
