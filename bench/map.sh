@@ -107,4 +107,4 @@ for name, path in VIEWS:
 PYTHON
 echo "core: $((before / 1024)) MiB before, $(($(memory) / 1024)) MiB after"
 in_the_browser
-echo "load $(load)"
+echo "load $(load) at the end"
