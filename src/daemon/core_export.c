@@ -375,6 +375,7 @@ static void send_rest(struct bh_core *core)
 		uv_run(&core->loop, UV_RUN_ONCE);
 	bh_ipfix_exporter_last_words(exports->ipfix);
 	uv_close((uv_handle_t *)&exports->end, NULL);
+	uv_run(&core->loop, UV_RUN_NOWAIT);
 }
 
 void bh_core_exports_end(struct bh_core *core)

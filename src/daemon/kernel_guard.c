@@ -18,6 +18,7 @@
  * waited for in between, so that repairs take a tenth of the time at most. */
 #define AT_ONCE 5
 #define FORGIVEN (2 * BH_SECOND)
+#define MOST_DEBT (AT_ONCE * FORGIVEN)
 #define REPAIR_SHARE 10
 #define LEAST_WAIT (BH_SECOND / 10)
 #define MOST_WAIT (10 * BH_SECOND)
@@ -54,8 +55,8 @@ struct bh_guard {
 	bool pending; /* somebody changed something, which is not repaired yet: */
 	struct bh_tampering what;
 	struct bh_nft_touched touched;
-	int64_t strikes;    /* repairs that are not forgiven yet … */
-	int64_t struck;	    /* … monotonic: since then they are being forgiven */
+	int64_t debt;	    /* µs: FORGIVEN of each repair, less what has passed since … */
+	int64_t owed_since; /* … monotonic: then */
 	int64_t not_before; /* monotonic: the next one */
 	int64_t verify_every;
 	struct check check;
@@ -233,7 +234,7 @@ static void on_calm(uv_timer_t *timer)
 	struct bh_guard *guard = timer->data;
 	bool was = guard->state.contested;
 
-	guard->strikes = 0;
+	guard->debt = 0;
 	guard->state.contested = false;
 	if (!was)
 		return;
@@ -245,7 +246,7 @@ static void tell_tampering(struct bh_guard *guard, const struct bh_tampering *wh
 {
 	guard->state.tampered++;
 	guard->state.last = what->time;
-	guard->state.contested = guard->state.contested || guard->strikes > AT_ONCE;
+	guard->state.contested = guard->state.contested || guard->debt > MOST_DEBT;
 	guard->handlers.tampered(guard->handlers.user, what);
 	tell_state(guard);
 	start_timer(&guard->calm_timer, on_calm, CALM);
@@ -283,16 +284,16 @@ static void wait_after(struct bh_guard *guard, int64_t took)
 {
 	int64_t wait = took * REPAIR_SHARE, now = bh_time_monotonic();
 
-	if (now > guard->struck)
-		guard->strikes -= (now - guard->struck) / FORGIVEN;
-	guard->strikes = guard->strikes < 0 ? 1 : guard->strikes + 1;
-	guard->struck = now;
-	if (guard->strikes < AT_ONCE)
+	if (now > guard->owed_since)
+		guard->debt -= now - guard->owed_since;
+	guard->debt = (guard->debt > 0 ? guard->debt : 0) + FORGIVEN;
+	guard->owed_since = now;
+	if (guard->debt <= MOST_DEBT)
 		return;
 	wait = wait < LEAST_WAIT ? LEAST_WAIT : wait > MOST_WAIT ? MOST_WAIT : wait;
 	guard->not_before = now + wait;
 	/* Nobody's peace: else whoever repairs slowly would never call it contested. */
-	guard->struck = guard->not_before;
+	guard->owed_since = guard->not_before;
 }
 
 static void repair(struct bh_guard *guard)

@@ -189,6 +189,8 @@ eventually 30 has_event '.kind == "export" and (.text | contains("flows reach tc
 	fail "no event tells that it is back"
 in_guest one python3 "$helper" talk-often 10.99.0.2 20 || fail "no talk"
 eventually 30 status_is '.exports[2] | .sent + .lost >= 120' || fail "the rest is not sent"
+# One that goes on has several records: so many are not yet all flows.
+eventually 60 everything_ended || fail "flows do not end"
 stop_daemon
 written away
 [ "$(find "$scratch/away/tcp" -name '*.ipfix' | wc -l)" = 2 ] || fail "there were not two connections"

@@ -89,6 +89,11 @@ veth_is vweb proved ".workload == \"netns:$host-web\"" || fail "whose veth it is
 bh status | grep -q '^self-test    2 of 2 routed veths proved' || fail "status does not say it in words"
 bh doctor >"$scratch/doctor" || fail "doctor finds something: $(cat "$scratch/doctor")"
 reach tcp 10.97.0.2 || fail "what is allowed does not pass"
+# What the kernel itself still adds would be taken for what the test left.
+settled() {
+	[ -z "$(ip -n "$host" -6 address show tentative)" ]
+}
+eventually 10 settled || fail "addresses stay tentative"
 before=$(picture)
 
 step "it is tested anew; no container sees of it, and nothing of it is taken for traffic"

@@ -64,6 +64,7 @@ disturb() {
 		.repaired_after < 5' <<<"$event" >/dev/null || fail "$what: the event is $event"
 	jq -r --arg what "$what" '"\($what): repaired after \(.repaired_after * 1000 | round) ms: \(.text)"' <<<"$event"
 	judged || fail "$what: traffic is not judged as before"
+	sleep 2 # no fight: each is forgiven before the next
 }
 
 step "enforce, $bridge, watched"
