@@ -319,6 +319,38 @@ static void expect_words(const struct key *key, char *out, size_t size)
 	}
 }
 
+/* Of kinds that take the same whatever the key. */
+static const char *const expectations[] = {
+	[OPTIONAL_PATH] = "an absolute path, or off",
+	[SERVER] = "https://HOST or https://HOST:PORT, auto, or off",
+	[NODE] = "a node's name, or auto",
+	[SWITCH] = "true or false",
+	[FILTERS] = "a list of filters such as [F7], without F1, denied and never",
+	[EXISTING] = BH_EXISTING_WORDS,
+	[RULES] = "a list of rules",
+	[POSTURES] = "a list of postures",
+	[COLLECTORS] = "a list of collectors",
+	[SYSLOG] = "unix:///dev/log, udp://HOST:PORT, tcp://HOST:PORT (an IPv6 address in "
+		   "brackets), or off",
+	[WEBHOOKS] = "a list of webhooks",
+	[OTLP] = "http://HOST:PORT or https://HOST:PORT, without /v1/logs, or off",
+};
+
+static void expect_quantity(const struct key *key, char *out, size_t size)
+{
+	long long least = key->least, most = key->most;
+
+	if (key->kind == BYTES)
+		snprintf(out, size, "a size from %lldMiB to %lldMiB", least >> 20, most >> 20);
+	else if (key->kind == DURATION || key->kind == PERIOD)
+		snprintf(out, size, "a duration from %llds to %llds (90s, 15m, 2h, 7d)%s",
+			 least / BH_SECOND, most / BH_SECOND,
+			 key->kind == PERIOD ? ", or off" : "");
+	else
+		snprintf(out, size, "a number from %lld to %lld%s", least, most,
+			 key->kind == COUNT ? ", or auto" : "");
+}
+
 /* What the key takes, in words. */
 static const char *expectation(const struct key *key, char *out, size_t size)
 {
@@ -329,83 +361,33 @@ static const char *expectation(const struct key *key, char *out, size_t size)
 	case PATH:
 		snprintf(out, size, "an absolute path of at most %d bytes", BH_CONFIG_TEXT - 1);
 		break;
-	case OPTIONAL_PATH:
-		snprintf(out, size, "an absolute path, or off");
-		break;
-	case SERVER:
-		snprintf(out, size, "https://HOST or https://HOST:PORT, auto, or off");
-		break;
-	case NODE:
-		snprintf(out, size, "a node's name, or auto");
-		break;
 	case LIST:
 		snprintf(out, size, "a list of at most %d texts", BH_CONFIG_LIST);
 		break;
 	case PATTERNS:
 		snprintf(out, size, "a list of at most %d shell patterns", BH_CONFIG_LIST);
 		break;
-	case SWITCH:
-		snprintf(out, size, "true or false");
-		break;
-	case NUMBER:
-		snprintf(out, size, "a number from %lld to %lld", (long long)key->least,
-			 (long long)key->most);
-		break;
-	case COUNT:
-		snprintf(out, size, "a number from %lld to %lld, or auto", (long long)key->least,
-			 (long long)key->most);
-		break;
-	case BYTES:
-		snprintf(out, size, "a size from %lldMiB to %lldMiB", (long long)(key->least >> 20),
-			 (long long)(key->most >> 20));
-		break;
-	case DURATION:
-		snprintf(out, size, "a duration from %llds to %llds (90s, 15m, 2h, 7d)",
-			 (long long)(key->least / BH_SECOND), (long long)(key->most / BH_SECOND));
-		break;
-	case PERIOD:
-		snprintf(out, size, "a duration from %llds to %llds (90s, 15m, 2h, 7d), or off",
-			 (long long)(key->least / BH_SECOND), (long long)(key->most / BH_SECOND));
-		break;
-	case WORD:
-		expect_words(key, out, size);
-		break;
-	case FILTERS:
-		snprintf(out, size, "a list of filters such as [F7], without F1, denied and never");
-		break;
 	case PORTS:
 		snprintf(out, size, "a list of at most %d different ports, 1 to 65535",
 			 BH_SENSITIVE_PORTS);
-		break;
-	case EXISTING:
-		snprintf(out, size, BH_EXISTING_WORDS);
-		break;
-	case RULES:
-		snprintf(out, size, "a list of rules");
-		break;
-	case POSTURES:
-		snprintf(out, size, "a list of postures");
-		break;
-	case COLLECTORS:
-		snprintf(out, size, "a list of collectors");
-		break;
-	case SYSLOG:
-		snprintf(out, size,
-			 "unix:///dev/log, udp://HOST:PORT, tcp://HOST:PORT (an IPv6 address in "
-			 "brackets), or off");
 		break;
 	case KINDS:
 		snprintf(out, size,
 			 "a list of at most %d kinds of events (docs/reference/events.md has them)",
 			 BH_CONFIG_KINDS);
 		break;
-	case WEBHOOKS:
-		snprintf(out, size, "a list of webhooks");
+	case WORD:
+		expect_words(key, out, size);
 		break;
-	case OTLP:
-		snprintf(out, size,
-			 "http://HOST:PORT or https://HOST:PORT, without /v1/logs, or off");
+	case NUMBER:
+	case COUNT:
+	case BYTES:
+	case DURATION:
+	case PERIOD:
+		expect_quantity(key, out, size);
 		break;
+	default:
+		return expectations[key->kind];
 	}
 	return out;
 }
@@ -459,8 +441,7 @@ static bool read_quantity(const struct key *key, const char *text, int64_t *out)
 	return read && *out >= key->least && *out <= key->most;
 }
 
-/* YAML's own word for it is false. */
-static bool is_off(const char *text)
+bool bh_config_is_off(const char *text)
 {
 	return strcmp(text, "off") == 0 || strcmp(text, "false") == 0;
 }
@@ -468,7 +449,7 @@ static bool is_off(const char *text)
 /* A quantity, or the word that stands for 0. */
 static bool read_count(const struct key *key, const char *text, int64_t *out)
 {
-	if (key->kind == PERIOD ? !is_off(text) : strcmp(text, "auto") != 0)
+	if (key->kind == PERIOD ? !bh_config_is_off(text) : strcmp(text, "auto") != 0)
 		return read_quantity(key, text, out);
 	*out = 0;
 	return true;
@@ -496,7 +477,7 @@ static bool read_name(const struct key *key, const char *text, char *out)
 {
 	if (strcmp(text, "auto") == 0)
 		return true;
-	if (key->kind == SERVER && is_off(text)) {
+	if (key->kind == SERVER && bh_config_is_off(text)) {
 		out[0] = '\0';
 		return true;
 	}
@@ -506,7 +487,7 @@ static bool read_name(const struct key *key, const char *text, char *out)
 
 static bool read_text(const struct key *key, const char *text, char *out)
 {
-	if (key->kind == OPTIONAL_PATH && is_off(text))
+	if (key->kind == OPTIONAL_PATH && bh_config_is_off(text))
 		text = "";
 	else if (key->kind != TEXT && text[0] != '/')
 		return false;

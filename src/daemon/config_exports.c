@@ -93,7 +93,7 @@ bool bh_config_read_syslog(const char *text, struct bh_config_collector *to)
 	const char *path = after_scheme(text, BH_TRANSPORT_UNIX);
 
 	memset(to, 0, sizeof(*to));
-	if (strcmp(text, "off") == 0 || strcmp(text, "false") == 0)
+	if (bh_config_is_off(text))
 		return true;
 	if (path == NULL)
 		return read_inet(text, ports, to);

@@ -39,11 +39,6 @@ static bool is_url(const char *text)
 	return ok;
 }
 
-static bool is_off(const char *text)
-{
-	return strcmp(text, "off") == 0 || strcmp(text, "false") == 0;
-}
-
 static bool ends_in(const char *text, const char *end)
 {
 	size_t length = strlen(text), of_end = strlen(end);
@@ -53,7 +48,7 @@ static bool ends_in(const char *text, const char *end)
 
 bool bh_config_read_otlp(const char *text, char out[BH_CONFIG_TEXT])
 {
-	if (is_off(text))
+	if (bh_config_is_off(text))
 		text = "";
 	else if (!is_url(text) || strpbrk(text, "?#") != NULL || ends_in(text, "/v1/logs") ||
 		 ends_in(text, "/v1/metrics"))
@@ -87,7 +82,7 @@ static int refuse(const struct bh_yaml *node, size_t number, const char *key, co
 /* An absolute path, or off: "". */
 static bool read_path(const char *text, char out[BH_CONFIG_TEXT])
 {
-	if (is_off(text))
+	if (bh_config_is_off(text))
 		text = "";
 	else if (*text != '/')
 		return false;

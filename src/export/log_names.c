@@ -11,6 +11,15 @@
 #define ECS_VERSION "8.11.0"
 #define MOST_SECONDS 1e11 /* whose µs an int64_t holds, with room */
 
+void bh_log_put_json(struct bh_buffer *out, cJSON *json)
+{
+	char *text = cJSON_PrintUnformatted(json);
+
+	bh_buffer_puts(out, text);
+	free(text);
+	cJSON_Delete(json);
+}
+
 static bool is_flow(const struct bh_log_record *record)
 {
 	return strcmp(record->kind, BH_LOG_KIND_FLOW) == 0;

@@ -12,4 +12,7 @@ cJSON *bh_log_as_ecs(const struct bh_log_record *record);
  * has none is "bulkhead.…". */
 cJSON *bh_log_as_otel(const struct bh_log_record *record);
 
+/* Appends it as text, and deletes it. */
+void bh_log_put_json(struct bh_buffer *out, cJSON *json);
+
 #endif

@@ -5,7 +5,6 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "event_kinds.h"
@@ -78,9 +77,6 @@ void bh_log_text(struct bh_buffer *out, const struct bh_log_record *record)
 void bh_log_body(struct bh_buffer *out, enum bh_log_format format,
 		 const struct bh_log_record *record)
 {
-	cJSON *named = NULL;
-	char *line;
-
 	if (format == BH_LOG_FORMAT_TEXT) {
 		bh_log_text(out, record);
 		return;
@@ -89,11 +85,8 @@ void bh_log_body(struct bh_buffer *out, enum bh_log_format format,
 		bh_buffer_puts(out, record->line);
 		return;
 	}
-	named = format == BH_LOG_FORMAT_ECS ? bh_log_as_ecs(record) : bh_log_as_otel(record);
-	line = cJSON_PrintUnformatted(named);
-	bh_buffer_puts(out, line);
-	free(line);
-	cJSON_Delete(named);
+	bh_log_put_json(out, format == BH_LOG_FORMAT_ECS ? bh_log_as_ecs(record)
+							 : bh_log_as_otel(record));
 }
 
 /* --- parameters ------------------------------------------------------------------------------- */

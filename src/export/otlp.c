@@ -86,15 +86,6 @@ static cJSON *any_value(const cJSON *item)
 	return value;
 }
 
-static void put_json(struct bh_buffer *out, cJSON *json)
-{
-	char *text = cJSON_PrintUnformatted(json);
-
-	bh_buffer_puts(out, text);
-	free(text);
-	cJSON_Delete(json);
-}
-
 static cJSON *resource_of(const char *host)
 {
 	cJSON *names = cJSON_CreateObject(), *resource = cJSON_CreateObject();
@@ -135,15 +126,15 @@ void bh_otlp_log(struct bh_buffer *out, const struct bh_log_record *record, int6
 		json, "eventName",
 		cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(attributes, "event.name")));
 	cJSON_Delete(named);
-	put_json(out, json);
+	bh_log_put_json(out, json);
 }
 
 void bh_otlp_logs_begin(struct bh_buffer *out, const char *host)
 {
 	bh_buffer_puts(out, "{\"resourceLogs\":[{\"resource\":");
-	put_json(out, resource_of(host));
+	bh_log_put_json(out, resource_of(host));
 	bh_buffer_puts(out, ",\"scopeLogs\":[{\"scope\":");
-	put_json(out, own_scope());
+	bh_log_put_json(out, own_scope());
 	bh_buffer_puts(out, ",\"logRecords\":[");
 }
 
@@ -230,7 +221,7 @@ size_t bh_otlp_metrics(struct bh_buffer *out, const char *host, const cJSON *fac
 	cJSON_AddItemToObject(scope, "scope", own_scope());
 	g.metrics = cJSON_AddArrayToObject(scope, "metrics");
 	bh_metrics_each(facts, add_point, &g);
-	put_json(out, json);
+	bh_log_put_json(out, json);
 	return g.count;
 }
 

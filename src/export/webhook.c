@@ -5,9 +5,9 @@
 #include <gnutls/gnutls.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "log_names.h"
 #include "timefmt.h"
 
 #define SHA256 32 /* bytes */
@@ -28,15 +28,6 @@ bool bh_webhook_id(char out[BH_WEBHOOK_ID])
 
 /* --- the body --------------------------------------------------------------------------------- */
 
-static void put_json(struct bh_buffer *out, cJSON *json)
-{
-	char *text = cJSON_PrintUnformatted(json);
-
-	bh_buffer_puts(out, text);
-	free(text);
-	cJSON_Delete(json);
-}
-
 static void put_standard(struct bh_buffer *out, const struct bh_log_record *record)
 {
 	cJSON *json = cJSON_CreateObject();
@@ -48,7 +39,7 @@ static void put_standard(struct bh_buffer *out, const struct bh_log_record *reco
 	cJSON_AddStringToObject(json, "timestamp", bh_time_format(record->time, time));
 	cJSON_AddStringToObject(json, "host", record->host);
 	cJSON_AddItemToObject(json, "data", cJSON_CreateRaw(record->line));
-	put_json(out, json);
+	bh_log_put_json(out, json);
 	bh_buffer_free(&type);
 }
 
@@ -78,7 +69,7 @@ static void put_sentence(struct bh_buffer *out, const struct bh_log_record *reco
 	put_escaped(&text, plain.data);
 	bh_buffer_append(&text, "", 0);
 	cJSON_AddStringToObject(json, "text", text.data);
-	put_json(out, json);
+	bh_log_put_json(out, json);
 	bh_buffer_free(&plain);
 	bh_buffer_free(&text);
 }
